@@ -1,0 +1,101 @@
+"""What a chapter of the guide says about a host, and the words it shares with the base that makes resources of it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from hosts.shell import Answer, Script
+
+STALE = 75
+"""Exit status (EX_TEMPFAIL of sysexits.h) of a script that found the host other than expected and changed nothing."""
+
+
+class Failure(Exception):
+    """An operation that cannot be done, for a reason the user can mend; the message is all that is shown."""
+
+
+class Model(BaseModel):
+    """Property names are camelCase in state, as Pulumi's are; values never change once made."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+    def props(self) -> dict[str, Any]:
+        """Return the property values for the state, defaults included, what is not set left out."""
+        return self.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+class ChapterInputs(Model):
+    """What every chapter's resource takes.
+
+    `host`: the host's name in the stack config, or any name when `connection` is given.
+    `connection`: how to reach it (`admin`, `bootstrap`); the stack config's entry of that name, read at run time, goes
+    before it. `existing`: what `create` does about settings that are there already: `adopt` or `fail`.
+    """
+
+    host: str
+    connection: dict[str, Any] | None = None
+    existing: Literal["adopt", "fail"] = "adopt"
+
+
+I = TypeVar("I", bound=ChapterInputs)  # noqa: E741
+F = TypeVar("F", bound=Model)
+
+
+@dataclass(frozen=True)
+class Known(Generic[I, F]):
+    """What is known of a host before an operation; nothing at first.
+
+    `before`: what was observed last. `last`: the inputs at that time. `prior`: what was there before `create`.
+    """
+
+    before: F | None = None
+    last: I | None = None
+    prior: F | None = None
+
+
+class Chapter(ABC, Generic[I, F]):
+    """One chapter of the guide in the host's terms. Stateless; its methods are pure and return scripts or values."""
+
+    inputs: type[I]
+    facts: type[F]
+    replaced_by: ClassVar[frozenset[str]] = frozenset({"host"})
+    """Inputs whose change makes it another resource."""
+
+    @abstractmethod
+    def title(self, inputs: I) -> str:
+        """Name the resource in errors, as `firewall ipv4`; unique per host."""
+
+    @abstractmethod
+    def observe(self, inputs: I) -> Script:
+        """Return the script that prints what is on the host now; it changes nothing."""
+
+    @abstractmethod
+    def parse(self, inputs: I, answer: Answer) -> F:
+        """Turn what `observe` printed into facts."""
+
+    @abstractmethod
+    def apply(self, inputs: I, known: Known[I, F]) -> Script:
+        """Return the script that makes the host as `inputs` say.
+
+        It exits with `STALE`, having changed nothing, where the host is not as `known` and that matters.
+        """
+
+    @abstractmethod
+    def restore(self, inputs: I, known: Known[I, F]) -> Script:
+        """Return the script that puts `known.prior` back where `inputs` are in force; `STALE` as for `apply`."""
+
+    @abstractmethod
+    def unmet(self, inputs: I, seen: F) -> str:
+        """Say which part of `inputs` the host does not show after `apply`; empty when all of it is there."""
+
+    @abstractmethod
+    def shown(self, inputs: I, known: Known[I, F], seen: F) -> I:
+        """Return `inputs` as the host shows them now: equal to `inputs` unless someone changed the host."""
+
+    def occupied(self, inputs: I, seen: F) -> str:
+        """Say what is there already, for `existing: fail`; empty when nothing is."""
+        del inputs, seen
+        return ""

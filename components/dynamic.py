@@ -1,0 +1,194 @@
+"""The one base of every chapter: from `observe / apply / restore` to Pulumi's check, diff, create, read, update, delete.
+
+A chapter (`components/chapter.py`) says what it reads on a host, what it changes and how that goes back. `HostProvider`
+makes the dynamic provider of it. State refers to provider classes by module path and class name: they are a contract;
+renaming one breaks the stacks of its users.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Generic
+
+from pulumi import Unknown
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from components.chapter import STALE, Chapter, F, Failure, I, Known
+from components.inventory import connections
+from hosts.connection import HostAccess
+from hosts.errors import HostError, Unreachable
+from hosts.host import Host
+from hosts.pool import connection_pool
+from hosts.record import forget_after, remember
+from hosts.shell import Answer, Script
+
+REFERENCE = "__provider"
+OUTPUTS = frozenset({REFERENCE, "observed", "prior"})
+ATTEMPTS = 3
+
+
+class HostProvider(ResourceProvider, Generic[I, F]):
+    """Pulumi's CRUD over one chapter. Subclasses set `chapter` and nothing else."""
+
+    serialize_as_secret_always = False
+    chapter: Chapter[I, F]
+    _access: Mapping[str, HostAccess] = {}
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
+        self._access = connections(req.config.get("hosts"), req.config.get("defaults"))
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Validate and normalise the inputs; what is unknown in a preview is left for later."""
+        given = _inputs_of(news)
+        known = {key: value for key, value in given.items() if not _has_unknown(value) and key != "connection"}
+        try:
+            model = self.chapter.inputs.model_validate(known)
+        except ValidationError as error:
+            real = (item for item in error.errors() if item["type"] != "missing" or item["loc"][0] not in given)
+            return CheckResult(given, [_check_failure(item) for item in real])
+        normal = {key: value for key, value in model.props().items() if key in known or key not in given}
+        return CheckResult({**given, **normal}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare input by input; a resource is replaced when an input in `replaced_by` changes."""
+        olds, news = _inputs_of(_olds), _inputs_of(_news)
+        names = set(news) | set(olds)
+        changed = {name for name in names if _has_unknown(news.get(name)) or olds.get(name) != news.get(name)}
+        replaces = sorted(changed & self.chapter.replaced_by)
+        return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=True)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Observe, remember what was there, apply, observe again: one remote run."""
+        inputs = self._inputs(props)
+        host = self._host(inputs)
+        if inputs.existing == "fail":
+            self._refuse_existing(host, inputs)
+        prior, seen = self._make_so(host, inputs, Known())
+        return CreateResult(f"{inputs.host}/{self.chapter.title(inputs)}", _outs(inputs, prior, seen))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Observe once; what someone changed on the host shows as changed inputs, anything else changes nothing."""
+        inputs, known = self._inputs(props), self._known(props)
+        seen = self._observe(self._host(inputs), inputs)
+        shown = self.chapter.shown(inputs, known, seen)
+        if shown == inputs:
+            return ReadResult(id_, dict(props), _inputs_of(props))
+        return ReadResult(id_, _outs(shown, known.prior, seen), shown.props())
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Apply against what was recorded last; a change in how to connect alone touches no host."""
+        inputs, known = self._inputs(_news), self._known(_olds)
+        assert known.last and known.prior and known.before  # noqa: S101 - what create wrote
+        same_way = {"connection": inputs.connection, "existing": inputs.existing}
+        if known.last.model_copy(update=same_way) == inputs:
+            return UpdateResult(_outs(inputs, known.prior, known.before))
+        _, seen = self._make_so(self._host(inputs), inputs, known)
+        return UpdateResult(_outs(inputs, known.prior, seen))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Put back what was there before `create`, from the state and the stack config alone."""
+        inputs, known = self._inputs(_props), self._known(_props)
+        try:
+            self._put_back(self._host(inputs), inputs, known)
+        except Unreachable as error:
+            raise Failure(
+                f"{error}\nIf {inputs.host} is gone for good, take its resources out of the state: "
+                "`pulumi state delete URN`."
+            ) from error
+
+    def _put_back(self, host: Host, inputs: I, known: Known[I, F]) -> None:
+        title = self.chapter.title(inputs)
+        for _ in range(ATTEMPTS):
+            restore = forget_after(_may_be_stale(self.chapter.restore(inputs, known)), title)
+            if host.run(restore, resource=title)[0].status != STALE:
+                return
+            known = Known(self._observe(host, inputs), inputs, known.prior)
+        raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
+
+    def _make_so(self, host: Host, inputs: I, known: Known[I, F]) -> tuple[F, F]:
+        """Apply, planning anew while the host is found other than expected; return the facts before and after."""
+        chapter, title = self.chapter, self.chapter.title(inputs)
+        observe = chapter.observe(inputs)
+        for _ in range(ATTEMPTS):
+            apply = _may_be_stale(chapter.apply(inputs, known))
+            if known.prior is None:
+                kept, applied, after = host.run(remember(title, observe), apply, observe, resource=title)
+                known = Known(known.before, known.last, chapter.parse(inputs, kept))
+            else:
+                applied, after = host.run(apply, observe, resource=title)
+            seen = chapter.parse(inputs, after)
+            if applied.status == STALE:
+                known = Known(seen, known.last, known.prior)
+                continue
+            unmet = chapter.unmet(inputs, seen)
+            if unmet:
+                raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
+            assert known.prior  # noqa: S101 - read above
+            return known.prior, seen
+        raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
+
+    def _refuse_existing(self, host: Host, inputs: I) -> None:
+        there = self.chapter.occupied(inputs, self._observe(host, inputs))
+        if there:
+            raise Failure(
+                f"{inputs.host}: {self.chapter.title(inputs)}: {there}; "
+                "with `existing: adopt` Stockade takes it over, and gives it back on delete"
+            )
+
+    def _observe(self, host: Host, inputs: I) -> F:
+        answer = host.read(self.chapter.observe(inputs), resource=self.chapter.title(inputs))
+        return self.chapter.parse(inputs, answer)
+
+    def _inputs(self, props: Mapping[str, Any]) -> I:
+        return self.chapter.inputs.model_validate(_inputs_of(props))
+
+    def _known(self, props: Mapping[str, Any]) -> Known[I, F]:
+        facts = self.chapter.facts
+        before, prior = facts.model_validate(props["observed"]), facts.model_validate(props["prior"])
+        return Known(before, self._inputs(props), prior)
+
+    def _host(self, inputs: I) -> Host:
+        access = self._access.get(inputs.host)
+        if access is None and inputs.connection:
+            access = HostAccess.model_validate({"name": inputs.host, **inputs.connection})
+        if access is None:
+            raise Failure(f"{inputs.host}: no way to connect is known; add it to `stockade:hosts` in the stack config")
+        return connection_pool().host(access)
+
+
+def _may_be_stale(script: Script) -> Script:
+    return replace(script, accepts=script.accepts | {STALE})
+
+
+def _outs(inputs: I, prior: F | None, seen: F) -> dict[str, Any]:
+    before = prior.props() if prior else {}
+    return {**inputs.props(), "prior": before, "observed": seen.props()}
+
+
+def _inputs_of(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs among `props`: no outputs, no reference to the provider, nothing that is not set."""
+    return {key: value for key, value in props.items() if key not in OUTPUTS and value is not None}
+
+
+def _check_failure(item: Any) -> CheckFailure:
+    path = ".".join(str(part) if isinstance(part, int) else to_camel(part) for part in item["loc"])
+    return CheckFailure(path, item["msg"].removeprefix("Value error, "))
+
+
+def _has_unknown(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_unknown(item) for item in value)
+    return isinstance(value, Unknown)

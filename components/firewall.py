@@ -1,0 +1,168 @@
+"""`Firewall`: default-deny IPv4 and IPv6 rulesets for one host, always both.
+
+The rules come from the guide's preset, from a list of services, from text pasted from a file, and from single
+iptables commands, in this order. Source: the guide, "Configure a Firewall".
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field, field_validator, model_validator
+
+from components.inventory import Settings
+from components.packages import Packages
+from components.ruleset import Ruleset
+from rules import Family, RuleSyntaxError, Service, canonical, parse, presets, render
+
+BOOT_PACKAGES = ("iptables", "iptables-persistent")
+Port = int | str
+
+
+class ServiceSettings(Settings):
+    """One service that may be reached."""
+
+    name: str = Field("", description="For people; becomes the rules' comment where none is given.")
+    ports: tuple[int | str, ...] = Field((), description="Ports (443), ranges ('6000:6010') or names ('https').")
+    protocol: Literal["tcp", "udp", "sctp", "icmp", "esp", "ah", "gre"] = Field("tcp", description="Protocol.")
+    sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
+    comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
+    position: int | None = Field(None, ge=1, description="Rule number in INPUT. Default: after HTTP and HTTPS.")
+
+    def service(self) -> Service:
+        """Return the rule language's own form of it."""
+        return Service(
+            name=self.name,
+            ports=tuple(str(port) for port in self.ports),
+            protocol=self.protocol,
+            sources=self.sources,
+            comment=self.comment or self.name or None,
+            position=self.position,
+        )
+
+
+class FamilyText(Settings):
+    """Rules as text, each in the file format of iptables-restore(8) or as iptables commands."""
+
+    rules: str | None = Field(None, description="The whole ruleset, instead of the preset.")
+    file: str | None = Field(None, description="The same from a file; the path starts at the project folder.")
+    commands: tuple[str, ...] = Field((), description="iptables commands on top, as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.rules is not None and self.file is not None:
+            raise ValueError("give the rules as text (`rules`) or as a file (`file`), not both")
+        return self
+
+    def text(self) -> str | None:
+        """Return the rules as written, read from the file where there is one."""
+        if self.file is None:
+            return self.rules
+        return Path(self.file).expanduser().read_text(encoding="utf-8")
+
+
+class FirewallSettings(Settings):
+    """What the stack config says under `stockade:firewall`."""
+
+    preset: Literal["web", "ssh"] = Field("web", description="The guide's ruleset: `web`, or `ssh` without HTTP and HTTPS.")
+    ssh_port: int = Field(22, ge=1, le=65535, description="Port of sshd that the preset opens.")
+    ssh_sources: tuple[str, ...] = Field((), description="Who may open SSH connections. Default: anywhere.")
+    services: tuple[ServiceSettings, ...] = Field((), description="Further services, below HTTP and HTTPS.")
+    longview: bool = Field(False, description="Allow Linode Longview (longview.linode.com).")
+    nodebalancer: bool = Field(False, description="Allow Linode NodeBalancers (192.168.255.0/24).")
+    log: bool = Field(True, description="Log what is denied.")
+    log_rate: str = Field("5/min", pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$", description="At most.")
+    ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
+    ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
+    ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 but on the loopback.")
+    persistent: bool = Field(True, description="Load the rules at boot.")
+    preserve: tuple[str, ...] | None = Field(None, description="Interfaces whose FORWARD, nat and mangle rules are not ours.")
+    take_over: bool = Field(False, description="Stop ufw or firewalld where it is active; delete starts it again.")
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Self:
+        problems = []
+        for family in Family:
+            try:
+                self.ruleset(family)
+            except (RuleSyntaxError, OSError, ValueError) as error:
+                problems.append(f"{family}: {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def ruleset(self, family: Family) -> str:
+        """Return the canonical text of all rules for `family`.
+
+        Raises `RuleSyntaxError` for text that is not a ruleset, `OSError` for a file that can't be read.
+        """
+        text = self.ipv4 if family is Family.IPV4 else self.ipv6
+        base = text.text()
+        if base is None:
+            base = render(self._preset(family))
+        return canonical("\n".join((base, *text.commands)), family)
+
+    def _preset(self, family: Family) -> Any:
+        if family is Family.IPV6 and self.ipv6_mode == "reject":
+            return presets.reject_all(family)
+        return presets.web(
+            family,
+            http=self.preset == "web",
+            ssh_port=self.ssh_port,
+            ssh_sources=self.ssh_sources,
+            extra=tuple(service.service() for service in self.services),
+            longview=self.longview,
+            nodebalancer=self.nodebalancer,
+            log=self.log,
+            log_rate=self.log_rate,
+        )
+
+
+class Firewall(ComponentResource):
+    """The IPv4 and the IPv6 ruleset of a host, and the package that loads them at boot.
+
+    Args:
+        name: name of the component; its children are `NAME-ipv4`, `NAME-ipv6` and, unless `packages` is given,
+            `NAME-packages`.
+        host: name of the host in the stack config.
+        settings: the rules; the guide's web server preset by default.
+        connection: how to reach the host, where the stack config does not say (values may be Outputs).
+        existing: `adopt` the rules that are there (delete puts them back) or `fail` when there are any.
+        packages: a `Packages` resource that has `BOOT_PACKAGES` already.
+        opts: resource options; `retain_on_delete` is handed to the children.
+
+    Outputs: `ipv4`, `ipv6`: the rules that are in force, canonical text.
+    """
+
+    ipv4: Output[str]
+    ipv6: Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        settings: FirewallSettings | None = None,
+        *,
+        connection: Input[Mapping[str, Any]] | None = None,
+        existing: Literal["adopt", "fail"] = "adopt",
+        packages: Packages | None = None,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("stockade:index:Firewall", name, {}, opts)
+        settings = settings or FirewallSettings()
+        retain = opts.retain_on_delete if opts else None
+        common: dict[str, Any] = {"host": host, "connection": connection}
+        if packages is None:
+            child = ResourceOptions(parent=self, retain_on_delete=retain)
+            packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
+        child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
+        common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
+        if settings.preserve is not None:
+            common["preserve"] = settings.preserve
+        rulesets = {
+            family: Ruleset(f"{name}-{family}", {**common, "family": family.value, "rules": settings.ruleset(family)}, child)
+            for family in Family
+        }
+        self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules
+        self.register_outputs({"ipv4": self.ipv4, "ipv6": self.ipv6})

@@ -1,0 +1,115 @@
+"""Which hosts a stack hardens and how they are reached: the `hosts` and `defaults` entries of the stack config.
+
+What stands in `defaults` holds for every host, what stands beside `address` for both logins of the host, what stands
+under `admin` or `bootstrap` for that login alone; the nearer wins.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pulumi import Output
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+
+from hosts.connection import SECRET_FIELDS, HostAccess
+
+
+class Settings(BaseModel):
+    """Base of what users write in a stack config: camelCase as Pulumi's names (snake_case is understood as well)."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+
+class Login(Settings):
+    """How to log in; the names are those of pulumi-command's `ConnectionArgs`, and a few more."""
+
+    host: str | None = Field(None, description="Address or name, where it differs from the host's `address`.")
+    port: int | None = Field(None, ge=1, le=65535, description="TCP port of sshd. Default: 22.")
+    user: str | None = Field(None, description="Login name. Default: root.")
+    password: SecretStr | None = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
+    private_key: SecretStr | None = Field(None, description="Private key as text; a secret. Prefer privateKeyFile.")
+    private_key_file: str | None = Field(None, description="Private key file; `~` and paths from the project folder.")
+    private_key_password: SecretStr | None = Field(None, description="Passphrase of the private key; a secret.")
+    agent_socket_path: str | None = Field(None, description="Socket of an SSH agent. Default: $SSH_AUTH_SOCK.")
+    sudo_password: SecretStr | None = Field(None, description="Password for sudo, where it asks for one; a secret.")
+    host_key: str | None = Field(None, description="The host's public key, as `ssh-ed25519 AAAA...`; pins it.")
+    known_hosts_file: str | None = Field(None, description="known_hosts file, without hostKey. Default: the user's.")
+    dial_error_limit: int | None = Field(None, ge=0, description="Connection attempts before giving up; 0: no limit.")
+    per_dial_timeout: int | None = Field(None, ge=1, description="Seconds one connection attempt may take.")
+    proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
+
+
+class HostSettings(Login):
+    """One host: its address, its logins, and what differs from the rest of the stack."""
+
+    address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
+    admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
+    bootstrap: Login | None = Field(None, description="The login of the machine's provider (root): tried when admin fails.")
+    connect_timeout: int | None = Field(None, ge=1, description="Seconds to wait for a host that is booting. Default: 60.")
+    firewall: dict[str, Any] | None = Field(None, description="Settings that replace those of `stockade:firewall` here.")
+    existing: Literal["adopt", "fail"] | None = Field(None, description="What is there already: adopt it, or fail.")
+    retain_on_delete: bool | None = Field(None, description="`destroy` forgets this host and leaves it hardened.")
+
+
+_OWN = frozenset({"address", "admin", "bootstrap", "connectTimeout", "firewall", "existing", "retainOnDelete"})
+
+
+def plain(model: BaseModel) -> dict[str, Any]:
+    """Return what was set in `model`, by its camelCase names, secrets in clear."""
+    out: dict[str, Any] = _reveal(model.model_dump(by_alias=True, exclude_none=True))
+    return out
+
+
+def access(name: str, host: HostSettings, defaults: HostSettings | None = None) -> HostAccess:
+    """Merge defaults, host and logins into the way to reach one host.
+
+    Raises `pydantic.ValidationError` when no address or no login is left.
+    """
+    base, own = plain(defaults) if defaults else {}, plain(host)
+    shared = {key: value for key, value in {**base, **own}.items() if key not in _OWN}
+    if "address" in own:
+        shared["host"] = own["address"]
+    logins = {}
+    for login in ("admin", "bootstrap"):
+        if login in own or login in base:
+            logins[login] = {**shared, **base.get(login, {}), **own.get(login, {})}
+    timeout = own.get("connectTimeout", base.get("connectTimeout"))
+    if not logins:
+        logins["bootstrap"] = shared
+    return HostAccess.model_validate({"name": name, **logins, **({"connectTimeout": timeout} if timeout else {})})
+
+
+def connections(hosts: str | Mapping[str, Any] | None, defaults: str | Mapping[str, Any] | None) -> dict[str, HostAccess]:
+    """Read the stack config's `hosts` and `defaults`, as JSON text or values, as the provider process gets them."""
+    entries = _value(hosts) or {}
+    common = HostSettings.model_validate(_value(defaults) or {})
+    return {name: access(name, HostSettings.model_validate(entry), common) for name, entry in entries.items()}
+
+
+def connection_props(way: HostAccess) -> dict[str, Any]:
+    """Return `way` as resource inputs: what is secret in it as Pulumi secrets, the rest readable in a diff."""
+    secret = {to_camel(field) for field in SECRET_FIELDS}
+
+    def guard(key: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: guard(name, item) for name, item in value.items()}
+        return Output.secret(value) if key in secret else value
+
+    props = plain(way)
+    props.pop("name")
+    return {key: guard(key, value) for key, value in props.items()}
+
+
+def _value(value: str | Mapping[str, Any] | None) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {key: _reveal(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_reveal(item) for item in value]
+    return value

@@ -1,0 +1,158 @@
+"""The dynamic provider process: many operations at once, one connection pool, errors without tracebacks.
+
+`python -m pulumi.dynamic`, which Pulumi starts otherwise, serves four operations at a time and answers every failure
+with a traceback. This server speaks the same protocol (pulumi/proto/provider.proto) for the same pickled providers.
+"""
+
+import asyncio
+import base64
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent import futures
+from typing import Any
+
+import dill
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
+from pulumi.runtime import Settings, configure, proto, rpc
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
+
+from components.dynamic import Failure
+from hosts.errors import HostError
+
+PROVIDER_KEY = "__provider"
+THREADS = 256
+"""Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
+
+
+def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer the user's and the host's faults with their message; only a fault of our own shows where it happened."""
+
+    def call(self: "Server", request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return run(self, request)
+        except (HostError, Failure) as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        except Exception:  # noqa: BLE001
+            context.abort(grpc.StatusCode.UNKNOWN, "This is a fault in Stockade, please report it:\n" + traceback.format_exc())
+
+    return call
+
+
+def _struct(properties: Mapping[str, Any]) -> Any:
+    """Serialise plain properties for the engine."""
+    work: Coroutine[Any, Any, Any] = rpc.serialize_properties(dict(properties), {})
+    return asyncio.run(work)
+
+
+class Server(ResourceProviderServicer):  # type: ignore[misc]  # generated code, untyped
+    """Serves the pickled `ResourceProvider` that comes with each resource."""
+
+    def __init__(self) -> None:
+        self._config: dict[str, Any] = {}
+        self._providers: dict[str, ResourceProvider] = {}
+        self._lock = threading.Lock()
+
+    def Configure(self, request: Any, _context: Any) -> Any:
+        """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
+        args = rpc.deserialize_properties(request.args)
+        self._config = {key: rpc.unwrap_rpc_secret(value) for key, value in args.items()}
+        return proto.ConfigureResponse(acceptSecrets=False)
+
+    @_plain
+    def Check(self, request: Any) -> Any:
+        olds = rpc.deserialize_properties(request.olds, True)
+        news = rpc.deserialize_properties(request.news, True)
+        result = self._provider(news, olds).check(olds, news)
+        failures = [proto.CheckFailure(property=f.property, reason=f.reason) for f in result.failures]
+        inputs = {**result.inputs, PROVIDER_KEY: news[PROVIDER_KEY]}
+        return proto.CheckResponse(inputs=_struct(inputs), failures=failures)
+
+    @_plain
+    def Diff(self, request: Any) -> Any:
+        olds = rpc.deserialize_properties(request.olds, True)
+        news = rpc.deserialize_properties(request.news, True)
+        result = self._provider(news, olds).diff(request.id, olds, news)
+        some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE
+        return proto.DiffResponse(
+            changes=proto.DiffResponse.DIFF_UNKNOWN if result.changes is None else some,
+            replaces=result.replaces or [],
+            deleteBeforeReplace=bool(result.delete_before_replace),
+        )
+
+    @_plain
+    def Create(self, request: Any) -> Any:
+        props = rpc.deserialize_properties(request.properties)
+        result = self._provider(props).create(props)
+        outs = {**(result.outs or {}), PROVIDER_KEY: props[PROVIDER_KEY]}
+        return proto.CreateResponse(id=result.id, properties=_struct(outs))
+
+    @_plain
+    def Update(self, request: Any) -> Any:
+        olds = rpc.deserialize_properties(request.olds)
+        news = rpc.deserialize_properties(request.news)
+        result = self._provider(news).update(request.id, olds, news)
+        outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
+        return proto.UpdateResponse(properties=_struct(outs))
+
+    @_plain
+    def Read(self, request: Any) -> Any:
+        props = rpc.deserialize_properties(request.properties) or rpc.deserialize_properties(request.inputs)
+        result = self._provider(props).read(request.id, props)
+        reference = {PROVIDER_KEY: props[PROVIDER_KEY]}
+        inputs = None if result.inputs is None else _struct({**result.inputs, **reference})
+        return proto.ReadResponse(id=result.id, properties=_struct({**(result.outs or {}), **reference}), inputs=inputs)
+
+    @_plain
+    def Delete(self, request: Any) -> Any:
+        props = rpc.deserialize_properties(request.properties)
+        self._provider(props).delete(request.id, props)
+        return empty_pb2.Empty()
+
+    def Cancel(self, _request: Any, _context: Any) -> Any:
+        """Operations in flight end by themselves: each is one bounded remote run, safe to be waited for."""
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
+        return proto.PluginInfo(version="0.1.0")
+
+    def _provider(self, props: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> ResourceProvider:
+        """Return the provider that `props` (or, while it is unknown, `olds`) refers to, configured once per process."""
+        settings = Settings(project=os.environ.get("PULUMI_PROJECT", "project"), stack="stack", organization="organization")
+        configure(settings)
+        reference = props[PROVIDER_KEY]
+        if reference == rpc.UNKNOWN and olds:
+            reference = olds[PROVIDER_KEY]
+        with self._lock:
+            if reference not in self._providers:
+                provider: ResourceProvider = dill.loads(base64.b64decode(reference))  # noqa: S301 - our own program's
+                project = os.environ.get("PULUMI_PROJECT", "project")
+                provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
+                self._providers[reference] = provider
+            return self._providers[reference]
+
+
+def main() -> None:
+    """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended."""
+    executor = futures.ThreadPoolExecutor(max_workers=THREADS)
+    server = grpc.server(executor, options=_GRPC_CHANNEL_OPTIONS)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle: operations in flight are finished
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    ended.wait()
+    server.stop(grace=0)
+
+
+if __name__ == "__main__":
+    main()
