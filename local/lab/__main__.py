@@ -1,0 +1,7 @@
+"""python -m local.lab"""
+
+import sys
+
+from local.lab.cli import main
+
+sys.exit(main())

@@ -1,0 +1,157 @@
+"""Building what hosts start from: a root file system and a package repository, once per variant, kept in the cache."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from local.lab.errors import LabError
+from local.lab.progress import Progress
+from local.lab.run import run
+from local.lab.store import Places, locked
+from local.lab.variants import Variant
+
+BUILD_LIMIT = 900.0
+DOWNLOAD_LIMIT = 600.0
+
+# Mounts made while building live in a mount namespace of their own: a killed build leaves none.
+_PRIVATE = ("unshare", "--mount", "--fork", "--kill-child")
+
+# $1 root, $2 repository, $3 script
+_CUSTOMISE = """\
+set -eu
+mkdir -p "$1/srv/apt"
+mount --bind -o ro "$2" "$1/srv/apt"
+mount -t proc proc "$1/proc"
+exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    /bin/sh -c "$3"
+"""
+
+
+def built_folder(places: Places, variant: Variant) -> Path:
+    """Where a variant's root file system and repository are, or will be: `root` and `apt` in this folder."""
+    return places.cache / f"{variant.name}-{variant.digest()}"
+
+
+def build(places: Places, variant: Variant, progress: Progress) -> Path:
+    """Build a variant unless it is in the cache. Whole or not at all: made in a draft folder, then renamed.
+
+    Returns:
+        The folder with `root` and `apt`.
+
+    Raises:
+        LabError: a step failed; what it printed is in `build.log` of the cache.
+    """
+    final = built_folder(places, variant)
+    if final.is_dir():
+        return final
+    with locked(places.cache):
+        if final.is_dir():  # another process built it while we waited for the lock
+            return final
+        _remove_drafts(places)
+        draft = places.cache / f"draft-{os.getpid()}"
+        draft.mkdir()
+        mirror = _mirror(variant)
+        with progress.step(f"building root file system {variant.title} (about a minute, once)"):
+            _debootstrap(variant, mirror, draft / "root", places.cache / "build.log")
+        with progress.step("downloading the packages that hosts may install (once)"):
+            _make_repository(variant, mirror, draft)
+        with progress.step("preparing the root file system (once)"):
+            _customise(variant, draft)
+        draft.rename(final)
+    return final
+
+
+def _remove_drafts(places: Places) -> None:
+    for leftover in places.cache.glob("draft-*"):
+        shutil.rmtree(leftover)
+
+
+def _mirror(variant: Variant) -> str:
+    """The mirror from which this machine's own apt gets the suite, so that proxies and company mirrors work."""
+    listed = run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"],
+        check=False,
+    ).stdout
+    for line in listed.splitlines():
+        uri, *rest = line.split()
+        if rest == [variant.suite, "main"] and uri.startswith(("http://", "https://", "file:")):
+            return uri.rstrip("/")
+    return variant.mirror
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with apt's proxy for debootstrap (which asks wget), and dpkg told that a crash may cost the draft."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DPKG_FORCE": "unsafe-io", "LC_ALL": "C"}
+    proxy = re.search(r"='([^']+)'", run(["apt-config", "shell", "P", "Acquire::http::Proxy"], check=False).stdout)
+    if proxy and proxy[1] != "DIRECT":
+        env.setdefault("http_proxy", proxy[1])
+    return env
+
+
+def _debootstrap(variant: Variant, mirror: str, root: Path, log: Path) -> None:
+    argv = [*_PRIVATE, "debootstrap", "--variant=minbase", f"--include={','.join(variant.include)}"]
+    if Path(variant.keyring).exists():
+        argv.append(f"--keyring={variant.keyring}")
+    done = run([*argv, variant.suite, str(root), mirror], env=_environment(), limit=BUILD_LIMIT, check=False)
+    log.write_text(done.stdout + done.stderr)
+    if done.returncode != 0:
+        problems = [line for line in done.stdout.splitlines() if line.startswith(("E:", "W:"))]
+        said = " | ".join(problems[-3:]) or "nothing said why"
+        raise LabError(f"debootstrap of {variant.suite} from {mirror} failed ({log}): {said}")
+
+
+def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
+    """A flat repository of every package in the root and everything that `variant.repository` pulls in, each package
+    asked for alone: some of them conflict with each other."""
+    root, repository, work = draft / "root", draft / "apt", draft / "work"
+    for folder in (repository, work / "lists" / "partial", work / "archives" / "partial"):
+        folder.mkdir(parents=True)
+    signed = f"signed-by={variant.keyring}" if Path(variant.keyring).exists() else "trusted=yes"
+    (work / "sources.list").write_text(f"deb [{signed}] {mirror} {variant.suite} main\n")
+    settings = {
+        "Dir::State::lists": work / "lists",
+        "Dir::State::status": root / "var/lib/dpkg/status",
+        "Dir::State::extended_states": work / "extended_states",
+        "Dir::Cache": work,
+        "Dir::Cache::archives": work / "archives",
+        "Dir::Etc::sourcelist": work / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Etc::preferences": "/dev/null",
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "APT::Install-Recommends": "true",
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+    }
+    apt = ["apt-get", "-y", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
+    env = _environment()
+    run([*apt, "update"], limit=DOWNLOAD_LIMIT, env=env)
+    for package in variant.repository:
+        run([*apt, "--download-only", "install", package], limit=DOWNLOAD_LIMIT, env=env)
+    archives = root / "var/cache/apt/archives"
+    for package_file in [*archives.glob("*.deb"), *(work / "archives").glob("*.deb")]:
+        package_file.replace(repository / package_file.name)
+    shutil.rmtree(work)
+    _index(variant, repository)
+
+
+def _index(variant: Variant, repository: Path) -> None:
+    """Packages and Release, saying the same origin as Debian's own, which unattended-upgrades goes by."""
+    script = """\
+set -eu
+cd "$1"
+apt-ftparchive packages . >Packages
+f=APT::FTPArchive::Release
+apt-ftparchive -o "$f::Origin=Debian" -o "$f::Label=Debian" -o "$f::Codename=$2" -o "$f::Components=main" \
+    release . >.Release
+mv .Release Release
+"""
+    run(["sh", "-c", script, "sh", str(repository), variant.suite], limit=BUILD_LIMIT)
+
+
+def _customise(variant: Variant, draft: Path) -> None:
+    argv = [*_PRIVATE, "sh", "-c", _CUSTOMISE, "sh", str(draft / "root"), str(draft / "apt"), variant.customise]
+    run(argv, limit=BUILD_LIMIT)
+    for leftover in ("var/cache/apt/archives", "tmp"):
+        for entry in (draft / "root" / leftover).glob("*.deb"):
+            entry.unlink()

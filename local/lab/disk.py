@@ -1,0 +1,67 @@
+"""A host's disk: the shared root file system below, a writable layer in memory above.
+
+Used inside the mount namespace of the host's supervisor, so every mount is gone when that process is.
+"""
+
+import shutil
+from pathlib import Path
+
+from local.lab.run import run
+from local.lab.store import HostRecord
+
+DISK_SIZE = "2g"  # a limit, not a reservation; a host that writes more gets "No space left on device"
+
+_MOUNT = """\
+set -eu
+mount -t tmpfs -o "size=$1,mode=755" stockade-lab "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay -o "lowerdir=$3,upperdir=$2/upper,workdir=$2/work" stockade-lab "$2/root"
+"""
+
+
+class Disk:
+    """The disk of one host, mounted at `root`."""
+
+    def __init__(self, record: HostRecord, run_folder: Path, host_cache: Path) -> None:
+        """`run_folder` is the host's own; `host_cache` has its SSH host keys and machine id."""
+        self._record = record
+        self._base = run_folder / "disk"
+        self._host_cache = host_cache
+        self.root = self._base / "root"
+
+    def make(self) -> None:
+        """Mount a pristine disk and write into it what makes it this host."""
+        self._base.mkdir(exist_ok=True)
+        lower = str(Path(self._record.built) / "root")
+        run(["sh", "-c", _MOUNT, "sh", DISK_SIZE, str(self._base), lower])
+        self._personalise()
+
+    def discard(self) -> None:
+        """Unmount it; everything the host wrote is gone."""
+        run(["umount", str(self.root)])
+        run(["umount", str(self._base)])
+
+    def _personalise(self) -> None:
+        record, etc = self._record, self.root / "etc"
+        (etc / "hostname").write_text(f"{record.name}\n")
+        (etc / "hosts").write_text(
+            f"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n{record.ipv4} {record.name}\n"
+            f"{record.ipv6} {record.name}\n"
+        )
+        (etc / "lab-network").write_text(f"IPV4={record.ipv4}/24\nIPV6={record.ipv6}/64\n")
+        shutil.copyfile(self._host_cache / "machine-id", etc / "machine-id")
+        for key in (self._host_cache / "etc/ssh").iterdir():
+            shutil.copy2(key, etc / "ssh" / key.name)
+        self._let_root_in(etc)
+
+    def _let_root_in(self, etc: Path) -> None:
+        lab = Path(self._record.checkout) / ".lab"
+        ssh = self.root / "root/.ssh"
+        ssh.mkdir(mode=0o700, exist_ok=True)
+        keys = ssh / "authorized_keys"
+        keys.write_text((lab / "id_ed25519.pub").read_text())
+        keys.chmod(0o600)
+        password = (lab / "root_password.hash").read_text().strip()
+        shadow = etc / "shadow"
+        lines = [line.split(":") for line in shadow.read_text().splitlines()]
+        shadow.write_text("".join(":".join([f[0], password, *f[2:]] if f[0] == "root" else f) + "\n" for f in lines))

@@ -1,0 +1,95 @@
+"""Keys: the pair and password that log in to lab hosts, each host's own SSH host keys, known_hosts and ssh_config."""
+
+import secrets
+import uuid
+from pathlib import Path
+
+from local.lab.run import run
+from local.lab.store import HostRecord, Places, write_atomically
+
+# The password arrives on stdin: never in an argument list.
+_HASH = "my $p = <STDIN>; chomp $p; print crypt($p, q($6$) . $ARGV[0] . q($));"
+
+
+def key_file(places: Places) -> Path:
+    """Private key with which root logs in."""
+    return places.state / "id_ed25519"
+
+
+def password_file(places: Places) -> Path:
+    """File with root's password, one line."""
+    return places.state / "root_password"
+
+
+def known_hosts_file(places: Places) -> Path:
+    """known_hosts with this checkout's hosts."""
+    return places.state / "known_hosts"
+
+
+def ssh_config_file(places: Places) -> Path:
+    """For `ssh -F`."""
+    return places.state / "ssh_config"
+
+
+def make_lab_keys(places: Places) -> None:
+    """Make the key pair and root's password of this checkout unless they are there."""
+    places.state.mkdir(mode=0o700, exist_ok=True)
+    key = key_file(places)
+    if not key.with_suffix(".pub").exists():
+        key.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "stockade-lab", "-f", str(key)])
+    hashed = places.state / "root_password.hash"
+    if not hashed.exists():
+        password = secrets.token_urlsafe(18)
+        write_atomically(password_file(places), password + "\n", 0o600)
+        text = run(["perl", "-e", _HASH, secrets.token_hex(8)], stdin=password + "\n").stdout
+        write_atomically(hashed, text + "\n", 0o600)
+
+
+def make_host_keys(places: Places, name: str) -> None:
+    """Make a host's SSH host keys and machine id unless they are in the cache: they stay the same over down and up."""
+    folder = places.host_cache(name)
+    ssh = folder / "etc/ssh"
+    if not (folder / "machine-id").exists():
+        ssh.mkdir(parents=True, exist_ok=True)
+        run(["ssh-keygen", "-A", "-f", str(folder)])
+        for public in ssh.glob("*.pub"):
+            kind, key, *_ = public.read_text().split()
+            public.write_text(f"{kind} {key} root@{name}\n")
+        write_atomically(folder / "machine-id", uuid.uuid4().hex + "\n")
+
+
+def host_key(places: Places, name: str, kind: str = "ed25519") -> str:
+    """A host's public key: type and base64, no comment."""
+    text = (places.host_cache(name) / "etc/ssh" / f"ssh_host_{kind}_key.pub").read_text()
+    return " ".join(text.split()[:2])
+
+
+def write_ssh_files(places: Places, records: list[HostRecord]) -> None:
+    """Write known_hosts and ssh_config for this checkout's hosts."""
+    if not places.state.is_dir():
+        return
+    known = [
+        f"{record.name},{record.ipv4},{record.ipv6} {host_key(places, record.name, kind)}\n"
+        for record in records
+        for kind in ("ed25519", "ecdsa", "rsa")
+    ]
+    write_atomically(known_hosts_file(places), "".join(known))
+    write_atomically(ssh_config_file(places), "".join(_ssh_config(places, record) for record in records))
+
+
+def _ssh_config(places: Places, record: HostRecord) -> str:
+    common = f"""\
+    User root
+    HostKeyAlias {record.name}
+    IdentityFile "{key_file(places)}"
+    IdentitiesOnly yes
+    UserKnownHostsFile "{known_hosts_file(places)}"
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    CheckHostIP no
+"""
+    return (
+        f"Host {record.name}\n    HostName {record.ipv4}\n{common}"
+        f"Host {record.name}.ipv6\n    HostName {record.ipv6}\n{common}"
+    )

@@ -1,0 +1,184 @@
+"""Bringing hosts up and taking them down."""
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from local.lab import cgroup, keys, network
+from local.lab.build import build
+from local.lab.control import CRASHED, Order, Reply, send
+from local.lab.errors import LabError
+from local.lab.machine import check_machine, install_needed
+from local.lab.progress import Progress
+from local.lab.store import HostRecord, Places, all_records, check_name, locked, pick_index, read_record, save_record
+from local.lab.variants import Variant, variant_named
+
+START_LIMIT = 90.0  # seconds for all hosts to boot
+
+
+def bring_up(places: Places, names: Sequence[str], variant_name: str, progress: Progress) -> None:
+    """Start the hosts that do not run, at the same time; a crashed one is cleared away and started anew.
+
+    Raises:
+        LabError: see `Lab.up`.
+    """
+    check_machine()
+    variant = variant_named(variant_name)
+    for name in names:
+        check_name(name)
+    install_needed(progress)
+    built = build(places, variant, progress)
+    keys.make_lab_keys(places)
+    with ExitStack() as held:
+        for name in sorted(set(names)):  # sorted: two processes never wait for each other
+            held.enter_context(locked(places.run / "locks" / name))
+        states = {name: _state(places, name, variant) for name in dict.fromkeys(names)}
+        for name, reply in states.items():
+            if reply and reply.state == "running":
+                progress.say(f"{name} is running already")
+            elif reply and reply.state == "off":
+                send(places.host_run(name), Order.START)
+        missing = [name for name, reply in states.items() if reply in (None, CRASHED)]
+        if missing:
+            with progress.step(f"booting {', '.join(missing)}"):
+                _boot(places, missing, variant, built)
+
+
+def take_down(places: Places, names: Sequence[str] | None, progress: Progress) -> list[str]:
+    """Stop hosts and remove everything of theirs; the network goes with the last host of the machine.
+
+    Raises:
+        LabError: a named host belongs to another checkout.
+    """
+    check_machine()
+    wanted = list(names) if names else _leftovers(places)
+    done = []
+    for name in wanted:
+        with locked(places.run / "locks" / name):
+            if places.host_run(name).is_dir():
+                _check_owner(places, name)
+                with progress.step(f"taking down {name}"):
+                    _remove(places, name)
+                done.append(name)
+    with locked(places.run):
+        _tidy(places)
+    return done
+
+
+def _leftovers(places: Places) -> list[str]:
+    """This checkout's hosts, and folders that belong to nobody (their `up` was killed before it wrote a record)."""
+    folder = places.run / "hosts"
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    owners = {entry.name: read_record(entry) for entry in entries}
+    return [name for name, record in owners.items() if record is None or record.checkout == str(places.checkout)]
+
+
+def _check_owner(places: Places, name: str) -> None:
+    record = read_record(places.host_run(name))
+    if record and record.checkout != str(places.checkout):
+        raise LabError(
+            f"host {name} belongs to the checkout {record.checkout}: take it down there, or use another name here"
+        )
+
+
+def _state(places: Places, name: str, variant: Variant) -> Reply | None:
+    """How a host is; none when there is no such host."""
+    _check_owner(places, name)
+    record = read_record(places.host_run(name))
+    if record is None:
+        return None
+    reply = send(places.host_run(name), Order.STATUS)
+    if reply != CRASHED and record.variant != variant.name:
+        raise LabError(f"host {name} runs as variant {record.variant}: take it down first, or use another name")
+    return reply
+
+
+def _boot(places: Places, names: Sequence[str], variant: Variant, built: Path) -> None:
+    with locked(places.run):
+        for name in names:
+            _remove(places, name)  # what a crash left
+        network.network_up()
+        for name in names:
+            keys.make_host_keys(places, name)
+            taken = {record.name: record.index for record in all_records(places)}
+            record = HostRecord(name, variant.name, pick_index(name, taken), str(places.checkout), str(built))
+            save_record(places, record)
+        _write_ssh_files(places)
+    started = {name: _start_supervisor(places, name) for name in names}
+    failed = _await_supervisors(started)
+    if failed:
+        raise LabError("; ".join(failed))
+
+
+def _start_supervisor(places: Places, name: str) -> IO[str]:
+    """Start a host's supervisor, detached; it reports on the returned pipe when the host is booted."""
+    folder = places.host_run(name)
+    readable, writable = os.pipe()
+    argv = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "local.lab.supervisor"]
+    with (folder / "supervisor.log").open("w") as log:
+        subprocess.Popen(
+            [*argv, str(folder), str(writable)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=Path(__file__).resolve().parents[2],
+            start_new_session=True,
+            pass_fds=[writable],
+        )
+    os.close(writable)
+    return os.fdopen(readable)
+
+
+def _await_supervisors(started: dict[str, IO[str]]) -> list[str]:
+    """Wait until every host is booted; returns what went wrong."""
+    failed: list[str] = []
+    deadline = time.monotonic() + START_LIMIT
+    with selectors.DefaultSelector() as selector:
+        for name, pipe in started.items():
+            selector.register(pipe, selectors.EVENT_READ, name)
+        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                name = str(key.data)
+                line = started[name].readline()
+                selector.unregister(key.fileobj)
+                error = json.loads(line).get("error") if line else "its supervisor ended; see supervisor.log"
+                if error:
+                    failed.append(f"{name} could not be started: {error}")
+        failed += [f"{key.data} did not boot within {START_LIMIT:.0f} s" for key in selector.get_map().values()]
+    for pipe in started.values():
+        pipe.close()
+    return failed
+
+
+def _remove(places: Places, name: str) -> None:
+    """Stop one host and remove all of it; also what a crash left."""
+    folder = places.host_run(name)
+    if not folder.is_dir():
+        return
+    record = read_record(folder)
+    if send(folder, Order.DOWN) == CRASHED:
+        cgroup.sweep(name)
+        if record:
+            network.unplug(record)
+    shutil.rmtree(folder)
+
+
+def _tidy(places: Places) -> None:
+    """Remove the network when no host is left on the machine."""
+    _write_ssh_files(places)
+    folder = places.run / "hosts"
+    if not (folder.is_dir() and any(folder.iterdir())):
+        network.network_down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_ssh_files(places: Places) -> None:
+    keys.write_ssh_files(places, [r for r in all_records(places) if r.checkout == str(places.checkout)])

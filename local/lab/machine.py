@@ -1,0 +1,58 @@
+"""What the lab needs of the machine it runs on, and how it gets it."""
+
+import os
+import shutil
+import sys
+
+from local.lab.errors import LabError
+from local.lab.progress import Progress
+from local.lab.run import run
+
+# program -> Debian/Ubuntu package that has it
+NEEDED = {
+    "apt-ftparchive": "apt-utils",
+    "debootstrap": "debootstrap",
+    "ip": "iproute2",
+    "mount": "mount",
+    "nsenter": "util-linux",
+    "perl": "perl-base",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "systemd-nspawn": "systemd-container",
+    "unshare": "util-linux",
+}
+INSTALL_LIMIT = 600.0
+WAY_OUT = (
+    "harden hosts of your own instead, by naming them in stacks/Pulumi.<stack>.yaml (docs/lab.md, 'Without the lab')"
+)
+
+
+def check_machine() -> None:
+    """Raise unless this is Linux and we are root.
+
+    Raises:
+        LabError: it is not; says what the lab needs and the way out.
+    """
+    if not sys.platform.startswith("linux"):
+        raise LabError(f"the lab needs root on Debian or Ubuntu Linux (this is {sys.platform}); {WAY_OUT}")
+    if os.geteuid() != 0:
+        raise LabError(f"the lab needs root on Debian or Ubuntu Linux (you are user id {os.geteuid()}); {WAY_OUT}")
+
+
+def install_needed(progress: Progress) -> None:
+    """Install the programs the lab needs from the machine's own packages; nothing when all are there.
+
+    Raises:
+        LabError: no apt-get here, or it failed.
+    """
+    packages = sorted({package for program, package in NEEDED.items() if shutil.which(program) is None})
+    if not packages:
+        return
+    if shutil.which("apt-get") is None:
+        raise LabError(
+            f"the lab needs root on Debian or Ubuntu Linux (no apt-get to install {', '.join(packages)}); {WAY_OUT}"
+        )
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with progress.step(f"installing {', '.join(packages)} on this machine with apt-get"):
+        run(["apt-get", "update"], limit=INSTALL_LIMIT, env=env, check=False)
+        run(["apt-get", "install", "-y", "--no-install-recommends", *packages], limit=INSTALL_LIMIT, env=env)

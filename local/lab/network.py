@@ -1,0 +1,97 @@
+"""The lab's network: a bridge in a network namespace of its own, so that the machine's firewall never sees bridged
+packets; one port per host, one for an observer outside, one for this machine. No route leads out."""
+
+from pathlib import Path
+
+from local.lab.run import run
+from local.lab.store import IPV4_NETWORK, IPV6_NETWORK, HostRecord
+
+SWITCH = "stockade-lab"  # namespace of the bridge
+OUTSIDE = "stockade-outside"  # namespace from which tests send packets
+BRIDGE = "stockade0"  # the bridge in SWITCH, and the machine's own interface to it
+MACHINE_INDEX = "1"
+OUTSIDE_INDEX = "200"
+NETNS_FOLDER = Path("/run/netns")
+
+_UP = """\
+set -eu
+ip netns add "$1"
+ip netns add "$2"
+ip -n "$1" link add "$3" type bridge forward_delay 0 mcast_snooping 0
+ip -n "$1" link set lo up
+ip -n "$1" link set "$3" up
+ip link add "$3" type veth peer name machine netns "$1"
+ip -n "$2" link add eth0 type veth peer name outside netns "$1"
+ip -n "$1" link set machine master "$3" up
+ip -n "$1" link set outside master "$3" up
+echo 0 >"/proc/sys/net/ipv6/conf/$3/accept_ra"
+echo 0 >"/proc/sys/net/ipv6/conf/$3/accept_dad"
+ip -4 address add "$4.$6/24" dev "$3"
+ip -6 address add "$5:$6/64" dev "$3" nodad
+ip link set "$3" up
+ip -n "$2" link set lo up
+ip -n "$2" -4 address add "$4.$7/24" dev eth0
+ip -n "$2" -6 address add "$5:$7/64" dev eth0 nodad
+ip -n "$2" link set eth0 up
+"""
+
+# Deleting a namespace deletes its interfaces later; deleting the interfaces first makes the names free at once.
+_DOWN = """\
+ip link delete "$3"
+ip -n "$2" link delete eth0
+ip netns delete "$2"
+ip netns delete "$1"
+true
+"""
+
+# $1 file for the namespace, $2 switch, $3 port, $4 MAC, $5 bridge. A fresh namespace at every boot: the rules and
+# connections of the last one are gone, as after a real reboot.
+_PLUG = """\
+set -eu
+umount "$1" 2>/dev/null || true
+: >"$1"
+unshare --net="$1" true
+ip -n "$2" link delete "$3" 2>/dev/null || true
+ip -n "$2" link add "$3" type veth peer name eth0 address "$4" netns "$1"
+ip -n "$2" link set "$3" master "$5" up
+"""
+
+
+def network_is_up() -> bool:
+    """Whether the bridge and both namespaces are there and usable."""
+    return run(["ip", "-n", SWITCH, "link", "show", "dev", "outside"], check=False).returncode == 0
+
+
+def network_up() -> None:
+    """Make bridge, namespaces and addresses; nothing when they are there. What a crash left half-made is made anew."""
+    if network_is_up():
+        return
+    network_down()
+    run(["sh", "-c", _UP, "sh", SWITCH, OUTSIDE, BRIDGE, IPV4_NETWORK, IPV6_NETWORK, MACHINE_INDEX, OUTSIDE_INDEX])
+
+
+def network_down() -> None:
+    """Remove bridge, namespaces and the machine's interface; safe when some or all are gone."""
+    run(["sh", "-c", _DOWN, "sh", SWITCH, OUTSIDE, BRIDGE], check=False)
+    for name in (SWITCH, OUTSIDE):  # placeholders that stay when the machine went down with the lab up
+        (NETNS_FOLDER / name).unlink(missing_ok=True)
+
+
+def plug(record: HostRecord, namespace: Path) -> None:
+    """Give a host a fresh network namespace, held by the file `namespace`, with eth0 on the lab's bridge."""
+    run(["sh", "-c", _PLUG, "sh", str(namespace), SWITCH, port(record), record.mac, BRIDGE])
+
+
+def unplug(record: HostRecord) -> None:
+    """Remove a host's port from the bridge; safe when it is gone."""
+    run(["ip", "-n", SWITCH, "link", "delete", port(record)], check=False)
+
+
+def set_link(record: HostRecord, *, up: bool) -> None:
+    """Pull the host's cable, or put it back."""
+    run(["ip", "-n", SWITCH, "link", "set", port(record), "up" if up else "down"])
+
+
+def port(record: HostRecord) -> str:
+    """The bridge port of a host (an interface name: 15 characters at most)."""
+    return f"port{record.index}"

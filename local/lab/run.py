@@ -1,0 +1,53 @@
+"""Running a program with a time limit and an error that says which program failed and why."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from local.lab.errors import LabError
+
+DEFAULT_LIMIT = 60.0
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: str | None = None,
+    check: bool = True,
+    limit: float = DEFAULT_LIMIT,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run `argv` to its end and return what it printed.
+
+    Args:
+        stdin: text for its standard input; none means /dev/null.
+        check: raise when the exit status is not 0.
+        limit: seconds until it is killed.
+        env: its whole environment; none means ours.
+
+    Raises:
+        LabError: not found, time limit reached, or (with `check`) a failure; carries the end of its stderr.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            # "" rather than None: a program that reads our terminal would stop the caller
+            input="" if stdin is None else stdin,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limit,
+            check=False,
+            env=env,
+        )
+    except FileNotFoundError as err:
+        raise LabError(f"{argv[0]} is not installed on this machine") from err
+    except subprocess.TimeoutExpired as err:
+        raise LabError(f"{argv[0]} did not end within {limit:.0f} s: {' '.join(argv)}") from err
+    if check and done.returncode != 0:
+        raise LabError(f"{argv[0]} failed with exit status {done.returncode}: {tail(done.stderr or done.stdout)}")
+    return done
+
+
+def tail(text: str, lines: int = 5) -> str:
+    """The last `lines` lines that are not blank, joined by " | "."""
+    return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])

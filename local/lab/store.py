@@ -1,0 +1,165 @@
+"""Where the lab keeps things, and which hosts there are.
+
+Three places: the cache (root file systems, host keys: survives everything but `down --purge`), the run folder of the
+machine (which hosts run: one for all checkouts, so that two of them see each other), and `.lab/` of the checkout (the
+key that logs in, known_hosts, ssh_config).
+"""
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local.lab.errors import LabError
+
+CACHE_VARIABLE = "STOCKADE_LAB_CACHE"
+DEFAULT_CACHE = "/var/cache/stockade-lab"
+RUN_FOLDER = Path("/run/stockade-lab")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+WEB_NAME = re.compile(r"web([1-9][0-9]?)")
+IPV4_NETWORK = "203.0.113"  # RFC 5737, documentation
+IPV6_NETWORK = "2001:db8:57:"  # RFC 3849, documentation
+WEB_BASE = 10  # web1 is .11
+OTHER_NAMES = range(110, 200)
+LAST_WEB = 99
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of one checkout's lab.
+
+    Attributes:
+        checkout: the repository's top folder; owner of the hosts it starts.
+        cache: what is built once.
+        run: what runs now, for the whole machine.
+    """
+
+    checkout: Path
+    cache: Path
+    run: Path = RUN_FOLDER
+
+    @property
+    def state(self) -> Path:
+        """`.lab/` of the checkout."""
+        return self.checkout / ".lab"
+
+    def host_run(self, name: str) -> Path:
+        """Folder of a running host: its record, control socket and log."""
+        return self.run / "hosts" / name
+
+    def host_cache(self, name: str) -> Path:
+        """What a host keeps over down and up: its SSH host keys and machine id."""
+        return self.cache / "hosts" / name
+
+
+def default_places(checkout: Path | None = None) -> Places:
+    """The places of `checkout` (by default the one this file is in), with STOCKADE_LAB_CACHE honoured."""
+    top = checkout or Path(__file__).resolve().parents[2]
+    return Places(checkout=top, cache=Path(os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE))
+
+
+@dataclass(frozen=True)
+class HostRecord:
+    """A host that was started and not yet taken down.
+
+    Attributes:
+        name: host name.
+        variant: kind of host.
+        index: last part of its addresses, 11 to 199.
+        checkout: the checkout that started it.
+        built: folder with its `root` file system and `apt` repository.
+    """
+
+    name: str
+    variant: str
+    index: int
+    checkout: str
+    built: str
+
+    @property
+    def ipv4(self) -> str:
+        """IPv4 address, without prefix length (24)."""
+        return f"{IPV4_NETWORK}.{self.index}"
+
+    @property
+    def ipv6(self) -> str:
+        """IPv6 address, without prefix length (64)."""
+        return f"{IPV6_NETWORK}:{self.index}"
+
+    @property
+    def mac(self) -> str:
+        """The MAC address of eth0; fixed, so that neighbours need not learn a new one after a reboot."""
+        return f"02:00:5e:10:00:{self.index:02x}"
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can name a host.
+
+    Raises:
+        LabError: it cannot.
+    """
+    if not NAME.fullmatch(name):
+        raise LabError(f"{name!r} cannot name a host: use up to 31 of a-z, 0-9 and -, a letter first")
+    return name
+
+
+def pick_index(name: str, taken: dict[str, int]) -> int:
+    """The last part of the addresses of a host: web1 is always 11, web2 12; other names get the lowest free one.
+
+    Args:
+        taken: index by name of the hosts that run.
+
+    Raises:
+        LabError: all are taken.
+    """
+    web = WEB_NAME.fullmatch(name)
+    if web and int(web[1]) <= LAST_WEB:
+        return WEB_BASE + int(web[1])
+    for index in OTHER_NAMES:
+        if index not in taken.values():
+            return index
+    raise LabError(f"no address is left for {name}: take hosts down first (python -m local.lab down NAME)")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`: one process at a time on this machine. A process that ends lets go of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace the file at `path` in one step; readers see the old or the new text, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w") as out:
+        out.write(text)
+    draft.replace(path)
+
+
+def save_record(places: Places, record: HostRecord) -> None:
+    """Write down that a host exists."""
+    folder = places.host_run(record.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "record.json", json.dumps(asdict(record), indent=1) + "\n")
+
+
+def read_record(folder: Path) -> HostRecord | None:
+    """The record in a host's run folder; none when it is missing or torn (a killed `up`)."""
+    try:
+        return HostRecord(**json.loads((folder / "record.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def all_records(places: Places) -> list[HostRecord]:
+    """Every host on the machine, of all checkouts, by address."""
+    folder = places.run / "hosts"
+    found = [read_record(entry) for entry in folder.iterdir()] if folder.is_dir() else []
+    return sorted((record for record in found if record), key=lambda record: record.index)

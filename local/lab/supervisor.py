@@ -1,0 +1,272 @@
+"""The process that keeps one host: it owns the disk, starts systemd-nspawn, starts it again when the host reboots, and
+takes orders on a Unix socket. Run by `up`, detached: python -m local.lab.supervisor RUN_FOLDER READY_FD."""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from local.lab import cgroup
+from local.lab.control import CONTROL_SOCKET, Order, Reply, read_line
+from local.lab.disk import Disk
+from local.lab.errors import LabError
+from local.lab.network import plug, unplug
+from local.lab.run import tail
+from local.lab.store import HostRecord, read_record
+
+BOOT_LIMIT = 60.0  # seconds from start to "all services started"
+POWEROFF_LIMIT = 5.0  # seconds to shut down before it is killed
+REBOOT_LIMIT = 30.0
+KILL_LIMIT = 10.0
+ORDER_LIMIT = 5.0  # seconds in which a client must have sent its order
+REBOOT_STATUS = 133  # systemd-nspawn: the host asked for a reboot
+POWEROFF_SIGNAL = signal.SIGRTMIN + 4  # systemd(1)
+REBOOT_SIGNAL = signal.SIGRTMIN + 5
+
+_IN_CGROUP = 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"'
+_NSPAWN_SETTINGS = {
+    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",  # /proc/sys/net is the host's own
+    "SYSTEMD_NSPAWN_LOCK": "0",
+    "SYSTEMD_NSPAWN_TMPFS_TMP": "0",  # Debian 12 has /tmp on disk
+}
+
+
+class Supervisor:
+    """One host: boots it, watches it, obeys orders until it is taken down."""
+
+    def __init__(self, folder: Path, record: HostRecord) -> None:
+        """`folder` is the host's run folder."""
+        self._folder = folder
+        self._record = record
+        self._disk = Disk(record, folder, Path(record.built).parent / "hosts" / record.name)
+        self._boots = 0
+        self._init_pid = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def start(self) -> None:
+        """Prepare mounts, cgroup and sockets, and boot for the first time."""
+        cgroup.mount_private()
+        cgroup.enter(cgroup.make(self._record.name, "supervisor"))
+        for name, sock in (("notify", self._notify), (CONTROL_SOCKET, self._listener)):
+            path = self._folder / name
+            path.unlink(missing_ok=True)
+            sock.bind(str(path))
+        self._listener.listen(16)  # clients wait while the host boots
+        self._mount_nspawn_folder()
+        self._disk.make()
+        self._boot()
+
+    @staticmethod
+    def _mount_nspawn_folder() -> None:
+        """systemd-nspawn leaves files in /run/systemd/nspawn; let them go where our mounts go."""
+        folder = Path("/run/systemd/nspawn")
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "stockade-lab", str(folder)], check=True)
+
+    def serve(self) -> None:
+        """Obey orders and restart a host that reboots, until it is ordered down."""
+        while True:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._listener, selectors.EVENT_READ)
+                if self._pidfd >= 0:
+                    selector.register(self._pidfd, selectors.EVENT_READ)
+                ready = {key.fileobj for key, _ in selector.select()}
+            if self._pidfd in ready:
+                self._after_exit()
+            if self._listener in ready:
+                client, _ = self._listener.accept()
+                with client:
+                    if not self._answer(client):
+                        return
+
+    def stop(self) -> None:
+        """End the host, and remove its port, disk and cgroups."""
+        self._stop(POWEROFF_LIMIT)
+        unplug(self._record)
+        with contextlib.suppress(LabError):
+            self._disk.discard()
+        cgroup.leave_and_remove(self._record.name)
+
+    def _answer(self, client: socket.socket) -> bool:
+        """Obey one client's order; False when that was the last one."""
+        client.settimeout(ORDER_LIMIT)
+        try:
+            order = Order(read_line(client))
+        except (OSError, ValueError):
+            return True  # not one of ours, or gone
+        try:
+            self._obey(order)
+            reply = self.reply()
+        except (LabError, OSError) as err:
+            reply = self.reply(str(err))
+        with contextlib.suppress(OSError):
+            client.sendall(reply.encode())
+        if order is Order.DOWN:
+            client.detach()  # stays open until this process ends: that is what the client waits for
+            return False
+        return True
+
+    def _obey(self, order: Order) -> None:
+        if order is Order.START and self._process is None:
+            self._boot()
+        elif order is Order.RESET:
+            self._stop(POWEROFF_LIMIT)
+            self._disk.discard()
+            self._disk.make()
+            self._boot()
+        elif order is Order.REBOOT:
+            self._signal_init(REBOOT_SIGNAL)
+            if not self._wait_exit(REBOOT_LIMIT):
+                raise LabError(f"{self._record.name} did not shut down for its reboot within {REBOOT_LIMIT:.0f} s")
+            self._after_exit()
+        elif order is Order.POWER_CYCLE:
+            self._stop(0)
+            self._boot()
+        elif order is Order.DOWN:
+            self.stop()
+
+    def _boot(self) -> None:
+        self._boots += 1
+        namespace = self._folder / "net"
+        plug(self._record, namespace)
+        group = cgroup.make(self._record.name, f"boot{self._boots}")
+        env = {**os.environ, **_NSPAWN_SETTINGS, "NOTIFY_SOCKET": str(self._folder / "notify")}
+        with (self._folder / "console.log").open("wb") as console:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _IN_CGROUP, "sh", str(group), *self._nspawn(namespace)],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                env=env,
+            )
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._wait_ready()
+
+    def _nspawn(self, namespace: Path) -> list[str]:
+        return [
+            "systemd-nspawn",
+            "--quiet",
+            "--boot",
+            f"--directory={self._disk.root}",
+            f"--machine={self._record.name}",
+            f"--network-namespace-path={namespace}",
+            f"--bind-ro={Path(self._record.built) / 'apt'}:/srv/apt",
+            "--capability=CAP_NET_ADMIN",
+            "--register=no",
+            "--keep-unit",
+            "--notify-ready=yes",
+            "--link-journal=no",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--console=read-only",
+        ]
+
+    def _wait_ready(self) -> None:
+        """Until systemd in the host says that everything is started."""
+        deadline = time.monotonic() + BOOT_LIMIT
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._notify, selectors.EVENT_READ)
+            selector.register(self._pidfd, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if self._notify in ready:
+                    lines = self._notify.recv(4096).decode(errors="replace").splitlines()
+                    for line in lines:
+                        key, _, value = line.partition("=")
+                        if key == "X_NSPAWN_LEADER_PID":
+                            self._init_pid = int(value)
+                    if "READY=1" in lines:
+                        return
+                elif self._pidfd in ready:
+                    break
+        said = tail((self._folder / "console.log").read_text(errors="replace"))
+        self._stop(0)
+        raise LabError(f"{self._record.name} did not boot ({self._folder / 'console.log'}): {said}")
+
+    def _after_exit(self) -> None:
+        """The host ended by itself: start it again if it asked for a reboot, else leave it off."""
+        if self._reap() == REBOOT_STATUS:
+            self._boot()
+
+    def _stop(self, grace: float) -> None:
+        """Switch the host off: by its own shutdown when `grace` seconds suffice, else as a power cut does."""
+        if self._process is None:
+            return
+        if grace:
+            self._signal_init(POWEROFF_SIGNAL)
+        if not (grace and self._wait_exit(grace)):
+            self._signal_init(signal.SIGKILL)
+            if not self._wait_exit(KILL_LIMIT):
+                self._process.kill()
+        self._reap()
+
+    def _signal_init(self, number: int) -> None:
+        if self._process is None:
+            raise LabError(f"{self._record.name} is off: start it with python -m local.lab up {self._record.name}")
+        if self._init_pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._init_pid, number)
+        else:
+            self._process.terminate()
+
+    def _wait_exit(self, limit: float) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pidfd, selectors.EVENT_READ)
+            return bool(selector.select(limit))
+
+    def _reap(self) -> int:
+        """Collect systemd-nspawn's exit status and remove the cgroup of that boot."""
+        assert self._process is not None
+        status = self._process.wait(KILL_LIMIT)
+        os.close(self._pidfd)
+        self._process, self._pidfd, self._init_pid = None, -1, 0
+        cgroup.remove(cgroup.TOP / self._record.name / f"boot{self._boots}")
+        return status
+
+    def reply(self, error: str = "") -> Reply:
+        """What clients are told after each order."""
+        return Reply(
+            state="running" if self._process else "off",
+            init_pid=self._init_pid,
+            supervisor_pid=os.getpid(),
+            boots=self._boots,
+            error=error,
+        )
+
+
+def main() -> None:
+    """Boot the host of the run folder, tell the starter over the pipe how that went, then keep the host."""
+    folder, ready_fd = Path(sys.argv[1]), int(sys.argv[2])
+    record = read_record(folder)
+    if record is None:
+        raise SystemExit(f"no record in {folder}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    supervisor = Supervisor(folder, record)
+    try:
+        with os.fdopen(ready_fd, "w") as ready:
+            try:
+                supervisor.start()
+                ready.write(supervisor.reply().encode().decode())
+            except (LabError, OSError, subprocess.SubprocessError) as err:
+                ready.write(json.dumps({"state": "off", "error": str(err)}) + "\n")
+                raise
+        supervisor.serve()
+    except (LabError, OSError, subprocess.SubprocessError) as err:
+        sys.stderr.write(f"{err}\n")
+        supervisor.stop()
+    except SystemExit:
+        supervisor.stop()
+
+
+if __name__ == "__main__":
+    main()
