@@ -1,0 +1,1 @@
+"""A Linux host over SSH: connection, scripts, files, packages, services. Nothing of Pulumi in here."""

@@ -1,0 +1,141 @@
+"""One run over one channel: send the text, read the answers, know how far it came."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+
+import asyncssh
+
+from hosts.shell import Answer, Run, Script, parse
+
+OUTPUT_LIMIT = 64 * 2**20
+"""Bytes that one run may print."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended. Of `finished`, `overdue`, `flooded`, `cut` at most one is true; none: the shell ended early."""
+
+    stdout: bytes = field(default=b"", repr=False)
+    stderr: bytes = field(default=b"", repr=False)
+    exit_status: int | None = None
+    signal: str | None = None
+    finished: bool = False
+    overdue: bool = False
+    flooded: bool = False
+    cut: bool = False
+    at: int = -1
+    """Index of the last script that began; -1: none did, as far as we know."""
+
+    def pid(self, run: Run) -> int | None:
+        """Process id of the host's shell, as it told before its first script."""
+        told = re.search(rf"\n{run.nonce} P (\d+)\n".encode(), self.stdout)
+        return int(told[1]) if told else None
+
+    def answers(self, run: Run) -> list[Answer | None]:
+        """One for each script; None for those that did not finish."""
+        return parse(run, self.stdout, self.stderr)
+
+
+class _Session(asyncssh.SSHClientSession[bytes]):
+    """Collects both streams and wakes its reader whenever something changed."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.streams = {None: bytearray(), asyncssh.EXTENDED_DATA_STDERR: bytearray()}
+        self.changed = asyncio.Event()
+        self.closed = False
+        self.lost = False
+        self.at = -1
+        self._searched = 0
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self.streams[datatype] += data
+        if datatype is None:
+            self._advance()
+        self.changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed, self.lost = True, exc is not None
+        self.changed.set()
+
+    def _advance(self) -> None:
+        """Note which script is running, by the marker that shows its start."""
+        stdout = self.streams[None]
+        for index in range(self.at + 1, len(self.run.scripts)):
+            found = stdout.find(self.run.started(index), self._searched)
+            if found >= 0:
+                self.at, self._searched = index, found
+        self._searched = max(self._searched, len(stdout) - 100)
+
+    @property
+    def complete(self) -> bool:
+        """Both streams have come to their end mark: nothing more to wait for, even if a daemon keeps them open."""
+        return all(stream.endswith(self.run.finished) for stream in self.streams.values())
+
+    @property
+    def size(self) -> int:
+        return sum(len(stream) for stream in self.streams.values())
+
+
+async def execute(
+    ssh: asyncssh.SSHClientConnection, command: str, head: bytes, run: Run, timeout: float | None
+) -> Outcome:
+    """Run `command` (which must read a shell script from stdin) and feed it `head` and the run's text.
+
+    Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.
+    Raises asyncssh.ChannelOpenError where the channel could not be opened: then nothing was sent.
+    """
+    channel, session = await ssh.create_session(lambda: _Session(run), command, encoding=None)
+    session = _checked(session)
+    outcome = Outcome()
+    try:
+        channel.write(head + run.text)
+        channel.write_eof()
+        await _follow(session, run.scripts, timeout, outcome)
+    except (OSError, asyncssh.Error):
+        outcome.cut = True
+    finally:
+        if not session.closed:
+            channel.close()
+    status, signal = channel.get_exit_status(), channel.get_exit_signal()
+    outcome.stdout, outcome.stderr = (bytes(stream) for stream in session.streams.values())
+    outcome.exit_status, outcome.signal = status, signal[0] if signal else None
+    outcome.at = session.at
+    return outcome
+
+
+def _checked(session: object) -> _Session:
+    if not isinstance(session, _Session):
+        raise TypeError("asyncssh returned another session")
+    return session
+
+
+async def _follow(session: _Session, scripts: tuple[Script, ...], timeout: float | None, outcome: Outcome) -> None:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    at, since = -1, begun
+    while True:
+        if session.complete:
+            outcome.finished = True
+            return
+        if session.closed:
+            outcome.cut = session.lost
+            return
+        if session.size > OUTPUT_LIMIT:
+            outcome.flooded = True
+            return
+        if session.at != at:
+            at, since = session.at, loop.time()
+        deadline = since + scripts[max(at, 0)].timeout
+        if timeout is not None:
+            deadline = min(deadline, begun + timeout)
+        if loop.time() >= deadline:
+            outcome.overdue = True
+            return
+        session.changed.clear()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await session.changed.wait()
+        except TimeoutError:
+            continue

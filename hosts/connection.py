@@ -1,0 +1,160 @@
+"""How to log in to a host: pulumi-command's ConnectionArgs names, plus ours, and the admin/bootstrap pair.
+
+The models are frozen and hashable (the pool keys its connections by them); their secrets are `SecretStr` and appear in
+no repr, no str and no validation error.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+SECRET_FIELDS = ("password", "privateKey", "privateKeyPassword", "sudoPassword")
+"""Names (as in the stack config) of the fields that are secret."""
+
+UNLIMITED = -1
+
+_PUBLIC_KEY = re.compile(r"(ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[A-Za-z0-9@.-]+ AAAA[A-Za-z0-9+/]+={0,3}( .*)?")
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY-----\n.+\n-----END ([A-Z0-9]+ )*PRIVATE KEY-----\n", re.S
+)
+
+
+def _whole_numbers(value: object) -> object:
+    """Pulumi sends every number as a float: 22.0 is 22."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Integer = Annotated[int, BeforeValidator(_whole_numbers)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Connection(_Model):
+    """One way to log in. File paths may start with `~`; relative ones are resolved at run time against the process's
+    working directory, so that a stack works from any checkout."""
+
+    host: str
+    """Name or address, IPv4 or IPv6 (without brackets)."""
+    port: _Integer = Field(default=22, ge=1, le=65535)
+    user: str = Field(default="root", pattern=r"^[^\s:/@]+$")
+    password: SecretStr | None = None
+    """For password and keyboard-interactive authentication."""
+    private_key: SecretStr | None = None
+    """The text of a private key (OpenSSH or PEM)."""
+    private_key_password: SecretStr | None = None
+    """Passphrase of `private_key` or `private_key_file`."""
+    private_key_file: str | None = None
+    agent_socket_path: str | None = None
+    """An agent to ask besides the key. Without any key or password, SSH_AUTH_SOCK's agent is asked anyway."""
+    host_key: str | None = None
+    """The host's public key, an OpenSSH line without the host name. Given: no other key is accepted."""
+    known_hosts_file: str | None = None
+    """Used without `host_key`. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts."""
+    sudo_password: SecretStr | None = None
+    """For a login other than root whose sudo asks."""
+    proxy: "Connection | None" = None
+    """A jump host; it may have a proxy itself."""
+    dial_error_limit: _Integer = Field(default=UNLIMITED, ge=UNLIMITED)
+    """At most so many failed attempts; -1: only `HostAccess.connect_timeout` limits them."""
+    per_dial_timeout: float = Field(default=15, gt=0)
+    """Seconds for one attempt to open the TCP connection."""
+
+    @field_validator("host")
+    @classmethod
+    def _one_word(cls, value: str) -> str:
+        if not value or re.search(r"[\s/@\[\]]", value):
+            raise ValueError("a host name or an address, without spaces, brackets, user or port")
+        return value
+
+    @field_validator("host_key")
+    @classmethod
+    def _openssh_line(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        line = value.strip()
+        if _PUBLIC_KEY.fullmatch(line):
+            return line
+        words = line.split()
+        if len(words) > 2 and _PUBLIC_KEY.fullmatch(" ".join(words[1:])):
+            raise ValueError("starts with a host name, as in known_hosts: leave it out ('ssh-ed25519 AAAA…')")
+        raise ValueError("an OpenSSH public key in one line is expected: 'ssh-ed25519 AAAA…' (ssh-keyscan prints it)")
+
+    @field_validator("private_key")
+    @classmethod
+    def _private_key_text(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().replace("\r\n", "\n").strip() + "\n"
+        if _PRIVATE_KEY.fullmatch(text):
+            return SecretStr(text)
+        if _PUBLIC_KEY.fullmatch(text.strip()):
+            raise ValueError("this is a public key; the private one starts with '-----BEGIN … PRIVATE KEY-----'")
+        if len(text) < 256 and "\n" not in text.strip():
+            raise ValueError("this is no private key; for the path of a file use privateKeyFile")
+        raise ValueError("a private key is expected, from '-----BEGIN … PRIVATE KEY-----' to '-----END …'")
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port
+
+    @property
+    def address(self) -> str:
+        """For messages: `user@host`, with the port where it is not 22."""
+        host = f"[{self.host}]" if ":" in self.host and self.port != 22 else self.host
+        return f"{self.user}@{host}" + (f":{self.port}" if self.port != 22 else "")
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret value in here and in the proxies, for masking."""
+        for secret in (self.password, self.private_key, self.private_key_password, self.sudo_password):
+            if secret is not None:
+                yield secret.get_secret_value()
+        if self.proxy is not None:
+            yield from self.proxy.secrets()
+
+
+class HostAccess(_Model):
+    """A host's name (for messages) and its two logins.
+
+    `admin` is the limited user with sudo that everyday runs use; `bootstrap` is the machine as its provider left it
+    (often root). Admin is tried first, bootstrap where admin is refused.
+    """
+
+    name: str = Field(min_length=1)
+    admin: Connection | None = None
+    bootstrap: Connection | None = None
+    connect_timeout: float = Field(default=60, gt=0)
+    """Seconds in all to wait for a host that is still booting, retries included."""
+
+    @model_validator(mode="after")
+    def _some_login(self) -> Self:
+        if self.admin is None and self.bootstrap is None:
+            raise ValueError("at least one of admin and bootstrap is needed")
+        return self
+
+    def logins(self) -> tuple[tuple[str, Connection], ...]:
+        """The ladder: ("admin", …) and ("bootstrap", …), those that are there, in this order."""
+        ladder = (("admin", self.admin), ("bootstrap", self.bootstrap))
+        return tuple((login, connection) for login, connection in ladder if connection is not None)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value of both logins, for masking."""
+        return tuple(secret for _, connection in self.logins() for secret in connection.secrets())
+
+
+def resolve(path: str) -> Path:
+    """A path of the configuration as it is meant now: `~` expanded, relative to the working directory."""
+    return Path(path).expanduser().absolute()

@@ -1,0 +1,159 @@
+# ruff: noqa: N818  (the names say what happened; each is a HostError)
+"""What can go wrong between us and a host, each kind with a name. No message ever contains a secret.
+
+`str()` of each is meant for the user: `host: resource: step: what happened`, then how to mend it on a line of its own.
+"""
+
+import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from hosts.masking import mask
+
+if TYPE_CHECKING:
+    from hosts.shell import Answer
+
+STDERR_TAIL_LINES = 12
+
+
+class HostError(Exception):
+    """Base of all. `host` is the name in the configuration, `resource` and `step` say what was being done."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        host: str = "",
+        resource: str = "",
+        step: str = "",
+        hint: str = "",
+        secrets: Iterable[str] = (),
+    ) -> None:
+        known = tuple(secrets)
+        self.message = mask(message, known)
+        self.host = host
+        self.resource = mask(resource, known)
+        self.step = mask(step, known)
+        self.hint = mask(hint, known)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (self.host, self.resource, self.step, self.message) if part)
+        return f"{place}\n  {self.hint}" if self.hint else place
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def during(self, *, resource: str, step: str = "") -> Self:
+        """The same error told for another resource (one cause may fail many)."""
+        told = copy.copy(self)
+        told.resource, told.step = resource or self.resource, step or self.step
+        return told
+
+
+class Unreachable(HostError):
+    """No SSH connection could be made: `tried` names the addresses, `waited` is in seconds, `cause` is the last one."""
+
+    def __init__(
+        self, message: str = "", *, tried: tuple[str, ...] = (), waited: float = 0, cause: str = "", **place: str
+    ) -> None:
+        told = message or f"cannot connect to {', '.join(tried)} (tried for {waited:.0f} s): {cause}"
+        super().__init__(told, **place)
+        self.tried, self.waited, self.cause = tried, waited, cause
+
+
+class HostKeyUnknown(HostError):
+    """The host showed a key that is neither pinned nor in known_hosts. `key_line` is what to pin."""
+
+    def __init__(
+        self, message: str = "", *, address: str = "", key_line: str = "", fingerprint: str = "", **place: str
+    ) -> None:
+        told = message or f"{address} is not known by its host key; it showed {fingerprint}"
+        place.setdefault(
+            "hint",
+            f"Compare the fingerprint with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then pin "
+            f"it in the connection:\n  hostKey: {key_line}",
+        )
+        super().__init__(told, **place)
+        self.key_line, self.fingerprint = key_line, fingerprint
+
+
+class HostKeyChanged(HostError):
+    """The host showed another key than the one that is known: another machine, a new installation, or an attack."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        address: str = "",
+        expected: tuple[str, ...] = (),
+        received: str = "",
+        key_line: str = "",
+        source: str = "",
+        **place: str,
+    ) -> None:
+        told = message or (
+            f"the host key of {address} is not the known one: expected {' or '.join(expected)} ({source}), "
+            f"received {received}"
+        )
+        place.setdefault(
+            "hint",
+            f"Somebody may be between you and the host. If it was installed anew, replace the key ({source}):\n"
+            f"  hostKey: {key_line}",
+        )
+        super().__init__(told, **place)
+        self.expected, self.received = expected, received
+
+
+class LoginRefused(HostError):
+    """The host answered, but let none of the users in. `attempts` has one line for each login that was tried."""
+
+    def __init__(self, message: str = "", *, attempts: tuple[str, ...] = (), **place: str) -> None:
+        super().__init__(message or f"login refused: {'; '.join(attempts)}", **place)
+        self.attempts = attempts
+
+
+class BadCredentials(HostError):
+    """A key file that is missing or unreadable, a wrong passphrase, an agent that doesn't answer: nothing was sent."""
+
+
+class SudoRefused(HostError):
+    """The login works, but its sudo does not let us become root."""
+
+
+class CommandFailed(HostError):
+    """A script ended with a status that it may not end with. `answers` holds what the whole run printed."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        exit_status: int = 1,
+        stderr_tail: str = "",
+        answers: "tuple[Answer, ...]" = (),
+        secrets: Iterable[str] = (),
+        **place: str,
+    ) -> None:
+        known = tuple(secrets)
+        shown = tail(mask(stderr_tail, known))
+        told = message or f"exit status {exit_status}" + (f": {shown}" if shown else "")
+        super().__init__(told, secrets=known, **place)
+        self.exit_status, self.stderr_tail, self.answers = exit_status, shown, answers
+
+
+class TimedOut(HostError):
+    """A step took longer than its limit; the remote processes were told to stop."""
+
+
+class ConnectionLost(HostError):
+    """The connection broke after the script was sent: it is not known whether the step was completed."""
+
+
+class NotSupported(HostError):
+    """A distribution, service manager or host that this version cannot work with."""
+
+
+def tail(text: str, lines: int = STDERR_TAIL_LINES) -> str:
+    """The last non-empty lines of `text`."""
+    kept = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join(kept[-lines:])

@@ -1,0 +1,161 @@
+"""A host as the rest of the program sees it: synchronous, from any thread, one connection for all."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from hosts.connection import Connection, HostAccess
+from hosts.errors import HostError
+from hosts.reads import Reads
+from hosts.shell import Answer, Script
+from hosts.wire import Wire
+
+T = TypeVar("T")
+Call = Callable[[Coroutine[Any, Any, T]], T]
+
+_FACTS = Script(
+    "look at the host",
+    """\
+begin uid; id -u; end
+begin user; id -un; end
+begin os-release; cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null || :; end
+begin init; cat /proc/1/comm 2>/dev/null || :; end
+""",
+    timeout=30,
+    as_root=False,
+)
+_ROOT_CHECK = Script("become root", "id -u", timeout=30)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What does not change while a connection lasts."""
+
+    uid: int
+    """Of the login user."""
+    user: str
+    os_release: str
+    """The text of /etc/os-release; see hosts.distro.parse."""
+    init: str
+    """Name of process 1: "systemd", "init"."""
+
+
+class Host:
+    """Made by `Pool.host`. All methods may be called from any thread (not from the pool's own loop)."""
+
+    def __init__(self, access: HostAccess, wire: Wire, call: "Callable[[Coroutine[Any, Any, Any]], Any]") -> None:
+        self.access = access
+        self._wire = wire
+        self._reads = Reads(wire)
+        self._call = call
+        self._facts: tuple[object, Facts] | None = None
+
+    def __repr__(self) -> str:
+        return f"Host({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """As in the configuration."""
+        return self.access.name
+
+    @property
+    def login(self) -> str:
+        """ "admin" or "bootstrap": the login in use; "" while there is no connection."""
+        way = self._wire.ladder.way
+        return way.login if way is not None else ""
+
+    @property
+    def user(self) -> str:
+        """The user logged in as; "" while there is no connection."""
+        way = self._wire.ladder.way
+        return way.line.connection.user if way is not None else ""
+
+    @property
+    def handshakes(self) -> int:
+        """How many connections were made to this host by this object."""
+        return self._wire.ladder.handshakes
+
+    @property
+    def runs(self) -> int:
+        """How many runs were made on it."""
+        return self._wire.runs
+
+    def connect(self) -> str:
+        """Connect now rather than at the first run. Returns the login that worked: "admin" or "bootstrap".
+
+        Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
+        """
+        way = self._call(self._wire.ladder.climb())
+        return str(way.login)
+
+    def run(
+        self,
+        *scripts: Script,
+        resource: str = "",
+        timeout: float | None = None,
+        check: bool = True,
+        stop_on_failure: bool = True,
+    ) -> list[Answer]:
+        """Run scripts in this order in one round trip; one answer for each.
+
+        With `check`, a status that a script does not accept raises CommandFailed (whose `answers` has what all of them
+        printed); without, the caller looks at `Answer.status` (SKIPPED where `stop_on_failure` kept it from running).
+        `timeout` limits the whole run in seconds, besides each script's own limit. All scripts of a run have the same
+        `as_root`. Raises any HostError.
+
+            before, _, after = host.run(observe, apply, observe, resource="firewall ipv4")
+        """
+        if not scripts:
+            return []
+        if len({script.as_root for script in scripts}) > 1:
+            raise ValueError("the scripts of one run must all be as_root, or none of them")
+        work = self._wire.run(scripts, resource, timeout=timeout, check=check, stop_on_failure=stop_on_failure)
+        answers: list[Answer] = self._call(work)
+        return answers
+
+    def read(self, script: Script, resource: str = "") -> Answer:
+        """Run one script that changes nothing, together with the reads that others want at the same time.
+
+        One that fails does not disturb the others. Raises any HostError.
+        """
+        answer: Answer = self._call(self._reads.read(script, resource))
+        return answer
+
+    def facts(self) -> Facts:
+        """Who we are and what the host is: one round trip per connection, then remembered. Raises any HostError."""
+        way = self._call(self._wire.ladder.climb())
+        if self._facts is None or self._facts[0] is not way:
+            [answer] = self.run(_FACTS)
+            told = answer.sections
+            facts = Facts(int(told["uid"]), told["user"].strip(), told["os-release"], told["init"].strip())
+            self._facts = (way, facts)
+        return self._facts[1]
+
+    def confirm(self, *, address: str | None = None, port: int | None = None, timeout: float = 20) -> str:
+        """Prove that the host can be entered now: a new TCP connection, a login as admin (bootstrap where there is no
+        admin) and root through sudo; then closes it. Nothing cached takes part.
+
+        `address` and `port` override the connection's. `timeout` is in seconds, retries included.
+        Returns the user that got in. Raises any HostError.
+        """
+        login, connection = self.access.logins()[0]
+        changes = {"host": address or connection.host, "port": port or connection.port}
+        user: str = self._call(self._confirm(login, connection.model_copy(update=changes), timeout))
+        return user
+
+    async def _confirm(self, login: str, connection: Connection, timeout: float) -> str:
+        ladder = self._wire.ladder
+        way = await ladder.fresh(((login, connection),), timeout)
+        try:
+            alone = Wire(self.access, ladder.holding(way))
+            await alone.run([_ROOT_CHECK], "confirm", timeout=timeout, check=True, stop_on_failure=True)
+        finally:
+            await way.line.close()
+        return connection.user
+
+    def close(self) -> None:
+        """Hang up; the next run connects again."""
+        self._call(self._wire.ladder.close())
+
+
+__all__ = ["Facts", "Host", "HostError"]

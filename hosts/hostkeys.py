@@ -1,0 +1,109 @@
+"""Which host keys are trusted: the pinned one, or those of known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
+
+from hosts.connection import Connection, resolve
+from hosts.errors import HostError, HostKeyChanged, HostKeyUnknown, Unreachable
+
+_SYSTEM_FILE = "/etc/ssh/ssh_known_hosts"
+_USER_FILE = "~/.ssh/known_hosts"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The keys one host may show, and where that is written."""
+
+    source: str
+    keys: tuple[asyncssh.SSHKey, ...] = ()
+    authorities: tuple[asyncssh.SSHKey, ...] = ()
+    revoked: tuple[asyncssh.SSHKey, ...] = ()
+
+    def lists(self) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]:
+        """In the form of asyncssh's `known_hosts`: trusted, authorities, revoked."""
+        return list(self.keys), list(self.authorities), list(self.revoked)
+
+    def algorithms(self) -> list[str]:
+        """Host key algorithms in the order to ask for: those of known keys first, so that a host with several keys
+        shows the one we know; all others after, so that a replaced key is received and can be told."""
+        known = [name for key in self.keys for name in key.sig_algorithms]
+        certificates = list(get_default_certificate_algs())
+        plain = list(get_default_public_key_algs())
+        ordered = [*certificates, *known, *plain] if self.authorities else [*known, *plain]
+        return [name.decode("ascii") for name in dict.fromkeys(ordered)]
+
+
+@dataclass
+class Shown:
+    """What the other side showed and said during one attempt to connect."""
+
+    key: asyncssh.SSHKey | None = None
+    banners: list[str] = field(default_factory=list)
+    password_expired: bool = False
+
+
+def trust_of(connection: Connection) -> Trust:
+    """The trust for a connection, read now. Missing or unreadable default files count as empty.
+
+    Raises HostError where a knownHostsFile that the user named cannot be read.
+    """
+    if connection.host_key is not None:
+        return Trust("the connection's hostKey", (asyncssh.import_public_key(connection.host_key),))
+    if connection.known_hosts_file is not None:
+        path = resolve(connection.known_hosts_file)
+        try:
+            lines = path.read_text("utf-8", "replace").splitlines()
+        except OSError as error:
+            raise HostError(f"knownHostsFile {path} cannot be read: {error.strerror}") from None
+        return _matches(str(path), lines, connection)
+    lines = [*_lines_of(Path(_USER_FILE).expanduser()), *_lines_of(Path(_SYSTEM_FILE))]
+    return _matches(_USER_FILE, lines, connection)
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
+    known = asyncssh.SSHKnownHosts()
+    for line in lines:
+        try:
+            known.load(line)
+        except ValueError:
+            continue  # as ssh does: a line nobody can read does not make the others void
+    port = connection.port if connection.port != 22 else None
+    keys, authorities, revoked = known.match(connection.host, "", port)[:3]
+    return Trust(source, tuple(keys), tuple(authorities), tuple(revoked))
+
+
+def key_line(key: asyncssh.SSHKey) -> str:
+    """`ssh-ed25519 AAAA…`: what to pin."""
+    return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
+
+
+def fingerprint(key: asyncssh.SSHKey) -> str:
+    """As ssh-keygen -l prints it: `SHA256:…`, with the algorithm before it."""
+    return f"{key.get_algorithm()} {key.get_fingerprint()}"
+
+
+def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> HostError:
+    """The error for a host key that was not accepted."""
+    if shown.key is None:
+        if "revoked" in reason:
+            return HostKeyChanged(f"the host key of {connection.address} is revoked in {trust.source}", hint="")
+        return Unreachable(tried=(connection.address,), cause=f"host key not accepted: {reason}")
+    if trust.keys:
+        return HostKeyChanged(
+            address=connection.address,
+            expected=tuple(fingerprint(key) for key in trust.keys),
+            received=fingerprint(shown.key),
+            key_line=key_line(shown.key),
+            source=trust.source,
+        )
+    return HostKeyUnknown(address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key))

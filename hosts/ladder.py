@@ -1,0 +1,161 @@
+"""The way in: admin first, bootstrap where admin is refused; retries while a host boots; a dead host given up once."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hosts.connection import UNLIMITED, Connection
+from hosts.dialing import Line, Refused, Transient, dial
+from hosts.errors import HostError, LoginRefused, Unreachable
+
+FIRST_DELAY = 0.25
+LONGEST_DELAY = 3.0
+GIVEN_UP_FOR = 30.0
+"""Seconds during which a failed host's error is repeated without another attempt. After that, one single attempt
+tells whether it is back; the whole wait for a booting host is spent only once in a process."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """An open line and the login that it came in by: "admin", "bootstrap" (or "proxy")."""
+
+    login: str
+    line: Line
+
+
+@dataclass
+class _Climb:
+    """What one way up has seen so far."""
+
+    refused: dict[str, str]
+    failures: dict[str, int]
+    cause: str = ""
+
+
+class Ladder:
+    """One host's connection: opened when first wanted, shared, opened again when it broke. Lives in the pool's loop."""
+
+    def __init__(
+        self,
+        name: str,
+        logins: tuple[tuple[str, Connection], ...],
+        patience: float,
+        gate: asyncio.Semaphore,
+        jump_of: "Callable[[Connection], Ladder]",
+    ) -> None:
+        self.name = name
+        self.logins = logins
+        self._patience = patience
+        self._gate = gate
+        self._jump_of = jump_of
+        self._lock = asyncio.Lock()
+        self._way: Way | None = None
+        self._failure: HostError | None = None
+        self._until = 0.0
+        self.handshakes = 0
+        """How many connections were opened in all."""
+
+    @property
+    def way(self) -> Way | None:
+        """The open connection, if there is one."""
+        return self._way if self._way is not None and self._way.line.alive else None
+
+    async def climb(self) -> Way:
+        """The open connection, or a new one.
+
+        Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
+        """
+        async with self._lock:
+            if (way := self.way) is not None:
+                return way
+            now = asyncio.get_running_loop().time()
+            if self._failure is not None and now < self._until:
+                raise self._failure.during(resource="")
+            try:
+                self._way = await self._retry(0 if self._failure is not None else self._patience)
+            except HostError as error:
+                error.host = self.name
+                self._failure = error
+                self._until = asyncio.get_running_loop().time() + GIVEN_UP_FOR
+                raise error.during(resource="") from None
+            self._failure = None
+            return self._way
+
+    async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> Way:
+        """A connection of its own, for the caller to close; nothing is remembered of it."""
+        other = Ladder(self.name, logins, patience, self._gate, self._jump_of)
+        try:
+            return await other._retry(patience)
+        except HostError as error:
+            error.host = self.name
+            raise
+
+    def holding(self, way: Way) -> "Ladder":
+        """A ladder that has this connection and makes no other."""
+        other = Ladder(self.name, (), 0, self._gate, self._jump_of)
+        other._way = way
+        return other
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._way is not None:
+            await self._way.line.close()
+            self._way = None
+
+    async def _retry(self, patience: float) -> Way:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        seen = _Climb({}, {})
+        delay = FIRST_DELAY
+        while True:
+            if (way := await self._round(seen)) is not None:
+                return way
+            left = [login for login, connection in self.logins if login not in seen.refused]
+            if not left:
+                raise LoginRefused(attempts=tuple(f"{login} as {told}" for login, told in seen.refused.items()))
+            waited = loop.time() - begun
+            pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
+            if waited + pause > patience or self._exhausted(seen):
+                raise self._unreachable(seen, waited)
+            await asyncio.sleep(pause)
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _round(self, seen: _Climb) -> Way | None:
+        """Each login once, except those refused before and those of an address that just did not answer."""
+        silent: set[tuple[str, int]] = set()
+        for login, connection in self.logins:
+            if login in seen.refused or connection.endpoint in silent:
+                continue
+            try:
+                tunnel = await self._tunnel(connection)
+                line = await dial(connection, self._gate, tunnel)
+            except Refused as error:
+                seen.refused[login] = str(error)
+            except Transient as error:
+                seen.cause = str(error)
+                seen.failures[login] = seen.failures.get(login, 0) + 1
+                silent.add(connection.endpoint)
+            else:
+                self.handshakes += 1
+                return Way(login, line)
+        return None
+
+    async def _tunnel(self, connection: Connection) -> Line | None:
+        if connection.proxy is None:
+            return None
+        try:
+            return (await self._jump_of(connection.proxy).climb()).line
+        except HostError as error:
+            told = error.during(resource="")
+            told.message = f"jump host {connection.proxy.address}: {error.message}"
+            raise told from None
+
+    def _exhausted(self, seen: _Climb) -> bool:
+        limits = {login: connection.dial_error_limit for login, connection in self.logins}
+        return all(limits[login] != UNLIMITED and count >= limits[login] for login, count in seen.failures.items())
+
+    def _unreachable(self, seen: _Climb, waited: float) -> Unreachable:
+        tried = tuple(connection.address for login, connection in self.logins if login not in seen.refused)
+        hint = "; ".join(f"refused before that: {login} as {told}" for login, told in seen.refused.items())
+        return Unreachable(tried=tried, waited=waited, cause=seen.cause, hint=hint)

@@ -1,0 +1,220 @@
+"""Scripts for a host's sh, composed into one text that is sent over standard input and answered in one go.
+
+The text is one shell function followed by one line that calls it, so the host's sh has read everything before it runs
+anything: a connection cut while sending executes nothing. Each script runs in a subshell of its own (`exit` ends that
+script only) and is kept as a quoted string until its turn, so even a syntax error stays its own.
+
+Answers come back on stdout and stderr between marker lines that carry a random nonce of this run; content is byte-exact
+(arbitrary bytes, missing last newline) and costs nothing to encode. Bytes that are not UTF-8 become lone surrogates
+(PEP 383) and are sent back as the same bytes.
+
+Scripts may use:
+    section NAME COMMAND…    run a command, its output becomes the section NAME; its exit status is kept
+    begin NAME … end         everything printed between becomes the section NAME
+"""
+
+import re
+import secrets as random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from pydantic import SecretStr
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = frozenset({"PATH", "IFS", "LC_ALL", "HOME", "ENV", "PWD", "OPTIND", "PS4"})
+_ENCODING = "utf-8"
+
+SKIPPED = -1
+"""`Answer.status` of a script that did not run because one before it failed."""
+
+_PRELUDE = """\
+umask 077
+LC_ALL=C; export LC_ALL
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+unset CDPATH ENV BASH_ENV IFS
+begin() { printf '\\n%s B %s\\n' "$NONCE" "$1"; }
+end() { printf '\\n%s E\\n' "$NONCE"; }
+section() { begin "$1"; shift; _status=0; "$@" || _status=$?; end; return "$_status"; }
+_open() { printf '\\n%s S %s\\n' "$NONCE" "$1"; printf '\\n%s S %s\\n' "$NONCE" "$1" >&2; }
+_close() { printf '\\n%s X %s\\n' "$NONCE" "$1"; printf '\\n%s X %s\\n' "$NONCE" "$1" >&2; }
+printf '\\n%s P %s\\n' "$NONCE" "$$"
+_skip=
+"""
+
+
+def _empty() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+def _no_secrets() -> Mapping[str, SecretStr | str]:
+    return MappingProxyType({})
+
+
+def _no_exits() -> Mapping[int, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Script:
+    """A piece of POSIX sh with its data. It runs with `set -eu`, umask 077, LC_ALL=C, an empty stdin."""
+
+    step: str
+    """What it does, for errors: "observe the firewall"."""
+    body: str = field(repr=False)
+    values: Mapping[str, str] = field(default_factory=_empty, repr=False)
+    """Become shell variables of the same names (not exported)."""
+    secrets: Mapping[str, SecretStr | str] = field(default_factory=_no_secrets, repr=False)
+    """Likewise, and masked in every error."""
+    exits: Mapping[int, str] = field(default_factory=_no_exits)
+    """Exit statuses that the script reserves, and the message each stands for."""
+    accepts: frozenset[int] = frozenset({0})
+    """Exit statuses that are answers, not failures."""
+    timeout: float = 120
+    """Seconds, from the moment it starts on the host."""
+    as_root: bool = True
+
+    def __post_init__(self) -> None:
+        for name in (*self.values, *self.secrets):
+            if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith("_"):
+                raise ValueError(f"{self.step}: not a name for a shell variable: {name!r}")
+        if both := set(self.values) & set(self.secrets):
+            raise ValueError(f"{self.step}: both value and secret: {', '.join(sorted(both))}")
+        for name, value in (*self.values.items(), *self.plain_secrets().items()):
+            if "\0" in value:
+                raise ValueError(f"{self.step}: {name} has a NUL byte, which no shell variable can hold")
+
+    def plain_secrets(self) -> dict[str, str]:
+        """The secrets in the clear, by name."""
+        return {name: reveal(secret) for name, secret in self.secrets.items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one script printed and how it ended. Contents stay out of repr: they may be secret."""
+
+    stdout: str = field(repr=False)
+    """What was printed outside of sections."""
+    stderr: str = field(repr=False)
+    status: int
+    sections: Mapping[str, str] = field(default_factory=_empty, repr=False)
+    """By name; a section that was begun and not ended is left out: half of a file is not that file."""
+
+    @property
+    def ran(self) -> bool:
+        """False where a failure before it made the run skip it."""
+        return self.status != SKIPPED
+
+
+@dataclass(frozen=True)
+class Run:
+    """Several scripts as one text, and the nonce to read the answers by."""
+
+    scripts: tuple[Script, ...]
+    nonce: str
+    text: bytes = field(repr=False)
+
+    @property
+    def finished(self) -> bytes:
+        """The bytes that end both streams of a run that came to its end."""
+        return f"\n{self.nonce} Z\n".encode()
+
+    def started(self, index: int) -> bytes:
+        """The bytes that show that script `index` began."""
+        return f"\n{self.nonce} S {index}\n".encode()
+
+
+def reveal(secret: SecretStr | str) -> str:
+    """A secret in the clear."""
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+
+
+def quote(value: str) -> str:
+    """`value` as one word of sh: in single quotes, always."""
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: str = "") -> Run:
+    """Join `scripts` into one run. With `stop_on_failure`, those after a failed one are skipped."""
+    nonce = nonce or random.token_hex(16)
+    lines = [f"_{nonce}() {{", f"NONCE={nonce}", _PRELUDE]
+    for index, script in enumerate(scripts):
+        lines += _block(index, script, stop_on_failure)
+    end = f"printf '\\n{nonce} Z\\n'; printf '\\n{nonce} Z\\n' >&2"
+    # the group's own errors (a signal, a dead shell) must not be taken for a script's
+    lines += [end, "return 0", "}", f"_{nonce} </dev/null", ""]
+    return Run(tuple(scripts), nonce, "\n".join(lines).encode(_ENCODING, "surrogateescape"))
+
+
+def _block(index: int, script: Script, stop_on_failure: bool) -> list[str]:
+    data = {**script.values, **script.plain_secrets()}
+    accepted = "|".join(str(status) for status in sorted(script.accepts))
+    return [
+        'if [ -z "$_skip" ]; then',
+        f"_open {index}",
+        "(",
+        *(f"{name}={quote(value)}" for name, value in data.items()),
+        "set -eu",
+        f"eval {quote(script.body)}",
+        ")",
+        "_status=$?",
+        '_close "$_status"',
+        *([f"case $_status in {accepted}) ;; *) _skip=1 ;; esac"] if stop_on_failure else []),
+        "fi",
+    ]
+
+
+def parse(run: Run, stdout: bytes, stderr: bytes) -> list[Answer | None]:
+    """The answers of a run, one for each script: None for one that neither finished nor was skipped."""
+    out, err = _split(run.nonce, stdout), _split(run.nonce, stderr)
+    whole = stdout.endswith(run.finished)
+    answers: list[Answer | None] = []
+    for index in range(len(run.scripts)):
+        block = out.get(index)
+        if block is None or block.status is None:
+            answers.append(Answer("", "", SKIPPED) if whole else None)
+            continue
+        errors = err.get(index)
+        answers.append(
+            Answer(_text(block.free), _text(errors.free) if errors else "", block.status, _sections(block.sections))
+        )
+    return answers
+
+
+@dataclass
+class _Block:
+    free: list[bytes] = field(default_factory=list)
+    sections: dict[str, bytes] = field(default_factory=dict)
+    status: int | None = None
+
+
+def _split(nonce: str, stream: bytes) -> dict[int, _Block]:
+    """A stream by its markers: `S n` starts script n, `B name`/`E` a section, `X status` ends a script, `Z` all."""
+    blocks: dict[int, _Block] = {}
+    block = _Block()
+    section: str | None = None
+    held = b""
+    for piece in stream.split(f"\n{nonce} ".encode())[1:]:
+        head, _, content = piece.partition(b"\n")
+        kind, _, argument = head.decode(_ENCODING, "surrogateescape").partition(" ")
+        if kind == "S":
+            block = blocks.setdefault(int(argument), _Block())
+        elif kind == "X":
+            block.status, section = int(argument), None
+            continue
+        elif kind == "E" and section is not None:
+            block.sections[section] = held
+            section = None
+        elif kind == "B":
+            section, held = argument, content
+            continue
+        block.free.append(content)
+    return blocks
+
+
+def _sections(raw: Mapping[str, bytes]) -> Mapping[str, str]:
+    return MappingProxyType({name: content.decode(_ENCODING, "surrogateescape") for name, content in raw.items()})
+
+
+def _text(pieces: Sequence[bytes]) -> str:
+    return b"".join(pieces).decode(_ENCODING, "surrogateescape")

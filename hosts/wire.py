@@ -1,0 +1,209 @@
+"""One host's runs over its one connection. Everything in here lives in the pool's loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import asyncssh
+
+from hosts import privilege
+from hosts.channel import Outcome, execute
+from hosts.connection import HostAccess
+from hosts.dialing import Line
+from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
+from hosts.ladder import Ladder, Way
+from hosts.shell import Answer, Run, Script, compose
+
+CHANNELS = 8
+"""Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
+OPEN_TIMEOUT = 75.0
+"""Seconds to open a channel; the keepalives find a dead host earlier."""
+_KILL_TIMEOUT = 15.0
+_KILL = """\
+read -r stat <"/proc/$pid/stat" || exit 0
+set -- ${stat##*) }
+group=$3
+kill -TERM -- "-$group" 2>/dev/null || exit 0
+for try in 1 2 3 4 5; do
+  kill -0 -- "-$group" 2>/dev/null || exit 0
+  sleep 1
+done
+kill -KILL -- "-$group" 2>/dev/null || :
+"""
+
+
+class Slots:
+    """How many channels may be open; learns a smaller MaxSessions from the host's refusals."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Holds one slot."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.taken < self.limit)
+            self.taken += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self.taken -= 1
+                self._changed.notify_all()
+
+    def refused(self) -> bool:
+        """The host refused one more than it has open. False where it has none of ours open: waiting won't help."""
+        others = self.taken - 1
+        self.limit = max(1, min(self.limit, others))
+        return others > 0
+
+
+class Wire:
+    """Runs scripts on one host, and joins the reads that are wanted at the same time."""
+
+    def __init__(self, access: HostAccess, ladder: Ladder) -> None:
+        self.access = access
+        self.ladder = ladder
+        self.slots = Slots(CHANNELS)
+        self.runs = 0
+        """How many runs (channels) were made."""
+        self._rehearsed: Line | None = None
+        self._rehearsing = asyncio.Lock()
+
+    async def run(
+        self, scripts: Sequence[Script], resource: str, *, timeout: float | None, check: bool, stop_on_failure: bool
+    ) -> list[Answer]:
+        """See Host.run."""
+        run = compose(scripts, stop_on_failure=stop_on_failure)
+        way, outcome = await self._sent(run, resource, scripts[0].step, timeout)
+        answers = outcome.answers(run)
+        whole = [answer for answer in answers if answer is not None]
+        if check:
+            for script, answer in zip(scripts, answers, strict=True):
+                if answer is not None and answer.ran and answer.status not in script.accepts:
+                    raise self.failure(script, answer, resource, tuple(whole))
+        if not outcome.finished:
+            raise await self._unfinished(run, way, outcome, resource)
+        return whole
+
+    async def attempt(self, scripts: Sequence[Script]) -> list[Answer | HostError]:
+        """Run independent scripts together; each gets its answer or its own error. Those that an overdue one kept
+        from starting get none: the list is then shorter than `scripts`."""
+        run = compose(scripts, stop_on_failure=False)
+        way, outcome = await self._sent(run, "", scripts[0].step, None)
+        results: list[Answer | HostError] = []
+        for script, answer in zip(scripts, outcome.answers(run), strict=True):
+            if answer is None:
+                break
+            failed = answer.status not in script.accepts
+            results.append(self.failure(script, answer, "", (answer,)) if failed else answer)
+        if not outcome.finished:
+            error = await self._unfinished(run, way, outcome, "")
+            affected = 1 if isinstance(error, TimedOut) else len(scripts) - len(results)
+            results += [error] * affected
+        return results
+
+    def failure(self, script: Script, answer: Answer, resource: str, answers: tuple[Answer, ...]) -> CommandFailed:
+        """The error for a script that ended with a status it may not end with."""
+        return CommandFailed(
+            script.exits.get(answer.status, ""),
+            exit_status=answer.status,
+            stderr_tail=answer.stderr,
+            answers=answers,
+            secrets=self._secrets((script,)),
+            host=self.access.name,
+            resource=resource,
+            step=script.step,
+        )
+
+    def _secrets(self, scripts: Sequence[Script]) -> tuple[str, ...]:
+        return (*self.access.secrets(), *(secret for script in scripts for secret in script.plain_secrets().values()))
+
+    async def _sent(self, run: Run, resource: str, step: str, timeout: float | None) -> tuple[Way, Outcome]:
+        """Send a run over a connection that takes it. Only what was certainly not sent is tried again."""
+        reconnected = False
+        while True:
+            try:
+                way = await self.ladder.climb()
+                async with self.slots.one():
+                    entry = await self._entry(way.line, run.scripts)
+                    self.runs += 1
+                    return way, await self._execute(way.line, entry, run, timeout)
+            except HostError as error:
+                raise error.during(resource=resource, step=step) from None
+            except (asyncssh.Error, OSError) as error:
+                if way.line.alive and self.slots.refused():
+                    continue
+                if reconnected or way.line.alive:
+                    raise ConnectionLost(
+                        f"the host opens no session: {error}; nothing was sent",
+                        host=self.access.name,
+                        resource=resource,
+                        step=step,
+                    ) from None
+                reconnected = True
+
+    async def _execute(self, line: Line, entry: privilege.Entry, run: Run, timeout: float | None) -> Outcome:
+        return await execute(line.ssh, entry.command, entry.head, run, timeout)
+
+    async def _entry(self, line: Line, scripts: Sequence[Script]) -> privilege.Entry:
+        if not scripts[0].as_root:
+            return privilege.AS_LOGIN_USER
+        async with self._rehearsing:
+            if self._rehearsed is not line:
+                await self._rehearse(line)
+                self._rehearsed = line
+        return privilege.as_root(line.connection)
+
+    async def _rehearse(self, line: Line) -> None:
+        entry = privilege.rehearsal(line.connection)
+        if entry is None:
+            return
+        done = await line.ssh.run(entry.command, input=entry.head, encoding=None, timeout=OPEN_TIMEOUT)
+        stderr = done.stderr.decode("utf-8", "replace") if isinstance(done.stderr, bytes) else ""
+        if done.exit_status != 0:
+            error = privilege.refused(line.connection, stderr, done.exit_status)
+            raise error or CommandFailed(exit_status=done.exit_status or -1, stderr_tail=stderr)
+
+    async def _unfinished(self, run: Run, way: Way, outcome: Outcome, resource: str) -> HostError:
+        """Why a run did not come to its end."""
+        script = run.scripts[max(outcome.at, 0)]
+        place = {"host": self.access.name, "resource": resource, "step": script.step}
+        if outcome.overdue or outcome.flooded:
+            stopped = await self._stop(run, way, outcome)
+            why = f"not done within its time ({script.timeout:.0f} s)" if outcome.overdue else "printed too much"
+            told = "it was stopped" if stopped else "it may still be running on the host"
+            return TimedOut(f"{why}; {told}", **place)
+        stderr = outcome.stderr.decode("utf-8", "replace").replace(run.nonce, "")
+        if outcome.at < 0 and (error := privilege.refused(way.line.connection, stderr, outcome.exit_status)):
+            return error.during(resource=resource, step=script.step)
+        if outcome.cut or (outcome.exit_status is None and outcome.signal is None):
+            return ConnectionLost(
+                "the connection broke in the middle; it is not known whether this step was completed",
+                hint="Run it again: every step can be repeated.",
+                **place,
+            )
+        status = f"signal {outcome.signal}" if outcome.signal else f"exit status {outcome.exit_status}"
+        return CommandFailed(
+            f"the shell on the host ended early ({status})" + (f": {stderr.strip()[-400:]}" if stderr.strip() else ""),
+            exit_status=outcome.exit_status or -1,
+            secrets=self._secrets(run.scripts),
+            host=self.access.name,
+            resource=resource,
+            step=script.step,
+        )
+
+    async def _stop(self, run: Run, way: Way, outcome: Outcome) -> bool:
+        """End the processes of a run that is overdue. sshd does not do it when their channel closes."""
+        pid = outcome.pid(run)
+        if pid is None or not way.line.alive:
+            return False
+        as_root = run.scripts[0].as_root
+        script = Script("stop an overdue step", _KILL, {"pid": str(pid)}, timeout=_KILL_TIMEOUT, as_root=as_root)
+        entry = privilege.as_root(way.line.connection) if as_root else privilege.AS_LOGIN_USER
+        try:
+            return (await execute(way.line.ssh, entry.command, entry.head, compose([script]), _KILL_TIMEOUT)).finished
+        except (asyncssh.Error, OSError):
+            return False

@@ -1,0 +1,176 @@
+"""An SSH server in this process, on loopback, whose commands run in the local sh. For tests of hosts/ only."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncssh
+
+
+@dataclass
+class Behaviour:
+    """What the server does; tests change it while it runs."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    """user -> public key line that is let in."""
+    passwords: dict[str, str] = field(default_factory=dict)
+    keyboard_interactive: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    path_prefix: str = ""
+    """A folder put in front of PATH, for a make-believe sudo."""
+    max_sessions: int = 10
+    banner: str = ""
+    forwarding: bool = True
+
+
+@dataclass
+class Server:
+    """A running server and what it has seen."""
+
+    behaviour: Behaviour
+    host_keys: list[asyncssh.SSHKey]
+    loop: asyncio.AbstractEventLoop
+    acceptor: Any = None
+    port: int = 0
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+    attempts: list[tuple[str, str]] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    open_sessions: int = 0
+    most_sessions: int = 0
+    forwarded: list[tuple[str, int]] = field(default_factory=list)
+
+    def host_key_line(self, number: int = 0) -> str:
+        return " ".join(self.host_keys[number].export_public_key().decode().split()[:2])
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function or coroutine function in the server's loop."""
+
+        async def work() -> Any:
+            result = function(*arguments)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return asyncio.run_coroutine_threadsafe(work(), self.loop).result(10)
+
+    def listen(self, port: int = 0) -> None:
+        async def start() -> None:
+            self.acceptor = await asyncssh.listen(
+                "127.0.0.1",
+                port,
+                server_factory=lambda: _Protocol(self),
+                server_host_keys=self.host_keys,
+                process_factory=lambda process: _serve(self, process),
+                encoding=None,
+                login_timeout=10,
+            )
+            self.port = self.acceptor.get_port()
+
+        self.call(start)
+
+    def stop_listening(self) -> None:
+        async def stop() -> None:
+            self.acceptor.close()
+            await self.acceptor.wait_closed()
+
+        self.call(stop)
+
+    def drop_connections(self) -> None:
+        """Break every connection without a goodbye."""
+        self.call(lambda: [connection.abort() for connection in self.connections])
+
+
+class _Protocol(asyncssh.SSHServer):
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.conn = conn
+        self.server.connections.append(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        if self.server.behaviour.banner:
+            self.conn.send_auth_banner(self.server.behaviour.banner)
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        line = " ".join(key.export_public_key().decode().split()[:2])
+        self.server.attempts.append((username, line))
+        return self.server.behaviour.keys.get(username) == line
+
+    def password_auth_supported(self) -> bool:
+        return not self.server.behaviour.keyboard_interactive
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self.server.attempts.append((username, "password"))
+        return self.server.behaviour.passwords.get(username) == password
+
+    def kbdint_auth_supported(self) -> bool:
+        return self.server.behaviour.keyboard_interactive
+
+    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Any) -> bool:
+        return len(responses) == 1 and self.server.behaviour.passwords.get(username) == responses[0]
+
+    def auth_completed(self) -> None:
+        self.server.logins.append(self.conn.get_extra_info("username"))
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
+        if not self.server.behaviour.forwarding:
+            return False
+        self.server.forwarded.append((dest_host, dest_port))
+        return True
+
+    def session_requested(self) -> Any:
+        # as sshd does at MaxSessions: the channel is refused, the connection lives on
+        if self.server.open_sessions >= self.server.behaviour.max_sessions:
+            return False
+        self.server.open_sessions += 1
+        self.server.most_sessions = max(self.server.most_sessions, self.server.open_sessions)
+        return asyncssh.SSHServerProcess(lambda process: _serve(self.server, process), None, 3, False)
+
+
+async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> None:
+    behaviour = server.behaviour
+    server.commands.append(process.command or "")
+    path = (f"{behaviour.path_prefix}:" if behaviour.path_prefix else "") + "/usr/sbin:/usr/bin:/sbin:/bin"
+    try:
+        child = await asyncio.create_subprocess_exec(
+            "/bin/sh",
+            "-c",
+            process.command or "",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={"PATH": path, **behaviour.environment},
+            start_new_session=True,
+        )
+        await process.redirect(child.stdin, child.stdout, child.stderr)
+        process.exit(await child.wait())
+    finally:
+        server.open_sessions -= 1
+
+
+@contextmanager
+def serving(behaviour: Behaviour, host_keys: list[asyncssh.SSHKey]) -> Iterator[Server]:
+    """A server in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = Server(behaviour, host_keys, loop)
+    server.listen()
+    try:
+        yield server
+    finally:
+        server.stop_listening()
+        server.drop_connections()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
