@@ -1,6 +1,7 @@
 """One run over one channel: send the text, read the answers, know how far it came."""
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass, field
 
@@ -10,6 +11,9 @@ from hosts.shell import Answer, Run, Script, parse
 
 OUTPUT_LIMIT = 64 * 2**20
 """Bytes that one run may print."""
+
+
+_GOODBYE = 0.5
 
 
 @dataclass
@@ -111,6 +115,16 @@ def _checked(session: object) -> _Session:
     return session
 
 
+async def _goodbye(session: _Session) -> None:
+    """Let the shell (and sudo) end by themselves: sshd counts the session until then. A daemon that the script left
+    behind with our stdout keeps the channel open; it is not waited for."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE):
+            while not session.closed:
+                session.changed.clear()
+                await session.changed.wait()
+
+
 async def _follow(session: _Session, scripts: tuple[Script, ...], timeout: float | None, outcome: Outcome) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -118,6 +132,7 @@ async def _follow(session: _Session, scripts: tuple[Script, ...], timeout: float
     while True:
         if session.complete:
             outcome.finished = True
+            await _goodbye(session)
             return
         if session.closed:
             outcome.cut = session.lost

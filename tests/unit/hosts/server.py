@@ -154,6 +154,8 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
         )
         await process.redirect(child.stdin, child.stdout, child.stderr)
         process.exit(await child.wait())
+    except OSError:
+        pass  # the client hung up
     finally:
         server.open_sessions -= 1
 
