@@ -2,6 +2,20 @@
 
 import sys
 
-from local.lab.cli import main
+from local.lab.errors import LabError
+from local.lab.machine import check_machine
 
-sys.exit(main())
+
+def _main() -> int:
+    if not sys.platform.startswith("linux"):  # the rest cannot even be imported everywhere
+        try:
+            check_machine()
+        except LabError as err:
+            sys.stderr.write(f"lab: {err}\n")
+        return 2
+    from local.lab.cli import main
+
+    return main()
+
+
+sys.exit(_main())

@@ -70,7 +70,7 @@ class HostStatus:
     ipv4: str
     ipv6: str
     port: int
-    users: list[User]
+    users: tuple[User, ...]
     key_file: str
     host_key: str
     known_hosts: str
@@ -122,7 +122,7 @@ class LabHost:
             ipv4=self.ipv4,
             ipv6=self.ipv6,
             port=self.port,
-            users=[User("root", key, str(keys.password_file(self._places)))],
+            users=(User("root", key, str(keys.password_file(self._places))),),
             key_file=key,
             host_key=self.host_key,
             known_hosts=str(self.known_hosts),
@@ -255,8 +255,10 @@ class Lab:
         """Run a program of this machine in the observer's network namespace (203.0.113.200, 2001:db8:57::200).
 
         Raises:
-            LabError: it failed (`check`) or took longer than `limit` seconds.
+            LabError: no host is up, it failed (`check`), or took longer than `limit` seconds.
         """
+        if not network.network_is_up():
+            raise LabError("there is no outside while no host is up: start one with python -m local.lab up")
         return run(["ip", "netns", "exec", network.OUTSIDE, *argv], stdin=input, check=check, limit=limit)
 
     def down(self, names: Sequence[str] | None = None) -> list[str]:

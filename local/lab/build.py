@@ -3,19 +3,23 @@
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 from local.lab.errors import LabError
 from local.lab.progress import Progress
-from local.lab.run import run
-from local.lab.store import Places, locked
+from local.lab.run import run, tail
+from local.lab.store import Places, all_records, locked
 from local.lab.variants import Variant
 
 BUILD_LIMIT = 900.0
 DOWNLOAD_LIMIT = 600.0
 
-# Mounts made while building live in a mount namespace of their own: a killed build leaves none.
-_PRIVATE = ("unshare", "--mount", "--fork", "--kill-child")
+OLD_AFTER = 24 * 3600.0  # seconds unused, after which what another recipe built is removed
+
+# A killed build leaves no process behind, and no mount: they are in namespaces of their own.
+_TIED = ("setpriv", "--pdeathsig", "KILL")
+_PRIVATE = (*_TIED, "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child")
 
 # $1 root, $2 repository, $3 script
 _CUSTOMISE = """\
@@ -44,12 +48,13 @@ def build(places: Places, variant: Variant, progress: Progress) -> Path:
     """
     final = built_folder(places, variant)
     if final.is_dir():
+        os.utime(final)
         return final
     with locked(places.cache):
         if final.is_dir():  # another process built it while we waited for the lock
             return final
-        _remove_drafts(places)
-        draft = places.cache / f"draft-{os.getpid()}"
+        _remove_leftovers(places, variant)
+        draft = places.cache / "draft"
         draft.mkdir()
         mirror = _mirror(variant)
         with progress.step(f"building root file system {variant.title} (about a minute, once)"):
@@ -62,9 +67,13 @@ def build(places: Places, variant: Variant, progress: Progress) -> Path:
     return final
 
 
-def _remove_drafts(places: Places) -> None:
-    for leftover in places.cache.glob("draft-*"):
-        shutil.rmtree(leftover)
+def _remove_leftovers(places: Places, variant: Variant) -> None:
+    """Remove the draft of a killed build, and what older recipes built, once nobody uses it any more."""
+    shutil.rmtree(places.cache / "draft", ignore_errors=True)
+    used = {record.built for record in all_records(places)}
+    for folder in places.cache.glob(f"{variant.name}-*"):
+        if str(folder) not in used and time.time() - folder.stat().st_mtime > OLD_AFTER:
+            shutil.rmtree(folder)
 
 
 def _mirror(variant: Variant) -> str:
@@ -97,7 +106,7 @@ def _debootstrap(variant: Variant, mirror: str, root: Path, log: Path) -> None:
     log.write_text(done.stdout + done.stderr)
     if done.returncode != 0:
         problems = [line for line in done.stdout.splitlines() if line.startswith(("E:", "W:"))]
-        said = " | ".join(problems[-3:]) or "nothing said why"
+        said = " | ".join(problems[-3:]) or tail(done.stdout + done.stderr)
         raise LabError(f"debootstrap of {variant.suite} from {mirror} failed ({log}): {said}")
 
 
@@ -123,7 +132,7 @@ def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
     }
-    apt = ["apt-get", "-y", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
+    apt = [*_TIED, "apt-get", "-y", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
     env = _environment()
     run([*apt, "update"], limit=DOWNLOAD_LIMIT, env=env)
     for package in variant.repository:

@@ -9,7 +9,7 @@ from pathlib import Path
 from local.lab.errors import LabError
 
 CONTROL_SOCKET = "control"
-ORDER_LIMIT = 120.0  # seconds; the supervisor's own limits are shorter
+ORDER_LIMIT = 180.0  # seconds; the supervisor's own limits are shorter
 
 
 class Order(Enum):

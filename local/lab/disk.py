@@ -15,7 +15,7 @@ _MOUNT = """\
 set -eu
 mount -t tmpfs -o "size=$1,mode=755" stockade-lab "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
-mount -t overlay -o "lowerdir=$3,upperdir=$2/upper,workdir=$2/work" stockade-lab "$2/root"
+mount -t overlay -o "redirect_dir=on,lowerdir=$3,upperdir=$2/upper,workdir=$2/work" stockade-lab "$2/root"
 """
 
 

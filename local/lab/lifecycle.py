@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -16,12 +17,14 @@ from local.lab import cgroup, keys, network
 from local.lab.build import build
 from local.lab.control import CRASHED, Order, Reply, send
 from local.lab.errors import LabError
-from local.lab.machine import check_machine, install_needed
+from local.lab.machine import check_kernel, check_machine, install_needed
 from local.lab.progress import Progress
+from local.lab.run import tail
 from local.lab.store import HostRecord, Places, all_records, check_name, locked, pick_index, read_record, save_record
 from local.lab.variants import Variant, variant_named
 
-START_LIMIT = 90.0  # seconds for all hosts to boot
+START_LIMIT = 150.0  # seconds for all hosts to boot
+AT_ONCE = 16  # hosts taken down at a time
 
 
 def bring_up(places: Places, names: Sequence[str], variant_name: str, progress: Progress) -> None:
@@ -35,18 +38,19 @@ def bring_up(places: Places, names: Sequence[str], variant_name: str, progress: 
     for name in names:
         check_name(name)
     install_needed(progress)
+    check_kernel()
     built = build(places, variant, progress)
     keys.make_lab_keys(places)
     with ExitStack() as held:
-        for name in sorted(set(names)):  # sorted: two processes never wait for each other
-            held.enter_context(locked(places.run / "locks" / name))
+        # sorted: two processes never wait for each other
+        locks = {name: held.enter_context(locked(places.run / "locks" / name)) for name in sorted(set(names))}
         states = {name: _state(places, name, variant) for name in dict.fromkeys(names)}
         for name, reply in states.items():
             if reply and reply.state == "running":
                 progress.say(f"{name} is running already")
             elif reply and reply.state == "off":
                 send(places.host_run(name), Order.START)
-        missing = [name for name, reply in states.items() if reply in (None, CRASHED)]
+        missing = {name: locks[name] for name, reply in states.items() if reply in (None, CRASHED)}
         if missing:
             with progress.step(f"booting {', '.join(missing)}"):
                 _boot(places, missing, variant, built)
@@ -59,18 +63,18 @@ def take_down(places: Places, names: Sequence[str] | None, progress: Progress) -
         LabError: a named host belongs to another checkout.
     """
     check_machine()
-    wanted = list(names) if names else _leftovers(places)
-    done = []
+    wanted = list(dict.fromkeys(check_name(name) for name in names)) if names else _leftovers(places)
+    wanted = [name for name in wanted if places.host_run(name).is_dir()]
     for name in wanted:
-        with locked(places.run / "locks" / name):
-            if places.host_run(name).is_dir():
-                _check_owner(places, name)
-                with progress.step(f"taking down {name}"):
-                    _remove(places, name)
-                done.append(name)
-    with locked(places.run):
-        _tidy(places)
-    return done
+        _check_owner(places, name)
+    try:
+        if wanted:
+            with progress.step(f"taking down {', '.join(wanted)}"), ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(lambda name: _remove_locked(places, name), wanted))
+    finally:
+        with locked(places.run):
+            _tidy(places)
+    return wanted
 
 
 def _leftovers(places: Places) -> list[str]:
@@ -79,6 +83,13 @@ def _leftovers(places: Places) -> list[str]:
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     owners = {entry.name: read_record(entry) for entry in entries}
     return [name for name, record in owners.items() if record is None or record.checkout == str(places.checkout)]
+
+
+def _remove_locked(places: Places, name: str) -> None:
+    with locked(places.run / "locks" / name):
+        record = read_record(places.host_run(name))
+        if record is None or record.checkout == str(places.checkout):  # it may have changed hands while we waited
+            _remove(places, name)
 
 
 def _check_owner(places: Places, name: str) -> None:
@@ -101,43 +112,43 @@ def _state(places: Places, name: str, variant: Variant) -> Reply | None:
     return reply
 
 
-def _boot(places: Places, names: Sequence[str], variant: Variant, built: Path) -> None:
+def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Path) -> None:
     with locked(places.run):
-        for name in names:
+        for name in locks:
             _remove(places, name)  # what a crash left
         network.network_up()
-        for name in names:
+        for name in locks:
             keys.make_host_keys(places, name)
             taken = {record.name: record.index for record in all_records(places)}
             record = HostRecord(name, variant.name, pick_index(name, taken), str(places.checkout), str(built))
             save_record(places, record)
         _write_ssh_files(places)
-    started = {name: _start_supervisor(places, name) for name in names}
-    failed = _await_supervisors(started)
+    started = {name: _start_supervisor(places, name, lock) for name, lock in locks.items()}
+    failed = _await_supervisors(places, started)
     if failed:
         raise LabError("; ".join(failed))
 
 
-def _start_supervisor(places: Places, name: str) -> IO[str]:
+def _start_supervisor(places: Places, name: str, lock: int) -> IO[str]:
     """Start a host's supervisor, detached; it reports on the returned pipe when the host is booted."""
     folder = places.host_run(name)
     readable, writable = os.pipe()
     argv = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "local.lab.supervisor"]
     with (folder / "supervisor.log").open("w") as log:
         subprocess.Popen(
-            [*argv, str(folder), str(writable)],
+            [*argv, str(folder), str(writable), str(lock)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=Path(__file__).resolve().parents[2],
             start_new_session=True,
-            pass_fds=[writable],
+            pass_fds=[writable, lock],
         )
     os.close(writable)
     return os.fdopen(readable)
 
 
-def _await_supervisors(started: dict[str, IO[str]]) -> list[str]:
+def _await_supervisors(places: Places, started: Mapping[str, IO[str]]) -> list[str]:
     """Wait until every host is booted; returns what went wrong."""
     failed: list[str] = []
     deadline = time.monotonic() + START_LIMIT
@@ -149,13 +160,18 @@ def _await_supervisors(started: dict[str, IO[str]]) -> list[str]:
                 name = str(key.data)
                 line = started[name].readline()
                 selector.unregister(key.fileobj)
-                error = json.loads(line).get("error") if line else "its supervisor ended; see supervisor.log"
+                error = json.loads(line)["error"] if line else _last_words(places, name)
                 if error:
                     failed.append(f"{name} could not be started: {error}")
         failed += [f"{key.data} did not boot within {START_LIMIT:.0f} s" for key in selector.get_map().values()]
     for pipe in started.values():
         pipe.close()
     return failed
+
+
+def _last_words(places: Places, name: str) -> str:
+    log = places.host_run(name) / "supervisor.log"
+    return f"its supervisor ended ({log}): {tail(log.read_text(errors='replace'))}"
 
 
 def _remove(places: Places, name: str) -> None:

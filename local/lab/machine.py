@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from local.lab.errors import LabError
 from local.lab.progress import Progress
@@ -16,11 +17,13 @@ NEEDED = {
     "mount": "mount",
     "nsenter": "util-linux",
     "perl": "perl-base",
+    "setpriv": "util-linux",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "systemd-nspawn": "systemd-container",
     "unshare": "util-linux",
 }
+IPV6_SETTINGS = Path("/proc/sys/net/ipv6")
 INSTALL_LIMIT = 600.0
 WAY_OUT = (
     "harden hosts of your own instead, by naming them in stacks/Pulumi.<stack>.yaml (docs/lab.md, 'Without the lab')"
@@ -56,3 +59,15 @@ def install_needed(progress: Progress) -> None:
     with progress.step(f"installing {', '.join(packages)} on this machine with apt-get"):
         run(["apt-get", "update"], limit=INSTALL_LIMIT, env=env, check=False)
         run(["apt-get", "install", "-y", "--no-install-recommends", *packages], limit=INSTALL_LIMIT, env=env)
+
+
+def check_kernel() -> None:
+    """Raise unless the kernel lets us make mount and network namespaces and speaks IPv6.
+
+    Raises:
+        LabError: says which of them is missing and the way out.
+    """
+    if run(["unshare", "--mount", "--net", "--propagation", "private", "true"], check=False).returncode != 0:
+        raise LabError(f"the lab may not make namespaces here (a container needs --privileged); {WAY_OUT}")
+    if not IPV6_SETTINGS.is_dir():
+        raise LabError(f"the lab needs a kernel with IPv6 (this one was started with ipv6.disable=1); {WAY_OUT}")

@@ -24,6 +24,7 @@ ip link add "$3" type veth peer name machine netns "$1"
 ip -n "$2" link add eth0 type veth peer name outside netns "$1"
 ip -n "$1" link set machine master "$3" up
 ip -n "$1" link set outside master "$3" up
+echo 0 >"/proc/sys/net/ipv6/conf/$3/disable_ipv6"
 echo 0 >"/proc/sys/net/ipv6/conf/$3/accept_ra"
 echo 0 >"/proc/sys/net/ipv6/conf/$3/accept_dad"
 ip -4 address add "$4.$6/24" dev "$3"

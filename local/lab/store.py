@@ -126,12 +126,16 @@ def pick_index(name: str, taken: dict[str, int]) -> int:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`: one process at a time on this machine. A process that ends lets go of it."""
+def locked(folder: Path) -> Iterator[int]:
+    """Hold the lock of `folder`: one process at a time on this machine. A process that ends lets go of it.
+
+    Yields:
+        The lock's file descriptor; a child that inherits it holds the lock too, until it closes it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:

@@ -1,8 +1,11 @@
-"""The process that keeps one host: it owns the disk, starts systemd-nspawn, starts it again when the host reboots, and
-takes orders on a Unix socket. Run by `up`, detached: python -m local.lab.supervisor RUN_FOLDER READY_FD."""
+"""The process that keeps one host: owns its disk, starts systemd-nspawn, starts it again when the host reboots, and
+takes orders on a Unix socket.
+
+Run by `up`, detached: python -m local.lab.supervisor RUN_FOLDER READY_FD LOCK_FD. It inherits the host's lock and lets
+go of it when the socket listens, so that nobody starts the host a second time in between.
+"""
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -20,7 +23,7 @@ from local.lab.network import plug, unplug
 from local.lab.run import tail
 from local.lab.store import HostRecord, read_record
 
-BOOT_LIMIT = 60.0  # seconds from start to "all services started"
+BOOT_LIMIT = 100.0  # seconds from start to "all services started"
 POWEROFF_LIMIT = 5.0  # seconds to shut down before it is killed
 REBOOT_LIMIT = 30.0
 KILL_LIMIT = 10.0
@@ -52,15 +55,18 @@ class Supervisor:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
-    def start(self) -> None:
-        """Prepare mounts, cgroup and sockets, and boot for the first time."""
-        cgroup.mount_private()
-        cgroup.enter(cgroup.make(self._record.name, "supervisor"))
+    def listen(self) -> None:
+        """Make the sockets; clients wait while the host boots."""
         for name, sock in (("notify", self._notify), (CONTROL_SOCKET, self._listener)):
             path = self._folder / name
             path.unlink(missing_ok=True)
             sock.bind(str(path))
-        self._listener.listen(16)  # clients wait while the host boots
+        self._listener.listen(16)
+
+    def start(self) -> None:
+        """Prepare mounts, cgroup and disk, and boot for the first time."""
+        cgroup.mount_private()
+        cgroup.enter(cgroup.make(self._record.name, "supervisor"))
         self._mount_nspawn_folder()
         self._disk.make()
         self._boot()
@@ -127,7 +133,8 @@ class Supervisor:
             self._signal_init(REBOOT_SIGNAL)
             if not self._wait_exit(REBOOT_LIMIT):
                 raise LabError(f"{self._record.name} did not shut down for its reboot within {REBOOT_LIMIT:.0f} s")
-            self._after_exit()
+            self._reap()
+            self._boot()
         elif order is Order.POWER_CYCLE:
             self._stop(0)
             self._boot()
@@ -195,7 +202,10 @@ class Supervisor:
     def _after_exit(self) -> None:
         """The host ended by itself: start it again if it asked for a reboot, else leave it off."""
         if self._reap() == REBOOT_STATUS:
-            self._boot()
+            try:
+                self._boot()
+            except LabError as err:
+                sys.stderr.write(f"{err}\n")
 
     def _stop(self, grace: float) -> None:
         """Switch the host off: by its own shutdown when `grace` seconds suffice, else as a power cut does."""
@@ -245,27 +255,36 @@ class Supervisor:
 
 def main() -> None:
     """Boot the host of the run folder, tell the starter over the pipe how that went, then keep the host."""
-    folder, ready_fd = Path(sys.argv[1]), int(sys.argv[2])
+    folder, ready_fd, lock_fd = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     record = read_record(folder)
     if record is None:
         raise SystemExit(f"no record in {folder}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     supervisor = Supervisor(folder, record)
+    supervisor.listen()
+    os.close(lock_fd)
     try:
-        with os.fdopen(ready_fd, "w") as ready:
-            try:
-                supervisor.start()
-                ready.write(supervisor.reply().encode().decode())
-            except (LabError, OSError, subprocess.SubprocessError) as err:
-                ready.write(json.dumps({"state": "off", "error": str(err)}) + "\n")
-                raise
-        supervisor.serve()
+        problem = _start(supervisor)
+        with contextlib.suppress(BrokenPipeError):  # the starter was killed: keep the host all the same
+            os.write(ready_fd, supervisor.reply(problem).encode())
+        os.close(ready_fd)
+        if not problem:
+            supervisor.serve()
+            return
+    except SystemExit:
+        pass
+    supervisor.stop()
+
+
+def _start(supervisor: Supervisor) -> str:
+    """Start the host; returns what went wrong, or nothing."""
+    try:
+        supervisor.start()
     except (LabError, OSError, subprocess.SubprocessError) as err:
         sys.stderr.write(f"{err}\n")
-        supervisor.stop()
-    except SystemExit:
-        supervisor.stop()
+        return str(err)
+    return ""
 
 
 if __name__ == "__main__":
