@@ -15,7 +15,8 @@ from pydantic.alias_generators import to_camel
 SECRET_FIELDS = ("password", "privateKey", "privateKeyPassword", "sudoPassword")
 """Names (as in the stack config) of the fields that are secret."""
 
-UNLIMITED = -1
+UNLIMITED = (0, -1)
+"""Values of dialErrorLimit that mean no limit."""
 
 _PUBLIC_KEY = re.compile(r"(ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[A-Za-z0-9@.-]+ AAAA[A-Za-z0-9+/]+={0,3}( .*)?")
 _PRIVATE_KEY = re.compile(
@@ -67,8 +68,8 @@ class Connection(_Model):
     """For a login other than root whose sudo asks."""
     proxy: "Connection | None" = None
     """A jump host; it may have a proxy itself."""
-    dial_error_limit: _Integer = Field(default=UNLIMITED, ge=UNLIMITED)
-    """At most so many failed attempts; -1: only `HostAccess.connect_timeout` limits them."""
+    dial_error_limit: _Integer = Field(default=0, ge=-1)
+    """At most so many failed attempts; 0 or -1: only `HostAccess.connect_timeout` limits them."""
     per_dial_timeout: float = Field(default=15, gt=0)
     """Seconds for one attempt to open the TCP connection."""
 

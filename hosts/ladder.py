@@ -153,7 +153,7 @@ class Ladder:
 
     def _exhausted(self, seen: _Climb) -> bool:
         limits = {login: connection.dial_error_limit for login, connection in self.logins}
-        return all(limits[login] != UNLIMITED and count >= limits[login] for login, count in seen.failures.items())
+        return all(limits[login] not in UNLIMITED and count >= limits[login] for login, count in seen.failures.items())
 
     def _unreachable(self, seen: _Climb, waited: float) -> Unreachable:
         tried = tuple(connection.address for login, connection in self.logins if login not in seen.refused)

@@ -104,5 +104,9 @@ class Pool:
         return self._jumps[proxy]
 
 
-pool = Pool()
-"""The process's pool."""
+_pool = Pool()
+
+
+def connection_pool() -> Pool:
+    """The process's pool."""
+    return _pool

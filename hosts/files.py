@@ -1,0 +1,147 @@
+"""Files on a host: shell functions for scripts, and the reader of what they print.
+
+Put the constants before a script's own body; each includes what it needs.
+
+    SHOW_FILE      show_file NAME PATH                           sections NAME.meta and NAME.content
+    WRITE_FILE     write_file PATH MODE OWNER GROUP CONTENT      sets written=yes or no
+    RESTORE_FILE   restore_file NAME                             with the values of `FileState.values(NAME)`
+
+A symbolic link, folder or device in the place of a file is never followed or replaced: the script ends with status 73
+and names it. A file is written beside its place, synced, given owner and mode, then renamed over it, so a reader sees
+all of it or none; only if something differs. A full disk ends the script with status 74 and changes nothing.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+NOT_A_FILE = 73
+"""Exit status (EX_CANTCREAT of sysexits.h): something else is in the file's place."""
+NOT_WRITTEN = 74
+"""Exit status (EX_IOERR): the disk is full, the file system read-only, …"""
+
+_COMMON = f"""\
+_ordinary() {{
+    if [ -L "$1" ] || {{ [ -e "$1" ] && [ ! -f "$1" ]; }}; then
+        printf '%s is not an ordinary file; it is left alone\\n' "$1" >&2
+        exit {NOT_A_FILE}
+    fi
+}}
+"""
+
+SHOW_FILE = (
+    _COMMON
+    + """\
+show_file() {
+    _ordinary "$2"
+    begin "$1.meta"
+    if [ -f "$2" ]; then stat -c 'file %a %U %G %u %g' "$2"; else echo absent; fi
+    printf '%s\\n' "$2"
+    end
+    [ ! -f "$2" ] || section "$1.content" cat "$2"
+}
+"""
+)
+
+_PUT = (
+    _COMMON
+    + f"""\
+_put() {{ # PATH MODE OWNER GROUP FORMAT CONTENT
+    _ordinary "$1"
+    written=no
+    if [ -f "$1" ] && [ "$(stat -c '%a %U %G' "$1")" = "${{2#0}} $3 $4" ] &&
+        [ "$(cat "$1" && echo .)" = "$(printf "$5" "$6" && echo .)" ]; then
+        return 0
+    fi
+    [ -d "${{1%/*}}" ] || (umask 022 && mkdir -p "${{1%/*}}") || exit {NOT_WRITTEN}
+    _new=$(mktemp "${{1%/*}}/.stockade.XXXXXX") || exit {NOT_WRITTEN}
+    if printf "$5" "$6" >"$_new" && chown "$3:$4" "$_new" && chmod "$2" "$_new" &&
+        {{ sync "$_new" 2>/dev/null || :; }} && mv -f "$_new" "$1"; then
+        written=yes
+    else
+        rm -f "$_new"
+        exit {NOT_WRITTEN}
+    fi
+    if command -v restorecon >/dev/null; then restorecon "$1" || :; fi
+}}
+"""
+)
+
+WRITE_FILE = (
+    _PUT
+    + """\
+write_file() { _put "$1" "$2" "$3" "$4" '%s' "$5"; }
+"""
+)
+
+RESTORE_FILE = (
+    _PUT
+    + f"""\
+restore_file() {{
+    eval "set -- \\"\\$$1_path\\" \\"\\$$1_mode\\" \\"\\$$1_owner\\" \\"\\$$1_group\\" \\"\\$$1_content\\""
+    if [ -z "$2" ]; then
+        _ordinary "$1"
+        written=no
+        if [ -f "$1" ]; then rm -f "$1" || exit {NOT_WRITTEN}; written=yes; fi
+    else
+        _put "$1" "$2" "$3" "$4" '%b' "$5"
+    fi
+}}
+"""
+)
+
+_PACKED = "base64:"
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was found; mode is octal text ("640"), owner and group are names, or numbers without a name."""
+
+    path: str
+    exists: bool
+    content: str = field(default="", repr=False)
+    mode: str = ""
+    owner: str = ""
+    group: str = ""
+
+    def values(self, name: str) -> dict[str, str]:
+        """The values of a script that calls `restore_file NAME`."""
+        escaped = self.content.replace("\\", "\\\\").replace("\0", "\\0000")
+        mode = self.mode if self.exists else ""
+        parts = {"path": self.path, "mode": mode, "owner": self.owner, "group": self.group, "content": escaped}
+        return {f"{name}_{part}": value for part, value in parts.items()}
+
+    def packed(self) -> Self:
+        """The same with a content that any UTF-8 text field can hold: base64 where it is not text."""
+        raw = self.content.encode("utf-8", "surrogateescape")
+        try:
+            plain = "\0" not in self.content and raw.decode("utf-8") == self.content
+        except UnicodeDecodeError:
+            plain = False
+        if plain and not self.content.startswith(_PACKED):
+            return self
+        return replace(self, content=_PACKED + base64.b64encode(raw).decode("ascii"))
+
+    def unpacked(self) -> Self:
+        """What `packed` was made from."""
+        if not self.content.startswith(_PACKED):
+            return self
+        raw = base64.b64decode(self.content.removeprefix(_PACKED))
+        return replace(self, content=raw.decode("utf-8", "surrogateescape"))
+
+
+def file_state(sections: Mapping[str, str], name: str) -> FileState:
+    """What `show_file NAME` printed. Raises KeyError where the script did not come that far."""
+    facts, _, path = sections[f"{name}.meta"].rstrip("\n").partition("\n")
+    if facts == "absent":
+        return FileState(path, False)
+    _, mode, owner, group, uid, gid = facts.split(" ")
+    return FileState(
+        path,
+        True,
+        sections[f"{name}.content"],
+        mode,
+        uid if owner == "UNKNOWN" else owner,
+        gid if group == "UNKNOWN" else group,
+    )
