@@ -6,6 +6,7 @@ pure cgroup2 whether the machine itself runs cgroup v1, v2 or both.
 
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -49,11 +50,16 @@ def enter(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a cgroup and those in it, once their last processes are gone (they may take a moment to be reaped)."""
+    """End every process in a cgroup and those below it, and remove them; the dead may take a moment to be reaped.
+
+    A host's init outlives its systemd-nspawn when that is killed, so the processes must be looked for here.
+    """
     deadline = time.monotonic() + REMOVE_LIMIT
     while folder.is_dir() and time.monotonic() < deadline:
         for path, _, _ in os.walk(folder, topdown=False):
             with contextlib.suppress(OSError):
+                for pid in (Path(path) / "cgroup.procs").read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
                 Path(path).rmdir()
         if folder.is_dir():
             time.sleep(0.01)

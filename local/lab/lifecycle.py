@@ -20,7 +20,17 @@ from local.lab.errors import LabError
 from local.lab.machine import check_kernel, check_machine, install_needed
 from local.lab.progress import Progress
 from local.lab.run import tail
-from local.lab.store import HostRecord, Places, all_records, check_name, locked, pick_index, read_record, save_record
+from local.lab.store import (
+    HostRecord,
+    Places,
+    all_records,
+    check_name,
+    locked,
+    pick_index,
+    read_record,
+    save_record,
+    write_atomically,
+)
 from local.lab.variants import Variant, variant_named
 
 START_LIMIT = 150.0  # seconds for all hosts to boot
@@ -119,14 +129,21 @@ def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Pat
         network.network_up()
         for name in locks:
             keys.make_host_keys(places, name)
-            taken = {record.name: record.index for record in all_records(places)}
-            record = HostRecord(name, variant.name, pick_index(name, taken), str(places.checkout), str(built))
-            save_record(places, record)
+            save_record(places, HostRecord(name, variant.name, _index(places, name), str(places.checkout), str(built)))
         _write_ssh_files(places)
     started = {name: _start_supervisor(places, name, lock) for name, lock in locks.items()}
     failed = _await_supervisors(places, started)
     if failed:
         raise LabError("; ".join(failed))
+
+
+def _index(places: Places, name: str) -> int:
+    """A host's address, remembered in its cache folder so that it has the same one the next time, if it can."""
+    note = places.host_cache(name) / "index"
+    last = int(note.read_text()) if note.exists() else None
+    index = pick_index(name, {record.index for record in all_records(places)}, last)
+    write_atomically(note, f"{index}\n")
+    return index
 
 
 def _start_supervisor(places: Places, name: str, lock: int) -> IO[str]:

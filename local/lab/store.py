@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -107,11 +107,13 @@ def check_name(name: str) -> str:
     return name
 
 
-def pick_index(name: str, taken: dict[str, int]) -> int:
-    """The last part of the addresses of a host: web1 is always 11, web2 12; other names get the lowest free one.
+def pick_index(name: str, taken: Collection[int], last: int | None = None) -> int:
+    """The last part of the addresses of a host: web1 is always 11, web2 12; other names get the one they had last time,
+    else the lowest free one.
 
     Args:
-        taken: index by name of the hosts that run.
+        taken: those of hosts that run.
+        last: what this host had last time.
 
     Raises:
         LabError: all are taken.
@@ -119,8 +121,10 @@ def pick_index(name: str, taken: dict[str, int]) -> int:
     web = WEB_NAME.fullmatch(name)
     if web and int(web[1]) <= LAST_WEB:
         return WEB_BASE + int(web[1])
+    if last is not None and last in OTHER_NAMES and last not in taken:
+        return last
     for index in OTHER_NAMES:
-        if index not in taken.values():
+        if index not in taken:
             return index
     raise LabError(f"no address is left for {name}: take hosts down first (python -m local.lab down NAME)")
 
