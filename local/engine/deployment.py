@@ -1,0 +1,377 @@
+"""An update or its preview: what is done with each resource that the program registers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .errors import EngineError, UnsupportedError
+from .events import Op, Severity, Sink, Step
+from .goals import Alias, Goal, keep_ignored, make_urn
+from .ledger import Ledger
+from .plugins import Diff, PartialFailure, Provider, ProviderError
+from .policy import Policies
+from .providers import ProviderPool
+from .removal import Remover, dependent_replacements
+from .state import STACK_TYPE, Resource, Snapshot, now
+from .values import PropertyMap, Secret, contains_unknown, without_unknown
+
+
+class Skipped(Exception):
+    """The resource was not attempted: something it needs has failed, or the run is being cancelled."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The answer to a registration."""
+
+    urn: str
+    state: Resource | None
+    failed: bool = False
+    skipped: bool = False
+
+
+class Deployment:
+    """Decides on and carries out the steps of one update (or preview). Thread-safe: a thread per registration."""
+
+    def __init__(
+        self,
+        project: str,
+        stack: str,
+        base: Snapshot,
+        *,
+        preview: bool,
+        ledger: Ledger,
+        providers: ProviderPool,
+        remover: Remover,
+        policies: Policies,
+        sink: Sink,
+    ) -> None:
+        self._project = project
+        self._stack = stack
+        self._preview = preview
+        self._ledger = ledger
+        self._providers = providers
+        self._remover = remover
+        self._policies = policies
+        self._sink = sink
+        self._base = base
+        self._lock = threading.RLock()
+        self._olds = {item.urn: item for item in base.resources if not item.delete}
+        self._seen: set[str] = set()
+        self._goals: dict[str, Goal] = {}
+        self._failed: set[str] = set()
+        self._replaced: set[str] = set()
+        self.news: dict[str, Resource] = {}
+        self.stack_urn = make_urn(stack, project, "", STACK_TYPE, f"{project}-{stack}")
+        self.cancelled = threading.Event()
+
+    @property
+    def failed(self) -> bool:
+        """Whether any resource has failed."""
+        return bool(self._failed)
+
+    def register(self, goal: Goal) -> Registered:
+        """Carry out what a registration needs. A failure is reported, and not raised."""
+        goal = self._inherit(goal)
+        urn = make_urn(self._stack, self._project, goal.parent, goal.type, goal.name)
+        try:
+            self._claim(urn, goal)
+            state = self._dispatch(urn, goal)
+        except Skipped:
+            self._fail(urn)
+            return Registered(urn, None, skipped=True)
+        except (ProviderError, EngineError) as error:
+            self._fail(urn)
+            self._sink.log(Severity.ERROR, str(error), urn)
+            return Registered(urn, None, failed=True)
+        with self._lock:
+            self.news[urn] = state
+        return Registered(urn, state)
+
+    def _fail(self, urn: str) -> None:
+        with self._lock:
+            self._failed.add(urn)
+
+    def _inherit(self, goal: Goal) -> Goal:
+        with self._lock:
+            parent = self._goals.get(goal.parent)
+        return goal.inherit(parent) if parent else goal
+
+    def _claim(self, urn: str, goal: Goal) -> None:
+        with self._lock:
+            if urn in self._seen:
+                raise EngineError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
+            self._seen.add(urn)
+            self._goals[urn] = goal
+            needs = {goal.parent, goal.deleted_with, goal.provider.rpartition("::")[0], *goal.dependencies}
+            for urns in goal.property_dependencies.values():
+                needs.update(urns)
+            if needs & self._failed or self.cancelled.is_set():
+                raise Skipped
+
+    def _dispatch(self, urn: str, goal: Goal) -> Resource:
+        old = self._find_old(urn, goal)
+        provider = ""
+        if goal.custom and not goal.is_provider:
+            provider = self._providers.reference(goal, self.stack_urn)
+        new = Resource(
+            urn=urn,
+            custom=goal.custom,
+            type=goal.type,
+            inputs=goal.inputs,
+            parent=goal.parent,
+            protect=bool(goal.protect),
+            dependencies=goal.dependencies,
+            provider=provider,
+            property_dependencies=goal.property_dependencies,
+            additional_secret_outputs=goal.additional_secret_outputs,
+            aliases=(old.urn,) if old is not None and old.urn != urn else (),
+            custom_timeouts=goal.custom_timeouts,
+            retain_on_delete=bool(goal.retain_on_delete),
+            deleted_with=goal.deleted_with,
+            ignore_changes=goal.ignore_changes,
+            replace_on_changes=goal.replace_on_changes,
+            created=old.created if old else "",
+            modified=old.modified if old else "",
+        )
+        if goal.is_provider:
+            return self._providers.register(new)
+        if old is not None and old.custom != new.custom:
+            raise UnsupportedError(f"turning a component into a custom resource, or back, under the same URN ({urn}),")
+        return self._custom(goal, old, new) if goal.custom else self._component(old, new)
+
+    def _find_old(self, urn: str, goal: Goal) -> Resource | None:
+        """The resource in the state that this one continues: of the same URN, or of one of its aliases."""
+        if urn in self._olds:
+            return self._olds[urn]
+        for alias in goal.aliases:
+            old = self._olds.get(self._alias_urn(alias, goal))
+            if old is not None and old.urn not in self._seen:
+                with self._lock:
+                    self._seen.add(old.urn)
+                return old
+        return None
+
+    def _alias_urn(self, alias: Alias, goal: Goal) -> str:
+        if alias.urn:
+            return alias.urn
+        parent = alias.parent or ("" if alias.no_parent else goal.parent)
+        return make_urn(
+            alias.stack or self._stack,
+            alias.project or self._project,
+            parent,
+            alias.type or goal.type,
+            alias.name or goal.name,
+        )
+
+    def _component(self, old: Resource | None, new: Resource) -> Resource:
+        self._policies.analyze(new, None)
+        if old is None:
+            time = now()
+            new = new.changed(created=time, modified=time)
+            step = Step(Op.CREATE, new.urn, None, new)
+        else:
+            new = new.changed(outputs=old.outputs, id=old.id)
+            step = Step(Op.SAME if new.inputs == old.inputs else Op.UPDATE, new.urn, old, new)
+        self._sink.started(step)
+        new = self._settle(old, new)
+        self._sink.finished(step)
+        return new
+
+    def _settle(self, old: Resource | None, new: Resource) -> Resource:
+        """Record a state that took no operation; one that equals the old is not written again."""
+        if old is not None and new == old:
+            self._ledger.same(old)
+            return old
+        self._ledger.put([new], [old] if old else [])
+        return new
+
+    def _custom(self, goal: Goal, old: Resource | None, new: Resource) -> Resource:
+        provider = self._providers.get(new.provider)
+        before: PropertyMap = {}
+        if old is not None and not old.pending_replacement:
+            before = old.inputs
+            new = new.changed(inputs=keep_ignored(new.inputs, old.inputs, goal.ignore_changes))
+        self._known(new)
+        new = new.changed(inputs=provider.check(new.urn, before, new.inputs))
+        self._policies.analyze(new, self._provider_state(new))
+        if old is None:
+            return self._create(provider, new, Step(Op.CREATE, new.urn, None, new))
+        diff = self._diff(provider, goal, old, new)
+        if old.pending_replacement or (diff.changed and diff.replace_keys):
+            return self._replace(provider, goal, old, new, diff)
+        if diff.changed or old.init_errors:
+            return self._update(provider, old, new)
+        new = new.changed(id=old.id, outputs=old.outputs)
+        step = Step(Op.SAME, new.urn, old, new)
+        self._sink.started(step)
+        new = self._settle(old, new)
+        self._sink.finished(step)
+        return new
+
+    def _known(self, new: Resource) -> None:
+        if not self._preview and contains_unknown(new.inputs):
+            raise Skipped  # an input comes from something that failed
+
+    def _provider_state(self, new: Resource) -> Resource | None:
+        with self._lock:
+            return self.news.get(new.provider_urn)
+
+    def _diff(self, provider: Provider, goal: Goal, old: Resource, new: Resource) -> Diff:
+        with self._lock:
+            if new.deleted_with and new.deleted_with in self._replaced:
+                return Diff(True, ("deletedWith",))
+        return provider.diff(old, new.inputs, goal.ignore_changes)
+
+    def _create(self, provider: Provider, new: Resource, step: Step, replaced: Resource | None = None) -> Resource:
+        self._sink.started(step)
+        try:
+            if self._preview:
+                _, outputs = provider.create(new, preview=True)
+                new = new.changed(outputs=self._sealed(new, outputs))
+            else:
+                new = self._really_create(provider, new, replaced)
+        except (ProviderError, Skipped):
+            self._sink.finished(step, failed=True)
+            raise
+        self._sink.finished(Step(step.op, step.urn, step.old, new, step.replace_keys))
+        return new
+
+    def _really_create(self, provider: Provider, new: Resource, replaced: Resource | None) -> Resource:
+        with self._remover.slot():
+            if self.cancelled.is_set():
+                raise Skipped
+            token = self._ledger.begin(new, "creating")
+            gone = [replaced] if replaced is not None else []
+            try:
+                identity, outputs = provider.create(new, preview=False)
+                failure = None
+            except PartialFailure as error:
+                identity, outputs, failure = error.id, error.outputs, error
+            except BaseException:
+                self._ledger.end(token)
+                raise
+            time = now()
+            new = new.changed(id=identity, outputs=self._sealed(new, outputs), created=time, modified=time)
+            if failure:
+                new = new.changed(init_errors=failure.reasons)
+            condemned = self._condemn(replaced)
+            self._ledger.end(token, add=[new, *condemned], remove=gone)
+            if failure:
+                raise failure
+            return new
+
+    def _condemn(self, replaced: Resource | None) -> list[Resource]:
+        """What stays of a replaced resource until it is deleted at the end: nothing if that was done before."""
+        if replaced is None or replaced.pending_replacement:
+            return []
+        doomed = replaced.changed(delete=True)
+        self._remover.condemn(doomed)
+        return [doomed]
+
+    def _sealed(self, new: Resource, outputs: PropertyMap) -> PropertyMap:
+        """Outputs with those secret that the program wants secret."""
+        return {
+            key: Secret(value) if key in new.additional_secret_outputs and not isinstance(value, Secret) else value
+            for key, value in outputs.items()
+        }
+
+    def _update(self, provider: Provider, old: Resource, new: Resource) -> Resource:
+        new = new.changed(id=old.id)
+        step = Step(Op.UPDATE, new.urn, old, new)
+        self._sink.started(step)
+        try:
+            if self._preview:
+                new = new.changed(outputs=self._sealed(new, provider.update(old, new, preview=True)))
+            else:
+                new = self._really_update(provider, old, new)
+        except (ProviderError, Skipped):
+            self._sink.finished(step, failed=True)
+            raise
+        self._sink.finished(Step(step.op, step.urn, old, new))
+        return new
+
+    def _really_update(self, provider: Provider, old: Resource, new: Resource) -> Resource:
+        with self._remover.slot():
+            if self.cancelled.is_set():
+                raise Skipped
+            token = self._ledger.begin(new, "updating")
+            failure = None
+            try:
+                outputs = provider.update(old, new, preview=False)
+            except PartialFailure as error:
+                outputs, failure = error.outputs, error
+            except BaseException:
+                self._ledger.end(token)
+                raise
+            new = new.changed(outputs=self._sealed(new, outputs), modified=now())
+            if failure:
+                new = new.changed(init_errors=failure.reasons)
+            self._ledger.end(token, add=[new], remove=[old])
+            if failure:
+                raise failure
+            return new
+
+    def _replace(self, provider: Provider, goal: Goal, old: Resource, new: Resource, diff: Diff) -> Resource:
+        if old.protect and new.protect:
+            raise EngineError(
+                f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect the '
+                "resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
+            )
+        with self._lock:
+            self._replaced.add(new.urn)
+        new = new.changed(inputs=provider.check(new.urn, {}, goal.inputs), created="", modified="")
+        first = diff.delete_before_replace if goal.delete_before_replace is None else goal.delete_before_replace
+        if first and not old.pending_replacement:
+            old = self._delete_first(old)
+        step = Step(Op.REPLACE, new.urn, old, new, diff.replace_keys, old.retain_on_delete)
+        state = self._create(provider, new, step, old)
+        if self._preview and not first and not old.pending_replacement:
+            self._condemn(old)
+        return state
+
+    def _delete_first(self, old: Resource) -> Resource:
+        """Delete a resource, and before it those that cannot live without it, ahead of creating it anew."""
+        with self._lock:
+            standing = [item for item in self._base.resources if item.urn not in self._seen or item.urn == old.urn]
+        doomed = dependent_replacements(old, standing, self._providers.get)
+        for item in reversed(doomed):
+            if item.protect:
+                raise EngineError(
+                    f'unable to replace resource "{item.urn}" as part of replacing "{old.urn}" as it is protected'
+                )
+        for item in [*reversed(doomed), old]:
+            pending = self._remover.delete_for_replacement(item)
+            with self._lock:
+                self._olds[item.urn] = pending
+        return self._olds[old.urn]
+
+    def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
+        """Record the outputs of a component or of the stack."""
+        with self._lock:
+            state = self.news.get(urn)
+        if state is None:
+            return
+        old = self._olds.get(urn)
+        if not self._preview:
+            known = without_unknown(outputs)
+            lost = outputs.keys() - known.keys()  # came from something that failed: the former value stays
+            outputs = known | {key: state.outputs[key] for key in lost if key in state.outputs}
+        self._sink.outputs(urn, old.outputs if old else {}, outputs)
+        new = state.changed(outputs=outputs)
+        if new != state:
+            self._ledger.put([new], [state])
+            with self._lock:
+                self.news[urn] = new
+
+    def remove_rest(self, step_over: Callable[[Resource], bool] = lambda _: False) -> None:
+        """Delete what the program no longer has, and what was replaced."""
+        with self._lock:
+            gone = [
+                item
+                for item in self._base.resources
+                if (item.delete or item.urn not in self._seen) and not step_over(item)
+            ]
+        self._remover.remove(gone)

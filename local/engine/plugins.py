@@ -1,0 +1,324 @@
+"""Resource providers: finding and starting their plugins, and their operations in the engine's terms."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.proto.status_pb2 import Status
+
+from .errors import EngineError, UnsupportedError
+from .processes import Process
+from .project import Project
+from .state import Resource
+from .values import PropertyMap, contains_unknown, from_struct, mark_secrets, reveal, to_struct
+
+DYNAMIC = "pulumi-python"
+CHANNEL_OPTIONS = [("grpc.max_receive_message_length", 400 * 1024 * 1024), ("grpc.max_send_message_length", -1)]
+CANCEL_LIMIT = 5.0
+
+
+class ProviderError(Exception):
+    """An operation that the provider refused or that failed; the text is the provider's."""
+
+
+class PartialFailure(ProviderError):
+    """A resource that was created or changed, but not completely; what there is goes into the state."""
+
+    def __init__(self, detail: pb.ErrorResourceInitFailed) -> None:
+        super().__init__("\n".join(detail.reasons) or "the resource was not completely initialised")
+        self.id: str = detail.id
+        self.outputs = from_struct(detail.properties)
+        self.reasons = tuple(detail.reasons)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What a provider says about a change."""
+
+    changed: bool
+    replace_keys: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+
+
+def plugin_command(project: Project, package: str) -> tuple[list[str], dict[str, str]]:
+    """Command and extra environment that start a package's plugin as the Pulumi CLI starts it (without the address).
+
+    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then, for dynamic providers, the SDK's own module.
+    Raises UnsupportedError for a plugin that is nowhere (the CLI would download it).
+    """
+    environment = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in project.runtime_options.items()}
+    environment |= {"PULUMI_PROJECT": project.name, "PULUMI_CONFIG": "{}"}
+    file = f"pulumi-resource-{package}"
+    if package in project.plugins:
+        return [str(Path(os.path.normpath(project.plugins[package])) / file)], environment
+    found = shutil.which(file)
+    if found:
+        return [found], environment
+    if package == DYNAMIC:
+        return [python_of(project), "-u", "-m", "pulumi.dynamic"], environment
+    raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")
+
+
+def python_of(project: Project) -> str:
+    """The Python that runs the program: the project's virtual environment, or the engine's own."""
+    if project.virtualenv is None:
+        return sys.executable
+    python = project.virtualenv / "bin" / "python"
+    if not python.is_file():
+        raise EngineError(f"Pulumi.yaml: the virtual environment {project.virtualenv} has no bin/python")
+    return str(python)
+
+
+class Provider:
+    """One running plugin process, configured for one provider resource."""
+
+    def __init__(
+        self, project: Project, package: str, engine: str, show: Callable[[str, bool], None], env: Mapping[str, str]
+    ) -> None:
+        self.package = package
+        command, extra = plugin_command(project, package)
+        self._process = Process([*command, engine], cwd=project.root, env={**env, **extra}, output=show)
+        self._stub: Future[provider_pb2_grpc.ResourceProviderStub] = Future()
+        self._configured: Future[pb.ConfigureResponse | None] = Future()
+        threading.Thread(target=self._connect, daemon=True).start()
+
+    def _connect(self) -> None:
+        try:
+            port = self._process.read_port()
+            channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
+            self._stub.set_result(provider_pb2_grpc.ResourceProviderStub(channel))
+        except BaseException as error:  # noqa: BLE001 - raised again where the provider is used
+            self._stub.set_exception(error)
+
+    def _call(self, method: str, request: Any, timeout: float | None = None) -> Any:
+        try:
+            return getattr(self._stub.result(), method)(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise _provider_error(error) from None
+
+    def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
+        """The provider's own inputs, checked; as they are if it does not check them."""
+        request = pb.CheckRequest(
+            urn=urn, olds=to_struct(olds, secrets=True), news=to_struct(news, secrets=True), **_names(urn)
+        )
+        try:
+            response = self._stub.result().CheckConfig(request)
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.UNIMPLEMENTED or "not yet implemented" in str(error.details()):
+                return news
+            if error.code() == grpc.StatusCode.UNKNOWN and self.package == DYNAMIC:
+                return news
+            raise _provider_error(error) from None
+        _raise_failures(response)
+        return from_struct(response.inputs) if response.HasField("inputs") else news
+
+    def configure(self, resource: Resource, identity: str) -> None:
+        """Hand the provider its configuration (secrets included), in the background; operations wait for it."""
+        inputs = resource.inputs
+
+        def run() -> None:
+            try:
+                if contains_unknown(inputs):
+                    self._configured.set_result(None)
+                    return
+                request = pb.ConfigureRequest(
+                    urn=resource.urn,
+                    name=resource.name,
+                    type=resource.type,
+                    id=identity,
+                    acceptSecrets=True,
+                    acceptResources=True,
+                    sends_old_inputs=True,
+                    sends_old_inputs_to_delete=True,
+                    args=to_struct(inputs, secrets=True),
+                    variables={
+                        f"{self.package}:config:{key}": _variable(reveal(value))
+                        for key, value in inputs.items()
+                        if key != "version"
+                    },
+                )
+                self._configured.set_result(self._call("Configure", request))
+            except BaseException as error:  # noqa: BLE001 - raised again where the provider is used
+                self._configured.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _settings(self) -> pb.ConfigureResponse | None:
+        return self._configured.result()
+
+    def _send(self, properties: PropertyMap, settings: pb.ConfigureResponse) -> Any:
+        return to_struct(properties, secrets=settings.acceptSecrets, references=settings.acceptResources)
+
+    def check(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
+        """A resource's inputs with the provider's defaults; raises ProviderError naming each bad property."""
+        settings = self._settings()
+        if settings is None:
+            return news
+        request = pb.CheckRequest(
+            urn=urn,
+            olds=self._send(olds, settings),
+            news=self._send(news, settings),
+            randomSeed=os.urandom(32),
+            **_names(urn),
+        )
+        response = self._call("Check", request)
+        _raise_failures(response)
+        return self._received(response.inputs, news, settings)
+
+    def _received(self, struct: Any, like: PropertyMap, settings: pb.ConfigureResponse) -> PropertyMap:
+        properties = from_struct(struct)
+        return properties if settings.acceptSecrets else mark_secrets(properties, like)
+
+    def diff(self, old: Resource, inputs: PropertyMap, ignore: tuple[str, ...]) -> Diff:
+        """Whether and how a resource has to change for new inputs."""
+        settings = self._settings()
+        if settings is None:
+            return Diff(changed=True)
+        request = pb.DiffRequest(
+            id=old.id,
+            urn=old.urn,
+            old_inputs=self._send(old.inputs, settings),
+            olds=self._send(old.outputs, settings),
+            news=self._send(inputs, settings),
+            ignoreChanges=ignore,
+            **_names(old.urn),
+        )
+        response = self._call("Diff", request)
+        changed = (
+            inputs != old.inputs
+            if response.changes == pb.DiffResponse.DIFF_UNKNOWN
+            else response.changes == pb.DiffResponse.DIFF_SOME
+        )
+        return Diff(changed, tuple(response.replaces), response.deleteBeforeReplace)
+
+    def create(self, new: Resource, preview: bool) -> tuple[str, PropertyMap]:
+        """Create a resource; returns its ID and outputs."""
+        settings = self._settings()
+        if preview and (settings is None or not settings.supportsPreview):
+            return "", {} if settings is None else new.inputs
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.CreateRequest(
+            urn=new.urn,
+            properties=self._send(new.inputs, settings),
+            preview=preview,
+            timeout=new.custom_timeouts.get("create", 0),
+            **_names(new.urn),
+        )
+        response = self._call("Create", request)
+        if not response.id and not preview:
+            raise ProviderError(f"plugin returned empty resource.ID from create '{new.urn}'")
+        return response.id, self._received(response.properties, new.inputs, settings)
+
+    def update(self, old: Resource, new: Resource, preview: bool) -> PropertyMap:
+        """Change a resource; returns its outputs."""
+        settings = self._settings()
+        if preview and (settings is None or not settings.supportsPreview):
+            return {} if settings is None else new.inputs
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.UpdateRequest(
+            id=old.id,
+            urn=old.urn,
+            old_inputs=self._send(old.inputs, settings),
+            olds=self._send(old.outputs, settings),
+            news=self._send(new.inputs, settings),
+            ignoreChanges=new.ignore_changes,
+            preview=preview,
+            timeout=new.custom_timeouts.get("update", 0),
+            **_names(old.urn),
+        )
+        response = self._call("Update", request)
+        return self._received(response.properties, new.inputs, settings)
+
+    def delete(self, old: Resource) -> None:
+        """Delete a resource."""
+        settings = self._settings()
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.DeleteRequest(
+            id=old.id,
+            urn=old.urn,
+            properties=self._send(old.outputs, settings),
+            old_inputs=self._send(old.inputs, settings),
+            timeout=old.custom_timeouts.get("delete", 0),
+            **_names(old.urn),
+        )
+        self._call("Delete", request)
+
+    def read(self, old: Resource) -> tuple[str, PropertyMap, PropertyMap | None]:
+        """What a resource is now: its ID (empty if it is gone), outputs, and inputs if the provider gave any."""
+        settings = self._settings()
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.ReadRequest(
+            id=old.id,
+            urn=old.urn,
+            properties=self._send(old.outputs, settings),
+            inputs=self._send(old.inputs, settings),
+            timeout=old.custom_timeouts.get("read", 0),
+            **_names(old.urn),
+        )
+        response = self._call("Read", request)
+        inputs = None
+        if response.HasField("inputs"):
+            inputs = self._received(response.inputs, old.inputs, settings)
+        return response.id, self._received(response.properties, old.outputs, settings), inputs
+
+    def cancel(self) -> None:
+        """Ask the provider to end its operations; errors do not matter any more."""
+        if not self._stub.done() or self._stub.exception():
+            return
+        try:
+            self._stub.result().Cancel(Empty(), timeout=CANCEL_LIMIT)
+        except grpc.RpcError:
+            return
+
+    def stop(self) -> None:
+        """End the plugin's process."""
+        self._process.stop()
+
+
+def _names(urn: str) -> dict[str, str]:
+    """The name and type that requests repeat from the URN."""
+    _, _, types, name = urn.split("::", 3)
+    return {"name": name, "type": types.rsplit("$", 1)[-1]}
+
+
+def _variable(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _raise_failures(response: Any) -> None:
+    if response.failures:
+        raise ProviderError(
+            "\n".join(f"{failure.property}: {failure.reason}" if failure.property else failure.reason
+                      for failure in response.failures)
+        )  # fmt: skip
+
+
+def _provider_error(error: grpc.RpcError) -> ProviderError:
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for detail in Status.FromString(value).details:
+                if detail.Is(pb.ErrorResourceInitFailed.DESCRIPTOR):
+                    failed = pb.ErrorResourceInitFailed()
+                    detail.Unpack(failed)
+                    return PartialFailure(failed)
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        return ProviderError("the provider process has ended or does not answer")
+    return ProviderError(str(error.details()))

@@ -1,0 +1,220 @@
+"""Policy packs (CrossGuard): started as the Pulumi CLI's language host starts them, asked through the Analyzer protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import ParseDict
+from pulumi.runtime.proto import analyzer_pb2 as pb
+from pulumi.runtime.proto import analyzer_pb2_grpc
+
+from .errors import EngineError, UnsupportedError
+from .events import Severity, Sink, Violation
+from .plugins import CHANNEL_OPTIONS, ProviderError
+from .processes import Process
+from .project import read_yaml
+from .state import Resource
+from .values import to_struct
+
+_LEVELS = {"advisory": pb.ADVISORY, "mandatory": pb.MANDATORY, "disabled": pb.DISABLED, "remediate": pb.REMEDIATE}
+
+
+class Pack:
+    """One running policy pack."""
+
+    def __init__(
+        self, folder: Path, config: Path | None, python: str, engine: str, env: Mapping[str, str], sink: Sink
+    ) -> None:
+        manifest = folder / "PulumiPolicy.yaml"
+        if not manifest.is_file():
+            raise EngineError(f"the policy pack {folder} has no PulumiPolicy.yaml")
+        settings = read_yaml(manifest)
+        runtime = settings.get("runtime")
+        options: dict[str, Any] = {}
+        if isinstance(runtime, dict):
+            runtime, options = runtime.get("name"), runtime.get("options") or {}
+        if runtime != "python":
+            raise UnsupportedError(f"a policy pack in {runtime!r}")
+        if "virtualenv" in options:
+            python = str(folder / options["virtualenv"] / "bin" / "python")
+
+        def show(line: str, stderr: bool) -> None:
+            if line.strip():
+                sink.log(Severity.INFO, line.rstrip("\n"))
+
+        argv = [python, "-u", "-m", "pulumi.policy", engine, str(folder / str(settings.get("main", ".")))]
+        self._process = Process(argv, cwd=folder, env=env, output=show)
+        port = self._process.read_port()
+        self._stub = analyzer_pb2_grpc.AnalyzerStub(grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS))
+        try:
+            self.info = self._stub.GetAnalyzerInfo(Empty())
+            self._configure(config)
+        except grpc.RpcError as error:
+            raise EngineError(f"the policy pack {folder.name}: {error.details()}") from None
+
+    def _configure(self, file: Path | None) -> None:
+        wanted: dict[str, pb.PolicyConfig] = {}
+        for policy in self.info.policies:
+            wanted[policy.name] = pb.PolicyConfig(enforcementLevel=policy.enforcementLevel)
+        for name, initial in self.info.initialConfig.items():
+            wanted.setdefault(name, pb.PolicyConfig()).MergeFrom(initial)
+        if file is not None:
+            self._apply_file(file, wanted)
+        self._levels = {name: config.enforcementLevel for name, config in wanted.items()}
+        self._stub.Configure(pb.ConfigureAnalyzerRequest(policyConfig=wanted))
+
+    def _apply_file(self, file: Path, wanted: dict[str, pb.PolicyConfig]) -> None:
+        try:
+            data = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            raise EngineError(f"the policy configuration {file}: {error}") from None
+        everything = data.pop("all", None)
+        if everything is not None:
+            data = {**dict.fromkeys(wanted, everything), **data}
+        for name, value in data.items():
+            config = wanted.setdefault(name, pb.PolicyConfig())
+            properties = {} if isinstance(value, str) else dict(value)
+            level = value if isinstance(value, str) else properties.pop("enforcementLevel", None)
+            if level is not None and level not in _LEVELS:
+                raise EngineError(f"the policy configuration {file}: {name}: unknown enforcement level {level!r}")
+            if level is not None:
+                config.enforcementLevel = _LEVELS[level]
+            ParseDict({**_plain(config), **properties}, config.properties)
+
+    def analyze(self, resource: Resource, provider: Resource | None) -> Iterable[Violation]:
+        """The violations of one resource's inputs."""
+        request = pb.AnalyzeRequest(
+            urn=resource.urn,
+            type=resource.type,
+            name=resource.name,
+            properties=to_struct(resource.inputs, secrets=True),
+            options=_options(resource),
+            provider=_provider(provider),
+        )
+        return self._violations(self._ask(self._stub.Analyze, request), resource.urn)
+
+    def analyze_stack(self, resources: Mapping[str, Resource]) -> Iterable[Violation]:
+        """The violations of the whole stack's outputs."""
+        items = [
+            pb.AnalyzerResource(
+                urn=resource.urn,
+                type=resource.type,
+                name=resource.name,
+                properties=to_struct(resource.outputs, secrets=True),
+                options=_options(resource),
+                provider=_provider(resources.get(resource.provider_urn)),
+                parent=resource.parent,
+                dependencies=resource.dependencies,
+                propertyDependencies={
+                    key: pb.AnalyzerPropertyDependencies(urns=urns)
+                    for key, urns in resource.property_dependencies.items()
+                },
+            )
+            for resource in resources.values()
+        ]
+        response = self._ask(self._stub.AnalyzeStack, pb.AnalyzeStackRequest(resources=items))
+        return self._violations(response, "")
+
+    def _ask(self, method: Callable[[Any], Any], request: Any) -> Any:
+        try:
+            return method(request)
+        except grpc.RpcError as error:
+            raise EngineError(f"the policy pack {self.info.name}: {error.details()}") from None
+
+    def _violations(self, response: Any, urn: str) -> Iterable[Violation]:
+        for item in response.diagnostics:
+            level = item.enforcementLevel
+            if level == pb.DISABLED:
+                continue
+            yield Violation(
+                pack=item.policyPackName or self.info.name,
+                version=item.policyPackVersion or self.info.version,
+                policy=item.policyName,
+                urn=item.urn or urn,
+                message=item.message,
+                description=item.description,
+                mandatory=level in (pb.MANDATORY, pb.REMEDIATE),
+            )
+
+    def stop(self) -> None:
+        """End the pack's process."""
+        self._process.stop()
+
+
+def _plain(config: pb.PolicyConfig) -> dict[str, Any]:
+    from google.protobuf.json_format import MessageToDict
+
+    return MessageToDict(config.properties)
+
+
+def _options(resource: Resource) -> pb.AnalyzerResourceOptions:
+    return pb.AnalyzerResourceOptions(
+        protect=resource.protect,
+        ignoreChanges=resource.ignore_changes,
+        additionalSecretOutputs=resource.additional_secret_outputs,
+        aliases=resource.aliases,
+        parent=resource.parent,
+    )
+
+
+def _provider(provider: Resource | None) -> pb.AnalyzerProviderResource | None:
+    if provider is None:
+        return None
+    return pb.AnalyzerProviderResource(
+        urn=provider.urn,
+        type=provider.type,
+        name=provider.name,
+        properties=to_struct(provider.inputs, secrets=True),
+    )
+
+
+class Policies:
+    """All policy packs of a run, started in the background."""
+
+    def __init__(self, start: Sequence[Callable[[], Pack]], preview: bool, sink: Sink) -> None:
+        self._preview = preview
+        self._sink = sink
+        self._pool = ThreadPoolExecutor(max_workers=max(1, len(start)))
+        self._packs: list[Future[Pack]] = [self._pool.submit(item) for item in start]
+        self.failed = False
+
+    def names(self) -> list[str]:
+        """The packs' names and versions."""
+        return [f"{pack.info.name}@v{pack.info.version}" for pack in self._running()]
+
+    def _running(self) -> list[Pack]:
+        return [future.result() for future in self._packs]
+
+    def analyze(self, resource: Resource, provider: Resource | None) -> None:
+        """Check a resource before its operation; a mandatory violation raises ProviderError (in a preview, later)."""
+        broken = False
+        for pack in self._running():
+            broken |= self._report(pack.analyze(resource, provider))
+        if broken and not self._preview:
+            raise ProviderError("a mandatory policy is violated")
+
+    def analyze_stack(self, resources: Mapping[str, Resource]) -> None:
+        """Check the whole stack."""
+        for pack in self._running():
+            self._report(pack.analyze_stack(resources))
+
+    def _report(self, violations: Iterable[Violation]) -> bool:
+        broken = False
+        for violation in violations:
+            self._sink.violation(violation)
+            broken |= violation.mandatory
+        self.failed |= broken
+        return broken
+
+    def stop(self) -> None:
+        """End the packs' processes."""
+        for future in self._packs:
+            if not future.cancel() and future.exception() is None:
+                future.result().stop()
+        self._pool.shutdown()

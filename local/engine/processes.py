@@ -1,0 +1,102 @@
+"""Child processes: plugins that print their port, and reading what they print afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from .errors import EngineError
+
+START_LIMIT = 60.0
+STOP_LIMIT = 5.0
+Output = Callable[[str, bool], None]
+"""Takes a line that a process printed and whether it came from stderr."""
+
+
+class Process:
+    """A child process in a session of its own (Ctrl-C reaches the engine only), whose lines go to a callback."""
+
+    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Output) -> None:
+        try:
+            self._child = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from None
+        self._output = output
+        self._readers = [self._read(self._child.stderr, True)]
+
+    def send(self, text: str) -> None:
+        """Write all of the process's input. It does not matter if it has ended: `wait` tells."""
+        if self._child.stdin is None:
+            return
+        try:
+            self._child.stdin.write(text)
+            self._child.stdin.close()
+        except BrokenPipeError:
+            return
+
+    def _read(self, stream: IO[str] | None, stderr: bool) -> threading.Thread:
+        def run() -> None:
+            for line in stream or ():
+                self._output(line, stderr)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def read_port(self) -> int:
+        """The port on the first line of stdout; raises EngineError if the process ends or prints something else."""
+        timer = threading.Timer(START_LIMIT, self._child.kill)
+        timer.daemon = True
+        timer.start()
+        line = self._child.stdout.readline() if self._child.stdout else ""
+        timer.cancel()
+        self.show_output()
+        if not line.strip().isdigit():
+            self.stop()
+            name = Path(str(self._child.args[0])).name  # type: ignore[index]
+            raise EngineError(f"the plugin {name} did not start" + (f" (it printed {line.strip()!r})" if line else ""))
+        return int(line)
+
+    def show_output(self) -> None:
+        """From now on hand the lines of stdout to the callback."""
+        self._readers.append(self._read(self._child.stdout, False))
+
+    def wait(self) -> int:
+        """Wait for the end of the process and of its output; returns its exit status."""
+        status = self._child.wait()
+        for reader in self._readers:
+            reader.join(STOP_LIMIT)
+        return status
+
+    def stop(self) -> None:
+        """End the process: by SIGTERM, after five seconds by SIGKILL."""
+        if self._child.poll() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._child.wait(STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._child.wait(STOP_LIMIT)
+        for reader in self._readers:
+            reader.join(STOP_LIMIT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._child.pid, number)
+        except ProcessLookupError:
+            return

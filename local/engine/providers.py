@@ -1,0 +1,166 @@
+"""The providers of one run: their state resources and their processes."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from uuid import uuid4
+
+from .errors import EngineError
+from .events import Op, Severity, Sink, Step
+from .goals import Goal, make_urn
+from .ledger import Ledger
+from .plugins import DYNAMIC, Provider
+from .project import Config, Project
+from .state import PROVIDER_PREFIX, Resource, now
+from .values import UNKNOWN_TEXT, PropertyMap, Secret
+
+
+class ProviderPool:
+    """Starts a process for each provider resource that is needed, and none before."""
+
+    def __init__(
+        self,
+        project: Project,
+        stack: str,
+        config: Callable[[], Config],
+        *,
+        preview: bool,
+        engine: str,
+        env: Mapping[str, str],
+        ledger: Ledger,
+        sink: Sink,
+    ) -> None:
+        self._project = project
+        self._stack = stack
+        self._config = config
+        self._preview = preview
+        self._engine = engine
+        self._env = env
+        self._ledger = ledger
+        self._sink = sink
+        self._lock = threading.RLock()
+        self._spare: dict[str, Provider] = {}
+        self._running: dict[str, Provider] = {}
+        self._references: dict[str, str] = {}
+        self._olds = {item.urn: item for item in ledger.resources() if item.is_provider and not item.delete}
+
+    def prestart(self, package: str) -> None:
+        """Start a package's plugin that will probably be needed, while the program starts too."""
+        with self._lock:
+            self._spare[package] = self._start(package)
+
+    def _start(self, package: str) -> Provider:
+        def show(line: str, stderr: bool) -> None:
+            if line.strip():
+                self._sink.log(Severity.INFO, line.rstrip("\n"))
+
+        return Provider(self._project, package, self._engine, show, self._env)
+
+    def _take(self, package: str) -> Provider:
+        return self._spare.pop(package, None) or self._start(package)
+
+    def reference(self, goal: Goal, stack_urn: str) -> str:
+        """The reference (`<urn>::<id>`) of the provider of a custom resource: the one it names, or the default."""
+        if goal.provider:
+            return goal.provider
+        inputs = self._default_inputs(goal.package, goal.version, goal.download_url)
+        name = default_name(goal.version, goal.download_url)
+        urn = make_urn(self._stack, self._project.name, "", PROVIDER_PREFIX + goal.package, name)
+        with self._lock:
+            if urn not in self._references:
+                resource = Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + goal.package, inputs=inputs)
+                self.register(resource)
+            return self._references[urn]
+
+    def _default_inputs(self, package: str, version: str, url: str) -> PropertyMap:
+        inputs: PropertyMap = {}
+        for key, value in self._config().items():
+            namespace, _, name = key.partition(":")
+            if package == DYNAMIC or namespace == package:
+                inputs[key if package == DYNAMIC else name] = Secret(value.text) if value.secret else value.text
+        if version:
+            inputs["version"] = version
+        if url:
+            inputs["pluginDownloadURL"] = url
+        return inputs
+
+    def register(self, wanted: Resource) -> Resource:
+        """Create, update or keep a provider resource and configure its process; returns its state."""
+        package = wanted.type.removeprefix(PROVIDER_PREFIX)
+        with self._lock:
+            old = self._olds.get(wanted.urn)
+            provider = self._take(package)
+            self._running[wanted.urn] = provider
+            inputs = provider.check_config(wanted.urn, old.inputs if old else {}, wanted.inputs)
+            new = replace(wanted, inputs=inputs, outputs=inputs)
+            new = self._store(old, new)
+            provider.configure(new, new.id)
+            self._references[new.urn] = f"{new.urn}::{new.id}"
+            return new
+
+    def _store(self, old: Resource | None, new: Resource) -> Resource:
+        if old is None:
+            time = now()
+            new = new.changed(id=UNKNOWN_TEXT if self._preview else str(uuid4()), created=time, modified=time)
+            op = Op.CREATE
+        else:
+            new = new.changed(id=old.id, created=old.created, modified=old.modified)
+            op = Op.SAME if new.inputs == old.inputs else Op.UPDATE
+            if op is Op.SAME:
+                new = new.changed(outputs=old.outputs)
+        step = Step(op, new.urn, old, new)
+        self._sink.started(step)
+        if old is not None and new == old:
+            self._ledger.same(old)
+            new = old
+        else:
+            self._ledger.put([new], [old] if old else [])
+        self._sink.finished(step)
+        return new
+
+    def get(self, reference: str) -> Provider:
+        """The running provider of a reference; one that only the state knows is started from its state."""
+        urn, _, _ = reference.rpartition("::")
+        with self._lock:
+            if urn not in self._running:
+                self._running[urn] = self._from_state(urn)
+            return self._running[urn]
+
+    def _from_state(self, urn: str) -> Provider:
+        resource = self._olds.get(urn)
+        if resource is None:
+            raise EngineError(f"the provider {urn} is not in the state")
+        package = resource.type.removeprefix(PROVIDER_PREFIX)
+        if package == DYNAMIC and resource.name == "default":
+            # credentials may have changed since: the stack's configuration of today counts
+            resource = resource.changed(inputs=self._default_inputs(package, "", ""))
+        provider = self._take(package)
+        provider.configure(resource, resource.id)
+        return provider
+
+    def cancel(self) -> None:
+        """Tell all providers to end their operations."""
+        for provider in self._all():
+            provider.cancel()
+
+    def stop(self) -> None:
+        """End all processes."""
+        threads = [threading.Thread(target=provider.stop) for provider in self._all()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _all(self) -> list[Provider]:
+        with self._lock:
+            return [*self._running.values(), *self._spare.values()]
+
+
+def default_name(version: str, url: str) -> str:
+    """The name that Pulumi gives a default provider."""
+    parts = ["default", *re.split(r"[.+-]", version)] if version else ["default"]
+    name = "_".join(parts)
+    return f"{name}_{re.sub(r'[^A-Za-z0-9_.-]', '_', url).replace('-', '_')}" if url else name

@@ -1,0 +1,79 @@
+"""Runs a Pulumi program in a process of its own. Started by the engine as a script; imports nothing of the engine.
+
+The settings (addresses, configuration with its secrets) come as JSON on stdin, so that no other process can read them.
+Exit status: 0, 32 if the program's error was reported, else 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import runpy
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+REPORTED = 32
+
+
+def main() -> int:
+    """Configure the SDK, run the program and wait for all of its resources."""
+    sys.path.pop(0)  # the engine's own folder
+    import pulumi
+    import pulumi.runtime
+
+    settings = json.loads(sys.stdin.read())
+    pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(
+            monitor=settings["monitor"],
+            engine=settings["engine"],
+            project=settings["project"],
+            stack=settings["stack"],
+            parallel=settings["parallel"],
+            dry_run=settings["dry_run"],
+            organization="organization",
+            root_directory=settings["root"],
+        )
+    )
+    program = settings["program"]
+    sys.argv = [program]
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = ThreadPoolExecutor(max_workers=settings["parallel"] * 4)
+    loop.set_default_executor(executor)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a program that fails leaves futures nobody awaits
+    try:
+        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: runpy.run_path(program, run_name="__main__")))
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        return REPORTED
+    except Exception:  # noqa: BLE001 - whatever the program raises is shown as its failure
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(settings["root"]))
+        return REPORTED
+    finally:
+        executor.shutdown(wait=True)
+        loop.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _user_traceback(root: str) -> str:
+    """The traceback from the first frame of the user's own files on."""
+    kind, error, trace = sys.exc_info()
+    frames = traceback.extract_tb(trace)
+    for index, frame in enumerate(frames):
+        path = os.path.abspath(frame.filename)
+        if path.startswith(root + os.sep) and path != os.path.abspath(__file__) and "site-packages" not in path:
+            return "".join(traceback.format_exception(kind, error, trace, limit=index - len(frames)))
+    return "".join(traceback.format_exception(kind, error, trace))
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # nothing is left to do: no need to wait for the interpreter to take itself apart
