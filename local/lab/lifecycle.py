@@ -123,12 +123,13 @@ def _state(places: Places, name: str, variant: Variant) -> Reply | None:
 
 
 def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Path) -> None:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda name: keys.make_host_keys(places, name), locks))
     with locked(places.run):
         for name in locks:
             _remove(places, name)  # what a crash left
-        network.network_up()
+        network.network_up(places.run)
         for name in locks:
-            keys.make_host_keys(places, name)
             save_record(places, HostRecord(name, variant.name, _index(places, name), str(places.checkout), str(built)))
         _write_ssh_files(places)
     started = {name: _start_supervisor(places, name, lock) for name, lock in locks.items()}
@@ -209,7 +210,7 @@ def _tidy(places: Places) -> None:
     _write_ssh_files(places)
     folder = places.run / "hosts"
     if not (folder.is_dir() and any(folder.iterdir())):
-        network.network_down()
+        network.network_down(places.run)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -12,6 +12,7 @@ BRIDGE = "stockade0"  # the bridge in SWITCH, and the machine's own interface to
 MACHINE_INDEX = "1"
 OUTSIDE_INDEX = "200"
 NETNS_FOLDER = Path("/run/netns")
+MOUNTED_BY_US = "netns-mounted"  # mark in the run folder
 
 _UP = """\
 set -eu
@@ -63,19 +64,31 @@ def network_is_up() -> bool:
     return run(["ip", "-n", SWITCH, "link", "show", "dev", "outside"], check=False).returncode == 0
 
 
-def network_up() -> None:
+def network_up(run_folder: Path) -> None:
     """Make bridge, namespaces and addresses; nothing when they are there. What a crash left half-made is made anew."""
     if network_is_up():
         return
-    network_down()
+    network_down(run_folder)
+    if not _netns_folder_is_mounted():
+        (run_folder / MOUNTED_BY_US).touch()
     run(["sh", "-c", _UP, "sh", SWITCH, OUTSIDE, BRIDGE, IPV4_NETWORK, IPV6_NETWORK, MACHINE_INDEX, OUTSIDE_INDEX])
 
 
-def network_down() -> None:
+def network_down(run_folder: Path) -> None:
     """Remove bridge, namespaces and the machine's interface; safe when some or all are gone."""
     run(["sh", "-c", _DOWN, "sh", SWITCH, OUTSIDE, BRIDGE], check=False)
     for name in (SWITCH, OUTSIDE):  # placeholders that stay when the machine went down with the lab up
         (NETNS_FOLDER / name).unlink(missing_ok=True)
+    ours = run_folder / MOUNTED_BY_US
+    if ours.exists() and not any(NETNS_FOLDER.glob("*")):
+        if _netns_folder_is_mounted():
+            run(["umount", str(NETNS_FOLDER)])
+        ours.unlink()
+
+
+def _netns_folder_is_mounted() -> bool:
+    """Whether /run/netns is a mount point; the first `ip netns add` of a machine makes it one."""
+    return any(line.split()[4] == str(NETNS_FOLDER) for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
 def plug(record: HostRecord, namespace: Path) -> None:
