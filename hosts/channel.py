@@ -9,6 +9,8 @@ import asyncssh
 
 from hosts.shell import Answer, Run, Script, parse
 
+OPEN_TIMEOUT = 75.0
+"""Seconds to open a channel; the keepalives find a dead host earlier."""
 OUTPUT_LIMIT = 64 * 2**20
 """Bytes that one run may print."""
 
@@ -88,9 +90,14 @@ async def execute(
     """Run `command` (which must read a shell script from stdin) and feed it `head` and the run's text.
 
     Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.
-    Raises asyncssh.ChannelOpenError where the channel could not be opened: then nothing was sent.
+    Raises asyncssh.Error or OSError where the channel could not be opened: then nothing was sent.
     """
-    channel, session = await ssh.create_session(lambda: _Session(run), command, encoding=None)
+    try:
+        async with asyncio.timeout(OPEN_TIMEOUT):
+            channel, session = await ssh.create_session(lambda: _Session(run), command, encoding=None)
+    except TimeoutError:
+        ssh.abort()  # so that nobody else waits for it
+        raise
     session = _checked(session)
     outcome = Outcome()
     try:

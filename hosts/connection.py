@@ -64,6 +64,8 @@ class Connection(_Model):
     """The host's public key, an OpenSSH line without the host name. Given: no other key is accepted."""
     known_hosts_file: str | None = None
     """Used without `host_key`. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts."""
+    host_key_alias: str | None = None
+    """What to look up in known_hosts instead of the host, as ssh_config(5)'s HostKeyAlias."""
     sudo_password: SecretStr | None = None
     """For a login other than root whose sudo asks."""
     proxy: "Connection | None" = None
@@ -78,6 +80,13 @@ class Connection(_Model):
     def _one_word(cls, value: str) -> str:
         if not value or re.search(r"[\s/@\[\]]", value):
             raise ValueError("a host name or an address, without spaces, brackets, user or port")
+        return value
+
+    @field_validator("password", "sudo_password")
+    @classmethod
+    def _one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and re.search(r"[\n\r\0]", value.get_secret_value()):
+            raise ValueError("a password is one line")
         return value
 
     @field_validator("host_key")

@@ -139,8 +139,8 @@ class Host:
         Returns the user that got in. Raises any HostError.
         """
         login, connection = self.access.logins()[0]
-        changes = {"host": address or connection.host, "port": port or connection.port}
-        user: str = self._call(self._confirm(login, connection.model_copy(update=changes), timeout))
+        moved = _moved(connection, address or connection.host, port or connection.port)
+        user: str = self._call(self._confirm(login, moved, timeout))
         return user
 
     async def _confirm(self, login: str, connection: Connection, timeout: float) -> str:
@@ -156,6 +156,15 @@ class Host:
     def close(self) -> None:
         """Hang up; the next run connects again."""
         self._call(self._wire.ladder.close())
+
+
+def _moved(connection: Connection, host: str, port: int) -> Connection:
+    """The same login at another address, known by the same host key."""
+    if (host, port) == connection.endpoint:
+        return connection
+    known_as = connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
+    alias = connection.host_key_alias or known_as
+    return connection.model_copy(update={"host": host, "port": port, "host_key_alias": alias})
 
 
 __all__ = ["Facts", "Host", "HostError"]

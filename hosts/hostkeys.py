@@ -77,8 +77,10 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
             known.load(line)
         except ValueError:
             continue  # as ssh does: a line nobody can read does not make the others void
-    port = connection.port if connection.port != 22 else None
-    keys, authorities, revoked = known.match(connection.host, "", port)[:3]
+    name, port = connection.host, connection.port if connection.port != 22 else None
+    if connection.host_key_alias is not None:
+        name, port = connection.host_key_alias, None
+    keys, authorities, revoked = known.match(name, "", port)[:3]
     return Trust(source, tuple(keys), tuple(authorities), tuple(revoked))
 
 

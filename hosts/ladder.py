@@ -106,6 +106,8 @@ class Ladder:
     async def _retry(self, patience: float) -> Way:
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        if not self.logins:
+            raise Unreachable("the connection broke")
         seen = _Climb({}, {})
         delay = FIRST_DELAY
         while True:

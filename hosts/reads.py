@@ -51,7 +51,8 @@ class Reads:
         """The next batch: as many as fit that run as the same user."""
         as_root = self._waiting[0].script.as_root
         batch = [wanted for wanted in self._waiting if wanted.script.as_root is as_root][:LARGEST_BATCH]
-        self._waiting = [wanted for wanted in self._waiting if wanted not in batch]
+        taken = set(map(id, batch))
+        self._waiting = [wanted for wanted in self._waiting if id(wanted) not in taken]
         return batch
 
     def _take_all(self) -> list[_Wanted]:

@@ -47,7 +47,7 @@ svc_restore() {{
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One unit: `enabled` is enabled, disabled, masked, static, …, or absent; `active` is active, inactive, failed, …"""
+    """One unit: `enabled` is enabled, disabled, masked, static, …, or absent; `active` is active, inactive, …"""
 
     name: str
     enabled: str

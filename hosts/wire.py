@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from hosts import privilege
-from hosts.channel import Outcome, execute
+from hosts.channel import OPEN_TIMEOUT, Outcome, execute
 from hosts.connection import HostAccess
 from hosts.dialing import Line
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
@@ -16,8 +16,6 @@ from hosts.shell import Answer, Run, Script, compose
 
 CHANNELS = 8
 """Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
-OPEN_TIMEOUT = 75.0
-"""Seconds to open a channel; the keepalives find a dead host earlier."""
 _KILL_TIMEOUT = 15.0
 _KILL = """\
 read -r stat <"/proc/$pid/stat" || exit 0
@@ -54,10 +52,9 @@ class Slots:
                 self._changed.notify_all()
 
     def refused(self) -> bool:
-        """The host refused one more than it has open. False where it has none of ours open: waiting won't help."""
-        others = self.taken - 1
-        self.limit = max(1, min(self.limit, others))
-        return others > 0
+        """The host refused one more than `taken`. False where none of ours is open: waiting won't help."""
+        self.limit = max(1, min(self.limit, self.taken))
+        return self.taken > 0
 
 
 class Wire:
@@ -101,7 +98,7 @@ class Wire:
             results.append(self.failure(script, answer, "", (answer,)) if failed else answer)
         if not outcome.finished:
             error = await self._unfinished(run, way, outcome, "")
-            affected = 1 if isinstance(error, TimedOut) else len(scripts) - len(results)
+            affected = 1 if isinstance(error, TimedOut) and outcome.at >= 0 else len(scripts) - len(results)
             results += [error] * affected
         return results
 
@@ -134,7 +131,8 @@ class Wire:
             except HostError as error:
                 raise error.during(resource=resource, step=step) from None
             except (asyncssh.Error, OSError) as error:
-                if way.line.alive and self.slots.refused():
+                refused = isinstance(error, asyncssh.ChannelOpenError) and way.line.alive
+                if refused and self.slots.refused():
                     continue
                 if reconnected or way.line.alive:
                     raise ConnectionLost(

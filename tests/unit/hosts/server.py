@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,6 +137,14 @@ class _Protocol(asyncssh.SSHServer):
         return asyncssh.SSHServerProcess(lambda process: _serve(self.server, process), None, 3, False)
 
 
+async def _pump(source: Any, sink: Any) -> None:
+    with suppress(OSError):  # one of the two hung up
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+        sink.write_eof()
+
+
 async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> None:
     behaviour = server.behaviour
     server.commands.append(process.command or "")
@@ -152,7 +160,14 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
             env={"PATH": path, **behaviour.environment},
             start_new_session=True,
         )
-        await process.redirect(child.stdin, child.stdout, child.stderr)
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        await asyncio.gather(
+            _pump(process.stdin, child.stdin),
+            _pump(child.stdout, process.stdout),
+            _pump(child.stderr, process.stderr),
+        )
         process.exit(await child.wait())
     except OSError:
         pass  # the client hung up

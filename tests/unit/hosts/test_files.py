@@ -1,0 +1,137 @@
+"""The shell functions for files, in a folder of this machine."""
+
+import grp
+import os
+import pwd
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hosts.files import NOT_A_FILE, NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
+from hosts.shell import Answer, Script
+from tests.unit.hosts.test_shell import one
+
+USER = pwd.getpwuid(os.getuid()).pw_name
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+def write(path: Path, content: str, mode: str = "0640", group: str = GROUP) -> Answer:
+    values = {"path": str(path), "mode": mode, "owner": USER, "grp": group, "content": content}
+    call = 'write_file "$path" "$mode" "$owner" "$grp" "$content"; echo "$written"'
+    return one(Script("write", WRITE_FILE + call, values))
+
+
+def show(path: Path) -> FileState:
+    answer = one(Script("show", SHOW_FILE + 'show_file it "$path"', {"path": str(path)}))
+    assert answer.status == 0, answer.stderr
+    return file_state(answer.sections, "it")
+
+
+def restore(state: FileState) -> Answer:
+    return one(Script("restore", RESTORE_FILE + "restore_file it", state.values("it")))
+
+
+def test_write_then_show(tmp_path: Path) -> None:
+    path = tmp_path / "sub dir" / "rules.v4"
+    assert write(path, "it's\\n 100%\n").stdout == "yes\n"
+    assert show(path) == FileState(str(path), True, "it's\\n 100%\n", "640", USER, GROUP)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+    assert [entry.name for entry in path.parent.iterdir()] == ["rules.v4"]
+
+
+def test_writing_the_same_again_leaves_the_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write(path, "same\n")
+    inode = path.stat().st_ino
+    assert write(path, "same\n").stdout == "no\n"
+    assert path.stat().st_ino == inode
+    assert write(path, "same").stdout == "yes\n"  # the last newline counts
+    assert write(path, "same", mode="600").stdout == "yes\n"
+    assert path.read_text() == "same"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder"])
+@pytest.mark.parametrize("action", ["write", "show", "restore", "remove"])
+def test_what_is_not_an_ordinary_file_is_left_alone(tmp_path: Path, kind: str, action: str) -> None:
+    target, path = tmp_path / "target", tmp_path / "file"
+    target.write_text("theirs")
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(target if kind == "link" else tmp_path / "nowhere")
+    answer = {
+        "write": lambda: write(path, "ours"),
+        "show": lambda: one(Script("show", SHOW_FILE + 'show_file it "$path"', {"path": str(path)})),
+        "restore": lambda: restore(FileState(str(path), True, "ours", "600", USER, GROUP)),
+        "remove": lambda: restore(FileState(str(path), False)),
+    }[action]()
+    assert answer.status == NOT_A_FILE
+    assert f"{path} is not an ordinary file" in answer.stderr
+    assert target.read_text() == "theirs"
+    assert not (tmp_path / "nowhere").exists()
+    assert path.is_symlink() or path.is_dir()
+
+
+def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    answer = write(path, "new", group="no-such-group")
+    assert answer.status == NOT_WRITTEN
+    assert "no-such-group" in answer.stderr
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["file"]
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    values = {"path": str(tmp_path / "file"), "owner": USER, "grp": GROUP}
+    call = 'ulimit -f 0; trap "" XFSZ; write_file "$path" 600 "$owner" "$grp" "some content"'
+    answer = one(Script("write", WRITE_FILE + call, values))
+    assert answer.status == NOT_WRITTEN
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text\n", b"no end", b"\n\n", b"\\n\\0101 %s\n", bytes(range(256)), b"\0", "é\n".encode()]
+)
+def test_restore_gives_back_every_byte(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    path.chmod(0o4751)
+    before = show(path)
+    path.write_text("changed")
+    path.chmod(0o600)
+    assert restore(before.packed().unpacked()).status == 0
+    assert path.read_bytes() == content
+    assert stat.S_IMODE(path.stat().st_mode) == 0o4751
+    assert show(path) == before
+
+
+def test_restore_removes_what_was_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    absent = show(path)
+    assert absent == FileState(str(path), False)
+    path.write_text("ours")
+    assert restore(absent).status == 0
+    assert not path.exists()
+    assert restore(absent).status == 0
+
+
+def test_the_state_of_a_file_keeps_its_content_out_of_repr() -> None:
+    assert "hunter2" not in repr(FileState("/etc/x", True, "hunter2"))
+
+
+@given(st.binary(max_size=60))
+def test_packed_is_utf8_and_comes_back(raw: bytes) -> None:
+    state = FileState("/x", True, raw.decode("utf-8", "surrogateescape"))
+    packed = state.packed()
+    assert packed.content.encode("utf-8").find(b"\0") == -1
+    assert packed.unpacked() == state
+
+
+def test_a_text_that_looks_packed_comes_back_too() -> None:
+    state = FileState("/x", True, "base64:AAAA")
+    assert state.packed().unpacked() == state

@@ -1,0 +1,85 @@
+"""Which host keys are trusted, out of a pinned line or known_hosts files."""
+
+import base64
+import hashlib
+import hmac
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from hosts.connection import Connection
+from hosts.errors import HostError
+from hosts.hostkeys import fingerprint, key_line, trust_of
+from tests.unit.hosts.conftest import public
+
+
+def known(tmp_path: Path, text: str, host: str = "web1", port: int = 22, **more: str) -> Connection:
+    file = tmp_path / "known_hosts"
+    file.write_text(text)
+    return Connection(host=host, port=port, known_hosts_file=str(file), **more)  # type: ignore[arg-type]
+
+
+def hashed(name: str) -> str:
+    salt = b"0123456789abcdefghij"
+    digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+def test_the_pinned_key_is_the_only_one(host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path) -> None:
+    connection = known(tmp_path, f"web1 {public(other_key)}\n", host_key=public(host_key))
+    assert trust_of(connection).lists() == ([host_key.convert_to_public()], [], [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "port"),
+    [
+        ("web1", 22),
+        ("web1,203.0.113.10", 22),
+        ("web*", 22),
+        ("[web1]:2222", 2222),
+        ("web1", 2222),  # ssh falls back to the name without port
+        (hashed("web1"), 22),
+        (hashed("[web1]:2222"), 2222),
+    ],
+)
+def test_known_hosts_entries(entry: str, port: int, host_key: asyncssh.SSHKey, tmp_path: Path) -> None:
+    text = f"# comment\ngarbage\n@strange web1 x y\n{entry} {public(host_key)}\n"
+    assert trust_of(known(tmp_path, text, port=port)).keys == (host_key.convert_to_public(),)
+
+
+def test_others_entries_are_not_ours(host_key: asyncssh.SSHKey, tmp_path: Path) -> None:
+    text = f"web2 {public(host_key)}\n[web1]:2222 {public(host_key)}\n!web1,web* {public(host_key)}\n"
+    assert trust_of(known(tmp_path, text)).keys == ()
+
+
+def test_markers(host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path) -> None:
+    trust = trust_of(known(tmp_path, f"@revoked * {public(other_key)}\n@cert-authority web1 {public(host_key)}\n"))
+    assert trust.lists() == ([], [host_key.convert_to_public()], [other_key.convert_to_public()])
+    assert trust.algorithms()[0].endswith("cert-v01@openssh.com")
+
+
+def test_an_alias_is_looked_up_instead(host_key: asyncssh.SSHKey, tmp_path: Path) -> None:
+    text = f"[web1]:2222 {public(host_key)}\n"
+    connection = known(tmp_path, text, host="203.0.113.1", host_key_alias="[web1]:2222")
+    assert trust_of(connection).keys == (host_key.convert_to_public(),)
+
+
+def test_known_key_types_are_asked_for_first_and_others_too(tmp_path: Path) -> None:
+    rsa = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+    algorithms = trust_of(known(tmp_path, f"web1 {public(rsa)}\n")).algorithms()
+    assert algorithms[0].startswith("rsa-sha2")
+    assert "ssh-ed25519" in algorithms
+
+
+def test_default_files_may_be_missing_a_named_one_may_not(tmp_path: Path) -> None:
+    assert trust_of(Connection(host="web1")).keys == ()
+    with pytest.raises(HostError, match=r"knownHostsFile .* cannot be read"):
+        trust_of(Connection(host="web1", known_hosts_file=str(tmp_path / "none")))
+
+
+def test_what_is_printed_is_what_ssh_keygen_prints(host_key: asyncssh.SSHKey) -> None:
+    raw = base64.b64decode(key_line(host_key).split()[1])
+    digest = base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
+    assert fingerprint(host_key) == f"ssh-ed25519 SHA256:{digest}"
+    assert Connection(host="web1", host_key=key_line(host_key)).host_key == key_line(host_key)
