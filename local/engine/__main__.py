@@ -1,11 +1,30 @@
 """`python -m local.engine`: see cli.py."""
 
+import importlib.util
 import os
 import sys
+from types import ModuleType
 
-from .cli import main
 
-status = main()
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(status)  # gRPC's threads take their time to end; nothing is left to do
+def skip_sdk() -> None:
+    """Let `pulumi.runtime.proto` be imported without the rest of the SDK: 0.2 s less for every run of the engine.
+
+    Only here, where nothing else in the process uses the SDK.
+    """
+    spec = importlib.util.find_spec("pulumi")
+    if spec is None or not spec.submodule_search_locations:
+        return
+    for name, folder in (("pulumi", ""), ("pulumi.runtime", "runtime")):
+        package = ModuleType(name)
+        package.__path__ = [os.path.join(path, folder) for path in spec.submodule_search_locations]
+        sys.modules[name] = package
+
+
+if __name__ == "__main__":
+    skip_sdk()
+    from .cli import main
+
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # gRPC's threads take their time to end; nothing is left to do

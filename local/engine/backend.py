@@ -37,6 +37,10 @@ class Backend:
         """Whether the stack has been created."""
         return self.file.is_file()
 
+    def mentions(self, text: str) -> bool:
+        """Whether a text occurs in the state, without reading its meaning."""
+        return self.exists() and text in self.file.read_text()
+
     def read(self) -> dict[str, Any]:
         """The stack's latest deployment as JSON data, empty for a new stack; raises EngineError if it is unreadable."""
         if not self.exists():
@@ -51,7 +55,7 @@ class Backend:
         return latest if isinstance(latest, dict) else {}
 
     def write(self, deployment: str) -> None:
-        """Replace the stack's state by a deployment (JSON text): completely or not at all, on disk when this returns."""
+        """Replace the stack's state by a deployment (JSON text): all or nothing, on disk when this returns."""
         self._prepare()
         name = json.dumps(f"organization/{self.project}/{self.stack}")
         text = f'{{"version":3,"checkpoint":{{"stack":{name},"latest":{deployment}}}}}'
@@ -231,7 +235,7 @@ class Writer:
                 number = self._offered
             try:
                 self._backend.write(self._encoder.deployment(self._newest()))
-            except BaseException as error:  # noqa: BLE001 - reported by wait()
+            except BaseException as error:
                 with self._condition:
                     self._error = error
                     self._condition.notify_all()

@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 
 from .backend import load
 from .errors import EngineError
+from .launch import DYNAMIC, Launcher
 from .session import Session, open_session
-from .state import STACK_TYPE, Encoder, decode_deployment, encode_resource, encode_value
-from .values import Secret, contains_secret, reveal
+from .state import STACK_TYPE, encode_resource
+from .values import contains_secret, reveal
 
 FAILURE = 255
 
@@ -32,22 +33,22 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """All commands and options."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("-s", "--stack", required=True, help="the stack's name")
     common.add_argument("-C", "--cwd", type=Path, default=Path("."), help="run as if started in this folder")
     common.add_argument("--create", action="store_true", help="create the stack if it does not exist")
-    operation = argparse.ArgumentParser(add_help=False, parents=[common])
+    operation = Parser(add_help=False, parents=[common])
     operation.add_argument("--diff", action="store_true", help="show what changes in each resource, line by line")
     operation.add_argument("-p", "--parallel", type=_count, default=4 * (os.cpu_count() or 1), metavar="N",
                            help="operations at once (4 x cores)")  # fmt: skip
     operation.add_argument("--expect-no-changes", action="store_true", help="fail if there are changes")
-    program = argparse.ArgumentParser(add_help=False, parents=[operation])
+    program = Parser(add_help=False, parents=[operation])
     program.add_argument("--policy-pack", type=Path, action="append", default=[], metavar="DIR")
     program.add_argument("--policy-pack-config", type=Path, action="append", default=[], metavar="FILE")
-    change = argparse.ArgumentParser(add_help=False)
+    change = Parser(add_help=False)
     change.add_argument("-y", "--yes", action="store_true", help="do it without asking")
     change.add_argument("-f", "--skip-preview", action="store_true", help="do not show a preview before asking")
-    only = argparse.ArgumentParser(add_help=False)
+    only = Parser(add_help=False)
     only.add_argument("--preview-only", action="store_true", help="only show what would be done")
 
     top = Parser(prog="python -m local.engine", description="The embedded Pulumi engine.")
@@ -62,7 +63,7 @@ def parser() -> Parser:
     return top
 
 
-def _state_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+def _state_commands(commands: Any, common: Parser) -> None:
     export = commands.add_parser("export", parents=[common], help="print the deployment")
     export.add_argument("--file", type=Path, help="write to a file")
     export.add_argument("--show-secrets", action="store_true")
@@ -96,30 +97,46 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(session: Session, options: argparse.Namespace) -> int:
-    from . import run
-
-    settings = run.Options(
-        parallel=options.parallel,
-        show_diff=options.diff,
-        packs=tuple(folder.resolve() for folder in getattr(options, "policy_pack", [])),
-        pack_configs=tuple(file.resolve() for file in getattr(options, "policy_pack_config", [])),
-    )
-    kinds = {"up": run.run_program, "preview": run.run_program, "refresh": run.run_refresh, "destroy": run.run_destroy}
-    execute = kinds[options.command]
     if options.command == "preview" or getattr(options, "preview_only", False):
-        return _verdict(execute(session, settings, preview=True), options)
+        return _execute(session, options, preview=True)
     if not options.yes:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
         if not options.skip_preview:
-            status = _verdict(execute(session, settings, preview=True), options)
+            status = _execute(session, options, preview=True)
             if status:
                 return status
         if not _confirmed(options.command):
             print("confirmation declined, not proceeding")
             return FAILURE
     with session.backend.locked():
-        return _verdict(execute(session, settings, preview=False), options)
+        return _execute(session, options, preview=False)
+
+
+def _execute(session: Session, options: argparse.Namespace, *, preview: bool) -> int:
+    """One run. The processes are started before the rest of the engine is even loaded."""
+    launcher = Launcher(session.project)
+    runs_program = options.command in ("preview", "up")
+    program = launcher.program() if runs_program else None
+    try:
+        if session.backend.mentions(f":providers:{DYNAMIC}::") or (runs_program and DYNAMIC in session.project.plugins):
+            launcher.prestart(DYNAMIC)
+        from . import run
+
+        settings = run.Options(
+            parallel=options.parallel,
+            show_diff=options.diff,
+            packs=tuple(folder.resolve() for folder in getattr(options, "policy_pack", [])),
+            pack_configs=tuple(file.resolve() for file in getattr(options, "policy_pack_config", [])),
+        )
+        if program is not None:
+            return _verdict(run.run_program(session, settings, launcher, program, preview=preview), options)
+        execute = run.run_refresh if options.command == "refresh" else run.run_destroy
+        return _verdict(execute(session, settings, launcher, preview=preview), options)
+    finally:
+        if program is not None:
+            program.stop()
+        launcher.stop()
 
 
 def _confirmed(command: str) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import EngineError, UnsupportedError
 from .events import Op, Severity, Sink, Step
 from .goals import Alias, Goal, keep_ignored, make_urn
 from .ledger import Ledger
-from .plugins import Diff, PartialFailure, Provider, ProviderError
+from .plugins import Diff, PartialFailureError, Provider, ProviderError
 from .policy import Policies
 from .providers import ProviderPool
 from .removal import Remover, dependent_replacements
@@ -18,7 +17,7 @@ from .state import STACK_TYPE, Resource, Snapshot, now
 from .values import PropertyMap, Secret, contains_unknown, without_unknown
 
 
-class Skipped(Exception):
+class SkippedError(Exception):
     """The resource was not attempted: something it needs has failed, or the run is being cancelled."""
 
 
@@ -79,7 +78,7 @@ class Deployment:
         try:
             self._claim(urn, goal)
             state = self._dispatch(urn, goal)
-        except Skipped:
+        except SkippedError:
             self._fail(urn)
             return Registered(urn, None, skipped=True)
         except (ProviderError, EngineError) as error:
@@ -109,7 +108,7 @@ class Deployment:
             for urns in goal.property_dependencies.values():
                 needs.update(urns)
             if needs & self._failed or self.cancelled.is_set():
-                raise Skipped
+                raise SkippedError
 
     def _dispatch(self, urn: str, goal: Goal) -> Resource:
         old = self._find_old(urn, goal)
@@ -213,7 +212,7 @@ class Deployment:
 
     def _known(self, new: Resource) -> None:
         if not self._preview and contains_unknown(new.inputs):
-            raise Skipped  # an input comes from something that failed
+            raise SkippedError  # an input comes from something that failed
 
     def _provider_state(self, new: Resource) -> Resource | None:
         with self._lock:
@@ -233,7 +232,7 @@ class Deployment:
                 new = new.changed(outputs=self._sealed(new, outputs))
             else:
                 new = self._really_create(provider, new, replaced)
-        except (ProviderError, Skipped):
+        except (ProviderError, SkippedError):
             self._sink.finished(step, failed=True)
             raise
         self._sink.finished(Step(step.op, step.urn, step.old, new, step.replace_keys))
@@ -242,13 +241,13 @@ class Deployment:
     def _really_create(self, provider: Provider, new: Resource, replaced: Resource | None) -> Resource:
         with self._remover.slot():
             if self.cancelled.is_set():
-                raise Skipped
+                raise SkippedError
             token = self._ledger.begin(new, "creating")
             gone = [replaced] if replaced is not None else []
             try:
                 identity, outputs = provider.create(new, preview=False)
                 failure = None
-            except PartialFailure as error:
+            except PartialFailureError as error:
                 identity, outputs, failure = error.id, error.outputs, error
             except BaseException:
                 self._ledger.end(token)
@@ -287,7 +286,7 @@ class Deployment:
                 new = new.changed(outputs=self._sealed(new, provider.update(old, new, preview=True)))
             else:
                 new = self._really_update(provider, old, new)
-        except (ProviderError, Skipped):
+        except (ProviderError, SkippedError):
             self._sink.finished(step, failed=True)
             raise
         self._sink.finished(Step(step.op, step.urn, old, new))
@@ -296,12 +295,12 @@ class Deployment:
     def _really_update(self, provider: Provider, old: Resource, new: Resource) -> Resource:
         with self._remover.slot():
             if self.cancelled.is_set():
-                raise Skipped
+                raise SkippedError
             token = self._ledger.begin(new, "updating")
             failure = None
             try:
                 outputs = provider.update(old, new, preview=False)
-            except PartialFailure as error:
+            except PartialFailureError as error:
                 outputs, failure = error.outputs, error
             except BaseException:
                 self._ledger.end(token)
@@ -366,12 +365,8 @@ class Deployment:
             with self._lock:
                 self.news[urn] = new
 
-    def remove_rest(self, step_over: Callable[[Resource], bool] = lambda _: False) -> None:
+    def remove_rest(self) -> None:
         """Delete what the program no longer has, and what was replaced."""
         with self._lock:
-            gone = [
-                item
-                for item in self._base.resources
-                if (item.delete or item.urn not in self._seen) and not step_over(item)
-            ]
-        self._remover.remove(gone)
+            wanted = self._seen | self._providers.registered()
+            self._remover.remove([item for item in self._base.resources if item.delete or item.urn not in wanted])

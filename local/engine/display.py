@@ -176,10 +176,9 @@ class Display:
             if self._tree:
                 self._tree.message(urn, f"{severity}: {message}" if severity is not Severity.INFO else message)
             elif not self._show_diff:
-                kind, name = type_and_name(urn) if urn else (STACK_TYPE, "")
-                first = message.splitlines()[0]
+                where = "{} {}  ".format(*type_and_name(urn)) if urn else ""
                 prefix = "" if severity is Severity.INFO else self._style.op(severity, f"{severity}: ")
-                self._say(f"    {kind} {name} {prefix}{first}".replace("  ", " ") if urn else f"    {prefix}{first}")
+                self._say(f"    {where}{prefix}{message.splitlines()[0]}")
 
     def outputs(self, urn: str, old: PropertyMap, new: PropertyMap) -> None:
         """See Sink."""

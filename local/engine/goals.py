@@ -142,8 +142,8 @@ def _refuse(request: RegisterResourceRequest) -> None:
 
 def _provider(request: RegisterResourceRequest) -> str:
     if request.provider:
-        return request.provider
-    return request.providers.get(request.type.split(":", 1)[0], "")
+        return str(request.provider)
+    return str(request.providers.get(request.type.split(":", 1)[0], ""))
 
 
 def _aliases(request: RegisterResourceRequest) -> tuple[Alias, ...]:

@@ -12,21 +12,20 @@ from .state import Operation, Resource, Snapshot
 class Ledger:
     """Old resources that nothing was decided about yet, new ones in the order they were done, and begun operations.
 
-    `offer` is called after each change of the state and returns a number; `wait` returns once that number is on disk.
-    Neither is given in a preview.
+    Nothing is written before `connect`: in a preview, never.
     """
 
-    def __init__(
-        self,
-        base: Snapshot,
-        offer: Callable[[], int] | None = None,
-        wait: Callable[[int], None] | None = None,
-    ) -> None:
+    def __init__(self, base: Snapshot) -> None:
         self._lock = threading.Lock()
         self._base = {id(item): item for item in base.resources}
         self._new: dict[int, Resource] = {}
         self._pending: dict[int, Operation] = {}
         self._tokens = itertools.count(1)
+        self._offer: Callable[[], int] | None = None
+        self._wait: Callable[[int], None] | None = None
+
+    def connect(self, offer: Callable[[], int], wait: Callable[[int], None]) -> None:
+        """Have changes written: `offer` is called after each and returns a number, `wait` until that is on disk."""
         self._offer = offer
         self._wait = wait
 

@@ -99,7 +99,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         done = self._deployment.register(goal)
         response = resource_pb2.RegisterResourceResponse(urn=done.urn)
         if done.state is None:
-            response.result = resource_pb2.SKIP if done.skipped else resource_pb2.FAIL
+            response.result = resource_pb2.Result.SKIP if done.skipped else resource_pb2.Result.FAIL
             return response
         response.id = done.state.id
         if goal.custom:
@@ -173,11 +173,12 @@ def deployment_info(
 
 
 class Server:
-    """A gRPC server on a free port of the loopback interface."""
+    """A gRPC server on a port that was reserved for it."""
 
-    def __init__(self, threads: int) -> None:
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=threads), options=CHANNEL_OPTIONS)
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+    def __init__(self, address: str, threads: int) -> None:
+        options = [*CHANNEL_OPTIONS, ("grpc.so_reuseport", 1)]
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=threads), options=options)
+        self._server.add_insecure_port(address)
 
     def serve(self, add: Callable[[Any, grpc.Server], None], service: Any) -> None:
         """Add a service."""
@@ -189,4 +190,4 @@ class Server:
 
     def stop(self) -> None:
         """Stop; calls that are still running are cut off."""
-        self._server.stop(grace=None).wait()
+        self._server.stop(grace=None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,13 +16,11 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 from pulumi.runtime.proto.status_pb2 import Status
 
-from .errors import EngineError, UnsupportedError
+from .launch import DYNAMIC
 from .processes import Process
-from .project import Project
 from .state import Resource
 from .values import PropertyMap, contains_unknown, from_struct, mark_secrets, reveal, to_struct
 
-DYNAMIC = "pulumi-python"
 CHANNEL_OPTIONS = [("grpc.max_receive_message_length", 400 * 1024 * 1024), ("grpc.max_send_message_length", -1)]
 CANCEL_LIMIT = 5.0
 
@@ -33,7 +29,7 @@ class ProviderError(Exception):
     """An operation that the provider refused or that failed; the text is the provider's."""
 
 
-class PartialFailure(ProviderError):
+class PartialFailureError(ProviderError):
     """A resource that was created or changed, but not completely; what there is goes into the state."""
 
     def __init__(self, detail: pb.ErrorResourceInitFailed) -> None:
@@ -52,44 +48,14 @@ class Diff:
     delete_before_replace: bool = False
 
 
-def plugin_command(project: Project, package: str) -> tuple[list[str], dict[str, str]]:
-    """Command and extra environment that start a package's plugin as the Pulumi CLI starts it (without the address).
-
-    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then, for dynamic providers, the SDK's own module.
-    Raises UnsupportedError for a plugin that is nowhere (the CLI would download it).
-    """
-    environment = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in project.runtime_options.items()}
-    environment |= {"PULUMI_PROJECT": project.name, "PULUMI_CONFIG": "{}"}
-    file = f"pulumi-resource-{package}"
-    if package in project.plugins:
-        return [str(Path(os.path.normpath(project.plugins[package])) / file)], environment
-    found = shutil.which(file)
-    if found:
-        return [found], environment
-    if package == DYNAMIC:
-        return [python_of(project), "-u", "-m", "pulumi.dynamic"], environment
-    raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")
-
-
-def python_of(project: Project) -> str:
-    """The Python that runs the program: the project's virtual environment, or the engine's own."""
-    if project.virtualenv is None:
-        return sys.executable
-    python = project.virtualenv / "bin" / "python"
-    if not python.is_file():
-        raise EngineError(f"Pulumi.yaml: the virtual environment {project.virtualenv} has no bin/python")
-    return str(python)
-
-
 class Provider:
     """One running plugin process, configured for one provider resource."""
 
-    def __init__(
-        self, project: Project, package: str, engine: str, show: Callable[[str, bool], None], env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, package: str, process: Process, show: Callable[[str], None]) -> None:
         self.package = package
-        command, extra = plugin_command(project, package)
-        self._process = Process([*command, engine], cwd=project.root, env={**env, **extra}, output=show)
+        self._process = process
+        self._show = show
+        process.show_output(show, stdout=False)
         self._stub: Future[provider_pb2_grpc.ResourceProviderStub] = Future()
         self._configured: Future[pb.ConfigureResponse | None] = Future()
         threading.Thread(target=self._connect, daemon=True).start()
@@ -97,9 +63,10 @@ class Provider:
     def _connect(self) -> None:
         try:
             port = self._process.read_port()
+            self._process.show_output(self._show, stderr=False)
             channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
             self._stub.set_result(provider_pb2_grpc.ResourceProviderStub(channel))
-        except BaseException as error:  # noqa: BLE001 - raised again where the provider is used
+        except BaseException as error:
             self._stub.set_exception(error)
 
     def _call(self, method: str, request: Any, timeout: float | None = None) -> Any:
@@ -111,7 +78,11 @@ class Provider:
     def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
         """The provider's own inputs, checked; as they are if it does not check them."""
         request = pb.CheckRequest(
-            urn=urn, olds=to_struct(olds, secrets=True), news=to_struct(news, secrets=True), **_names(urn)
+            urn=urn,
+            olds=to_struct(olds, secrets=True),
+            news=to_struct(news, secrets=True),
+            name=_name(urn),
+            type=_type(urn),
         )
         try:
             response = self._stub.result().CheckConfig(request)
@@ -150,7 +121,7 @@ class Provider:
                     },
                 )
                 self._configured.set_result(self._call("Configure", request))
-            except BaseException as error:  # noqa: BLE001 - raised again where the provider is used
+            except BaseException as error:
                 self._configured.set_exception(error)
 
         threading.Thread(target=run, daemon=True).start()
@@ -171,7 +142,8 @@ class Provider:
             olds=self._send(olds, settings),
             news=self._send(news, settings),
             randomSeed=os.urandom(32),
-            **_names(urn),
+            name=_name(urn),
+            type=_type(urn),
         )
         response = self._call("Check", request)
         _raise_failures(response)
@@ -193,7 +165,8 @@ class Provider:
             olds=self._send(old.outputs, settings),
             news=self._send(inputs, settings),
             ignoreChanges=ignore,
-            **_names(old.urn),
+            name=old.name,
+            type=old.type,
         )
         response = self._call("Diff", request)
         changed = (
@@ -215,7 +188,8 @@ class Provider:
             properties=self._send(new.inputs, settings),
             preview=preview,
             timeout=new.custom_timeouts.get("create", 0),
-            **_names(new.urn),
+            name=new.name,
+            type=new.type,
         )
         response = self._call("Create", request)
         if not response.id and not preview:
@@ -238,7 +212,8 @@ class Provider:
             ignoreChanges=new.ignore_changes,
             preview=preview,
             timeout=new.custom_timeouts.get("update", 0),
-            **_names(old.urn),
+            name=old.name,
+            type=old.type,
         )
         response = self._call("Update", request)
         return self._received(response.properties, new.inputs, settings)
@@ -254,7 +229,8 @@ class Provider:
             properties=self._send(old.outputs, settings),
             old_inputs=self._send(old.inputs, settings),
             timeout=old.custom_timeouts.get("delete", 0),
-            **_names(old.urn),
+            name=old.name,
+            type=old.type,
         )
         self._call("Delete", request)
 
@@ -269,7 +245,8 @@ class Provider:
             properties=self._send(old.outputs, settings),
             inputs=self._send(old.inputs, settings),
             timeout=old.custom_timeouts.get("read", 0),
-            **_names(old.urn),
+            name=old.name,
+            type=old.type,
         )
         response = self._call("Read", request)
         inputs = None
@@ -291,15 +268,15 @@ class Provider:
         self._process.stop()
 
 
-def _names(urn: str) -> dict[str, str]:
-    """The name and type that requests repeat from the URN."""
-    _, _, types, name = urn.split("::", 3)
-    return {"name": name, "type": types.rsplit("$", 1)[-1]}
+def _name(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
 
 
 def _variable(value: Any) -> str:
-    import json
-
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -318,7 +295,7 @@ def _provider_error(error: grpc.RpcError) -> ProviderError:
                 if detail.Is(pb.ErrorResourceInitFailed.DESCRIPTOR):
                     failed = pb.ErrorResourceInitFailed()
                     detail.Unpack(failed)
-                    return PartialFailure(failed)
+                    return PartialFailureError(failed)
     if error.code() == grpc.StatusCode.UNAVAILABLE:
         return ProviderError("the provider process has ended or does not answer")
     return ProviderError(str(error.details()))

@@ -1,4 +1,4 @@
-"""Policy packs (CrossGuard): started as the Pulumi CLI's language host starts them, asked through the Analyzer protocol."""
+"""Policy packs (CrossGuard): started as the CLI's language host starts them, asked by the Analyzer protocol."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from pulumi.runtime.proto import analyzer_pb2 as pb
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
 from .errors import EngineError, UnsupportedError
 from .events import Severity, Sink, Violation
+from .launch import Launcher, python_of
 from .plugins import CHANNEL_OPTIONS, ProviderError
 from .processes import Process
 from .project import read_yaml
@@ -25,32 +26,43 @@ from .values import to_struct
 _LEVELS = {"advisory": pb.ADVISORY, "mandatory": pb.MANDATORY, "disabled": pb.DISABLED, "remediate": pb.REMEDIATE}
 
 
+def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Mapping[str, str], sink: Sink) -> Pack:
+    """Start a policy pack, in the project's Python unless it names a virtual environment of its own.
+
+    `extra` is what its environment has beside the program's. Raises EngineError if it cannot be started.
+    """
+    manifest = folder / "PulumiPolicy.yaml"
+    if not manifest.is_file():
+        raise EngineError(f"the policy pack {folder} has no PulumiPolicy.yaml")
+    settings = read_yaml(manifest)
+    runtime = settings.get("runtime")
+    options = runtime.get("options") or {} if isinstance(runtime, dict) else {}
+    name = runtime.get("name") if isinstance(runtime, dict) else runtime
+    if name != "python":
+        raise UnsupportedError(f"a policy pack in {name!r}")
+    python = python_of(launcher.project)
+    if "virtualenv" in options:
+        python = str(folder / options["virtualenv"] / "bin" / "python")
+    argv = [python, "-u", "-m", "pulumi.policy", launcher.address, str(folder / str(settings.get("main", ".")))]
+    process = Process(argv, cwd=folder, env={**launcher.environment, **extra})
+    try:
+        return Pack(folder, config, process, sink)
+    except EngineError:
+        process.stop()
+        raise
+
+
 class Pack:
     """One running policy pack."""
 
-    def __init__(
-        self, folder: Path, config: Path | None, python: str, engine: str, env: Mapping[str, str], sink: Sink
-    ) -> None:
-        manifest = folder / "PulumiPolicy.yaml"
-        if not manifest.is_file():
-            raise EngineError(f"the policy pack {folder} has no PulumiPolicy.yaml")
-        settings = read_yaml(manifest)
-        runtime = settings.get("runtime")
-        options: dict[str, Any] = {}
-        if isinstance(runtime, dict):
-            runtime, options = runtime.get("name"), runtime.get("options") or {}
-        if runtime != "python":
-            raise UnsupportedError(f"a policy pack in {runtime!r}")
-        if "virtualenv" in options:
-            python = str(folder / options["virtualenv"] / "bin" / "python")
+    def __init__(self, folder: Path, config: Path | None, process: Process, sink: Sink) -> None:
+        def show(line: str) -> None:
+            sink.log(Severity.INFO, line)
 
-        def show(line: str, stderr: bool) -> None:
-            if line.strip():
-                sink.log(Severity.INFO, line.rstrip("\n"))
-
-        argv = [python, "-u", "-m", "pulumi.policy", engine, str(folder / str(settings.get("main", ".")))]
-        self._process = Process(argv, cwd=folder, env=env, output=show)
-        port = self._process.read_port()
+        self._process = process
+        process.show_output(show, stdout=False)
+        port = process.read_port()
+        process.show_output(show, stderr=False)
         self._stub = analyzer_pb2_grpc.AnalyzerStub(grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS))
         try:
             self.info = self._stub.GetAnalyzerInfo(Empty())
@@ -148,9 +160,7 @@ class Pack:
 
 
 def _plain(config: pb.PolicyConfig) -> dict[str, Any]:
-    from google.protobuf.json_format import MessageToDict
-
-    return MessageToDict(config.properties)
+    return dict(MessageToDict(config.properties))
 
 
 def _options(resource: Resource) -> pb.AnalyzerResourceOptions:

@@ -14,14 +14,13 @@ from .errors import EngineError
 
 START_LIMIT = 60.0
 STOP_LIMIT = 5.0
-Output = Callable[[str, bool], None]
-"""Takes a line that a process printed and whether it came from stderr."""
+Output = Callable[[str], None]
 
 
 class Process:
-    """A child process in a session of its own (Ctrl-C reaches the engine only), whose lines go to a callback."""
+    """A child process in a session of its own: Ctrl-C reaches the engine only. Its lines wait until they are wanted."""
 
-    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Output) -> None:
+    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
         try:
             self._child = subprocess.Popen(
                 list(argv),
@@ -36,8 +35,8 @@ class Process:
             )
         except OSError as error:
             raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from None
-        self._output = output
-        self._readers = [self._read(self._child.stderr, True)]
+        self.name = Path(argv[0]).name
+        self._readers: list[threading.Thread] = []
 
     def send(self, text: str) -> None:
         """Write all of the process's input. It does not matter if it has ended: `wait` tells."""
@@ -49,15 +48,6 @@ class Process:
         except BrokenPipeError:
             return
 
-    def _read(self, stream: IO[str] | None, stderr: bool) -> threading.Thread:
-        def run() -> None:
-            for line in stream or ():
-                self._output(line, stderr)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
     def read_port(self) -> int:
         """The port on the first line of stdout; raises EngineError if the process ends or prints something else."""
         timer = threading.Timer(START_LIMIT, self._child.kill)
@@ -65,16 +55,17 @@ class Process:
         timer.start()
         line = self._child.stdout.readline() if self._child.stdout else ""
         timer.cancel()
-        self.show_output()
         if not line.strip().isdigit():
-            self.stop()
-            name = Path(str(self._child.args[0])).name  # type: ignore[index]
-            raise EngineError(f"the plugin {name} did not start" + (f" (it printed {line.strip()!r})" if line else ""))
+            raise EngineError(f"the plugin {self.name} did not start" + (f" (it printed {line!r})" if line else ""))
         return int(line)
 
-    def show_output(self) -> None:
-        """From now on hand the lines of stdout to the callback."""
-        self._readers.append(self._read(self._child.stdout, False))
+    def show_output(self, output: Output, *, stdout: bool = True, stderr: bool = True) -> None:
+        """From now on hand the lines that the process prints to a callback."""
+        for stream, wanted in ((self._child.stdout, stdout), (self._child.stderr, stderr)):
+            if stream and wanted:
+                thread = threading.Thread(target=_pass_on, args=[stream, output], daemon=True)
+                thread.start()
+                self._readers.append(thread)
 
     def wait(self) -> int:
         """Wait for the end of the process and of its output; returns its exit status."""
@@ -100,3 +91,9 @@ class Process:
             os.killpg(self._child.pid, number)
         except ProcessLookupError:
             return
+
+
+def _pass_on(stream: IO[str], output: Output) -> None:
+    for line in stream:
+        if line.strip():
+            output(line.rstrip("\n"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if not (pair[0].endswith(":timestamp") or first in "yYnNoO")]
     for first, pairs in _Loader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", yaml.resolver.re.compile("^(?:null|Null|NULL)$"), ["n", "N"])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:null|Null|NULL)$"), ["n", "N"])
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
 from .errors import EngineError
 from .events import Op, Severity, Sink, Step
 from .goals import Goal, make_urn
+from .launch import DYNAMIC, Launcher
 from .ledger import Ledger
-from .plugins import DYNAMIC, Provider
-from .project import Config, Project
+from .plugins import Provider
+from .project import Config
 from .state import PROVIDER_PREFIX, Resource, now
 from .values import UNKNOWN_TEXT, PropertyMap, Secret
 
@@ -23,44 +24,27 @@ class ProviderPool:
 
     def __init__(
         self,
-        project: Project,
+        launcher: Launcher,
         stack: str,
         config: Callable[[], Config],
         *,
         preview: bool,
-        engine: str,
-        env: Mapping[str, str],
         ledger: Ledger,
         sink: Sink,
     ) -> None:
-        self._project = project
+        self._launcher = launcher
         self._stack = stack
         self._config = config
         self._preview = preview
-        self._engine = engine
-        self._env = env
         self._ledger = ledger
         self._sink = sink
         self._lock = threading.RLock()
-        self._spare: dict[str, Provider] = {}
         self._running: dict[str, Provider] = {}
         self._references: dict[str, str] = {}
         self._olds = {item.urn: item for item in ledger.resources() if item.is_provider and not item.delete}
 
-    def prestart(self, package: str) -> None:
-        """Start a package's plugin that will probably be needed, while the program starts too."""
-        with self._lock:
-            self._spare[package] = self._start(package)
-
     def _start(self, package: str) -> Provider:
-        def show(line: str, stderr: bool) -> None:
-            if line.strip():
-                self._sink.log(Severity.INFO, line.rstrip("\n"))
-
-        return Provider(self._project, package, self._engine, show, self._env)
-
-    def _take(self, package: str) -> Provider:
-        return self._spare.pop(package, None) or self._start(package)
+        return Provider(package, self._launcher.plugin(package), lambda line: self._sink.log(Severity.INFO, line))
 
     def reference(self, goal: Goal, stack_urn: str) -> str:
         """The reference (`<urn>::<id>`) of the provider of a custom resource: the one it names, or the default."""
@@ -68,7 +52,7 @@ class ProviderPool:
             return goal.provider
         inputs = self._default_inputs(goal.package, goal.version, goal.download_url)
         name = default_name(goal.version, goal.download_url)
-        urn = make_urn(self._stack, self._project.name, "", PROVIDER_PREFIX + goal.package, name)
+        urn = make_urn(self._stack, self._launcher.project.name, "", PROVIDER_PREFIX + goal.package, name)
         with self._lock:
             if urn not in self._references:
                 resource = Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + goal.package, inputs=inputs)
@@ -79,7 +63,7 @@ class ProviderPool:
         inputs: PropertyMap = {}
         for key, value in self._config().items():
             namespace, _, name = key.partition(":")
-            if package == DYNAMIC or namespace == package:
+            if package in (DYNAMIC, namespace):
                 inputs[key if package == DYNAMIC else name] = Secret(value.text) if value.secret else value.text
         if version:
             inputs["version"] = version
@@ -92,7 +76,7 @@ class ProviderPool:
         package = wanted.type.removeprefix(PROVIDER_PREFIX)
         with self._lock:
             old = self._olds.get(wanted.urn)
-            provider = self._take(package)
+            provider = self._start(package)
             self._running[wanted.urn] = provider
             inputs = provider.check_config(wanted.urn, old.inputs if old else {}, wanted.inputs)
             new = replace(wanted, inputs=inputs, outputs=inputs)
@@ -137,9 +121,14 @@ class ProviderPool:
         if package == DYNAMIC and resource.name == "default":
             # credentials may have changed since: the stack's configuration of today counts
             resource = resource.changed(inputs=self._default_inputs(package, "", ""))
-        provider = self._take(package)
+        provider = self._start(package)
         provider.configure(resource, resource.id)
         return provider
+
+    def registered(self) -> set[str]:
+        """URNs of the providers that this run has registered."""
+        with self._lock:
+            return set(self._references)
 
     def cancel(self) -> None:
         """Tell all providers to end their operations."""
@@ -148,6 +137,7 @@ class ProviderPool:
 
     def stop(self) -> None:
         """End all processes."""
+        self._launcher.stop()
         threads = [threading.Thread(target=provider.stop) for provider in self._all()]
         for thread in threads:
             thread.start()
@@ -156,7 +146,7 @@ class ProviderPool:
 
     def _all(self) -> list[Provider]:
         with self._lock:
-            return [*self._running.values(), *self._spare.values()]
+            return list(self._running.values())
 
 
 def default_name(version: str, url: str) -> str:

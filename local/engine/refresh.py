@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from .errors import EngineError
 from .events import Op, Severity, Sink, Step
@@ -13,39 +14,46 @@ from .removal import Remover
 from .state import Resource, Snapshot, now
 
 
-def refresh_all(
-    snapshot: Snapshot, ledger: Ledger, providers: ProviderPool, remover: Remover, sink: Sink, parallel: int
-) -> None:
-    """Read all custom resources; failures are reported and leave the resource's state as it was."""
-    gone: set[str] = set()
+@dataclass(frozen=True)
+class Refresher:
+    """What a refresh works with."""
 
-    def refresh_one(old: Resource) -> None:
-        if remover.cancelled.is_set():
-            return
+    ledger: Ledger
+    providers: ProviderPool
+    remover: Remover
+    sink: Sink
+    parallel: int
+
+    def refresh(self, snapshot: Snapshot) -> None:
+        """Read all custom resources in parallel; failures are reported and leave the resource's state as it was."""
+        readable = [item for item in snapshot.resources if _is_read(item)]
+        for item in snapshot.resources:
+            if not _is_read(item) and not item.is_provider:
+                self.sink.finished(Step(Op.SAME, item.urn, item, item))
+        with ThreadPoolExecutor(max_workers=max(1, min(self.parallel, len(readable)))) as pool:
+            gone = {urn for urn in pool.map(self._refresh_one, readable) if urn}
+        if gone:
+            _forget(gone, self.ledger)
+
+    def _refresh_one(self, old: Resource) -> str:
+        """Returns the URN if the resource is gone."""
+        if self.remover.cancelled.is_set():
+            return ""
         step = Step(Op.READ, old.urn, old, old)
-        sink.started(step)
+        self.sink.started(step)
         try:
-            step = _read(old, providers)
+            step = _read(old, self.providers)
         except (ProviderError, EngineError) as error:
-            remover.failed = True
-            sink.finished(step, failed=True)
-            sink.log(Severity.ERROR, str(error), old.urn)
-            return
+            self.remover.failed = True
+            self.sink.finished(step, failed=True)
+            self.sink.log(Severity.ERROR, str(error), old.urn)
+            return ""
         if step.new is None:
-            gone.add(old.urn)
-            ledger.put([], [old])
+            self.ledger.put([], [old])
         elif step.new != old:
-            ledger.put([step.new], [old])
-        sink.finished(step)
-
-    readable = [item for item in snapshot.resources if _is_read(item)]
-    for item in snapshot.resources:
-        if not _is_read(item) and not item.is_provider:
-            sink.finished(Step(Op.SAME, item.urn, item, item))
-    with ThreadPoolExecutor(max_workers=max(1, min(parallel, len(readable)))) as pool:
-        list(pool.map(refresh_one, readable))
-    if gone:
-        _forget(gone, ledger)
+            self.ledger.put([step.new], [old])
+        self.sink.finished(step)
+        return old.urn if step.new is None else ""
 
 
 def _is_read(item: Resource) -> bool:

@@ -77,7 +77,8 @@ class Remover:
     def _remove_one(self, item: Resource, allowed: bool, users: list[Future[bool]], done: Future[bool]) -> None:
         deleted = False
         try:
-            if all([user.result() for user in users]) and allowed and not self.cancelled.is_set():
+            gone = [user.result() for user in users]
+            if all(gone) and allowed and not self.cancelled.is_set():
                 op = Op.DELETE_REPLACED if item.delete else Op.DELETE
                 self._delete(Step(op, item.urn, item, None, retained=item.retain_on_delete), item, None)
                 deleted = True

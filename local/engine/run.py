@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -18,21 +19,18 @@ from .backend import Writer
 from .deployment import Deployment
 from .display import Display, Report
 from .errors import EngineError
-from .events import Severity, Sink
+from .events import Severity
+from .launch import Launcher
 from .ledger import Ledger
 from .monitor import EngineService, MonitorService, Server, deployment_info
-from .plugins import DYNAMIC, python_of
-from .policy import Pack, Policies
+from .policy import Policies, start_pack
 from .processes import Process
-from .project import Config, Project
+from .project import Config
 from .providers import ProviderPool
-from .refresh import refresh_all
+from .refresh import Refresher
 from .removal import Remover
 from .runner import REPORTED
 from .session import Session
-from .state import PROVIDER_PREFIX, Snapshot
-
-RUNNER = Path(__file__).with_name("runner.py")
 
 
 @dataclass(frozen=True)
@@ -48,64 +46,41 @@ class Options:
 class Run:
     """Everything that one run needs, started and stopped together."""
 
-    def __init__(self, kind: str, session: Session, options: Options, *, preview: bool) -> None:
+    def __init__(self, kind: str, session: Session, options: Options, launcher: Launcher, *, preview: bool) -> None:
         self.session = session
         self.options = options
+        self.launcher = launcher
         self.preview = preview
         self.display = Display(kind, session.stack, preview=preview, show_diff=options.show_diff)
-        self.server = Server(threads=4 * options.parallel + 16)
-        self.environment = program_environment(session.project)
-        self.snapshot = Snapshot()
+        self.server = Server(launcher.address, threads=4 * options.parallel + 16)
+        launcher.bound()
         self.writer: Writer | None = None
         self.program: Process | None = None
         self._stopping = 0
-
-    def load(self, prestart: bool) -> None:
-        """Read the state and set up ledger, providers and remover."""
-        self.snapshot = self.session.snapshot()
+        self.snapshot = session.snapshot()
         if self.snapshot.pending:
             self._warn_of_pending()
-        base = replace(self.snapshot, pending=())
-        if self.preview:
-            self.ledger = Ledger(base)
-        else:
-            self.writer = Writer(self.session.backend, self.session.encoder, lambda: self.ledger.snapshot())
-            self.ledger = Ledger(base, self.writer.offer, self.writer.wait)
-            if self.snapshot.pending:
-                self.ledger.write()
-        config = self._config()
+        self.ledger = Ledger(replace(self.snapshot, pending=()))
+        if not preview:
+            self._keep_state()
+        self.config = functools.lru_cache(session.config)
         self.providers = ProviderPool(
-            self.session.project,
-            self.session.stack,
-            config,
-            preview=self.preview,
-            engine=self.server.address,
-            env=self.environment,
-            ledger=self.ledger,
-            sink=self.display,
+            launcher, session.stack, self.config, preview=preview, ledger=self.ledger, sink=self.display
         )
-        if prestart:
-            for package in packages_to_start(self.session.project, self.snapshot):
-                self.providers.prestart(package)
         self.remover = Remover(
-            preview=self.preview,
-            parallel=self.options.parallel,
+            preview=preview,
+            parallel=options.parallel,
             ledger=self.ledger,
             providers=self.providers,
             sink=self.display,
         )
         self.server.serve(engine_pb2_grpc.add_EngineServicer_to_server, EngineService(self.display))
 
-    def _config(self) -> Callable[[], Config]:
-        lock, found = threading.Lock(), list[Config]()
-
-        def config() -> Config:
-            with lock:
-                if not found:
-                    found.append(self.session.config())
-                return found[0]
-
-        return config
+    def _keep_state(self) -> None:
+        self.writer = Writer(self.session.backend, self.session.encoder, self.ledger.snapshot)
+        self.ledger.connect(self.writer.offer, self.writer.wait)
+        if self.snapshot.pending:
+            self.ledger.write()
 
     def _warn_of_pending(self) -> None:
         lines = "\n".join(f"  * {item.resource.urn}, interrupted while {item.type}" for item in self.snapshot.pending)
@@ -152,30 +127,12 @@ class Run:
         return self.display.report
 
 
-def program_environment(project: Project) -> dict[str, str]:
-    """The environment of the program and the plugins: the project's virtual environment is active in it."""
-    environment = dict(os.environ)
-    if project.virtualenv is not None:
-        environment["VIRTUAL_ENV"] = str(project.virtualenv)
-        environment["PATH"] = f"{project.virtualenv / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
-        environment.pop("PYTHONHOME", None)
-    return environment
-
-
-def packages_to_start(project: Project, snapshot: Snapshot) -> set[str]:
-    """Packages whose default provider the run most probably needs."""
-    used = {item.type.removeprefix(PROVIDER_PREFIX) for item in snapshot.resources
-            if item.is_provider and item.name.startswith("default")}  # fmt: skip
-    return used or set(project.plugins) & {DYNAMIC}
-
-
-def run_program(session: Session, options: Options, *, preview: bool) -> Report:
+def run_program(session: Session, options: Options, launcher: Launcher, program: Process, *, preview: bool) -> Report:
     """Preview or update: run the program and bring about what it declares."""
-    run = Run("up", session, options, preview=preview)
-    run.program = _start_program(run)
+    run = Run("up", session, options, launcher, preview=preview)
+    run.program = program
     packs: list[str] = []
-    run.load(prestart=True)
-    config = session.config()
+    config = run.config()
     policies = _policies(run, config)
     deployment = Deployment(
         session.project.name,
@@ -199,8 +156,9 @@ def run_program(session: Session, options: Options, *, preview: bool) -> Report:
 
     try:
         with run.interruptible(cancel):
-            run.program.send(_program_settings(run, config))
-            status = run.program.wait()
+            program.show_output(lambda line: run.display.log(Severity.INFO, line))
+            program.send(_program_settings(run, config))
+            status = program.wait()
             if status not in (0, REPORTED):
                 run.display.log(Severity.ERROR, f"program exited with non-zero exit code: {status}")
             broken = status != 0 or deployment.failed or run.display.report.failed
@@ -217,25 +175,13 @@ def run_program(session: Session, options: Options, *, preview: bool) -> Report:
     return report
 
 
-def _start_program(run: Run) -> Process:
-    project = run.session.project
-
-    def show(line: str, stderr: bool) -> None:
-        run.display.log(Severity.INFO, line)
-
-    folder = project.main if project.main.is_dir() else project.main.parent
-    process = Process([python_of(project), "-u", str(RUNNER)], cwd=folder, env=run.environment, output=show)
-    process.show_output()
-    return process
-
-
 def _program_settings(run: Run, config: Config) -> str:
     project = run.session.project
     program = "." if project.main.is_dir() else project.main.name
     return json.dumps(
         {
-            "monitor": run.server.address,
-            "engine": run.server.address,
+            "monitor": run.launcher.address,
+            "engine": run.launcher.address,
             "project": project.name,
             "stack": run.session.stack,
             "parallel": run.options.parallel,
@@ -250,36 +196,26 @@ def _program_settings(run: Run, config: Config) -> str:
 
 def _policies(run: Run, config: Config) -> Policies:
     session, options = run.session, run.options
-    environment = run.environment | {
+    extra = {
         "PULUMI_PROJECT": session.project.name,
         "PULUMI_STACK": session.stack,
         "PULUMI_ORGANIZATION": "organization",
         "PULUMI_DRY_RUN": str(run.preview).lower(),
         "PULUMI_CONFIG": json.dumps({key: value.text for key, value in config.items() if not value.secret}),
     }
-
-    def starter(folder: Path, file: Path | None) -> Callable[[], Pack]:
-        return lambda: start_pack(folder, file, session.project, run.server.address, environment, run.display)
-
     if len(options.pack_configs) > len(options.packs):
         raise EngineError("the number of --policy-pack-config options must not be more than that of --policy-pack")
     files = [*options.pack_configs, *[None] * (len(options.packs) - len(options.pack_configs))]
-    return Policies(
-        [starter(folder, file) for folder, file in zip(options.packs, files, strict=True)], run.preview, run.display
-    )
+    starts = [
+        functools.partial(start_pack, folder, file, run.launcher, extra, run.display)
+        for folder, file in zip(options.packs, files, strict=True)
+    ]
+    return Policies(starts, run.preview, run.display)
 
 
-def start_pack(
-    folder: Path, file: Path | None, project: Project, address: str, environment: Mapping[str, str], sink: Sink
-) -> Pack:
-    """Start a policy pack in the project's Python, unless it names a virtual environment of its own."""
-    return Pack(folder, file, python_of(project), address, environment, sink)
-
-
-def run_destroy(session: Session, options: Options, *, preview: bool) -> Report:
+def run_destroy(session: Session, options: Options, launcher: Launcher, *, preview: bool) -> Report:
     """Delete everything in the state, without running the program."""
-    run = Run("destroy", session, options, preview=preview)
-    run.load(prestart=False)
+    run = Run("destroy", session, options, launcher, preview=preview)
     run.server.start()
     try:
         with run.interruptible(run.cancel):
@@ -290,14 +226,13 @@ def run_destroy(session: Session, options: Options, *, preview: bool) -> Report:
     return report
 
 
-def run_refresh(session: Session, options: Options, *, preview: bool) -> Report:
+def run_refresh(session: Session, options: Options, launcher: Launcher, *, preview: bool) -> Report:
     """Read every resource and take what it is now into the state."""
-    run = Run("refresh", session, options, preview=preview)
-    run.load(prestart=False)
+    run = Run("refresh", session, options, launcher, preview=preview)
     run.server.start()
     try:
         with run.interruptible(run.cancel):
-            refresh_all(run.snapshot, run.ledger, run.providers, run.remover, run.display, options.parallel)
+            Refresher(run.ledger, run.providers, run.remover, run.display, options.parallel).refresh(run.snapshot)
     finally:
         report = run.close([])
     report.failed |= run.remover.failed

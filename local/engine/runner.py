@@ -46,11 +46,11 @@ def main() -> int:
     loop.set_default_executor(executor)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a program that fails leaves futures nobody awaits
     try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: runpy.run_path(program, run_name="__main__")))
+        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program)))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return REPORTED
-    except Exception:  # noqa: BLE001 - whatever the program raises is shown as its failure
+    except Exception:
         pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(settings["root"]))
         return REPORTED
     finally:
@@ -59,6 +59,10 @@ def main() -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
+
+
+def _run(program: str) -> None:
+    runpy.run_path(program, run_name="__main__")
 
 
 def _user_traceback(root: str) -> str:

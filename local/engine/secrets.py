@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def passphrase(environ: Mapping[str, str] = os.environ) -> str:
     file = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
     if not file:
         raise EngineError(
-            "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables"
+            "passphrase must be set with the environment variable PULUMI_CONFIG_PASSPHRASE or "
+            "PULUMI_CONFIG_PASSPHRASE_FILE"
         )
     try:
         return Path(file).read_text().strip()
@@ -40,6 +42,7 @@ class Crypter:
     def __init__(self, salt: str, phrase: str) -> None:
         self.salt = salt
         self.phrase = phrase
+        self._lock = threading.Lock()
 
     @classmethod
     def new(cls, phrase: str) -> Crypter:
@@ -64,18 +67,22 @@ class Crypter:
             raise EngineError("incorrect passphrase (PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE)")
         return key
 
+    def _get_key(self) -> bytes:
+        with self._lock:
+            return self._key
+
     def check(self) -> None:
         """Raise EngineError if the passphrase is not the one that the salt was made with."""
-        _ = self._key
+        self._get_key()
 
     def encrypt(self, plain: str) -> str:
         """The ciphertext of a text."""
-        return _encrypt(self._key, plain)
+        return _encrypt(self._get_key(), plain)
 
     def decrypt(self, cipher: str) -> str:
         """The text of a ciphertext; raises EngineError if it was not encrypted with this passphrase and salt."""
         try:
-            return _decrypt(self._key, cipher)
+            return _decrypt(self._get_key(), cipher)
         except ValueError as error:
             raise EngineError(f"cannot decrypt a secret: {error}") from None
 

@@ -62,8 +62,9 @@ def open_session(cwd: Path, stack: str, *, create: bool) -> Session:
         settings = load_stack(project, stack)
     else:
         crypter = Crypter(settings.salt, phrase)
-        # the key takes a third of a second: derive it while processes start
-        threading.Thread(target=_derive, args=[crypter], daemon=True).start()
+        if "secure:" in settings.file.read_text() or backend.mentions('"ciphertext"'):
+            # the key takes a third of a second: derive it while processes start
+            threading.Thread(target=_derive, args=[crypter], daemon=True).start()
     encoder = Encoder(crypter)
     if not backend.exists():
         backend.write(encoder.deployment(Snapshot()))

@@ -26,15 +26,15 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Resource:
     """One resource in the state. Field names are those of Pulumi's `apitype.ResourceV3`, in snake case."""
 
     urn: str
     custom: bool
-    type: str
     delete: bool = False
     id: str = ""
+    type: str
     inputs: PropertyMap = field(default_factory=dict)
     outputs: PropertyMap = field(default_factory=dict)
     parent: str = ""
@@ -59,7 +59,7 @@ class Resource:
     @property
     def name(self) -> str:
         """The resource's name: the last part of its URN."""
-        return self.urn.rsplit("::", 1)[1] if self.urn.count("::") == 3 else self.urn.split("::", 3)[3]
+        return self.urn.split("::", 3)[3]
 
     @property
     def is_provider(self) -> bool:
@@ -107,6 +107,8 @@ def encode_resource(resource: Resource, crypter: Crypter | None) -> dict[str, An
         value = getattr(resource, name)
         if name in _BAGS:
             value = encode_value(value, crypter)
+        elif isinstance(value, dict):
+            value = dict(sorted(value.items()))
         if value or name in _ALWAYS:
             data[key] = value
     return data | resource.extra
@@ -157,7 +159,7 @@ def decode_value(data: Any, crypter: Crypter) -> PropertyValue:
     if isinstance(data, list):
         return [decode_value(item, crypter) for item in data]
     if not isinstance(data, dict):
-        return int(data) if isinstance(data, float) and data.is_integer() else data  # type: ignore[no-any-return]
+        return int(data) if isinstance(data, float) and data.is_integer() else data
     signature = data.get(SIGNATURE)
     if signature is None:
         return {key: decode_value(item, crypter) for key, item in data.items()}

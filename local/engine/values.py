@@ -48,7 +48,7 @@ class Reference:
 
 UNKNOWN = Unknown()
 PropertyValue: TypeAlias = (
-    "None | bool | int | float | str | list[PropertyValue] | dict[str, PropertyValue] | Secret | Unknown | Reference"
+    "bool | int | float | str | list[PropertyValue] | dict[str, PropertyValue] | Secret | Unknown | Reference | None"
 )
 PropertyMap: TypeAlias = dict[str, PropertyValue]
 
@@ -61,12 +61,12 @@ def from_struct(struct: Struct) -> PropertyMap:
 def _from_value(value: Value) -> PropertyValue:
     kind = value.WhichOneof("kind")
     if kind == "string_value":
-        return UNKNOWN if value.string_value == UNKNOWN_TEXT else value.string_value
+        return UNKNOWN if value.string_value == UNKNOWN_TEXT else str(value.string_value)
     if kind == "number_value":
         number = value.number_value
         return int(number) if number.is_integer() else number
     if kind == "bool_value":
-        return value.bool_value
+        return bool(value.bool_value)
     if kind == "list_value":
         return [_from_value(item) for item in value.list_value.values]
     if kind == "struct_value":
@@ -87,7 +87,7 @@ def _from_special(signature: str, members: PropertyMap) -> PropertyValue:
         inner = members.get("value")
         return inner if isinstance(inner, Secret) else Secret(inner)
     if signature == OUTPUT_SIGNATURE:
-        inner = members["value"] if "value" in members else UNKNOWN
+        inner = members.get("value", UNKNOWN)
         return Secret(inner) if members.get("secret") is True else inner
     if signature == REFERENCE_SIGNATURE:
         urn, id_ = members.get("urn"), members.get("id")
@@ -113,7 +113,7 @@ def to_struct(properties: Mapping[str, PropertyValue], *, secrets: bool, referen
 
 def _fill(out: Value, value: PropertyValue, secrets: bool, references: bool) -> None:
     if value is None:
-        out.null_value = 0  # type: ignore[assignment]
+        out.null_value = 0
     elif isinstance(value, bool):
         out.bool_value = value
     elif isinstance(value, str):

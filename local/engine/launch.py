@@ -1,0 +1,99 @@
+"""Starting the program and the plugins: found, given their environment and started as the Pulumi CLI does it.
+
+Processes take half a second to be ready, so they are started first, before the engine loads gRPC itself. That is why
+this module imports nothing heavy, and why the engine's port is known before its server is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from .errors import EngineError, UnsupportedError
+from .processes import Process
+from .project import Project
+
+DYNAMIC = "pulumi-python"
+RUNNER = Path(__file__).with_name("runner.py")
+
+
+class Launcher:
+    """Starts processes for one run; each must be taken by somebody, or is ended by `stop`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.environment = program_environment(project)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._spare: dict[str, Process] = {}
+
+    def bound(self) -> None:
+        """Give up the reservation of the port: the server has it now."""
+        self._socket.close()
+
+    def prestart(self, package: str) -> None:
+        """Start a plugin that will most probably be needed."""
+        self._spare[package] = self._start_plugin(package)
+
+    def plugin(self, package: str) -> Process:
+        """A process of a package's plugin."""
+        return self._spare.pop(package, None) or self._start_plugin(package)
+
+    def _start_plugin(self, package: str) -> Process:
+        options = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in self.project.runtime_options.items()}
+        environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
+        command = plugin_command(self.project, package)
+        return Process([*command, self.address], cwd=self.project.root, env=environment)
+
+    def program(self) -> Process:
+        """A process of the program, which waits for its settings on stdin."""
+        main = self.project.main
+        folder = main if main.is_dir() else main.parent
+        return Process([python_of(self.project), "-u", str(RUNNER)], cwd=folder, env=self.environment)
+
+    def stop(self) -> None:
+        """End the processes that nobody took."""
+        for process in self._spare.values():
+            process.stop()
+
+
+def plugin_command(project: Project, package: str) -> list[str]:
+    """The command that starts a package's plugin (the engine's address comes after it).
+
+    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then, for dynamic providers, the SDK's own module.
+    Raises UnsupportedError for a plugin that is nowhere (the CLI would download it).
+    """
+    file = f"pulumi-resource-{package}"
+    if package in project.plugins:
+        return [str(Path(os.path.normpath(project.plugins[package])) / file)]
+    found = shutil.which(file)
+    if found:
+        return [found]
+    if package == DYNAMIC:
+        return [python_of(project), "-u", "-m", "pulumi.dynamic"]
+    raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")
+
+
+def python_of(project: Project) -> str:
+    """The Python that runs the program: the project's virtual environment, or the engine's own."""
+    if project.virtualenv is None:
+        return sys.executable
+    python = project.virtualenv / "bin" / "python"
+    if not python.is_file():
+        raise EngineError(f"Pulumi.yaml: the virtual environment {project.virtualenv} has no bin/python")
+    return str(python)
+
+
+def program_environment(project: Project) -> dict[str, str]:
+    """The environment of the program and the plugins: the project's virtual environment is active in it."""
+    environment = dict(os.environ)
+    if project.virtualenv is not None:
+        environment["VIRTUAL_ENV"] = str(project.virtualenv)
+        environment["PATH"] = f"{project.virtualenv / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
+        environment.pop("PYTHONHOME", None)
+    return environment
