@@ -1,0 +1,97 @@
+"""What the kernel or iptables would refuse in a rule whose every option was readable by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rules.errors import RuleSyntaxError
+from rules.extensions import Extension
+from rules.family import Family
+from rules.icmp import TCP_RESET
+from rules.model import BUILTIN_CHAINS, VERDICTS
+from rules.protocols import TCP, protocol_name
+from rules.spec import Loaded, SpecReader, idle
+from rules.tokens import Token
+from rules.values import Protocol
+
+_NO_OUTPUT = ("INPUT", "PREROUTING")
+_NO_INPUT = ("OUTPUT", "POSTROUTING")
+
+
+def check_rule(reader: SpecReader, table: str, chain: str) -> None:
+    """Raise :class:`RuleSyntaxError` for the first thing that would be refused."""
+    _check_interfaces(reader, table, chain)
+    for flag, options in reader.base.values():
+        if any(option.negated and idle(replace(option, negated=False)) for option in options):
+            raise _error(reader, flag, f"! {flag.text} with everything matches nothing", "a narrower value")
+    if "fragment" in reader.base and reader.family is Family.IPV6:
+        raise _error(reader, reader.base["fragment"][0], "-f is not for IPv6", "-m frag")
+    for loaded in reader.loaded:
+        if loaded.extension is not None and not loaded.opaque:
+            _check_options(reader, loaded, loaded.extension)
+            _check_protocol(reader, loaded, loaded.extension)
+            _check_table(reader, loaded, loaded.extension, table)
+    if reader.target is not None:
+        _check_target(reader, reader.target, table)
+
+
+def _error(reader: SpecReader, token: Token, reason: str, expected: str) -> RuleSyntaxError:
+    return reader.words.error(token, reason, expected)
+
+
+def _check_interfaces(reader: SpecReader, table: str, chain: str) -> None:
+    if chain not in BUILTIN_CHAINS.get(table, ()):
+        return
+    for name, chains, flag in (("out-interface", _NO_OUTPUT, "-o"), ("in-interface", _NO_INPUT, "-i")):
+        if name in reader.base and chain in chains:
+            raise _error(reader, reader.base[name][0], f"{flag} is not possible in {chain}", f"no {flag} here")
+
+
+def _check_options(reader: SpecReader, loaded: Loaded, extension: Extension) -> None:
+    for group in extension.one_of:
+        given = [name for name in group if name in _written(extension, loaded)]
+        if len(given) != 1:
+            names = " or ".join(f"--{name}" for name in group)
+            what = f"{extension.name} lacks {names}" if not given else f"{extension.name} takes one of {names}"
+            raise _error(reader, loaded.token, what, f"{names}, once")
+    for group in extension.at_most:
+        if len([name for name in group if name in loaded.options]) > 1:
+            names = " or ".join(f"--{name}" for name in group)
+            raise _error(reader, loaded.token, f"{extension.name} takes one of {names}", f"{names}, once")
+
+
+def _written(extension: Extension, loaded: Loaded) -> set[str]:
+    """Names of the given options, spellings of one mark counted as that mark."""
+    marks = {"set-mark", "or-mark", "and-mark", "xor-mark"} if extension.spec("set-xmark") else set()
+    return {"set-xmark" if name in marks else name for name in loaded.options}
+
+
+def _protocol(reader: SpecReader) -> int | None:
+    if "protocol" not in reader.base:
+        return None
+    option = reader.base["protocol"][1][0]
+    if option.negated or not isinstance(option.value, Protocol):
+        return None
+    return option.value.number
+
+
+def _check_protocol(reader: SpecReader, loaded: Loaded, extension: Extension) -> None:
+    if extension.protocols and _protocol(reader) not in extension.protocols:
+        names = " or ".join(f"-p {protocol_name(number)}" for number in extension.protocols)
+        raise _error(reader, loaded.token, f"{extension.name} needs {names}", names)
+
+
+def _check_table(reader: SpecReader, loaded: Loaded, extension: Extension, table: str) -> None:
+    if extension.tables and table not in extension.tables and table in BUILTIN_CHAINS:
+        names = " or ".join(extension.tables)
+        raise _error(reader, loaded.token, f"{extension.name} is not possible in table {table}", f"table {names}")
+
+
+def _check_target(reader: SpecReader, target: Loaded, table: str) -> None:
+    if target.goto and (target.name in VERDICTS or target.extension is not None):
+        raise _error(reader, target.token, f"-g needs a user chain, {target.name} is a target", f"-j {target.name}")
+    if target.name == "DROP" and table == "nat":
+        raise _error(reader, target.token, "the nat table does not filter: it refuses DROP", "DROP in filter or raw")
+    reject = target.options.get("reject-with")
+    if reject is not None and reject.value == TCP_RESET and _protocol(reader) != TCP:
+        raise _error(reader, target.token, "--reject-with tcp-reset needs -p tcp", "-p tcp")

@@ -1,0 +1,48 @@
+"""The one error that bad rule text raises: where it is, what was expected there, and the line itself."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ExpectedError(ValueError):
+    """A value was refused by its reader; the parser turns this into a :class:`RuleSyntaxError` with a place.
+
+    ``expected`` completes the sentence "expected …"; ``reason``, when given, says what is wrong instead.
+    """
+
+    def __init__(self, expected: str, reason: str = "") -> None:
+        super().__init__(reason or f"expected {expected}")
+        self.expected = expected
+        self.reason = reason
+
+
+class RuleSyntaxError(ValueError):
+    """Rule text that cannot be loaded, or whose meaning the kernel would refuse.
+
+    Attributes: ``line`` and ``column`` (from 1), ``expected`` (what belongs there), ``text`` (the offending line),
+    ``reason`` (what is wrong with what stands there). ``str()`` shows all of them with a caret under the place.
+    """
+
+    def __init__(self, reason: str, *, line: int, column: int, expected: str, text: str) -> None:
+        self.reason = reason
+        self.line = line
+        self.column = column
+        self.expected = expected
+        self.text = text
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        shown = self.text.replace("\t", " ")
+        head = f"{self.line}:{self.column}: {self.reason}"
+        if self.expected:
+            head += f"; expected {self.expected}"
+        return f"{head}\n  {shown}\n  {' ' * (self.column - 1)}^"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean X?)`` for the nearest of ``known``, or an empty string."""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f" (did you mean {names[near[0]]}?)" if near else ""
