@@ -1,5 +1,6 @@
 """Orders to a host's supervisor, over a Unix socket in the host's run folder: one word there, one line of JSON back."""
 
+import contextlib
 import json
 import socket
 from dataclasses import asdict, dataclass
@@ -77,7 +78,8 @@ def send(host_run: Path, order: Order) -> Reply:
         except OSError:
             return CRASHED
         if order is Order.DOWN:
-            read_line(sock)  # the end of the stream is the end of the supervisor
+            with contextlib.suppress(OSError):
+                read_line(sock)  # the end of the stream is the end of the supervisor
     if not line:
         return CRASHED
     reply = Reply(**json.loads(line))
