@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import EngineError, UnsupportedError
@@ -13,7 +14,7 @@ from .plugins import Diff, PartialFailureError, Provider, ProviderError
 from .policy import Policies
 from .providers import ProviderPool
 from .removal import Remover, dependent_replacements
-from .state import STACK_TYPE, Resource, Snapshot, now
+from .state import Resource, Snapshot, now
 from .values import PropertyMap, Secret, contains_unknown, without_unknown
 
 
@@ -62,8 +63,8 @@ class Deployment:
         self._goals: dict[str, Goal] = {}
         self._failed: set[str] = set()
         self._replaced: set[str] = set()
+        self._aliased: dict[str, str] = {}
         self.news: dict[str, Resource] = {}
-        self.stack_urn = make_urn(stack, project, "", STACK_TYPE, f"{project}-{stack}")
         self.cancelled = threading.Event()
 
     @property
@@ -114,7 +115,7 @@ class Deployment:
         old = self._find_old(urn, goal)
         provider = ""
         if goal.custom and not goal.is_provider:
-            provider = self._providers.reference(goal, self.stack_urn)
+            provider = self._providers.reference(goal)
         new = Resource(
             urn=urn,
             custom=goal.custom,
@@ -145,25 +146,32 @@ class Deployment:
         """The resource in the state that this one continues: of the same URN, or of one of its aliases."""
         if urn in self._olds:
             return self._olds[urn]
-        for alias in goal.aliases:
-            old = self._olds.get(self._alias_urn(alias, goal))
-            if old is not None and old.urn not in self._seen:
-                with self._lock:
-                    self._seen.add(old.urn)
-                return old
+        with self._lock:
+            for candidate in self._former_urns(goal):
+                old = self._olds.get(candidate)
+                if old is not None and candidate not in self._seen:
+                    self._seen.add(candidate)
+                    self._aliased[urn] = candidate
+                    return old
         return None
 
-    def _alias_urn(self, alias: Alias, goal: Goal) -> str:
-        if alias.urn:
-            return alias.urn
-        parent = alias.parent or ("" if alias.no_parent else goal.parent)
-        return make_urn(
-            alias.stack or self._stack,
-            alias.project or self._project,
-            parent,
-            alias.type or goal.type,
-            alias.name or goal.name,
-        )
+    def _former_urns(self, goal: Goal) -> Iterator[str]:
+        """The URNs that a resource may have had: by its own aliases, by its parent's, by both."""
+        for alias in (*goal.aliases, Alias()):
+            if alias.urn:
+                yield alias.urn
+                continue
+            name = alias.name or goal.name
+            parents = [(alias.parent or ("" if alias.no_parent else goal.parent), name)]
+            former = self._aliased.get(parents[0][0])
+            if former:
+                parents.append((former, name))
+                mine, its = (parent.split("::", 3)[3] for parent in (goal.parent, former))
+                if name.startswith(mine):
+                    parents.append((former, its + name.removeprefix(mine)))
+            for parent, called in parents:
+                stack, project = alias.stack or self._stack, alias.project or self._project
+                yield make_urn(stack, project, parent, alias.type or goal.type, called)
 
     def _component(self, old: Resource | None, new: Resource) -> Resource:
         self._policies.analyze(new, None)
@@ -334,7 +342,8 @@ class Deployment:
     def _delete_first(self, old: Resource) -> Resource:
         """Delete a resource, and before it those that cannot live without it, ahead of creating it anew."""
         with self._lock:
-            standing = [item for item in self._base.resources if item.urn not in self._seen or item.urn == old.urn]
+            unseen = {urn: item for urn, item in self._olds.items() if urn not in self._seen}
+        standing = [old, *(item for item in unseen.values() if not item.pending_replacement)]
         doomed = dependent_replacements(old, standing, self._providers.get)
         for item in reversed(doomed):
             if item.protect:

@@ -72,7 +72,9 @@ def _compared(step: Step) -> tuple[PropertyMap, PropertyMap]:
 class Display:
     """Shows the events of one run as they come, and the rest at the end. Thread-safe."""
 
-    def __init__(self, kind: str, stack: str, *, preview: bool, show_diff: bool, out: TextIO | None = None) -> None:
+    def __init__(
+        self, kind: str, project: str, stack: str, *, preview: bool, show_diff: bool, out: TextIO | None = None
+    ) -> None:
         self._out = out or sys.stdout
         self._style = Style(self._out)
         self._diff = DiffPrinter(self._style)
@@ -81,7 +83,7 @@ class Display:
         self._lock = threading.RLock()
         self._started_at: dict[str, float] = {}
         self._begin = time.monotonic()
-        self._kind = kind
+        self._root = f"{STACK_TYPE} ({project}-{stack}):"
         self.report = Report()
         title = f"Previewing {kind}" if preview and kind not in ("preview", "up") else _TITLES[kind]
         if preview and kind == "up":
@@ -209,7 +211,7 @@ class Display:
             return
         self._heading("Diagnostics:")
         for urn, messages in sorted(self.report.messages.items(), key=lambda item: item[0] != ""):
-            title = "{} ({}):".format(*type_and_name(urn)) if urn else "Program and engine:"
+            title = "{} ({}):".format(*type_and_name(urn)) if urn else self._root
             self._say("  " + self._style.op("resource", title))
             for severity, message in messages:
                 prefix = "" if severity is Severity.INFO else self._style.op(severity, f"{severity}: ")

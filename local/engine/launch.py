@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import EngineError, UnsupportedError
@@ -31,6 +32,7 @@ class Launcher:
         self._socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
         self._spare: dict[str, Process] = {}
+        self._started: list[Process] = []
 
     def bound(self) -> None:
         """Give up the reservation of the port: the server has it now."""
@@ -48,18 +50,29 @@ class Launcher:
         options = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in self.project.runtime_options.items()}
         environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
         command = plugin_command(self.project, package)
-        return Process([*command, self.address], cwd=self.project.root, env=environment)
+        return self.start([*command, self.address], self.project.root, environment)
+
+    def start(self, argv: list[str], folder: Path, environment: Mapping[str, str]) -> Process:
+        """Start any process of the run."""
+        process = Process(argv, cwd=folder, env=environment)
+        self._started.append(process)
+        return process
 
     def program(self) -> Process:
         """A process of the program, which waits for its settings on stdin."""
         main = self.project.main
         folder = main if main.is_dir() else main.parent
-        return Process([python_of(self.project), "-u", str(RUNNER)], cwd=folder, env=self.environment)
+        return self.start([python_of(self.project), "-u", str(RUNNER)], folder, self.environment)
 
     def stop(self) -> None:
         """End the processes that nobody took."""
         for process in self._spare.values():
             process.stop()
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for process in self._started:
+            process.kill()
 
 
 def plugin_command(project: Project, package: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
@@ -15,8 +14,9 @@ from .deployment import Deployment
 from .errors import EngineError, UnsupportedError
 from .events import Severity, Sink
 from .goals import read_goal
-from .plugins import CHANNEL_OPTIONS
+from .plugins import CHANNEL_OPTIONS, ProviderError
 from .project import Config
+from .providers import ProviderPool
 from .values import from_struct, to_struct
 
 _SEVERITIES = {
@@ -40,11 +40,18 @@ class EngineService(engine_pb2_grpc.EngineServicer):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._root = ""
+        self._refusals: list[str] = []
+
+    def refused(self, sentence: str) -> None:
+        """Show why something is not supported; the program's traceback about it is not shown then."""
+        self._refusals.append(sentence)
+        self._sink.log(Severity.ERROR, sentence)
 
     def Log(self, request: Any, context: Any) -> Empty:  # noqa: N802 - the protocol's name
         """Show a message."""
         severity = _SEVERITIES.get(request.severity, Severity.INFO)
-        if severity is not Severity.DEBUG:
+        known = any(sentence in request.message for sentence in self._refusals)
+        if severity is not Severity.DEBUG and not known:
             self._sink.log(severity, request.message, request.urn)
         return Empty()
 
@@ -61,25 +68,25 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         """The program asks for a version of the CLI; the SDK's own version is what decides here."""
         return engine_pb2.RequirePulumiVersionResponse()
 
-    def StartDebugging(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
-        """Not supported."""
-        refuse(context, "debugging")
-
-
-def refuse(context: grpc.ServicerContext, what: str) -> NoReturn:
-    """Abort a call that is not supported, naming it."""
-    context.abort(grpc.StatusCode.UNIMPLEMENTED, str(UnsupportedError(what)))
-    raise AssertionError  # abort has raised
-
 
 class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
     """Takes the program's registrations."""
 
-    def __init__(self, deployment: Deployment, info: resource_pb2.DeploymentInfo, sink: Sink) -> None:
+    def __init__(
+        self, deployment: Deployment, providers: ProviderPool, info: resource_pb2.DeploymentInfo, engine: EngineService
+    ) -> None:
         self._deployment = deployment
+        self._providers = providers
         self._info = info
-        self._sink = sink
-        self.complete = threading.Event()
+        self._engine = engine
+
+    def _refuse(self, context: grpc.ServicerContext, what: str) -> NoReturn:
+        self._refused(context, UnsupportedError(what))
+
+    def _refused(self, context: grpc.ServicerContext, error: EngineError) -> NoReturn:
+        self._engine.refused(str(error))
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
+        raise AssertionError  # abort has raised
 
     def GetDeploymentInfo(self, request: Any, context: Any) -> resource_pb2.DeploymentInfo:  # noqa: N802
         """Project, stack, configuration and what is supported."""
@@ -94,8 +101,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         try:
             goal = read_goal(request)
         except EngineError as error:
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
-            raise
+            self._refused(context, error)
         done = self._deployment.register(goal)
         response = resource_pb2.RegisterResourceResponse(urn=done.urn)
         if done.state is None:
@@ -112,48 +118,59 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         try:
             self._deployment.register_outputs(request.urn, from_struct(request.outputs))
         except EngineError as error:
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
+            self._refused(context, error)
         return Empty()
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Empty:  # noqa: N802
         """The program has registered everything."""
-        self.complete.set()
         return Empty()
 
     def RegisterPackage(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported."""
-        refuse(context, f"the parameterized provider package {request.name!r}")
+        self._refuse(context, f"the parameterized provider package {request.name!r}")
 
-    def Invoke(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
-        """Not supported."""
-        refuse(context, f"the function {request.tok} (invoke)")
+    def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Call a function of a provider whose plugin is there."""
+        if request.tok.startswith("pulumi:pulumi:"):
+            self._refuse(context, f"the function {request.tok} (invoke)")
+        try:
+            package = request.tok.split(":", 1)[0]
+            reference = request.provider or self._providers.default(package, request.version, request.pluginDownloadURL)
+            response = self._providers.get(reference).invoke(request.tok, from_struct(request.args))
+        except UnsupportedError as error:
+            self._refused(context, error)
+        except (EngineError, ProviderError) as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        answer = resource_pb2.ResourceInvokeResponse(failures=response.failures)
+        getattr(answer, "return").CopyFrom(getattr(response, "return"))
+        return answer
 
     def Call(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported."""
-        refuse(context, f"the method {request.tok} (call)")
+        self._refuse(context, f"the method {request.tok} (call)")
 
     def ReadResource(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported: `Resource.get` and StackReference."""
         what = (
             "StackReference" if request.type == "pulumi:pulumi:StackReference" else f"reading {request.type} by `get`"
         )
-        refuse(context, f"{what} (resource {request.name!r})")
+        self._refuse(context, f"{what} (resource {request.name!r})")
 
     def RegisterStackTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported."""
-        refuse(context, "a resource transform")
+        self._refuse(context, "a resource transform")
 
     def RegisterStackInvokeTransform(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported."""
-        refuse(context, "an invoke transform")
+        self._refuse(context, "an invoke transform")
 
     def RegisterResourceHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported."""
-        refuse(context, "a resource hook")
+        self._refuse(context, "a resource hook")
 
     def RegisterErrorHook(self, request: Any, context: grpc.ServicerContext) -> NoReturn:  # noqa: N802
         """Not supported."""
-        refuse(context, "an error hook")
+        self._refuse(context, "an error hook")
 
 
 def deployment_info(

@@ -254,6 +254,16 @@ class Provider:
             inputs = self._received(response.inputs, old.inputs, settings)
         return response.id, self._received(response.properties, old.outputs, settings), inputs
 
+    def invoke(self, token: str, arguments: PropertyMap) -> pb.InvokeResponse:
+        """Call a function of the provider; unknown arguments are an error."""
+        settings = self._settings()
+        if settings is None or contains_unknown(arguments):
+            raise ProviderError(f"the arguments of {token} are not known")
+        response: pb.InvokeResponse = self._call(
+            "Invoke", pb.InvokeRequest(tok=token, args=self._send(arguments, settings))
+        )
+        return response
+
     def cancel(self) -> None:
         """Ask the provider to end its operations; errors do not matter any more."""
         if not self._stub.done() or self._stub.exception():

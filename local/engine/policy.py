@@ -44,7 +44,7 @@ def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Map
     if "virtualenv" in options:
         python = str(folder / options["virtualenv"] / "bin" / "python")
     argv = [python, "-u", "-m", "pulumi.policy", launcher.address, str(folder / str(settings.get("main", ".")))]
-    process = Process(argv, cwd=folder, env={**launcher.environment, **extra})
+    process = launcher.start(argv, folder, {**launcher.environment, **extra})
     try:
         return Pack(folder, config, process, sink)
     except EngineError:

@@ -86,6 +86,11 @@ class Process:
         for reader in self._readers:
             reader.join(STOP_LIMIT)
 
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._child.poll() is None:
+            self._signal(signal.SIGKILL)
+
     def _signal(self, number: signal.Signals) -> None:
         try:
             os.killpg(self._child.pid, number)

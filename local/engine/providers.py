@@ -46,17 +46,18 @@ class ProviderPool:
     def _start(self, package: str) -> Provider:
         return Provider(package, self._launcher.plugin(package), lambda line: self._sink.log(Severity.INFO, line))
 
-    def reference(self, goal: Goal, stack_urn: str) -> str:
+    def reference(self, goal: Goal) -> str:
         """The reference (`<urn>::<id>`) of the provider of a custom resource: the one it names, or the default."""
-        if goal.provider:
-            return goal.provider
-        inputs = self._default_inputs(goal.package, goal.version, goal.download_url)
-        name = default_name(goal.version, goal.download_url)
-        urn = make_urn(self._stack, self._launcher.project.name, "", PROVIDER_PREFIX + goal.package, name)
+        return goal.provider or self.default(goal.package, goal.version, goal.download_url)
+
+    def default(self, package: str, version: str, url: str) -> str:
+        """The reference of a package's default provider; a version of the package has one of its own."""
+        name = default_name(version, url)
+        urn = make_urn(self._stack, self._launcher.project.name, "", PROVIDER_PREFIX + package, name)
         with self._lock:
             if urn not in self._references:
-                resource = Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + goal.package, inputs=inputs)
-                self.register(resource)
+                inputs = self._default_inputs(package, version, url)
+                self.register(Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + package, inputs=inputs))
             return self._references[urn]
 
     def _default_inputs(self, package: str, version: str, url: str) -> PropertyMap:

@@ -51,7 +51,7 @@ class Run:
         self.options = options
         self.launcher = launcher
         self.preview = preview
-        self.display = Display(kind, session.stack, preview=preview, show_diff=options.show_diff)
+        self.display = Display(kind, session.project.name, session.stack, preview=preview, show_diff=options.show_diff)
         self.server = Server(launcher.address, threads=4 * options.parallel + 16)
         launcher.bound()
         self.writer: Writer | None = None
@@ -74,7 +74,8 @@ class Run:
             providers=self.providers,
             sink=self.display,
         )
-        self.server.serve(engine_pb2_grpc.add_EngineServicer_to_server, EngineService(self.display))
+        self.engine = EngineService(self.display)
+        self.server.serve(engine_pb2_grpc.add_EngineServicer_to_server, self.engine)
 
     def _keep_state(self) -> None:
         self.writer = Writer(self.session.backend, self.session.encoder, self.ledger.snapshot)
@@ -104,6 +105,7 @@ class Run:
             if self._stopping == 1:
                 threading.Thread(target=cancel, daemon=True).start()
             else:
+                self.launcher.kill()
                 os._exit(130)
 
         before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -146,7 +148,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
         sink=run.display,
     )
     info = deployment_info(session.project.name, session.stack, config, preview=preview, parallel=options.parallel)
-    monitor = MonitorService(deployment, info, run.display)
+    monitor = MonitorService(deployment, run.providers, info, run.engine)
     run.server.serve(resource_pb2_grpc.add_ResourceMonitorServicer_to_server, monitor)
     run.server.start()
 
