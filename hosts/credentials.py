@@ -67,13 +67,15 @@ def _load(text: str, connection: Connection, name: str) -> Sequence[asyncssh.SSH
     secret = connection.private_key_password
     try:
         key = asyncssh.import_private_key(text, secret.get_secret_value() if secret is not None else None)
-    except asyncssh.KeyEncryptionError as error:
-        why = "its passphrase is wrong" if "incorrect" in str(error).lower() else "it cannot be decrypted"
-        hint = "Encrypted OpenSSH keys need the Python package bcrypt." if "bcrypt" in str(error).lower() else ""
-        raise BadCredentials(f"{name}: {why}", hint=hint) from None
-    except asyncssh.KeyImportError as error:
-        if "passphrase" in str(error).lower():
-            raise BadCredentials(f"{name} is encrypted", hint="Give its passphrase as privateKeyPassword.") from None
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        said = str(error).lower()
+        if "bcrypt" in said:
+            raise BadCredentials(f"{name}: encrypted OpenSSH keys need the Python package bcrypt") from None
+        if secret is not None and "passphrase must" not in said:
+            raise BadCredentials(f"{name} cannot be opened with its passphrase (privateKeyPassword)") from None
+        if "passphrase" in said:
+            hint = "Give the passphrase as privateKeyPassword."
+            raise BadCredentials(f"{name} is encrypted and its passphrase is not given", hint=hint) from None
         raise BadCredentials(f"{name} is not a private key that can be read") from None
     return asyncssh.load_keypairs(key)
 

@@ -1,6 +1,7 @@
 """One attempt to open one SSH connection, and what its failure means: try again, refused, or over."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -86,6 +87,8 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
         try:
             sock = await _tcp(connection) if tunnel is None else None
             try:
+                if sock is not None:
+                    await _spoken(sock)
                 async with gate, asyncio.timeout(LOGIN_TIMEOUT):
                     ssh = await _ssh(
                         connection,
@@ -179,6 +182,19 @@ async def _tcp(connection: Connection) -> socket.socket:
         raise last
 
 
+async def _spoken(sock: socket.socket) -> None:
+    """Wait for the server's first words (RFC 4253, 4.2), outside of the gate: a host that accepts connections and says
+    nothing must not keep others from theirs."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sock, readable.set)
+    try:
+        async with asyncio.timeout(LOGIN_TIMEOUT):
+            await readable.wait()
+    finally:
+        loop.remove_reader(sock)
+
+
 def _meaning(
     connection: Connection, credentials: Credentials, shown: Shown, error: OSError | asyncssh.Error
 ) -> Exception:
@@ -205,7 +221,7 @@ def _cause(connection: Connection, error: OSError | asyncssh.Error) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {connection.per_dial_timeout:.0f} s"
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return os.strerror(error.errno) if error.errno else str(error)
     return str(error) or type(error).__name__
 
 

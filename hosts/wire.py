@@ -21,12 +21,12 @@ _KILL = """\
 read -r stat <"/proc/$pid/stat" || exit 0
 set -- ${stat##*) }
 group=$3
-kill -TERM -- "-$group" 2>/dev/null || exit 0
+kill -TERM "-$group" 2>/dev/null || exit 0
 for try in 1 2 3 4 5; do
-  kill -0 -- "-$group" 2>/dev/null || exit 0
+  kill -0 "-$group" 2>/dev/null || exit 0
   sleep 1
 done
-kill -KILL -- "-$group" 2>/dev/null || :
+kill -KILL "-$group" 2>/dev/null || :
 """
 
 
@@ -129,6 +129,7 @@ class Wire:
                     self.runs += 1
                     return way, await self._execute(way.line, entry, run, timeout)
             except HostError as error:
+                error.host = self.access.name
                 raise error.during(resource=resource, step=step) from None
             except (asyncssh.Error, OSError) as error:
                 refused = isinstance(error, asyncssh.ChannelOpenError) and way.line.alive
@@ -176,6 +177,7 @@ class Wire:
             return TimedOut(f"{why}; {told}", **place)
         stderr = outcome.stderr.decode("utf-8", "replace").replace(run.nonce, "")
         if outcome.at < 0 and (error := privilege.refused(way.line.connection, stderr, outcome.exit_status)):
+            error.host = self.access.name
             return error.during(resource=resource, step=script.step)
         if outcome.cut or (outcome.exit_status is None and outcome.signal is None):
             return ConnectionLost(

@@ -62,7 +62,6 @@ class Server:
                 port,
                 server_factory=lambda: _Protocol(self),
                 server_host_keys=self.host_keys,
-                process_factory=lambda process: _serve(self, process),
                 encoding=None,
                 login_timeout=10,
             )
@@ -123,8 +122,8 @@ class _Protocol(asyncssh.SSHServer):
         self.server.logins.append(self.conn.get_extra_info("username"))
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
-        if not self.server.behaviour.forwarding:
-            return False
+        if not self.server.behaviour.forwarding:  # as sshd does with AllowTcpForwarding no
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed")
         self.server.forwarded.append((dest_host, dest_port))
         return True
 
@@ -142,7 +141,8 @@ async def _pump(source: Any, sink: Any) -> None:
         while data := await source.read(65536):
             sink.write(data)
             await sink.drain()
-        sink.write_eof()
+    if isinstance(sink, asyncio.StreamWriter):
+        sink.close()
 
 
 async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> None:
