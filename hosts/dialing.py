@@ -40,7 +40,8 @@ class Line:
     @property
     def alive(self) -> bool:
         """False once it is known to be broken or closed."""
-        return not self.ssh.is_closed()
+        # the transport is gone a moment before the connection counts as closed
+        return not self.ssh.is_closed() and self.ssh.get_extra_info("socket") is not None
 
     async def close(self) -> None:
         """Hang up; waits a moment for a tidy end."""

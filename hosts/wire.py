@@ -22,9 +22,10 @@ read -r stat <"/proc/$pid/stat" || exit 0
 set -- ${stat##*) }
 group=$3
 kill -TERM "-$group" 2>/dev/null || exit 0
-for try in 1 2 3 4 5; do
-  kill -0 "-$group" 2>/dev/null || exit 0
-  sleep 1
+try=0
+while [ $try -lt 25 ] && cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^[^ZX] [0-9]* $group "; do
+    try=$((try + 1))
+    sleep 0.2 2>/dev/null || sleep 1
 done
 kill -KILL "-$group" 2>/dev/null || :
 """

@@ -1,6 +1,8 @@
 """An SSH server in this process, on loopback, whose commands run in the local sh. For tests of hosts/ only."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +44,7 @@ class Server:
     open_sessions: int = 0
     most_sessions: int = 0
     forwarded: list[tuple[str, int]] = field(default_factory=list)
+    children: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     def host_key_line(self, number: int = 0) -> str:
         return " ".join(self.host_keys[number].export_public_key().decode().split()[:2])
@@ -160,6 +163,7 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
             env={"PATH": path, **behaviour.environment},
             start_new_session=True,
         )
+        server.children.append(child)
         assert child.stdin
         assert child.stdout
         assert child.stderr
@@ -175,6 +179,20 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
         server.open_sessions -= 1
 
 
+async def _end(server: Server) -> None:
+    """Nothing that a test started outlives it."""
+    for child in server.children:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+        child._transport.close()  # type: ignore[attr-defined]
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @contextmanager
 def serving(behaviour: Behaviour, host_keys: list[asyncssh.SSHKey]) -> Iterator[Server]:
     """A server in a thread of its own."""
@@ -188,6 +206,7 @@ def serving(behaviour: Behaviour, host_keys: list[asyncssh.SSHKey]) -> Iterator[
     finally:
         server.stop_listening()
         server.drop_connections()
+        server.call(_end, server)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()

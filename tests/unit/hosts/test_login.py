@@ -370,7 +370,8 @@ def test_hosts_behind_a_jump_host_share_its_connection(
             host_key=jump.host_key_line(),
         )
         behind = [only(connection, proxy=proxy, per_dial_timeout=5 + number) for number in range(3)]
-        assert [pool.host(way).run(HELLO)[0].stdout for way in behind] == ["hello\n"] * 3
+        for _ in range(2):
+            assert [pool.host(way).run(HELLO)[0].stdout for way in behind] == ["hello\n"] * 3
         assert jump.logins == ["hop"]
         assert jump.forwarded == [("127.0.0.1", server.port)] * 3
 
