@@ -30,11 +30,12 @@ def render(ruleset: Ruleset) -> str:
 
 def render_rule(rule: Rule, family: Family) -> str:
     """One rule as ``-A CHAIN …``, the way ``iptables-save`` of ``family`` prints it."""
-    spec = render_spec(rule, family)
+    del family  # values know their own: the parameter keeps callers explicit
+    spec = render_spec(rule)
     return f"-A {rule.chain} {spec}" if spec else f"-A {rule.chain}"
 
 
-def render_spec(rule: Rule, _family: Family) -> str:
+def render_spec(rule: Rule) -> str:
     """The matches and the target of a rule, without command and chain."""
     words = [_match(match) for match in rule.matches]
     if rule.target is not None:
