@@ -350,10 +350,9 @@ class Deployment:
                 raise EngineError(
                     f'unable to replace resource "{item.urn}" as part of replacing "{old.urn}" as it is protected'
                 )
-        for item in [*reversed(doomed), old]:
-            pending = self._remover.delete_for_replacement(item)
-            with self._lock:
-                self._olds[item.urn] = pending
+        pending = self._remover.delete_for_replacement([*reversed(doomed), old])
+        with self._lock:
+            self._olds.update({item.urn: item for item in pending})
         return self._olds[old.urn]
 
     def register_outputs(self, urn: str, outputs: PropertyMap) -> None:

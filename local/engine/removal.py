@@ -41,13 +41,19 @@ class Remover:
         """Note a resource (marked `delete`) whose replacement is there, to be deleted at the end."""
         self._condemned.append(old)
 
-    def delete_for_replacement(self, old: Resource) -> Resource:
-        """Delete a resource that is created anew afterwards; its state stays, marked, until then."""
-        self._deleted.add(old.urn)
-        pending = old.changed(pending_replacement=True)
-        step = Step(Op.DELETE_REPLACED, old.urn, old, None, retained=old.retain_on_delete)
-        self._delete(step, old, pending)
-        return pending
+    def delete_for_replacement(self, doomed: Sequence[Resource]) -> list[Resource]:
+        """Delete resources, one after the other, that are created anew afterwards; returns their states.
+
+        Those stay, marked, until the new ones are there.
+        """
+        self._deleted.update(item.urn for item in doomed)
+        left = []
+        for old in doomed:
+            pending = old.changed(pending_replacement=True)
+            step = Step(Op.DELETE_REPLACED, old.urn, old, None, retained=old.retain_on_delete)
+            self._delete(step, old, pending)
+            left.append(pending)
+        return left
 
     def remove(self, gone: Sequence[Resource]) -> None:
         """Delete all these and the condemned, each once everything that needs it is deleted."""

@@ -98,13 +98,14 @@ class Sample:
     def resources(self) -> dict[str, dict[str, Any]]:
         """The resources in the state by name, the stack and default providers left out."""
         found = self.deployment().get("resources", [])
-        return {item["urn"].rsplit("::", 1)[1]: item for item in found if item["urn"].split("::")[2].count(":") == 2
-                and not item["type"].startswith("pulumi:p")}  # fmt: skip
+        hidden = ("pulumi:pulumi:Stack", "pulumi:providers:pulumi-python")
+        return {item["urn"].rsplit("::", 1)[1]: item for item in found if item["type"] not in hidden}
 
 
 def make_sample(folder: Path) -> Sample:
     """A fresh copy of the sample project."""
-    shutil.copytree(PROGRAMS / "items", folder, dirs_exist_ok=True)
+    shutil.copytree(PROGRAMS / "items", folder)
+    shutil.copytree(PROGRAMS / "policies", folder.parent / "policies")
     (folder / "world").mkdir(exist_ok=True)
     (folder / ".state").mkdir(exist_ok=True)
     (folder / f"Pulumi.{STACK}.yaml").write_text(
@@ -125,7 +126,7 @@ def make_sample(folder: Path) -> Sample:
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
     """A project of one test, whose stack has been created."""
-    made = make_sample(tmp_path)
+    made = make_sample(tmp_path / "items")
     made.state_file.parent.mkdir(parents=True)
     (made.state_file.parents[2] / "meta.yaml").write_text("version: 1\n")
     empty = {"version": 3, "checkpoint": {"stack": f"organization/items/{STACK}", "latest": None}}

@@ -81,7 +81,7 @@ class ItemProvider(ResourceProvider):
         return id_
 
 
-class Item(Resource):
+class Item(Resource, module="items", name="Item"):
     text: pulumi.Output[str]
     greeting: pulumi.Output[str]
 

@@ -1,0 +1,62 @@
+"""Runs that are cut short: Ctrl-C, kill -9, and two at a time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+
+from .conftest import TIME_LIMIT, Sample
+
+
+def _wait_for_start(sample: Sample) -> None:
+    limit = time.monotonic() + TIME_LIMIT
+    while not (sample.world / "started").exists():
+        assert time.monotonic() < limit, "the slow operation never began"
+        time.sleep(0.02)
+
+
+def test_interrupt_finishes_what_is_in_flight(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
+    sample.spec({"slow": {"props": {"slow": "create"}}, "next": {"options": {"depends_on": ["slow"]}}})
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+
+    shown = sample.engine("up", "--yes", ok=False)
+    assert "locked" in shown
+    assert f"(pid {process.pid})" in shown
+
+    process.send_signal(signal.SIGINT)
+    line = ""
+    while process.stdout and "cancelled" not in line:
+        line = process.stdout.readline()
+        assert line, "the interrupt was not noticed"
+    (sample.world / "go").touch()
+    process.communicate(timeout=TIME_LIMIT)
+    assert process.returncode not in (0, None)
+    assert sample.log() == ["create slow", "created slow"]
+    assert set(sample.resources()) == {"slow"}
+    assert "pending_operations" not in sample.deployment()
+
+    sample.engine("up", "--yes")
+    assert sample.log() == ["create next", "created next"]
+
+
+def test_killed_run_is_told_of_and_continued(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
+    sample.spec({"quick": {}, "slow": {"props": {"slow": "create"}, "options": {"depends_on": ["quick"]}}})
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+    process.send_signal(signal.SIGKILL)
+    process.wait(TIME_LIMIT)
+    pending = sample.deployment()["pending_operations"]
+    assert [(item["type"], item["resource"]["urn"].rsplit("::", 1)[1]) for item in pending] == [("creating", "slow")]
+    assert "quick" in sample.resources()
+
+    (sample.world / "go").touch()
+    sample.log()
+    shown = sample.engine("up", "--yes")
+    assert "interrupted while creating" in shown
+    assert "create slow" in sample.log()
+    assert set(sample.resources()) == {"quick", "slow"}
+    assert "pending_operations" not in sample.deployment()
