@@ -23,6 +23,8 @@ from local.lab.run import run
 from local.lab.store import HostRecord, Places, all_records, default_places, read_record
 
 SSH_LIMIT = 30.0
+OUTSIDE_IPV4 = network.OUTSIDE_IPV4
+OUTSIDE_IPV6 = network.OUTSIDE_IPV6
 _CLEAN_ENV = (
     "/usr/bin/env",
     "-i",
@@ -252,7 +254,7 @@ class Lab:
     def outside(
         self, argv: Sequence[str], *, check: bool = True, input: str | None = None, limit: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program of this machine in the observer's network namespace (203.0.113.200, 2001:db8:57::200).
+        """Run a program of this machine in the observer's network namespace (`OUTSIDE_IPV4`, `OUTSIDE_IPV6`).
 
         Raises:
             LabError: no host is up, it failed (`check`), or took longer than `limit` seconds.

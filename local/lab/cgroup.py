@@ -1,7 +1,7 @@
 """Cgroups of lab hosts. Every boot of a host gets one of its own: systemds that share one collide (219/CGROUP).
 
-Works on the cgroup2 hierarchy only, mounted afresh in a mount namespace of the lab's own, so that hosts see the same
-pure cgroup2 whether the machine itself runs cgroup v1, v2 or both.
+Works on the cgroup2 hierarchy only, mounted at its usual place in a mount namespace of the lab's own, so that hosts see
+the same pure cgroup2 whether the machine itself runs cgroup v1, v2 or both.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ REMOVE_LIMIT = 5.0
 
 # $1 name: ends every process of a host whose supervisor is gone, then removes its cgroups.
 _SWEEP = """\
-mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
+[ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
 top=/sys/fs/cgroup/stockade-lab
 tries=0
 while [ -d "$top/$1" ] && [ $tries -lt 100 ]; do
@@ -34,7 +34,8 @@ rmdir "$top" 2>/dev/null
 
 def mount_private() -> None:
     """Show the cgroup2 hierarchy at /sys/fs/cgroup; only to be called in a mount namespace of our own."""
-    run(["mount", "-t", "cgroup2", "cgroup2", str(MOUNT_POINT)])
+    if not (MOUNT_POINT / "cgroup.controllers").exists():  # a file that only cgroup2 has
+        run(["mount", "-t", "cgroup2", "cgroup2", str(MOUNT_POINT)])
 
 
 def make(*parts: str) -> Path:

@@ -21,11 +21,11 @@ from local.lab.machine import check_kernel, check_machine, install_needed
 from local.lab.progress import Progress
 from local.lab.run import tail
 from local.lab.store import (
-    HostRecord,
     Places,
     all_records,
     check_name,
     locked,
+    new_record,
     pick_index,
     read_record,
     save_record,
@@ -130,7 +130,7 @@ def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Pat
             _remove(places, name)  # what a crash left
         network.network_up(places.run)
         for name in locks:
-            save_record(places, HostRecord(name, variant.name, _index(places, name), str(places.checkout), str(built)))
+            save_record(places, new_record(name, variant.name, _index(places, name), places.checkout, built))
         _write_ssh_files(places)
     started = {name: _start_supervisor(places, name, lock) for name, lock in locks.items()}
     failed = _await_supervisors(places, started)

@@ -3,14 +3,16 @@ packets; one port per host, one for an observer outside, one for this machine. N
 
 from pathlib import Path
 
-from local.lab.run import run
+from local.lab.errors import LabError
+from local.lab.machine import WAY_OUT
+from local.lab.run import run, tail
 from local.lab.store import IPV4_NETWORK, IPV6_NETWORK, HostRecord
 
 SWITCH = "stockade-lab"  # namespace of the bridge
 OUTSIDE = "stockade-outside"  # namespace from which tests send packets
 BRIDGE = "stockade0"  # the bridge in SWITCH, and the machine's own interface to it
-MACHINE_INDEX = "1"
-OUTSIDE_INDEX = "200"
+MACHINE_IPV4, MACHINE_IPV6 = f"{IPV4_NETWORK}.1", f"{IPV6_NETWORK}:1"
+OUTSIDE_IPV4, OUTSIDE_IPV6 = f"{IPV4_NETWORK}.200", f"{IPV6_NETWORK}:200"
 NETNS_FOLDER = Path("/run/netns")
 MOUNTED_BY_US = "netns-mounted"  # mark in the run folder
 
@@ -28,12 +30,12 @@ ip -n "$1" link set outside master "$3" up
 echo 0 >"/proc/sys/net/ipv6/conf/$3/disable_ipv6"
 echo 0 >"/proc/sys/net/ipv6/conf/$3/accept_ra"
 echo 0 >"/proc/sys/net/ipv6/conf/$3/accept_dad"
-ip -4 address add "$4.$6/24" dev "$3"
-ip -6 address add "$5:$6/64" dev "$3" nodad
+ip -4 address add "$4/24" dev "$3"
+ip -6 address add "$5/64" dev "$3" nodad
 ip link set "$3" up
 ip -n "$2" link set lo up
-ip -n "$2" -4 address add "$4.$7/24" dev eth0
-ip -n "$2" -6 address add "$5:$7/64" dev eth0 nodad
+ip -n "$2" -4 address add "$6/24" dev eth0
+ip -n "$2" -6 address add "$7/64" dev eth0 nodad
 ip -n "$2" link set eth0 up
 """
 
@@ -71,7 +73,17 @@ def network_up(run_folder: Path) -> None:
     network_down(run_folder)
     if not _netns_folder_is_mounted():
         (run_folder / MOUNTED_BY_US).touch()
-    run(["sh", "-c", _UP, "sh", SWITCH, OUTSIDE, BRIDGE, IPV4_NETWORK, IPV6_NETWORK, MACHINE_INDEX, OUTSIDE_INDEX])
+    _check_addresses_are_free()
+    addresses = (MACHINE_IPV4, MACHINE_IPV6, OUTSIDE_IPV4, OUTSIDE_IPV6)
+    run(["sh", "-c", _UP, "sh", SWITCH, OUTSIDE, BRIDGE, *addresses])
+
+
+def _check_addresses_are_free() -> None:
+    """Raise when the machine routes the lab's addresses somewhere already: it must not be cut off from them."""
+    for family, network in (("-4", f"{IPV4_NETWORK}.0/24"), ("-6", f"{IPV6_NETWORK}:/64")):
+        routes = run(["ip", family, "route", "show", "root", network]).stdout.strip()
+        if routes:
+            raise LabError(f"the lab's network {network} is in use on this machine: {tail(routes)}; {WAY_OUT}")
 
 
 def network_down(run_folder: Path) -> None:

@@ -21,7 +21,7 @@ DEFAULT_CACHE = "/var/cache/stockade-lab"
 RUN_FOLDER = Path("/run/stockade-lab")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 WEB_NAME = re.compile(r"web([1-9][0-9]?)")
-IPV4_NETWORK = "203.0.113"  # RFC 5737, documentation
+IPV4_NETWORK = "198.51.100"  # RFC 5737, documentation
 IPV6_NETWORK = "2001:db8:57:"  # RFC 3849, documentation
 WEB_BASE = 10  # web1 is .11
 OTHER_NAMES = range(110, 200)
@@ -70,6 +70,8 @@ class HostRecord:
         name: host name.
         variant: kind of host.
         index: last part of its addresses, 11 to 199.
+        ipv4: IPv4 address, without prefix length (24).
+        ipv6: IPv6 address, without prefix length (64).
         checkout: the checkout that started it.
         built: folder with its `root` file system and `apt` repository.
     """
@@ -77,23 +79,21 @@ class HostRecord:
     name: str
     variant: str
     index: int
+    ipv4: str
+    ipv6: str
     checkout: str
     built: str
-
-    @property
-    def ipv4(self) -> str:
-        """IPv4 address, without prefix length (24)."""
-        return f"{IPV4_NETWORK}.{self.index}"
-
-    @property
-    def ipv6(self) -> str:
-        """IPv6 address, without prefix length (64)."""
-        return f"{IPV6_NETWORK}:{self.index}"
 
     @property
     def mac(self) -> str:
         """The MAC address of eth0; fixed, so that neighbours need not learn a new one after a reboot."""
         return f"02:00:5e:10:00:{self.index:02x}"
+
+
+def new_record(name: str, variant: str, index: int, checkout: Path, built: Path) -> HostRecord:
+    """The record of a host with the addresses that `index` stands for."""
+    ipv4, ipv6 = f"{IPV4_NETWORK}.{index}", f"{IPV6_NETWORK}:{index}"
+    return HostRecord(name, variant, index, ipv4, ipv6, str(checkout), str(built))
 
 
 def check_name(name: str) -> str:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from local.lab.api import Lab, LabHost
+from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from local.lab.banner import wait_for_ssh
 from local.lab.control import CRASHED, Order, send
 from local.lab.errors import LabError
-from local.lab.network import OUTSIDE_INDEX
-from local.lab.store import IPV4_NETWORK
 
 pytestmark = [
     pytest.mark.lab,
@@ -141,7 +139,7 @@ def test_the_outside_sees_open_closed_and_filtered_ports(host: LabHost) -> None:
 
     for address in (host.ipv4, host.ipv6):
         assert [connect(address, port) for port in (22, 86, 85)] == [0, 1, 124]
-    host.exec(f"iptables -I INPUT -s {IPV4_NETWORK}.{OUTSIDE_INDEX} -j DROP")
+    host.exec(f"iptables -I INPUT -s {OUTSIDE_IPV4} -j DROP")
     assert connect(host.ipv4, 22) == 124
     assert ssh(host.name, "hostname") == f"{host.name}\n"
     host.reset()

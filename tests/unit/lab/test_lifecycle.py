@@ -11,7 +11,7 @@ from local.lab import build, cli, keys, lifecycle
 from local.lab.api import Lab
 from local.lab.errors import LabError
 from local.lab.progress import Progress
-from local.lab.store import HostRecord, Places, save_record
+from local.lab.store import Places, new_record, save_record
 from local.lab.variants import DEBIAN, variant_named
 
 QUIET = Progress(quiet=True)
@@ -33,7 +33,7 @@ def give_host_keys(places: Places, name: str) -> None:
 def test_the_host_of_another_checkout_is_not_taken_down(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(lifecycle, "network", None)  # whatever happens here, the machine's network stays as it is
-    save_record(places, HostRecord("web1", "debian", 11, "/other/checkout", "/cache/debian-0"))
+    save_record(places, new_record("web1", "debian", 11, Path("/other/checkout"), Path("/cache/debian-0")))
     with pytest.raises(LabError, match="host web1 belongs to the checkout /other/checkout"):
         lifecycle.take_down(places, ["web1"], QUIET)
     assert lifecycle.take_down(places, None, QUIET) == []
@@ -43,7 +43,7 @@ def test_the_host_of_another_checkout_is_not_taken_down(places: Places, monkeypa
 def test_another_checkouts_host_is_none_of_ours(tmp_path: Path, places: Places) -> None:
     lab = Lab(places.checkout)
     lab.places = places
-    save_record(places, HostRecord("web1", "debian", 11, "/other/checkout", "/cache/debian-0"))
+    save_record(places, new_record("web1", "debian", 11, Path("/other/checkout"), Path("/cache/debian-0")))
     assert lab.hosts() == []
     with pytest.raises(LabError, match="there is no lab host web1: start it with"):
         lab.host("web1")
@@ -53,7 +53,7 @@ def test_the_cache_is_not_purged_under_a_host_of_another_checkout(places: Places
     lab = Lab(places.checkout)
     lab.places = places
     places.cache.mkdir()
-    save_record(places, HostRecord("web1", "debian", 11, "/other/checkout", "/cache/debian-0"))
+    save_record(places, new_record("web1", "debian", 11, Path("/other/checkout"), Path("/cache/debian-0")))
     with pytest.raises(LabError, match="in use by web1 of /other/checkout"):
         lab.purge()
     assert places.cache.is_dir()
@@ -62,11 +62,11 @@ def test_the_cache_is_not_purged_under_a_host_of_another_checkout(places: Places
 def test_known_hosts_names_each_host_by_name_and_both_addresses(places: Places) -> None:
     places.state.mkdir(parents=True)
     give_host_keys(places, "web2")
-    keys.write_ssh_files(places, [HostRecord("web2", "debian", 12, str(places.checkout), "/cache/debian-0")])
+    keys.write_ssh_files(places, [new_record("web2", "debian", 12, places.checkout, Path("/cache/debian-0"))])
     assert keys.known_hosts_file(places).read_text().splitlines() == [
-        "web2,203.0.113.12,2001:db8:57::12 ssh-ed25519 ED25519web2",
-        "web2,203.0.113.12,2001:db8:57::12 ecdsa-sha2-nistp256 ECDSAweb2",
-        "web2,203.0.113.12,2001:db8:57::12 ssh-rsa RSAweb2",
+        "web2,198.51.100.12,2001:db8:57::12 ssh-ed25519 ED25519web2",
+        "web2,198.51.100.12,2001:db8:57::12 ecdsa-sha2-nistp256 ECDSAweb2",
+        "web2,198.51.100.12,2001:db8:57::12 ssh-rsa RSAweb2",
     ]
     assert keys.host_key(places, "web2") == "ssh-ed25519 ED25519web2"
 
@@ -74,8 +74,8 @@ def test_known_hosts_names_each_host_by_name_and_both_addresses(places: Places) 
 def test_ssh_reads_the_config_as_meant(places: Places) -> None:
     places.state.mkdir(parents=True)
     give_host_keys(places, "web1")
-    keys.write_ssh_files(places, [HostRecord("web1", "debian", 11, str(places.checkout), "/cache/debian-0")])
-    for name, address in (("web1", "203.0.113.11"), ("web1.ipv6", "2001:db8:57::11")):
+    keys.write_ssh_files(places, [new_record("web1", "debian", 11, places.checkout, Path("/cache/debian-0"))])
+    for name, address in (("web1", "198.51.100.11"), ("web1.ipv6", "2001:db8:57::11")):
         argv = ["ssh", "-G", "-F", str(keys.ssh_config_file(places)), name]
         read = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
         assert {
@@ -132,7 +132,7 @@ def test_old_builds_go_when_nobody_uses_them(places: Places) -> None:
         folder.mkdir(parents=True)
     for folder in (old, used):
         os.utime(folder, (0, 0))
-    save_record(places, HostRecord("web1", "debian", 11, "/other/checkout", str(used)))
+    save_record(places, new_record("web1", "debian", 11, Path("/other/checkout"), used))
     build._remove_leftovers(places, DEBIAN)
     assert {entry.name for entry in places.cache.iterdir()} == {"debian-used", "debian-fresh"}
 

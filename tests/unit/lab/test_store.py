@@ -13,19 +13,19 @@ from local.lab.network import port
 from local.lab.store import (
     CACHE_VARIABLE,
     OTHER_NAMES,
-    HostRecord,
     Places,
     all_records,
     check_name,
     default_places,
     locked,
+    new_record,
     pick_index,
     read_record,
     save_record,
     write_atomically,
 )
 
-WEB1 = HostRecord("web1", "debian", 11, "/checkout", "/cache/debian-0")
+WEB1 = new_record("web1", "debian", 11, Path("/checkout"), Path("/cache/debian-0"))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def places(tmp_path: Path) -> Places:
 
 def test_web_hosts_have_fixed_addresses() -> None:
     assert [pick_index(f"web{n}", {11, 12, 110}) for n in (1, 2, 99)] == [11, 12, 109]
-    assert (WEB1.ipv4, WEB1.ipv6) == ("203.0.113.11", "2001:db8:57::11")
+    assert (WEB1.ipv4, WEB1.ipv6) == ("198.51.100.11", "2001:db8:57::11")
 
 
 def test_other_names_get_the_lowest_free_address() -> None:
