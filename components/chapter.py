@@ -1,7 +1,7 @@
 """What a chapter of the guide says about a host, and the words it shares with the base that makes resources of it."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,7 @@ STALE = 75
 """Exit status (EX_TEMPFAIL of sysexits.h) of a script that found the host other than expected and changed nothing."""
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818
     """An operation that cannot be done, for a reason the user can mend; the message is all that is shown."""
 
 
@@ -48,12 +48,20 @@ F = TypeVar("F", bound=Model)
 class Known(Generic[I, F]):
     """What is known of a host before an operation; nothing at first.
 
-    `before`: what was observed last. `last`: the inputs at that time. `prior`: what was there before `create`.
+    `last`, `recorded`: the inputs of the state, and what the host showed right after they were applied. `before`: what
+    it shows now, as far as is known: `recorded` again, unless it was looked at anew (`fresh`). `prior`: what was there
+    before `create`.
     """
 
-    before: F | None = None
     last: I | None = None
+    recorded: F | None = None
     prior: F | None = None
+    before: F | None = None
+    fresh: bool = False
+
+    def seen(self, before: F) -> "Known[I, F]":
+        """Return what is known after another look at the host."""
+        return replace(self, before=before, fresh=True)
 
 
 class Chapter(ABC, Generic[I, F]):

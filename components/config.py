@@ -54,7 +54,7 @@ class ConfigError(pulumi.RunError):
 def load() -> StackConfig:
     """Read this stack's config. Raises `ConfigError` that lists every error with its path in the file."""
     prefix = pulumi.get_project() + ":"
-    values = {key: value for key, value in pulumi.runtime.config.CONFIG.items() if key.startswith(prefix)}
+    values = {key: value for key, value in pulumi.runtime.config.CONFIG.get().items() if key.startswith(prefix)}
     return parse({key.removeprefix(prefix): _json(value) for key, value in values.items()}, pulumi.get_stack(), prefix)
 
 

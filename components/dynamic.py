@@ -1,15 +1,14 @@
-"""The one base of every chapter: from `observe / apply / restore` to Pulumi's check, diff, create, read, update, delete.
+"""The one base of every chapter: Pulumi's check, diff, create, read, update and delete from observe, apply and restore.
 
 A chapter (`components/chapter.py`) says what it reads on a host, what it changes and how that goes back. `HostProvider`
 makes the dynamic provider of it. State refers to provider classes by module path and class name: they are a contract;
 renaming one breaks the stacks of its users.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
-from pulumi import Unknown
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -20,17 +19,19 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
+from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.chapter import STALE, Chapter, F, Failure, I, Known
 from components.inventory import connections
 from hosts.connection import HostAccess
-from hosts.errors import HostError, Unreachable
-from hosts.host import Host
-from hosts.pool import connection_pool
+from hosts.errors import Unreachable
 from hosts.record import forget_after, remember
-from hosts.shell import Answer, Script
+from hosts.shell import Script
+
+if TYPE_CHECKING:
+    from hosts.host import Host
 
 REFERENCE = "__provider"
 OUTPUTS = frozenset({REFERENCE, "observed", "prior"})
@@ -89,10 +90,13 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Apply against what was recorded last; a change in how to connect alone touches no host."""
         inputs, known = self._inputs(_news), self._known(_olds)
-        assert known.last and known.prior and known.before  # noqa: S101 - what create wrote
+        if not (known.last and known.prior and known.recorded):  # what create wrote
+            raise Failure(
+                f"{inputs.host}: {self.chapter.title(inputs)}: the state lacks what was observed; refresh first"
+            )
         same_way = {"connection": inputs.connection, "existing": inputs.existing}
         if known.last.model_copy(update=same_way) == inputs:
-            return UpdateResult(_outs(inputs, known.prior, known.before))
+            return UpdateResult(_outs(inputs, known.prior, known.recorded))
         _, seen = self._make_so(self._host(inputs), inputs, known)
         return UpdateResult(_outs(inputs, known.prior, seen))
 
@@ -107,16 +111,16 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 "`pulumi state delete URN`."
             ) from error
 
-    def _put_back(self, host: Host, inputs: I, known: Known[I, F]) -> None:
+    def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
         title = self.chapter.title(inputs)
         for _ in range(ATTEMPTS):
             restore = forget_after(_may_be_stale(self.chapter.restore(inputs, known)), title)
             if host.run(restore, resource=title)[0].status != STALE:
                 return
-            known = Known(self._observe(host, inputs), inputs, known.prior)
+            known = known.seen(self._observe(host, inputs))
         raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
 
-    def _make_so(self, host: Host, inputs: I, known: Known[I, F]) -> tuple[F, F]:
+    def _make_so(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[F, F]:
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""
         chapter, title = self.chapter, self.chapter.title(inputs)
         observe = chapter.observe(inputs)
@@ -124,21 +128,20 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             apply = _may_be_stale(chapter.apply(inputs, known))
             if known.prior is None:
                 kept, applied, after = host.run(remember(title, observe), apply, observe, resource=title)
-                known = Known(known.before, known.last, chapter.parse(inputs, kept))
+                known = replace(known, prior=chapter.parse(inputs, kept))
             else:
                 applied, after = host.run(apply, observe, resource=title)
             seen = chapter.parse(inputs, after)
             if applied.status == STALE:
-                known = Known(seen, known.last, known.prior)
+                known = known.seen(seen)
                 continue
             unmet = chapter.unmet(inputs, seen)
             if unmet:
                 raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
-            assert known.prior  # noqa: S101 - read above
-            return known.prior, seen
+            return known.prior or seen, seen
         raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
 
-    def _refuse_existing(self, host: Host, inputs: I) -> None:
+    def _refuse_existing(self, host: "Host", inputs: I) -> None:
         there = self.chapter.occupied(inputs, self._observe(host, inputs))
         if there:
             raise Failure(
@@ -146,7 +149,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 "with `existing: adopt` Stockade takes it over, and gives it back on delete"
             )
 
-    def _observe(self, host: Host, inputs: I) -> F:
+    def _observe(self, host: "Host", inputs: I) -> F:
         answer = host.read(self.chapter.observe(inputs), resource=self.chapter.title(inputs))
         return self.chapter.parse(inputs, answer)
 
@@ -155,15 +158,17 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _known(self, props: Mapping[str, Any]) -> Known[I, F]:
         facts = self.chapter.facts
-        before, prior = facts.model_validate(props["observed"]), facts.model_validate(props["prior"])
-        return Known(before, self._inputs(props), prior)
+        recorded, prior = facts.model_validate(props["observed"]), facts.model_validate(props["prior"])
+        return Known(self._inputs(props), recorded, prior, recorded)
 
-    def _host(self, inputs: I) -> Host:
+    def _host(self, inputs: I) -> "Host":
         access = self._access.get(inputs.host)
         if access is None and inputs.connection:
             access = HostAccess.model_validate({"name": inputs.host, **inputs.connection})
         if access is None:
             raise Failure(f"{inputs.host}: no way to connect is known; add it to `stockade:hosts` in the stack config")
+        from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+
         return connection_pool().host(access)
 
 

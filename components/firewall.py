@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from components.inventory import Settings
 from components.packages import Packages
 from components.ruleset import Ruleset
-from rules import Family, RuleSyntaxError, Service, canonical, parse, presets, render
+from rules import presets
+from rules.errors import RuleSyntaxError
+from rules.family import Family
+from rules.model import Ruleset as Rules
+from rules.render import canonical, render
+from rules.service_rules import Service
 
 BOOT_PACKAGES = ("iptables", "iptables-persistent")
-Port = int | str
 
 
 class ServiceSettings(Settings):
@@ -34,7 +38,7 @@ class ServiceSettings(Settings):
         """Return the rule language's own form of it."""
         return Service(
             name=self.name,
-            ports=tuple(str(port) for port in self.ports),
+            ports=self.ports,
             protocol=self.protocol,
             sources=self.sources,
             comment=self.comment or self.name or None,
@@ -47,7 +51,9 @@ class FamilyText(Settings):
 
     rules: str | None = Field(None, description="The whole ruleset, instead of the preset.")
     file: str | None = Field(None, description="The same from a file; the path starts at the project folder.")
-    commands: tuple[str, ...] = Field((), description="iptables commands on top, as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`.")
+    commands: tuple[str, ...] = Field(
+        (), description="iptables commands on top, as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -65,19 +71,25 @@ class FamilyText(Settings):
 class FirewallSettings(Settings):
     """What the stack config says under `stockade:firewall`."""
 
-    preset: Literal["web", "ssh"] = Field("web", description="The guide's ruleset: `web`, or `ssh` without HTTP and HTTPS.")
+    preset: Literal["web", "ssh"] = Field(
+        "web", description="The guide's ruleset: `web`, or `ssh` without HTTP and HTTPS."
+    )
     ssh_port: int = Field(22, ge=1, le=65535, description="Port of sshd that the preset opens.")
     ssh_sources: tuple[str, ...] = Field((), description="Who may open SSH connections. Default: anywhere.")
     services: tuple[ServiceSettings, ...] = Field((), description="Further services, below HTTP and HTTPS.")
     longview: bool = Field(False, description="Allow Linode Longview (longview.linode.com).")
     nodebalancer: bool = Field(False, description="Allow Linode NodeBalancers (192.168.255.0/24).")
     log: bool = Field(True, description="Log what is denied.")
-    log_rate: str = Field("5/min", pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$", description="At most.")
+    log_rate: str = Field(
+        "5/min", pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$", description="At most."
+    )
     ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
     ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
     ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 but on the loopback.")
     persistent: bool = Field(True, description="Load the rules at boot.")
-    preserve: tuple[str, ...] | None = Field(None, description="Interfaces whose FORWARD, nat and mangle rules are not ours.")
+    preserve: tuple[str, ...] | None = Field(
+        None, description="Interfaces whose FORWARD, nat and mangle rules are not ours."
+    )
     take_over: bool = Field(False, description="Stop ufw or firewalld where it is active; delete starts it again.")
 
     @model_validator(mode="after")
@@ -103,7 +115,7 @@ class FirewallSettings(Settings):
             base = render(self._preset(family))
         return canonical("\n".join((base, *text.commands)), family)
 
-    def _preset(self, family: Family) -> Any:
+    def _preset(self, family: Family) -> Rules:
         if family is Family.IPV6 and self.ipv6_mode == "reject":
             return presets.reject_all(family)
         return presets.web(
@@ -132,11 +144,12 @@ class Firewall(ComponentResource):
         packages: a `Packages` resource that has `BOOT_PACKAGES` already.
         opts: resource options; `retain_on_delete` is handed to the children.
 
-    Outputs: `ipv4`, `ipv6`: the rules that are in force, canonical text.
+    Outputs: `ipv4`, `ipv6`: the rules that are in force, canonical text. `enforced`: the same in a few words.
     """
 
     ipv4: Output[str]
     ipv6: Output[str]
+    enforced: Output[dict[str, str]]
 
     def __init__(
         self,
@@ -156,13 +169,23 @@ class Firewall(ComponentResource):
         if packages is None:
             child = ResourceOptions(parent=self, retain_on_delete=retain)
             packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
-        child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
-        rulesets = {
-            family: Ruleset(f"{name}-{family}", {**common, "family": family.value, "rules": settings.ruleset(family)}, child)
-            for family in Family
-        }
+        rulesets: dict[Family, Ruleset] = {}
+        for family in Family:
+            props = {**common, "family": family.value, "rules": settings.ruleset(family)}
+            # ufw and firewalld look after both families: stopped by the first, started again after the last is gone
+            order = [packages, *rulesets.values()] if settings.take_over else [packages]
+            child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
+            rulesets[family] = Ruleset(f"{name}-{family}", props, child)
         self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules
-        self.register_outputs({"ipv4": self.ipv4, "ipv6": self.ipv6})
+        boot = "loaded at boot" if settings.persistent else "not loaded at boot"
+        self.enforced = Output.all(ipv4=self.ipv4, ipv6=self.ipv6).apply(
+            lambda text: {family: f"{_count(rules)} rules, {boot}" for family, rules in text.items()}
+        )
+        self.register_outputs({"enforced": self.enforced})
+
+
+def _count(rules: str) -> int:
+    return sum(line.startswith("-A ") for line in rules.splitlines())

@@ -40,10 +40,6 @@ class HardenedHost(ComponentResource):
         way = connection_props(connection) if isinstance(connection, HostAccess) else connection
         child = ResourceOptions(parent=self, retain_on_delete=opts.retain_on_delete if opts else None)
         packages = Packages(name, {"host": name, "connection": way, "present": BOOT_PACKAGES}, child)
-        rules = Firewall(
-            name, name, firewall, connection=way, existing=existing, packages=packages, opts=child
-        )
-        self.enforced = Output.all(ipv4=rules.ipv4, ipv6=rules.ipv6).apply(
-            lambda text: {"firewall": {"ipv4": text["ipv4"], "ipv6": text["ipv6"]}}
-        )
+        rules = Firewall(name, name, firewall, connection=way, existing=existing, packages=packages, opts=child)
+        self.enforced = Output.from_input({"firewall": rules.enforced})
         self.register_outputs({"enforced": self.enforced})

@@ -45,9 +45,15 @@ class HostSettings(Login):
 
     address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
     admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
-    bootstrap: Login | None = Field(None, description="The login of the machine's provider (root): tried when admin fails.")
-    connect_timeout: int | None = Field(None, ge=1, description="Seconds to wait for a host that is booting. Default: 60.")
-    firewall: dict[str, Any] | None = Field(None, description="Settings that replace those of `stockade:firewall` here.")
+    bootstrap: Login | None = Field(
+        None, description="The login of the machine's provider (root): tried when admin fails."
+    )
+    connect_timeout: int | None = Field(
+        None, ge=1, description="Seconds to wait for a host that is booting. Default: 60."
+    )
+    firewall: dict[str, Any] | None = Field(
+        None, description="Settings that replace those of `stockade:firewall` here."
+    )
     existing: Literal["adopt", "fail"] | None = Field(None, description="What is there already: adopt it, or fail.")
     retain_on_delete: bool | None = Field(None, description="`destroy` forgets this host and leaves it hardened.")
 
@@ -80,7 +86,9 @@ def access(name: str, host: HostSettings, defaults: HostSettings | None = None) 
     return HostAccess.model_validate({"name": name, **logins, **({"connectTimeout": timeout} if timeout else {})})
 
 
-def connections(hosts: str | Mapping[str, Any] | None, defaults: str | Mapping[str, Any] | None) -> dict[str, HostAccess]:
+def connections(
+    hosts: str | Mapping[str, Any] | None, defaults: str | Mapping[str, Any] | None
+) -> dict[str, HostAccess]:
     """Read the stack config's `hosts` and `defaults`, as JSON text or values, as the provider process gets them."""
     entries = _value(hosts) or {}
     common = HostSettings.model_validate(_value(defaults) or {})
@@ -96,7 +104,7 @@ def connection_props(way: HostAccess) -> dict[str, Any]:
             return {name: guard(name, item) for name, item in value.items()}
         return Output.secret(value) if key in secret else value
 
-    props = plain(way)
+    props: dict[str, Any] = _reveal(way.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True))
     props.pop("name")
     return {key: guard(key, value) for key, value in props.items()}
 

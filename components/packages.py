@@ -15,6 +15,12 @@ from components.dynamic import HostProvider
 from hosts.packages import APT, PACKAGE_NAME
 from hosts.shell import Answer, Script
 
+_ANSWERS = """\
+for family in v4 v6; do # else the rules of the moment, bans included, are frozen into the boot file
+    pkg_answer "iptables-persistent iptables-persistent/autosave_$family boolean false"
+done
+"""
+
 
 class PackageInputs(ChapterInputs):
     """`present`: names of packages, sorted; each is installed with what it depends on, without asking anything."""
@@ -46,7 +52,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         return "packages"
 
     def observe(self, inputs: PackageInputs) -> Script:
-        return Script(step="list packages", body=APT + 'pkg_versions $packages', values=_values(inputs.present))
+        return Script(step="list packages", body=APT + "pkg_versions $packages", values=_values(inputs.present))
 
     def parse(self, inputs: PackageInputs, answer: Answer) -> PackageFacts:
         rows = (line.split() for line in answer.stdout.splitlines() if line.strip())
@@ -55,9 +61,8 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
     def apply(self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts]) -> Script:
         return Script(
             step="install packages",
-            body=APT + 'pkg_install $packages',
+            body=APT + _ANSWERS + "pkg_install $packages",
             values=_values(inputs.present),
-            as_root=True,
             timeout=900,
         )
 
@@ -66,9 +71,8 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         ours = [name for name in inputs.present if name not in there]
         return Script(
             step="remove the packages that were not there before",
-            body=APT + '[ -z "$packages" ] || pkg_purge $packages',
+            body=APT + "pkg_purge $packages",
             values=_values(ours),
-            as_root=True,
             timeout=900,
         )
 
@@ -76,7 +80,9 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         missing = sorted(set(inputs.present) - set(seen.installed))
         return f"not installed: {', '.join(missing)}" if missing else ""
 
-    def shown(self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts], seen: PackageFacts) -> PackageInputs:
+    def shown(
+        self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts], seen: PackageFacts
+    ) -> PackageInputs:
         return inputs.model_copy(update={"present": tuple(name for name in inputs.present if name in seen.installed)})
 
 

@@ -8,8 +8,8 @@ Source: the guide, "Configure a Firewall" and "Insert, Replace or Delete iptable
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from difflib import unified_diff
+from typing import Any
 
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
@@ -17,72 +17,221 @@ from pydantic import model_validator
 
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
-from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
+from components.ruleset_shell import APPLY, EXITS, OBSERVE, RESTORE, TOOLS
+from hosts.files import FileState, file_state
 from hosts.shell import Answer, Script
-from rules import Family, Ruleset as Rules, canonical, names, parse, parse_saved, plan, render, resolve
-from rules.drift import as_shown, spelled, watched_lines
+from rules.drift import as_shown, visible, watched, watched_lines
+from rules.family import Family
+from rules.foreign import DEFAULT_PRESERVE, own_rules, spellings
+from rules.model import Ruleset as Rules
+from rules.model import Table
+from rules.naming import names, resolve
+from rules.ownership import plan
+from rules.parse import parse, parse_saved
+from rules.render import canonical, render
 
-HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
+BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
+LOCK_WAIT = "10"
+"""Seconds to wait for the xtables lock, as in `iptables-restore -w`."""
 
 
-@dataclass(frozen=True)
-class Tools:
-    """What differs between the families on a host."""
+class RulesetInputs(ChapterInputs):
+    """Inputs of `Ruleset`.
 
-    command: str
-    boot_file: str
-    database: str  # of getent(1)
-    nft_family: str
+    `family`: `ipv4` or `ipv6`. `rules`: the ruleset, in any spelling that `rules.parse` reads; kept in canonical form.
+    `persistent`: load the rules at boot. `take_over`: stop ufw or firewalld where it is active (delete starts it
+    again). `preserve`: interfaces (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else;
+    None: those of Docker, libvirt and the like.
+    """
+
+    family: Family
+    rules: str
+    persistent: bool = True
+    take_over: bool = False
+    preserve: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical(cls, values: Any) -> Any:
+        """Let one text stand for all spellings of a ruleset. Raises what `rules.parse` raises."""
+        if isinstance(values, dict) and values.get("family") in set(Family) and isinstance(values.get("rules"), str):
+            return {**values, "rules": canonical(values["rules"], Family(values["family"]))}
+        return values
+
+    @property
+    def declared(self) -> Rules:
+        """The rules as data."""
+        return parse(self.rules, self.family)
+
+    @property
+    def preserved(self) -> tuple[str, ...]:
+        """The interfaces whose rules are not ours."""
+        return DEFAULT_PRESERVE if self.preserve is None else self.preserve
+
+    def boot_text(self, wanted: Rules) -> str:
+        """Return the boot file's content: our rules alone, with addresses for names (at boot there is no DNS yet)."""
+        return BOOT_HEADER + render(wanted) if self.persistent else ""
 
 
-TOOLS = {
-    Family.IPV4: Tools("iptables", "/etc/iptables/rules.v4", "ahostsv4", "ip"),
-    Family.IPV6: Tools("ip6tables", "/etc/iptables/rules.v6", "ahostsv6", "ip6"),
-}
+class RulesetFacts(Model):
+    """What a host shows.
 
-_OBSERVE = (
-    SHOW_FILE
-    + """\
-command -v "$tool-save" >/dev/null || exit 69
-section saved "$tool-save"
-section version "$tool" -V
-begin controller
-if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then echo ufw; fi
-if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then echo firewalld; fi
-end
-begin names
-for name in $names; do
-    getent "$database" "$name" | while read -r address _; do echo "$name $address"; done
-done
-end
-show_file boot "$boot"
-"""
-)
+    `saved`: the built-in chains of all tables and the declared chains, as iptables-save prints them, without counters;
+    the jumps to others' chains are among the rules, as they count for rule numbers. `boot`: the file loaded at boot;
+    `boot_unit`: whether it is (`enabled`). `controller`: ufw or firewalld where one is active. `addresses`: of the
+    names in the rules.
+    """
 
-# The lines that the plan was made from: if the host shows others by now, the plan's numbers are wrong.
-_FRESH = """\
-seen=$("$tool-save" | awk -v watched="$watched" '
-    BEGIN { n = split(watched, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
-    /^\\*/ { table = substr($0, 2) }
-    /^:/ && ((table "/" substr($1, 2)) in ok) { print table, $1, $2 }
-    /^-A / && ((table "/" $2) in ok) { print table, $0 }')
-[ "$seen" = "$expected" ] || exit 75
-"""
+    saved: str = ""
+    boot: FileState = FileState("", False)
+    boot_unit: str = ""
+    controller: str = ""
+    addresses: dict[str, tuple[str, ...]] = {}
+    version: str = ""
 
-_TAKE_OVER = """\
-case "$controller" in
-    ufw) ufw disable ;;
-    firewalld) systemctl disable --now firewalld; systemctl mask firewalld ;;
-esac
-"""
 
-_LOAD = """\
-if [ -n "$transaction" ]; then
-    errors=$(printf '%s' "$transaction" | "$tool-restore" --noflush -w "$lock_wait" 2>&1) || {
-        printf '%s\\n' "$errors" >&2
-        line=$(printf '%s' "$errors" | sed -n 's/.*[Ll]ine:* \\([0-9][0-9]*\\).*/\\1/p' | head -n 1)
-        [ -z "$line" ] || printf '%s' "$transaction" | sed -n "${line}s/^/refused: /p" >&2
-        exit 70
-    }
-fi
-"""
+Seen = Known[RulesetInputs, RulesetFacts]
+
+
+class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
+    """The firewall of one address family."""
+
+    inputs = RulesetInputs
+    facts = RulesetFacts
+    replaced_by = frozenset({"host", "family"})
+
+    def title(self, inputs: RulesetInputs) -> str:
+        return f"firewall {inputs.family}"
+
+    def observe(self, inputs: RulesetInputs) -> Script:
+        values = {**TOOLS[inputs.family], "names": " ".join(names(inputs.declared))}
+        return Script("read the rules", OBSERVE, values, exits=EXITS)
+
+    def parse(self, inputs: RulesetInputs, answer: Answer) -> RulesetFacts:
+        part = answer.sections
+        addresses: dict[str, tuple[str, ...]] = {}
+        for line in part["names"].splitlines():
+            name, address = line.replace("::ffff:", "").split()  # an IPv4 address in the IPv6 database
+            addresses[name] = tuple(dict.fromkeys((*addresses.get(name, ()), address)))
+        return RulesetFacts(
+            saved=visible(part["saved"], inputs.declared),
+            boot=file_state(part, "boot").packed(),
+            boot_unit=part["boot_unit"].strip(),
+            controller=part["controller"].strip(),
+            addresses=addresses,
+            version=part["version"].strip(),
+        )
+
+    def apply(self, inputs: RulesetInputs, known: Seen) -> Script:
+        before = known.before or RulesetFacts()
+        if not set(names(inputs.declared)) <= set(before.addresses):
+            if known.fresh:
+                raise Failure(f"{inputs.host}: {self.title(inputs)}: {_unknown_names(inputs, before)}")
+            return Script("look up the names in the rules", f"exit {STALE}")
+        wanted = _resolved(inputs, before)
+        boot = inputs.boot_text(wanted)
+        values = {
+            **self._change(inputs, known, before, wanted),
+            "take_over": "yes" if inputs.take_over else "",
+            "boot_content": boot,
+            "boot_back": "yes" if not boot and known.last and known.last.persistent else "",
+            **(known.prior.boot if known.prior else before.boot).unpacked().values("prior"),
+        }
+        return Script("load the rules", APPLY, values, exits=EXITS)
+
+    def restore(self, inputs: RulesetInputs, known: Seen) -> Script:
+        prior, now = known.prior or RulesetFacts(), known.before or RulesetFacts()
+        saved = parse_saved(prior.saved, inputs.family)
+        declared = inputs.declared
+        back = own_rules(saved, declared, inputs.preserved)
+        if prior.controller:  # it loads its own rules when it is started again
+            back = Rules(inputs.family, tuple(Table(table.name) for table in declared.tables))
+        there = {table.name for table in saved.tables}
+        values = {
+            **self._change(inputs, known, now, back),
+            "untouched": " ".join(table.name for table in declared.tables if table.name not in there),
+            "controller": prior.controller,
+            **prior.boot.unpacked().values("prior"),
+        }
+        return Script("put the prior rules back", RESTORE, values, exits=EXITS)
+
+    def unmet(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
+        wanted, own = render(_resolved(inputs, seen)), render(_own(inputs, seen))
+        if wanted != own:
+            changes = unified_diff(wanted.splitlines(), own.splitlines(), "declared", "on the host", lineterm="", n=0)
+            return "the rules differ:\n" + "\n".join(changes)
+        return "" if self._loaded_at_boot(inputs, seen) else f"{seen.boot.path} does not hold the rules"
+
+    def shown(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
+        before = known.recorded or RulesetFacts()
+        then, now = _own(inputs, before), _own(inputs, seen)
+        changes: dict[str, Any] = {}
+        if render(then) != render(now):
+            changes["rules"] = render(as_shown(inputs.declared, before.addresses, then, now))
+        if inputs.persistent and not self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen))):
+            changes["persistent"] = False
+        if seen.controller:
+            changes["take_over"] = not inputs.take_over
+        return inputs.model_copy(update=changes)
+
+    def occupied(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
+        own = _own(inputs, seen)
+        count = sum(len(chain.rules) for table in own.tables for chain in table.chains)
+        return f"the host has {count} rules of its own" if count else ""
+
+    def _change(self, inputs: RulesetInputs, known: Seen, before: RulesetFacts, wanted: Rules) -> dict[str, str]:
+        """Return the values that every change needs: the transaction, and the lines it was planned against."""
+        current = parse_saved(before.saved, inputs.family)
+        last = known.last.declared if known.last else inputs.declared
+        spelled = {}
+        if known.last and known.recorded:
+            spelled = spellings(_resolved(known.last, known.recorded), _own(known.last, known.recorded))
+        chains = watched(wanted, last)
+        return {
+            **TOOLS[inputs.family],
+            "lock_wait": LOCK_WAIT,
+            "watched": " ".join(chains),
+            "expected": watched_lines(before.saved, chains),
+            "transaction": plan(current, wanted, inputs.preserved, spelled, previous=last).transaction(),
+        }
+
+    @staticmethod
+    def _loaded_at_boot(inputs: RulesetInputs, seen: RulesetFacts) -> bool:
+        text = inputs.boot_text(_resolved(inputs, seen))
+        return not text or (seen.boot.unpacked().content == text and seen.boot_unit == "enabled")
+
+
+class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
+    """Pulumi's CRUD for `Ruleset`."""
+
+    chapter = RulesetChapter()
+
+
+class Ruleset(Resource, module="stockade", name="Ruleset"):
+    """The rules of one address family on one host. Properties: those of `RulesetInputs`.
+
+    Outputs: `rules` (canonical text), `observed` (what the host shows), `prior` (what delete puts back).
+    """
+
+    rules: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(RulesetProvider(), name, {**props, "observed": None, "prior": None}, opts)
+
+
+def _own(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
+    return own_rules(parse_saved(seen.saved, inputs.family), inputs.declared, inputs.preserved)
+
+
+def _resolved(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
+    return resolve(inputs.declared, seen.addresses)
+
+
+def _boot_of(seen: RulesetFacts) -> dict[str, Any]:
+    return {"boot": seen.boot, "boot_unit": seen.boot_unit}
+
+
+def _unknown_names(inputs: RulesetInputs, seen: RulesetFacts) -> str:
+    missing = sorted(set(names(inputs.declared)) - set(seen.addresses))
+    return f"the host cannot resolve {', '.join(missing)}: name addresses in the rules instead"

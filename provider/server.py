@@ -23,7 +23,7 @@ from pulumi.runtime import Settings, configure, proto, rpc
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
 
-from components.dynamic import Failure
+from components.chapter import Failure
 from hosts.errors import HostError
 
 PROVIDER_KEY = "__provider"
@@ -39,8 +39,10 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             return run(self, request)
         except (HostError, Failure) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
-        except Exception:  # noqa: BLE001
-            context.abort(grpc.StatusCode.UNKNOWN, "This is a fault in Stockade, please report it:\n" + traceback.format_exc())
+        except Exception:
+            context.abort(
+                grpc.StatusCode.UNKNOWN, "This is a fault in Stockade, please report it:\n" + traceback.format_exc()
+            )
 
     return call
 
@@ -51,7 +53,7 @@ def _struct(properties: Mapping[str, Any]) -> Any:
     return asyncio.run(work)
 
 
-class Server(ResourceProviderServicer):  # type: ignore[misc]  # generated code, untyped
+class Server(ResourceProviderServicer):
     """Serves the pickled `ResourceProvider` that comes with each resource."""
 
     def __init__(self) -> None:
@@ -107,7 +109,9 @@ class Server(ResourceProviderServicer):  # type: ignore[misc]  # generated code,
         result = self._provider(props).read(request.id, props)
         reference = {PROVIDER_KEY: props[PROVIDER_KEY]}
         inputs = None if result.inputs is None else _struct({**result.inputs, **reference})
-        return proto.ReadResponse(id=result.id, properties=_struct({**(result.outs or {}), **reference}), inputs=inputs)
+        return proto.ReadResponse(
+            id=result.id or "", properties=_struct({**(result.outs or {}), **reference}), inputs=inputs
+        )
 
     @_plain
     def Delete(self, request: Any) -> Any:
@@ -124,7 +128,9 @@ class Server(ResourceProviderServicer):  # type: ignore[misc]  # generated code,
 
     def _provider(self, props: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> ResourceProvider:
         """Return the provider that `props` (or, while it is unknown, `olds`) refers to, configured once per process."""
-        settings = Settings(project=os.environ.get("PULUMI_PROJECT", "project"), stack="stack", organization="organization")
+        settings = Settings(
+            project=os.environ.get("PULUMI_PROJECT", "project"), stack="stack", organization="organization"
+        )
         configure(settings)
         reference = props[PROVIDER_KEY]
         if reference == rpc.UNKNOWN and olds:
@@ -132,7 +138,6 @@ class Server(ResourceProviderServicer):  # type: ignore[misc]  # generated code,
         with self._lock:
             if reference not in self._providers:
                 provider: ResourceProvider = dill.loads(base64.b64decode(reference))  # noqa: S301 - our own program's
-                project = os.environ.get("PULUMI_PROJECT", "project")
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
                 self._providers[reference] = provider
             return self._providers[reference]

@@ -1,0 +1,79 @@
+# `make up` hardens a disposable lab host, `make test` checks everything. Other stacks: make preview STACK=production
+STACK ?= lab
+PYTHON ?= python3
+RUN := .venv/bin/python
+PULUMI := $(RUN) -m local
+LAB_HOSTS := web1
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview refresh destroy drift show lab clean test lint types unit engine lab-tests lock schema
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+up: .venv/ready lab  ## harden the hosts of STACK (the lab's by default) and show what is enforced
+	@$(PULUMI) up --stack $(STACK) --yes
+	@$(MAKE) --no-print-directory show
+
+preview: .venv/ready lab  ## show what `make up` would change, line by line
+	@$(PULUMI) preview --stack $(STACK) --diff
+
+refresh: .venv/ready lab  ## read the hosts and take what changed there into the state
+	@$(PULUMI) refresh --stack $(STACK) --yes
+
+drift: .venv/ready lab  ## fail if a host is not as the stack config says
+	@$(PULUMI) refresh --stack $(STACK) --yes
+	@$(PULUMI) preview --stack $(STACK) --diff --expect-no-changes
+
+destroy: .venv/ready lab  ## put back what was there before
+	@$(PULUMI) destroy --stack $(STACK) --yes
+
+show: .venv/ready  ## print the rules in force on the lab's hosts, as the guide does
+ifeq ($(STACK),lab)
+	@for host in $(LAB_HOSTS); do for tool in iptables ip6tables; do \
+	    echo; echo "$$host# $$tool -vL"; $(RUN) -m local.lab exec $$host $$tool -vL; \
+	done; done
+endif
+
+lab: .venv/ready
+ifeq ($(STACK),lab)
+	@$(RUN) -m local.lab up $(LAB_HOSTS)
+endif
+
+clean: .venv/ready  ## stop the lab's hosts and forget their state
+	@$(RUN) -m local.lab down
+	rm -rf .state .lab
+
+test: lint types unit engine lab-tests  ## everything
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: .venv/ready
+	.venv/bin/mypy
+
+unit: .venv/ready  ## tests without hosts, in seconds
+	.venv/bin/pytest -q tests/unit
+
+engine: .venv/ready
+	.venv/bin/pytest -q tests/engine
+
+lab-tests: .venv/ready  ## tests on real hosts of the lab
+	.venv/bin/pytest -q tests/lab
+
+lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
+	    --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
+
+schema: .venv/ready  ## write the JSON Schema of the stack configs
+	$(RUN) -m components.config
+
+.venv/ready: requirements.lock
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Python 3.11 or newer with venv is needed: installing python3-venv"; \
+	    apt-get install -y -q python3-venv </dev/null >/dev/null; }
+	@echo "installing the pinned dependencies into .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@

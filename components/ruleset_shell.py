@@ -1,0 +1,113 @@
+"""The sh of `components/ruleset.py`, and what differs between the address families on a host.
+
+Values: tool (iptables, ip6tables), boot (the file loaded at boot), database (of getent), nft_family, names; for a
+change also watched and expected (the lines that the plan was made from), transaction, lock_wait (seconds), controller.
+"""
+
+from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from rules.family import Family
+
+BOOT_UNIT = "netfilter-persistent"
+
+TOOLS: dict[Family, dict[str, str]] = {
+    Family.IPV4: {"tool": "iptables", "boot": "/etc/iptables/rules.v4", "database": "ahostsv4", "nft_family": "ip"},
+    Family.IPV6: {"tool": "ip6tables", "boot": "/etc/iptables/rules.v6", "database": "ahostsv6", "nft_family": "ip6"},
+}
+
+ABSENT = 69
+ACTIVE_CONTROLLER = 65
+REFUSED = 70
+
+OBSERVE = f"""\
+{SHOW_FILE}
+command -v "$tool-save" >/dev/null || exit {ABSENT}
+section saved "$tool-save"
+section version "$tool" -V
+begin controller
+if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then echo ufw; fi
+if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then echo firewalld; fi
+end
+begin boot_unit
+systemctl is-enabled {BOOT_UNIT} 2>/dev/null || :
+end
+begin names
+for name in $names; do
+    getent "$database" "$name" | while read -r address _; do echo "$name $address"; done
+done
+end
+show_file boot "$boot"
+"""
+
+# If the host shows other lines than those the plan was made from, the plan's rule numbers are wrong.
+_FRESH = """\
+seen=$("$tool-save" | awk -v watched="$watched" '
+    BEGIN { n = split(watched, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+    /^\\*/ { table = substr($0, 2) }
+    /^:/ && ((table "/" substr($1, 2)) in ok) { print table, $1, $2 }
+    /^-A / && ((table "/" $2) in ok) { print table, $0 }')
+[ "$seen" = "$expected" ] || exit 75
+"""
+
+_LOAD = f"""\
+if [ -n "$transaction" ]; then
+    errors=$(printf '%s' "$transaction" | "$tool-restore" --noflush -w "$lock_wait" 2>&1) || {{
+        printf '%s\\n' "$errors" >&2
+        line=$(printf '%s' "$errors" | sed -n 's/.*[Ll]ine:* *\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)
+        [ -z "$line" ] || printf '%s' "$transaction" | sed -n "${{line}}s/^/refused: /p" >&2
+        exit {REFUSED}
+    }}
+fi
+"""
+
+APPLY = f"""\
+{WRITE_FILE}
+{RESTORE_FILE}
+now=
+if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then now=ufw; fi
+if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then now=firewalld; fi
+if [ -n "$now" ]; then
+    [ -n "$take_over" ] || {{ echo "$now is active" >&2; exit {ACTIVE_CONTROLLER}; }}
+    case $now in
+        ufw) ufw disable >&2 ;;
+        firewalld) systemctl disable --now firewalld >&2; systemctl mask firewalld >&2 ;;
+    esac
+    exit 75
+fi
+{_FRESH}
+# What needs room on the disk comes first, what puts it in force last.
+if [ -n "$boot_content" ]; then
+    trap 'rm -f "$boot.next"' EXIT
+    write_file "$boot.next" 640 root root "$boot_content"
+fi
+{_LOAD}
+if [ -n "$boot_content" ]; then
+    mv -f "$boot.next" "$boot"
+    systemctl -q enable {BOOT_UNIT}
+elif [ -n "$boot_back" ]; then
+    restore_file prior
+fi
+"""
+
+RESTORE = f"""\
+{RESTORE_FILE}
+{_FRESH}
+{_LOAD}
+for table in $untouched; do
+    # the table was not there before; without nft it stays, empty, and lets everything through all the same
+    if command -v nft >/dev/null && ! "$tool-save" -t "$table" | grep -Eq '^-A|^:[^ ]+ (DROP|-)'; then
+        nft delete table "$nft_family" "$table" 2>/dev/null || :
+    fi
+done
+restore_file prior
+case $controller in
+    ufw) ufw --force enable >&2 ;;
+    firewalld) systemctl unmask firewalld >&2; systemctl enable --now firewalld >&2 ;;
+esac
+"""
+
+EXITS = {
+    ABSENT: "iptables is not installed on the host",
+    ACTIVE_CONTROLLER: "another firewall program is active on the host, two would undo each other's work; set "
+    "`takeOver: true` under `stockade:firewall` to let Stockade stop it (delete starts it again), or stop it yourself",
+    REFUSED: "the kernel refused a rule; nothing was loaded",
+}

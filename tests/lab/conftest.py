@@ -1,0 +1,72 @@
+"""Fixtures of the tests on real hosts: a lab host for each module, and a stack that hardens it."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.lab.api import Lab, LabHost
+from tests.lab.stack import Stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in this folder needs the lab."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.lab)
+            if sys.platform != "linux" or os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="the lab needs root on Linux"))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The lab of this checkout; hosts that a test brought up are taken down at the end."""
+    lab = Lab()
+    before = {host.name for host in lab.hosts()}
+    yield lab
+    ours = [host.name for host in lab.hosts() if host.name not in before]
+    if ours:
+        lab.down(ours)
+
+
+@pytest.fixture(scope="module")
+def bring_up(lab: Lab) -> Iterator[Callable[[str], LabHost]]:
+    """Bring up a pristine host by name, for the length of the module."""
+    names: list[str] = []
+
+    def up(name: str) -> LabHost:
+        (host,) = lab.up([name])
+        if host.status().boots > 1 or name in names:
+            host.reset()
+        names.append(name)
+        return host
+
+    yield up
+    lab.down(names)
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path) -> Callable[..., Stack]:
+    """Make a stack that hardens the given hosts: `new_stack(host, firewall={...})`."""
+
+    def make(*hosts: LabHost, **settings: Any) -> Stack:
+        stack = Stack(tmp_path / "project")
+        entries = {host.name: entry(host) for host in hosts}
+        stack.configure(hosts=entries, **settings)
+        return stack
+
+    return make
+
+
+def entry(host: LabHost, **more: Any) -> dict[str, Any]:
+    """Write a lab host as an entry of `stockade:hosts`."""
+    return {
+        "address": host.ipv4,
+        "hostKey": host.host_key,
+        "bootstrap": {"user": "root", "privateKeyFile": str(host.key_file)},
+        **more,
+    }

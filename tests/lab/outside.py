@@ -1,0 +1,61 @@
+"""What someone on the network sees of a host: real packets from another network namespace."""
+
+import json
+import sys
+from collections.abc import Iterable
+
+from local.lab.api import Lab, LabHost
+
+_PROBE = """
+import json, socket, sys
+answers = {}
+for address in sys.argv[1].split(","):
+    for port in map(int, sys.argv[2].split(",")):
+        probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        probe.settimeout(3)
+        try:
+            probe.connect((address, port))
+            answers[f"{address} {port}"] = "open"
+        except ConnectionRefusedError:
+            answers[f"{address} {port}"] = "refused"
+        except TimeoutError:
+            answers[f"{address} {port}"] = "silent"
+        except OSError as error:
+            answers[f"{address} {port}"] = error.strerror
+        finally:
+            probe.close()
+print(json.dumps(answers))
+"""
+
+
+def knock(lab: Lab, host: LabHost, ports: Iterable[int]) -> dict[str, dict[int, str]]:
+    """Try TCP connections over both families: `{"ipv4": {22: "open", ...}, "ipv6": {...}}`."""
+    text = ",".join(str(port) for port in ports)
+    done = lab.outside([sys.executable, "-c", _PROBE, f"{host.ipv4},{host.ipv6}", text])
+    answers: dict[str, dict[int, str]] = {"ipv4": {}, "ipv6": {}}
+    for key, verdict in json.loads(done.stdout).items():
+        address, port = key.split()
+        answers["ipv6" if ":" in address else "ipv4"][int(port)] = verdict
+    return answers
+
+
+def pings(lab: Lab, host: LabHost) -> dict[str, bool]:
+    """Tell whether the host answers echo requests, by family."""
+    addresses = {"ipv4": host.ipv4, "ipv6": host.ipv6}
+    return {
+        family: lab.outside(["ping", "-c", "1", "-W", "3", address], check=False).returncode == 0
+        for family, address in addresses.items()
+    }
+
+
+def listen(host: LabHost, *ports: int) -> None:
+    """Let something accept connections on `ports` of the host, over both families, until it is shut down."""
+    for port in ports:
+        for family in (4, 6):
+            host.exec(["systemd-run", "-q", f"--unit=listen{family}-{port}", "nc", f"-{family}", "-lk", str(port)])
+    wanted = " ".join(str(port) for port in ports)
+    host.exec(
+        f"for i in $(seq 50); do ready=1; for p in {wanted}; do "
+        'for f in 4 6; do ss -ltn$f "sport = :$p" | grep -q LISTEN || ready=; done; done; '
+        '[ -z "$ready" ] || exit 0; sleep 0.1; done; exit 1'
+    )

@@ -1,0 +1,94 @@
+"""A stack in a folder of its own, run as a user runs it: by the real CLI where it is on PATH, else by ours."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+SHARED = ("components", "hosts", "rules", "provider", "local", "__main__.py", "Pulumi.yaml", ".venv")
+LIMIT = 300
+"""Seconds one command may take."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed, and how it ended."""
+
+    status: int
+    output: str
+
+    def __contains__(self, text: str) -> bool:
+        return text in self.output
+
+
+@dataclass
+class Stack:
+    """A checkout in small: the repository's code, a stack config and a state of its own."""
+
+    folder: Path
+    name: str = "test"
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        (self.folder / "stacks").mkdir(parents=True)
+        (self.folder / ".state").mkdir()
+        for entry in SHARED:
+            (self.folder / entry).symlink_to(REPOSITORY / entry)
+
+    def configure(self, **settings: Any) -> None:
+        """Write the stack config: `hosts`, `defaults`, `firewall`."""
+        config = {f"stockade:{key}": value for key, value in settings.items()}
+        path = self.folder / "stacks" / f"Pulumi.{self.name}.yaml"
+        salt = yaml.safe_load(path.read_text()).get("encryptionsalt") if path.exists() else None
+        content = {**({"encryptionsalt": salt} if salt else {}), "config": config}
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def run(self, *args: str, check: bool = True) -> Result:
+        """Run one engine command on this stack; with `check`, it must succeed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "local", args[0], "--stack", self.name, *args[1:]],
+            cwd=self.folder,
+            env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1", **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout
+        return Result(done.returncode, done.stdout)
+
+    def up(self, check: bool = True) -> Result:
+        """Apply."""
+        return self.run("up", "--yes", check=check)
+
+    def preview(self, *args: str, check: bool = True) -> Result:
+        """Show what an `up` would change, with the diff."""
+        return self.run("preview", "--diff", *args, check=check)
+
+    def unchanged(self) -> Result:
+        """Preview, and fail where anything would change."""
+        return self.preview("--expect-no-changes")
+
+    def refresh(self, check: bool = True) -> Result:
+        """Read the hosts."""
+        return self.run("refresh", "--yes", check=check)
+
+    def destroy(self, check: bool = True) -> Result:
+        """Put back what was there."""
+        return self.run("destroy", "--yes", check=check)
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the resources in the state."""
+        exported = self.run("export").output
+        deployment = json.loads(exported[exported.index("{") :])["deployment"]
+        resources: list[dict[str, Any]] = deployment.get("resources") or []
+        return resources
