@@ -10,6 +10,7 @@ from hosts.connection import Connection, resolve
 from hosts.errors import HostError, HostKeyChanged, HostKeyUnknown, Unreachable
 
 _SYSTEM_FILE = "/etc/ssh/ssh_known_hosts"
+_PREFERRED = {name: rank for rank, name in enumerate((b"ssh-ed25519", b"ecdsa-sha2-nistp256"))}
 _USER_FILE = "~/.ssh/known_hosts"
 
 
@@ -31,7 +32,8 @@ class Trust:
         shows the one we know; all others after, so that a replaced key is received and can be told."""
         known = [name for key in self.keys for name in key.sig_algorithms]
         certificates = list(get_default_certificate_algs())
-        plain = list(get_default_public_key_algs())
+        # of an unknown host the key that one would pin is asked for: the short one, as ssh does
+        plain = sorted(get_default_public_key_algs(), key=lambda name: _PREFERRED.get(name, len(_PREFERRED)))
         ordered = [*certificates, *known, *plain] if self.authorities else [*known, *plain]
         return [name.decode("ascii") for name in dict.fromkeys(ordered)]
 

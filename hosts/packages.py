@@ -25,7 +25,7 @@ _apt() (
     umask 022 # packages' own scripts inherit it, and what they make must stay readable
     export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
     export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 # it would restart services on its own
-    exec apt-get -q -y -o DPkg::Lock::Timeout={LOCK_TIMEOUT} -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false \\
+    exec apt-get -qq -y -o DPkg::Lock::Timeout={LOCK_TIMEOUT} -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false \\
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >&2
 )
 _orphans() {{ apt-get -s -qq autoremove 2>/dev/null | sed -n 's/^Remv \\([^ ]*\\).*/\\1/p'; }}

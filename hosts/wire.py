@@ -16,6 +16,7 @@ from hosts.shell import Answer, Run, Script, compose
 
 CHANNELS = 8
 """Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
+_REFUSALS = 4
 _KILL_TIMEOUT = 15.0
 _KILL = """\
 read -r stat <"/proc/$pid/stat" || exit 0
@@ -122,6 +123,7 @@ class Wire:
     async def _sent(self, run: Run, resource: str, step: str, timeout: float | None) -> tuple[Way, Outcome]:
         """Send a run over a connection that takes it. Only what was certainly not sent is tried again."""
         reconnected = False
+        refusals = 0
         while True:
             try:
                 way = await self.ladder.climb()
@@ -135,6 +137,11 @@ class Wire:
             except (asyncssh.Error, OSError) as error:
                 refused = isinstance(error, asyncssh.ChannelOpenError) and way.line.alive
                 if refused and self.slots.refused():
+                    continue
+                if refused and refusals < _REFUSALS:
+                    # sshd counts a session until it has tidied up after it, which it doesn't tell
+                    refusals += 1
+                    await asyncio.sleep(0.05 * refusals)
                     continue
                 if reconnected or way.line.alive:
                     raise ConnectionLost(
