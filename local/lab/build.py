@@ -134,9 +134,10 @@ def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
     }
     apt = [*_TIED, "apt-get", "-y", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
     env = _environment()
-    run([*apt, "update"], limit=DOWNLOAD_LIMIT, env=env)
+    run([*apt, "update"], limit=DOWNLOAD_LIMIT, env=env, name=f"apt-get update from {mirror}")
     for package in variant.repository:
-        run([*apt, "--download-only", "install", package], limit=DOWNLOAD_LIMIT, env=env)
+        argv = [*apt, "--download-only", "install", package]
+        run(argv, limit=DOWNLOAD_LIMIT, env=env, name=f"downloading {package} from {mirror}")
     archives = root / "var/cache/apt/archives"
     for package_file in [*archives.glob("*.deb"), *(work / "archives").glob("*.deb")]:
         package_file.replace(repository / package_file.name)
@@ -155,12 +156,12 @@ apt-ftparchive -o "$f::Origin=Debian" -o "$f::Label=Debian" -o "$f::Codename=$2"
     release . >.Release
 mv .Release Release
 """
-    run(["sh", "-c", script, "sh", str(repository), variant.suite], limit=BUILD_LIMIT)
+    run(["sh", "-c", script, "sh", str(repository), variant.suite], limit=BUILD_LIMIT, name="apt-ftparchive")
 
 
 def _customise(variant: Variant, draft: Path) -> None:
     argv = [*_PRIVATE, "sh", "-c", _CUSTOMISE, "sh", str(draft / "root"), str(draft / "apt"), variant.customise]
-    run(argv, limit=BUILD_LIMIT)
+    run(argv, limit=BUILD_LIMIT, name="the last step of the recipe")
     for leftover in ("var/cache/apt/archives", "tmp"):
         for entry in (draft / "root" / leftover).glob("*.deb"):
             entry.unlink()

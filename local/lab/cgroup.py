@@ -80,4 +80,4 @@ def sweep(name: str) -> None:
     Raises:
         LabError: something could not be ended in 5 s.
     """
-    run(["unshare", "--mount", "sh", "-c", _SWEEP, "sh", name])
+    run(["unshare", "--mount", "sh", "-c", _SWEEP, "sh", name], name=f"ending what is left of {name}")

@@ -33,7 +33,7 @@ class Disk:
         """Mount a pristine disk and write into it what makes it this host."""
         self._base.mkdir(exist_ok=True)
         lower = str(Path(self._record.built) / "root")
-        run(["sh", "-c", _MOUNT, "sh", DISK_SIZE, str(self._base), lower])
+        run(["sh", "-c", _MOUNT, "sh", DISK_SIZE, str(self._base), lower], name="mounting the disk")
         self._personalise()
 
     def discard(self) -> None:

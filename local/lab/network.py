@@ -75,7 +75,7 @@ def network_up(run_folder: Path) -> None:
         (run_folder / MOUNTED_BY_US).touch()
     _check_addresses_are_free()
     addresses = (MACHINE_IPV4, MACHINE_IPV6, OUTSIDE_IPV4, OUTSIDE_IPV6)
-    run(["sh", "-c", _UP, "sh", SWITCH, OUTSIDE, BRIDGE, *addresses])
+    run(["sh", "-c", _UP, "sh", SWITCH, OUTSIDE, BRIDGE, *addresses], name="making the lab's network")
 
 
 def _check_addresses_are_free() -> None:
@@ -105,7 +105,7 @@ def _netns_folder_is_mounted() -> bool:
 
 def plug(record: HostRecord, namespace: Path) -> None:
     """Give a host a fresh network namespace, held by the file `namespace`, with eth0 on the lab's bridge."""
-    run(["sh", "-c", _PLUG, "sh", str(namespace), SWITCH, port(record), record.mac, BRIDGE])
+    run(["sh", "-c", _PLUG, "sh", str(namespace), SWITCH, port(record), record.mac, BRIDGE], name="plugging in")
 
 
 def unplug(record: HostRecord) -> None:

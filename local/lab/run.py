@@ -15,6 +15,7 @@ def run(
     check: bool = True,
     limit: float = DEFAULT_LIMIT,
     env: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` to its end and return what it printed.
 
@@ -23,10 +24,12 @@ def run(
         check: raise when the exit status is not 0.
         limit: seconds until it is killed.
         env: its whole environment; none means ours.
+        name: what errors call it; by default the program's name.
 
     Raises:
         LabError: not found, time limit reached, or (with `check`) a failure; carries the end of its stderr.
     """
+    program = name or argv[0]
     try:
         done = subprocess.run(
             list(argv),
@@ -40,11 +43,11 @@ def run(
             env=env,
         )
     except FileNotFoundError as err:
-        raise LabError(f"{argv[0]} is not installed on this machine") from err
+        raise LabError(f"{program} is not installed on this machine") from err
     except subprocess.TimeoutExpired as err:
-        raise LabError(f"{argv[0]} did not end within {limit:.0f} s: {' '.join(argv)}") from err
+        raise LabError(f"{program} did not end within {limit:.0f} s") from err
     if check and done.returncode != 0:
-        raise LabError(f"{argv[0]} failed with exit status {done.returncode}: {tail(done.stderr or done.stdout)}")
+        raise LabError(f"{program} failed with exit status {done.returncode}: {tail(done.stderr or done.stdout)}")
     return done
 
 
