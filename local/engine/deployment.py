@@ -12,7 +12,7 @@ from .goals import Alias, Goal, keep_ignored, make_urn
 from .ledger import Ledger
 from .plugins import Diff, PartialFailureError, Provider, ProviderError
 from .policy import Policies
-from .providers import ProviderPool
+from .providers import ProviderPool, plugin_inputs
 from .removal import Remover, dependent_replacements
 from .state import Resource, Snapshot, now
 from .values import PropertyMap, Secret, contains_unknown, without_unknown
@@ -137,7 +137,8 @@ class Deployment:
             modified=old.modified if old else "",
         )
         if goal.is_provider:
-            return self._providers.register(new)
+            plugin = plugin_inputs(goal.version, goal.download_url)
+            return self._providers.register(new.changed(inputs=new.inputs | plugin))
         if old is not None and old.custom != new.custom:
             raise UnsupportedError(f"turning a component into a custom resource, or back, under the same URN ({urn}),")
         return self._custom(goal, old, new) if goal.custom else self._component(old, new)

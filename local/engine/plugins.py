@@ -95,9 +95,8 @@ class Provider:
         _raise_failures(response)
         return from_struct(response.inputs) if response.HasField("inputs") else news
 
-    def configure(self, resource: Resource, identity: str) -> None:
+    def configure(self, urn: str, inputs: PropertyMap, identity: str) -> None:
         """Hand the provider its configuration (secrets included), in the background; operations wait for it."""
-        inputs = resource.inputs
 
         def run() -> None:
             try:
@@ -105,9 +104,9 @@ class Provider:
                     self._configured.set_result(None)
                     return
                 request = pb.ConfigureRequest(
-                    urn=resource.urn,
-                    name=resource.name,
-                    type=resource.type,
+                    urn=urn,
+                    name=_name(urn),
+                    type=_type(urn),
                     id=identity,
                     acceptSecrets=True,
                     acceptResources=True,

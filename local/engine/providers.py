@@ -18,6 +18,8 @@ from .project import Config
 from .state import PROVIDER_PREFIX, Resource, now
 from .values import UNKNOWN_TEXT, PropertyMap, Secret
 
+INTERNAL = "__internal"
+
 
 class ProviderPool:
     """Starts a process for each provider resource that is needed, and none before."""
@@ -66,11 +68,7 @@ class ProviderPool:
             namespace, _, name = key.partition(":")
             if package in (DYNAMIC, namespace):
                 inputs[key if package == DYNAMIC else name] = Secret(value.text) if value.secret else value.text
-        if version:
-            inputs["version"] = version
-        if url:
-            inputs["pluginDownloadURL"] = url
-        return inputs
+        return inputs | plugin_inputs(version, url)
 
     def register(self, wanted: Resource) -> Resource:
         """Create, update or keep a provider resource and configure its process; returns its state."""
@@ -79,10 +77,12 @@ class ProviderPool:
             old = self._olds.get(wanted.urn)
             provider = self._start(package)
             self._running[wanted.urn] = provider
-            inputs = provider.check_config(wanted.urn, old.inputs if old else {}, wanted.inputs)
-            new = replace(wanted, inputs=inputs, outputs=inputs)
-            new = self._store(old, new)
-            provider.configure(new, new.id)
+            checked = provider.check_config(
+                wanted.urn, own_inputs(old.inputs) if old else {}, own_inputs(wanted.inputs)
+            )
+            internal = {key: value for key, value in wanted.inputs.items() if key == INTERNAL}
+            new = self._store(old, replace(wanted, inputs=checked | internal, outputs=checked))
+            provider.configure(new.urn, checked, new.id)
             self._references[new.urn] = f"{new.urn}::{new.id}"
             return new
 
@@ -123,7 +123,7 @@ class ProviderPool:
             # credentials may have changed since: the stack's configuration of today counts
             resource = resource.changed(inputs=self._default_inputs(package, "", ""))
         provider = self._start(package)
-        provider.configure(resource, resource.id)
+        provider.configure(urn, own_inputs(resource.inputs), resource.id)
         return provider
 
     def registered(self) -> set[str]:
@@ -148,6 +148,18 @@ class ProviderPool:
     def _all(self) -> list[Provider]:
         with self._lock:
             return list(self._running.values())
+
+
+def plugin_inputs(version: str, url: str) -> PropertyMap:
+    """What a provider's inputs say about its plugin, in the CLI's form."""
+    inputs: PropertyMap = {"version": version} if version else {}
+    internal: PropertyMap = {"pluginDownloadURL": url} if url else {}
+    return inputs | {INTERNAL: internal} if inputs or internal else {}
+
+
+def own_inputs(inputs: PropertyMap) -> PropertyMap:
+    """A provider's inputs without what is the engine's business."""
+    return {key: value for key, value in inputs.items() if key != INTERNAL}
 
 
 def default_name(version: str, url: str) -> str:

@@ -30,6 +30,11 @@ class Sample:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
+    def configure_password(self) -> None:
+        """Give the stack a secret."""
+        with (self.folder / f"Pulumi.{STACK}.yaml").open("a") as file:
+            file.write(f"config:\n  items:password:\n    secure: {SETTINGS['hunter2']}\n")
+
     def spec(self, items: dict[str, Any], **more: Any) -> None:
         """What the program is to declare."""
         (self.folder / "spec.json").write_text(json.dumps({"items": items, **more}))
@@ -103,14 +108,11 @@ class Sample:
 
 
 def make_sample(folder: Path) -> Sample:
-    """A fresh copy of the sample project."""
+    """A fresh copy of the sample project, whose stack has been created."""
     shutil.copytree(PROGRAMS / "items", folder)
-    shutil.copytree(PROGRAMS / "policies", folder.parent / "policies")
     (folder / "world").mkdir(exist_ok=True)
     (folder / ".state").mkdir(exist_ok=True)
-    (folder / f"Pulumi.{STACK}.yaml").write_text(
-        f"encryptionsalt: {SETTINGS['salt']}\nconfig:\n  items:password:\n    secure: {SETTINGS['hunter2']}\n"
-    )
+    (folder / f"Pulumi.{STACK}.yaml").write_text(f"encryptionsalt: {SETTINGS['salt']}\n")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -120,18 +122,18 @@ def make_sample(folder: Path) -> Sample:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "NO_COLOR": "1",
     }
-    return Sample(folder, environment)
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Sample:
-    """A project of one test, whose stack has been created."""
-    made = make_sample(tmp_path / "items")
+    made = Sample(folder, environment)
     made.state_file.parent.mkdir(parents=True)
     (made.state_file.parents[2] / "meta.yaml").write_text("version: 1\n")
     empty = {"version": 3, "checkpoint": {"stack": f"organization/items/{STACK}", "latest": None}}
     made.state_file.write_text(json.dumps(empty))
     return made
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    """A project of one test."""
+    return make_sample(tmp_path / "items")
 
 
 @pytest.fixture
