@@ -205,6 +205,10 @@ def _meaning(
         return Transient(f"the host is not ready for logins: {' '.join(shown.banners).strip()}")
     if isinstance(error, asyncssh.PermissionDenied) or "too many authentication failures" in str(error).lower():
         return Refused(_refused(connection, credentials, shown, str(error)))
+    if isinstance(error, asyncssh.ConnectionLost) and said:
+        # sshd hangs up with PAM's words as a banner where the account, not the key, is at fault
+        words = " ".join(shown.banners[-1].split())[:200]
+        return Refused(f"{_refused(connection, credentials, shown, '')}: the host hung up after saying: {words}")
     if isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ProtocolNotSupported):
         return NotSupported(f"{connection.address}: no common SSH algorithm or version: {error}")
     if isinstance(error, asyncssh.ChannelOpenError) and error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:

@@ -178,6 +178,27 @@ def test_from_bootstrap_to_admin(pool: Pool, login: Login, lab_host: LabHost) ->
     assert (host.login, host.user) == ("admin", "newcomer")
 
 
+def test_an_expired_account_falls_back_and_is_told(pool: Pool, login: Login, lab_host: LabHost) -> None:
+    lab_host.exec("chage -E 0 deploy")
+    try:
+        host = pool.host(HostAccess(name="ssh1", admin=login("deploy"), bootstrap=login()))
+        assert host.connect() == "bootstrap"
+        with pytest.raises(LoginRefused, match="Your account has expired"):
+            as_admin(pool, login("deploy")).run(WHO)
+    finally:
+        lab_host.exec("chage -E -1 deploy")
+
+
+def test_users_are_waited_for_while_the_host_boots(pool: Pool, login: Login, lab_host: LabHost) -> None:
+    lab_host.exec("echo 'System is booting up. See pam_nologin(8)' >/run/nologin")
+    host = pool.host(HostAccess(name="ssh1", admin=login("deploy"), bootstrap=login()))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(host.connect)
+        refused = "journalctl -b -o cat -u ssh | grep -q 'Access denied for user deploy by PAM'"
+        lab_host.exec(f"for try in $(seq 100); do {refused} && break; sleep 0.1; done; rm /run/nologin")
+        assert waiting.result(20) == "admin"
+
+
 @pytest.mark.parametrize("user", ["root", "deploy", "clerk"])
 def test_an_overdue_step_ends_on_the_host(pool: Pool, login: Login, lab_host: LabHost, user: str) -> None:
     sudo = {"sudoPassword": PASSWORD} if user == "clerk" else {}

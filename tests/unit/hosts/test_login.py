@@ -1,5 +1,6 @@
 """The way in: host keys, credentials, the ladder, retries, a dead host, a jump host; against a server on loopback."""
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -117,6 +118,19 @@ def test_a_locked_key_opens_with_its_passphrase(pool: Pool, connection: Connecti
         error = refused_by(pool, only(connection, private_key=locked, private_key_password=phrase), BadCredentials)
         assert "passphrase" in str(error)
         assert "wrong phrase" not in str(error)
+
+
+def test_a_locked_openssh_key(pool: Pool, connection: Connection, user_key: asyncssh.SSHKey, tmp_path: Path) -> None:
+    """As ssh-keygen makes them: bcrypt is needed, and named where it is missing."""
+    path = tmp_path / "id"
+    path.write_text(private(user_key))
+    path.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "open sesame", "-f", path], check=True, stdout=subprocess.DEVNULL)
+    access = only(connection, private_key=None, private_key_file=str(path), private_key_password="open sesame")
+    if importlib.util.find_spec("bcrypt"):
+        assert pool.host(access).run(HELLO)[0].stdout == "hello\n"
+    else:
+        assert "need the Python package bcrypt" in str(refused_by(pool, access, BadCredentials))
 
 
 def test_a_missing_or_broken_key_file_is_told_before_anything_is_sent(
