@@ -24,12 +24,10 @@ class SkippedError(Exception):
 
 @dataclass(frozen=True)
 class Registered:
-    """The answer to a registration."""
+    """The answer to a registration; without a state if it failed or was not attempted."""
 
     urn: str
     state: Resource | None
-    failed: bool = False
-    skipped: bool = False
 
 
 class Deployment:
@@ -81,11 +79,11 @@ class Deployment:
             state = self._dispatch(urn, goal)
         except SkippedError:
             self._fail(urn)
-            return Registered(urn, None, skipped=True)
+            return Registered(urn, None)
         except (ProviderError, EngineError) as error:
             self._fail(urn)
             self._sink.log(Severity.ERROR, str(error), urn)
-            return Registered(urn, None, failed=True)
+            return Registered(urn, None)
         with self._lock:
             self.news[urn] = state
         return Registered(urn, state)

@@ -105,7 +105,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         done = self._deployment.register(goal)
         response = resource_pb2.RegisterResourceResponse(urn=done.urn)
         if done.state is None:
-            response.result = resource_pb2.Result.SKIP if done.skipped else resource_pb2.Result.FAIL
+            response.result = resource_pb2.FAIL
             return response
         response.id = done.state.id
         if goal.custom:

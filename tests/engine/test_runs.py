@@ -65,6 +65,7 @@ def test_failures_stop_dependents_only(sample: Sample) -> None:
     assert shown.count("Exception: bad would not create") == 1
     assert "text: must not be bad" in shown
     assert "update failed" in shown
+    assert "Program failed" not in shown
     assert "pending_operations" not in sample.deployment()
 
     items["bad"] = items["invalid"] = {"props": {"text": "fine"}}

@@ -1,0 +1,89 @@
+"""`python -m local COMMAND --stack S …`: the Pulumi CLI if it is on PATH, otherwise the embedded engine.
+
+Commands: preview, up, refresh, destroy, export, import, output. STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
+The lab's stack has the passphrase "lab", unless another is set: there is nothing secret in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import MutableMapping
+from typing import NoReturn
+
+COMMANDS = {
+    "preview": ["preview"],
+    "up": ["up"],
+    "refresh": ["refresh"],
+    "destroy": ["destroy"],
+    "export": ["stack", "export"],
+    "import": ["stack", "import"],
+    "output": ["stack", "output"],
+}
+CREATING = ("preview", "up", "import")
+LAB = "lab"
+
+
+def fail(message: str) -> NoReturn:
+    """End with an error."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(255)
+
+
+def value_of(arguments: list[str], *names: str) -> str | None:
+    """The value of an option, given as `--name value` or `--name=value`."""
+    for index, argument in enumerate(arguments):
+        if argument in names:
+            return arguments[index + 1] if index + 1 < len(arguments) else None
+        name, equals, value = argument.partition("=")
+        if equals and name in names:
+            return value
+    return None
+
+
+def choose_engine(wanted: str | None, cli: str | None) -> str:
+    """Which engine is used: "pulumi" or "embedded"; ends with an error if that one is not there."""
+    if wanted not in (None, "", "pulumi", "embedded"):
+        fail(f"STOCKADE_ENGINE is {wanted!r}; it can be `pulumi` or `embedded`")
+    if wanted == "pulumi" and cli is None:
+        fail("STOCKADE_ENGINE is `pulumi`, but pulumi is not on PATH")
+    return wanted or ("pulumi" if cli else "embedded")
+
+
+def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
+    """Set the lab's passphrase for the lab's stack, where the user has set none."""
+    if stack == LAB and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(environ):
+        environ["PULUMI_CONFIG_PASSPHRASE"] = LAB
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Run one command with one of the engines; ends the process with the engine's exit status."""
+    if not arguments or arguments[0] not in COMMANDS:
+        fail(f"say what to do: python -m local {'|'.join(COMMANDS)} --stack STACK")
+    command, *rest = arguments
+    stack = value_of(rest, "--stack", "-s")
+    if not stack:
+        fail(f"say which stack: python -m local {command} --stack STACK")
+    set_lab_passphrase(stack, os.environ)
+    cli = shutil.which("pulumi")
+    if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
+        print("Engine: embedded (no pulumi on PATH)" if cli is None else "Engine: embedded", file=sys.stderr)
+        from local.engine.__main__ import run
+
+        run([command, *rest, *(["--create"] if command in CREATING else [])])
+    pulumi = str(cli)
+    print(f"Engine: {pulumi}", file=sys.stderr)
+    if command in CREATING:
+        folder = value_of(rest, "--cwd", "-C")
+        place = ["--cwd", folder] if folder else []
+        status = subprocess.call([pulumi, "stack", "select", "--create", stack, *place], stdout=subprocess.DEVNULL)
+        if status:
+            raise SystemExit(status)
+    sys.stdout.flush()
+    os.execv(pulumi, [pulumi, *COMMANDS[command], *rest])  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
