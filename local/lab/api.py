@@ -20,7 +20,7 @@ from local.lab.errors import LabError
 from local.lab.lifecycle import bring_up, take_down
 from local.lab.progress import Progress
 from local.lab.run import run
-from local.lab.store import HostRecord, Places, all_records, default_places, read_record
+from local.lab.store import HostRecord, Places, all_records, default_places, locked, read_record
 
 SSH_LIMIT = 30.0
 OUTSIDE_IPV4 = network.OUTSIDE_IPV4
@@ -106,7 +106,7 @@ class LabHost:
     @property
     def host_key(self) -> str:
         """Its Ed25519 host key: type and base64."""
-        return keys.host_key(self._places, self.name)
+        return keys.host_key(self.record)
 
     @property
     def password(self) -> str:
@@ -280,5 +280,5 @@ class Lab:
         records = all_records(self.places)
         if records:
             raise LabError(f"the cache is in use by {', '.join(f'{r.name} of {r.checkout}' for r in records)}")
-        if self.places.cache.is_dir():
+        with locked(self.places.cache):  # a build that is under way ends first
             shutil.rmtree(self.places.cache)

@@ -28,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as err:
         sys.stderr.write(f"lab: {err}\n")
         return CANNOT
+    except OSError as err:  # a full disk, a cache that can't be written
+        sys.stderr.write(f"lab: {err}\n")
+        return CANNOT
     except KeyboardInterrupt:
         sys.stderr.write("lab: interrupted; python -m local.lab down clears up\n")
         return 130

@@ -22,11 +22,10 @@ mount -t overlay -o "redirect_dir=on,lowerdir=$3,upperdir=$2/upper,workdir=$2/wo
 class Disk:
     """The disk of one host, mounted at `root`."""
 
-    def __init__(self, record: HostRecord, run_folder: Path, host_cache: Path) -> None:
-        """`run_folder` is the host's own; `host_cache` has its SSH host keys and machine id."""
+    def __init__(self, record: HostRecord, run_folder: Path) -> None:
+        """`run_folder` is the host's own."""
         self._record = record
         self._base = run_folder / "disk"
-        self._host_cache = host_cache
         self.root = self._base / "root"
 
     def make(self) -> None:
@@ -49,8 +48,8 @@ class Disk:
             f"{record.ipv6} {record.name}\n"
         )
         (etc / "lab-network").write_text(f"IPV4={record.ipv4}/24\nIPV6={record.ipv6}/64\n")
-        shutil.copyfile(self._host_cache / "machine-id", etc / "machine-id")
-        for key in (self._host_cache / "etc/ssh").iterdir():
+        shutil.copyfile(record.cache / "machine-id", etc / "machine-id")
+        for key in (record.cache / "etc/ssh").iterdir():
             shutil.copy2(key, etc / "ssh" / key.name)
         self._let_root_in(etc)
 

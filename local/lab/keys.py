@@ -4,6 +4,7 @@ import secrets
 import uuid
 from pathlib import Path
 
+from local.lab.errors import LabError
 from local.lab.run import run
 from local.lab.store import HostRecord, Places, write_atomically
 
@@ -59,10 +60,16 @@ def make_host_keys(places: Places, name: str) -> None:
         write_atomically(folder / "machine-id", uuid.uuid4().hex + "\n")
 
 
-def host_key(places: Places, name: str, kind: str = "ed25519") -> str:
-    """A host's public key: type and base64, no comment."""
-    text = (places.host_cache(name) / "etc/ssh" / f"ssh_host_{kind}_key.pub").read_text()
-    return " ".join(text.split()[:2])
+def host_key(record: HostRecord, kind: str = "ed25519") -> str:
+    """A host's public key: type and base64, no comment.
+
+    Raises:
+        LabError: it is not in the cache any more.
+    """
+    path = record.cache / "etc/ssh" / f"ssh_host_{kind}_key.pub"
+    if not path.exists():
+        raise LabError(f"{path} is gone: take {record.name} down and up again to make new keys")
+    return " ".join(path.read_text().split()[:2])
 
 
 def write_ssh_files(places: Places, records: list[HostRecord]) -> None:
@@ -70,8 +77,9 @@ def write_ssh_files(places: Places, records: list[HostRecord]) -> None:
     if not places.state.is_dir():
         return
     known = [
-        f"{record.name},{record.ipv4},{record.ipv6} {host_key(places, record.name, kind)}\n"
+        f"{record.name},{record.ipv4},{record.ipv6} {host_key(record, kind)}\n"
         for record in records
+        if record.cache.is_dir()
         for kind in ("ed25519", "ecdsa", "rsa")
     ]
     write_atomically(known_hosts_file(places), "".join(known))

@@ -85,6 +85,11 @@ class HostRecord:
     built: str
 
     @property
+    def cache(self) -> Path:
+        """What the host keeps over down and up: its SSH host keys and machine id."""
+        return Path(self.built).parent / "hosts" / self.name
+
+    @property
     def mac(self) -> str:
         """The MAC address of eth0; fixed, so that neighbours need not learn a new one after a reboot."""
         return f"02:00:5e:10:00:{self.index:02x}"

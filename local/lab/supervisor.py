@@ -47,7 +47,7 @@ class Supervisor:
         """`folder` is the host's run folder."""
         self._folder = folder
         self._record = record
-        self._disk = Disk(record, folder, Path(record.built).parent / "hosts" / record.name)
+        self._disk = Disk(record, folder)
         self._boots = 0
         self._init_pid = 0
         self._process: subprocess.Popen[bytes] | None = None
