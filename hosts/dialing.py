@@ -11,7 +11,7 @@ import asyncssh
 
 from hosts.connection import Connection
 from hosts.credentials import Credentials, agent_keys, credentials_of
-from hosts.errors import HostError, NotSupported, Unreachable
+from hosts.errors import NotSupported, Unreachable
 from hosts.hostkeys import Shown, Trust, refusal, trust_of
 
 LOGIN_TIMEOUT = 30.0
@@ -238,6 +238,3 @@ def _refused(connection: Connection, credentials: Credentials, shown: Shown, rea
     if "too many" in reason.lower():
         return f"{told}: too many authentication failures (an agent with many keys? name one privateKeyFile)"
     return told
-
-
-__all__ = ["HostError", "Line", "Refused", "Transient", "dial"]

@@ -2,16 +2,12 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from hosts.connection import Connection, HostAccess
-from hosts.errors import HostError
 from hosts.reads import Reads
 from hosts.shell import Answer, Script
 from hosts.wire import Wire
-
-T = TypeVar("T")
-Call = Callable[[Coroutine[Any, Any, T]], T]
 
 _FACTS = Script(
     "look at the host",
@@ -165,6 +161,3 @@ def _moved(connection: Connection, host: str, port: int) -> Connection:
     known_as = connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
     alias = connection.host_key_alias or known_as
     return connection.model_copy(update={"host": host, "port": port, "host_key_alias": alias})
-
-
-__all__ = ["Facts", "Host", "HostError"]

@@ -70,6 +70,7 @@ class Wire:
         """How many runs (channels) were made."""
         self._rehearsed: Line | None = None
         self._rehearsing = asyncio.Lock()
+        self._sudo_refusal: HostError | None = None
 
     async def run(
         self, scripts: Sequence[Script], resource: str, *, timeout: float | None, check: bool, stop_on_failure: bool
@@ -130,7 +131,7 @@ class Wire:
                 async with self.slots.one():
                     entry = await self._entry(way.line, run.scripts)
                     self.runs += 1
-                    return way, await self._execute(way.line, entry, run, timeout)
+                    return way, await execute(way.line.ssh, entry.command, entry.head, run, timeout)
             except HostError as error:
                 error.host = self.access.name
                 raise error.during(resource=resource, step=step) from None
@@ -152,27 +153,29 @@ class Wire:
                     ) from None
                 reconnected = True
 
-    async def _execute(self, line: Line, entry: privilege.Entry, run: Run, timeout: float | None) -> Outcome:
-        return await execute(line.ssh, entry.command, entry.head, run, timeout)
-
     async def _entry(self, line: Line, scripts: Sequence[Script]) -> privilege.Entry:
         if not scripts[0].as_root:
             return privilege.AS_LOGIN_USER
         async with self._rehearsing:
             if self._rehearsed is not line:
-                await self._rehearse(line)
+                self._sudo_refusal = await self._rehearse(line)
                 self._rehearsed = line
+        if self._sudo_refusal is not None:  # remembered: each further guess counts against the account
+            raise self._sudo_refusal.during(resource="")
         return privilege.as_root(line.connection)
 
-    async def _rehearse(self, line: Line) -> None:
+    async def _rehearse(self, line: Line) -> HostError | None:
         entry = privilege.rehearsal(line.connection)
         if entry is None:
-            return
+            return None
         done = await line.ssh.run(entry.command, input=entry.head, encoding=None, timeout=OPEN_TIMEOUT)
         stderr = done.stderr.decode("utf-8", "replace") if isinstance(done.stderr, bytes) else ""
-        if done.exit_status != 0:
-            error = privilege.refused(line.connection, stderr, done.exit_status)
-            raise error or CommandFailed(exit_status=done.exit_status or -1, stderr_tail=stderr)
+        if done.exit_status == 0:
+            return None
+        secrets = self._secrets(())
+        return privilege.refused(line.connection, stderr, done.exit_status) or CommandFailed(
+            exit_status=done.exit_status or -1, stderr_tail=stderr, secrets=secrets
+        )
 
     async def _unfinished(self, run: Run, way: Way, outcome: Outcome, resource: str) -> HostError:
         """Why a run did not come to its end."""

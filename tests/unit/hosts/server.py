@@ -81,7 +81,12 @@ class Server:
 
     def drop_connections(self) -> None:
         """Break every connection without a goodbye."""
-        self.call(lambda: [connection.abort() for connection in self.connections])
+        self.call(_abort, self.connections)
+
+
+def _abort(connections: list[asyncssh.SSHServerConnection]) -> None:
+    for connection in connections:
+        connection.abort()
 
 
 class _Protocol(asyncssh.SSHServer):

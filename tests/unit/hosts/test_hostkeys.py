@@ -17,7 +17,7 @@ from tests.unit.hosts.conftest import public
 def known(tmp_path: Path, text: str, host: str = "web1", port: int = 22, **more: str) -> Connection:
     file = tmp_path / "known_hosts"
     file.write_text(text)
-    return Connection(host=host, port=port, known_hosts_file=str(file), **more)  # type: ignore[arg-type]
+    return Connection(host=host, port=port, known_hosts_file=str(file), **more)
 
 
 def hashed(name: str) -> str:

@@ -1,47 +1,25 @@
-"""The way in: host keys, credentials, the ladder, retries, a dead host, a jump host; against a server on loopback."""
+"""The way in: host keys and credentials; against a server on loopback."""
 
 import importlib.util
 import os
-import socket
 import subprocess
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncssh
 import pytest
 
-from hosts import ladder
 from hosts.connection import Connection, HostAccess
 from hosts.errors import (
     BadCredentials,
-    HostError,
     HostKeyChanged,
     HostKeyUnknown,
     LoginRefused,
-    Unreachable,
 )
 from hosts.pool import Pool
-from hosts.shell import Script
 from tests.unit.hosts.conftest import private, public
+from tests.unit.hosts.logins import HELLO, only, refused_by
 from tests.unit.hosts.server import Behaviour, Server, serving
-
-HELLO = Script("say hello", "echo hello")
-
-
-def only(connection: Connection, **changes: object) -> HostAccess:
-    """Access by this connection alone, with fields changed."""
-    admin = Connection.model_validate({**dict(connection), **changes})
-    return HostAccess(name="web1", admin=admin, connect_timeout=1)
-
-
-def refused_by(pool: Pool, access: HostAccess, kind: type[HostError]) -> HostError:
-    with pytest.raises(kind) as caught:
-        pool.host(access).run(HELLO, resource="users")
-    assert str(caught.value).startswith("web1: users: say hello: ")
-    return caught.value
-
 
 # host keys
 
@@ -207,198 +185,3 @@ def test_agents(
 def test_an_agent_that_is_not_there(pool: Pool, connection: Connection, tmp_path: Path) -> None:
     access = only(connection, private_key=None, agent_socket_path=str(tmp_path / "none"))
     assert "does not answer" in str(refused_by(pool, access, BadCredentials))
-
-
-# the ladder
-
-
-def pair(connection: Connection, user_key: asyncssh.SSHKey, **changes: object) -> HostAccess:
-    """Admin is the user `deploy`, bootstrap is root."""
-    admin = Connection.model_validate({**dict(connection), "user": "deploy", **changes})
-    return HostAccess(name="web1", admin=admin, bootstrap=connection, connect_timeout=1)
-
-
-def test_bootstrap_where_admin_is_refused_then_admin(
-    pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey
-) -> None:
-    access = pair(connection, user_key)
-    host = pool.host(access)
-    assert (host.login, host.user) == ("", "")
-    assert host.run(HELLO)[0].stdout == "hello\n"
-    assert (host.login, host.user) == ("bootstrap", "root")
-    server.behaviour.keys = {"deploy": public(user_key)}
-    host.close()
-    assert host.connect() == "admin"
-    assert host.user == "deploy"
-
-
-def test_both_refused_names_both(pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey) -> None:
-    server.behaviour.keys = {}
-    error = refused_by(pool, pair(connection, user_key), LoginRefused)
-    assert f"admin as deploy@127.0.0.1:{server.port} (with privateKey)" in str(error)
-    assert f"bootstrap as root@127.0.0.1:{server.port} (with privateKey)" in str(error)
-    tried = len(server.attempts)
-    refused_by(pool, pair(connection, user_key), LoginRefused)
-    assert len(server.attempts) == tried  # a refusal is remembered too: it would get us banned
-
-
-def test_no_fallback_for_a_wrong_host_key(
-    pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey
-) -> None:
-    refused_by(pool, pair(connection, user_key, host_key=public(other_key)), HostKeyChanged)
-    assert server.attempts == []
-
-
-def test_an_admin_port_that_is_not_open_yet_falls_back_to_bootstraps(
-    pool: Pool, connection: Connection, user_key: asyncssh.SSHKey
-) -> None:
-    host = pool.host(pair(connection, user_key, port=free_port()))
-    assert host.run(HELLO)[0].stdout == "hello\n"
-    assert host.login == "bootstrap"
-
-
-def test_a_booting_host_that_refuses_users_is_waited_for(
-    pool: Pool, server: Server, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.behaviour.keys, keys = {}, server.behaviour.keys
-    server.behaviour.banner = "System is booting up. See pam_nologin(8)"
-    admin_only = HostAccess(name="web1", admin=connection, connect_timeout=10)
-
-    def booted() -> None:
-        while not server.attempts:
-            attempted.wait(0.01)
-        server.behaviour.banner, server.behaviour.keys = "", keys
-
-    attempted = threading.Event()
-    boot = threading.Thread(target=booted)
-    boot.start()
-    assert pool.host(admin_only).run(HELLO)[0].stdout == "hello\n"
-    boot.join()
-
-
-# hosts that do not answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_a_host_that_is_still_booting_is_waited_for(pool: Pool, server: Server, connection: Connection) -> None:
-    server.stop_listening()
-    access = HostAccess(name="web1", admin=connection, connect_timeout=20)
-    results: list[str] = []
-    waiting = threading.Thread(target=lambda: results.append(pool.host(access).run(HELLO)[0].stdout))
-    waiting.start()
-    waiting.join(0.6)
-    assert waiting.is_alive()
-    server.listen(server.port)
-    waiting.join(15)
-    assert results == ["hello\n"]
-
-
-def test_a_dead_host_is_given_up_once_for_all(
-    pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dials: list[str] = []
-    original = ladder.dial
-
-    async def counted(*arguments: object) -> object:
-        dials.append("dial")
-        return await original(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(ladder, "dial", counted)
-    access = only(connection, port=free_port())
-    first = refused_by(pool, access, Unreachable)
-    assert "Connection refused" in str(first)
-    attempts = len(dials)
-    assert attempts > 1
-    errors: list[HostError] = []
-
-    def read(number: int) -> None:
-        try:
-            pool.host(access).read(HELLO, resource=f"resource {number}")
-        except HostError as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=read, args=(number,)) for number in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert len(dials) == attempts
-    assert {error.resource for error in errors} == {f"resource {number}" for number in range(50)}
-    assert {error.message for error in errors} == {first.message}
-    # after a while one single attempt shows whether it is back
-    monkeypatch.setattr(ladder, "GIVEN_UP_FOR", 0.0)
-    [one_ladder] = pool._ladders
-    one_ladder._until = 0.0
-    refused_by(pool, access, Unreachable)
-    assert len(dials) == attempts + 1
-
-
-def test_a_dead_host_does_not_hold_up_others(pool: Pool, connection: Connection, access: HostAccess) -> None:
-    with socket.socket() as silent:  # accepts, and never says a word
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(64)
-        port = silent.getsockname()[1]
-        dead = [only(connection, port=port, user=f"u{number}") for number in range(40)]
-        with ThreadPoolExecutor(40) as threads:
-            waiting = [threads.submit(pool.host(way).run, HELLO) for way in dead]
-            assert pool.host(access).run(HELLO)[0].stdout == "hello\n"
-            assert not [future for future in waiting if future.done()]
-            pool.close()
-
-
-def test_the_limit_of_dial_errors(pool: Pool, connection: Connection) -> None:
-    access = HostAccess(
-        name="web1",
-        admin=Connection.model_validate({**dict(connection), "port": free_port(), "dial_error_limit": 1}),
-        connect_timeout=600,
-    )
-    refused_by(pool, access, Unreachable)
-
-
-def test_an_unknown_name_is_not_tried_again(pool: Pool, connection: Connection) -> None:
-    patient = HostAccess(
-        name="web1",
-        admin=Connection(host="no-such-host.invalid", private_key=connection.private_key),
-        connect_timeout=600,
-    )
-    assert "no-such-host.invalid" in str(refused_by(pool, patient, Unreachable))
-
-
-# a jump host
-
-
-def test_hosts_behind_a_jump_host_share_its_connection(
-    pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey, host_key: asyncssh.SSHKey
-) -> None:
-    with serving(Behaviour(keys={"hop": public(user_key)}), [host_key]) as jump:
-        proxy = Connection(
-            host="127.0.0.1",
-            port=jump.port,
-            user="hop",
-            private_key=private(user_key),
-            host_key=jump.host_key_line(),
-        )
-        behind = [only(connection, proxy=proxy, per_dial_timeout=5 + number) for number in range(3)]
-        for _ in range(2):
-            assert [pool.host(way).run(HELLO)[0].stdout for way in behind] == ["hello\n"] * 3
-        assert jump.logins == ["hop"]
-        assert jump.forwarded == [("127.0.0.1", server.port)] * 3
-
-
-def test_a_jump_host_that_fails_is_named(
-    pool: Pool, connection: Connection, user_key: asyncssh.SSHKey, host_key: asyncssh.SSHKey
-) -> None:
-    with serving(Behaviour(keys={"hop": public(user_key)}, forwarding=False), [host_key]) as jump:
-        proxy = Connection(
-            host="127.0.0.1", port=jump.port, user="hop", private_key=private(user_key), host_key=jump.host_key_line()
-        )
-        refusing = refused_by(pool, only(connection, proxy=proxy), Unreachable)
-        assert "AllowTcpForwarding" in str(refusing)
-        stranger = proxy.model_copy(update={"user": "stranger"})
-        error = refused_by(pool, only(connection, proxy=stranger), LoginRefused)
-        assert f"jump host stranger@127.0.0.1:{jump.port}" in str(error)

@@ -96,6 +96,8 @@ def test_a_wrong_sudo_password_never_becomes_three_guesses(pool: Pool, connectio
         host.run(WHO, resource="users")
     assert str(caught.value).startswith("web1: users: who: sudo did not take the sudoPassword of root")
     assert "wrong word" not in str(caught.value)
+    with pytest.raises(SudoRefused, match="web1: firewall: who: "):
+        host.read(WHO, "firewall")
     assert (folder / "guesses").read_text() == "wrong word\n"
 
 
