@@ -153,10 +153,12 @@ def load_stack(project: Project, stack: str) -> StackSettings:
 
 
 def store_salt(settings: StackSettings, salt: str) -> None:
-    """Write a fresh salt at the top of the stack's configuration file, leaving the rest as it is."""
+    """Write a fresh salt at the end of the stack's configuration file, leaving the rest as it is."""
     old = settings.file.read_text() if settings.file.is_file() else ""
+    if old and not old.endswith("\n"):
+        old += "\n"
     settings.file.parent.mkdir(parents=True, exist_ok=True)
-    settings.file.write_text(f"encryptionsalt: {salt}\n{old}")
+    settings.file.write_text(f"{old}encryptionsalt: {salt}\n")
 
 
 def resolve_config(project: Project, settings: StackSettings, crypter: Crypter | None) -> Config:

@@ -1,0 +1,54 @@
+"""`python -m local` and `python -m local.engine`: arguments and the choice of the engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.__main__ import choose_engine, set_lab_passphrase, value_of
+from local.engine.cli import main, parser
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cli", "chosen"),
+    [(None, "/bin/pulumi", "pulumi"), (None, None, "embedded"), ("embedded", "/bin/pulumi", "embedded"),
+     ("", None, "embedded"), ("pulumi", "/bin/pulumi", "pulumi")],
+)  # fmt: skip
+def test_the_cli_is_used_where_it_is(wanted: str | None, cli: str | None, chosen: str) -> None:
+    assert choose_engine(wanted, cli) == chosen
+
+
+@pytest.mark.parametrize(("wanted", "cli"), [("pulumi", None), ("other", "/bin/pulumi")])
+def test_a_choice_that_cannot_be(wanted: str, cli: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        choose_engine(wanted, cli)
+    assert "STOCKADE_ENGINE" in capsys.readouterr().err
+
+
+def test_only_the_lab_has_a_passphrase_of_its_own() -> None:
+    environment: dict[str, str] = {}
+    set_lab_passphrase("production", environment)
+    assert environment == {}
+    set_lab_passphrase("lab", environment)
+    assert environment == {"PULUMI_CONFIG_PASSPHRASE": "lab"}
+    environment = {"PULUMI_CONFIG_PASSPHRASE_FILE": "x"}
+    set_lab_passphrase("lab", environment)
+    assert environment == {"PULUMI_CONFIG_PASSPHRASE_FILE": "x"}
+
+
+def test_options_are_found_in_both_forms() -> None:
+    assert value_of(["--stack", "a"], "--stack", "-s") == "a"
+    assert value_of(["-s", "a"], "--stack", "-s") == "a"
+    assert value_of(["--stack=a"], "--stack", "-s") == "a"
+    assert value_of(["--stack"], "--stack") is None
+
+
+def test_an_unsupported_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["up", "--stack", "s", "--target", "urn"])
+    assert ended.value.code == 255
+    assert "not supported by the embedded engine: --target" in capsys.readouterr().err
+
+
+def test_no_project_is_one_sentence(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    assert main(["preview", "--stack", "s", "--cwd", str(tmp_path)]) == 255
+    assert "no Pulumi.yaml project file found" in capsys.readouterr().err
