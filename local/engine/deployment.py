@@ -229,7 +229,7 @@ class Deployment:
         with self._lock:
             if new.deleted_with and new.deleted_with in self._replaced:
                 return Diff(True, ("deletedWith",))
-        return provider.diff(old, new.inputs, goal.ignore_changes)
+        return provider.diff(old, new.inputs, goal.ignore_changes, goal.replace_on_changes)
 
     def _create(self, provider: Provider, new: Resource, step: Step, replaced: Resource | None = None) -> Resource:
         self._sink.started(step)

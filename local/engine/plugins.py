@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -152,8 +153,11 @@ class Provider:
         properties = from_struct(struct)
         return properties if settings.acceptSecrets else mark_secrets(properties, like)
 
-    def diff(self, old: Resource, inputs: PropertyMap, ignore: tuple[str, ...]) -> Diff:
-        """Whether and how a resource has to change for new inputs."""
+    def diff(self, old: Resource, inputs: PropertyMap, ignore: tuple[str, ...], replace: tuple[str, ...] = ()) -> Diff:
+        """Whether and how a resource has to change for new inputs.
+
+        `ignore` and `replace` are the resource's `ignoreChanges` and `replaceOnChanges`.
+        """
         settings = self._settings()
         if settings is None:
             return Diff(changed=True)
@@ -173,7 +177,11 @@ class Provider:
             if response.changes == pb.DiffResponse.DIFF_UNKNOWN
             else response.changes == pb.DiffResponse.DIFF_SOME
         )
-        return Diff(changed, tuple(response.replaces), response.deleteBeforeReplace)
+        replaces = [*response.replaces, *_detailed_replaces(response)]
+        if changed:
+            touched = [*response.diffs, *response.detailedDiff]
+            replaces += [key for key in touched if any(covers(path, key) for path in replace)]
+        return Diff(changed, tuple(dict.fromkeys(replaces)), response.deleteBeforeReplace)
 
     def create(self, new: Resource, preview: bool) -> tuple[str, PropertyMap]:
         """Create a resource; returns its ID and outputs."""
@@ -283,6 +291,21 @@ def _name(urn: str) -> str:
 
 def _type(urn: str) -> str:
     return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+
+
+def _detailed_replaces(response: pb.DiffResponse) -> list[str]:
+    kinds = (pb.PropertyDiff.ADD_REPLACE, pb.PropertyDiff.DELETE_REPLACE, pb.PropertyDiff.UPDATE_REPLACE)
+    return [key for key, detail in response.detailedDiff.items() if detail.kind in kinds]
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Whether a property path (`a.b[0]`) is, or is within, a pattern, whose parts may be `*`."""
+    wanted, given = _parts(pattern), _parts(path)
+    return len(given) >= len(wanted) and all(part in ("*", other) for part, other in zip(wanted, given, strict=False))
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in re.split(r'[.\[\]"]+', path) if part]
 
 
 def _variable(value: Any) -> str:

@@ -37,6 +37,12 @@ class Remover:
         with self._slots:
             yield
 
+    def drain(self) -> None:
+        """Wait until no operation is in flight."""
+        for _ in range(self._parallel):
+            self._slots.acquire()
+        self._slots.release(self._parallel)
+
     def condemn(self, old: Resource) -> None:
         """Note a resource (marked `delete`) whose replacement is there, to be deleted at the end."""
         self._condemned.append(old)
@@ -190,5 +196,5 @@ def _replaced_with(item: Resource, replaced: set[str], provider_of: Callable[[st
     }
     if inputs == item.inputs or item.is_provider:
         return False
-    diff = provider_of(item.provider).diff(item, inputs, item.ignore_changes)
+    diff = provider_of(item.provider).diff(item, inputs, item.ignore_changes, item.replace_on_changes)
     return diff.changed and bool(diff.replace_keys)

@@ -94,7 +94,10 @@ class Run:
         """Start nothing new, tell the providers, let what runs come to its end."""
         self.remover.cancelled.set()
         self.display.log(Severity.ERROR, "the run was cancelled; what was in flight is being finished")
-        threading.Thread(target=self.providers.cancel, daemon=True).start()
+        self.providers.cancel()
+        self.remover.drain()
+        if self.program:
+            self.program.stop()
 
     @contextlib.contextmanager
     def interruptible(self, cancel: Callable[[], None]) -> Iterator[None]:
@@ -120,6 +123,7 @@ class Run:
         try:
             if self.program:
                 self.program.stop()
+            self.remover.drain()
             self.providers.stop()
         finally:
             if self.writer:
@@ -161,7 +165,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
             program.show_output(lambda line: run.display.log(Severity.INFO, line))
             program.send(_program_settings(run, config))
             status = program.wait()
-            if status not in (0, REPORTED):
+            if status not in (0, REPORTED) and not deployment.cancelled.is_set():
                 run.display.log(Severity.ERROR, f"program exited with non-zero exit code: {status}")
             broken = status != 0 or deployment.failed or run.display.report.failed
             if not broken:

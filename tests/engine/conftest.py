@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local.engine.backend import Backend
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).with_name("programs")
@@ -94,6 +97,10 @@ class Sample:
     def state_file(self) -> Path:
         """The state."""
         return self.folder / ".state/.pulumi/stacks/items" / f"{STACK}.json"
+
+    def lock(self) -> AbstractContextManager[None]:
+        """The stack's lock."""
+        return Backend(self.folder / ".state", "items", STACK).locked()
 
     def deployment(self) -> dict[str, Any]:
         """The latest deployment in the state."""

@@ -60,3 +60,35 @@ def test_killed_run_is_told_of_and_continued(sample: Sample, running: list[subpr
     assert "create slow" in sample.log()
     assert set(sample.resources()) == {"quick", "slow"}
     assert "pending_operations" not in sample.deployment()
+
+
+def test_the_second_interrupt_ends_it_at_once(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
+    sample.spec({"slow": {"props": {"slow": "create"}}})
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+    process.send_signal(signal.SIGINT)
+    line = ""
+    while process.stdout and "cancelled" not in line:
+        line = process.stdout.readline()
+        assert line, "the interrupt was not noticed"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIME_LIMIT)  # nobody lets the operation end
+    assert process.returncode == 130
+    assert [item["type"] for item in sample.deployment()["pending_operations"]] == ["creating"]
+    assert sample.log() == ["create slow"]
+    with sample.lock():
+        pass  # the dead run's lock is in nobody's way
+
+
+def test_a_program_that_does_not_end_is_ended(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
+    sample.spec({"one": {}}, sleep=TIME_LIMIT)
+    process = sample.start("up", "--yes")
+    running.append(process)
+    line = ""
+    while process.stdout and "sleeping" not in line:
+        line = process.stdout.readline()
+        assert line, "the program did not run"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIME_LIMIT / 2)
+    assert process.returncode == 255

@@ -1,6 +1,7 @@
 """Declares what `spec.json` lists: `{name: {options and properties}}`, in that order."""
 
 import json
+import time
 from pathlib import Path
 
 import pulumi
@@ -40,6 +41,9 @@ for name in spec.get("export", []):
     pulumi.export(name, made[name].text)
 if "password" in spec.get("export_config", []):
     pulumi.export("password", config.require_secret("password"))
+if spec.get("sleep"):
+    print("sleeping")
+    time.sleep(spec["sleep"])
 if spec.get("raise"):
     raise RuntimeError(spec["raise"])
 print(spec.get("print", "the program ran"))
