@@ -53,6 +53,17 @@ def test_both_refused_names_both(pool: Pool, server: Server, connection: Connect
     assert len(server.attempts) == tried  # a refusal is remembered too: it would get us banned
 
 
+def test_a_refused_admin_is_not_tried_again_while_bootstrap_is_waited_for(
+    pool: Pool, server: Server, connection: Connection
+) -> None:
+    admin = connection.model_copy(update={"user": "deploy"})
+    bootstrap = connection.model_copy(update={"port": free_port()})
+    access = HostAccess(name="web1", admin=admin, bootstrap=bootstrap, connect_timeout=1)
+    error = refused_by(pool, access, Unreachable)
+    assert "refused before that: admin as deploy@" in str(error)
+    assert len(server.attempts) == 1
+
+
 def test_no_fallback_for_a_wrong_host_key(
     pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey
 ) -> None:
