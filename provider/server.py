@@ -128,10 +128,8 @@ class Server(ResourceProviderServicer):
 
     def _provider(self, props: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> ResourceProvider:
         """Return the provider that `props` (or, while it is unknown, `olds`) refers to, configured once per process."""
-        settings = Settings(
-            project=os.environ.get("PULUMI_PROJECT", "project"), stack="stack", organization="organization"
-        )
-        configure(settings)
+        project = os.environ.get("PULUMI_PROJECT", "project")
+        configure(Settings(project=project, stack="stack", organization="organization"))
         reference = props[PROVIDER_KEY]
         if reference == rpc.UNKNOWN and olds:
             reference = olds[PROVIDER_KEY]

@@ -23,14 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """The lab of this checkout; hosts that a test brought up are taken down at the end."""
-    lab = Lab()
-    before = {host.name for host in lab.hosts()}
-    yield lab
-    ours = [host.name for host in lab.hosts() if host.name not in before]
-    if ours:
-        lab.down(ours)
+def lab() -> Lab:
+    """The lab of this checkout."""
+    return Lab()
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +46,10 @@ def bring_up(lab: Lab) -> Iterator[Callable[[str], LabHost]]:
 
 @pytest.fixture
 def new_stack(tmp_path: Path) -> Callable[..., Stack]:
-    """Make a stack that hardens the given hosts: `new_stack(host, firewall={...})`."""
+    """Make a stack that hardens the given hosts: `new_stack(host, firewall={...})`; `program` replaces the program."""
 
-    def make(*hosts: LabHost, **settings: Any) -> Stack:
-        stack = Stack(tmp_path / "project")
+    def make(*hosts: LabHost, program: str | None = None, **settings: Any) -> Stack:
+        stack = Stack(tmp_path / "project", program=program)
         entries = {host.name: entry(host) for host in hosts}
         stack.configure(hosts=entries, **settings)
         return stack

@@ -39,11 +39,35 @@ def knock(lab: Lab, host: LabHost, ports: Iterable[int]) -> dict[str, dict[int, 
     return answers
 
 
+_PING = """
+import os, socket, struct, sys
+echo, reply, family, protocol = (
+    (128, 129, socket.AF_INET6, socket.IPPROTO_ICMPV6) if ":" in sys.argv[1]
+    else (8, 0, socket.AF_INET, socket.IPPROTO_ICMP)
+)
+probe = socket.socket(family, socket.SOCK_RAW, protocol)
+probe.settimeout(3)
+probe.connect((sys.argv[1], 0))
+mark = os.urandom(8)
+packet = struct.pack("!BBHHH", echo, 0, 0, 1, 1) + mark
+total = sum(struct.unpack("!8H", packet))  # RFC 1071; for ICMPv6 the kernel does it
+total = (total >> 16) + (total & 0xFFFF)
+total += total >> 16
+probe.send(packet[:2] + struct.pack("!H", ~total & 0xFFFF) + packet[4:])
+for _ in range(100):
+    answer = probe.recv(1500)
+    body = answer if ":" in sys.argv[1] else answer[(answer[0] & 15) * 4 :]
+    if body[0] == reply and body.endswith(mark):
+        sys.exit(0)
+sys.exit(1)
+"""
+
+
 def pings(lab: Lab, host: LabHost) -> dict[str, bool]:
     """Tell whether the host answers echo requests, by family."""
     addresses = {"ipv4": host.ipv4, "ipv6": host.ipv6}
     return {
-        family: lab.outside(["ping", "-c", "1", "-W", "3", address], check=False).returncode == 0
+        family: lab.outside([sys.executable, "-c", _PING, address], check=False).returncode == 0
         for family, address in addresses.items()
     }
 

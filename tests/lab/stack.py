@@ -34,12 +34,17 @@ class Stack:
     folder: Path
     name: str = "test"
     environment: dict[str, str] = field(default_factory=dict)
+    program: str | None = None
+    """The program's text, where it is not the repository's own."""
 
     def __post_init__(self) -> None:
         (self.folder / "stacks").mkdir(parents=True)
         (self.folder / ".state").mkdir()
         for entry in SHARED:
             (self.folder / entry).symlink_to(REPOSITORY / entry)
+        if self.program is not None:
+            (self.folder / "__main__.py").unlink()
+            (self.folder / "__main__.py").write_text(self.program)
 
     def configure(self, **settings: Any) -> None:
         """Write the stack config: `hosts`, `defaults`, `firewall`."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.lab.api import Lab, LabHost
+from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.outside import knock, listen, pings
 from tests.lab.stack import Stack
 
@@ -44,7 +44,7 @@ def test_only_the_declared_services_can_be_reached_also_after_a_reboot(lab: Lab,
     expected = {"ipv4": OPEN, "ipv6": OPEN}
     assert knock(lab, host, OPEN) == expected
     assert pings(lab, host) == {"ipv4": True, "ipv6": True}
-    host.exec("ip -6 neigh flush dev host0; ip -4 neigh flush dev host0")
+    host.exec("ip -6 neigh flush all; ip -4 neigh flush all")
     lab.outside(["ip", "-6", "neigh", "flush", "all"])
     assert knock(lab, host, OPEN) == expected
 
@@ -82,14 +82,14 @@ def test_a_rule_added_by_hand_is_shown_and_taken_back(lab: Lab, host: LabHost, s
 
 def test_fail2bans_chain_and_its_ban_survive(lab: Lab, host: LabHost, stack: Stack) -> None:
     host.exec(
-        "iptables -N f2b-sshd; iptables -A f2b-sshd -s 203.0.113.200 -j REJECT; iptables -A f2b-sshd -j RETURN;"
+        f"iptables -N f2b-sshd; iptables -A f2b-sshd -s {OUTSIDE_IPV4} -j REJECT; iptables -A f2b-sshd -j RETURN;"
         "iptables -I INPUT -p tcp -m multiport --dports 22 -j f2b-sshd"
     )
     banned = {22: "refused"}
     assert knock(lab, host, [22])["ipv4"] == banned
     stack.up()
     assert knock(lab, host, [22])["ipv4"] == banned
-    host.exec("iptables -I f2b-sshd -s 203.0.113.201 -j REJECT")
+    host.exec("iptables -I f2b-sshd -s 192.0.2.7 -j REJECT")
     stack.refresh()
     stack.unchanged()
     host.exec("iptables -A INPUT -p tcp --dport 9999 -j ACCEPT")
@@ -111,7 +111,8 @@ def test_destroy_gives_back_what_was_there(host: LabHost, stack: Stack, prior: s
     if prior:
         host.exec(
             "iptables -P FORWARD DROP; iptables -A INPUT -s 198.51.100.7/32 -p udp -m udp --dport 53 -j DROP;"
-            "iptables -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT; iptables -t nat -A POSTROUTING -o host0 -j MASQUERADE;"
+            "iptables -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT;"
+            "iptables -t nat -A POSTROUTING -o host0 -j MASQUERADE;"
             "ip6tables -A INPUT -p tcp -m tcp --dport 25 -j REJECT --reject-with tcp-reset"
         )
     before = saved(host)
