@@ -48,6 +48,15 @@ def _check_interfaces(reader: SpecReader, table: str, chain: str) -> None:
 
 
 def _check_options(reader: SpecReader, loaded: Loaded, extension: Extension) -> None:
+    for option in loaded.options.values():
+        spec = extension.spec(option.name)
+        if (
+            option.negated
+            and spec is not None
+            and spec.default is not None
+            and option.value == spec.default(reader.family)
+        ):
+            raise _error(reader, loaded.token, f"! --{option.name} with everything matches nothing", "a narrower value")
     for group in extension.one_of:
         given = [name for name in group if name in _written(extension, loaded)]
         if len(given) != 1:

@@ -140,11 +140,12 @@ def _furthest(last: dict[int, int], diagonal: int, most: int) -> int:
 def _origin(last: dict[int, int], diagonal: int, most: int) -> tuple[str, int, int]:
     """Which edit gets furthest on ``diagonal``, how far, and the diagonal it comes from."""
     best = _furthest(last, diagonal, most)
-    if last.get(diagonal, -2) + 1 == best:
-        return "replace", best, diagonal
+    # Replacements come last here and so first in the script: the rule that took a rule's place replaces it.
     if last.get(diagonal - 1, -1) == best:
         return "insert", best, diagonal - 1
-    return "delete", best, diagonal + 1
+    if last.get(diagonal + 1, -2) + 1 == best:
+        return "delete", best, diagonal + 1
+    return "replace", best, diagonal
 
 
 def _slide(old: list[int], new: list[int], index: int, diagonal: int) -> int:

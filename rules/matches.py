@@ -68,8 +68,9 @@ TRANSPORT = (
             _alias("syn", k.FLAG, lambda option: Option("tcp-flags", _SYN, option.negated), no=True),
         ),
         protocols=(6,),
+        normalise=n.ports,
     ),
-    Extension("udp", _ports(), protocols=(17,)),
+    Extension("udp", _ports(), protocols=(17,), normalise=n.ports),
     Extension("sctp", _ports(_o("chunk-types", k.PAIR, no=True)), protocols=(132,)),
     Extension(
         "dccp", _ports(_o("dccp-types", k.WORD, no=True), _o("dccp-option", k.number(255), no=True)), protocols=(33,)

@@ -41,6 +41,17 @@ def _renamed(options: Options, old: str, new: str) -> None:
     options[new] = Option(new, options.pop(old).value)
 
 
+def ports(options: Options, _family: Family) -> Options:
+    """``! 0:n`` is ``n+1:65535``, which is what the nf_tables backend makes of it."""
+    for name in ("sport", "dport"):
+        option = options.get(name)
+        if option is None or not option.negated or not isinstance(option.value, Range):
+            continue
+        if option.value.first == 0 and 0 < option.value.last < 65535:
+            options[name] = Option(name, Range(option.value.last + 1, 65535))
+    return options
+
+
 def connlimit(options: Options, _family: Family) -> Options:
     """``! --connlimit-above`` is ``--connlimit-upto``; the source address is counted unless said otherwise."""
     for name, opposite in (("connlimit-above", "connlimit-upto"), ("connlimit-upto", "connlimit-above")):

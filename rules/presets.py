@@ -64,7 +64,7 @@ def web(
         linode = [source for source, wanted in ((LONGVIEW, longview), (NODEBALANCER, nodebalancer)) if wanted]
         accepted += [_read(f"-A INPUT -s {source} -m state --state NEW -j ACCEPT", family) for source in linode]
     elif dhcpv6:
-        accepted.append(_read("-A INPUT -s fe80::/10 -p udp --sport 547 --dport 546 -j ACCEPT", family))
+        accepted.append(_read("-A INPUT -s fe80::/10 -p udp --dport 546 -j ACCEPT", family))
     rules = [
         *_loopback(family),
         _ping(family),

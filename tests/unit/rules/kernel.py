@@ -1,0 +1,59 @@
+"""The real iptables in a network namespace of its own, for the tests that compare the language with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from rules.family import Family
+
+BACKENDS = ("nft", "legacy")
+_MARK = "-=-=- next -=-=-"
+
+
+def missing(backend: str) -> str | None:
+    """Why the kernel cannot be asked here, or None."""
+    if os.geteuid() != 0:
+        return "needs root for a network namespace"
+    for tool in ("unshare", f"iptables-{backend}-restore", f"ip6tables-{backend}-restore"):
+        if shutil.which(tool) is None:
+            return f"{tool} is not installed"
+    return None
+
+
+def restore_all(backend: str, family: Family, steps: Sequence[tuple[str, ...]], *, counters: bool = False) -> list[str]:
+    """For each step load its texts one after the other, the first from scratch, the rest with ``--noflush``.
+
+    All of it in one network namespace that ends with the call. Returns what iptables-save prints after each step;
+    fails the test where a text is refused. ``counters``: set those of the texts, and print them.
+    """
+    if reason := missing(backend):
+        pytest.skip(reason)
+    tool = f"{family.command}-{backend}"
+    flag = " -c" if counters else ""
+    script = ["set -e", f"refused() {{ {tool}-save; exit 9; }}"]
+    for texts in steps:
+        script.append(f"{tool}-restore <<'TEXT'\n{_EMPTY}TEXT")
+        for text in texts:
+            script.append(f"{tool}-restore{flag} --noflush -w 5 <<'TEXT' || refused\n{text}TEXT")
+        script += [f"{tool}-save{flag}", f"echo '{_MARK}'"]
+    run = subprocess.run(
+        ["unshare", "-n", "sh", "-s"],
+        input="\n".join(script) + "\n",
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    printed = run.stdout.split(f"{_MARK}\n")
+    if run.returncode:
+        failed = steps[min(len(printed), len(steps)) - 1]
+        pytest.fail(f"{tool} refused: {run.stderr}\n" + "\n".join(failed) + f"\nafter:\n{printed[-1]}")
+    return printed[:-1]
+
+
+_EMPTY = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"

@@ -1,0 +1,57 @@
+"""The language against the real iptables, both backends: random rulesets, and random plans carried out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from rules.family import Family
+from rules.ownership import own_rules, plan
+from rules.parse import parse, parse_saved
+from rules.render import canonical, render
+from tests.unit.rules.kernel import BACKENDS, restore_all
+from tests.unit.rules.situations import foreign_part, situation
+from tests.unit.rules.strategies import Writer
+
+pytestmark = pytest.mark.lab
+ROUNDS = 15
+backends = pytest.mark.parametrize("backend", BACKENDS)
+families = pytest.mark.parametrize("family", list(Family))
+
+
+@backends
+@families
+def test_the_kernel_prints_what_was_declared(backend: str, family: Family) -> None:
+    texts = [canonical(Writer(family, seed).ruleset(8)[0], family) for seed in range(ROUNDS)]
+    printed = restore_all(backend, family, [(text,) for text in texts])
+    for text, saved in zip(texts, printed, strict=True):
+        assert render(parse_saved(saved, family)) == text
+
+
+@backends
+@families
+def test_a_plan_carried_out_gives_what_is_declared_and_leaves_the_rest(backend: str, family: Family) -> None:
+    cases = [situation(family, seed) for seed in range(ROUNDS)]
+    plans = [plan(case.current, case.desired, previous=case.previous) for case in cases]
+    steps = [(render(case.current), made.transaction()) for case, made in zip(cases, plans, strict=True)]
+    for case, saved in zip(cases, restore_all(backend, family, steps), strict=True):
+        after = parse_saved(saved, family)
+        assert render(own_rules(after, case.desired, previous=case.previous)) == render(case.desired)
+        assert plan(after, case.desired).empty
+        before = foreign_part(case.current, case.previous, case.desired)
+        assert foreign_part(after, case.previous, case.desired) == before
+
+
+@backends
+def test_counters_of_rules_that_stay_survive_a_plan(backend: str) -> None:
+    family = Family.IPV4
+    rules = "-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp --dport 22 -j ACCEPT\n-A INPUT -p tcp --dport 80 -j ACCEPT\n"
+    current = parse(rules, family)
+    desired = parse(rules.replace("--dport 80", "--dport 443") + "-A INPUT -j REJECT\n", family)
+    counted = re.sub(r"(?m)^(:.*)$", r"\1 [0:0]", render(current))
+    counted = counted.replace("-A INPUT -p tcp -m tcp --dport 22", "[7:420] -A INPUT -p tcp -m tcp --dport 22")
+    transaction = plan(current, desired).transaction()
+    (saved,) = restore_all(backend, family, [(counted, transaction)], counters=True)
+    assert "[7:420] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT" in saved
+    assert "--dport 443" in saved
