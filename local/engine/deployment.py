@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import EngineError, UnsupportedError
 from .events import Op, Severity, Sink, Step
-from .goals import Alias, Goal, keep_ignored, make_urn
+from .goals import Goal, former_urns, keep_ignored, make_urn
 from .ledger import Ledger
-from .plugins import Diff, PartialFailureError, Provider, ProviderError
+from .plugins import Diff, Provider, ProviderError
 from .policy import Policies
 from .providers import ProviderPool, plugin_inputs
 from .removal import Remover, dependent_replacements
 from .state import Resource, Snapshot, now
-from .values import PropertyMap, Secret, contains_unknown, without_unknown
-
-
-class SkippedError(Exception):
-    """The resource was not attempted: something it needs has failed, or the run is being cancelled."""
+from .steps import SkippedError, Steps
+from .values import PropertyMap, contains_unknown, without_unknown
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,7 @@ class Deployment:
         self._stack = stack
         self._preview = preview
         self._ledger = ledger
+        self._steps = Steps(preview=preview, ledger=ledger, remover=remover, sink=sink)
         self._providers = providers
         self._remover = remover
         self._policies = policies
@@ -63,7 +60,11 @@ class Deployment:
         self._replaced: set[str] = set()
         self._aliased: dict[str, str] = {}
         self.news: dict[str, Resource] = {}
-        self.cancelled = threading.Event()
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set to start nothing new."""
+        return self._steps.cancelled
 
     @property
     def failed(self) -> bool:
@@ -106,7 +107,7 @@ class Deployment:
             needs = {goal.parent, goal.deleted_with, goal.provider.rpartition("::")[0], *goal.dependencies}
             for urns in goal.property_dependencies.values():
                 needs.update(urns)
-            if needs & self._failed or self.cancelled.is_set():
+            if needs & self._failed or self._steps.cancelled.is_set():
                 raise SkippedError
 
     def _dispatch(self, urn: str, goal: Goal) -> Resource:
@@ -146,31 +147,13 @@ class Deployment:
         if urn in self._olds:
             return self._olds[urn]
         with self._lock:
-            for candidate in self._former_urns(goal):
+            for candidate in former_urns(goal, self._stack, self._project, self._aliased):
                 old = self._olds.get(candidate)
                 if old is not None and candidate not in self._seen:
                     self._seen.add(candidate)
                     self._aliased[urn] = candidate
                     return old
         return None
-
-    def _former_urns(self, goal: Goal) -> Iterator[str]:
-        """The URNs that a resource may have had: by its own aliases, by its parent's, by both."""
-        for alias in (*goal.aliases, Alias()):
-            if alias.urn:
-                yield alias.urn
-                continue
-            name = alias.name or goal.name
-            parents = [(alias.parent or ("" if alias.no_parent else goal.parent), name)]
-            former = self._aliased.get(parents[0][0])
-            if former:
-                parents.append((former, name))
-                mine, its = (parent.split("::", 3)[3] for parent in (goal.parent, former))
-                if name.startswith(mine):
-                    parents.append((former, its + name.removeprefix(mine)))
-            for parent, called in parents:
-                stack, project = alias.stack or self._stack, alias.project or self._project
-                yield make_urn(stack, project, parent, alias.type or goal.type, called)
 
     def _component(self, old: Resource | None, new: Resource) -> Resource:
         self._policies.analyze(new, None)
@@ -204,12 +187,12 @@ class Deployment:
         new = new.changed(inputs=provider.check(new.urn, before, new.inputs))
         self._policies.analyze(new, self._provider_state(new))
         if old is None:
-            return self._create(provider, new, Step(Op.CREATE, new.urn, None, new))
+            return self._steps.create(provider, new, Step(Op.CREATE, new.urn, None, new))
         diff = self._diff(provider, goal, old, new)
         if old.pending_replacement or (diff.changed and diff.replace_keys):
             return self._replace(provider, goal, old, new, diff)
         if diff.changed or old.init_errors:
-            return self._update(provider, old, new)
+            return self._steps.update(provider, old, new)
         new = new.changed(id=old.id, outputs=old.outputs)
         step = Step(Op.SAME, new.urn, old, new)
         self._sink.started(step)
@@ -231,95 +214,6 @@ class Deployment:
                 return Diff(True, ("deletedWith",))
         return provider.diff(old, new.inputs, goal.ignore_changes, goal.replace_on_changes)
 
-    def _create(self, provider: Provider, new: Resource, step: Step, replaced: Resource | None = None) -> Resource:
-        self._sink.started(step)
-        try:
-            if self._preview:
-                _, outputs = provider.create(new, preview=True)
-                new = new.changed(outputs=self._sealed(new, outputs))
-            else:
-                new = self._really_create(provider, new, replaced)
-        except (ProviderError, SkippedError):
-            self._sink.finished(step, failed=True)
-            raise
-        self._sink.finished(Step(step.op, step.urn, step.old, new, step.replace_keys))
-        return new
-
-    def _really_create(self, provider: Provider, new: Resource, replaced: Resource | None) -> Resource:
-        with self._remover.slot():
-            if self.cancelled.is_set():
-                raise SkippedError
-            token = self._ledger.begin(new, "creating")
-            gone = [replaced] if replaced is not None else []
-            try:
-                identity, outputs = provider.create(new, preview=False)
-                failure = None
-            except PartialFailureError as error:
-                identity, outputs, failure = error.id, error.outputs, error
-            except BaseException:
-                self._ledger.end(token)
-                raise
-            time = now()
-            new = new.changed(id=identity, outputs=self._sealed(new, outputs), created=time, modified=time)
-            if failure:
-                new = new.changed(init_errors=failure.reasons)
-            condemned = self._condemn(replaced)
-            self._ledger.end(token, add=[new, *condemned], remove=gone)
-            if failure:
-                raise failure
-            return new
-
-    def _condemn(self, replaced: Resource | None) -> list[Resource]:
-        """What stays of a replaced resource until it is deleted at the end: nothing if that was done before."""
-        if replaced is None or replaced.pending_replacement:
-            return []
-        doomed = replaced.changed(delete=True)
-        self._remover.condemn(doomed)
-        return [doomed]
-
-    def _sealed(self, new: Resource, outputs: PropertyMap) -> PropertyMap:
-        """Outputs with those secret that the program wants secret."""
-        return {
-            key: Secret(value) if key in new.additional_secret_outputs and not isinstance(value, Secret) else value
-            for key, value in outputs.items()
-        }
-
-    def _update(self, provider: Provider, old: Resource, new: Resource) -> Resource:
-        new = new.changed(id=old.id)
-        step = Step(Op.UPDATE, new.urn, old, new)
-        self._sink.started(step)
-        try:
-            if self._preview:
-                new = new.changed(outputs=self._sealed(new, provider.update(old, new, preview=True)))
-            else:
-                new = self._really_update(provider, old, new)
-        except (ProviderError, SkippedError):
-            self._sink.finished(step, failed=True)
-            raise
-        self._sink.finished(Step(step.op, step.urn, old, new))
-        return new
-
-    def _really_update(self, provider: Provider, old: Resource, new: Resource) -> Resource:
-        with self._remover.slot():
-            if self.cancelled.is_set():
-                raise SkippedError
-            token = self._ledger.begin(new, "updating")
-            failure = None
-            try:
-                outputs = provider.update(old, new, preview=False)
-            except PartialFailureError as error:
-                outputs, failure = error.outputs, error
-            except BaseException:
-                self._ledger.end(token)
-                raise
-            new = new.changed(outputs=self._sealed(new, outputs), modified=now())
-            if failure:
-                new = new.changed(init_errors=failure.reasons)
-            self._ledger.end(token, add=[new], remove=[old])
-            if failure:
-                raise failure
-            return new
-
     def _replace(self, provider: Provider, goal: Goal, old: Resource, new: Resource, diff: Diff) -> Resource:
         if old.protect and new.protect:
             raise EngineError(
@@ -333,9 +227,9 @@ class Deployment:
         if first and not old.pending_replacement:
             old = self._delete_first(old)
         step = Step(Op.REPLACE, new.urn, old, new, diff.replace_keys, old.retain_on_delete)
-        state = self._create(provider, new, step, old)
+        state = self._steps.create(provider, new, step, old)
         if self._preview and not first and not old.pending_replacement:
-            self._condemn(old)
+            self._steps.condemn(old)
         return state
 
     def _delete_first(self, old: Resource) -> Resource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -180,6 +181,28 @@ def make_urn(stack: str, project: str, parent: str, type_: str, name: str) -> st
         if parent_type != STACK_TYPE:
             type_ = f"{parent_type}${type_}"
     return f"urn:pulumi:{stack}::{project}::{type_}::{name}"
+
+
+def former_urns(goal: Goal, stack: str, project: str, renamed: Mapping[str, str]) -> Iterator[str]:
+    """The URNs that a resource may have had: by its own aliases, by its parent's, by both.
+
+    `renamed` gives the former URN of each resource that was found by an alias.
+    """
+    for alias in (*goal.aliases, Alias()):
+        if alias.urn:
+            yield alias.urn
+            continue
+        name = alias.name or goal.name
+        parent = alias.parent or ("" if alias.no_parent else goal.parent)
+        places = [(parent, name)]
+        former = renamed.get(parent)
+        if former:
+            places.append((former, name))
+            mine, its = (urn.split("::", 3)[3] for urn in (goal.parent, former))
+            if name.startswith(mine):
+                places.append((former, its + name.removeprefix(mine)))
+        for place, called in places:
+            yield make_urn(alias.stack or stack, alias.project or project, place, alias.type or goal.type, called)
 
 
 def keep_ignored(inputs: PropertyMap, old: PropertyMap, ignore: tuple[str, ...]) -> PropertyMap:

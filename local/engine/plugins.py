@@ -22,7 +22,11 @@ from .processes import Process
 from .state import Resource
 from .values import PropertyMap, contains_unknown, from_struct, mark_secrets, reveal, to_struct
 
-CHANNEL_OPTIONS = [("grpc.max_receive_message_length", 400 * 1024 * 1024), ("grpc.max_send_message_length", -1)]
+CHANNEL_OPTIONS = [
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", 400 * 1024 * 1024),
+    ("grpc.max_send_message_length", -1),
+]
 CANCEL_LIMIT = 5.0
 
 
@@ -281,7 +285,8 @@ class Provider:
             return
 
     def stop(self) -> None:
-        """End the plugin's process."""
+        """Tell the plugin that the run is over, as the CLI does, and end its process."""
+        self.cancel()
         self._process.stop()
 
 

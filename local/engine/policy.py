@@ -194,6 +194,10 @@ class Policies:
         self._packs: list[Future[Pack]] = [self._pool.submit(item) for item in start]
         self.failed = False
 
+    def await_start(self) -> None:
+        """Return once all packs are ready; raises EngineError if one cannot be started."""
+        self._running()
+
     def names(self) -> list[str]:
         """The packs' names and versions."""
         return [f"{pack.info.name}@v{pack.info.version}" for pack in self._running()]

@@ -13,7 +13,7 @@ from .events import Op, Severity, Sink, Step
 from .goals import Goal, make_urn
 from .launch import DYNAMIC, Launcher
 from .ledger import Ledger
-from .plugins import Provider
+from .plugins import Provider, ProviderError
 from .project import Config
 from .state import PROVIDER_PREFIX, Resource, now
 from .values import UNKNOWN_TEXT, PropertyMap, Secret
@@ -43,6 +43,7 @@ class ProviderPool:
         self._lock = threading.RLock()
         self._running: dict[str, Provider] = {}
         self._references: dict[str, str] = {}
+        self._broken: dict[str, Exception] = {}
         self._olds = {item.urn: item for item in ledger.resources() if item.is_provider and not item.delete}
 
     def _start(self, package: str) -> Provider:
@@ -57,9 +58,15 @@ class ProviderPool:
         name = default_name(version, url)
         urn = make_urn(self._stack, self._launcher.project.name, "", PROVIDER_PREFIX + package, name)
         with self._lock:
+            if urn in self._broken:
+                raise self._broken[urn]
             if urn not in self._references:
                 inputs = self._default_inputs(package, version, url)
-                self.register(Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + package, inputs=inputs))
+                try:
+                    self.register(Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + package, inputs=inputs))
+                except (EngineError, ProviderError) as error:
+                    self._broken[urn] = error  # started once, not once for each resource
+                    raise
             return self._references[urn]
 
     def _default_inputs(self, package: str, version: str, url: str) -> PropertyMap:

@@ -118,6 +118,13 @@ class Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _write_rest(self) -> None:
+        try:
+            if self.writer:
+                self.writer.close()
+        except EngineError as error:
+            self.display.log(Severity.ERROR, str(error))
+
     def close(self, packs: list[str]) -> Report:
         """End all processes, write what is left to write, show the end of the report."""
         try:
@@ -126,8 +133,7 @@ class Run:
             self.remover.drain()
             self.providers.stop()
         finally:
-            if self.writer:
-                self.writer.close()
+            self._write_rest()
             self.server.stop()
             self.display.close(packs)
         return self.display.report
@@ -162,6 +168,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
 
     try:
         with run.interruptible(cancel):
+            policies.await_start()
             program.show_output(lambda line: run.display.log(Severity.INFO, line))
             program.send(_program_settings(run, config))
             status = program.wait()

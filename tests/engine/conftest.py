@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -9,20 +11,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from local.engine.backend import Backend
+from local.engine.cli import main
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).with_name("programs")
 STACK = "test"
 TIME_LIMIT = 60.0
-# the salt of the passphrase "test", and the word "hunter2" encrypted with it by the Pulumi CLI
+# the salt of the passphrase "test", and the word "hunter2" encrypted with it
 SETTINGS = json.loads((PROGRAMS / "settings.json").read_text())
 
 
@@ -45,6 +48,14 @@ class Sample:
     def engine(self, *arguments: str, ok: bool = True) -> str:
         """Run the embedded engine; returns what it printed, stderr included."""
         return self._checked(self.command(*arguments), ok)
+
+    def state(self, *arguments: str) -> str:
+        """Run a command of the embedded engine that starts no process, within this one; returns what it printed."""
+        printed = io.StringIO()
+        with mock.patch.dict(os.environ, self.environment, clear=True), contextlib.redirect_stdout(printed):
+            status = main([*arguments, "--stack", STACK, "--cwd", str(self.folder)])
+        assert status == 0, printed.getvalue()
+        return printed.getvalue()
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of the embedded engine."""
@@ -98,7 +109,7 @@ class Sample:
         """The state."""
         return self.folder / ".state/.pulumi/stacks/items" / f"{STACK}.json"
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """The stack's lock."""
         return Backend(self.folder / ".state", "items", STACK).locked()
 

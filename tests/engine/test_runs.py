@@ -34,8 +34,8 @@ def test_up_then_nothing_to_do_then_one_changed_line(sample: Sample) -> None:
     assert "4 unchanged" in shown
     assert sample.log() == []
     assert sample.state_file.stat().st_mtime_ns == before.st_mtime_ns
-    assert sample.engine("output", "password") == "hunter2\n"
-    assert "password\t[secret]" in sample.engine("stack", "output")
+    assert sample.state("output", "password") == "hunter2\n"
+    assert "password\t[secret]" in sample.state("stack", "output")
 
     items["rules"]["props"]["text"] = RULES.replace("8010 -j ACCEPT", "8010 -j DROP")
     sample.spec(items, export=["after"], export_config=["password"])
