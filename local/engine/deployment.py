@@ -126,7 +126,6 @@ class Deployment:
             provider=provider,
             property_dependencies=goal.property_dependencies,
             additional_secret_outputs=goal.additional_secret_outputs,
-            aliases=(old.urn,) if old is not None and old.urn != urn else (),
             custom_timeouts=goal.custom_timeouts,
             retain_on_delete=bool(goal.retain_on_delete),
             deleted_with=goal.deleted_with,

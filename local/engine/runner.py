@@ -71,7 +71,8 @@ def _user_traceback(root: str) -> str:
     frames = traceback.extract_tb(trace)
     for index, frame in enumerate(frames):
         path = os.path.abspath(frame.filename)
-        if path.startswith(root + os.sep) and path != os.path.abspath(__file__) and "site-packages" not in path:
+        own = path != os.path.abspath(__file__) and not frame.filename.startswith("<") and "site-packages" not in path
+        if own and path.startswith(root + os.sep):
             return "".join(traceback.format_exception(kind, error, trace, limit=index - len(frames)))
     return "".join(traceback.format_exception(kind, error, trace))
 
