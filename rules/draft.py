@@ -31,10 +31,11 @@ class DraftTable:
 
     # -- chains
 
-    def declare(self, line: Line, column: int, name: str, policy: str) -> None:
-        """A line ``:NAME POLICY [counters]``."""
+    def declare(self, line: Line, columns: tuple[int, int], name: str, policy: str) -> None:
+        """A line ``:NAME POLICY [counters]``, with the columns of both."""
+        column, policy_column = columns
         if name in BUILTIN_CHAINS.get(self.name, ()) or (self.lenient and policy != "-"):
-            self.chains.setdefault(name, DraftChain("ACCEPT")).policy = self._policy(line, column, policy)
+            self.chains.setdefault(name, DraftChain("ACCEPT")).policy = self._policy(line, policy_column, policy)
             return
         if policy != "-":
             known = ", ".join(BUILTIN_CHAINS[self.name])

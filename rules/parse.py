@@ -63,8 +63,10 @@ class _Parser:
     def run(self) -> Ruleset:
         for line in _joined(self.lines):
             stripped = line.text.strip()
-            if not stripped or (stripped.startswith("#") and command_of(line.text) is None) or stripped == "COMMIT":
-                self.open = None if stripped == "COMMIT" else self.open
+            if stripped == "COMMIT":
+                self.open = None
+            elif not stripped or stripped.startswith("#"):
+                continue
             elif stripped.startswith("*"):
                 self._start_table(line, stripped[1:].strip())
             elif stripped.startswith(":"):
@@ -93,7 +95,8 @@ class _Parser:
         if found is None or (found["rest"] and not self.lenient):
             column = found.start("rest") + 1 if found is not None else len(line.text) + 1
             raise line.error(column, "this is not a chain declaration", ":NAME POLICY [packets:bytes]")
-        self._table().declare(line, found.start("name") + 1, found["name"], found["policy"] or "-")
+        columns = found.start("name") + 1, max(found.start("policy"), found.start("name")) + 1
+        self._table().declare(line, columns, found["name"], found["policy"] or "-")
 
     def _statement(self, line: Line) -> None:
         statement = StatementReader(line, self.family, self.open or DEFAULT_TABLE, self.lenient).read()

@@ -23,6 +23,7 @@ ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 _BY_NUMBER = {int(number): name for number, name in (entry.split(":") for entry in _NAMES.split())}
 _BY_NAME = {name: number for number, name in _BY_NUMBER.items()}
 _BY_NAME.update({name: int(number) for name, number in (entry.split(":") for entry in _ALIASES.split())})
+_COMMON = ("tcp", "udp", "icmp", "icmpv6", "sctp", "esp", "gre", "all")
 
 
 def protocol_name(number: int) -> str:
@@ -41,6 +42,6 @@ def protocol_number(text: str) -> int:
     if found is None:
         raise ExpectedError(
             "a protocol: tcp, udp, icmp, icmpv6, all, another name or a number from 0 to 255",
-            f'"{text}" is not a protocol{did_you_mean(text, _BY_NAME)}',
+            f'"{text}" is not a protocol{did_you_mean(text, _COMMON) or did_you_mean(text, _BY_NAME)}',
         )
     return found

@@ -300,6 +300,8 @@ class SpecReader:
         if targets:
             return f"{flag.text} needs its target before it", " or ".join(f"-j {target}" for target in targets)
         known = [f"--{option}" for loaded in self.loaded if loaded.extension for option in loaded.extension.names]
+        implicit = self._implicit()
+        known += [f"--{option}" for option in implicit.names] if implicit is not None else []
         known += [flag for flag in CORE_FLAGS if len(flag) > 2]
         return (
             f"unknown option {flag.text}{did_you_mean(flag.text, known)}",

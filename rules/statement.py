@@ -13,7 +13,8 @@ from rules.model import TABLES, Rule
 from rules.spec import SpecReader, Words
 from rules.tokens import Line, Token, split_restore, split_shell
 
-_COMMAND_LINE = re.compile(r"\s*(?:[$#%]\s+)?(?:sudo\s+(?:-\w+\s+)*)?(?:\S*/)?(ip6?tables)(?:-legacy|-nft)?(?:\s|$)")
+_COMMAND_LINE = re.compile(r"\s*(?:[$%]\s+)?(?:sudo\s+(?:-\w+\s+)*)?(?:\S*/)?(ip6?tables)(?:-legacy|-nft)?(?:\s|$)")
+_PROMPT = re.compile(r"\s*[$%]\s+")
 _COUNTERS = re.compile(r"\s*\[\d+:\d+\]")
 
 
@@ -71,7 +72,9 @@ class StatementReader:
             start = counters.end() if counters is not None else 0
             blank = Line(self.line.number, " " * start + self.line.text[start:])
             return split_restore(blank)
-        return split_shell(self.line)
+        prompt = _PROMPT.match(self.line.text)
+        start = prompt.end() if prompt is not None else 0
+        return split_shell(Line(self.line.number, " " * start + self.line.text[start:]))
 
     def read(self) -> Statement | None:
         """The statement, or None for a line that is only for the other family (``-4``, ``-6``)."""
