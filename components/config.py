@@ -5,15 +5,16 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pulumi
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from components.firewall import FirewallSettings
-from components.inventory import HostSettings, Settings, access, plain
+from components.inventory import HostSettings, Problems, Settings, access, plain
 from hosts.connection import HostAccess
 
 SCHEMA = Path("stacks/stockade.schema.json")
@@ -25,17 +26,6 @@ class StackConfig(Settings):
     hosts: dict[str, HostSettings] = Field(min_length=1, description="The hosts of this stack, by name.")
     defaults: HostSettings = Field(HostSettings(), description="Settings of every host, unless the host has its own.")
     firewall: FirewallSettings = Field(FirewallSettings(), description="The firewall of every host.")
-
-    @model_validator(mode="after")
-    def _each_address_once(self) -> "StackConfig":
-        names = defaultdict(list)
-        for name, way in self.access().items():
-            for endpoint in {connection.endpoint for _, connection in way.logins()}:
-                names[endpoint].append(name)
-        for (address, port), twice in names.items():
-            if len(twice) > 1:
-                raise ValueError(f"hosts {' and '.join(twice)} have the same address {address}, port {port}")
-        return self
 
     def access(self) -> dict[str, HostAccess]:
         """Return the way to reach each host."""
@@ -60,31 +50,59 @@ def load() -> StackConfig:
 
 def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> StackConfig:
     """Validate config values. Raises `ConfigError` that lists every error with its path in the file."""
-    problems = []
-    try:
+    problems: list[str] = []
+    config = None
+    with _collecting(problems, prefix):
         config = StackConfig.model_validate(values)
-    except ValidationError as error:
-        problems = [_line(prefix, item) for item in error.errors(include_input=False, include_url=False)]
-    else:
+    if config is not None:
         for name in config.hosts:
-            try:
+            with _collecting(problems, f"{prefix}hosts.{name}."):
+                access(name, config.hosts[name], config.defaults)
+            with _collecting(problems, f"{prefix}hosts.{name}.firewall."):
                 config.firewall_of(name)
-            except ValidationError as error:
-                under = f"{prefix}hosts.{name}.firewall."
-                problems += [_line(under, item) for item in error.errors(include_input=False, include_url=False)]
-    if problems:
+        problems = problems or list(_same_addresses(config, prefix))
+    if problems or config is None:
         raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems)))
     return config
 
 
-def _line(prefix: str, item: Any) -> str:
-    """Write one validation error: its path as the user wrote it, and what is wrong there."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]]
-    path = prefix + "".join(parts).lstrip(".")
-    message = item["msg"].removeprefix("Value error, ").replace("\n", "\n    ")
-    if item["type"] == "extra_forbidden":
-        message = "no setting has this name"
-    return f"  {path.rstrip('.:')}: {message}"
+@contextmanager
+def _collecting(problems: list[str], prefix: str) -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        for item in error.errors(include_input=False, include_url=False):
+            problems.extend(_lines(prefix, item))
+
+
+def _lines(prefix: str, item: Any) -> Iterator[str]:
+    """Write a validation error: its path as the user wrote it, and what is wrong there."""
+    path = prefix + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+    cause = item.get("ctx", {}).get("error")
+    if isinstance(cause, Problems):
+        for below, message in cause.found.items():
+            yield _problem(f"{path}.{below}", message)
+    elif item["type"] == "extra_forbidden":
+        yield _problem(path, "no setting has this name")
+    elif item["type"] == "missing":
+        name = path.rpartition(".")[2]
+        yield _problem(path, "the host has no address" if name == "host" else "is needed")
+    else:
+        yield _problem(path, item["msg"].removeprefix("Value error, "))
+
+
+def _problem(path: str, message: str) -> str:
+    return f"  {path.replace('..', '.').rstrip('.:')}: " + message.replace("\n", "\n    ")
+
+
+def _same_addresses(config: StackConfig, prefix: str) -> Iterator[str]:
+    names = defaultdict(list)
+    for name, way in config.access().items():
+        for place in {(*connection.endpoint, connection.proxy) for _, connection in way.logins()}:
+            names[place].append(name)
+    for (address, port, _proxy), twice in names.items():
+        if len(twice) > 1:
+            yield _problem(f"{prefix}hosts.{twice[1]}", f"the same address as {twice[0]}: {address}, port {port}")
 
 
 def _json(value: str) -> Any:
@@ -95,22 +113,19 @@ def _json(value: str) -> Any:
         return value
 
 
-def write_schema() -> None:
-    """Write the JSON Schema of the stack files for editors."""
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the stack files."""
     inner = StackConfig.model_json_schema(by_alias=True)
     definitions = inner.pop("$defs")
     config = {f"stockade:{key}": value for key, value in inner["properties"].items()}
-    schema = {
+    return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stockade stack configuration",
         "type": "object",
-        "properties": {
-            "config": {"type": "object", "properties": config, "required": ["stockade:hosts"]},
-        },
+        "properties": {"config": {"type": "object", "properties": config, "required": ["stockade:hosts"]}},
         "$defs": definitions,
     }
-    SCHEMA.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_schema()
+    SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")

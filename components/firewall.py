@@ -11,15 +11,14 @@ from typing import Any, Literal, Self
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import Field, model_validator
 
-from components.inventory import Settings
+from components.inventory import Problems, Settings
 from components.packages import Packages
 from components.ruleset import Ruleset
 from rules import presets
-from rules.errors import RuleSyntaxError
 from rules.family import Family
 from rules.model import Ruleset as Rules
 from rules.render import canonical, render
-from rules.service_rules import Service
+from rules.service_rules import Service, service_rules
 
 BOOT_PACKAGES = ("iptables", "iptables-persistent")
 
@@ -33,6 +32,12 @@ class ServiceSettings(Settings):
     sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
     comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
     position: int | None = Field(None, ge=1, description="Rule number in INPUT. Default: after HTTP and HTTPS.")
+
+    @model_validator(mode="after")
+    def _makes_rules(self) -> Self:
+        for family in Family:
+            service_rules(self.service(), family)
+        return self
 
     def service(self) -> Service:
         """Return the rule language's own form of it."""
@@ -94,14 +99,16 @@ class FirewallSettings(Settings):
 
     @model_validator(mode="after")
     def _compiles(self) -> Self:
-        problems = []
+        problems = {}
         for family in Family:
             try:
                 self.ruleset(family)
-            except (RuleSyntaxError, OSError, ValueError) as error:
-                problems.append(f"{family}: {error}")
+            except OSError as error:
+                problems[f"{family}.file"] = f"{error.filename}: {error.strerror}"
+            except ValueError as error:
+                problems[str(family)] = str(error)
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Problems(problems)
         return self
 
     def ruleset(self, family: Family) -> str:

@@ -15,6 +15,14 @@ from pydantic.alias_generators import to_camel
 from hosts.connection import SECRET_FIELDS, HostAccess
 
 
+class Problems(ValueError):  # noqa: N818
+    """Several things wrong with one settings block, each with its path below it."""
+
+    def __init__(self, found: Mapping[str, str]) -> None:
+        self.found = dict(found)
+        super().__init__("; ".join(f"{path}: {message}" for path, message in found.items()))
+
+
 class Settings(BaseModel):
     """Base of what users write in a stack config: camelCase as Pulumi's names (snake_case is understood as well)."""
 

@@ -1,0 +1,110 @@
+"""A wrong stack config gives every error with its path, and no secret."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.config import SCHEMA, ConfigError, parse, schema
+
+HOSTS = {"web1": {"address": "198.51.100.11", "admin": {"user": "deploy"}}}
+REPOSITORY = Path(__file__).parents[3]
+
+
+def errors(**values: Any) -> list[str]:
+    """The lines of the error for these values."""
+    with pytest.raises(ConfigError) as caught:
+        parse(values, "lab")
+    first, *lines = str(caught.value).splitlines()
+    assert first == "stacks/Pulumi.lab.yaml is not valid:"
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({}, "stockade:hosts: is needed"),
+        ({"hosts": {"a": {}}}, "stockade:hosts.a.bootstrap.host: the host has no address"),
+        ({"hosts": {"a": {"address": "x y"}}}, "stockade:hosts.a.bootstrap.host: a host name or an address"),
+        ({"hosts": {"a": {"address": "x", "port": 70000}}}, "stockade:hosts.a.port: Input should be less than"),
+        ({"hosts": HOSTS, "firewal": {}}, "stockade:firewal: no setting has this name"),
+        (
+            {"hosts": HOSTS, "firewall": {"ipv4": {"file": "no.rules"}}},
+            "stockade:firewall.ipv4.file: no.rules: No such",
+        ),
+        (
+            {"hosts": HOSTS, "firewall": {"ipv6": {"rules": "-A INPUT -s 1.2.3.4 -j ACCEPT"}}},
+            'stockade:firewall.ipv6: 1:13: "1.2.3.4" is an IPv4 address in an IPv6 ruleset',
+        ),
+        (
+            {"hosts": HOSTS, "firewall": {"ipv4": {"rules": "-A INPUT -j ACCPET"}}},
+            "stockade:firewall.ipv4: 1:13: ACCPET is neither a target nor a chain of table filter (did you mean ACCEPT?)",
+        ),
+        (
+            {"hosts": {"web1": {"address": "x", "firewall": {"services": [{"ports": [70000]}]}}}},
+            "stockade:hosts.web1.firewall.services[0]: 1:25: port 70000 is out of range",
+        ),
+        (
+            {"hosts": {"web1": {"address": "x"}, "web2": {"address": "x"}}},
+            "stockade:hosts.web2: the same address as web1: x, port 22",
+        ),
+    ],
+)
+def test_an_error_names_its_place(values: dict[str, Any], line: str) -> None:
+    assert errors(**values)[0].startswith(f"  {line}")
+
+
+def test_all_errors_are_told_at_once() -> None:
+    told = "\n".join(
+        errors(
+            hosts={"web1": {"address": "x", "admin": {"prot": 22}}},
+            firewall={"services": [{"ports": [70000]}, {"ports": [80], "protocol": "tpc"}], "sshPort": 0},
+        )
+    )
+    for path in ("hosts.web1.admin.prot", "firewall.services[0]", "firewall.services[1].protocol", "firewall.sshPort"):
+        assert f"  stockade:{path}: " in told
+
+
+def test_no_secret_is_told() -> None:
+    secret = "correct-horse"  # a passphrase put where the key belongs
+    told = "\n".join(errors(hosts={"web1": {"address": "x", "privateKey": secret, "password": [secret]}}))
+    assert "privateKey" in told or "password" in told
+    assert secret not in told
+
+
+def test_two_hosts_behind_different_jump_hosts_may_share_an_address() -> None:
+    hosts = {name: {"address": "10.0.0.5", "proxy": {"host": name}} for name in ("east", "west")}
+    assert parse({"hosts": hosts}, "lab").access()["east"].bootstrap.proxy.host == "east"  # type: ignore[union-attr]
+
+
+def test_the_nearer_setting_wins() -> None:
+    config = parse(
+        {
+            "defaults": {"user": "ops", "port": 2222, "connectTimeout": 5, "admin": {"privateKeyFile": "a"}},
+            "hosts": {"web1": {"address": "x", "port": 2200, "admin": {"port": 22}, "bootstrap": {"user": "root"}}},
+        },
+        "lab",
+    )
+    way = config.access()["web1"]
+    assert way.admin is not None
+    assert way.bootstrap is not None
+    assert (way.admin.user, way.admin.port, way.admin.private_key_file) == ("ops", 22, "a")
+    assert (way.bootstrap.user, way.bootstrap.port, way.bootstrap.private_key_file) == ("root", 2200, None)
+    assert way.connect_timeout == 5
+
+
+def test_a_hosts_own_firewall_settings_replace_the_stacks() -> None:
+    config = parse(
+        {
+            "hosts": {"web1": {"address": "x", "firewall": {"preset": "ssh"}}, "web2": {"address": "y"}},
+            "firewall": {"logRate": "3/min"},
+        },
+        "lab",
+    )
+    assert (config.firewall_of("web1").preset, config.firewall_of("web1").log_rate) == ("ssh", "3/min")
+    assert config.firewall_of("web2").preset == "web"
+
+
+def test_the_schema_for_editors_is_that_of_the_models() -> None:
+    assert json.loads((REPOSITORY / SCHEMA).read_text()) == schema(), "run `make schema`"
