@@ -38,13 +38,13 @@ class Process:
         self.name = Path(argv[0]).name
         self._readers: list[threading.Thread] = []
 
-    def send(self, text: str) -> None:
-        """Write all of the process's input. It does not matter if it has ended: `wait` tells."""
+    def send(self, line: str) -> None:
+        """Write a line to the process's stdin, which stays open. It does not matter if it has ended: `wait` tells."""
         if self._child.stdin is None:
             return
         try:
-            self._child.stdin.write(text)
-            self._child.stdin.close()
+            self._child.stdin.write(line + "\n")
+            self._child.stdin.flush()
         except BrokenPipeError:
             return
 

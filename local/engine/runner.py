@@ -1,6 +1,7 @@
 """Runs a Pulumi program in a process of its own. Started by the engine as a script; imports nothing of the engine.
 
-The settings (addresses, configuration with its secrets) come as JSON on stdin, so that no other process can read them.
+The settings (addresses, configuration with its secrets) come as a line of JSON on stdin, so that no other process can
+read them.
 Exit status: 0, 32 if the program's error was reported, else 1.
 """
 
@@ -12,6 +13,7 @@ import logging
 import os
 import runpy
 import sys
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +26,8 @@ def main() -> int:
     import pulumi
     import pulumi.runtime
 
-    settings = json.loads(sys.stdin.read())
+    settings = json.loads(sys.stdin.readline())
+    _end_with_engine()
     pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
     pulumi.runtime.configure(
         pulumi.runtime.Settings(
@@ -59,6 +62,20 @@ def main() -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
+
+
+def _end_with_engine() -> None:
+    """End when the engine has ended, which closes the other end of stdin; to the program, stdin is empty."""
+    pipe = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def watch() -> None:
+        os.read(pipe, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run(program: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from .conftest import TIME_LIMIT, Sample
 
@@ -13,6 +14,21 @@ def _wait_for_start(sample: Sample) -> None:
     limit = time.monotonic() + TIME_LIMIT
     while not (sample.world / "started").exists():
         assert time.monotonic() < limit, "the slow operation never began"
+        time.sleep(0.02)
+
+
+def _wait_for_end_of_children(sample: Sample) -> None:
+    """Program and provider run in the project's folder; without their engine they end."""
+
+    def here(process: Path) -> bool:
+        try:
+            return process.joinpath("cwd").readlink() == sample.folder
+        except OSError:
+            return False
+
+    limit = time.monotonic() + TIME_LIMIT
+    while any(here(process) for process in Path("/proc").glob("[0-9]*")):
+        assert time.monotonic() < limit, "the program or the provider has outlived its engine"
         time.sleep(0.02)
 
 
@@ -48,7 +64,8 @@ def test_killed_run_is_told_of_and_continued(sample: Sample, running: list[subpr
     running.append(process)
     _wait_for_start(sample)
     process.send_signal(signal.SIGKILL)
-    process.wait(TIME_LIMIT)
+    process.communicate(timeout=TIME_LIMIT)
+    _wait_for_end_of_children(sample)
     pending = sample.deployment()["pending_operations"]
     assert [(item["type"], item["resource"]["urn"].rsplit("::", 1)[1]) for item in pending] == [("creating", "slow")]
     assert "quick" in sample.resources()
