@@ -10,9 +10,10 @@ from rules.family import Family
 from rules.icmp import TCP_RESET
 from rules.model import BUILTIN_CHAINS, VERDICTS
 from rules.protocols import TCP, protocol_name
-from rules.spec import Loaded, SpecReader, idle
+from rules.spec import SpecReader, idle
 from rules.tokens import Token
 from rules.values import Protocol
+from rules.words import Loaded
 
 _NO_OUTPUT = ("INPUT", "PREROUTING")
 _NO_INPUT = ("OUTPUT", "POSTROUTING")

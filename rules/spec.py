@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import product
 
 from rules.base import BASE, BASE_FLAGS, CORE_FLAGS
 from rules.errors import ExpectedError, RuleSyntaxError, did_you_mean
-from rules.extensions import Extension, Options, OptionSpec, finish
+from rules.extensions import Extension, OptionSpec, finish
 from rules.family import Family
 from rules.matches import IMPLICIT, MATCHES
 from rules.model import BASE_MATCHES, VERDICTS, Match, Option, Rule, Target
 from rules.targets import TARGETS
-from rules.tokens import Line, Token
+from rules.tokens import Token
 from rules.values import Network, Protocol, Value
+from rules.words import Loaded, Words, spell
 
 # Stateless matches that the nf_tables backend merges when they are given twice.
 _MERGED = ("tcp", "udp")
-
-
-def spell(token: Token) -> str:
-    """A word of an opaque match as it is printed: quoted only where it must be."""
-    text = token.text
-    needs = not text or any(char in " \t\"'\\" for char in text) or (token.quoted and text.startswith(("!", "-")))
-    if not needs:
-        return text
-    return '"' + "".join("\\" + char if char in '"\\' else char for char in text) + '"'
-
-
-@dataclass
-class Loaded:
-    """One ``-m NAME`` or ``-j NAME`` while its options are being collected. ``raw`` is all of its words."""
-
-    token: Token
-    extension: Extension | None
-    goto: bool = False
-    target: bool = False
-    opaque: bool = False
-    options: Options = field(default_factory=dict)
-    raw: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return self.extension.name if self.extension is not None else self.token.text
-
-
-class Words:
-    """The words of one line, read from left to right."""
-
-    def __init__(self, line: Line, tokens: list[Token]) -> None:
-        self.line = line
-        self.tokens = tokens
-        self.index = 0
-
-    def more(self) -> bool:
-        return self.index < len(self.tokens)
-
-    def peek(self) -> Token | None:
-        return self.tokens[self.index] if self.more() else None
-
-    def next(self) -> Token:
-        self.index += 1
-        return self.tokens[self.index - 1]
-
-    def value(self, after: Token, expected: str) -> Token:
-        """The next word, which ``after`` needs."""
-        if not self.more():
-            raise self.error(None, f"{after.text} needs a value", expected)
-        return self.next()
-
-    def error(self, token: Token | None, reason: str, expected: str) -> RuleSyntaxError:
-        """An error at a word, or at the end of the line."""
-        column = token.column if token is not None else len(self.line.text.rstrip()) + 1
-        return self.line.error(column, reason, expected)
-
-    @staticmethod
-    def is_flag(token: Token | None) -> bool:
-        """Whether a word starts an option rather than being a value."""
-        return token is not None and not token.quoted and token.text.startswith("-") and len(token.text) > 1
 
 
 class SpecReader:

@@ -10,8 +10,9 @@ from rules.checks import check_rule
 from rules.errors import RuleSyntaxError, did_you_mean
 from rules.family import Family
 from rules.model import TABLES, Rule
-from rules.spec import SpecReader, Words
+from rules.spec import SpecReader
 from rules.tokens import Line, Token, split_restore, split_shell
+from rules.words import Words
 
 _COMMAND_LINE = re.compile(r"\s*(?:[$%]\s+)?(?:sudo\s+(?:-\w+\s+)*)?(?:\S*/)?(ip6?tables)(?:-legacy|-nft)?(?:\s|$)")
 _PROMPT = re.compile(r"\s*[$%]\s+")

@@ -12,10 +12,9 @@ from rules.icmp import default_reject
 from rules.model import Option
 from rules.nat import read_nat_range
 from rules.ports import read_number
-from rules.values import MarkChange, Value, Words
+from rules.specs import IPV4, U32, opt
+from rules.values import MarkChange, Words
 
-_U32 = 0xFFFFFFFF
-_IPV4, _IPV6 = (Family.IPV4,), (Family.IPV6,)
 _LEVELS = {
     "emerg": 0,
     "panic": 0,
@@ -59,11 +58,11 @@ def _read_tcp_options(word: str) -> Words:
 
 def _read_change(word: str) -> MarkChange:
     value, slash, mask = word.partition("/")
-    return MarkChange(read_number(value, _U32), read_number(mask, _U32) if slash else _U32)
+    return MarkChange(read_number(value, U32), read_number(mask, U32) if slash else U32)
 
 
 def _hex(word: str) -> str:
-    return f"{read_number(word, _U32):#x}"
+    return f"{read_number(word, U32):#x}"
 
 
 _CHANGE = k.plain("value[/mask]", _read_change)
@@ -73,20 +72,12 @@ _NAT = Kind("an address, a range, ports", lambda words, family: read_nat_range(w
 _DASHED = k.plain("a port or ports first-last", n.read_ports_dashed)
 
 
-def _o(name: str, kind: Kind = k.FLAG, *aliases: str) -> OptionSpec:
-    return OptionSpec(name, kind, aliases=aliases)
-
-
-def _default(name: str, kind: Kind, value: Value, *aliases: str) -> OptionSpec:
-    return OptionSpec(name, kind, aliases=aliases, default=lambda _family: value)
-
-
 def _marks(*more: OptionSpec) -> tuple[OptionSpec, ...]:
     """Spellings of ``--set-xmark``, which alone is printed."""
     return (
-        _o("set-xmark", _CHANGE),
-        _o("set-mark", k.MARK),
-        *(_o(f"{how}-mark", k.plain("a number", n.read_bits)) for how in ("or", "and", "xor")),
+        opt("set-xmark", _CHANGE),
+        opt("set-mark", k.MARK),
+        *(opt(f"{how}-mark", k.plain("a number", n.read_bits)) for how in ("or", "and", "xor")),
         *more,
     )
 
@@ -94,19 +85,19 @@ def _marks(*more: OptionSpec) -> tuple[OptionSpec, ...]:
 def _hops(name: str, family: Family) -> Extension:
     low = name.lower()
     names = tuple(f"{low}-{how}" for how in ("set", "dec", "inc"))
-    options = tuple(_o(option, k.number(255)) for option in names)
+    options = tuple(opt(option, k.number(255)) for option in names)
     return Extension(name, options, families=(family,), tables=("mangle",), one_of=(names,))
 
 
-_NAT_FLAGS = (_o("random"), _o("random-fully"), _o("persistent"))
+_NAT_FLAGS = (opt("random"), opt("random-fully"), opt("persistent"))
 _MARK_SETTERS = ("set-xmark",)
 _FILTER = (
     Extension(
         "LOG",
         (
-            _o("log-prefix", k.text(29, least=1)),
-            _default("log-level", k.plain("a log level", _read_level), 4),
-            *(_o(f"log-{what}") for what in ("tcp-sequence", "tcp-options", "ip-options", "uid", "macdecode")),
+            opt("log-prefix", k.text(29, least=1)),
+            opt("log-level", k.plain("a log level", _read_level), default=4),
+            *(opt(f"log-{what}") for what in ("tcp-sequence", "tcp-options", "ip-options", "uid", "macdecode")),
         ),
     ),
     Extension(
@@ -117,49 +108,65 @@ _FILTER = (
     Extension(
         "NFLOG",
         (
-            _o("nflog-prefix", k.text(63, least=1)),
-            _default("nflog-group", k.number(65535), 0),
-            _o("nflog-range", k.number(_U32)),
-            _o("nflog-size", k.number(_U32)),
-            _default("nflog-threshold", k.number(65535), 1),
+            opt("nflog-prefix", k.text(63, least=1)),
+            opt("nflog-group", k.number(65535), default=0),
+            opt("nflog-range", k.number(U32)),
+            opt("nflog-size", k.number(U32)),
+            opt("nflog-threshold", k.number(65535), default=1),
         ),
     ),
     Extension(
         "NFQUEUE",
         (
-            _o("queue-num", k.number(65535)),
-            _o("queue-balance", k.number_range(65535)),
-            _o("queue-bypass"),
-            _o("queue-cpu-fanout"),
+            opt("queue-num", k.number(65535)),
+            opt("queue-balance", k.number_range(65535)),
+            opt("queue-bypass"),
+            opt("queue-cpu-fanout"),
         ),
         at_most=(("queue-num", "queue-balance"),),
         normalise=n.nfqueue,
     ),
-    Extension("AUDIT", (_o("type", k.keyword(("accept", "drop", "reject"))),), one_of=(("type",),)),
+    Extension("AUDIT", (opt("type", k.keyword(("accept", "drop", "reject"))),), one_of=(("type",),)),
     Extension(
         "SET",
-        (*(_o(f"{what}-set", k.PAIR) for what in ("add", "del", "map")), _o("exist"), _o("timeout", k.number(_U32))),
+        (
+            *(opt(f"{what}-set", k.PAIR) for what in ("add", "del", "map")),
+            opt("exist"),
+            opt("timeout", k.number(U32)),
+        ),
     ),
     Extension(
         "SYNPROXY",
-        (_o("sack-perm"), _o("timestamp"), _o("wscale", k.number(14)), _o("mss", k.number(65535)), _o("ecn")),
+        (
+            opt("sack-perm"),
+            opt("timestamp"),
+            opt("wscale", k.number(14)),
+            opt("mss", k.number(65535)),
+            opt("ecn"),
+        ),
         protocols=(6,),
     ),
-    Extension("TEE", (_o("gateway", k.ADDRESS), _o("oif", k.INTERFACE)), one_of=(("gateway",),)),
+    Extension("TEE", (opt("gateway", k.ADDRESS), opt("oif", k.INTERFACE)), one_of=(("gateway",),)),
     Extension("TRACE"),
 )
 _NAT_TARGETS = (
-    Extension("DNAT", (_o("to-destination", _NAT), *_NAT_FLAGS), tables=("nat",), one_of=(("to-destination",),)),
-    Extension("SNAT", (_o("to-source", _NAT), *_NAT_FLAGS), tables=("nat",), one_of=(("to-source",),)),
-    Extension("MASQUERADE", (_o("to-ports", _DASHED), _o("random"), _o("random-fully")), tables=("nat",)),
-    Extension("REDIRECT", (_o("to-ports", _DASHED), _o("random")), tables=("nat",)),
-    Extension("NETMAP", (_o("to", k.NETWORK),), tables=("nat",), one_of=(("to",),)),
+    Extension("DNAT", (opt("to-destination", _NAT), *_NAT_FLAGS), tables=("nat",), one_of=(("to-destination",),)),
+    Extension("SNAT", (opt("to-source", _NAT), *_NAT_FLAGS), tables=("nat",), one_of=(("to-source",),)),
+    Extension("MASQUERADE", (opt("to-ports", _DASHED), opt("random"), opt("random-fully")), tables=("nat",)),
+    Extension("REDIRECT", (opt("to-ports", _DASHED), opt("random")), tables=("nat",)),
+    Extension("NETMAP", (opt("to", k.NETWORK),), tables=("nat",), one_of=(("to",),)),
 )
 _MANGLE = (
     Extension("MARK", _marks(), one_of=(_MARK_SETTERS,), normalise=n.mark_target),
     Extension(
         "CONNMARK",
-        _marks(_o("save-mark"), _o("restore-mark"), _o("nfmask", _MASK), _o("ctmask", _MASK), _o("mask", _MASK)),
+        _marks(
+            opt("save-mark"),
+            opt("restore-mark"),
+            opt("nfmask", _MASK),
+            opt("ctmask", _MASK),
+            opt("mask", _MASK),
+        ),
         one_of=((*_MARK_SETTERS, "save-mark", "restore-mark"),),
         normalise=n.mark_target,
     ),
@@ -168,7 +175,7 @@ _MANGLE = (
     Extension(
         "DSCP",
         (
-            _o("set-dscp", k.plain("a DSCP value", n.read_dscp)),
+            opt("set-dscp", k.plain("a DSCP value", n.read_dscp)),
             OptionSpec(
                 "set-dscp-class",
                 k.plain("a DSCP class", n.read_dscp_class),
@@ -181,7 +188,7 @@ _MANGLE = (
     Extension(
         "TOS",
         (
-            _o("set-tos", _TOS),
+            opt("set-tos", _TOS),
             *(
                 OptionSpec(
                     f"{how}-tos", k.plain("a TOS value", read), rewrite=lambda option: Option("set-tos", option.value)
@@ -195,7 +202,7 @@ _MANGLE = (
     Extension(
         "TPROXY",
         (
-            _o("on-port", k.number(65535)),
+            opt("on-port", k.number(65535)),
             OptionSpec("on-ip", k.ADDRESS, implied=any_host),
             OptionSpec("tproxy-mark", _CHANGE, implied=lambda _family: MarkChange(0, 0)),
         ),
@@ -205,28 +212,28 @@ _MANGLE = (
     ),
     Extension(
         "TCPMSS",
-        (_o("set-mss", k.number(65535)), _o("clamp-mss-to-pmtu")),
+        (opt("set-mss", k.number(65535)), opt("clamp-mss-to-pmtu")),
         protocols=(6,),
         one_of=(("set-mss", "clamp-mss-to-pmtu"),),
     ),
-    Extension("TCPOPTSTRIP", (_o("strip-options", k.plain("TCP options", _read_tcp_options)),), protocols=(6,)),
-    Extension("CLASSIFY", (_o("set-class", k.plain("a class", _read_class)),), one_of=(("set-class",),)),
-    Extension("CHECKSUM", (_o("checksum-fill"),), tables=("mangle",), one_of=(("checksum-fill",),)),
-    Extension("ECN", (_o("ecn-tcp-remove"),), families=_IPV4, protocols=(6,), tables=("mangle",)),
+    Extension("TCPOPTSTRIP", (opt("strip-options", k.plain("TCP options", _read_tcp_options)),), protocols=(6,)),
+    Extension("CLASSIFY", (opt("set-class", k.plain("a class", _read_class)),), one_of=(("set-class",),)),
+    Extension("CHECKSUM", (opt("checksum-fill"),), tables=("mangle",), one_of=(("checksum-fill",),)),
+    Extension("ECN", (opt("ecn-tcp-remove"),), families=IPV4, protocols=(6,), tables=("mangle",)),
 )
 _RAW = (
     Extension("NOTRACK", tables=("raw",)),
     Extension(
         "CT",
         (
-            _o("notrack"),
-            _o("helper", k.text(15)),
-            _o("timeout", k.text(31)),
-            _o("ctevents", k.WORD),
-            _o("expevents", k.WORD),
-            _o("zone-orig", k.WORD),
-            _o("zone-reply", k.WORD),
-            _o("zone", k.WORD),
+            opt("notrack"),
+            opt("helper", k.text(15)),
+            opt("timeout", k.text(31)),
+            opt("ctevents", k.WORD),
+            opt("expevents", k.WORD),
+            opt("zone-orig", k.WORD),
+            opt("zone-reply", k.WORD),
+            opt("zone", k.WORD),
         ),
         tables=("raw",),
     ),

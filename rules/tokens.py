@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rules.errors import RuleSyntaxError
@@ -27,7 +28,10 @@ _TYPOGRAPHIC = {
     "\u2026": "an ellipsis",
 }
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_SHELL_SYNTAX = "$`|&;<>()"
+_RESTORE_WORD = re.compile(r'([^ \t\r"]*)(?:"((?:[^"\\]|\\.)*)")?')
+_ESCAPE = re.compile(r"\\(.)")
+_SHELL_PART = re.compile(r"""([^ \t\r"'\\$`|&;<>()]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.?)""")
+_SHELL_ESCAPE = re.compile(r'\\(["\\$`])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,59 +56,45 @@ class Line:
         return RuleSyntaxError(reason, line=self.number, column=column, expected=expected, text=self.text)
 
 
-def _refuse_typography(line: Line, index: int) -> None:
-    char = line.text[index]
-    if char not in _TYPOGRAPHIC:
+def _refuse_typography(line: Line, start: int, word: str) -> None:
+    """Raise for the first typographic character of an unquoted word."""
+    if word.isascii():
         return
-    plain = "-- or -" if char in _DASHES else "a plain ASCII character"
-    what = f"{_TYPOGRAPHIC[char]} (U+{ord(char):04X}), probably pasted from a web page"
-    raise line.error(index + 1, what, plain)
+    for index, char in enumerate(word, start):
+        if char in _TYPOGRAPHIC:
+            plain = "-- or -" if char in _DASHES else "a plain ASCII character"
+            what = f"{_TYPOGRAPHIC[char]} (U+{ord(char):04X}), probably pasted from a web page"
+            raise line.error(index + 1, what, plain)
 
 
 def split_restore(line: Line) -> list[Token]:
     """Words of a line of a restore file: blanks separate, only double quotes quote, with backslash inside them.
 
-    Raises :class:`RuleSyntaxError` for an unclosed quote, single quotes around a word and typographic characters.
+    A closing quote ends the word, as in iptables-restore. Raises :class:`RuleSyntaxError` for an unclosed quote, single
+    quotes around a word and typographic characters.
     """
     tokens: list[Token] = []
     text, index = line.text, 0
-    while index < len(text):
-        if text[index] in " \t\r":
-            index += 1
-            continue
+    while (index := _skip_blanks(text, index)) < len(text):
         if text[index] == "'":
             raise line.error(index + 1, "single quotes do not quote in a restore file", "double quotes")
-        word, end, quoted = _restore_word(line, index)
-        tokens.append(Token(word, quoted, line.number, index + 1))
-        index = end
+        found = _RESTORE_WORD.match(text, index)
+        assert found is not None  # it matches the empty string
+        word, quoted = found[1], found[2]
+        _refuse_typography(line, index, word)
+        if quoted is None and found.end() < len(text) and text[found.end()] == '"':
+            raise line.error(found.end() + 1, "this quote is never closed", 'a closing "')
+        if quoted is not None:
+            word += _ESCAPE.sub(r"\1", quoted)
+        tokens.append(Token(word, quoted is not None, line.number, index + 1))
+        index = found.end()
     return tokens
 
 
-def _restore_word(line: Line, start: int) -> tuple[str, int, bool]:
-    text, index, word = line.text, start, ""
-    while index < len(text) and text[index] not in " \t\r":
-        if text[index] == '"':
-            quoted, end = _double_quoted(line, index, escapes=None)
-            return word + quoted, end, True
-        _refuse_typography(line, index)
-        word += text[index]
+def _skip_blanks(text: str, index: int) -> int:
+    while index < len(text) and text[index] in " \t\r":
         index += 1
-    return word, index, False
-
-
-def _double_quoted(line: Line, start: int, escapes: str | None) -> tuple[str, int]:
-    """Text of a quoted part and the index after it; backslash escapes any character, or only ``escapes``."""
-    text, index, word = line.text, start + 1, ""
-    while index < len(text):
-        char = text[index]
-        if char == '"':
-            return word, index + 1
-        if char == "\\" and index + 1 < len(text) and (escapes is None or text[index + 1] in escapes):
-            index += 1
-            char = text[index]
-        word += char
-        index += 1
-    raise line.error(start + 1, "this quote is never closed", 'a closing "')
+    return index
 
 
 def split_shell(line: Line) -> list[Token]:
@@ -113,37 +103,28 @@ def split_shell(line: Line) -> list[Token]:
     Raises :class:`RuleSyntaxError` where a shell would expand, redirect or chain commands.
     """
     tokens: list[Token] = []
-    index = 0
-    while index < len(line.text):
-        if line.text[index] in " \t\r":
-            index += 1
-        elif line.text[index] == "#":
-            break
-        else:
-            word, end, quoted = _shell_word(line, index)
-            tokens.append(Token(word, quoted, line.number, index + 1))
-            index = end
+    text, index = line.text, 0
+    while (index := _skip_blanks(text, index)) < len(text) and text[index] != "#":
+        start, word, quoted = index, "", False
+        while index < len(text) and text[index] not in " \t\r":
+            part, index, part_quoted = _shell_part(line, index)
+            word, quoted = word + part, quoted or part_quoted
+        tokens.append(Token(word, quoted, line.number, start + 1))
     return tokens
 
 
-def _shell_word(line: Line, start: int) -> tuple[str, int, bool]:
-    text, index, word, any_quoted = line.text, start, "", False
-    while index < len(text) and text[index] not in " \t\r":
-        char = text[index]
-        if char == "'":
-            end = text.find("'", index + 1)
-            if end < 0:
-                raise line.error(index + 1, "this quote is never closed", "a closing '")
-            word, index, any_quoted = word + text[index + 1 : end], end + 1, True
-        elif char == '"':
-            part, index = _double_quoted(line, index, escapes='"\\$`')
-            word, any_quoted = word + part, True
-        elif char in _SHELL_SYNTAX:
-            raise line.error(index + 1, f"shell syntax ({char}) is not evaluated here", "plain words")
-        else:
-            if char == "\\" and index + 1 < len(text):
-                index, any_quoted = index + 1, True
-            else:
-                _refuse_typography(line, index)
-            word, index = word + text[index], index + 1
-    return word, index, any_quoted
+def _shell_part(line: Line, start: int) -> tuple[str, int, bool]:
+    """One run of a word that is quoted in one way: its text, the index after it, whether it was quoted."""
+    found = _SHELL_PART.match(line.text, start)
+    if found is None:
+        char = line.text[start]
+        if char in "\"'":
+            raise line.error(start + 1, "this quote is never closed", f"a closing {char}")
+        raise line.error(start + 1, f"shell syntax ({char}) is not evaluated here", "plain words")
+    plain, single, double, escaped = found.groups()
+    if plain is not None:
+        _refuse_typography(line, start, plain)
+        return plain, found.end(), False
+    if double is not None:
+        return _SHELL_ESCAPE.sub(r"\1", double), found.end(), True
+    return single if single is not None else escaped, found.end(), True
