@@ -4,7 +4,7 @@ Values: tool (iptables, ip6tables), boot (the file loaded at boot), database (of
 change also watched and expected (the lines that the plan was made from), transaction, lock_wait (seconds), controller.
 """
 
-from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from rules.family import Family
 
 BOOT_UNIT = "netfilter-persistent"
@@ -106,8 +106,9 @@ esac
 """
 
 EXITS = {
+    **FILE_EXITS,
     ABSENT: "iptables is not installed on the host",
-    ACTIVE_CONTROLLER: "another firewall program is active on the host, two would undo each other's work; set "
-    "`takeOver: true` under `stockade:firewall` to let Stockade stop it (delete starts it again), or stop it yourself",
+    ACTIVE_CONTROLLER: "another firewall program would undo Stockade's work; set `takeOver: true` under "
+    "`stockade:firewall` to let Stockade stop it (delete starts it again), or stop it yourself",
     REFUSED: "the kernel refused a rule; nothing was loaded",
 }

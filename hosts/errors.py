@@ -136,7 +136,7 @@ class CommandFailed(HostError):
     ) -> None:
         known = tuple(secrets)
         shown = tail(mask(stderr_tail, known))
-        told = message or f"exit status {exit_status}" + (f": {shown}" if shown else "")
+        told = (message or f"exit status {exit_status}") + (f": {shown}" if shown else "")
         super().__init__(told, secrets=known, **place)
         self.exit_status, self.stderr_tail, self.answers = exit_status, shown, answers
 

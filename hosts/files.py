@@ -21,6 +21,12 @@ NOT_A_FILE = 73
 NOT_WRITTEN = 74
 """Exit status (EX_IOERR): the disk is full, the file system read-only, …"""
 
+FILE_EXITS = {
+    NOT_A_FILE: "something that is not an ordinary file is in the place of one",
+    NOT_WRITTEN: "a file could not be written (No space left on device, read-only, ...?); nothing was changed",
+}
+"""For `Script.exits` of those who write files."""
+
 _COMMON = f"""\
 _ordinary() {{
     if [ -L "$1" ] || {{ [ -e "$1" ] && [ ! -f "$1" ]; }}; then

@@ -6,10 +6,17 @@ One constant per package manager, with the same functions in each:
     pkg_install NAME…            installs what is missing; upgrades nothing that is there
     pkg_purge NAME…              removes them with their configuration, and what only they had needed
     pkg_simulate install|purge NAME…   prints `Inst name` and `Remv name` for all that would happen
+    pkg_plan INSTALL REMOVE KEEP       sets pkg_request, for both in one transaction (lists of names; INSTALL may say
+                                 name=version), and pkg_lost and pkg_new: the names that really go and come. What only
+                                 the removed had needed goes too, unless KEEP names it; what is removed is not replaced
+                                 by something else that provides the same
+    pkg_change                   carries pkg_request out
+    pkg_mend                     finishes what a killed package manager left half-done
     pkg_answer LINE              (apt) answers a question of a package's installation: `package question type value`
 
 Nothing ever asks. Recommended packages are not installed: chapters name what they need. Files that the administrator
-changed are kept. Another package manager at work is waited for. Progress goes to stderr, errors at its end.
+changed are kept. Another package manager at work is waited for, `lock_wait` seconds at most (a value of the script;
+300 by default), then the script ends with status 72. Progress goes to stderr, errors at its end.
 """
 
 import re
@@ -20,15 +27,43 @@ PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 LOCK_TIMEOUT = 300
 """Seconds to wait for dpkg's lock: a fresh cloud host upgrades itself first."""
 
+LOCKED = 72
+"""Exit status (EX_OSFILE of sysexits.h): another package manager did not come to its end in time."""
+
 APT = f"""\
-_apt() (
+: "${{lock_wait:={LOCK_TIMEOUT}}}"
+_quietly() (
     umask 022 # packages' own scripts inherit it, and what they make must stay readable
     export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
     export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 # it would restart services on its own
-    exec apt-get -qq -y -o DPkg::Lock::Timeout={LOCK_TIMEOUT} -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=false \\
-        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >&2
+    exec "$@" </dev/null 2>&1
 )
+_apt() {{
+    _tries=$((lock_wait / 2))
+    while :; do
+        _failed=
+        _said=$(_quietly apt-get -qq -y -o DPkg::Lock::Timeout="$lock_wait" -o Dpkg::Use-Pty=0 \\
+            -o APT::Install-Recommends=false -o Dpkg::Options::=--force-confdef \\
+            -o Dpkg::Options::=--force-confold "$@") || _failed=1
+        printf '%s\\n' "$_said" >&2
+        [ -n "$_failed" ] || return 0
+        case $_said in
+            *'dpkg frontend lock'* | */var/lib/dpkg/lock*) exit {LOCKED} ;; # apt-get itself has waited
+            *'Could not get lock'*) [ "$_tries" -gt 0 ] || exit {LOCKED} ;; # for these locks it does not
+            *) return 1 ;;
+        esac
+        _tries=$((_tries - 1))
+        sleep 2
+    done
+}}
+_simulated() {{ apt-get -s -qq -o APT::Install-Recommends=false --purge "$@" </dev/null; }}
+_only() {{ sed -n "s/^\\\\($1\\\\) \\\\([^ ]*\\\\).*/\\\\2/p" | sed 's/:.*//' | sort -u; }}
 _orphans() {{ apt-get -s -qq autoremove 2>/dev/null | sed -n 's/^Remv \\([^ ]*\\).*/\\1/p'; }}
+_without() {{ # LIST LESS: the words of LIST that are not in LESS
+    for _word in $1; do
+        case " $(echo $2) " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac
+    done
+}}
 pkg_versions() {{
     [ $# -gt 0 ] || return 0
     dpkg-query -W -f '${{db:Status-Status}} ${{Package}} ${{Version}}\\n' "$@" 2>/dev/null | sed -n 's/^installed //p'
@@ -38,17 +73,19 @@ _missing() {{
         [ -n "$(pkg_versions "$_name")" ] || printf ' %s' "$_name"
     done
 }}
+_fetched() {{ # apt-get's words: once more with fresh lists where they name a version that is gone
+    _apt "$@" && return 0
+    case $_said in
+        *' 404 '* | *'Unable to fetch'* | *'Hash Sum mismatch'*) _apt update && _apt "$@" ;;
+        *) return 1 ;;
+    esac
+}}
 pkg_install() {{
     _wanted=$(_missing "$@")
     [ -n "$_wanted" ] || return 0
-    # the lists are refreshed only where they do not know a package, or name a version that is gone
-    apt-get -s -qq install $_wanted >/dev/null 2>&1 || _apt update || return
-    _said=$(_apt install $_wanted 2>&1) && {{ printf '%s\\n' "$_said" >&2; return 0; }}
-    printf '%s\\n' "$_said" >&2
-    case $_said in
-        *' 404 '* | *'Unable to fetch'* | *'Hash Sum mismatch'*) _apt update && _apt install $_wanted ;;
-        *) return 1 ;;
-    esac
+    # the lists are refreshed only where they do not know a package
+    _simulated install $_wanted >/dev/null 2>&1 || _apt update || return
+    _fetched install $_wanted
 }}
 pkg_purge() {{
     _there=
@@ -56,12 +93,9 @@ pkg_purge() {{
         if dpkg-query -W "$_name" >/dev/null 2>&1; then _there="$_there $_name"; fi
     done
     [ -n "$_there" ] || return 0
-    _before=" $(echo $(_orphans)) "
+    _before=$(_orphans)
     _apt purge $_there || return
-    _after=
-    for _name in $(_orphans); do
-        case $_before in *" $_name "*) ;; *) _after="$_after $_name" ;; esac
-    done
+    _after=$(_without "$(_orphans)" "$_before")
     [ -z "$_after" ] || _apt purge $_after
 }}
 pkg_simulate() {{
@@ -69,6 +103,39 @@ pkg_simulate() {{
     shift
     apt-get -s -qq -o APT::Install-Recommends=false "$_what" "$@" </dev/null |
         sed -n 's/^\\(Inst\\|Remv\\|Purg\\) \\([^ ]*\\).*/\\1 \\2/p' | sed 's/^Purg/Remv/'
+}}
+pkg_plan() {{
+    pkg_request=$1 pkg_new= pkg_lost=
+    if [ -n "$(echo $1)" ] && ! _simulated install $1 >/dev/null 2>&1; then _apt update || return; fi
+    for _name in $2; do pkg_request="$pkg_request $_name-"; done
+    if [ -n "$(echo $2)" ]; then
+        _old=$(_orphans)
+        _plan=$(_simulated install --autoremove $pkg_request) || return
+        for _name in $(_without "$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')" "$_old $2 $3"); do
+            pkg_request="$pkg_request $_name-"
+        done
+        _alone=
+        [ -z "$(echo $1)" ] || _alone=$(_simulated install $1 | _only Inst)
+    fi
+    for _round in 1 2 3 4 5; do
+        _plan=$(_simulated install $pkg_request) || return
+        pkg_new=$(_missing $(printf '%s\\n' "$_plan" | _only Inst))
+        pkg_lost=$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')
+        [ -n "$(echo $2)" ] || return 0
+        _instead=$(_without "$pkg_new" "$_alone")
+        [ -n "$_instead" ] || return 0
+        for _name in $_instead; do pkg_request="$pkg_request $_name-"; done
+    done
+}}
+pkg_change() {{ [ -z "$(echo $pkg_request)" ] || _fetched --purge install $pkg_request; }}
+pkg_mend() {{
+    [ -n "$(dpkg --audit 2>/dev/null)$(ls /var/lib/dpkg/updates)" ] || return 0
+    _apt --no-remove -f install && return 0 # it waits for one that is still at work
+    case $_said in
+        *'dpkg was interrupted'*)
+            _quietly dpkg --force-confdef --force-confold --configure -a >&2 && _apt --no-remove -f install ;;
+        *) return 1 ;;
+    esac
 }}
 pkg_answer() {{ printf '%s\\n' "$1" | debconf-set-selections; }}
 """

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import os
 import signal
+import stat
 import sys
 import threading
 import traceback
@@ -141,6 +142,14 @@ class Server(ResourceProviderServicer):
             return self._providers[reference]
 
 
+def _wait_for_engine(ended: threading.Event) -> None:
+    """End with the engine, also where it was killed: its end of our standard input closes with it."""
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        while os.read(0, 4096):
+            pass
+        ended.set()
+
+
 def main() -> None:
     """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended."""
     executor = futures.ThreadPoolExecutor(max_workers=THREADS)
@@ -153,6 +162,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle: operations in flight are finished
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    threading.Thread(target=_wait_for_engine, args=(ended,), daemon=True).start()
     ended.wait()
     server.stop(grace=0)
 
