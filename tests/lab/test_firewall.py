@@ -1,11 +1,15 @@
 """The firewall on a real host, from `up` to `destroy`, seen from outside."""
 
 import re
+import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
+from tests.lab.conftest import entry
 from tests.lab.outside import knock, listen, pings
 from tests.lab.stack import Stack
 
@@ -127,20 +131,95 @@ def test_destroy_gives_back_what_was_there(host: LabHost, stack: Stack, prior: s
     assert host.exec("ls /var/lib/stockade 2>&1 || :").stdout.strip().endswith("No such file or directory")
 
 
+def app_on(port: int) -> dict[str, object]:
+    return {"services": [{"name": "app", "ports": [port], "sources": ["198.51.100.0/24"]}]}
+
+
 def test_one_edited_rule_is_one_changed_line_and_open_connections_carry_on(
-    lab: Lab, host: LabHost, new_stack: Callable[..., Stack]
+    host: LabHost, new_stack: Callable[..., Stack]
 ) -> None:
-    stack = new_stack(host, firewall={"services": [{"name": "app", "ports": [8443], "sources": ["198.51.100.0/24"]}]})
+    stack = new_stack(host, firewall=app_on(8443))
     stack.up()
-    stack.configure(
-        hosts={host.name: stack_entry(stack, host)},
-        firewall={"services": [{"name": "app", "ports": [8444], "sources": ["198.51.100.0/24"]}]},
+    counters = host.exec("iptables -vxnL INPUT 1").stdout.split()[:2]
+    stack.configure(hosts={host.name: entry(host)}, firewall=app_on(8444))
+    rule = (
+        "-A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport {} -m state --state NEW -m comment --comment app -j ACCEPT"
     )
-    diff = stack.preview()
-    lines = changed_lines(diff.output)
-    assert len(lines) == 2, diff.output
-    assert [re.sub(r"844[34]", "PORT", line[2:]) for line in lines] == [lines[0][2:].replace("8443", "PORT")] * 2
-    assert {line[0] for line in lines} == {"-", "+"}
+    assert changed_lines(stack.preview().output) == [f"- {rule.format(8443)}", f"+ {rule.format(8444)}"]
+    with Ticker(host) as ticker:
+        stack.up()
+        ticker.await_beats(5)
+    assert ticker.longest_gap < 1
+    assert [int(now) >= int(then) for now, then in zip(packets(host), counters, strict=True)] == [True, True]
+    host.exec("ping -c 1 127.0.0.1")
+    assert int(packets(host)[0]) > int(counters[0])
+    assert "--dport 8444" in saved(host)[0]
+
+
+def packets(host: LabHost) -> list[str]:
+    """Packets and bytes that the first rule of INPUT counted: they begin at 0 again where a table is loaded anew."""
+    return host.exec("iptables -vxnL INPUT 1").stdout.split()[:2]
+
+
+class Ticker:
+    """An SSH connection on which the host sends a line 20 times a second."""
+
+    def __init__(self, host: LabHost) -> None:
+        self._arrivals: list[float] = []
+        self._more = threading.Condition()
+        ssh = ["ssh", "-i", str(host.key_file), "-o", f"UserKnownHostsFile={host.known_hosts}", f"root@{host.ipv4}"]
+        self._run = subprocess.Popen([*ssh, "while echo beat; do sleep 0.05; done"], stdout=subprocess.PIPE)
+        self._reader = threading.Thread(target=self._read)
+
+    def _read(self) -> None:
+        assert self._run.stdout is not None
+        for _line in self._run.stdout:
+            with self._more:
+                self._arrivals.append(time.monotonic())
+                self._more.notify_all()
+
+    def await_beats(self, count: int) -> None:
+        """Wait until so many more lines have arrived."""
+        with self._more:
+            wanted = len(self._arrivals) + count
+            assert self._more.wait_for(lambda: len(self._arrivals) >= wanted, 30), "the connection is silent"
+
+    @property
+    def longest_gap(self) -> float:
+        """Seconds between two lines, at most."""
+        return max(b - a for a, b in zip(self._arrivals, self._arrivals[1:], strict=False))
+
+    def __enter__(self) -> "Ticker":
+        self._reader.start()
+        self.await_beats(5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run.kill()
+        self._run.wait(10)
+        self._reader.join(10)
+
+
+def test_docker_keeps_its_rules(host: LabHost, stack: Stack) -> None:
+    docker = (
+        "iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -A FORWARD -j DOCKER-USER;"
+        "iptables -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT;"
+        "iptables -A FORWARD -i docker0 ! -o docker0 -j ACCEPT; iptables -t nat -N DOCKER;"
+        "iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER"
+    )
+    host.exec(docker)
+    theirs = [line for line in saved(host)[0].splitlines() if "-A " in line and "ocker" in line.lower()]
+    before = saved(host)
+    stack.up()
+    forward = host.exec("iptables -S FORWARD").stdout.splitlines()
+    assert [line for line in saved(host)[0].splitlines() if "ocker" in line.lower() and "-A " in line] == theirs
+    assert forward[-1] == "-A FORWARD -j REJECT --reject-with icmp-port-unreachable"
+    host.exec("iptables -I FORWARD -o br-1a2b -j ACCEPT; iptables -I DOCKER-USER -s 192.0.2.1 -j DROP")  # a new network
+    stack.refresh()
+    stack.unchanged()
+    host.exec("iptables -D FORWARD 1; iptables -D DOCKER-USER 1")
+    stack.destroy()
+    assert saved(host) == before
 
 
 def changed_lines(output: str) -> list[str]:
@@ -148,9 +227,3 @@ def changed_lines(output: str) -> list[str]:
     return [
         re.sub(r"^\s*([-+])\s*", r"\1 ", line) for line in output.splitlines() if re.match(r"\s*[-+]\s+-[AP] ", line)
     ]
-
-
-def stack_entry(stack: Stack, host: LabHost) -> dict[str, object]:
-    from tests.lab.conftest import entry
-
-    return entry(host)
