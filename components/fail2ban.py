@@ -1,0 +1,299 @@
+"""`Fail2Ban`: bans addresses after too many failed logins.
+
+What is compared and verified is what the running server answers for each jail, not what is written in files. A change
+keeps the present bans. Source: the guide, "Use Fail2Ban for SSH Login Protection"; jail.conf(5), fail2ban-client(1).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi.dynamic import Resource
+from pydantic import field_validator
+
+from components.chapter import Chapter, ChapterInputs, Known, Model
+from components.dynamic import HostProvider
+from components.fail2ban_shell import APPLY, EXITS, HEAD, OBSERVE, RESTORE, UNIT
+from components.fail2ban_text import Fail2BanSettings, Jail, jails_in, same_addresses, seconds, with_value
+from components.packages import Packages
+from hosts.files import FileState, file_state
+from hosts.services import service_states
+from hosts.shell import Answer, Script
+
+PACKAGES = ("fail2ban", "iptables", "python3-systemd")
+"""What the chapter needs: Debian 12 has no auth.log, and fail2ban reads the journal through python3-systemd."""
+
+DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
+"""Read last (jail.conf(5)): what it says holds."""
+
+_NUMBERS = ("maxretry", "findtime", "bantime")
+_RELOADED = frozenset({*_NUMBERS, "ignoreip"})
+"""Values that a reload changes in a running jail; all others need the jail to be started anew."""
+
+
+class JailsInputs(ChapterInputs):
+    """Inputs of `Fail2BanJails`.
+
+    `config`: the jails, in the format of jail.conf(5); `%(stockade_backend)s` and `%(stockade_operator)s` stand for the
+    backend that works on the host and the address that the operator connects from. `enabled`: running, also after a
+    boot; without it, fail2ban is stopped.
+    """
+
+    config: str
+    enabled: bool = True
+
+    @field_validator("config")
+    @classmethod
+    def _whole_lines(cls, text: str) -> str:
+        return text.strip("\n") + "\n" if text.strip() else ""
+
+    @property
+    def jails(self) -> dict[str, Jail]:
+        """The jails that are to run, by name."""
+        return {name: jail for name, jail in jails_in(self.config).items() if jail.enabled}
+
+
+class JailFacts(Model):
+    """What the running server answers for one jail: numbers (times in seconds) and addresses as it prints them."""
+
+    maxretry: str
+    findtime: str
+    bantime: str
+    ignoreip: tuple[str, ...] = ()
+
+
+class JailsFacts(Model):
+    """What a host shows.
+
+    `dropin`: our file. `enabled`, `active`: the unit, in systemctl's words. `jails`: of the declared ones, those that
+    run. `unenforced`: those with bans of which the firewall has no rule. `local`: files that the administrator wrote.
+    """
+
+    dropin: FileState = FileState(DROP_IN, False)
+    enabled: str = "absent"
+    active: str = "inactive"
+    jails: dict[str, JailFacts] = {}
+    unenforced: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
+
+    @property
+    def declared(self) -> str:
+        """The part of the file that was declared, without the head that the host's own values make."""
+        content = self.dropin.unpacked().content
+        head, found, rest = content.partition("\n\n")
+        return rest if found and head.startswith(HEAD) else content
+
+    @property
+    def operator(self) -> str:
+        """The operator's address in the file."""
+        lines = self.dropin.unpacked().content.splitlines()
+        return next((line.partition("=")[2].strip() for line in lines if line.startswith("stockade_operator =")), "")
+
+
+Seen = Known[JailsInputs, JailsFacts]
+
+
+class JailsChapter(Chapter[JailsInputs, JailsFacts]):
+    """Fail2Ban's jails on a host."""
+
+    inputs = JailsInputs
+    facts = JailsFacts
+
+    def title(self, inputs: JailsInputs) -> str:
+        return "fail2ban"
+
+    def observe(self, inputs: JailsInputs) -> Script:
+        values = {"dropin": DROP_IN, "jails": " ".join(inputs.jails)}
+        return Script("look at fail2ban", OBSERVE, values)
+
+    def parse(self, inputs: JailsInputs, answer: Answer) -> JailsFacts:
+        part = answer.sections
+        unit = service_states(part["unit"])[UNIT]
+        answers = [text.strip() for text in part["jails"].split("fail2ban> ")[1:]]
+        each = len(_NUMBERS) + 2
+        jails: dict[str, JailFacts] = {}
+        unenforced = []
+        jumps = set(part["jumps"].splitlines())
+        for index, (name, jail) in enumerate(inputs.jails.items()):
+            told = answers[index * each : (index + 1) * each]
+            if len(told) < each or not told[0].isdigit():
+                continue
+            numbers = dict(zip(_NUMBERS, told, strict=False))
+            jails[name] = JailFacts(**numbers, ignoreip=_listed(told[3]))
+            tools = {"ip6tables" if ":" in address else "iptables" for address in told[4].split()}
+            if jail.uses_iptables and not {f"{tool} {name}" for tool in tools} <= jumps:
+                unenforced.append(name)
+        return JailsFacts(
+            dropin=file_state(part, "dropin").packed(),
+            enabled=unit.enabled,
+            active=unit.active,
+            jails=jails,
+            unenforced=tuple(unenforced),
+            local=tuple(path for path in part["local"].split() if path != DROP_IN),
+        )
+
+    def apply(self, inputs: JailsInputs, known: Seen) -> Script:
+        values = {
+            "dropin": DROP_IN,
+            "config": inputs.config,
+            "enabled": "yes" if inputs.enabled else "",
+            "jails": " ".join(inputs.jails),
+            "restarts": " ".join(_restarts(known.last, inputs)),
+        }
+        return Script("set up fail2ban", APPLY, values, exits=EXITS)
+
+    def restore(self, inputs: JailsInputs, known: Seen) -> Script:
+        prior = known.prior or JailsFacts()
+        values = {
+            "jails": " ".join(inputs.jails),
+            "prior_enabled": prior.enabled,
+            "prior_active": prior.active,
+            **prior.dropin.unpacked().values("prior"),
+        }
+        return Script("put fail2ban's prior settings back", RESTORE, values, exits=EXITS)
+
+    def unmet(self, inputs: JailsInputs, seen: JailsFacts) -> str:
+        if seen.declared != inputs.config:
+            return f"{DROP_IN} is not as declared"
+        if not inputs.enabled:
+            return f"the service is {seen.active}" if seen.active == "active" else ""
+        if seen.active != "active" or seen.enabled != "enabled":
+            return f"the service is {seen.enabled} and {seen.active}"
+        return "; ".join(_differences(inputs, seen))
+
+    def shown(self, inputs: JailsInputs, known: Seen, seen: JailsFacts) -> JailsInputs:
+        config, enabled = seen.declared, inputs.enabled
+        if not inputs.enabled:
+            enabled = seen.active == "active"
+        elif seen.active != "active" or seen.enabled != "enabled" or seen.unenforced:
+            enabled = False
+        else:
+            config = _in_force(inputs, seen)
+        return inputs.model_copy(update={"config": config, "enabled": enabled})
+
+    def occupied(self, inputs: JailsInputs, seen: JailsFacts) -> str:
+        there = [*seen.local, *([DROP_IN] if seen.dropin.exists else [])]
+        return f"fail2ban is configured already, in {' and '.join(there)}" if there else ""
+
+
+class JailsProvider(HostProvider[JailsInputs, JailsFacts]):
+    """Pulumi's CRUD for `Fail2BanJails`."""
+
+    chapter = JailsChapter()
+
+
+class Fail2BanJails(Resource, module="stockade", name="Fail2BanJails"):
+    """Fail2Ban's jails on one host; fail2ban must be installed. Properties: those of `JailsInputs`."""
+
+    config: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(JailsProvider(), name, {**props, "observed": None, "prior": None}, opts)
+
+
+class Fail2Ban(ComponentResource):
+    """Fail2Ban on one host, installed and running.
+
+    Args:
+        name: of the component.
+        host: the host's name in the stack config.
+        settings: jails and their limits; by default sshd's, with fail2ban's own limits.
+        connection: how to reach the host, where the stack config does not say.
+        existing: `adopt` a configuration that is there already (delete puts it back) or `fail`.
+        packages: what installs `PACKAGES`; None: the component brings its own.
+        opts: resource options.
+
+    Outputs: `enforced`, one line for each jail.
+    """
+
+    enforced: Output[dict[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        settings: Fail2BanSettings | None = None,
+        *,
+        connection: Mapping[str, Input[Any]] | None = None,
+        existing: Literal["adopt", "fail"] = "adopt",
+        packages: Packages | None = None,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("stockade:index:Fail2Ban", name, {}, opts)
+        settings = settings or Fail2BanSettings()
+        retain = opts.retain_on_delete if opts else None
+        common: dict[str, Any] = {"host": host, "connection": connection}
+        if packages is None:
+            child = ResourceOptions(parent=self, retain_on_delete=retain)
+            packages = Packages(f"{name}-fail2ban-packages", {**common, "present": PACKAGES}, child)
+        child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
+        jails = Fail2BanJails(name, {**common, "existing": existing, **settings.props()}, child)
+        self.enforced = jails.config.apply(lambda text: _told(text) if settings.enabled else {})
+        self.register_outputs({"enforced": self.enforced})
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Return the addresses in the client's drawing of a list."""
+    return tuple(line[3:].strip() for line in text.splitlines() if line[:3] in ("|- ", "`- "))
+
+
+def _restarts(last: JailsInputs | None, inputs: JailsInputs) -> list[str]:
+    """Name the jails that a reload alone would leave with their old actions or logs."""
+    before = last.jails if last and last.enabled else {}
+    names = dict.fromkeys((*before, *inputs.jails))
+    return [
+        name
+        for name in names
+        if name not in before
+        or name not in inputs.jails
+        or before[name].without(_RELOADED) != inputs.jails[name].without(_RELOADED)
+    ]
+
+
+def _expected_addresses(jail: Jail, seen: JailsFacts) -> list[str]:
+    return jail.value("ignoreip").replace("%(stockade_operator)s", seen.operator).split()
+
+
+def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
+    out = []
+    for name, jail in inputs.jails.items():
+        facts = seen.jails.get(name)
+        if facts is None:
+            out.append(f"jail {name} does not run")
+            continue
+        for key in _NUMBERS:
+            shown: str = getattr(facts, key)
+            if jail.value(key) and seconds(jail.value(key)) != seconds(shown):
+                out.append(f"jail {name} has {key} = {shown}, not {jail.value(key)}")
+        if jail.value("ignoreip") and not same_addresses(_expected_addresses(jail, seen), facts.ignoreip):
+            out.append(f"jail {name} ignores {' '.join(facts.ignoreip)}")
+    return out
+
+
+def _in_force(inputs: JailsInputs, seen: JailsFacts) -> str:
+    """Return the text that stands in the file, with the values that the server really uses."""
+    text = seen.declared
+    there = jails_in(text)
+    for name, jail in inputs.jails.items():
+        if name not in there:
+            continue
+        facts = seen.jails.get(name)
+        if facts is None:
+            text = with_value(text, name, "enabled", "false")
+            continue
+        for key in _NUMBERS:
+            shown: str = getattr(facts, key)
+            if jail.value(key) and seconds(jail.value(key)) != seconds(shown):
+                text = with_value(text, name, key, shown)
+        if jail.value("ignoreip") and not same_addresses(_expected_addresses(jail, seen), facts.ignoreip):
+            text = with_value(text, name, "ignoreip", " ".join(facts.ignoreip))
+    return text
+
+
+def _told(text: str) -> dict[str, str]:
+    return {
+        name: f"{jail.value('maxretry')} failures in {jail.value('findtime')}: banned for {jail.value('bantime')}"
+        for name, jail in jails_in(text).items()
+        if jail.enabled
+    }

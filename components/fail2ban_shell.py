@@ -1,0 +1,166 @@
+"""The sh of `components/fail2ban.py`.
+
+Values: dropin (path of the file), jails (names, for `observe`); for a change also config (the declared text), enabled
+(yes or empty), restarts (jails whose actions or logs change), prior_* (a FileState), prior_enabled, prior_active.
+"""
+
+from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.services import SYSTEMD
+
+UNIT = "fail2ban"
+ABSENT = 69
+REFUSED = 70
+NOT_STARTED = 71
+
+HEAD = """\
+# Written by Stockade: edit the stack config instead, changes here are overwritten.
+[DEFAULT]
+# Found on the host when this was applied:
+"""
+
+# One client for all questions: each start of one costs 0.1 s. It answers them in their order.
+OBSERVE = f"""\
+{SHOW_FILE}
+{SYSTEMD}
+show_file dropin "$dropin"
+section unit svc_state {UNIT}
+begin local
+ls /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*.local 2>/dev/null || :
+end
+begin jails
+if command -v fail2ban-client >/dev/null && systemctl is-active --quiet {UNIT}; then
+    for jail in $jails; do
+        for value in maxretry findtime bantime ignoreip banip; do printf 'get %s %s\\n' "$jail" "$value"; done
+    done | {{ cat; echo exit; }} | fail2ban-client -i 2>/dev/null || :
+fi
+end
+begin jumps
+for tool in iptables ip6tables; do
+    ! command -v "$tool" >/dev/null || "$tool" -S 2>/dev/null | sed -n "s/^-A .* -j f2b-\\(.*\\)/$tool \\1/p"
+done
+end
+"""
+
+_COMMON = (
+    SYSTEMD
+    + RESTORE_FILE
+    + """\
+ask() { fail2ban-client "$@" 2>/dev/null; }
+running() { command -v fail2ban-client >/dev/null && systemctl is-active --quiet fail2ban; }
+bans() { # `jail address` of all that are banned now
+    running || return 0
+    for jail in $(ask status | sed -n 's/.*Jail list:[[:space:]]*//p' | tr -d ','); do
+        for address in $(ask get "$jail" banip); do echo "$jail $address"; done
+    done
+}
+ready() { # the server answers before its jails are there
+    for jail in "$@"; do
+        ask get "$jail" bantime >/dev/null || return 1
+    done
+}
+wait_for() {
+    tries=100
+    until "$@"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] && running || return 1
+        sleep 0.1
+    done
+}
+bans_are_back() {
+    bans >"$shown"
+    ! printf '%s\\n' "$banned" | grep -qvxFf "$shown"
+}
+stop_jails() { # while their old actions are known: else the rules these made would stay for ever
+    for jail in $1; do
+        ! running || ask stop "$jail" >/dev/null || :
+    done
+}
+put_bans_back() { # from its database it takes them itself, after a moment
+    [ -n "$banned" ] && running || return 0
+    shown=$(mktemp)
+    tries=20
+    until bans_are_back; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || break
+        sleep 0.1
+    done
+    printf '%s\\n' "$banned" | while read -r jail address; do
+        grep -qxF "$jail $address" "$shown" || ask set "$jail" banip "$address" >/dev/null || :
+    done
+    rm -f "$shown"
+}
+"""
+)
+
+# sudo drops SSH_CONNECTION; the shell that sshd started for the operator, an ancestor of this one, still has it.
+_OPERATOR = """\
+operator=
+pid=$$
+while [ "$pid" -gt 1 ] && [ -z "$operator" ]; do
+    operator=$(tr '\\0' '\\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=\\([^ ]*\\) .*/\\1/p')
+    pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+done
+operator=${operator#::ffff:}
+"""
+
+APPLY = f"""\
+command -v fail2ban-client >/dev/null || exit {ABSENT}
+{_COMMON}
+{WRITE_FILE}
+{_OPERATOR}
+backend=auto
+if [ -d /run/systemd/journal ] && python3 -c 'import systemd.journal' 2>/dev/null; then backend=systemd; fi
+content="{HEAD}stockade_backend = $backend
+stockade_operator = $operator
+
+$config"
+trial=$(mktemp -d)
+trap 'rm -rf "$trial"' EXIT
+cp -a /etc/fail2ban/. "$trial"
+write_file "$trial/jail.d/${{dropin##*/}}" 644 root root "$content"
+if ! said=$(fail2ban-client -c "$trial" -t 2>&1); then
+    printf '%s\\n' "$said" | sed -n 's/.*ERROR  *//p' >&2
+    exit {REFUSED}
+fi
+banned=$(bans)
+stop_jails "$restarts"
+write_file "$dropin" 644 root root "$content"
+if [ -z "$enabled" ]; then
+    systemctl -q disable --now {UNIT}
+    exit 0
+fi
+systemctl -q unmask {UNIT}
+systemctl -q enable {UNIT}
+if running && wait_for ask ping >/dev/null; then
+    fail2ban-client reload >/dev/null
+else
+    systemctl reset-failed {UNIT} 2>/dev/null || :
+    systemctl restart {UNIT}
+fi
+if ! wait_for ready $jails; then
+    journalctl -q -u {UNIT} -n 20 --no-pager -o cat | sed -n 's/.*ERROR  *//p' >&2
+    tail -n 20 /var/log/fail2ban.log 2>/dev/null | sed -n 's/.*ERROR  *//p' >&2
+    exit {NOT_STARTED}
+fi
+put_bans_back
+"""
+
+RESTORE = f"""\
+{_COMMON}
+banned=$(bans)
+stop_jails "$jails"
+restore_file prior
+if running && [ "$prior_active" = active ]; then
+    fail2ban-client reload >/dev/null || systemctl restart {UNIT}
+    put_bans_back
+fi
+if [ "$(systemctl is-enabled {UNIT} 2>/dev/null || :)" != "" ]; then
+    svc_restore {UNIT} "$prior_enabled" "$prior_active"
+fi
+"""
+
+EXITS = {
+    ABSENT: "fail2ban is not installed on the host",
+    REFUSED: "fail2ban refuses this configuration; nothing was changed",
+    NOT_STARTED: "fail2ban does not run its jails; see /var/log/fail2ban.log on the host",
+}

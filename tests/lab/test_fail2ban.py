@@ -1,0 +1,131 @@
+"""Fail2Ban on a real host: real failed logins, real bans, and what becomes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
+from tests.lab.conftest import entry
+from tests.lab.outside import knock
+from tests.lab.stack import Stack
+
+PROGRAM = """
+import json, pulumi
+from components.fail2ban import Fail2Ban
+from components.fail2ban_text import Fail2BanSettings
+from components.inventory import connections, connection_props
+config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
+(way,) = connections(config["hosts"], None).values()
+settings = Fail2BanSettings.model_validate(config.get("fail2ban", {}))
+made = Fail2Ban("guard", way.name, settings, connection=connection_props(way), existing=config.get("existing", "adopt"))
+pulumi.export("enforced", made.enforced)
+"""
+DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
+BAN_LIMIT = 15.0
+INSTALLED = "dpkg -l fail2ban python3-systemd iptables 2>/dev/null | awk '/^ii/ {print $2}'"
+
+_GUESS = """
+import asyncio, sys, asyncssh
+async def guess():
+    try:
+        async with asyncssh.connect(sys.argv[1], username="root", password="wrong", known_hosts=None, client_keys=None,
+                                    config=None, preferred_auth="password", agent_path=None, login_timeout=5):
+            print("in")
+    except (OSError, asyncssh.Error):
+        pass
+for _ in range(int(sys.argv[2])):
+    asyncio.run(guess())
+"""
+
+
+@pytest.fixture(scope="module")
+def host(bring_up: Callable[[str], LabHost]) -> LabHost:
+    return bring_up("f2b1")
+
+
+@pytest.fixture(autouse=True)
+def _pristine(host: LabHost) -> Iterator[None]:
+    yield
+    host.reset()
+
+
+def guess(lab: Lab, host: LabHost, times: int) -> None:
+    """Try wrong passwords from outside."""
+    lab.outside([sys.executable, "-c", _GUESS, host.ipv4, str(times)], check=False)
+
+
+def banned(host: LabHost) -> list[str]:
+    return host.exec("fail2ban-client get sshd banip").stdout.split()
+
+
+def wait_for_ban(host: LabHost) -> None:
+    limit = time.monotonic() + BAN_LIMIT
+    while OUTSIDE_IPV4 not in banned(host):
+        assert time.monotonic() < limit, host.exec("tail -n 20 /var/log/fail2ban.log").stdout
+        time.sleep(0.1)
+
+
+def setting(host: LabHost, name: str) -> str:
+    return host.exec(f"fail2ban-client get sshd {name}").stdout.strip()
+
+
+def test_repeated_failures_are_banned_and_bans_outlive_changes(
+    lab: Lab, host: LabHost, new_stack: Callable[..., Stack]
+) -> None:
+    stack = new_stack(host, program=PROGRAM, fail2ban={"maxretry": 3, "bantime": "1h"})
+    packages = host.exec(INSTALLED).stdout
+    stack.up()
+    assert host.exec("systemctl is-enabled fail2ban; systemctl is-active fail2ban").stdout.split() == [
+        "enabled",
+        "active",
+    ]
+    guess(lab, host, 2)
+    assert knock(lab, host, [22])["ipv4"] == {22: "open"}
+    guess(lab, host, 2)
+    wait_for_ban(host)
+    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    assert banned(host) == [OUTSIDE_IPV4]  # and not the operator's
+
+    # every kind of change: limits (a reload) and ports (the jail is started anew, its old rule must go)
+    stack.configure(
+        hosts={host.name: entry(host)},
+        fail2ban={
+            "maxretry": 4,
+            "findtime": "5m",
+            "bantime": "2h",
+            "ignoreip": ["192.0.2.0/24"],
+            "sshPort": "22,2222",
+            "jails": {"probe": {"filter": "sshd", "logpath": ["/var/log/dpkg.log"], "port": 80}},
+        },
+    )
+    assert "maxretry = 4" in stack.preview()
+    stack.up()
+    assert [setting(host, key) for key in ("maxretry", "findtime", "bantime")] == ["4", "300", "7200"]
+    assert "192.0.2.0/24" in setting(host, "ignoreip")
+    assert host.exec("fail2ban-client get probe bantime").stdout.strip() == "7200"
+    assert banned(host) == [OUTSIDE_IPV4]
+    rules = host.exec("iptables -S INPUT").stdout
+    assert "--dports 22,2222 -j f2b-sshd" in rules
+    assert "--dports 22 -j" not in rules
+    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    stack.unchanged()
+    stack.refresh()
+    stack.unchanged()
+
+    # a flushed chain is drift: the ban is in the list and not in force
+    host.exec("iptables -F INPUT; iptables -F f2b-sshd; iptables -X f2b-sshd")
+    assert knock(lab, host, [22])["ipv4"] == {22: "open"}
+    stack.refresh()
+    stack.up()
+    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+
+    stack.destroy()
+    assert host.exec(INSTALLED).stdout == packages
+    assert host.exec("ls -d /etc/fail2ban /var/lib/stockade 2>/dev/null || :").stdout == ""
+    assert knock(lab, host, [22])["ipv4"] == {22: "open"}
