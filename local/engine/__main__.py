@@ -23,6 +23,7 @@ def skip_sdk() -> None:
 
 def run(arguments: list[str]) -> NoReturn:
     """Run one command and end the process."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC tells of every connection that a plugin closes
     skip_sdk()
     from .cli import main
 
