@@ -19,6 +19,8 @@ from .project import Project
 
 DYNAMIC = "pulumi-python"
 RUNNER = Path(__file__).with_name("runner.py")
+STANDINS = Path(__file__).with_name("standins")
+"""Small plugins of our own, for packages whose plugin is not installed."""
 
 
 class Launcher:
@@ -78,7 +80,8 @@ class Launcher:
 def plugin_command(project: Project, package: str) -> list[str]:
     """The command that starts a package's plugin (the engine's address comes after it).
 
-    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then, for dynamic providers, the SDK's own module.
+    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then a stand-in of ours and, for dynamic providers,
+    the SDK's own module.
     Raises UnsupportedError for a plugin that is nowhere (the CLI would download it).
     """
     file = f"pulumi-resource-{package}"
@@ -87,6 +90,8 @@ def plugin_command(project: Project, package: str) -> list[str]:
     found = shutil.which(file)
     if found:
         return [found]
+    if (standin := STANDINS / file).is_file():
+        return [str(standin)]
     if package == DYNAMIC:
         return [python_of(project), "-u", "-m", "pulumi.dynamic"]
     raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")

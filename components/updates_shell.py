@@ -1,0 +1,107 @@
+"""The sh of `components/updates.py` and `components/updates_system.py`.
+
+Values of the first: dropin (path), text (its content), enabled (yes or empty), mail, prior_* (a FileState), timer_N and
+state_N (`enabled active`). Of the second: full (yes or empty).
+"""
+
+from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.packages import LOCK_TIMEOUT
+from hosts.services import SYSTEMD
+
+TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+ABSENT = 69
+REFUSED = 70
+NO_MAIL = 71
+
+OBSERVE = f"""\
+{SHOW_FILE}
+{SYSTEMD}
+show_file dropin "$dropin"
+section timers svc_state {" ".join(TIMERS)}
+section config apt-config dump
+begin program
+command -v unattended-upgrade || :
+end
+"""
+
+APPLY = f"""\
+{SYSTEMD}
+{WRITE_FILE}
+if [ -n "$enabled" ]; then
+    command -v unattended-upgrade >/dev/null || exit {ABSENT}
+    if [ -n "$mail" ] && [ ! -x /usr/bin/mail ] && [ ! -x /usr/sbin/sendmail ]; then exit {NO_MAIL}; fi
+fi
+trial=$(mktemp)
+trap 'rm -f "$trial"' EXIT
+printf '%s' "$text" >"$trial"
+APT_CONFIG=$trial apt-config dump >/dev/null || exit {REFUSED} # one broken file and no apt command works any more
+write_file "$dropin" 644 root root "$text"
+if [ -n "$enabled" ]; then
+    for timer in {" ".join(TIMERS)}; do
+        systemctl -q unmask "$timer"
+        svc_enable "$timer"
+    done
+fi
+"""
+
+RESTORE = f"""\
+{SYSTEMD}
+{RESTORE_FILE}
+restore_file prior
+svc_restore {TIMERS[0]} $timer_0
+svc_restore {TIMERS[1]} $timer_1
+"""
+
+EXITS = {
+    ABSENT: "unattended-upgrades is not installed on the host",
+    REFUSED: "apt does not understand the settings; nothing was changed",
+    NO_MAIL: "`mail` is set, and the host cannot send any: install a mail program (bsd-mailx) and a mail server, "
+    "or leave `mail` out",
+}
+
+# Nothing asks, changed configuration files are kept, and what dpkg left undone before is done first.
+UPGRADE = f"""\
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
+NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
+export PATH LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND UCF_FORCE_CONFFOLD NEEDRESTART_MODE NEEDRESTART_SUSPEND
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+installed() {{
+    dpkg-query -W -f '${{db:Status-Status}} ${{binary:Package}} ${{Version}}\\n' | sed -n 's/^installed //p'
+}}
+run() {{
+    "$@" </dev/null >"$work/log" 2>&1 || {{
+        status=$?
+        tail -n 20 "$work/log" >&2
+        exit "$status"
+    }}
+}}
+apt() {{
+    run apt-get -q -y -o DPkg::Lock::Timeout={LOCK_TIMEOUT} -o Dpkg::Use-Pty=0 \\
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}}
+installed >"$work/before"
+if dpkg --audit | grep -q .; then run dpkg --force-confdef --force-confold --configure -a; fi
+apt update
+if [ "$full" = yes ]; then apt full-upgrade; else apt --with-new-pkgs upgrade; fi
+installed >"$work/after"
+awk -v before="$work/before" '
+    BEGIN {{ while ((getline line < before) > 0) {{ split(line, part, " "); was[part[1]] = part[2] }} }}
+    !($1 in was) {{ print "installed", $1, $2 }}
+    ($1 in was) && was[$1] != $2 {{ print "upgraded", $1, was[$1], $2 }}
+    {{ delete was[$1] }}
+    END {{ for (name in was) print "removed", name, was[name] }}' "$work/after" | sort >"$work/changes"
+cat "$work/changes"
+"""
+
+REBOOT = """\
+due=no
+if [ -e /run/reboot-required ]; then due=yes; fi
+newest=$(ls /lib/modules 2>/dev/null | sort -V | tail -n 1)
+if [ -n "$newest" ] && [ -e "/boot/vmlinuz-$newest" ] && [ "$newest" != "$(uname -r)" ]; then due=yes; fi
+echo "reboot $due"
+"""
+"""The kernel that runs is not the newest that is installed: Debian alone leaves no note of that."""
