@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
+from hosts.guard import Guard
 from hosts.shell import Answer, Script
 
 STALE = 75
@@ -18,9 +19,20 @@ class Failure(Exception):  # noqa: N818
 
 
 class Model(BaseModel):
-    """Property names are camelCase in state, as Pulumi's are; values never change once made."""
+    """Property names are camelCase in state, as Pulumi's are; values never change once made.
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+    A field of type `SecretStr` is masked wherever the model is printed. `props` alone has it in clear: the engine
+    encrypts it, since the input of that name is a Pulumi secret.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_encoders={SecretStr: SecretStr.get_secret_value},
+    )
 
     def props(self) -> dict[str, Any]:
         """Return the property values for the state, defaults included, what is not set left out."""
@@ -102,6 +114,15 @@ class Chapter(ABC, Generic[I, F]):
     @abstractmethod
     def shown(self, inputs: I, known: Known[I, F], seen: F) -> I:
         """Return `inputs` as the host shows them now: equal to `inputs` unless someone changed the host."""
+
+    def guard(self, inputs: I, known: Known[I, F], *, restoring: bool = False) -> Guard | None:
+        """Say how the change goes back by itself, where it could cut the way in; None where it cannot.
+
+        The script of `apply` (of `restore`, when `restoring`) then calls `arm` right before it changes anything; what
+        makes the change survive a reboot belongs to the guard's `commit`.
+        """
+        del inputs, known, restoring
+        return None
 
     def occupied(self, inputs: I, seen: F) -> str:
         """Say what is there already, for `existing: fail`; empty when nothing is."""
