@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
 from hosts.guard import Guard
 from hosts.shell import Answer, Script
+
+if TYPE_CHECKING:
+    from hosts.host import Host
 
 STALE = 75
 """Exit status (EX_TEMPFAIL of sysexits.h) of a script that found the host other than expected and changed nothing."""
@@ -128,3 +131,15 @@ class Chapter(ABC, Generic[I, F]):
         """Say what is there already, for `existing: fail`; empty when nothing is."""
         del inputs, seen
         return ""
+
+    def before(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
+        """Hook: called ahead of `apply` in create and update, for what needs more than a script, as a second login.
+
+        Raises Failure where the change must not be begun.
+        """
+
+    def after(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
+        """Hook: called once the host shows what was asked for; `known.prior` is there.
+
+        Raises Failure, having put back what was in force before this operation, where the change cannot stay.
+        """

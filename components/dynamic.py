@@ -124,6 +124,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""
         chapter, title = self.chapter, self.chapter.title(inputs)
         observe = chapter.observe(inputs)
+        chapter.before(host, inputs, known)
         for _ in range(ATTEMPTS):
             apply = _may_be_stale(chapter.apply(inputs, known))
             if known.prior is None:
@@ -138,6 +139,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             unmet = chapter.unmet(inputs, seen)
             if unmet:
                 raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
+            chapter.after(host, inputs, known)
             return known.prior or seen, seen
         raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
 
