@@ -1,0 +1,267 @@
+"""`Sshd`: what sshd lets in, as `sshd -T` tells it: no root, no passwords, and any other keyword by its name.
+
+The declared lines go where sshd reads first (the first value wins), and once more into a block before every other Match
+block, so neither a cloud image's drop-in nor a Match further down undoes them. The whole configuration is tried before
+any of it is in force; then sshd is reloaded, and open sessions carry on.
+
+A new Port needs no step by hand: sshd listens on both, a login on the new one is made, then the old one is closed.
+The firewall must accept it before (depends_on), and the stack config says where each login knocks, for this run and
+later ones: `admin: {port: 2222}`, `bootstrap: {port: 22}`. What the first refuses or does not answer, the second tries.
+
+Source: the guide, "Harden SSH Access", "SSH Daemon Options"; sshd_config(5).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pulumi import Output, ResourceOptions
+from pulumi.dynamic import Resource
+from pydantic import Field, field_validator, model_validator
+
+from components import sshd_effective as effective
+from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.dynamic import HostProvider
+from components.inventory import Settings
+from components.sshd_login import Entrance, entrance
+from components.sshd_shell import APPLY, HEADER, OBSERVE
+from hosts.errors import HostError
+from hosts.record import forget_after, remember
+from hosts.shell import Answer, Script
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+ROOT = "permitrootlogin"
+PASSWORDS = "passwordauthentication"
+KEYBOARD = "kbdinteractiveauthentication"
+
+
+class SshdSettings(Settings):
+    """What the stack config says under `stockade:sshd`."""
+
+    permit_root_login: Literal["no", "prohibit-password", "forced-commands-only", "yes"] = Field(
+        "no", description="Whether root may log in."
+    )
+    password_authentication: bool = Field(False, description="Let people log in with passwords, as the guide allows.")
+    settings: dict[str, str | bool | int | tuple[str | int, ...] | None] = Field(
+        {}, description="Any other keyword of sshd_config(5), as `MaxAuthTries: 3` or `AllowUsers: [deploy]`."
+    )
+
+    @field_validator("permit_root_login", mode="before")
+    @classmethod
+    def _yaml_words(cls, value: Any) -> Any:
+        return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        self.text()
+        return self
+
+    def text(self) -> str:
+        """Return the lines, in canonical form. Raises ValueError for what does not go together."""
+        own = {
+            "PermitRootLogin": self.permit_root_login,
+            "PasswordAuthentication": self.password_authentication,
+        }
+        given = {keyword.lower() for keyword in self.settings}
+        for keyword, field in (("PermitRootLogin", "permitRootLogin"), (PASSWORDS, "passwordAuthentication")):
+            if keyword.lower() in given:
+                raise ValueError(f"{keyword} has a setting of its own: {field}")
+        if not self.password_authentication and not given & {KEYBOARD, "challengeresponseauthentication"}:
+            own["KbdInteractiveAuthentication"] = False
+        return effective.from_settings({**own, **self.settings})
+
+    def props(self, host: str, admin: str = "") -> dict[str, Any]:
+        """Return the inputs of `Sshd`, but for `connection`; `admin` is the login name that must get in."""
+        return {"host": host, "settings": self.text(), **({"admin": admin} if admin else {})}
+
+
+class SshdInputs(ChapterInputs):
+    """Inputs of `Sshd`.
+
+    `settings`: lines of sshd_config(5), `Keyword value`; kept sorted. `admin`: login name of the admin, for whom (and
+    for root) the settings must be in force; "": whoever logs in.
+    """
+
+    settings: str
+    admin: str = Field("", pattern=r"^[^\s:/@,]*$")
+
+    @field_validator("settings")
+    @classmethod
+    def _canonical(cls, text: str) -> str:
+        lines = effective.canonical(text)
+        two_factors = effective.value(lines, "authenticationmethods").split()
+        if (
+            effective.value(lines, PASSWORDS) == "no"
+            and effective.value(lines, KEYBOARD) == "yes"
+            and not (two_factors and all("publickey" in methods.split(",") for methods in two_factors))
+        ):
+            raise ValueError(
+                "KbdInteractiveAuthentication yes lets passwords in through PAM: leave it out, or declare "
+                "`AuthenticationMethods: publickey,keyboard-interactive`"
+            )
+        return lines
+
+    @model_validator(mode="after")
+    def _admin_gets_in(self) -> Self:
+        if self.admin and (reason := effective.shuts_out(self.settings, self.admin)):
+            raise ValueError(f"the admin would be locked out: {reason}")
+        if self.admin == "root" and effective.value(self.settings, ROOT) == "no":
+            raise ValueError("PermitRootLogin no needs an admin login other than root")
+        return self
+
+
+class SshdFacts(Model):
+    """What a host shows, about the declared keywords alone; texts are lines of `sshd -T`.
+
+    `wanted`: the declared settings in sshd's own spelling. `admin`, `root`: what is in force for their logins. `ports`:
+    where sshd, or the socket unit that starts it, listens. `unwritten`: declared lines of which `sshd -T` says nothing
+    and which are not in our file either. `ours`: a file or block of ours is there.
+    """
+
+    wanted: str = ""
+    admin: str = ""
+    root: str = ""
+    ports: tuple[int, ...] = ()
+    unwritten: tuple[str, ...] = ()
+    ours: bool = False
+    version: str = ""
+
+
+Seen = Known[SshdInputs, SshdFacts]
+
+
+class SshdChapter(Chapter[SshdInputs, SshdFacts]):
+    """The settings of sshd."""
+
+    inputs = SshdInputs
+    facts = SshdFacts
+
+    def title(self, inputs: SshdInputs) -> str:
+        return "sshd"
+
+    def observe(self, inputs: SshdInputs) -> Script:
+        return Script("read the settings in force", OBSERVE, _values(inputs))
+
+    def parse(self, inputs: SshdInputs, answer: Answer) -> SshdFacts:
+        part = answer.sections
+        told = {line.key for line in map(effective.row, part["wanted"].splitlines())}
+        ours = {line.strip() for line in part["ours"].splitlines()}
+        silent = (str(line) for line in effective.parse(inputs.settings) if line.key not in told)
+        return SshdFacts(
+            wanted=part["wanted"],
+            admin=part["admin"],
+            root=part["root"],
+            ports=tuple(sorted(int(port) for port in part["ports"].split())),
+            unwritten=tuple(line for line in silent if line not in ours),
+            ours=bool(ours),
+            version=part["version"].partition(",")[0].strip(),
+        )
+
+    def apply(self, inputs: SshdInputs, known: Seen) -> Script:
+        return Script("change the settings", APPLY, _values(inputs))
+
+    def restore(self, inputs: SshdInputs, known: Seen) -> Script:
+        values = {**_values(inputs), "silence": "", "ports": "", "give_back": "yes"}
+        return Script("put the prior settings back", APPLY, values)
+
+    def unmet(self, inputs: SshdInputs, seen: SshdFacts) -> str:
+        parts = [
+            f"{key} for {who}"
+            for who, shown in (("the admin", seen.admin), ("root", seen.root))
+            for key in effective.differing(seen.wanted, shown)
+        ]
+        declared = effective.ports(inputs.settings)
+        if declared and declared != seen.ports:
+            parts.append(f"Port: sshd listens on {', '.join(map(str, seen.ports))}")
+        return "; ".join((*parts, *seen.unwritten))
+
+    def shown(self, inputs: SshdInputs, known: Seen, seen: SshdFacts) -> SshdInputs:
+        text = effective.without(inputs.settings, seen.unwritten)
+        for shown in (seen.root, seen.admin):
+            text = effective.as_shown(text, effective.differing(seen.wanted, shown), shown)
+        declared = effective.ports(inputs.settings)
+        if declared and declared != seen.ports:
+            text = effective.as_shown(text, ("port",), "".join(f"port {port}\n" for port in seen.ports))
+        return inputs.model_copy(update={"settings": text})
+
+    def occupied(self, inputs: SshdInputs, seen: SshdFacts) -> str:
+        return "Stockade's settings of sshd are on the host already" if seen.ours else ""
+
+    def before(self, host: "Host", inputs: SshdInputs, known: Seen) -> None:
+        """Let the admin prove a login over a new connection; open a new port beside the old one, and prove that too.
+
+        Raises Failure, with nothing changed on the host.
+        """
+        way = self._entrance(host, inputs)
+        way.check()
+        if not way.moves:
+            return
+        both = [*effective.ports(inputs.settings), way.port]
+        lines = effective.without(inputs.settings, [f"Port {port}" for port in both])
+        widened = inputs.model_copy(update={"settings": lines + "".join(f"Port {port}\n" for port in sorted({*both}))})
+        title = self.title(inputs)
+        host.run(remember(title, self.observe(inputs)), self.apply(widened, known), resource=title)
+        try:
+            way.confirm_as_configured()
+        except HostError as error:
+            raise Failure(
+                f"{inputs.host}: sshd: the login on the new port does not work, {self._back(host, inputs, known)}. "
+                f"The firewall must accept the port before sshd moves there. {error}"
+            ) from error
+
+    def after(self, host: "Host", inputs: SshdInputs, known: Seen) -> None:
+        """Let the admin prove that the new settings let it in; put the old ones back where they don't.
+
+        Raises Failure.
+        """
+        try:
+            self._entrance(host, inputs).confirm_as_configured()
+        except HostError as error:
+            raise Failure(
+                f"{inputs.host}: sshd: the admin login no longer works, {self._back(host, inputs, known)}: {error}"
+            ) from error
+
+    def _back(self, host: "Host", inputs: SshdInputs, known: Seen) -> str:
+        """Put what was in force before this operation back, over the connection that is open."""
+        old = self.apply(known.last, known) if known.last else forget_after(self.restore(inputs, known), "sshd")
+        try:
+            host.run(old, resource=self.title(inputs))
+        except HostError as error:
+            return f"AND THE OLD SETTINGS COULD NOT BE PUT BACK ({error})"
+        return "so the old settings were put back"
+
+    def _entrance(self, host: "Host", inputs: SshdInputs) -> Entrance:
+        return entrance(host, inputs.settings, inputs.admin)
+
+
+class SshdProvider(HostProvider[SshdInputs, SshdFacts]):
+    """Pulumi's CRUD for `Sshd`."""
+
+    chapter = SshdChapter()
+
+
+class Sshd(Resource, module="stockade", name="Sshd"):
+    """The settings of sshd on one host. Properties: those of `SshdInputs`; see `SshdSettings.props`.
+
+    Outputs: `settings` (canonical lines), `observed` (what is in force), `prior` (what was before).
+    """
+
+    settings: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(SshdProvider(), name, {**props, "observed": None, "prior": None}, opts)
+
+
+def _values(inputs: SshdInputs) -> dict[str, str]:
+    text = inputs.settings
+    return {
+        "head": HEADER + effective.written(text),
+        "match": effective.match_all(text),
+        "keys": effective.pattern(text),
+        "silence": effective.silenced(text),
+        "ports": " ".join(map(str, effective.ports(text))),
+        "admin": inputs.admin,
+        "give_back": "",
+    }

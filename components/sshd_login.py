@@ -1,0 +1,111 @@
+"""The admin's way in, proved over new connections before and after sshd's settings change."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components import sshd_effective as effective
+from components.chapter import Failure
+from hosts.connection import Connection, HostAccess
+from hosts.errors import HostError
+from hosts.shell import Script
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+CONFIRM_TIMEOUT = 15.0
+"""Seconds for a login, retries included."""
+
+_LOOK = """\
+set -- ${SSH_CONNECTION-}
+echo "$1"
+echo "$4"
+id -Gn -- "$user" 2>/dev/null || echo
+"""
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """The login that later runs use first: the admin's, or the only one there is."""
+
+    host: "Host"
+    sole: "Host"
+    """The same host with that login alone, and without a password where passwords are no longer taken."""
+    settings: str
+    current: Connection
+    """The login of this run."""
+    address: str
+    """Where the host sees us come from."""
+    port: int
+    """The port of the host that this run came in by."""
+    groups: tuple[str, ...]
+    """Of the admin."""
+
+    @property
+    def connection(self) -> Connection:
+        """How the admin logs in."""
+        return self.sole.access.logins()[0][1]
+
+    @property
+    def moves(self) -> bool:
+        """Whether the declared ports leave out the one that this run came in by."""
+        declared = effective.ports(self.settings)
+        return bool(declared) and self.port not in declared
+
+    def check(self) -> None:
+        """Prove that the admin gets in now, as the settings will demand. Raises Failure; nothing has been changed."""
+        user = self.connection.user
+        unchanged = f"{self.host.name}: sshd: nothing was changed:"
+        if user == "root" and effective.value(self.settings, "permitrootlogin") == "no":
+            raise Failure(
+                f"{unchanged} PermitRootLogin no would lock this run out, which logs in as root. "
+                "Give the host an `admin` login in the stack config: a user with a key and sudo."
+            )
+        if reason := effective.shuts_out(self.settings, user, self.groups, self.address):
+            raise Failure(f"{unchanged} the admin would be locked out: {reason}")
+        declared = effective.ports(self.settings)
+        behind_nat = self.current.port != self.port
+        if declared and self.connection.port not in declared and not behind_nat:
+            raise Failure(
+                f"{unchanged} sshd would listen on {', '.join(map(str, declared))}, but the login in the stack config "
+                f"uses port {self.connection.port}. Set `admin: {{port: {declared[0]}}}`, and "
+                f"`bootstrap: {{port: {self.connection.port}}}` for the way back."
+            )
+        try:
+            self.sole.confirm(address=self.current.host, port=self.current.port, timeout=CONFIRM_TIMEOUT)
+        except HostError as error:
+            how = "a key" if self._key_only else "its credentials"
+            raise Failure(
+                f"{unchanged} before logins are restricted, {user} must be able to log in with {how} and to use sudo, "
+                f"and it cannot. Tried a new connection to {self.connection.address}: {error}"
+            ) from error
+
+    def confirm_as_configured(self) -> None:
+        """Log in anew as later runs will. Raises any HostError."""
+        self.sole.confirm(timeout=CONFIRM_TIMEOUT)
+
+    @property
+    def _key_only(self) -> bool:
+        return effective.value(self.settings, "passwordauthentication") != "yes"
+
+
+def entrance(host: "Host", settings: str, admin: str) -> Entrance:
+    """Look at how this run got in, and at the login to prove. Raises any HostError."""
+    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+
+    login, connection = host.access.logins()[0]
+    if effective.value(settings, "passwordauthentication") != "yes":
+        connection = connection.model_copy(update={"password": None})
+    sole = HostAccess(name=host.name, connect_timeout=host.access.connect_timeout, **{login: connection})
+    current = dict(host.access.logins())[host.connect()]
+    user = {"user": admin or connection.user}
+    [look] = host.run(Script("look at the login", _LOOK, user, as_root=False), resource="sshd")
+    address, port, groups = [*look.stdout.split("\n"), "", "", ""][:3]
+    return Entrance(
+        host=host,
+        sole=connection_pool().host(sole),
+        settings=settings,
+        current=current,
+        address=address.partition("%")[0],
+        port=int(port) if port.isdecimal() else current.port,
+        groups=tuple(groups.split()),
+    )
