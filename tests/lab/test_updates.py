@@ -1,6 +1,7 @@
 """Updates on a real host: what apt itself says is in force, and packages that are really upgraded."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,25 @@ if "upgrade" in config:
     pulumi.export("upgraded", done.upgraded)
     pulumi.export("rebootDue", done.reboot_due)
 """
-DROP_IN = "/etc/apt/apt.conf.d/99stockade-updates"
+SETTINGS = "ls -l /etc/apt/apt.conf.d; apt-config dump | grep -iE '^(APT::Periodic|Unattended)' || :"
+
+# a package with a configuration file, of which newer versions come to a repository
+PROBE = """
+version=$1
+rm -rf /tmp/probe && mkdir -p /tmp/probe/DEBIAN /tmp/probe/etc /srv/probe
+echo "shipped $version" >/tmp/probe/etc/probe.conf
+echo /etc/probe.conf >/tmp/probe/DEBIAN/conffiles
+printf '%s\\n' 'Package: probe' "Version: $version" 'Architecture: all' 'Maintainer: nobody <nobody@example.org>' \\
+    'Description: probe' >/tmp/probe/DEBIAN/control
+[ "$version" != 2.0 ] || {
+    printf '#!/bin/sh\\ntouch /run/reboot-required\\n' >/tmp/probe/DEBIAN/postinst
+    chmod 755 /tmp/probe/DEBIAN/postinst
+}
+dpkg-deb -b --root-owner-group /tmp/probe "/srv/probe/probe_$version.deb" >/dev/null
+echo 'deb [trusted=yes] file:/srv/probe ./' >/etc/apt/sources.list.d/probe.list
+(cd /srv/probe && apt-ftparchive packages . >Packages)
+"""
+SUDO_PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +74,7 @@ def in_force(host: LabHost, key: str) -> list[str]:
 def test_security_updates_are_on_corrected_and_off_again(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     say(host, "systemctl -q disable --now apt-daily-upgrade.timer; systemctl -q mask apt-daily.timer")
     timers = "systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer || :"
-    before = say(host, timers), say(host, "apt-config dump | sort")
+    before = say(host, timers), say(host, SETTINGS)
     assert before[0].split() == ["masked", "disabled"]
     stack = new_stack(host, program=PROGRAM, updates={})
     stack.up()
@@ -104,5 +123,122 @@ def test_security_updates_are_on_corrected_and_off_again(host: LabHost, new_stac
     stack.up()
     assert in_force(host, "APT::Periodic::Unattended-Upgrade") == ["0"]
     stack.destroy()
-    assert (say(host, timers), say(host, "apt-config dump | sort")) == before
+    assert (say(host, timers), say(host, SETTINGS)) == before
     assert say(host, "ls /var/lib/stockade 2>/dev/null || :") == ""
+
+
+def publish(host: LabHost, version: str) -> None:
+    host.exec(["sh", "-euc", PROBE, "sh", version])
+
+
+def probe(host: LabHost) -> str:
+    return say(host, "dpkg-query -W -f '${Version}' probe")
+
+
+def outputs(stack: Stack) -> dict[str, Any]:
+    (root,) = (item for item in stack.state() if item["type"] == "pulumi:pulumi:Stack")
+    told: dict[str, Any] = root["outputs"]
+    return told
+
+
+def test_an_upgrade_is_made_once_for_each_trigger(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    publish(host, "1.0")
+    say(host, "apt-get -qq update && apt-get -qq install probe && echo mine >/etc/probe.conf")
+    publish(host, "2.0")
+    before = say(host, "find / -xdev -newer /srv/probe/Packages -path '/var/lib/stockade*'")
+    stack = new_stack(host, program=PROGRAM, upgrade={"trigger": "2024-05-01"})
+    stack.up()
+    assert probe(host) == "2.0"
+    assert say(host, "cat /etc/probe.conf") == "mine"
+    assert "upgraded probe 1.0 2.0" in outputs(stack)["upgraded"]
+    assert outputs(stack)["rebootDue"] is True
+    stack.unchanged()
+
+    # another way in is no reason to upgrade
+    publish(host, "3.0")
+    say(host, "rm /run/reboot-required")
+    slower = entry(host, perDialTimeout=20)
+    stack.configure(hosts={host.name: slower}, upgrade={"trigger": "2024-05-01"})
+    stack.up()
+    assert probe(host) == "2.0"
+    assert outputs(stack)["upgraded"] == []
+
+    # an administrator whose sudo asks, and a connection whose values are outputs
+    key = say(host, "cat /root/.ssh/authorized_keys")
+    say(
+        host,
+        "adduser -q --disabled-password --gecos '' ops && adduser -q ops sudo && mkdir -m 700 ~ops/.ssh &&"
+        f"echo ops:{SUDO_PASSWORD} | chpasswd && echo '{key}' >~ops/.ssh/authorized_keys && chown -R ops: ~ops/.ssh",
+    )
+    admin = {"user": "ops", "privateKeyFile": str(host.key_file), "sudoPassword": SUDO_PASSWORD}
+    way = {"address": host.ipv4, "hostKey": host.host_key, "admin": admin}
+    stack.configure(hosts={host.name: way}, upgrade={"trigger": "2024-06-01"}, as_outputs=True)
+    stack.up()
+    assert probe(host) == "3.0"
+    assert "upgraded probe 2.0 3.0" in outputs(stack)["upgraded"]
+    stack.unchanged()
+
+    written = "".join(path.read_text() for path in (stack.folder / ".state").rglob("*.json"))
+    assert SUDO_PASSWORD not in written
+    assert "PRIVATE KEY" not in written
+    stack.destroy()
+    assert probe(host) == "3.0"
+    assert say(host, "find / -xdev -newer /srv/probe/Packages -path '/var/lib/stockade*'") == before
+
+
+def test_an_upgrade_that_fails_says_why_and_no_unknown_host_is_entered(
+    host: LabHost, new_stack: Callable[..., Stack]
+) -> None:
+    say(host, "echo 'deb [trusted=yes] file:/srv/nowhere ./' >/etc/apt/sources.list.d/broken.list")
+    stack = new_stack(host, program=PROGRAM, upgrade={"trigger": 1})
+    failed = stack.up(check=False)
+    assert failed.status != 0
+    assert "/srv/nowhere" in failed
+    assert "Traceback" not in failed
+    say(host, "rm /etc/apt/sources.list.d/broken.list")
+
+    unknown = entry(host)
+    del unknown["hostKey"]
+    stack.configure(hosts={host.name: {**unknown, "knownHostsFile": "/dev/null"}}, upgrade={"trigger": 1})
+    refused = stack.preview(check=False)
+    assert "pin it as `hostKey`" in refused
+    assert "Traceback" not in refused
+
+    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFj0hrzR8YmJsYVzvnYzV8cS5i2cAyyHrUPXm4V4Y2m"
+    stack.configure(hosts={host.name: {**entry(host), "hostKey": other, "dialErrorLimit": 1}}, upgrade={"trigger": 1})
+    assert "host key" in stack.up(check=False)
+    stack.configure(hosts={host.name: entry(host)}, upgrade={"trigger": 1})
+    stack.up()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_ipv4_first_is_uncommented_kept_and_put_back(
+    host: LabHost, new_stack: Callable[..., Stack], there: bool
+) -> None:
+    state = "stat -c '%a %U %G %s' /etc/gai.conf 2>&1; cat /etc/gai.conf 2>&1 || :"
+    if there:
+        say(host, "printf '# mine\n' >>/etc/gai.conf; chmod 600 /etc/gai.conf")
+    else:
+        say(host, "rm /etc/gai.conf")
+    before = say(host, state)
+    stack = new_stack(host, program=PROGRAM, gai=True)
+    stack.up()
+    rule = "grep -xc 'precedence ::ffff:0:0/96  *100' /etc/gai.conf || :"
+    assert say(host, rule) == "1"
+    stack.unchanged()
+    say(host, "sed -i 's/^precedence/#precedence/' /etc/gai.conf")
+    stack.refresh()
+    assert "ipv4First" in stack.preview()
+    stack.up()
+    assert say(host, rule) == "1"
+    stack.destroy()
+    assert say(host, state) == before
+
+
+def test_what_others_wrote_to_gai_conf_meanwhile_is_kept(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    stack = new_stack(host, program=PROGRAM, gai=True)
+    stack.up()
+    say(host, "echo 'scopev4 ::ffff:192.0.2.0/120 2' >>/etc/gai.conf")
+    stack.destroy()
+    left = say(host, "grep -v '^#' /etc/gai.conf | grep .")
+    assert left == "scopev4 ::ffff:192.0.2.0/120 2"
