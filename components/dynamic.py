@@ -23,12 +23,12 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.change import Change
 from components.chapter import STALE, Chapter, F, Failure, I, Known
 from components.inventory import connections
 from hosts.connection import HostAccess
 from hosts.errors import Unreachable
-from hosts.record import forget_after, remember
-from hosts.shell import Script
+from hosts.record import forget, forget_after, remember
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -114,11 +114,17 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
         title = self.chapter.title(inputs)
         for _ in range(ATTEMPTS):
-            restore = forget_after(_may_be_stale(self.chapter.restore(inputs, known)), title)
-            if host.run(restore, resource=title)[0].status != STALE:
+            guard = self.chapter.guard(inputs, known, restoring=True)
+            restore = self.chapter.restore(inputs, known)
+            change = Change(host, title, guard)
+            if guard is None:
+                restore = forget_after(restore, title)
+            if change.run(restore)[-1].status != STALE:
+                if guard is not None:
+                    change.keep(forget(title))
                 return
             known = known.seen(self._observe(host, inputs))
-        raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
+        raise _restless(inputs.host, title)
 
     def _make_so(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[F, F]:
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""
@@ -126,22 +132,23 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         observe = chapter.observe(inputs)
         chapter.before(host, inputs, known)
         for _ in range(ATTEMPTS):
-            apply = _may_be_stale(chapter.apply(inputs, known))
-            if known.prior is None:
-                kept, applied, after = host.run(remember(title, observe), apply, observe, resource=title)
-                known = replace(known, prior=chapter.parse(inputs, kept))
-            else:
-                applied, after = host.run(apply, observe, resource=title)
-            seen = chapter.parse(inputs, after)
+            change = Change(host, title, chapter.guard(inputs, known))
+            first = () if known.prior else (remember(title, observe),)
+            *kept, applied, after = change.run(*first, chapter.apply(inputs, known), observe)
+            if kept:
+                known = replace(known, prior=chapter.parse(inputs, kept[0]))
             if applied.status == STALE:
-                known = known.seen(seen)
+                known = known.seen(chapter.parse(inputs, after))
                 continue
+            if change.guard is not None:
+                after = change.keep(observe)
+            seen = chapter.parse(inputs, after)
             unmet = chapter.unmet(inputs, seen)
             if unmet:
                 raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
             chapter.after(host, inputs, known)
             return known.prior or seen, seen
-        raise Failure(f"{inputs.host}: {title}: something keeps changing the host meanwhile; try again")
+        raise _restless(inputs.host, title)
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
         there = self.chapter.occupied(inputs, self._observe(host, inputs))
@@ -174,8 +181,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return connection_pool().host(access)
 
 
-def _may_be_stale(script: Script) -> Script:
-    return replace(script, accepts=script.accepts | {STALE})
+def _restless(host: str, title: str) -> Failure:
+    return Failure(f"{host}: {title}: something keeps changing the host meanwhile; try again")
 
 
 def _outs(inputs: I, prior: F | None, seen: F) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class FirewallSettings(Settings):
     preserve: tuple[str, ...] | None = Field(
         None, description="Interfaces whose FORWARD, nat and mangle rules are not ours."
     )
+    confirm_within: int = Field(30, ge=5, le=600, description="Seconds until a change that cuts the way in goes back.")
     take_over: bool = Field(False, description="Stop ufw or firewalld where it is active; delete starts it again.")
 
     @model_validator(mode="after")
@@ -177,6 +178,7 @@ class Firewall(ComponentResource):
             child = ResourceOptions(parent=self, retain_on_delete=retain)
             packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
+        common["confirmWithin"] = settings.confirm_within
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
         rulesets: dict[Family, Ruleset] = {}

@@ -52,6 +52,7 @@ class HostSettings(Login):
     """One host: its address, its logins, and what differs from the rest of the stack."""
 
     address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
+    addresses: tuple[str, ...] | None = Field(None, description="More addresses, which changes must leave reachable.")
     admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
     bootstrap: Login | None = Field(
         None, description="The login of the machine's provider (root): tried when admin fails."
@@ -66,7 +67,9 @@ class HostSettings(Login):
     retain_on_delete: bool | None = Field(None, description="`destroy` forgets this host and leaves it hardened.")
 
 
-_OWN = frozenset({"address", "admin", "bootstrap", "connectTimeout", "firewall", "existing", "retainOnDelete"})
+_OWN = frozenset(
+    {"address", "addresses", "admin", "bootstrap", "connectTimeout", "firewall", "existing", "retainOnDelete"}
+)
 
 
 def plain(model: BaseModel) -> dict[str, Any]:
@@ -91,7 +94,8 @@ def access(name: str, host: HostSettings, defaults: HostSettings | None = None) 
     timeout = own.get("connectTimeout", base.get("connectTimeout"))
     if not logins:
         logins["bootstrap"] = shared
-    return HostAccess.model_validate({"name": name, **logins, **({"connectTimeout": timeout} if timeout else {})})
+    further = {"connectTimeout": timeout, "addresses": own.get("addresses")}
+    return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in further.items() if item}})
 
 
 def connections(

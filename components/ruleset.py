@@ -13,12 +13,13 @@ from typing import Any
 
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
-from components.ruleset_shell import APPLY, EXITS, OBSERVE, RESTORE, TOOLS
+from components.ruleset_shell import APPLY, BACK, COMMIT, EXITS, OBSERVE, RESTORE, RESTORED, SAVE, TOOLS
 from hosts.files import FileState, file_state
+from hosts.guard import LIMIT, Guard
 from hosts.shell import Answer, Script
 from rules.drift import as_shown, visible, watched, watched_lines
 from rules.family import Family
@@ -41,7 +42,8 @@ class RulesetInputs(ChapterInputs):
     `family`: `ipv4` or `ipv6`. `rules`: the ruleset, in any spelling that `rules.parse` reads; kept in canonical form.
     `persistent`: load the rules at boot. `take_over`: stop ufw or firewalld where it is active (delete starts it
     again). `preserve`: interfaces (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else;
-    None: those of Docker, libvirt and the like.
+    None: those of Docker, libvirt and the like. `confirm_within`: seconds until a change that nobody confirmed is taken
+    back.
     """
 
     family: Family
@@ -49,6 +51,7 @@ class RulesetInputs(ChapterInputs):
     persistent: bool = True
     take_over: bool = False
     preserve: tuple[str, ...] | None = None
+    confirm_within: int = Field(LIMIT, ge=5, le=600)
 
     @model_validator(mode="before")
     @classmethod
@@ -129,13 +132,10 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {_unknown_names(inputs, before)}")
             return Script("look up the names in the rules", f"exit {STALE}")
         wanted = _resolved(inputs, before)
-        boot = inputs.boot_text(wanted)
         values = {
             **self._change(inputs, known, before, wanted),
             "take_over": "yes" if inputs.take_over else "",
-            "boot_content": boot,
-            "boot_back": "yes" if not boot and known.last and known.last.persistent else "",
-            **(known.prior.boot if known.prior else before.boot).unpacked().values("prior"),
+            "boot_content": inputs.boot_text(wanted),
         }
         return Script("load the rules", APPLY, values, exits=EXITS)
 
@@ -146,14 +146,22 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         back = own_rules(saved, declared, inputs.preserved)
         if prior.controller:  # it loads its own rules when it is started again
             back = Rules(inputs.family, tuple(Table(table.name) for table in declared.tables))
-        there = {table.name for table in saved.tables}
+        return Script("put the prior rules back", RESTORE, self._change(inputs, known, now, back), exits=EXITS)
+
+    def guard(self, inputs: RulesetInputs, known: Seen, *, restoring: bool = False) -> Guard:
+        prior = known.prior or known.before or RulesetFacts()
+        declared = [table.name for table in inputs.declared.tables]
+        there = {table.name for table in parse_saved(prior.saved, inputs.family).tables}
         values = {
-            **self._change(inputs, known, now, back),
-            "untouched": " ".join(table.name for table in declared.tables if table.name not in there),
+            **TOOLS[inputs.family],
+            "lock_wait": LOCK_WAIT,
+            "tables": " ".join(declared),
+            "untouched": " ".join(table for table in declared if table not in there),
             "controller": prior.controller,
+            "boot_back": "yes" if known.last and known.last.persistent and not inputs.persistent else "",
             **prior.boot.unpacked().values("prior"),
         }
-        return Script("put the prior rules back", RESTORE, values, exits=EXITS)
+        return Guard(SAVE, BACK, RESTORED if restoring else COMMIT, values, inputs.confirm_within)
 
     def unmet(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         wanted, own = render(_resolved(inputs, seen)), render(_own(inputs, seen))

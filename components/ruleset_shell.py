@@ -59,9 +59,7 @@ if [ -n "$transaction" ]; then
 fi
 """
 
-APPLY = f"""\
-{WRITE_FILE}
-{RESTORE_FILE}
+_CONTROLLERS = f"""\
 now=
 if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then now=ufw; fi
 if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then now=firewalld; fi
@@ -73,14 +71,45 @@ if [ -n "$now" ]; then
     esac
     exit 75
 fi
+"""
+
+APPLY = f"""\
+{WRITE_FILE}
+{_CONTROLLERS}
 {_FRESH}
-# What needs room on the disk comes first, what puts it in force last.
+# What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
+# until the new ones are confirmed.
 if [ -n "$boot_content" ]; then
     trap 'rm -f "$boot.next"' EXIT
     write_file "$boot.next" 640 root root "$boot_content"
 fi
+arm
 {_LOAD}
-if [ -n "$boot_content" ]; then
+trap - EXIT
+"""
+
+RESTORE = f"""\
+{_FRESH}
+arm
+{_LOAD}
+"""
+
+# A table that does not exist yet is not in the list of all: named, it is printed as it would begin.
+SAVE = """\
+"$tool-save" -c >"$guard/rules"
+for table in $tables; do
+    grep -qx "\\*$table" "$guard/rules" || "$tool-save" -c -t "$table" >>"$guard/rules"
+done
+"""
+
+BACK = """\
+rm -f "$boot.next"
+[ "$occasion" = boot ] || "$tool-restore" -c -w "$lock_wait" <"$guard/rules"
+"""
+
+COMMIT = f"""\
+{RESTORE_FILE}
+if [ -f "$boot.next" ]; then
     mv -f "$boot.next" "$boot"
     systemctl -q enable {BOOT_UNIT}
 elif [ -n "$boot_back" ]; then
@@ -88,10 +117,8 @@ elif [ -n "$boot_back" ]; then
 fi
 """
 
-RESTORE = f"""\
+RESTORED = f"""\
 {RESTORE_FILE}
-{_FRESH}
-{_LOAD}
 for table in $untouched; do
     # the table was not there before; without nft it stays, empty, and lets everything through all the same
     if command -v nft >/dev/null && ! "$tool-save" -t "$table" | grep -Eq '^-A|^:[^ ]+ (DROP|-)'; then

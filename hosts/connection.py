@@ -148,6 +148,8 @@ class HostAccess(_Model):
     bootstrap: Connection | None = None
     connect_timeout: float = Field(default=60, gt=0)
     """Seconds in all to wait for a host that is still booting, retries included."""
+    addresses: tuple[str, ...] = ()
+    """More addresses of the host (its IPv6 one, say): a change must leave all of them reachable."""
 
     @model_validator(mode="after")
     def _some_login(self) -> Self:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hosts.connection import Connection, HostAccess
+from hosts.guard import Run
 from hosts.reads import Reads
 from hosts.shell import Answer, Script
 from hosts.wire import Wire
@@ -39,8 +40,11 @@ class Facts:
 class Host:
     """Made by `Pool.host`. All methods may be called from any thread (not from the pool's own loop)."""
 
-    def __init__(self, access: HostAccess, wire: Wire, call: "Callable[[Coroutine[Any, Any, Any]], Any]") -> None:
+    def __init__(
+        self, access: HostAccess, wire: Wire, call: "Callable[[Coroutine[Any, Any, Any]], Any]", identity: Run
+    ) -> None:
         self.access = access
+        self.identity = identity
         self._wire = wire
         self._reads = Reads(wire)
         self._call = call
@@ -128,16 +132,23 @@ class Host:
         return self._facts[1]
 
     def confirm(self, *, address: str | None = None, port: int | None = None, timeout: float = 20) -> str:
-        """Prove that the host can be entered now: a new TCP connection, a login as admin (bootstrap where there is no
-        admin) and root through sudo; then closes it. Nothing cached takes part.
+        """Prove that the host can be entered now: a new TCP connection, a login as the user of the connection in use
+        (or, without one, as admin before bootstrap) and root through sudo; then closes it. Nothing cached takes part.
 
         `address` and `port` override the connection's. `timeout` is in seconds, retries included.
         Returns the user that got in. Raises any HostError.
         """
-        login, connection = self.access.logins()[0]
-        moved = _moved(connection, address or connection.host, port or connection.port)
-        user: str = self._call(self._confirm(login, moved, timeout))
+        logins = dict(self.access.logins())
+        login = self.login or next(iter(logins))
+        connection = logins[login]
+        changes = {"host": address or connection.host, "port": port or connection.port}
+        user: str = self._call(self._confirm(login, connection.model_copy(update=changes), timeout))
         return user
+
+    def confirm_everywhere(self, timeout: float = 20) -> None:
+        """`confirm` over the connection's own address and every one of `HostAccess.addresses`."""
+        for address in (None, *self.access.addresses):
+            self.confirm(address=address, timeout=timeout)
 
     async def _confirm(self, login: str, connection: Connection, timeout: float) -> str:
         ladder = self._wire.ladder

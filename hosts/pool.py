@@ -3,11 +3,16 @@
 import asyncio
 import atexit
 import contextlib
+import getpass
+import os
+import secrets
+import socket
 import threading
 from collections.abc import Coroutine
 from typing import TypeVar
 
 from hosts.connection import Connection, HostAccess
+from hosts.guard import Run
 from hosts.host import Host
 from hosts.ladder import Ladder
 from hosts.wire import Wire
@@ -24,6 +29,8 @@ class Pool:
     """Hosts by their access. Safe to use from any number of threads."""
 
     def __init__(self) -> None:
+        self.run = Run(secrets.token_hex(8), f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}")
+        """Who changes hosts here, for those who find a host taken."""
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -41,7 +48,7 @@ class Pool:
             self._start()
             if access not in self._hosts:
                 ladder = self._ladder(access.name, access.logins(), access.connect_timeout)
-                self._hosts[access] = Host(access, Wire(access, ladder), self.call)
+                self._hosts[access] = Host(access, Wire(access, ladder), self.call, self.run)
             return self._hosts[access]
 
     def call(self, work: Coroutine[object, object, T]) -> T:

@@ -30,11 +30,18 @@ def remember(title: str, observe: Script) -> Script:
     return replace(observe, step="remember the prior state", body=_REMEMBER, values=values)
 
 
+_FORGET = f'rm -f {FOLDER}/"$record_name"\nrmdir {FOLDER} /var/lib/stockade 2>/dev/null || :'
+
+
+def forget(title: str) -> Script:
+    """Drop the record: the prior state is in force again."""
+    return Script("forget the prior state", _FORGET, {"record_name": _name(title)})
+
+
 def forget_after(restore: Script, title: str) -> Script:
-    """Let `restore`, once it has come to its end, drop the record: the prior state is in force again."""
-    end = f'rm -f {FOLDER}/"$record_name"\nrmdir {FOLDER} /var/lib/stockade 2>/dev/null || :'
+    """Let `restore`, once it has come to its end, drop the record as well."""
     values = {**restore.values, "record_name": _name(title)}
-    return replace(restore, body=f"{restore.body}\n{end}", values=values)
+    return replace(restore, body=f"{restore.body}\n{_FORGET}", values=values)
 
 
 def _name(title: str) -> str:
