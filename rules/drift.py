@@ -77,35 +77,40 @@ def as_shown(declared: Ruleset, addresses: Addresses, then: Ruleset, now: Rulese
 
 
 def _chain_as_shown(declared: Ruleset, addresses: Addresses, then: Ruleset, table: str, chain: Chain) -> Chain:
-    family = declared.family
-    before = [render_rule(rule, family) for rule in _rules(then, table, chain.name)]
-    words: dict[str, tuple[Rule, tuple[str, ...]]] = {}
-    position = 0
-    for rule in _rules(declared, table, chain.name):
-        alone = replace(declared, tables=(Table(table, (Chain(chain.name, None, (rule,)),)),))
-        count = len(_rules(resolve(alone, addresses), table, chain.name))
-        group = tuple(before[position : position + count])
-        position += count
-        if len(group) == count and group:
-            words[group[0]] = (rule, group)
-    paired = position == len(before)
+    words = dict(_words(declared, addresses, then, table, chain.name))
+    lines = tuple(render_rule(rule, declared.family) for rule in chain.rules)
     shown: list[Rule] = []
-    lines = [render_rule(rule, family) for rule in chain.rules]
     index = 0
     while index < len(lines):
-        rule, group = (
-            words.get(lines[index], (chain.rules[index], (lines[index],)))
-            if paired
-            else (
-                chain.rules[index],
-                (lines[index],),
-            )
-        )
-        if tuple(lines[index : index + len(group)]) != group:
-            rule, group = chain.rules[index], (lines[index],)
+        group, rule = words.get(lines[index], ((), chain.rules[index]))
+        if lines[index : index + len(group)] != group:
+            group, rule = (), chain.rules[index]
         shown.append(rule)
-        index += len(group)
+        index += len(group) or 1
     return Chain(chain.name, chain.policy, tuple(shown))
+
+
+def _words(
+    declared: Ruleset, addresses: Addresses, then: Ruleset, table: str, chain: str
+) -> Iterator[tuple[str, tuple[tuple[str, ...], Rule]]]:
+    """Pair each declared rule with the lines that the kernel printed for it, by the first of them.
+
+    A rule with a name is one line per address. Nothing is paired where the numbers of lines differ.
+    """
+    family = declared.family
+    lines = tuple(render_rule(rule, family) for rule in _rules(then, table, chain))
+    rules = _rules(declared, table, chain)
+    counts = [len(_rules(resolve(_alone(declared, table, rule), addresses), table, chain)) for rule in rules]
+    if sum(counts) != len(lines):
+        return
+    position = 0
+    for rule, count in zip(rules, counts, strict=True):
+        yield lines[position], (lines[position : position + count], rule)
+        position += count
+
+
+def _alone(ruleset: Ruleset, table: str, rule: Rule) -> Ruleset:
+    return replace(ruleset, tables=(Table(table, (Chain(rule.chain, None, (rule,)),)),))
 
 
 def _rules(ruleset: Ruleset, table: str, chain: str) -> tuple[Rule, ...]:
