@@ -1,33 +1,63 @@
-"""Packages that Stockade needs on a host: installed in one transaction, removed again on delete if they were not there.
+"""Packages of one host: those that are wanted and those that are not, in one transaction; delete undoes both.
 
-Source: the guide, "Configure a Firewall", Debian / Ubuntu: `apt-get install iptables-persistent`.
+Sources: the guide, "Configure a Firewall" (`apt-get install iptables-persistent`) and "Uninstall the Listening
+Services" (`apt-get purge package_name`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from typing import Any, Self
 
 from pulumi import ResourceOptions
 from pulumi.dynamic import Resource
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
-from hosts.packages import APT, PACKAGE_NAME
+from components.packages_shell import APPLY, OBSERVE, RESTORE
+from hosts.packages import LOCK_TIMEOUT, LOCKED, PACKAGE_NAME
 from hosts.shell import Answer, Script
 
-_ANSWERS = """\
-for family in v4 v6; do # else the rules of the moment, bans included, are frozen into the boot file
-    pkg_answer "iptables-persistent iptables-persistent/autosave_$family boolean false"
-done
-"""
+MAIL = ("exim4", "exim4-base", "exim4-config", "exim4-daemon-heavy", "exim4-daemon-light")
+"""Exim, which the guide removes."""
+
+RPC = ("nfs-common", "rpcbind")
+"""The RPC port mapper and rpc.statd, which the guide removes."""
+
+UNNECESSARY = (*MAIL, *RPC)
+
+PROTECTED = (
+    # sshd and sudo: the way in
+    *("openssh-server", "sudo", "sudo-ldap"),
+    # the firewall; ufw and firewalld only while they are active
+    *("iptables", "nftables", "iptables-persistent", "netfilter-persistent"),
+    # what starts the host, and its package manager
+    *("init", "systemd", "systemd-sysv", "sysvinit-core", "runit-init", "openrc", "linux-image-*", "grub-*", "apt"),
+    # its addresses
+    *("ifupdown", "netplan.io", "network-manager", "isc-dhcp-client", "dhcpcd-base"),
+)
+"""What is never removed, whatever is asked for."""
+
+RECORDS = "/var/lib/stockade/packages"
+_TIMEOUT = 900
 
 
 class PackageInputs(ChapterInputs):
-    """`present`: names of packages, sorted; each is installed with what it depends on, without asking anything."""
+    """What shall be there, and what not. Names are sorted; nobody is asked anything.
+
+    `present`: installed with what they depend on. `absent`: purged, with what depends on them and what only they had
+    needed. `group`: tells several of these resources on one host from each other; their names must not overlap.
+    `take_over`: an active ufw or firewalld may be removed where a wanted package can't be there beside it.
+    `lock_timeout`: seconds to wait for another package manager.
+    """
 
     present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    group: str = Field("", pattern=r"^[a-z0-9]*$")
+    take_over: bool = False
+    lock_timeout: int = Field(LOCK_TIMEOUT, ge=0, le=_TIMEOUT)
 
-    @field_validator("present")
+    @field_validator("present", "absent")
     @classmethod
     def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -35,55 +65,93 @@ class PackageInputs(ChapterInputs):
                 raise ValueError(f"{name!r} is not a package name: lower-case letters, digits and + - . are expected")
         return tuple(sorted(set(names)))
 
+    @field_validator("absent")
+    @classmethod
+    def _not_the_way_in(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if any(fnmatch(name, pattern) for pattern in PROTECTED):
+                raise ValueError(f"{name} is never removed: the host could not be reached, or started, without it")
+        return names
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        both = sorted(set(self.present) & set(self.absent))
+        if both:
+            raise ValueError(f"{', '.join(both)}: wanted (present) and not wanted (absent) at the same time")
+        return self
+
 
 class PackageFacts(Model):
-    """`installed`: those of the wanted packages that are installed, with their versions."""
+    """`installed`: those of the declared packages that are installed, with their versions.
+
+    `removed`: `name=version` of what was removed, also what went along; delete installs it again. `ours`: what was
+    installed because it is declared; delete removes it.
+    """
 
     installed: dict[str, str] = {}
+    removed: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
 
 
 class PackageChapter(Chapter[PackageInputs, PackageFacts]):
-    """Installs what is missing; upgrades nothing that is there."""
+    """Installs what is missing and purges what is not wanted, in one transaction; upgrades nothing that is there.
+
+    What a purge takes from /etc, debconf's answers and the state of the services stay on the host, readable for root
+    alone, until the package is given back.
+    """
 
     inputs = PackageInputs
     facts = PackageFacts
+    replaced_by = frozenset({"host", "group"})
 
     def title(self, inputs: PackageInputs) -> str:
-        return "packages"
+        return f"packages {inputs.group}".rstrip()
 
     def observe(self, inputs: PackageInputs) -> Script:
-        return Script(step="list packages", body=APT + "pkg_versions $packages", values=_values(inputs.present))
+        return Script(step="list packages", body=OBSERVE, values=_values(inputs))
 
     def parse(self, inputs: PackageInputs, answer: Answer) -> PackageFacts:
         rows = (line.split() for line in answer.stdout.splitlines() if line.strip())
-        return PackageFacts(installed={row[0]: row[1] for row in rows})
+        removed = (line.split() for line in answer.sections.get("removed", "").splitlines())
+        return PackageFacts(
+            installed={row[0]: row[1] for row in rows},
+            removed=tuple(sorted(f"{row[0]}={row[1]}" for row in removed)),
+            ours=tuple(sorted(answer.sections.get("ours", "").split())),
+        )
 
     def apply(self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts]) -> Script:
         return Script(
-            step="install packages",
-            body=APT + _ANSWERS + "pkg_install $packages",
-            values=_values(inputs.present),
-            timeout=900,
+            step="install and remove packages",
+            body=APPLY,
+            values=_values(inputs),
+            exits=_exits(inputs),
+            timeout=_TIMEOUT + inputs.lock_timeout,
         )
 
     def restore(self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts]) -> Script:
-        there = known.prior.installed if known.prior else inputs.present
-        ours = [name for name in inputs.present if name not in there]
+        left = known.recorded or PackageFacts()
+        # the host's own records go first; these are for a host that has lost them
+        values = {"ours": " ".join(left.ours), "removed": " ".join(left.removed)}
         return Script(
-            step="remove the packages that were not there before",
-            body=APT + "pkg_purge $packages",
-            values=_values(ours),
-            timeout=900,
+            step="put the packages back as they were",
+            body=RESTORE,
+            values={**_values(inputs), **values},
+            exits=_exits(inputs),
+            timeout=_TIMEOUT + inputs.lock_timeout,
         )
 
     def unmet(self, inputs: PackageInputs, seen: PackageFacts) -> str:
         missing = sorted(set(inputs.present) - set(seen.installed))
-        return f"not installed: {', '.join(missing)}" if missing else ""
+        left = sorted(set(inputs.absent) & set(seen.installed))
+        said = (("not installed", missing), ("still installed", left))
+        return "; ".join(f"{what}: {', '.join(names)}" for what, names in said if names)
 
     def shown(
         self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts], seen: PackageFacts
     ) -> PackageInputs:
-        return inputs.model_copy(update={"present": tuple(name for name in inputs.present if name in seen.installed)})
+        present = tuple(name for name in inputs.present if name in seen.installed)
+        absent = tuple(name for name in inputs.absent if name not in seen.installed)
+        return inputs.model_copy(update={"present": present, "absent": absent})
 
 
 class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
@@ -95,12 +163,32 @@ class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
 class Packages(Resource, module="stockade", name="Packages"):
     """Packages on one host.
 
-    Properties: `host` (str), `connection`, `present` (list of package names).
+    Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `group` (str), `takeOver`
+    (bool), `lockTimeout` (seconds).
     """
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
         super().__init__(PackageProvider(), name, {"observed": None, "prior": None, **props}, opts)
 
 
-def _values(names: Sequence[str]) -> dict[str, str]:
-    return {"packages": " ".join(names)}
+class RemovedPackages(Packages, module="stockade", name="Packages"):
+    """The guide's unnecessary services removed, for use alone: `absent` is Exim and RPC unless it is given."""
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(name, {"absent": list(UNNECESSARY), "group": "removed", **props}, opts)
+
+
+def _values(inputs: PackageInputs) -> dict[str, str]:
+    return {
+        "folder": f"{RECORDS}/{inputs.group or 'host'}",
+        "present": " ".join(inputs.present),
+        "absent": " ".join(inputs.absent),
+        "protected": " ".join(PROTECTED),
+        "take_over": "yes" if inputs.take_over else "no",
+        "lock_wait": str(inputs.lock_timeout),
+    }
+
+
+def _exits(inputs: PackageInputs) -> dict[int, str]:
+    limit = f"another package manager was at work on the host for more than {inputs.lock_timeout} seconds (lockTimeout)"
+    return {LOCKED: f"{limit}; nothing was changed. Is its own update running? Try again when it is done."}

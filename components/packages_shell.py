@@ -1,0 +1,177 @@
+"""The sh of `components/packages.py`: one transaction for what comes and what goes, and what it takes to undo it.
+
+Values: folder (the records of this resource), present, absent, protected (patterns of names), take_over (yes or no),
+lock_wait (seconds). The records, which only root can read, until `delete` drops them:
+
+    before      name and `there` or `missing`: each declared package as it was found
+    installed   names that were installed because they are declared
+    pulled      names that came along as dependencies
+    removed     name, version, `auto` or `manual`, and the declared names (joined by commas) that it went for
+    owned       name and a path under /etc (or a unit) that was its own
+    deleted     name and a path under /etc that the administrator had deleted
+    units       name, unit, enabled, active: its services as they were
+    debconf     lines for debconf-set-selections(1)
+    etc.tar     everything that vanished from /etc, owners and modes included
+    draft.tar   /etc as it was before a removal that is under way
+"""
+
+from components.packages_kept import BACK, ETC, KEEP, POLICY
+from hosts.packages import APT
+from hosts.services import SYSTEMD
+
+PROTECTED = 77
+"""Exit status (EX_NOPERM of sysexits.h): sshd, sudo, the firewall, the init system or a declared package would go."""
+UNSTARTED = 71
+"""Exit status (EX_OSERR): all is back in its place, but a service that ran before does not start."""
+
+OBSERVE = (
+    APT
+    + """\
+pkg_versions $present $absent
+section removed cat "$folder/removed" 2>/dev/null || :
+section ours cat "$folder/installed" 2>/dev/null || :
+"""
+)
+
+_RECORDS = """\
+_note() { printf '%s\\n' "$2" >>"$folder/$1"; }
+_names() { [ ! -f "$folder/$1" ] || sed 's/ .*//' "$folder/$1"; }
+_has() { case " $(echo $2) " in *" $1 "*) return 0 ;; esac; return 1; }
+_common() { for _word in $1; do ! _has "$_word" "$2" || printf ' %s' "$_word"; done; }
+_keep_lines() { # FILE NAMES, or FILE NAMES -v: only the lines of these packages, or all but theirs
+    [ -f "$folder/$1" ] || return 0
+    awk -v names="$(echo $2)" -v but="${3:-}" 'BEGIN { n = split(names, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+        but ? !($1 in ok) : ($1 in ok)' "$folder/$1"
+}
+_drop_lines() {
+    for _file in before installed pulled removed owned deleted units debconf; do
+        [ -f "$folder/$_file" ] || continue
+        _keep_lines "$_file" "$1" -v >"$folder/$_file.new"
+        mv "$folder/$_file.new" "$folder/$_file"
+    done
+}
+_there() { _only_names $(pkg_versions "$@" | sed 's/ .*//'); }
+_only_names() { for _word in "$@"; do printf ' %s' "$_word"; done; }
+_open_records() {
+    (umask 022 && mkdir -p /var/lib/stockade)
+    mkdir -p "$folder"
+    chmod 700 "$folder"
+    : >>"$folder/before"
+    : >>"$folder/owned"
+    if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi # of a run that was killed
+    pkg_mend
+    _settle
+}
+""".replace("POLICY", POLICY)
+
+_REFUSE = """\
+_refuse() { # LOST GONE MISSING
+    _held=
+    for _name in $1; do
+        case $_name in
+            ufw) ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || [ "$take_over" = yes ] || _held="$_held ufw" ;;
+            firewalld) ! systemctl -q is-active firewalld || [ "$take_over" = yes ] || _held="$_held firewalld" ;;
+        esac
+    done
+    _held="$_held$(_common "$1" "$_guarded $present")"
+    [ -n "$_held" ] || return 0
+    _why=$2
+    if [ -n "$(echo $3)" ]; then _why="${2:+$2; }to install: $(echo $3)"; fi
+    echo "nothing was changed, because these would be removed with it:$_held" >&2
+    echo "(to remove: $(echo $_why)). Take the package that they depend on out of the list." >&2
+    exit PROTECTED
+}
+""".replace("exit PROTECTED", f"exit {PROTECTED}")
+
+_TRANSACTION = """\
+_pinned() { # with their versions of then
+    for _name in $1; do _keep_lines removed "$_name" | awk '{ printf " %s=%s", $1, $2 }'; done
+}
+_transact() { # MISSING GONE DROP BACK
+    _guarded=$(_without "$(_there $protected)" "$(_names installed) $(_names pulled)")
+    pkg_plan "$1$(_pinned "$4")" "$2 $3" "$present $_guarded" 2>/dev/null ||
+        pkg_plan "$1 $4" "$2 $3" "$present $_guarded"
+    _refuse "$pkg_lost" "$2" "$1"
+    _installs=$(_common "$pkg_new" "$1")
+    for _name in $(_common "$_installs" "$(sed -n 's/ missing$//p' "$folder/before")"); do
+        _has "$_name" "$(_names installed)" || _note installed "$_name"
+    done
+    for _name in $(_without "$pkg_new" "$1 $4 $(_names pulled) $(_names removed)"); do _note pulled "$_name"; done
+    _keep "$pkg_lost" "$2" "$1"
+    _ours=$(for _name in $(_common "$pkg_lost" "$(_names installed) $(_names pulled)"); do _units_of "$_name"; done)
+    _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')"
+    if [ -n "$4" ]; then _keep_lines debconf "$4" | debconf-set-selections || :; fi
+    for _name in $1; do
+        case $_name in
+            iptables-persistent) # else the rules of the moment, bans included, are frozen into the boot file
+                for _family in v4 v6; do
+                    pkg_answer "iptables-persistent iptables-persistent/autosave_$_family boolean false"
+                done ;;
+        esac
+    done
+    pkg_change
+    if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi
+    _settle
+    # links to their units that were enabled under another name (Alias=), which their own scripts forget
+    for _link in /etc/systemd/system/*.service /etc/systemd/system/*.wants/*; do
+        if [ -L "$_link" ] && [ ! -e "$_link" ] && _has "$(basename "$(readlink "$_link")")" "$_ours"; then
+            rm -f "$_link"
+        fi
+    done
+}
+""".replace("POLICY", POLICY)
+
+_SHARED = APT + SYSTEMD + _RECORDS + ETC + KEEP + _REFUSE + BACK + _TRANSACTION
+
+APPLY = (
+    _SHARED
+    + f"""\
+_open_records
+for _name in $present $absent; do
+    if ! _has "$_name" "$(_names before)"; then
+        _state=there
+        [ -n "$(_there "$_name")" ] || _state=missing
+        _note before "$_name $_state"
+    fi
+done
+declared="$present $absent"
+back=
+if [ -f "$folder/removed" ]; then
+    back=$(while read -r _name _version _mark _why; do
+        _why=$(echo "$_why" | tr , ' ')
+        _has "$_name" "$absent" || [ -n "$(_common "$_why" "$declared")" ] || printf ' %s' "$_name"
+    done <"$folder/removed")
+fi
+gone=$(_there $absent)
+drop=$(_there $(_without "$(_names installed)" "$declared"))
+missing=$(_without "$present" "$(_there $present)")
+again=$(_without "$back" "$(_there $back)")
+if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
+_give_back "$back"
+[ -z "$back" ] || _forget "$back"
+_drop_lines "$(_without "$(_names before)" "$declared")"
+[ -z "${{_dead:-}}" ] || {{ echo "installed again, but not started:$_dead" >&2; exit {UNSTARTED}; }}
+"""
+)
+
+RESTORE = (
+    _SHARED
+    + f"""\
+lost_records=
+[ -f "$folder/before" ] || lost_records=yes
+_open_records
+if [ -n "$lost_records" ]; then # what the state knows is all there is
+    for _name in $ours; do _note installed "$_name"; done
+    for _name in $removed; do _note removed "$(echo "$_name" | tr = ' ') manual $_name"; done
+fi
+present=
+back=$(_only_names $(_names removed))
+drop=$(_there $(_names installed))
+again=$(_without "$back" "$(_there $back)")
+if [ -n "$drop$again" ]; then _transact "" "" "$drop" "$again"; fi
+_give_back "$back"
+[ -z "${{_dead:-}}" ] || {{ echo "installed again, but not started:$_dead" >&2; exit {UNSTARTED}; }}
+rm -rf "$folder"
+rmdir "${{folder%/*}}" 2>/dev/null || :
+"""
+)
