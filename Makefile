@@ -72,7 +72,7 @@ schema: .venv/ready  ## write the JSON Schema of the stack configs
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "Python 3.11 or newer with venv is needed: installing python3-venv"; \
-	    apt-get install -y -q python3-venv </dev/null >/dev/null; }
+	    apt-get update -q >/dev/null; apt-get install -y -q python3-venv </dev/null >/dev/null; }
 	@echo "installing the pinned dependencies into .venv"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
