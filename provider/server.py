@@ -41,6 +41,10 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             return run(self, request)
         except (HostError, Failure) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        except ValidationError as error:
+            faults = error.errors(include_input=False, include_url=False)
+            places = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
+            context.abort(grpc.StatusCode.UNKNOWN, "\n".join(places))
         except Exception:
             context.abort(
                 grpc.StatusCode.UNKNOWN, "This is a fault in Stockade, please report it:\n" + traceback.format_exc()
