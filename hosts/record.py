@@ -45,4 +45,5 @@ def forget_after(restore: Script, title: str) -> Script:
 
 
 def _name(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower())
+    """Return a file name that no other title has: users `a.b` and `a-b` are two."""
+    return re.sub(r"[^a-z0-9 ]", lambda one: f"_{ord(one[0]):x}_", title).replace(" ", "-")

@@ -1,0 +1,294 @@
+"""`LimitedUser`: an account with SSH keys, a password and sudo on one host; as many of them as wanted.
+
+An account that is there already is adopted, and given back as it was on delete. What the run itself needs (the login's
+account, key and sudo right) is never taken away: that is checked before, and after a change the admin login is made
+anew; if it fails, the change is taken back over the connection that is still open.
+
+Source: the guide, "Add a Limited User Account" and "Create an Authentication Keypair"; useradd(8), sudoers(5), sshd(8).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pulumi import Input, Output, ResourceOptions
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult, Resource
+from pulumi.output import Unknown
+from pydantic import SecretStr
+
+from components.authorized_keys import found, merge, only
+from components.chapter import STALE, Chapter, Failure, Known
+from components.dynamic import HostProvider
+from components.users_data import UserFacts, UserInputs, effective_sudo, keys_in_force, mode_of, refusal
+from components.users_guard import guard, outside
+from components.users_shell import APPLY, EXITS, OBSERVE, RESTORE
+from hosts.errors import HostError
+from hosts.files import file_state
+from hosts.shell import Answer, Script
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+PACKAGES = ("sudo",)
+"""What a host needs before a user with `sudo`."""
+
+Seen = Known[UserInputs, UserFacts]
+
+
+class UserChapter(Chapter[UserInputs, UserFacts]):
+    """One account."""
+
+    inputs = UserInputs
+    facts = UserFacts
+    replaced_by = frozenset({"host", "name"})
+
+    def title(self, inputs: UserInputs) -> str:
+        return f"user {inputs.name}"
+
+    def observe(self, inputs: UserInputs) -> Script:
+        return Script("look at the account", OBSERVE, _names(inputs), exits=EXITS)
+
+    def parse(self, inputs: UserInputs, answer: Answer) -> UserFacts:
+        part = answer.sections
+        account = part["account"].strip().split(":")
+        group = part["group"].strip().split(":")
+        facts = UserFacts(
+            group_gid=group[2] if len(group) > 2 else "",
+            sudo_group=part["sudo_group"].strip(),
+            drop_in=file_state(part, "dropin").packed(),
+        )
+        if len(account) < 7:
+            return facts
+        kind, ageing, expired = (*part["shadow"].splitlines(), "", "", "")[:3]
+        return facts.model_copy(
+            update={
+                "exists": True,
+                "shell": account[6],
+                "home": account[5],
+                "groups": tuple(sorted(part["groups"].split())),
+                "password": kind,
+                "ageing": ageing,
+                "expired": expired.strip(),
+                "sudo": effective_sudo(part["sudo"]),
+                "home_state": part["home"].strip(),
+                "ssh": part["ssh"].strip(),
+                "keys": file_state(part, "keys").packed(),
+            }
+        )
+
+    def apply(self, inputs: UserInputs, known: Seen) -> Script:
+        before, prior, last = known.before, known.prior or UserFacts(), known.last
+        if before is None:
+            return Script("look at the account first", f"exit {STALE}")
+        content = before.keys.unpacked().content
+        last_password = last.password if last else None
+        change = {
+            "adopted": _flag(prior.exists),
+            "shell": inputs.shell or (prior.shell if last and last.shell else ""),
+            "want_home": inputs.home or (prior.home if last and last.home else ""),
+            "groups": " ".join(_groups(inputs, before)),
+            "groups_out": " ".join(_groups_out(inputs, known)),
+            "password_form": "-e" if inputs.hashed else "",
+            "password_changed": _flag(last_password != inputs.password),
+            "dropin_content": inputs.drop_in,
+            "keys_managed": _flag(_keys_managed(inputs, last)),
+            "keys_expected": content,
+            "keys_content": _wanted_keys(inputs, known, content),
+            "ssh_mode": inputs.ssh_mode,
+            "keys_mode": inputs.keys_mode,
+        }
+        secrets = {"password": inputs.password or SecretStr("")}
+        return Script("set up the account", APPLY, {**_names(inputs), **change}, secrets, exits=EXITS)
+
+    def restore(self, inputs: UserInputs, known: Seen) -> Script:
+        prior, now = known.prior or UserFacts(), known.before or UserFacts()
+        content = _given_back_keys(inputs, prior, now)
+        gave_password = inputs.password is not None or prior.password != "set"  # noqa: S105  # a kind, no password
+        change = {
+            "adopted": _flag(prior.exists),
+            "remove_home": _flag(inputs.remove_home),
+            "group_gid": prior.group_gid,
+            "shell_back": prior.shell if inputs.shell else now.shell,
+            "home_back": prior.home if inputs.home else now.home,
+            "home_made": _flag(not prior.home_state),
+            "home_mode": mode_of(prior.home_state) if _writable(prior.home_state) else "",
+            "groups": " ".join(sorted(set(_removed_groups(inputs, prior)))),
+            "groups_out": " ".join(sorted(set(_groups(inputs, now)) - set(prior.groups))),
+            "shadow_back": _flag(gave_password or bool(prior.expired)),
+            "keys_managed": _flag(_keys_managed(inputs, inputs)),
+            "keys_expected": now.keys.unpacked().content,
+            "keys_content": content,
+            "keys_remove": _flag(not content and not prior.keys.exists),
+            "keys_mode": prior.keys.mode or inputs.keys_mode,
+            "keys_owner": f"{prior.keys.owner}:{prior.keys.group}" if prior.keys.exists else "",
+            "ssh_mode": mode_of(prior.ssh),
+            "ssh_owner": ":".join(prior.ssh.split(" ")[1:]),
+            **prior.drop_in.unpacked().values("prior_dropin"),
+        }
+        return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
+
+    def unmet(self, inputs: UserInputs, seen: UserFacts) -> str:
+        if not seen.exists:
+            return "there is no such account"
+        if seen.sudo != inputs.sudo:
+            return f"sudo -l tells another right than `{inputs.sudo}`: {seen.sudo}; another rule of sudoers decides"
+        shown = self.shown(inputs, Known(), seen)
+        names = sorted(name for name in type(inputs).model_fields if getattr(shown, name) != getattr(inputs, name))
+        return ", ".join(names)
+
+    def shown(self, inputs: UserInputs, known: Seen, seen: UserFacts) -> UserInputs:
+        if not seen.exists:
+            gone = {"enabled": False, "password": None, "keys": (), "groups": ()}
+            return inputs.model_copy(update=gone)
+        changes: dict[str, Any] = {
+            "enabled": not (seen.expired or _locked(inputs, seen) or _writable(seen.home_state)),
+            "groups": tuple(group for group in inputs.groups if group in seen.groups),
+            "sudo": _shown_sudo(inputs, seen),
+        }
+        if inputs.password is not None and seen.password != "set":  # noqa: S105
+            changes["password"] = None
+        if inputs.shell is not None:
+            changes["shell"] = seen.shell
+        if inputs.home is not None:
+            changes["home"] = seen.home
+        if _keys_managed(inputs, None):
+            changes["keys"] = keys_in_force(inputs, seen)
+            changes["ssh_mode"] = mode_of(seen.ssh) if seen.ssh[:1].isdigit() else inputs.ssh_mode
+            changes["keys_mode"] = seen.keys.mode.zfill(3) if seen.keys.exists else inputs.keys_mode
+        return inputs.model_copy(update=changes)
+
+    def occupied(self, inputs: UserInputs, seen: UserFacts) -> str:
+        return "the account is there already" if seen.exists else ""
+
+
+class UserProvider(HostProvider[UserInputs, UserFacts]):
+    """Pulumi's CRUD for `LimitedUser`, and the way back in."""
+
+    chapter = UserChapter()
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse also a user who could not log in, or not use sudo; unknown keys and passwords may do."""
+        result = super().check(_olds, news)
+        unknown = [name for name, value in result.inputs.items() if _is_unknown(value)]
+        if result.failures or any(name != "connection" for name in unknown):
+            return result
+        given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
+        name, why = refusal(UserInputs.model_validate(given))
+        return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """As always, but a renamed user is made before the old one goes."""
+        result = super().diff(_id, _olds, _news)
+        result.delete_before_replace = False
+        return result
+
+    def _make_so(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserFacts, UserFacts]:
+        guard(host, inputs, known)
+        done = super()._make_so(host, inputs, known)
+        login, connection = host.access.logins()[0]
+        if connection.user != inputs.name:
+            return done
+        try:
+            host.confirm()
+        except HostError as error:
+            undone = ""
+            if known.last is not None:
+                back = replace(known, last=inputs, recorded=done[1], before=done[1], fresh=True)
+                super()._make_so(host, known.last, back)
+                undone = "; the change was taken back"
+            raise Failure(
+                f"{inputs.host}: {self.chapter.title(inputs)}: a new {login} login does not work{undone}.\n{error}"
+            ) from None
+        return done
+
+    def _put_back(self, host: "Host", inputs: UserInputs, known: Seen) -> None:
+        other = outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
+        super()._put_back(other, inputs, known)
+        if other is not host:
+            host.close()  # its login is gone; what comes next logs in anew
+
+
+class LimitedUser(Resource, module="stockade", name="LimitedUser"):
+    """An account on one host. Properties: those of `UserInputs`.
+
+    Outputs: those, `observed` (what the host shows) and `prior` (what delete gives back). The password is a secret.
+    """
+
+    name: Output[str]
+    keys: Output[list[str]]
+    sudo: Output[str]
+
+    def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
+        own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
+        super().__init__(UserProvider(), name, {**own, "observed": None, "prior": None}, opts)
+
+
+def _names(inputs: UserInputs) -> dict[str, str]:
+    return {"name": inputs.name, "dropin": inputs.drop_in_path}
+
+
+def _flag(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, Unknown) or (isinstance(value, list | tuple) and any(_is_unknown(item) for item in value))
+
+
+def _groups(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
+    """Return the groups to be in."""
+    own = (seen.sudo_group,) if inputs.sudo != "none" and seen.sudo_group else ()
+    return tuple(dict.fromkeys((*inputs.groups, *own)))
+
+
+def _removed_groups(inputs: UserInputs, prior: UserFacts) -> tuple[str, ...]:
+    """Return the group that a user without sudo must not be in, where it was in it."""
+    return (prior.sudo_group,) if inputs.sudo == "none" and prior.sudo_group in prior.groups else ()
+
+
+def _groups_out(inputs: UserInputs, known: Seen) -> tuple[str, ...]:
+    """Return the groups to leave: those that we put the user in and that are no longer declared."""
+    before, prior = known.before or UserFacts(), known.prior or UserFacts()
+    last = set(_groups(known.last, before)) if known.last else set()
+    out = last - set(_groups(inputs, before)) - set(prior.groups)
+    if inputs.sudo == "none" and before.sudo_group:
+        out.add(before.sudo_group)
+    return tuple(sorted(out))
+
+
+def _keys_managed(inputs: UserInputs, last: UserInputs | None) -> bool:
+    return bool(inputs.keys or inputs.exclusive_keys or (last and last.keys))
+
+
+def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
+    if inputs.exclusive_keys:
+        return only(inputs.parsed_keys)
+    gone = set(found("\n".join(known.last.keys))) - {key.blob for key in inputs.parsed_keys} if known.last else set()
+    prior = known.prior.keys.unpacked().content if known.prior else ""
+    return merge(content, inputs.parsed_keys, sorted(gone), prior)
+
+
+def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> str:
+    """Return the file as it was; what its owner added meanwhile stays."""
+    before, current = prior.keys.unpacked().content, now.keys.unpacked().content
+    if inputs.exclusive_keys or current == merge(before, inputs.parsed_keys):
+        return before
+    return merge(current, (), [key.blob for key in inputs.parsed_keys], before)
+
+
+def _locked(inputs: UserInputs, seen: UserFacts) -> bool:
+    return inputs.password is None and seen.password in ("locked", "empty")
+
+
+def _writable(state: str) -> bool:
+    """Tell whether sshd's StrictModes would refuse a directory of this mode."""
+    return bool(int(mode_of(state) or "0", 8) & 0o022)
+
+
+def _shown_sudo(inputs: UserInputs, seen: UserFacts) -> str:
+    ours = seen.drop_in.unpacked()
+    if seen.sudo != inputs.sudo:
+        return seen.sudo
+    same = ours.content == inputs.drop_in and (not ours.exists or (ours.mode, ours.owner) == ("440", "root"))
+    member = inputs.sudo == "none" or not seen.sudo_group or seen.sudo_group in seen.groups
+    return inputs.sudo if same and member else "other"

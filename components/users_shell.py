@@ -1,0 +1,313 @@
+"""The sh of `components/users.py`.
+
+What lies in a home directory is the user's: root neither follows a link in there nor trusts that a name still means
+what it meant a moment ago. `enter` goes to ~/.ssh and stays in that very folder; files are written as the user, as sshd
+reads them. The account's own shadow line is kept on the host alone, beside the record of the prior state.
+
+Values: name, dropin (path of the sudoers drop-in); those of a change are set by the chapter.
+"""
+
+from hosts.files import NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE
+
+FOREIGN, LINKED, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(80, 90)
+
+EXITS = {
+    FOREIGN: "the account is not in /etc/passwd but in a directory service (LDAP, SSSD); manage it there",
+    LINKED: "~/.ssh or authorized_keys is a symbolic link, no ordinary file, or someone else's; it is left alone",
+    NO_TOOL: "a program is missing on the host (sudo, or what comes with the package passwd)",
+    NO_SHELL: "the declared shell is not on the host",
+    NO_GROUP: "a declared group is not on the host",
+    BAD_SUDOERS: "visudo refuses the sudoers rule; it was not put in force",
+    HOME_TAKEN: "the home directory is there already and belongs to another user; name another one with `home`",
+    KEYS_ELSEWHERE: "sshd reads this user's keys from another place than ~/.ssh/authorized_keys (AuthorizedKeysFile)",
+    OWN_LOGIN: "this run is logged in as the user that it shall delete; give the host a `bootstrap` login",
+    BUSY: "the user's processes do not end",
+    NOT_WRITTEN: "a file could not be written: disk full, quota, or read-only file system",
+}
+
+_SHADOW = """\
+shadow() { # three lines: kind of password, the ageing fields, what has expired
+    getent shadow "$name" | awk -F: -v today="$(($(date +%s) / 86400))" '{
+        print ($2 == "" ? "empty" : $2 ~ /^!/ ? "locked" : $2 ~ /^\\*/ ? "none" : "set")
+        print $3 ":" $4 ":" $5 ":" $6 ":" $7 ":" $8
+        print ($8 != "" && today >= $8 ? "account " : "") \\
+            ($3 == "0" || ($3 != "" && $5 != "" && $5 >= 0 && today > $3 + $5) ? "password" : "")
+    }'
+}
+field() { getent passwd "$name" | cut -d: -f"$1"; }
+is_local() { awk -F: -v name="$name" '$1 == name { found = 1 } END { exit !found }' /etc/passwd; }
+"""
+
+_KEYS = """\
+enter() {
+    [ ! -L "$home/.ssh" ] && [ -d "$home/.ssh" ] && cd -P "$home/.ssh" || return 1
+    _real=$(cd -P "$home" && pwd -P)
+    [ "$(pwd -P)" = "${_real%/}/.ssh" ]
+}
+keys_there() { [ ! -L authorized_keys ] && [ -f authorized_keys ]; }
+read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock status=none; }
+"""
+
+OBSERVE = f"""\
+{SHOW_FILE}{_SHADOW}{_KEYS}
+section account getent passwd "$name" || :
+section group getent group "$name" || :
+begin sudo_group
+. /etc/os-release 2>/dev/null || :
+case " ${{ID:-}} ${{ID_LIKE:-}} " in *" debian "* | *" ubuntu "*) set -- sudo wheel ;; *) set -- wheel sudo ;; esac
+for group; do if getent group "$group" >/dev/null; then echo "$group"; break; fi; done
+end
+show_file dropin "$dropin"
+if getent passwd "$name" >/dev/null; then
+    section groups id -Gn "$name"
+    section shadow shadow
+    section sudo sudo -n -l -U "$name" || :
+    home=$(field 6)
+    begin home; [ ! -d "$home" ] || stat -Lc '%a %U %G' "$home"; end
+    begin ssh
+    if [ -L "$home/.ssh" ]; then echo link
+    elif [ -d "$home/.ssh" ]; then stat -c '%a %U %G' "$home/.ssh"
+    elif [ -e "$home/.ssh" ]; then echo other; fi
+    end
+    (
+        enter || cd /var/empty 2>/dev/null || cd /run
+        begin keys.meta
+        if keys_there; then stat -c 'file %a %U %G %u %g' authorized_keys; else echo absent; fi
+        printf '%s\\n' "$home/.ssh/authorized_keys"
+        end
+        section keys.content read_keys
+    )
+fi
+"""
+
+_CHANGE = f"""\
+{WRITE_FILE}{RESTORE_FILE}{_SHADOW}{_KEYS}
+kept=/var/lib/stockade/accounts/$name
+as_user() {{
+    if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
+    else runuser -u "$name" -- "$@"; fi
+}}
+put_keys() {{ # MODE
+    printf '%s' "$keys_content" | as_user sh -c 'new=$(mktemp ./.stockade.XXXXXX) || exit 1
+        cat >"$new" && chmod "$1" "$new" && {{ sync "$new" 2>/dev/null || :; }} && mv -f "$new" authorized_keys ||
+            {{ rm -f "$new"; exit 1; }}' put "$1" || exit {NOT_WRITTEN}
+}}
+set_home() {{ # usermod -d refuses while the user has a process, and that may be this very run
+    edit=$(mktemp)
+    cat >"$edit" <<'EOF'
+awk -F: -v OFS=: -v name="$account" -v home="$account_home" '$1 == name {{ $6 = home }} {{ print }}' "$1" >"$1.next" &&
+    cat "$1.next" >"$1" && rm -f "$1.next" && touch -t 200001010000 "$1" # vipw goes by the time of change
+EOF
+    account=$name account_home=$1 VISUAL="sh $edit" EDITOR="sh $edit" vipw >/dev/null 2>&1 || :
+    rm -f "$edit"
+    touch /etc/passwd
+    [ "$(field 6)" = "$1" ]
+}}
+set_hash() {{ printf '%s:%s\\n' "$name" "$1" | chpasswd -e; }}
+check_keys() {{ # the plan was made from what was there
+    if [ "$(read_keys && echo .)" != "$keys_expected." ]; then exit 75; fi
+}}
+label() {{ if command -v restorecon >/dev/null; then restorecon -R "$1" || :; fi; }}
+"""
+
+_CHECK_BEFORE = f"""\
+for tool in useradd usermod chpasswd chage gpasswd vipw ${{dropin_content:+sudo visudo}}; do
+    command -v "$tool" >/dev/null || {{ printf '%s\\n' "$tool" >&2; exit {NO_TOOL}; }}
+done
+[ -z "$(field 1)" ] || is_local || exit {FOREIGN}
+[ -z "$shell" ] || [ -x "$shell" ] || {{ printf '%s\\n' "$shell" >&2; exit {NO_SHELL}; }}
+for group in $groups; do
+    getent group "$group" >/dev/null || {{ printf '%s\\n' "$group" >&2; exit {NO_GROUP}; }}
+done
+if [ -n "$dropin_content" ]; then
+    trial=$(mktemp)
+    printf '%s' "$dropin_content" >"$trial"
+    visudo -cqf "$trial" >&2 || {{ rm -f "$trial"; exit {BAD_SUDOERS}; }}
+    rm -f "$trial"
+fi
+"""
+
+_ACCOUNT = f"""\
+created=
+if [ -z "$(field 1)" ]; then
+    base=$(useradd -D | sed -n 's/^HOME=//p')
+    set -- -m -d "${{want_home:-${{base:-/home}}/$name}}"
+    if [ -e "$3" ]; then # kept when the account was deleted: its files stay the user's
+        owner=$(stat -Lc %u "$3")
+        if [ "$owner" -lt 1000 ] || getent passwd "$owner" >/dev/null; then exit {HOME_TAKEN}; fi
+        set -- "$@" -u "$owner"
+    fi
+    if [ -n "$shell" ]; then set -- "$@" -s "$shell"
+    elif [ -x /bin/bash ]; then set -- "$@" -s /bin/bash
+    else set -- "$@" -s /bin/sh; fi
+    if getent group "$name" >/dev/null; then set -- "$@" -g "$name"; fi
+    useradd "$@" "$name" >&2
+    created=yes
+elif [ -n "$adopted" ] && [ ! -f "$kept" ]; then
+    mkdir -p "${{kept%/*}}"
+    getent shadow "$name" >"$kept.new"
+    mv "$kept.new" "$kept"
+fi
+uid=$(field 3) gid=$(field 4)
+[ -z "$shell" ] || [ "$(field 7)" = "$shell" ] || usermod -s "$shell" "$name"
+[ -z "$want_home" ] || [ "$(field 6)" = "$want_home" ] || set_home "$want_home"
+home=$(field 6)
+if [ ! -d "$home" ]; then
+    mkdir -p -m 755 "${{home%/*}}"
+    mkdir -m 700 "$home"
+    chown "$uid:$gid" "$home"
+fi
+member=" $(id -Gn "$name") "
+for group in $groups; do
+    case $member in *" $group "*) ;; *) usermod -aG "$group" "$name" ;; esac
+done
+for group in $groups_out; do
+    case $member in *" $group "*) gpasswd -d "$name" "$group" >/dev/null ;; esac
+done
+"""
+
+_AUTHENTICATION = """\
+kind=$(shadow | sed -n 1p)
+if [ -n "$password" ]; then
+    if [ -n "$created$password_changed" ] || [ "$kind" != set ]; then
+        printf '%s:%s\\n' "$name" "$password" | chpasswd $password_form
+    fi
+else # `*` lets keys in where `!` does not (sshd without PAM), and no password
+    back='*'
+    if [ -n "$password_changed" ] && [ -f "$kept" ]; then back=$(cut -d: -f2 "$kept"); fi
+    case $back in '' | '!'*) back='*' ;; esac
+    case $kind in locked | empty) set_hash "*" ;; *) [ -z "$password_changed" ] || set_hash "$back" ;; esac
+fi
+shadow | { # an expired password or account lets no key in either
+    read -r kind
+    IFS=: read -r changed _ longest _ grace _
+    read -r expired || :
+    case $expired in *account*) chage -E -1 "$name" ;; esac
+    case $expired in *password*) chage -d "$(($(date +%s) / 86400))" "$name" ;; esac
+    if [ "$kind" = none ] && [ -n "$grace${longest#99999}" ]; then chage -M -1 -I -1 "$name"; fi
+}
+"""
+
+_SUDO = """\
+if [ -n "$dropin_content" ]; then
+    write_file "$dropin" 440 root root "$dropin_content"
+elif [ -f "$dropin" ]; then
+    rm -f "$dropin"
+fi
+"""
+
+_WRITE_KEYS = f"""\
+if [ -n "$keys_managed" ]; then (
+    case $(stat -Lc %A "$home") in ?????w???? | ????????w?) chmod go-w "$home" ;; esac # sshd's StrictModes
+    if [ ! -L "$home/.ssh" ] && [ ! -e "$home/.ssh" ]; then
+        (cd "$home" && as_user mkdir -m 700 .ssh 2>/dev/null) ||
+            {{ mkdir -m 700 "$home/.ssh" && chown -h "$uid:$gid" "$home/.ssh"; }}
+    fi
+    enter || exit {LINKED}
+    if [ -L authorized_keys ] || {{ [ -e authorized_keys ] && [ ! -f authorized_keys ]; }}; then exit {LINKED}; fi
+    check_keys
+    owner=$(stat -c %u .)
+    case $owner in 0 | "$uid") ;; *) exit {LINKED} ;; esac
+    if [ "$owner" != "$uid" ] || {{ keys_there && [ "$(stat -c %u authorized_keys)" != "$uid" ]; }}; then
+        # root's for a moment, so that nothing in there can be swapped for another file meanwhile
+        trap 'chown "$uid:$gid" .' EXIT
+        trap 'exit 1' HUP INT TERM PIPE
+        chown 0:0 .
+        if keys_there && [ "$(stat -c %h authorized_keys)" = 1 ]; then chown -h "$uid:$gid" authorized_keys; fi
+        chown "$uid:$gid" .
+    fi
+    [ "$(stat -c %a .)" = "$ssh_mode" ] || as_user chmod "$ssh_mode" .
+    if [ "$keys_content" != "$keys_expected" ] || ! keys_there || [ "$(stat -c %a authorized_keys)" != "$keys_mode" ]
+    then put_keys "$keys_mode"; fi
+    label .
+    sources=$(sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null |
+        sed -n 's/^authorizedkeysfile //p') || :
+    case " $sources " in
+        "  " | *" .ssh/authorized_keys "* | *" %h/.ssh/authorized_keys "* | *" $home/.ssh/authorized_keys "*) ;;
+        *) printf '%s\\n' "$sources" >&2; exit {KEYS_ELSEWHERE} ;;
+    esac
+) fi
+"""
+
+APPLY = _CHANGE + _CHECK_BEFORE + _ACCOUNT + _AUTHENTICATION + _SUDO + _WRITE_KEYS
+
+_END_PROCESSES = f"""\
+processes() {{ grep -ls "^Uid:[[:space:]]*$uid[[:space:]]" /proc/[0-9]*/status | cut -d/ -f3; }}
+end_processes() {{
+    for signal in TERM KILL; do
+        count=0
+        while pids=$(processes) && [ -n "$pids" ] && [ "$count" -lt 25 ]; do
+            [ "$count" -gt 0 ] || kill -s "$signal" $pids 2>/dev/null || :
+            count=$((count + 1))
+            sleep 0.2
+        done
+    done
+    [ -z "$(processes)" ] || exit {BUSY}
+}}
+"""
+
+_DELETE = f"""\
+[ "${{SUDO_USER:-$(id -un)}}" != "$name" ] || exit {OWN_LOGIN}
+restore_file prior_dropin
+chage -E 0 "$name" # nobody comes in again meanwhile
+end_processes
+userdel ${{remove_home:+-r}} "$name" >&2 || [ -z "$(field 1)" ]
+if [ -n "$group_gid" ] && ! getent group "$name" >/dev/null; then groupadd -g "$group_gid" "$name"; fi
+"""
+
+_GIVE_BACK_KEYS = f"""\
+(
+    enter || exit {LINKED}
+    check_keys
+    if [ -n "$keys_remove" ]; then
+        as_user rm -f authorized_keys
+    else
+        put_keys "$keys_mode"
+        [ "$(stat -c '%U:%G' authorized_keys)" = "$keys_owner" ] || chown -h "$keys_owner" authorized_keys
+    fi
+    if [ -n "$ssh_mode" ]; then
+        chmod "$ssh_mode" .
+        [ "$(stat -c '%U:%G' .)" = "$ssh_owner" ] || chown "$ssh_owner" .
+    fi
+    label .
+)
+[ -n "$ssh_mode" ] || rmdir "$home/.ssh" 2>/dev/null || :
+"""
+
+_GIVE_BACK = f"""\
+home=$(field 6) uid=$(field 3) gid=$(field 4)
+if [ -n "$keys_managed" ] && [ -d "$home/.ssh" ]; then
+{_GIVE_BACK_KEYS}
+fi
+[ -z "$home_made" ] || rmdir "$home" 2>/dev/null || :
+[ -z "$home_mode" ] || chmod "$home_mode" "$home_back"
+[ "$home" = "$home_back" ] || set_home "$home_back"
+[ "$(field 7)" = "$shell_back" ] || usermod -s "$shell_back" "$name"
+for group in $groups; do
+    if getent group "$group" >/dev/null; then usermod -aG "$group" "$name"; fi
+done
+for group in $groups_out; do
+    if id -Gn "$name" | grep -qw -- "$group"; then gpasswd -d "$name" "$group" >/dev/null; fi
+done
+if [ -n "$shadow_back" ] && [ -f "$kept" ]; then
+    set_hash "$(cut -d: -f2 "$kept")"
+    IFS=: read -r _ _ changed least longest warn grace ends _ <"$kept" || :
+    chage -d "${{changed:--1}}" -m "${{least:--1}}" -M "${{longest:--1}}" -W "${{warn:--1}}" \\
+        -I "${{grace:--1}}" -E "${{ends:--1}}" "$name"
+fi
+restore_file prior_dropin
+"""
+
+RESTORE = f"""\
+{_CHANGE}{_END_PROCESSES}
+if [ -z "$(field 1)" ]; then
+    restore_file prior_dropin
+elif [ -z "$adopted" ]; then
+    uid=$(field 3)
+{_DELETE}
+else
+{_GIVE_BACK}
+fi
+rm -f "$kept"
+rmdir "${{kept%/*}}" 2>/dev/null || :
+"""
