@@ -131,24 +131,27 @@ class Host:
             self._facts = (way, facts)
         return self._facts[1]
 
-    def confirm(self, *, address: str | None = None, port: int | None = None, timeout: float = 20) -> str:
-        """Prove that the host can be entered now: a new TCP connection, a login as the user of the connection in use
-        (or, without one, as admin before bootstrap) and root through sudo; then closes it. Nothing cached takes part.
+    def confirm(
+        self, *, login: str = "", address: str | None = None, port: int | None = None, timeout: float = 20
+    ) -> str:
+        """Prove that the host can be entered now: a new TCP connection, a login and root through sudo; then closes it.
+        Nothing cached takes part.
 
-        `address` and `port` override the connection's. `timeout` is in seconds, retries included.
+        `login` is "admin" or "bootstrap"; by default admin, or bootstrap where there is no admin. `address` and `port`
+        override the connection's. `timeout` is in seconds, retries included.
         Returns the user that got in. Raises any HostError.
         """
         logins = dict(self.access.logins())
-        login = self.login or next(iter(logins))
+        login = login or next(iter(logins))
         connection = logins[login]
         changes = {"host": address or connection.host, "port": port or connection.port}
         user: str = self._call(self._confirm(login, connection.model_copy(update=changes), timeout))
         return user
 
     def confirm_everywhere(self, timeout: float = 20) -> None:
-        """`confirm` over the connection's own address and every one of `HostAccess.addresses`."""
+        """`confirm` the login in use, over its own address and every one of `HostAccess.addresses`."""
         for address in (None, *self.access.addresses):
-            self.confirm(address=address, timeout=timeout)
+            self.confirm(login=self.login, address=address, timeout=timeout)
 
     async def _confirm(self, login: str, connection: Connection, timeout: float) -> str:
         ladder = self._wire.ladder
