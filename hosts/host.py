@@ -144,8 +144,8 @@ class Host:
         logins = dict(self.access.logins())
         login = login or next(iter(logins))
         connection = logins[login]
-        changes = {"host": address or connection.host, "port": port or connection.port}
-        user: str = self._call(self._confirm(login, connection.model_copy(update=changes), timeout))
+        moved = _moved(connection, address or connection.host, port or connection.port)
+        user: str = self._call(self._confirm(login, moved, timeout))
         return user
 
     def confirm_everywhere(self, timeout: float = 20) -> None:
