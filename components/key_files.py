@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import asyncssh  # takes 0.2 s to import; the program never needs it
 
 RSA_BITS = 4096
-BCRYPT_ROUNDS = 24
-"""As ssh-keygen's default: the work that a guess of the passphrase costs."""
+BCRYPT_ROUNDS = 64
+"""ssh-keygen -a: the work that a guess of the passphrase costs."""
 
 
 class KeyPairInputs(Model):
@@ -33,7 +33,7 @@ class KeyPairInputs(Model):
     type: Literal["rsa", "ed25519"] | None = None
     bits: int = Field(RSA_BITS, ge=2048, le=16384)
     passphrase: SecretStr | None = None
-    comment: str = Field("stockade", pattern=r"^[^\r\n\0]*$")
+    comment: str = Field("stockade", pattern=r"^[^\r\n\x00]*$")
 
     @field_validator("passphrase")
     @classmethod

@@ -133,11 +133,9 @@ class KeyPairProvider(ResourceProvider):
 class KeyPair(Resource, module="stockade", name="KeyPair"):
     """An SSH key pair on this machine. Properties: those of `KeyPairInputs`.
 
-    Outputs: `public_key` (the line for authorized_keys; `publicKey` in the state), `fingerprint` (`SHA256:...`), `made`
-    (whether it was made here).
+    Outputs: `publicKey`, `fingerprint` (`SHA256:...`), `made` (whether it was made here).
     """
 
-    public_key: Output[str]
     fingerprint: Output[str]
     made: Output[bool]
 
@@ -146,9 +144,11 @@ class KeyPair(Resource, module="stockade", name="KeyPair"):
         outputs = dict.fromkeys(("publicKey", "fingerprint", "made"))
         super().__init__(KeyPairProvider(), name, {**outputs, **own}, opts)
 
-    def translate_output_property(self, prop: str) -> str:
-        """Give the state's `publicKey` Python's name."""
-        return {"publicKey": "public_key"}.get(prop, prop)
+    @property
+    def public_key(self) -> Output[str]:
+        """The line for authorized_keys."""
+        line: Output[str] = self.__dict__["publicKey"]
+        return line
 
 
 _OUTPUTS = frozenset({"publicKey", "fingerprint", "made", "__provider"})
