@@ -6,15 +6,14 @@ from components.config import load
 from components.host import HardenedHost
 
 config = load()
-hosts = {
-    name: HardenedHost(
+wanted, access = config.hardening(), config.access()
+for name, host in config.hosts.items():
+    retain = host.retain_on_delete if host.retain_on_delete is not None else config.defaults.retain_on_delete
+    hardened = HardenedHost(
         name,
-        connection=config.access()[name],
-        firewall=config.firewall_of(name),
-        existing=host.existing or "adopt",
-        opts=pulumi.ResourceOptions(retain_on_delete=host.retain_on_delete),
+        access[name],
+        wanted.on(host),
+        existing=host.existing or config.defaults.existing or "adopt",
+        opts=pulumi.ResourceOptions(retain_on_delete=retain),
     )
-    for name, host in config.hosts.items()
-}
-for name, host in hosts.items():
-    pulumi.export(name, host.enforced)
+    pulumi.export(name, hardened.enforced)

@@ -13,28 +13,26 @@ from typing import Any
 import pulumi
 from pydantic import Field, ValidationError
 
-from components.firewall import FirewallSettings
-from components.inventory import HostSettings, Problems, Settings, access, plain
+from components.hardening import CHAPTERS, Hardening
+from components.inventory import HostSettings, Problems, Reach, access
 from hosts.connection import HostAccess
 
 SCHEMA = Path("stacks/stockade.schema.json")
 
 
-class StackConfig(Settings):
+class StackConfig(Hardening):
     """Everything under `stockade:` in stacks/Pulumi.<stack>.yaml."""
 
     hosts: dict[str, HostSettings] = Field(min_length=1, description="The hosts of this stack, by name.")
-    defaults: HostSettings = Field(HostSettings(), description="Settings of every host, unless the host has its own.")
-    firewall: FirewallSettings = Field(FirewallSettings(), description="The firewall of every host.")
+    defaults: Reach = Field(Reach(), description="How hosts are reached, unless the host has settings of its own.")
 
     def access(self) -> dict[str, HostAccess]:
         """Return the way to reach each host."""
         return {name: access(name, host, self.defaults) for name, host in self.hosts.items()}
 
-    def firewall_of(self, name: str) -> FirewallSettings:
-        """Return the firewall settings of one host: the stack's, with the host's own in their place."""
-        own = {**(self.defaults.firewall or {}), **(self.hosts[name].firewall or {})}
-        return FirewallSettings.model_validate({**plain(self.firewall), **own}) if own else self.firewall
+    def hardening(self) -> Hardening:
+        """Return what is wanted of every host."""
+        return Hardening(**{name: getattr(self, name) for name in CHAPTERS})
 
 
 class ConfigError(pulumi.RunError):
@@ -58,8 +56,8 @@ def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> S
         for name in config.hosts:
             with _collecting(problems, f"{prefix}hosts.{name}."):
                 access(name, config.hosts[name], config.defaults)
-            with _collecting(problems, f"{prefix}hosts.{name}.firewall."):
-                config.firewall_of(name)
+            with _collecting(problems, f"{prefix}hosts.{name}."):
+                config.hardening().on(config.hosts[name])
         problems = problems or list(_same_addresses(config, prefix))
     if problems or config is None:
         raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems)))

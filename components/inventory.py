@@ -48,28 +48,30 @@ class Login(Settings):
     proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
 
 
-class HostSettings(Login):
-    """One host: its address, its logins, and what differs from the rest of the stack."""
+class Reach(Login):
+    """How a host is reached and treated, whichever its chapters; what stands in `defaults` holds for every host."""
+
+    admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
+    bootstrap: Login | None = Field(None, description="The login that the machine came with: tried when admin fails.")
+    connect_timeout: int | None = Field(None, ge=1, description="Seconds to wait for a booting host. Default: 60.")
+    existing: Literal["adopt", "fail"] | None = Field(None, description="What is there already: adopt it, or fail.")
+    retain_on_delete: bool | None = Field(None, description="`destroy` forgets the host and leaves it hardened.")
+
+
+class HostSettings(Reach):
+    """One host: its address, its logins, and what differs from the rest of the stack, chapter by chapter."""
 
     address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
     addresses: tuple[str, ...] | None = Field(None, description="More addresses, which changes must leave reachable.")
-    admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
-    bootstrap: Login | None = Field(
-        None, description="The login of the machine's provider (root): tried when admin fails."
-    )
-    connect_timeout: int | None = Field(
-        None, ge=1, description="Seconds to wait for a host that is booting. Default: 60."
-    )
-    firewall: dict[str, Any] | None = Field(
-        None, description="Settings that replace those of `stockade:firewall` here."
-    )
-    existing: Literal["adopt", "fail"] | None = Field(None, description="What is there already: adopt it, or fail.")
-    retain_on_delete: bool | None = Field(None, description="`destroy` forgets this host and leaves it hardened.")
+    users: tuple[dict[str, Any], ...] | None = Field(None, description="Users in place of `stockade:users`.")
+    firewall: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    sshd: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    fail2ban: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    updates: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    packages: dict[str, Any] | None = Field(None, description="Settings that differ here.")
 
 
-_OWN = frozenset(
-    {"address", "addresses", "admin", "bootstrap", "connectTimeout", "firewall", "existing", "retainOnDelete"}
-)
+_OWN = frozenset(to_camel(name) for name in {*HostSettings.model_fields} - {*Login.model_fields})
 
 
 def plain(model: BaseModel) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def plain(model: BaseModel) -> dict[str, Any]:
     return out
 
 
-def access(name: str, host: HostSettings, defaults: HostSettings | None = None) -> HostAccess:
+def access(name: str, host: HostSettings, defaults: Reach | None = None) -> HostAccess:
     """Merge defaults, host and logins into the way to reach one host.
 
     Raises `pydantic.ValidationError` when no address or no login is left.
@@ -103,7 +105,7 @@ def connections(
 ) -> dict[str, HostAccess]:
     """Read the stack config's `hosts` and `defaults`, as JSON text or values, as the provider process gets them."""
     entries = _value(hosts) or {}
-    common = HostSettings.model_validate(_value(defaults) or {})
+    common = Reach.model_validate(_value(defaults) or {})
     return {name: access(name, HostSettings.model_validate(entry), common) for name, entry in entries.items()}
 
 

@@ -39,7 +39,7 @@ def errors(**values: Any) -> list[str]:
         ),
         (
             {"hosts": HOSTS, "firewall": {"ipv4": {"rules": "-A INPUT -j ACCPET"}}},
-            "stockade:firewall.ipv4: 1:13: ACCPET is neither a target nor a chain of table filter (did you mean ACCEPT?)",
+            "stockade:firewall.ipv4: 1:13: ACCPET is neither a target nor a chain of table filter (did you mean ACCEPT",
         ),
         (
             {"hosts": {"web1": {"address": "x", "firewall": {"services": [{"ports": [70000]}]}}}},
@@ -102,8 +102,20 @@ def test_a_hosts_own_firewall_settings_replace_the_stacks() -> None:
         },
         "lab",
     )
-    assert (config.firewall_of("web1").preset, config.firewall_of("web1").log_rate) == ("ssh", "3/min")
-    assert config.firewall_of("web2").preset == "web"
+    web1, web2 = (config.hardening().on(host).firewall for host in config.hosts.values())
+    assert web1
+    assert web2
+    assert (web1.preset, web1.log_rate) == ("ssh", "3/min")
+    assert web2.preset == "web"
+
+
+def test_a_chapter_is_left_out_by_false() -> None:
+    hosts = {"web1": {"address": "x", "sshd": {"permitRootLogin": "prohibit-password"}}, "web2": {"address": "y"}}
+    config = parse({"hosts": {**hosts, "web3": {"address": "z", "firewall": {}}}, "firewall": False}, "lab")
+    web1, web2, web3 = (config.hardening().on(host) for host in config.hosts.values())
+    assert (web1.firewall, web2.firewall, web2.sshd, web2.updates) == (None, None, None, None)
+    assert web1.sshd
+    assert web3.firewall
 
 
 def test_the_schema_for_editors_is_that_of_the_models() -> None:

@@ -1,0 +1,72 @@
+"""What is wanted of one host: the settings of every chapter. A chapter without settings is left out."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic.alias_generators import to_camel
+
+from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
+from components.fail2ban_text import Fail2BanSettings
+from components.firewall import BOOT_PACKAGES, FirewallSettings
+from components.inventory import HostSettings, Settings, plain
+from components.sshd import SshdSettings
+from components.updates import PACKAGES as UPDATE_PACKAGES
+from components.updates import UpdateSettings
+from components.users_data import UserSettings
+
+
+def _off(value: Any) -> Any:
+    """Read `false` as: leave the chapter out."""
+    return None if value is False else value
+
+
+Chapter = BeforeValidator(_off)
+
+
+class PackageSettings(Settings):
+    """Packages beside those that the chapters need."""
+
+    present: tuple[str, ...] = Field((), description="Packages to install.")
+    absent: tuple[str, ...] = Field(
+        (), description="Packages to remove with their configuration; delete restores both."
+    )
+
+
+class Hardening(Settings):
+    """The chapters of the guide, as a stack config names them. `{}` is the guide's values, `false` leaves it out."""
+
+    users: tuple[UserSettings, ...] = Field((), description="Limited users with sudo and keys.")
+    firewall: Annotated[FirewallSettings | None, Chapter] = Field(
+        FirewallSettings(), description="The firewall; on unless it is `false`."
+    )
+    sshd: Annotated[SshdSettings | None, Chapter] = Field(None, description="Who may log in over SSH, and how.")
+    fail2ban: Annotated[Fail2BanSettings | None, Chapter] = Field(None, description="Bans for password guessers.")
+    updates: Annotated[UpdateSettings | None, Chapter] = Field(None, description="Automatic security updates.")
+    packages: PackageSettings = Field(PackageSettings(), description="Packages to install and to remove.")
+
+    def on(self, host: HostSettings) -> "Hardening":
+        """Return what is wanted of one host: the stack's settings, with the host's own in their place.
+
+        Raises `pydantic.ValidationError`.
+        """
+        own = {name: value for name, value in plain(host).items() if name in CHAPTERS}
+        changed = Hardening.model_validate({name: self._merged(name, value) for name, value in own.items()})
+        return self.model_copy(update={name: getattr(changed, name) for name in own})
+
+    def _merged(self, chapter: str, own: Any) -> Any:
+        """Lay a host's chapter over the stack's: setting by setting, lists and `false` as a whole."""
+        below = getattr(self, chapter)
+        if not isinstance(own, dict) or not isinstance(below, Settings):
+            return own
+        return {**plain(below), **{to_camel(key): item for key, item in own.items()}}
+
+    def present(self) -> tuple[str, ...]:
+        """Return all packages that the chapters need."""
+        needed = {*self.packages.present}
+        needed |= {*BOOT_PACKAGES} if self.firewall else set()
+        needed |= {*FAIL2BAN_PACKAGES} if self.fail2ban else set()
+        needed |= {*UPDATE_PACKAGES} if self.updates else set()
+        return tuple(sorted(needed))
+
+
+CHAPTERS = frozenset(Hardening.model_fields)
