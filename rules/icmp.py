@@ -104,3 +104,9 @@ def read_reject(text: str, family: Family) -> str:
 def default_reject(family: Family) -> str:
     """What REJECT answers with when the rule does not say."""
     return "icmp-port-unreachable" if family is Family.IPV4 else "icmp6-port-unreachable"
+
+
+def type_name(kind: int, code: int | None, family: Family) -> str:
+    """The first name of a type, or of a code of it; numbers where there is none."""
+    names = {value: name for name, value in reversed(_TYPES[family].items()) if value.type is not None}
+    return names.get(IcmpType(kind, code), str(kind) if code is None else f"{kind}/{code}")

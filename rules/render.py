@@ -37,7 +37,7 @@ def render_rule(rule: Rule, family: Family) -> str:
 
 def render_spec(rule: Rule) -> str:
     """The matches and the target of a rule, without command and chain."""
-    words = [_match(match) for match in rule.matches]
+    words = [render_match(match) for match in rule.matches]
     if rule.target is not None:
         words.append(_target(rule.target))
     return " ".join(words)
@@ -54,7 +54,8 @@ def _chain(chain: Chain) -> list[str]:
     return [render_rule(rule, Family.IPV4) for rule in chain.rules]
 
 
-def _match(match: Match) -> str:
+def render_match(match: Match) -> str:
+    """One match as iptables-save prints it."""
     if match.base:
         return _base(match.options[0])
     if match.opaque:

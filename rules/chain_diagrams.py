@@ -1,0 +1,217 @@
+"""Chains compiled to decision diagrams: for every packet, what becomes of it.
+
+A chain is a binary tree of segments. The diagram of a segment is composed of those of its halves, so big diagrams meet
+big ones and the work grows with n log n. A user chain is compiled once, however many rules jump to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rules.diagrams import Binary, Diagrams, Node
+from rules.family import Family
+from rules.model import Chain, Rule, Table
+from rules.outcomes import PASS, Outcome, Place, Placed, Verdict, renamed, sure, then, when_matched
+from rules.packets import tops
+from rules.predicates import Predicate, predicate
+
+# Targets that do something to or about a packet and let it go on (man 8 iptables-extensions).
+_GOING_ON = """
+LOG NFLOG ULOG AUDIT SET TEE TRACE MARK CONNMARK TTL HL DSCP TOS TCPMSS TCPOPTSTRIP CLASSIFY CHECKSUM ECN NOTRACK
+CT SECMARK CONNSECMARK IDLETIMER LED RATEEST HMARK
+"""
+GOING_ON = frozenset(_GOING_ON.split())
+_DECIDING = {
+    "ACCEPT": Verdict.ACCEPT,
+    "DROP": Verdict.DROP,
+    "REJECT": Verdict.REJECT,
+    "RETURN": Verdict.RETURN,
+}
+# A program decides, and may set the packet free.
+_QUEUES = ("QUEUE", "NFQUEUE")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One rule: the set it may match, and its diagram. ``acts``: it has a target that decides or leads to a chain."""
+
+    placed: Placed
+    predicate: Predicate
+    matches: Node
+    diagram: Node
+    acts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rules of a chain in a row: all that they may match, their diagram, and two halves or one rule."""
+
+    matches: Node
+    diagram: Node
+    halves: tuple[Segment, Segment] | None = None
+    leaf: Leaf | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A chain: its segments, None when it has no rules, and its diagram, where RETURN and the end are still PASS."""
+
+    chain: Chain
+    segment: Segment | None
+    diagram: Node
+
+
+class Compiler:
+    """Compiles the chains of tables of one family into one store of diagrams."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.store = Diagrams(tops(family))
+        self.passing = self.store.leaf(PASS)
+        self.then = Binary(self.store, self._then)
+        self.when = Binary(self.store, self._when)
+        self.through = Binary(self.store, self._through)
+
+    def compile(self, table: Table, without: frozenset[Place] = frozenset()) -> dict[str, Compiled]:
+        """All chains of a table, called ones before their callers, leaving out the rules at those places.
+
+        Raises :class:`ValueError` when chains call each other in a circle, which no kernel accepts.
+        """
+        done: dict[str, Compiled] = {}
+        for name in _called_first(table):
+            chain = table.chain(name)
+            if chain is not None:
+                done[name] = self._chain(chain, done, without)
+        return done
+
+    def decided(self, compiled: Compiled) -> Node:
+        """The diagram of a built-in chain with its policy; of a user chain as it is."""
+        if compiled.chain.policy is None:
+            return compiled.diagram
+        return self.then(compiled.diagram, self.policy(compiled.chain))
+
+    def policy(self, chain: Chain) -> Node:
+        """What becomes of packets that no rule of a built-in chain decides on."""
+        return self.store.leaf(sure(_DECIDING[chain.policy or "RETURN"]))
+
+    def outcome(self, leaf: Node) -> Outcome:
+        """The outcome that a leaf stands for."""
+        value = self.store.value(leaf)
+        if not isinstance(value, Outcome):
+            raise TypeError(f"{value!r} is not an outcome")
+        return value
+
+    def where(self, node: Node, verdicts: Verdict, *, surely: bool) -> Node:
+        """The set of packets that may (or surely do, at some time) get one of the verdicts."""
+
+        def decide(leaf: Node) -> Node:
+            if leaf == self.store.none:
+                return leaf
+            found = self.outcome(leaf)
+            return self.store.leaf(bool((found.surely if surely else found.possibly) & verdicts))
+
+        return self.store.map(node, decide)
+
+    def matching(self, found: Predicate) -> Node:
+        """The set of packets that a rule may match."""
+        return self.store.union([self.store.box(box, self.store.all, self.store.none) for box in found.boxes])
+
+    def _chain(self, chain: Chain, done: dict[str, Compiled], without: frozenset[Place]) -> Compiled:
+        leaves = [
+            self._leaf(Placed(Place(chain.name, number), rule), done)
+            for number, rule in enumerate(chain.rules, 1)
+            if Place(chain.name, number) not in without
+        ]
+        segment = self._segment(leaves) if leaves else None
+        diagram = segment.diagram if segment is not None else self.passing
+        return Compiled(chain, segment, self._renamed(diagram, Verdict.RETURN, Verdict.PASS))
+
+    def _segment(self, leaves: Sequence[Leaf]) -> Segment:
+        if len(leaves) == 1:
+            return Segment(leaves[0].matches, leaves[0].diagram, None, leaves[0])
+        half = len(leaves) // 2
+        left, right = self._segment(leaves[:half]), self._segment(leaves[half:])
+        matches = self.store.either(left.matches, right.matches)
+        return Segment(matches, self.then(left.diagram, right.diagram), (left, right))
+
+    def _leaf(self, placed: Placed, done: dict[str, Compiled]) -> Leaf:
+        found = predicate(placed.rule, self.family)
+        unknown = placed.place if found.unknown else None
+        body = self._body(placed.rule, placed.place, done)
+        if body is None:
+            return Leaf(placed, found, self.matching(found), self.passing, acts=False)
+        if found.limited or unknown is not None:
+            body = self.store.map(
+                body,
+                lambda leaf: self.store.leaf(when_matched(self.outcome(leaf), limited=found.limited, unknown=unknown)),
+            )
+        matches = self.matching(found)
+        return Leaf(placed, found, matches, self.when(matches, body), acts=True)
+
+    def _body(self, rule: Rule, place: Place, done: dict[str, Compiled]) -> Node | None:
+        """What becomes of a packet that matches, None when nothing does."""
+        target = rule.target
+        if target is None or target.name in GOING_ON:
+            return None
+        if target.name in _DECIDING:
+            return self.store.leaf(sure(_DECIDING[target.name]))
+        if target.name in done:
+            body = done[target.name].diagram
+            return self._renamed(body, Verdict.PASS, Verdict.RETURN) if target.goto else body
+        verdicts = [Verdict.ACCEPT, Verdict.DROP, *([] if target.name in _QUEUES else [Verdict.PASS])]
+        return self.store.leaf(Outcome(frozenset(map(int, verdicts)), (place,)))
+
+    def _renamed(self, node: Node, old: Verdict, new: Verdict) -> Node:
+        return self.store.map(node, lambda leaf: self.store.leaf(renamed(self.outcome(leaf), old, new)))
+
+    def _then(self, first: Node, second: Node) -> Node | None:
+        """Composition; where ``second`` is not defined (False), neither is what gets there."""
+        if first == self.passing:
+            return second
+        if self.store.is_leaf(first):
+            if first == self.store.none or not self.outcome(first).possibly & Verdict.PASS:
+                return first
+            if second == self.store.none:
+                return second
+            if self.store.is_leaf(second):
+                return self.store.leaf(then(self.outcome(first), self.outcome(second)))
+        return first if second == self.passing else None
+
+    def _when(self, packets: Node, body: Node) -> Node | None:
+        """``body`` for a set of packets, the others pass."""
+        if packets == self.store.none or body == self.passing:
+            return self.passing
+        return body if packets == self.store.all else None
+
+    def _through(self, packets: Node, diagram: Node) -> Node | None:
+        """The packets of a set that a diagram may let pass to the next rule."""
+        if packets == self.store.none or diagram == self.passing:
+            return packets
+        if self.store.is_leaf(diagram):
+            return packets if self.outcome(diagram).possibly & Verdict.PASS else self.store.none
+        return None
+
+
+def _called_first(table: Table) -> list[str]:
+    """Names of the chains so that each follows those it calls."""
+    calls = {
+        chain.name: [rule.target.name for rule in chain.rules if rule.target is not None] for chain in table.chains
+    }
+    order: dict[str, None] = {}
+    for start, called_first in calls.items():
+        stack = [(start, iter(called_first))]
+        open_chains = {start}
+        while stack:
+            name, rest = stack[-1]
+            called = next((other for other in rest if other in calls and other not in order), None)
+            if called is None:
+                order[name] = None
+                open_chains.discard(name)
+                stack.pop()
+            elif called in open_chains:
+                raise ValueError(f"the chains {name} and {called} of table {table.name} call each other in a circle")
+            else:
+                open_chains.add(called)
+                stack.append((called, iter(calls[called])))
+    return list(order)

@@ -1,0 +1,164 @@
+"""Exposure: one line for each service that can be reached from outside, as a diff should show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from rules.diagrams import Diagrams, Node
+from rules.family import Family
+from rules.icmp import type_name
+from rules.intervals import Intervals, complement, normal, numbers
+from rules.packets import PORT_PROTOCOLS, Field
+from rules.protocols import ICMP, ICMPV6, TCP, UDP, protocol_name
+from rules.reachability_outside import REQUESTS
+from rules.reachability_reach import reaching_all, served, sources_of
+from rules.reachability_sources import Label, labels
+
+# More ICMP types than this in a row are written first-last.
+_TYPES = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Exposed:
+    """One service and one source. ``order``: everything, then TCP, UDP, ICMP, other protocols, each by number.
+
+    ``where``: " on the link" when only neighbours can send such packets. ``doubts``: the rules with matches that are
+    not understood, on which it depends.
+    """
+
+    order: tuple[int, int, int]
+    source: Label
+    service: str
+    where: str = ""
+    doubts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"{self.service} from {self.source.text}{self.where}"
+        return f"possibly {text} ({'; '.join(self.doubts)})" if self.doubts else text
+
+
+def exposed(
+    store: Diagrams, node: Node, family: Family, where: str = "", doubts: tuple[str, ...] = ()
+) -> tuple[Exposed, ...]:
+    """A set of protocols, services and sources in lines. What a wider line says is not said again."""
+    found = sorted(set(_Lines(store, node, family).all()))
+    return tuple(replace(one, where=where, doubts=doubts) for one in found)
+
+
+class _Lines:
+    def __init__(self, store: Diagrams, node: Node, family: Family) -> None:
+        self.store = store
+        self.node = node
+        self.family = family
+        self.icmp = ICMP if family is Family.IPV4 else ICMPV6
+        self.special = (TCP, UDP, self.icmp)
+
+    def all(self) -> Iterator[Exposed]:
+        protocols = list(self.store.pieces(self.node, Field.PROTOCOL))
+        whole = {start: self._whole(start) for start, _, _ in protocols}
+        everything = self.store.all
+        for start, _, _ in protocols:
+            everything = self.store.both(everything, self._requests() if start == self.icmp else whole[start])
+        for label in labels(sources_of(self.store, everything), self.family):
+            yield Exposed((0, 0, 0), label, "everything")
+        others: dict[Label, list[tuple[int, int]]] = {}
+        for start, end, services in protocols:
+            for label in self._labels(whole[start], everything):
+                others.setdefault(label, []).append((start, end))
+            wider = self.store.either(everything, whole[start])
+            if services != whole[start]:
+                yield from self._services(start, services, wider)
+        yield from self._protocols(others)
+
+    def _whole(self, protocol: int) -> Node:
+        """The sources that reach all of a protocol; port 0 cannot be served and does not count."""
+        if protocol in PORT_PROTOCOLS:
+            return reaching_all(self.store, self.node, protocol, only=served)
+        return reaching_all(self.store, self.node, protocol)
+
+    def _requests(self) -> Node:
+        """The sources that reach every ICMP type that can be NEW: all that a rule for NEW packets can accept."""
+        kinds = REQUESTS[self.family]
+        return reaching_all(self.store, self.node, self.icmp, only=lambda first, last: _any_type(kinds, first, last))
+
+    def _labels(self, sources: Node, said: Node) -> tuple[Label, ...]:
+        """Sources in words, without those of which a wider line tells, unless that would make the words longer."""
+        rest = self.store.minus(sources, said)
+        if rest == self.store.none:
+            return ()
+        whole = labels(sources_of(self.store, sources), self.family)
+        return whole if whole and whole[0].order[0] == 0 else labels(sources_of(self.store, rest), self.family)
+
+    def _protocols(self, found: dict[Label, list[tuple[int, int]]]) -> Iterator[Exposed]:
+        """Whole protocols; those with a name of their own first, the rest in ranges."""
+        common = numbers(self.special)
+        rest = complement(common, 255)
+        for label, intervals in found.items():
+            merged = normal(intervals)
+            for rank, number in enumerate(self.special, 1):
+                if any(first <= number <= last for first, last in merged):
+                    yield Exposed((rank, -1, 0), label, self._name(number))
+            others = _cut(merged, common)
+            if others == rest:
+                yield Exposed((4, 0, 0), label, "other protocols")
+                continue
+            for first, last in others:
+                name = self._name(first) if first == last else f"protocols {first}-{last}"
+                yield Exposed((4, first, last), label, name)
+
+    def _services(self, protocol: int, services: Node, wider: Node) -> Iterator[Exposed]:
+        found: dict[Label, list[tuple[int, int]]] = {}
+        for first, last, sources in self.store.pieces(services, Field.SERVICE):
+            for label in self._labels(sources, wider):
+                found.setdefault(label, []).append((first, last))
+        rank = self.special.index(protocol) + 1 if protocol in self.special else 4
+        for label, intervals in found.items():
+            for first, last in normal(intervals):
+                names = self._icmp(first, last) if protocol == self.icmp else [(first, _range(first, last))]
+                for number, name in names:
+                    key = (rank, number, last) if rank < 4 else (4, protocol, number)
+                    yield Exposed(key, label, f"{self._name(protocol)}/{name}")
+
+    def _name(self, protocol: int) -> str:
+        return "icmpv6" if protocol == self.icmp == ICMPV6 else protocol_name(protocol)
+
+    def _icmp(self, first: int, last: int) -> list[tuple[int, str]]:
+        """Whole types by name, and codes of one type, of an interval of type and code."""
+        found, start = [], first
+        if first % 256 and first // 256 != last // 256:
+            found.append((first, self._codes(first, first | 255)))
+            start = (first | 255) + 1
+        end = last
+        if last % 256 != 255 and start // 256 != last // 256:
+            end = (last // 256) * 256 - 1
+        if start % 256 or end % 256 != 255:
+            found.append((start, self._codes(start, end)))
+        elif (end - start) // 256 < _TYPES:
+            found += [(at, type_name(at // 256, None, self.family)) for at in range(start, end, 256)]
+        else:
+            found.append((start, f"{start // 256}-{end // 256}"))
+        if end != last:
+            found.append((end + 1, self._codes(end + 1, last)))
+        return found
+
+    def _codes(self, first: int, last: int) -> str:
+        kind = first // 256
+        if first == last:
+            return type_name(kind, first % 256, self.family)
+        return f"{type_name(kind, None, self.family)}/{first % 256}-{last % 256}"
+
+
+def _any_type(kinds: tuple[int, ...], first: int, last: int) -> bool:
+    return any(first <= kind * 256 + 255 and kind * 256 <= last for kind in kinds)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _cut(intervals: Intervals, away: Intervals) -> Intervals:
+    kept: Iterable[int] = (
+        number for first, last in intervals for number in range(first, last + 1) if (number, number) not in away
+    )
+    return numbers(kept)

@@ -1,0 +1,216 @@
+"""What a ruleset lets in, exactly: accepted packets, reachable services, default-deny, dead and redundant rules.
+
+Every answer is computed from what the rules do, over all packets at once. One table is looked at, as its chains meet
+packets: what NAT or another table did before is no part of it, except what the raw table keeps from being tracked.
+A host name stands for a few addresses of its own, since they are known only when the rule is loaded. Limits
+(``limit``, ``hashlimit``, ``statistic``, ``connlimit``, ``recent --hitcount``) do not decide: what they let through at
+some time is let through. A match that is not understood gives a lower and an upper bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from rules.chain_diagrams import GOING_ON, Compiled, Compiler
+from rules.default_deny import Limits, open_to
+from rules.diagrams import Node
+from rules.exposure import Exposed, exposed
+from rules.family import Family
+from rules.intervals import complement
+from rules.model import Chain, Ruleset, Table
+from rules.outcomes import Place, Placed, Verdict
+from rules.packets import Field, Packet, tops
+from rules.predicates import predicate
+from rules.reachability_dead import Arrivals, Dead, dead_rules
+from rules.reachability_outside import ON_LINK, outside
+from rules.reachability_packet import Decision, Walker
+from rules.reachability_reach import Reach
+from rules.reachability_redundant import Redundancy
+from rules.reachability_regions import Bounds, PacketSet, Region
+from rules.render import render_match
+
+__all__ = [
+    "Analysis",
+    "Bounds",
+    "Dead",
+    "Decision",
+    "Limits",
+    "Packet",
+    "PacketSet",
+    "Placed",
+    "Region",
+    "Unknown",
+    "analyse",
+    "difference",
+    "exposure",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A match that the analysis does not understand, as ``iptables-save`` prints it, and the rule it is in."""
+
+    placed: Placed
+    text: str
+
+    def __str__(self) -> str:
+        place = self.placed.place
+        where = f"rule {place.number}" if place.chain == "INPUT" else f"rule {place.number} of {place.chain}"
+        return f"{where}: {self.text}"
+
+
+class Analysis:
+    """Answers about one table of a ruleset. Work is done when it is asked for, and once."""
+
+    def __init__(self, ruleset: Ruleset, table: str = "filter", compiler: Compiler | None = None) -> None:
+        self.ruleset = ruleset
+        self.family: Family = ruleset.family
+        self.table = ruleset.table(table) or Table(table)
+        self.compiler = compiler or Compiler(ruleset.family)
+        self.store = self.compiler.store
+        self._reach: dict[tuple[str, bool | None], Reach] = {}
+
+    def accepted(self, chain: str = "INPUT") -> Bounds:
+        """The packets that a built-in chain accepts, at least and at most. Raises :class:`KeyError` without one."""
+        decided = self.compiler.decided(self._chains[chain])
+        return Bounds(
+            *(
+                PacketSet(self.family, self.store, self.compiler.where(decided, Verdict.ACCEPT, surely=surely))
+                for surely in (True, False)
+            )
+        )
+
+    def reachable(self, chain: str = "INPUT") -> tuple[Exposed, ...]:
+        """Services and the sources from which a first packet to them may be accepted, in order; doubts are marked."""
+        near, far = self._reached(chain, near=True), self._reached(chain, near=False)
+        store = self.store
+        found = list(self._exposed(far.surely))
+        found += self._exposed(store.minus(near.surely, far.surely), " on the link")
+        for blame, node in far.doubts().items():
+            found += self._exposed(node, "", blame)
+        for blame, node in near.doubts().items():
+            found += self._exposed(store.minus(node, far.possibly), " on the link", blame)
+        return tuple(sorted(found))
+
+    def beyond(self, other: Analysis, chain: str = "INPUT") -> tuple[Exposed, ...]:
+        """What can be reached here and not in ``other``, or only here for certain; both must share a compiler."""
+        found: list[Exposed] = []
+        said = self.store.none
+        for near, where in ((False, ""), (True, " on the link")):
+            mine, theirs = self._reached(chain, near), other._reached(chain, near)
+            gained = self.store.minus(self.store.minus(mine.surely, theirs.surely), said)
+            found += self._exposed(gained, where)
+            said = self.store.either(said, gained)
+            for blame, node in mine.doubts().items():
+                new = self.store.minus(self.store.minus(node, theirs.possibly), said)
+                found += self._exposed(new, where, blame)
+                said = self.store.either(said, new)
+        return tuple(sorted(found))
+
+    def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
+        """:meth:`reachable` in lines such as ``tcp/443 from anywhere``."""
+        return tuple(map(str, self.reachable(chain)))
+
+    def default_deny(self, chain: str = "INPUT", limits: Limits | None = None) -> bool | None:
+        """Whether no wide range of public sources reaches every TCP port, every UDP port or every protocol.
+
+        None when that depends on matches that are not understood. Raises :class:`ValueError` for bad limits.
+        """
+        reached = self._reached(chain, near=None)
+        chosen = limits or Limits()
+        if not open_to(self.store, reached.possibly, self.family, chosen):
+            return True
+        return False if open_to(self.store, reached.surely, self.family, chosen) else None
+
+    def shadowed(self) -> tuple[Dead, ...]:
+        """The rules that no packet matches, each with those that decide before it."""
+        return dead_rules(Arrivals(self.compiler, self._chains))
+
+    def redundant(self) -> tuple[Placed, ...]:
+        """The rules that could go, one at a time, with nothing changed; dead rules are not among them."""
+        dead = frozenset(found.placed.place for found in self.shadowed())
+        return Redundancy(self.compiler, self.table, dead).run()
+
+    def unknown_matches(self) -> tuple[Unknown, ...]:
+        """What is not understood in rules that decide something: matches, and targets."""
+        return tuple(
+            Unknown(Placed(Place(chain.name, number), rule), text)
+            for chain in self.table.chains
+            for number, rule in enumerate(chain.rules, 1)
+            for text in self._unknown(Placed(Place(chain.name, number), rule))
+        )
+
+    def verdict(self, packet: Packet, chain: str = "INPUT") -> Decision:
+        """What becomes of one packet, and the rule that decides. Raises :class:`KeyError` without such a chain."""
+        return self._walker.decide(packet, chain)
+
+    def refuses(self, packet: Packet, chain: str = "INPUT") -> Decision | None:
+        """The decision by which a packet is not surely accepted, None when it is accepted."""
+        decision = self.verdict(packet, chain)
+        return None if decision.verdict == "ACCEPT" else decision
+
+    @cached_property
+    def _chains(self) -> dict[str, Compiled]:
+        return self.compiler.compile(self.table)
+
+    @cached_property
+    def _walker(self) -> Walker:
+        return Walker(Ruleset(self.family, (self.table,)), self.table.name)
+
+    def _reached(self, chain: str, near: bool | None) -> Reach:
+        """``near``: by packets with the highest hop limit, or with a lower one; None for both."""
+        key = chain, near
+        if key not in self._reach:
+            packets = outside(self.compiler, chain, self.ruleset)
+            if near is not None:
+                link = ((ON_LINK, ON_LINK),)
+                hops = link if near else complement(link, tops(self.family)[Field.HOPS])
+                packets = self.store.both(packets, self.store.box({Field.HOPS: hops}, self.store.all, self.store.none))
+            self._reach[key] = Reach(self.compiler, self.compiler.decided(self._chains[chain]), packets)
+        return self._reach[key]
+
+    def _exposed(self, node: Node, where: str = "", blame: tuple[Place, ...] = ()) -> tuple[Exposed, ...]:
+        texts = tuple(
+            str(Unknown(placed, text)) for placed in map(self._placed, blame) for text in self._unknown(placed)
+        )
+        return exposed(self.store, node, self.family, where, texts)
+
+    def _placed(self, place: Place) -> Placed:
+        chain = self.table.chain(place.chain) or Chain(place.chain)
+        return Placed(place, chain.rules[place.number - 1])
+
+    def _unknown(self, placed: Placed) -> list[str]:
+        """What is not understood in a rule."""
+        target = placed.rule.target
+        if target is None or target.name in GOING_ON:
+            return []
+        texts = [render_match(match) for match in predicate(placed.rule, self.family).unknown]
+        if not target.verdict and target.name != "REJECT" and target.name not in self._chains:
+            texts.append(f"-j {target.name}")
+        return texts + (["-j QUEUE"] if target.name == "QUEUE" else [])
+
+
+def analyse(ruleset: Ruleset, table: str = "filter") -> Analysis:
+    """What the chains of one table let through. A table that the ruleset does not have accepts everything."""
+    return Analysis(ruleset, table)
+
+
+def exposure(ruleset: Ruleset) -> tuple[str, ...]:
+    """One line for each service that INPUT lets others reach, in a stable order."""
+    return analyse(ruleset).exposure()
+
+
+def difference(before: Ruleset, after: Ruleset, chain: str = "INPUT") -> tuple[str, ...]:
+    """What becomes reachable, and what ceases to be: ``now also reachable: tcp/8080 from anywhere``.
+
+    Raises :class:`ValueError` for rulesets of two families.
+    """
+    if before.family is not after.family:
+        raise ValueError("rulesets of two families cannot be compared")
+    compiler = Compiler(before.family)
+    old, new = (Analysis(ruleset, compiler=compiler) for ruleset in (before, after))
+    return (
+        *(f"no longer reachable: {line}" for line in old.beyond(new, chain)),
+        *(f"now also reachable: {line}" for line in new.beyond(old, chain)),
+    )
