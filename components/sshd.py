@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components import sshd_effective as effective
 from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
@@ -83,8 +83,8 @@ class SshdInputs(ChapterInputs):
     for root) the settings must be in force; "": whoever logs in.
     """
 
-    settings: str
     admin: str = Field("", pattern=r"^[^\s:/@,]*$")
+    settings: str
 
     @field_validator("settings")
     @classmethod
@@ -102,13 +102,15 @@ class SshdInputs(ChapterInputs):
             )
         return lines
 
-    @model_validator(mode="after")
-    def _admin_gets_in(self) -> Self:
-        if self.admin and (reason := effective.shuts_out(self.settings, self.admin)):
+    @field_validator("settings")
+    @classmethod
+    def _admin_gets_in(cls, text: str, info: ValidationInfo) -> str:
+        admin = info.data.get("admin", "")
+        if admin and (reason := effective.shuts_out(text, admin)):
             raise ValueError(f"the admin would be locked out: {reason}")
-        if self.admin == "root" and effective.value(self.settings, ROOT) == "no":
+        if admin == "root" and effective.value(text, ROOT) == "no":
             raise ValueError("PermitRootLogin no needs an admin login other than root")
-        return self
+        return text
 
 
 class SshdFacts(Model):

@@ -2,18 +2,17 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 
-from local.lab.api import Lab, LabHost
-from tests.lab.outside import knock
+from local.lab.api import LabHost
 from tests.lab.stack import Stack
 
 PROGRAM = """
@@ -44,6 +43,35 @@ printf 'Match Address 198.51.100.0/24\\n    PasswordAuthentication yes\\n    Kbd
     >>/etc/ssh/sshd_config
 printf 'Match User root\\n    PermitRootLogin yes' >>/etc/ssh/sshd_config
 systemctl reload ssh
+"""
+SELINUX = """
+mount -t tmpfs tmpfs /usr/local/sbin
+cd /usr/local/sbin
+echo 22 >labels
+echo '#!/bin/sh' >selinuxenabled
+cat >semanage <<'EOF'
+#!/bin/sh
+cd /usr/local/sbin
+for port in "$@"; do :; done
+case "$2" in
+    -l) echo "ssh_port_t                     tcp      $(paste -sd, labels | sed 's/,/, /g')" ;;
+    -a) echo "$port" >>labels ;;
+    -d) sed -i "/^$port$/d" labels ;;
+esac
+EOF
+chmod +x semanage selinuxenabled
+"""
+WITHOUT_INCLUDE = """\
+#!/bin/sh
+case "$*" in
+    '-t -f /dev/stdin') exit 255 ;;
+esac
+exec /usr/sbin/sshd "$@"
+"""
+SLOW = """\
+#!/bin/sh
+if [ "$1" = reload ]; then touch /run/reloading; exec sleep 60; fi
+exec /usr/bin/systemctl "$@"
 """
 BY_SOCKET = "systemctl disable --now ssh.service; systemctl enable --now ssh.socket"
 
@@ -106,9 +134,9 @@ def lets_in(host: LabHost, user: str, how: str, port: int = 22) -> bool:
     return asyncio.run(attempt())
 
 
-def offered(host: LabHost, user: str) -> set[str]:
+def offered(host: LabHost, user: str, port: int = 22) -> set[str]:
     """Ask sshd what authentication methods it takes from `user`."""
-    asked = asyncssh.get_server_auth_methods(host.ipv4, 22, username=user, config=None)
+    asked = asyncssh.get_server_auth_methods(host.ipv4, port, username=user, config=None)
     return set(asyncio.run(asyncio.wait_for(asked, 20)))
 
 
@@ -169,3 +197,229 @@ def test_only_the_admin_with_a_key_gets_in_whatever_a_cloud_image_says(
     assert files(host) == before
     assert lets_in(host, "root", "password")
     assert lets_in(host, "deploy", "keyboard-interactive")
+
+
+def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_taken_back(
+    host: LabHost, stack: Stack
+) -> None:
+    before = files(host)
+    stack.up()
+    configure(
+        stack,
+        host,
+        permitRootLogin="prohibit-password",
+        passwordAuthentication=True,
+        settings={"MaxAuthTries": 3, "AllowUsers": ["deploy", "root"], "LoginGraceTime": "1m", "AcceptEnv": "LANG",
+                  "Subsystem": "sftp internal-sftp", "DebianBanner": False},
+    )  # fmt: skip
+    diff = stack.preview().output
+    assert changed_lines(diff) == [
+        "+ AcceptEnv LANG",
+        "+ AllowUsers deploy",
+        "+ AllowUsers root",
+        "+ DebianBanner no",
+        "- KbdInteractiveAuthentication no",
+        "+ LoginGraceTime 1m",
+        "+ MaxAuthTries 3",
+        "- PasswordAuthentication no",
+        "+ PasswordAuthentication yes",
+        "- PermitRootLogin no",
+        "+ PermitRootLogin prohibit-password",
+        "+ Subsystem sftp internal-sftp",
+    ]
+    stack.up()
+    told = in_force(host)
+    assert told["maxauthtries"] == "3"
+    assert told["logingracetime"] == "60"
+    assert told["subsystem"] == "sftp internal-sftp"
+    assert lets_in(host, "root", "publickey")
+    assert not lets_in(host, "root", "password")
+    assert lets_in(host, "deploy", "password")
+    stack.refresh()
+    stack.unchanged()
+
+    # a line in our file, one before it, a user more, a Match block: only what is declared and in force counts
+    host.exec(
+        "cd /etc/ssh; sed -i 's/^MaxAuthTries .*/MaxAuthTries 5/; s/^    MaxAuthTries .*/    MaxAuthTries 5/;"
+        "/DebianBanner/d' sshd_config.d/00-stockade.conf; echo 'AllowUsers mallory' >sshd_config.d/90-mine.conf;"
+        "printf 'X11Forwarding no\\nMatch User deploy\\n    AllowTcpForwarding no\\n' >>sshd_config.d/90-mine.conf;"
+        "sed -i 's/^Include.*/LoginGraceTime 90\\n&/' sshd_config"
+    )
+    stack.refresh()
+    assert changed_lines(stack.preview(check=False).output) == [
+        "- AllowUsers mallory",
+        "+ DebianBanner no",
+        "- LoginGraceTime 90",
+        "+ LoginGraceTime 1m",
+        "- MaxAuthTries 5",
+        "+ MaxAuthTries 3",
+    ]
+    stack.up()
+    told = host.exec("sshd -T -C user=deploy,host=o,addr=198.51.100.2,laddr=::1,lport=22").stdout
+    assert re.findall("allowusers (.*)", told) == ["deploy", "root"]
+    assert "maxauthtries 3" in told
+    assert "logingracetime 60" in told
+    assert "allowtcpforwarding no" in told
+    stack.refresh()
+    stack.unchanged()
+
+    stack.destroy()
+    assert host.exec("cat /etc/ssh/sshd_config.d/90-mine.conf").stdout.startswith("AllowUsers mallory\nX11")
+    host.exec("cd /etc/ssh; rm sshd_config.d/90-mine.conf; sed -i '/^LoginGraceTime/d' sshd_config")
+    assert files(host) == before
+
+
+def test_nothing_is_changed_before_the_admin_has_proved_its_login(host: LabHost, stack: Stack) -> None:
+    before = files(host).splitlines()
+
+    def refused(*parts: str, because: str = "", again: str = "", **sshd: Any) -> None:
+        configure(stack, host, **sshd)
+        host.exec(because or ":")
+        result = stack.up(check=False)
+        assert result.status != 0
+        for part in parts:
+            assert part in result
+        assert "Traceback" not in result
+        assert [line for line in files(host).splitlines() if "/var/lib/stockade" not in line] == before
+        host.exec(again or ":")
+
+    keys = "/home/deploy/.ssh/authorized_keys"
+    refused(
+        "nothing was changed", "deploy must be able to log in with a key and to use sudo", f"deploy@{host.ipv4}",
+        because=f"mv {keys} {keys}.away", again=f"mv {keys}.away {keys}",
+    )  # fmt: skip
+    refused(
+        "nothing was changed",
+        "sudo",
+        because="mv /etc/sudoers.d/deploy /root",
+        again="mv /root/deploy /etc/sudoers.d",
+    )
+    refused(
+        "settings: the admin would be locked out: AllowUsers root leaves out deploy",
+        settings={"AllowUsers": ["root"]},
+    )
+    refused("nothing was changed", "AllowGroups wheel leaves out deploy", settings={"AllowGroups": ["wheel"]})
+    refused("the declared settings: line 4: Bad configuration option: MaxTries", settings={"MaxTries": 3})
+    refused("nothing was changed", "uses port 22", "admin: {port: 2222}", settings={"Port": 2222})
+    assert lets_in(host, "root", "password")
+
+
+def test_settings_that_lock_the_admin_out_are_put_back_at_once(host: LabHost, stack: Stack) -> None:
+    prior = files(host)
+    configure(stack, host, settings={"PubkeyAuthentication": False})
+    result = stack.up(check=False)
+    assert result.status != 0
+    assert "the admin login no longer works, so the old settings were put back" in result
+    assert files(host) == prior
+    assert lets_in(host, "root", "password")
+
+    configure(stack, host)
+    stack.up()
+    before = files(host)
+    configure(stack, host, settings={"PubkeyAuthentication": False})
+    assert "so the old settings were put back" in stack.up(check=False)
+    assert files(host) == before
+    assert lets_in(host, "deploy", "publickey")
+    configure(stack, host)
+    stack.unchanged()
+
+
+@pytest.mark.parametrize("activation", ["", BY_SOCKET])
+def test_the_port_moves_without_a_gap(host: LabHost, stack: Stack, activation: str) -> None:
+    host.exec(SELINUX)
+    host.exec(activation or ":")
+    before = files(host)
+    configure(stack, host, 2222, settings={"Port": 2222})
+    host.exec("iptables -A INPUT -p tcp --dport 2222 -j REJECT --reject-with tcp-reset")
+    result = stack.up(check=False)
+    assert result.status != 0
+    assert "the login on the new port does not work, so the old settings were put back. The firewall must" in result
+    assert files(host) == before
+    host.exec("iptables -F INPUT")
+
+    stack.up()
+    assert listening(host) == {2222}
+    assert offered(host, "deploy", 2222) == {"publickey"}
+    assert lets_in(host, "deploy", "publickey", 2222)
+    assert host.exec("cat /usr/local/sbin/labels").stdout == "22\n2222\n"
+    stack.refresh()
+    stack.unchanged()
+
+    configure(stack, host, 2222, settings={"Port": [2222, 22]})
+    stack.up()
+    assert listening(host) == {22, 2222}
+    host.exec(
+        "sed -i '/:22$/d' /etc/systemd/system/ssh.socket.d/zz-stockade.conf; systemctl daemon-reload;"
+        "systemctl stop ssh.socket ssh.service; systemctl start ssh.socket"
+        if activation
+        else "sed -i '/^Port 22$/d' /etc/ssh/sshd_config.d/00-stockade.conf; systemctl reload ssh"
+    )
+    stack.refresh()
+    assert changed_lines(stack.preview(check=False).output) == ["+ Port 22"]
+    stack.up()
+    assert listening(host) == {22, 2222}
+
+    stack.destroy()
+    assert listening(host) == {22}
+    assert files(host) == before
+    assert host.exec("cat /usr/local/sbin/labels").stdout == "22\n"
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_without_a_drop_in_folder_that_comes_first_a_block_does(host: LabHost, stack: Stack, include: bool) -> None:
+    host.exec(CLOUD_IMAGE)
+    host.exec(
+        "cd /etc/ssh; sed -i 's/^Include.*/MaxAuthTries 6\\n&/' sshd_config; printf '\\nPort 22' >sshd_config.d/1.conf"
+    )
+    if not include:  # an OpenSSH before 8.2
+        host.exec("sed -i '/^Include/d' /etc/ssh/sshd_config")
+        host.exec(f"cat >/usr/local/sbin/sshd <<'EOF'\n{WITHOUT_INCLUDE}EOF\nchmod +x /usr/local/sbin/sshd")
+    before = files(host)
+    configure(stack, host, settings={"MaxAuthTries": 3, "Port": 22})
+    stack.up()
+    assert in_force(host)["maxauthtries"] == "3"
+    assert offered(host, "deploy") == {"publickey"}
+    assert not lets_in(host, "root", "publickey")
+    main = host.exec("cat /etc/ssh/sshd_config").stdout
+    assert main.startswith("# >>> Stockade\n" + ("Include /etc/ssh/stockade.conf\n" if include else "# Written by"))
+    assert main.count("# >>> Stockade") == (1 if include else 2)
+    stack.refresh()
+    stack.unchanged()
+    stack.destroy()
+    assert files(host) == before
+
+
+def test_a_run_that_is_killed_before_sshd_is_reloaded_is_continued(host: LabHost, stack: Stack) -> None:
+    before = files(host)
+    host.exec(
+        "mount -t tmpfs tmpfs /usr/local/sbin; cat >/usr/local/sbin/systemctl; chmod +x /usr/local/sbin/*", input=SLOW
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", "up", "--yes", "--stack", stack.name],
+        cwd=stack.folder,
+        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as engine:  # fmt: skip
+        host.exec("for i in $(seq 600); do [ ! -e /run/reloading ] || exit 0; sleep 0.05; done; exit 1")
+        os.killpg(engine.pid, signal.SIGKILL)
+    host.reboot(hard=True)
+    assert files(host) != before
+    stack.up()
+    assert offered(host, "deploy") == {"publickey"}
+    stack.unchanged()
+    stack.destroy()
+    assert files(host) == before
+
+
+def changed_lines(output: str) -> list[str]:
+    """The removed and added lines of settings in a diff, by keyword; each once, of the input and the output."""
+    found = re.findall(r"^\s*([-+])\s+([A-Z][A-Za-z0-9]+ \S.*)$", output, re.M)
+    return [
+        f"{sign} {line}"
+        for sign, line in sorted({*found}, key=lambda pair: (pair[1].split()[0], "-+".index(pair[0]), pair[1]))
+    ]
+
+
+def listening(host: LabHost) -> set[int]:
+    """Where something takes TCP connections, as ss tells."""
+    return {int(port) for port in re.findall(r":(\d+)\s+\S+:\*", host.exec("ss -Hltn").stdout)}
