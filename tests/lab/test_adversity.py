@@ -250,7 +250,7 @@ config = load()
 way = connection_props(config.access()[name])
 address = way["bootstrap"]["host"]
 machine = Machine(MachineProvider(), "machine", {"planned": address, "address": None})
-HardenedHost("made", {"bootstrap": {**way["bootstrap"], "host": machine.address}}, config.firewall)
+HardenedHost("made", {"bootstrap": {**way["bootstrap"], "host": machine.address}}, config.hardening())
 """
 
 
