@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -27,6 +26,7 @@ made = Fail2Ban("guard", way.name, settings, connection=connection_props(way), e
 pulumi.export("enforced", made.enforced)
 """
 DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
+OPERATOR = "198.51.100.1"
 BAN_LIMIT = 15.0
 INSTALLED = "dpkg -l fail2ban python3-systemd iptables 2>/dev/null | awk '/^ii/ {print $2}'"
 
@@ -129,3 +129,93 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
     assert host.exec(INSTALLED).stdout == packages
     assert host.exec("ls -d /etc/fail2ban /var/lib/stockade 2>/dev/null || :").stdout == ""
     assert knock(lab, host, [22])["ipv4"] == {22: "open"}
+
+
+def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    host.exec("apt-get -qq -y -o APT::Install-Recommends=false install fail2ban python3-systemd </dev/null")
+    host.exec(f"printf '[sshd]\\nbackend = systemd\\nmaxretry = 9\\n' >{DROP_IN}; chmod 640 {DROP_IN}")
+    host.exec("systemctl restart fail2ban")
+    host.exec("for i in $(seq 100); do fail2ban-client get sshd maxretry && exit; sleep 0.1; done; exit 1")
+    state = f"stat -c '%a %U %G' {DROP_IN}; cat {DROP_IN}; systemctl is-enabled fail2ban; systemctl is-active fail2ban"
+    before = host.exec(state).stdout
+    key = host.exec("cat /root/.ssh/authorized_keys").stdout.strip()
+    host.exec(
+        "adduser -q --disabled-password --gecos '' ops && mkdir -m 700 ~ops/.ssh &&"
+        f"echo '{key}' >~ops/.ssh/authorized_keys && chown -R ops: ~ops/.ssh &&"
+        "echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops"
+    )
+    way = {
+        "address": host.ipv4,
+        "hostKey": host.host_key,
+        "admin": {"user": "ops", "privateKeyFile": str(host.key_file)},
+    }
+    stack = new_stack(host, program=PROGRAM, existing="fail")
+    stack.configure(hosts={host.name: way}, existing="fail")
+    assert DROP_IN in stack.up(check=False)
+    assert host.exec(state).stdout == before
+
+    stack.configure(hosts={host.name: way}, fail2ban={"maxretry": 3})
+    stack.up()
+    assert setting(host, "maxretry") == "3"
+    host.exec("fail2ban-client set sshd banip 192.0.2.9")
+    assert OPERATOR in setting(host, "ignoreip")
+    stack.unchanged()
+
+    # in the server alone, in the file alone, stopped: each is drift, and mended
+    for harm, shown in (
+        ("fail2ban-client set sshd bantime 5", "bantime = 5"),
+        ("fail2ban-client set sshd addignoreip 203.0.113.66", "203.0.113.66"),
+        (f"sed -i 's/maxretry = 3/maxretry = 30/' {DROP_IN}", "maxretry"),
+        ("systemctl -q disable --now fail2ban", "enabled"),
+    ):
+        host.exec(harm)
+        stack.refresh()
+        assert shown in stack.preview()
+        stack.up()
+        assert [setting(host, key) for key in ("maxretry", "bantime")] == ["3", "600"]
+        assert "203.0.113.66" not in setting(host, "ignoreip")
+        assert banned(host) == ["192.0.2.9"]
+    stack.refresh()
+    stack.unchanged()
+
+    stack.configure(hosts={host.name: way}, fail2ban={"jails": {"shop": {"filter": "no-such-filter"}}})
+    refused = stack.up(check=False)
+    assert "fail2ban refuses" in refused
+    assert "Traceback" not in refused
+    assert setting(host, "maxretry") == "3"
+
+    stack.destroy()
+    assert host.exec(state).stdout == before
+    assert setting(host, "maxretry") == "9"
+    assert banned(host) == ["192.0.2.9"]
+
+
+def test_a_run_killed_half_way_is_continued(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    host.exec("apt-get -qq -y -o APT::Install-Recommends=false install fail2ban python3-systemd </dev/null")
+    # the server's start takes a while, so that the kill hits the operation in the middle
+    host.exec(
+        "mkdir -p /etc/systemd/system/fail2ban.service.d && printf '[Service]\\nExecStartPre=/bin/sleep 4\\n'"
+        " >/etc/systemd/system/fail2ban.service.d/slow.conf && systemctl daemon-reload"
+    )
+    before = host.exec("ls /etc/fail2ban/jail.d; systemctl is-enabled fail2ban").stdout
+    stack = new_stack(host, program=PROGRAM, fail2ban={"maxretry": 3})
+    run = subprocess.Popen(
+        [sys.executable, "-m", "local", "up", "--stack", stack.name, "--yes"],
+        cwd=stack.folder,
+        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    limit = time.monotonic() + 60
+    while host.exec(f"test -e {DROP_IN}", check=False).returncode:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    stack.up()
+    assert setting(host, "maxretry") == "3"
+    stack.unchanged()
+    stack.destroy()
+    assert host.exec("ls /etc/fail2ban/jail.d; systemctl is-enabled fail2ban").stdout == before

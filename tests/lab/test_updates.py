@@ -1,5 +1,6 @@
 """Updates on a real host: what apt itself says is in force, and packages that are really upgraded."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_an_upgrade_is_made_once_for_each_trigger(host: LabHost, new_stack: Call
     assert "upgraded probe 2.0 3.0" in outputs(stack)["upgraded"]
     stack.unchanged()
 
-    written = "".join(path.read_text() for path in (stack.folder / ".state").rglob("*.json"))
+    written = json.dumps(stack.state())
     assert SUDO_PASSWORD not in written
     assert "PRIVATE KEY" not in written
     stack.destroy()
@@ -194,7 +195,7 @@ def test_an_upgrade_that_fails_says_why_and_no_unknown_host_is_entered(
     failed = stack.up(check=False)
     assert failed.status != 0
     assert "/srv/nowhere" in failed
-    assert "Traceback" not in failed
+    assert "updates_system.py" not in failed
     say(host, "rm /etc/apt/sources.list.d/broken.list")
 
     unknown = entry(host)
