@@ -34,12 +34,16 @@ class Model(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        json_encoders={SecretStr: SecretStr.get_secret_value},
     )
 
     def props(self) -> dict[str, Any]:
         """Return the property values for the state, defaults included, what is not set left out."""
-        return self.model_dump(by_alias=True, mode="json", exclude_none=True)
+        values: dict[str, Any] = self.model_dump(by_alias=True, mode="json", exclude_none=True)
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                values[field.alias or name] = value.get_secret_value()
+        return values
 
 
 class ChapterInputs(Model):

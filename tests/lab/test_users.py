@@ -29,7 +29,7 @@ last = made
 for user in config["users"]:
     settings = UserSettings.model_validate(user)
     props = settings.props(tuple(pair.public_key for pair in made))
-    common = {"host": way.name, "connection": connection_props(way), "existing": config.get("existing", "adopt")}
+    common = {"host": way.name, "connection": connection_props(way), **config.get("options", {})}
     last = [LimitedUser(settings.name, {**common, **props}, pulumi.ResourceOptions(depends_on=last))]
 pulumi.export("fingerprint", made[0].fingerprint if made else "")
 """
@@ -103,7 +103,7 @@ def accounts(host: LabHost) -> str:
     ).stdout
 
 
-def deploy(keys: Callable[[str], Path], **more: Any) -> dict[str, Any]:
+def deploy(keys: Callable[[str], Path], /, **more: Any) -> dict[str, Any]:
     return {"name": "deploy", "keys": [public(keys("one"))], "sudo": "nopasswd", **more}
 
 
@@ -154,3 +154,210 @@ def assert_no_secret(text: str, private: Path | None = None) -> None:
         assert json.dumps(secret)[1:-1] not in text
     if private is not None:
         assert private.read_text().splitlines()[3] not in text
+
+
+ADOPTED = """\
+groupadd staff2
+useradd -m -s /bin/sh -G adm deploy
+echo 'deploy:their own' | chpasswd
+usermod -L -e 1 -f 5 deploy
+chage -d 19000 -M 30 deploy
+mkdir -m 755 ~deploy/.ssh
+printf '# mine\\n\\ncommand="false" %s\\n%s' "$ONE" "$TWO" >~deploy/.ssh/authorized_keys
+chmod 770 ~deploy
+"""
+
+
+def test_an_adopted_user_gets_what_is_declared_and_is_given_back_as_it_was(
+    lab: Lab, host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack]
+) -> None:
+    lines = f"ONE={shlex.quote(public(keys('one')))} TWO={shlex.quote(public(keys('two')))}"
+    host.exec(f"{lines}\n{ADOPTED}")
+    before = accounts(host)
+    assert log_in(lab, host, "deploy", keys("one"))[0] == 255
+    stack = configured(deploy(keys), options={"existing": "fail"})
+    assert "the account is there already" in stack.up(check=False)
+    configured(deploy(keys))
+    stack.up()
+    assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
+    file = host.exec("cat ~deploy/.ssh/authorized_keys").stdout
+    assert file == f"# mine\n\n{public(keys('one'))}\n{public(keys('two'))}"
+
+    # every input changed
+    new = deploy(keys, keys=[f'from="203.0.113.1" {public(keys("one"))}', public(keys("three"))], exclusiveKeys=True)
+    new |= {
+        "password": SECRETS[1],
+        "sudo": "password",
+        "shell": "/bin/bash",
+        "home": "/srv/deploy",
+        "groups": ["staff2"],
+    }
+    configured(new)
+    assert "[secret]" in stack.preview()
+    stack.up()
+    shown = log_in(
+        lab, host, "deploy", keys("three"), "id -Gn; echo $SHELL; pwd; sudo -S -p '' id -u", SECRETS[1] + "\n"
+    )
+    assert shown == (0, "deploy adm sudo staff2\n/bin/bash\n/srv/deploy\n0")
+    for refused in ("one", "two"):
+        assert log_in(lab, host, "deploy", keys(refused))[0] == 255
+    assert "unchanged" in stack.up()
+    state = (stack.folder / ".state").rglob("*.json*")
+    for file in state:
+        if file.is_file():
+            assert_no_secret(file.read_text(errors="replace"))
+    stack.destroy()
+    host.exec("rm -rf /srv/deploy")  # the declared home stays unless it is to be removed
+    assert accounts(host) == before
+
+
+def test_drift_is_shown_line_by_line_and_repaired(
+    lab: Lab, host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack]
+) -> None:
+    user = deploy(keys, shell="/bin/bash", groups=["adm"])
+    stack = configured(user)
+    stack.up()
+    # what its owner may do: no drift
+    host.exec(f"echo {shlex.quote(public(keys('two')))} >>~deploy/.ssh/authorized_keys; echo deploy:own | chpasswd")
+    stack.refresh()
+    stack.unchanged()
+    host.exec(
+        "sed -i 1d ~deploy/.ssh/authorized_keys; chmod 755 ~deploy/.ssh; chmod 644 ~deploy/.ssh/authorized_keys;"
+        "usermod -s /bin/sh -e 1 deploy; gpasswd -d deploy adm; echo >/etc/sudoers.d/zz-stockade-deploy"
+    )
+    stack.refresh()
+    diff = stack.preview(check=False).output
+    for shown in ("keys", "sshMode", "keysMode", "shell", "enabled", "groups", "sudo"):
+        assert shown in diff, diff
+    stack.up()
+    assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
+    assert log_in(lab, host, "deploy", keys("two"))[0] == 0
+    modes = host.exec("stat -c %a ~deploy/.ssh ~deploy/.ssh/authorized_keys; id -Gn deploy").stdout.split()
+    assert modes == ["700", "600", "deploy", "adm", "sudo"]
+    stack.refresh()
+    stack.unchanged()
+    # gone altogether; the home is someone else's to delete
+    host.exec("userdel deploy; rm /etc/sudoers.d/zz-stockade-deploy")
+    stack.refresh()
+    stack.up()
+    assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
+
+
+def test_the_run_never_locks_its_own_login_out_and_can_delete_it(
+    lab: Lab, host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack]
+) -> None:
+    before = accounts(host)
+    admin = {"user": "deploy", "privateKeyFile": str(keys("one"))}
+    both = deploy(keys, keys=[public(keys("one")), public(keys("two"))])
+    ann = {"name": "ann", "keys": [public(keys("two"))], "sudo": "none", "removeHome": True}
+    stack = configured(both, ann, admin=admin)
+    stack.up()
+    logins = "journalctl -q -u ssh --no-pager | grep -c 'Accepted publickey for root' || :"
+    as_root = host.exec(logins).stdout
+    for change, why in (
+        ({"keys": [public(keys("two"))]}, "its key SHA256:"),
+        ({"keys": [public(keys("two"))], "exclusiveKeys": True}, "its key SHA256:"),
+        ({"sudo": "none"}, "needs sudo"),
+        ({"sudo": "password", "password": SECRETS[0]}, "sudoPassword"),
+    ):
+        configured(both | change, ann, admin=admin)
+        refused = stack.up(check=False)
+        assert refused.status != 0
+        assert why in refused, refused.output
+        assert "Traceback" not in refused
+        assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
+    # a change that only a new login shows to be wrong is taken back
+    line = f'from="203.0.113.1" {public(keys("one"))}'
+    configured(both | {"keys": [line, public(keys("two"))]}, ann, admin=admin)
+    refused = stack.up(check=False)
+    assert "taken back" in refused, refused.output
+    assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
+    configured(both | {"password": SECRETS[0], "shell": "/bin/bash", "removeHome": True}, ann, admin=admin)
+    stack.up()
+    assert host.exec(logins).stdout == as_root
+    session = subprocess.Popen(
+        [
+            "ssh",
+            "-F",
+            "none",
+            "-o",
+            f"UserKnownHostsFile={host.known_hosts}",
+            "-i",
+            keys("one"),
+            f"deploy@{host.ipv4}",
+            "cat",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert session.stdin is not None
+    assert session.stdout is not None
+    session.stdin.write(b"in\n")
+    session.stdin.flush()
+    assert session.stdout.readline() == b"in\n"
+    stack.destroy()
+    assert session.wait(30) != 0  # nobody stays who is not there any more
+    assert accounts(host) == before
+
+
+@pytest.mark.parametrize("bite", ["link", "folder link", "root's"])
+def test_links_in_the_home_are_not_followed(
+    lab: Lab, host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack], bite: str
+) -> None:
+    made = {
+        "link": "mkdir -m 700 .ssh; ln -s /etc/shadow .ssh/authorized_keys; chown -hR deploy: .ssh",
+        "folder link": "ln -s /etc .ssh",
+        "root's": "mkdir -m 700 .ssh; echo '# by root' >.ssh/authorized_keys; chmod 600 .ssh/authorized_keys",
+    }[bite]
+    host.exec(f"useradd -m deploy; cd ~deploy; {made}")
+    etc = "stat -c '%n %a %U %G' /etc /etc/shadow; ls /etc/authorized_keys; cut -d: -f1 /etc/shadow"
+    before = host.exec(etc + " 2>&1 || :").stdout
+    files = accounts(host)
+    stack = configured(deploy(keys))
+    done = stack.up(check=False)
+    if bite == "root's":
+        assert done.status == 0, done.output
+        assert log_in(lab, host, "deploy", keys("one"), "cat .ssh/authorized_keys")[1].startswith("# by root\nssh-")
+        stack.destroy()
+        assert accounts(host) == files
+    else:
+        assert done.status != 0
+        assert "symbolic link" in done
+        assert host.exec(etc + " 2>&1 || :").stdout == before
+
+
+def test_a_killed_run_is_continued(
+    lab: Lab, host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack]
+) -> None:
+    before = accounts(host)
+    users = [deploy(keys, removeHome=True, password=SECRETS[0], groups=["adm"])]
+    stack = configured(*users)
+    host.exec("mv /usr/sbin/chpasswd /usr/sbin/chpasswd.real; mkfifo /run/go; chmod 600 /run/go")
+    host.exec(
+        "printf '#!/bin/sh\\ntouch /run/there\\ncat /run/go\\nexec /usr/sbin/chpasswd.real \"$@\"\\n' "
+        ">/usr/sbin/chpasswd; chmod 755 /usr/sbin/chpasswd"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-m", "local", "up", "--yes", "--stack", stack.name],
+        cwd=stack.folder,
+        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        host.exec("for i in $(seq 200); do [ ! -e /run/there ] || exit 0; sleep 0.1; done; exit 1")
+        # neither the password nor its hash on the command lines of the host, while it is being set
+        lines = host.exec("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' || :").stdout
+        assert "chpasswd" in lines
+        assert_no_secret(lines)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait(10)
+    host.exec("mv /usr/sbin/chpasswd.real /usr/sbin/chpasswd; pkill -x cat || :")
+    stack.run("cancel", "--yes", check=False)
+    stack.up()
+    assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
+    stack.destroy()
+    assert accounts(host) == before
