@@ -158,6 +158,8 @@ _give_back() { # NAMES: their files, marks and services, after they are installe
             svc_restore "$_unit" "$_enabled" "$_active" </dev/null || _dead="$_dead $_unit"
     done <"$folder/units.now"
     rm -f "$folder/units.now"
+    # ufw may be in force although its unit never ran
+    if _has ufw "$1" && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw --force enable >&2; fi
 }
 _forget() { # NAMES that are as they were
     if [ -s "$folder/paths" ]; then

@@ -52,6 +52,9 @@ _drop_lines() {
 }
 _there() { _only_names $(pkg_versions "$@" | sed 's/ .*//'); }
 _only_names() { for _word in "$@"; do printf ' %s' "$_word"; done; }
+_half() { # removed and not purged, by a run that was killed in between
+    [ $# -eq 0 ] || dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "$@" 2>/dev/null | sed -n 's/^config-files //p'
+}
 _open_records() {
     (umask 022 && mkdir -p /var/lib/stockade)
     mkdir -p "$folder"
@@ -147,6 +150,12 @@ drop=$(_there $(_without "$(_names installed)" "$declared"))
 missing=$(_without "$present" "$(_there $present)")
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
+half=$(_half $(_without "$(_names removed)" "$back"))
+if [ -n "$half" ]; then
+    _draft
+    _apt purge $half
+    _settle
+fi
 _give_back "$back"
 [ -z "$back" ] || _forget "$back"
 _drop_lines "$(_without "$(_names before)" "$declared")"
@@ -169,6 +178,8 @@ back=$(_only_names $(_names removed))
 drop=$(_there $(_names installed))
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$drop$again" ]; then _transact "" "" "$drop" "$again"; fi
+half=$(_half $(_names installed) $(_names pulled))
+[ -z "$half" ] || _apt purge $half
 _give_back "$back"
 [ -z "${{_dead:-}}" ] || {{ echo "installed again, but not started:$_dead" >&2; exit {UNSTARTED}; }}
 rm -rf "$folder"

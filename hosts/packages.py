@@ -130,12 +130,13 @@ pkg_plan() {{
 pkg_change() {{ [ -z "$(echo $pkg_request)" ] || _fetched --purge install $pkg_request; }}
 pkg_mend() {{
     [ -n "$(dpkg --audit 2>/dev/null)$(ls /var/lib/dpkg/updates)" ] || return 0
-    _apt --no-remove -f install && return 0 # it waits for one that is still at work
-    case $_said in
-        *'dpkg was interrupted'*)
-            _quietly dpkg --force-confdef --force-confold --configure -a >&2 && _apt --no-remove -f install ;;
-        *) return 1 ;;
-    esac
+    _apt check && return 0 # it waits for one that is still at work
+    _quietly dpkg --force-confdef --force-confold --configure -a >&2 || :
+    _apt check && return 0
+    # what is whole is not removed for the sake of what is broken
+    _whole=$(pkg_versions $(_simulated -f install | _only 'Remv\\|Purg'))
+    [ -z "$_whole" ] || {{ printf 'broken packages: mending them would remove %s\n' "$_whole" >&2; return 1; }}
+    _apt -f install
 }}
 pkg_answer() {{ printf '%s\\n' "$1" | debconf-set-selections; }}
 """

@@ -232,7 +232,11 @@ def killed_during(host: LabHost, stack: Stack, command: str, power_cut: bool) ->
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as engine:
-        host.exec("for i in $(seq 400); do pgrep -x dpkg >/dev/null && exit 0; sleep 0.03; done; exit 1")
+        host.exec(
+            "for i in $(seq 400); do pgrep -f '[d]pkg .*--status-fd' >/dev/null && exit 0; sleep 0.03; done; exit 1"
+        )
         os.killpg(engine.pid, signal.SIGKILL)
     if power_cut:
         host.reboot(hard=True)
+    else:  # what was sent to the host comes to its end there
+        host.exec("for i in $(seq 600); do pgrep -f '^sshd: root@notty' >/dev/null || exit 0; sleep 0.1; done; exit 1")

@@ -1,0 +1,202 @@
+"""`Listeners`: what listens on a host, compared with the services that the stack expects.
+
+Source: the guide, "Remove Unused Network-Facing Services": `sudo netstat -tulpn`, and after the purge "You should now
+only see listening services for SSH (sshd) and NTP".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pulumi
+from pulumi import Output, ResourceOptions
+from pulumi.dynamic import Resource
+from pydantic import Field, field_validator
+
+from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.dynamic import HostProvider
+from components.inventory import Settings
+from hosts.listeners import LISTENERS, Listener, listeners
+from hosts.packages import APT
+from hosts.shell import Answer, Script
+
+EXPECTED = (
+    *("sshd/tcp", "ssh/tcp"),
+    *("ntpd:123/udp", "ntpsec:123/udp", "chronyd/udp", "systemd-timesyn/udp"),
+    # DHCP clients: without them the host would lose its address
+    *("dhclient:68/udp", "dhclient:546/udp", "dhcpcd:68/udp", "dhcpcd:546/udp"),
+    *("systemd-network:68/udp", "systemd-network:546/udp"),
+)
+"""sshd, time synchronisation and what keeps the host's address."""
+
+_SHAPE = re.compile(r"(?P<who>[A-Za-z0-9_.+@-]*)(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?")
+_NET_TOOLS = "if ! command -v ss >/dev/null && ! command -v netstat >/dev/null; then pkg_install net-tools; fi\n"
+
+
+class ListenerSettings(Settings):
+    """What the stack config says under `stockade:listeners`."""
+
+    expected: tuple[str, ...] = Field(
+        (), description="Expected besides sshd and time sync: `[process or package][:port][/tcp or /udp]`, as `nginx`."
+    )
+    unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other: warn, or fail.")
+
+    @field_validator("expected")
+    @classmethod
+    def _shapes(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(entries)
+
+    def props(self, *more: str) -> dict[str, Any]:
+        """The properties of a `Listeners` resource; `more`: what other chapters expect."""
+        return {"expected": sorted({*EXPECTED, *self.expected, *more}), "unexpected": self.unexpected}
+
+
+class ListenerInputs(ChapterInputs):
+    """`expected`: who may be reached over the network, each as `[process or package][:port][/tcp or /udp]`.
+
+    `unexpected`: what a run does about others: `warn` or `fail`. `triggers`: texts whose change makes it look again,
+    as what was removed.
+    """
+
+    expected: tuple[str, ...] = EXPECTED
+    unexpected: Literal["warn", "fail"] = "warn"
+    triggers: tuple[str, ...] = ()
+
+    @field_validator("expected")
+    @classmethod
+    def _shapes(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(entries)
+
+
+class ListenerFacts(Model):
+    """Each as `tcp 0.0.0.0:22 sshd (package openssh-server)`.
+
+    `listening`: all that can be reached over the network. `unexpected`: those among them that nobody expects.
+    `loopback`: what only the host itself can reach. `tool`: whether there was ss or netstat.
+    """
+
+    listening: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    loopback: tuple[str, ...] = ()
+    tool: bool = True
+
+
+class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
+    """Looks; changes nothing but for net-tools on a host that has neither ss nor netstat."""
+
+    inputs = ListenerInputs
+    facts = ListenerFacts
+
+    def title(self, inputs: ListenerInputs) -> str:
+        return "listeners"
+
+    def observe(self, inputs: ListenerInputs) -> Script:
+        return Script(step="list what listens", body=_LOOK)
+
+    def parse(self, inputs: ListenerInputs, answer: Answer) -> ListenerFacts:
+        if "tool" in answer.sections:
+            return ListenerFacts(tool=False)
+        found = listeners(answer.sections)
+        facing = [one for one in found if not one.loopback]
+        return ListenerFacts(
+            listening=_said(facing),
+            unexpected=_said([one for one in facing if not expected(one, inputs.expected)]),
+            loopback=_said([one for one in found if one.loopback]),
+        )
+
+    def apply(self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts]) -> Script:
+        return Script(step="look for ss or netstat", body=APT + _NET_TOOLS, timeout=900)
+
+    def restore(self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts]) -> Script:
+        ours = known.prior is not None and not known.prior.tool
+        return Script(step="remove net-tools", body=APT + ("pkg_purge net-tools\n" if ours else ":\n"), timeout=900)
+
+    def unmet(self, inputs: ListenerInputs, seen: ListenerFacts) -> str:
+        """Raise `Failure` where unexpected ones shall fail the run."""
+        if seen.unexpected and inputs.unexpected == "fail":
+            raise Failure(f"{inputs.host}: {self.title(inputs)}: {complaint(seen.unexpected)}")
+        return "" if seen.tool else "neither ss nor netstat"
+
+    def shown(
+        self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts], seen: ListenerFacts
+    ) -> ListenerInputs:
+        """An unexpected listener that is new shows as one more that `expected` would have to allow."""
+        before = set(known.recorded.unexpected) if known.recorded else set()
+        new = tuple(_entry(one) for one in seen.unexpected if one not in before)
+        return inputs.model_copy(update={"expected": (*inputs.expected, *dict.fromkeys(new))}) if new else inputs
+
+
+class ListenerProvider(HostProvider[ListenerInputs, ListenerFacts]):
+    """Pulumi's CRUD for `Listeners`."""
+
+    chapter = ListenerChapter()
+
+
+class Listeners(Resource, module="stockade", name="Listeners"):
+    """What listens on one host, and what of it is not expected.
+
+    Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `triggers` (list
+    of str). It must look after packages were removed: `depends_on` them.
+
+    Outputs: `observed`: `listening`, `unexpected`, `loopback`, each a list of texts.
+    """
+
+    observed: Output[dict[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(ListenerProvider(), name, {"observed": None, "prior": None, **props}, opts)
+        self.observed.apply(self._warn)
+
+    def _warn(self, observed: Mapping[str, Any] | None) -> None:
+        unexpected = (observed or {}).get("unexpected")
+        if unexpected:
+            pulumi.log.warn(complaint(unexpected), self)
+
+
+def checked(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """The same, sorted. Raises `ValueError` for an entry that isn't `[process or package][:port][/protocol]`."""
+    for entry in entries:
+        shape = _SHAPE.fullmatch(entry)
+        if not shape or not (shape["who"] or shape["port"]) or int(shape["port"] or 1) not in range(1, 65536):
+            raise ValueError(
+                f"{entry!r} is not [process or package][:port][/tcp or /udp], as nginx, nginx:443/tcp, :80"
+            )
+    return tuple(sorted(set(entries)))
+
+
+def expected(one: Listener, entries: tuple[str, ...]) -> bool:
+    """Whether an entry stands for this listener."""
+    for entry in entries:
+        shape = _SHAPE.fullmatch(entry)
+        if (
+            shape
+            and shape["who"] in {"", one.process, one.package}
+            and shape["port"] in {None, str(one.port)}
+            and shape["protocol"] in {None, one.protocol}
+        ):
+            return True
+    return False
+
+
+def complaint(unexpected: tuple[str, ...] | list[str]) -> str:
+    """Say what listens unexpectedly, and what can be done about it."""
+    return (
+        f"unexpected listeners: {', '.join(unexpected)}. Remove the package (packages that are absent), "
+        f"or expect it: {', '.join(dict.fromkeys(_entry(one) for one in unexpected))}"
+    )
+
+
+def _said(found: list[Listener]) -> tuple[str, ...]:
+    return tuple(str(one) for one in found)
+
+
+def _entry(said: str) -> str:
+    """The entry of `expected` that would allow a listener, from how it is written in facts."""
+    protocol, place, who = said.split(" ")[:3]
+    return f"{'' if who == '?' else who}:{place.rpartition(':')[2]}/{protocol}"
+
+
+_LOOK = (
+    "if ! command -v ss >/dev/null && ! command -v netstat >/dev/null; then section tool echo none; exit 0; fi\n"
+    + LISTENERS
+)
