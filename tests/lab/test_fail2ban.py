@@ -22,7 +22,8 @@ from components.inventory import connections, connection_props
 config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
 (way,) = connections(config["hosts"], None).values()
 settings = Fail2BanSettings.model_validate(config.get("fail2ban", {}))
-made = Fail2Ban("guard", way.name, settings, connection=connection_props(way), existing=config.get("existing", "adopt"))
+existing = config.get("options", {}).get("existing", "adopt")
+made = Fail2Ban("guard", way.name, settings, connection=connection_props(way), existing=existing)
 pulumi.export("enforced", made.enforced)
 """
 DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
@@ -149,8 +150,8 @@ def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stac
         "hostKey": host.host_key,
         "admin": {"user": "ops", "privateKeyFile": str(host.key_file)},
     }
-    stack = new_stack(host, program=PROGRAM, existing="fail")
-    stack.configure(hosts={host.name: way}, existing="fail")
+    stack = new_stack(host, program=PROGRAM, options={"existing": "fail"})
+    stack.configure(hosts={host.name: way}, options={"existing": "fail"})
     assert DROP_IN in stack.up(check=False)
     assert host.exec(state).stdout == before
 

@@ -18,7 +18,7 @@ from components.updates import AutomaticUpdates, UpdateSettings
 from components.updates_system import SystemUpgrade, UpgradeSettings
 config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
 (way,) = connections(config["hosts"], None).values()
-common = {"connection": connection_props(way), "existing": config.get("existing", "adopt")}
+common = {"connection": connection_props(way), "existing": "adopt"}
 if "updates" in config:
     made = AutomaticUpdates("daily", way.name, UpdateSettings.model_validate(config["updates"]), **common)
     pulumi.export("updates", made.enforced)
