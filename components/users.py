@@ -86,6 +86,10 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "adopted": _flag(prior.exists),
             "shell": inputs.shell or (prior.shell if last and last.shell else ""),
             "want_home": inputs.home or (prior.home if last and last.home else ""),
+            "leaves_home": _flag(
+                bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
+            ),
+            **_keys_back(last or inputs, prior, before),
             "groups": " ".join(_groups(inputs, before)),
             "groups_out": " ".join(_groups_out(inputs, known)),
             "password_form": "-e" if inputs.hashed else "",
@@ -102,7 +106,6 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def restore(self, inputs: UserInputs, known: Seen) -> Script:
         prior, now = known.prior or UserFacts(), known.before or UserFacts()
-        content = _given_back_keys(inputs, prior, now)
         gave_password = inputs.password is not None or prior.password != "set"  # noqa: S105  # a kind, no password
         change = {
             "adopted": _flag(prior.exists),
@@ -117,12 +120,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "shadow_back": _flag(gave_password or bool(prior.expired)),
             "keys_managed": _flag(_keys_managed(inputs, inputs)),
             "keys_expected": now.keys.unpacked().content,
-            "keys_content": content,
-            "keys_remove": _flag(not content and not prior.keys.exists),
-            "keys_mode": prior.keys.mode or inputs.keys_mode,
-            "keys_owner": f"{prior.keys.owner}:{prior.keys.group}" if prior.keys.exists else "",
-            "ssh_mode": mode_of(prior.ssh),
-            "ssh_owner": ":".join(prior.ssh.split(" ")[1:]),
+            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
@@ -266,6 +264,19 @@ def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
     gone = set(found("\n".join(known.last.keys))) - {key.blob for key in inputs.parsed_keys} if known.last else set()
     prior = known.prior.keys.unpacked().content if known.prior else ""
     return merge(content, inputs.parsed_keys, sorted(gone), prior)
+
+
+def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> dict[str, str]:
+    """Return the values of `give_back_keys`."""
+    content = _given_back_keys(inputs, prior, now)
+    return {
+        "prior_keys_content": content,
+        "prior_keys_remove": _flag(not content and not prior.keys.exists),
+        "prior_keys_mode": prior.keys.mode or inputs.keys_mode,
+        "prior_keys_owner": f"{prior.keys.owner}:{prior.keys.group}" if prior.keys.exists else "",
+        "prior_ssh_mode": mode_of(prior.ssh),
+        "prior_ssh_owner": ":".join(prior.ssh.split(" ")[1:]),
+    }
 
 
 def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> str:

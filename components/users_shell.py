@@ -87,8 +87,8 @@ as_user() {{
     if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
     else runuser -u "$name" -- "$@"; fi
 }}
-put_keys() {{ # MODE
-    printf '%s' "$keys_content" | as_user sh -c 'new=$(mktemp ./.stockade.XXXXXX) || exit 1
+put_keys() {{ # MODE CONTENT
+    printf '%s' "$2" | as_user sh -c 'new=$(mktemp ./.stockade.XXXXXX) || exit 1
         cat >"$new" && chmod "$1" "$new" && {{ sync "$new" 2>/dev/null || :; }} && mv -f "$new" authorized_keys ||
             {{ rm -f "$new"; exit 1; }}' put "$1" || exit {NOT_WRITTEN}
 }}
@@ -106,6 +106,23 @@ EOF
 set_hash() {{ printf '%s:%s\\n' "$name" "$1" | chpasswd -e; }}
 check_keys() {{ # the plan was made from what was there
     if [ "$(read_keys && echo .)" != "$keys_expected." ]; then exit 75; fi
+}}
+give_back_keys() {{ # in $home; with the values prior_keys_* and prior_ssh_*
+    (
+        enter || exit {LINKED}
+        check_keys
+        if [ -n "$prior_keys_remove" ]; then
+            as_user rm -f authorized_keys
+        else
+            put_keys "$prior_keys_mode" "$prior_keys_content"
+            [ -z "$prior_keys_owner" ] || [ "$(stat -c '%U:%G' authorized_keys)" = "$prior_keys_owner" ] ||
+                chown -h "$prior_keys_owner" authorized_keys
+        fi
+        [ -z "$prior_ssh_mode" ] || chmod "$prior_ssh_mode" .
+        [ -z "$prior_ssh_owner" ] || [ "$(stat -c '%U:%G' .)" = "$prior_ssh_owner" ] || chown "$prior_ssh_owner" .
+        label .
+    )
+    [ -n "$prior_ssh_mode" ] || rmdir "$home/.ssh" 2>/dev/null || :
 }}
 label() {{ if command -v restorecon >/dev/null; then restorecon -R "$1" || :; fi; }}
 """
@@ -150,8 +167,12 @@ elif [ -n "$adopted" ] && [ ! -f "$kept" ]; then
 fi
 uid=$(field 3) gid=$(field 4)
 [ -z "$shell" ] || [ "$(field 7)" = "$shell" ] || usermod -s "$shell" "$name"
-[ -z "$want_home" ] || [ "$(field 6)" = "$want_home" ] || set_home "$want_home"
 home=$(field 6)
+if [ -n "$want_home" ] && [ "$home" != "$want_home" ]; then
+    [ -z "$leaves_home" ] || [ ! -d "$home/.ssh" ] || give_back_keys
+    set_home "$want_home"
+    home=$want_home
+fi
 if [ ! -d "$home" ]; then
     mkdir -p -m 755 "${{home%/*}}"
     mkdir -m 700 "$home"
@@ -218,7 +239,7 @@ if [ -n "$keys_managed" ]; then (
     fi
     [ "$(stat -c %a .)" = "$ssh_mode" ] || as_user chmod "$ssh_mode" .
     if [ "$keys_content" != "$keys_expected" ] || ! keys_there || [ "$(stat -c %a authorized_keys)" != "$keys_mode" ]
-    then put_keys "$keys_mode"; fi
+    then put_keys "$keys_mode" "$keys_content"; fi
     label .
     sources=$(sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null |
         sed -n 's/^authorizedkeysfile //p') || :
@@ -255,30 +276,9 @@ userdel ${{remove_home:+-r}} "$name" >&2 || [ -z "$(field 1)" ]
 if [ -n "$group_gid" ] && ! getent group "$name" >/dev/null; then groupadd -g "$group_gid" "$name"; fi
 """
 
-_GIVE_BACK_KEYS = f"""\
-(
-    enter || exit {LINKED}
-    check_keys
-    if [ -n "$keys_remove" ]; then
-        as_user rm -f authorized_keys
-    else
-        put_keys "$keys_mode"
-        [ "$(stat -c '%U:%G' authorized_keys)" = "$keys_owner" ] || chown -h "$keys_owner" authorized_keys
-    fi
-    if [ -n "$ssh_mode" ]; then
-        chmod "$ssh_mode" .
-        [ "$(stat -c '%U:%G' .)" = "$ssh_owner" ] || chown "$ssh_owner" .
-    fi
-    label .
-)
-[ -n "$ssh_mode" ] || rmdir "$home/.ssh" 2>/dev/null || :
-"""
-
-_GIVE_BACK = f"""\
+_GIVE_BACK = """\
 home=$(field 6) uid=$(field 3) gid=$(field 4)
-if [ -n "$keys_managed" ] && [ -d "$home/.ssh" ]; then
-{_GIVE_BACK_KEYS}
-fi
+[ -z "$keys_managed" ] || [ ! -d "$home/.ssh" ] || give_back_keys
 [ -z "$home_made" ] || rmdir "$home" 2>/dev/null || :
 [ -z "$home_mode" ] || chmod "$home_mode" "$home_back"
 [ "$home" = "$home_back" ] || set_home "$home_back"
@@ -292,8 +292,8 @@ done
 if [ -n "$shadow_back" ] && [ -f "$kept" ]; then
     set_hash "$(cut -d: -f2 "$kept")"
     IFS=: read -r _ _ changed least longest warn grace ends _ <"$kept" || :
-    chage -d "${{changed:--1}}" -m "${{least:--1}}" -M "${{longest:--1}}" -W "${{warn:--1}}" \\
-        -I "${{grace:--1}}" -E "${{ends:--1}}" "$name"
+    chage -d "${changed:--1}" -m "${least:--1}" -M "${longest:--1}" -W "${warn:--1}" \\
+        -I "${grace:--1}" -E "${ends:--1}" "$name"
 fi
 restore_file prior_dropin
 """

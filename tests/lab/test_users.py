@@ -99,7 +99,7 @@ def accounts(host: LabHost) -> str:
     """Everything that accounts are made of, to the byte, with owners and modes."""
     return host.exec(
         "cat /etc/passwd /etc/shadow /etc/group /etc/gshadow; for f in $(find /etc/sudoers.d /home /var/lib/stockade "
-        "2>/dev/null | sort); do stat -c '%n %a %U %G' $f; [ ! -f $f ] || cat $f; done"
+        "! -name .sudo_as_admin_successful 2>/dev/null | sort); do stat -c '%n %a %U %G' $f; [ ! -f $f ] || cat $f; done"
     ).stdout
 
 
@@ -141,11 +141,20 @@ def test_a_new_user_logs_in_with_the_key_and_is_gone_after_destroy(
     assert "unchanged" in second
     refreshed = stack.refresh()
     stack.unchanged()
+    assert_no_secret_kept(stack, private)
     gone = stack.destroy()
     assert accounts(host) == before
     assert private.exists()
     for output in (first, second, refreshed, gone):
         assert_no_secret(output.output, private)
+
+
+def assert_no_secret_kept(stack: Stack, private: Path | None = None) -> None:
+    """Look through the state, its backups and its history."""
+    files = [file for file in (stack.folder / ".state").rglob("*") if file.is_file()]
+    assert any("LimitedUser" in file.read_text(errors="replace") for file in files)
+    for file in files:
+        assert_no_secret(file.read_text(errors="replace"), private)
 
 
 def assert_no_secret(text: str, private: Path | None = None) -> None:
@@ -202,10 +211,7 @@ def test_an_adopted_user_gets_what_is_declared_and_is_given_back_as_it_was(
     for refused in ("one", "two"):
         assert log_in(lab, host, "deploy", keys(refused))[0] == 255
     assert "unchanged" in stack.up()
-    state = (stack.folder / ".state").rglob("*.json*")
-    for file in state:
-        if file.is_file():
-            assert_no_secret(file.read_text(errors="replace"))
+    assert_no_secret_kept(stack)
     stack.destroy()
     host.exec("rm -rf /srv/deploy")  # the declared home stays unless it is to be removed
     assert accounts(host) == before

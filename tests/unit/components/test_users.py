@@ -228,7 +228,7 @@ def test_an_owners_own_key_outlives_delete_and_the_rest_is_as_before() -> None:
 
     def left(now: str) -> str:
         seen = facts(declared, keys=FileState("", True, now, "600", "deploy", "deploy"))
-        return CHAPTER.restore(declared, Known(declared, seen, prior, seen)).values["keys_content"]
+        return CHAPTER.restore(declared, Known(declared, seen, prior, seen)).values["prior_keys_content"]
 
     assert left(applied) == f"# mine\n{THREE}"
     assert left(f"{applied}{TWO}\n") == f"# mine\n{THREE}\n{TWO}\n"
