@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from components.hardening import CHAPTERS, Hardening
 from components.inventory import HostSettings, Problems, Reach, access
+from components.keys import KeySettings
 from hosts.connection import HostAccess
 
 SCHEMA = Path("stacks/stockade.schema.json")
@@ -24,6 +25,7 @@ class StackConfig(Hardening):
     """Everything under `stockade:` in stacks/Pulumi.<stack>.yaml."""
 
     hosts: dict[str, HostSettings] = Field(min_length=1, description="The hosts of this stack, by name.")
+    key_pair: KeySettings | None = Field(None, description="A key pair on this machine, for all users of the stack.")
     defaults: Reach = Field(Reach(), description="How hosts are reached, unless the host has settings of its own.")
 
     def access(self) -> dict[str, HostAccess]:

@@ -9,9 +9,12 @@ from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
 from components.fail2ban_text import Fail2BanSettings
 from components.firewall import BOOT_PACKAGES, FirewallSettings
 from components.inventory import HostSettings, Settings, plain
+from components.listeners import ListenerSettings
 from components.sshd import SshdSettings
+from components.timesync import TimeSyncSettings
 from components.updates import PACKAGES as UPDATE_PACKAGES
 from components.updates import UpdateSettings
+from components.updates_system import UpgradeSettings
 from components.users_data import UserSettings
 
 
@@ -42,6 +45,9 @@ class Hardening(Settings):
     sshd: Annotated[SshdSettings | None, Chapter] = Field(None, description="Who may log in over SSH, and how.")
     fail2ban: Annotated[Fail2BanSettings | None, Chapter] = Field(None, description="Bans for password guessers.")
     updates: Annotated[UpdateSettings | None, Chapter] = Field(None, description="Automatic security updates.")
+    time_sync: Annotated[TimeSyncSettings | None, Chapter] = Field(None, description="What keeps the clock.")
+    listeners: Annotated[ListenerSettings | None, Chapter] = Field(None, description="What may listen on the network.")
+    upgrade: Annotated[UpgradeSettings | None, Chapter] = Field(None, description="A system upgrade, on demand.")
     packages: PackageSettings = Field(PackageSettings(), description="Packages to install and to remove.")
 
     def on(self, host: HostSettings) -> "Hardening":
@@ -49,7 +55,8 @@ class Hardening(Settings):
 
         Raises `pydantic.ValidationError`.
         """
-        own = {name: value for name, value in plain(host).items() if name in CHAPTERS}
+        own = {name: getattr(host, name, None) for name in CHAPTERS}
+        own = {name: value for name, value in own.items() if value is not None}
         changed = Hardening.model_validate({name: self._merged(name, value) for name, value in own.items()})
         return self.model_copy(update={name: getattr(changed, name) for name in own})
 
@@ -66,7 +73,14 @@ class Hardening(Settings):
         needed |= {*BOOT_PACKAGES} if self.firewall else set()
         needed |= {*FAIL2BAN_PACKAGES} if self.fail2ban else set()
         needed |= {*UPDATE_PACKAGES} if self.updates else set()
+        needed |= {*self.time_sync.packages()[0]} if self.time_sync else set()
         return tuple(sorted(needed))
+
+    def absent(self) -> tuple[str, ...]:
+        """Return all packages that must not be there."""
+        unwanted = {*self.packages.absent}
+        unwanted |= {*self.time_sync.packages()[1]} if self.time_sync else set()
+        return tuple(sorted(unwanted))
 
 
 CHAPTERS = frozenset(Hardening.model_fields)

@@ -7,11 +7,15 @@ from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 
 from components.fail2ban import Fail2BanJails
 from components.firewall import Firewall
+from components.gai import AddressPreference
 from components.hardening import Hardening
 from components.inventory import connection_props
+from components.listeners import Listeners
 from components.packages import Packages
 from components.sshd import Sshd
+from components.timesync import TimeSyncService
 from components.updates import UnattendedUpgrades
+from components.updates_system import SystemUpgrade
 from components.users import LimitedUser
 from hosts.connection import HostAccess
 
@@ -24,6 +28,7 @@ class HardenedHost(ComponentResource):
         connection: how to reach it; a `HostAccess`, or a mapping of the same names whose values may be Outputs of a
             machine that this program creates.
         wanted: the settings of each chapter; the guide's web server firewall alone by default.
+        keys: public keys for every user, beside the user's own (`KeyPair.public_key`).
         existing: `adopt` settings that are there already (delete puts them back) or `fail` when there are any.
         opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack.
 
@@ -41,62 +46,84 @@ class HardenedHost(ComponentResource):
         connection: HostAccess | Mapping[str, Input[Any]],
         wanted: Hardening | None = None,
         *,
+        keys: Sequence[Input[str]] = (),
         existing: Literal["adopt", "fail"] = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("stockade:index:HardenedHost", name, {}, opts)
         self._name, self._retain = name, opts.retain_on_delete if opts else None
+        self._connection = connection
         self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
-        self._existing = existing
-        admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
-        self.enforced = Output.from_input(self._harden(wanted or Hardening(), admin))
+        self._common: dict[str, Any] = {"host": name, "connection": self._way}
+        self._existing = {"existing": existing}
+        self._wanted = wanted or Hardening()
+        self._told: dict[str, Input[Any]] = {}
+        packages = self._packages()
+        users = self._users(packages, tuple(keys))
+        firewall = self._firewall(packages, users)
+        sshd = self._sshd([packages, *users, *firewall])
+        self._watch(packages, [packages, *users, *firewall, *sshd])
+        self.enforced = Output.from_input(self._told)
         self.register_outputs({"enforced": self.enforced})
 
-    def _harden(self, wanted: Hardening, admin: str) -> dict[str, Input[Any]]:
-        name, common = self._name, {"host": self._name, "connection": self._way}
-        told: dict[str, Input[Any]] = {}
-        present, absent = wanted.present(), wanted.packages.absent
-        takes_over = bool(wanted.firewall and wanted.firewall.take_over)
+    def _packages(self) -> Packages:
+        present, absent = self._wanted.present(), self._wanted.absent()
+        takes_over = bool(self._wanted.firewall and self._wanted.firewall.take_over)
+        self._told["packages"] = f"{len(present)} installed, {len(absent)} removed"
         names = {"present": present, "absent": absent, "takeOver": takes_over}
-        packages = Packages(name, {**common, **names}, self._after())
-        told["packages"] = f"{len(present)} installed, {len(absent)} removed"
-        users = [
-            LimitedUser(
-                f"{name}-{user.name}", {**common, "existing": self._existing, **user.props()}, self._after(packages)
-            )
-            for user in wanted.users
-        ]
-        told["users"] = [
-            f"{user.name}: sudo {user.sudo}, {len(user.keys) + len(user.key_files)} keys" for user in wanted.users
-        ]
-        before: list[Resource] = [packages, *users]
-        if wanted.firewall:
-            firewall = Firewall(
-                name,
-                name,
-                wanted.firewall,
-                connection=self._way,
-                existing=self._existing,
-                packages=packages,
-                opts=self._after(*before),
-            )
-            told["firewall"] = firewall.enforced
-            before.append(firewall)
-        if wanted.sshd:
-            props = {**common, "existing": self._existing, **wanted.sshd.props(name, admin)}
-            sshd = Sshd(name, props, self._after(*before))
-            told["sshd"] = sshd.settings.apply(lambda text: text.splitlines())
-            before.append(sshd)
+        return Packages(self._name, {**self._common, **names}, self._after())
+
+    def _users(self, packages: Packages, keys: tuple[Input[str], ...]) -> list[Resource]:
+        users: list[Resource] = []
+        for user in self._wanted.users:
+            props = {**self._common, **self._existing, **user.props(keys)}
+            users.append(LimitedUser(f"{self._name}-{user.name}", props, self._after(packages)))
+        self._told["users"] = [f"{user.name}: sudo {user.sudo}" for user in self._wanted.users]
+        return users
+
+    def _firewall(self, packages: Packages, users: list[Resource]) -> list[Resource]:
+        settings = self._wanted.firewall
+        if settings is None:
+            return []
+        opts = self._after(packages, *users)
+        firewall = Firewall(
+            self._name, self._name, settings, connection=self._way, packages=packages, opts=opts, **self._existing
+        )
+        self._told["firewall"] = firewall.enforced
+        if settings.ipv6_mode == "reject":
+            AddressPreference(self._name, {**self._common, **self._existing}, self._after(packages))
+        return [firewall]
+
+    def _sshd(self, before: list[Resource]) -> list[Resource]:
+        if self._wanted.sshd is None:
+            return []
+        way = self._connection
+        admin = way.admin.user if isinstance(way, HostAccess) and way.admin else ""
+        props = {**self._common, **self._existing, **self._wanted.sshd.props(self._name, admin)}
+        sshd = Sshd(self._name, props, self._after(*before))
+        self._told["sshd"] = sshd.settings.apply(lambda text: text.splitlines())
+        return [sshd]
+
+    def _watch(self, packages: Packages, before: list[Resource]) -> None:
+        """Add what watches over a hardened host, and what only looks."""
+        wanted = self._wanted
         if wanted.fail2ban:
-            props = {**common, "existing": self._existing, **wanted.fail2ban.props()}
-            jails = Fail2BanJails(name, props, self._after(*before))
-            told["fail2ban"] = jails.config.apply(lambda text: text.split("\n")[0])
+            props = {**self._common, **self._existing, **wanted.fail2ban.props()}
+            jails = Fail2BanJails(self._name, props, self._after(*before))
+            self._told["fail2ban"] = jails.config.apply(lambda text: text.count("enabled = true"))
         if wanted.updates:
-            props = {**common, "existing": self._existing, **wanted.updates.props()}
-            updates = UnattendedUpgrades(name, props, self._after(packages))
-            told["updates"] = updates.enabled.apply(lambda on: "daily" if on else "off")
-        return told
+            props = {**self._common, **self._existing, **wanted.updates.props()}
+            updates = UnattendedUpgrades(self._name, props, self._after(packages))
+            self._told["updates"] = updates.enabled.apply(lambda on: "daily" if on else "off")
+        if wanted.time_sync and wanted.time_sync.daemon != "keep":
+            props = {**self._common, **self._existing, "daemon": wanted.time_sync.daemon}
+            before = [*before, TimeSyncService(self._name, props, self._after(packages))]
+        if wanted.upgrade and wanted.upgrade.trigger is not None:
+            upgrade = SystemUpgrade(self._name, self._connection, wanted.upgrade, self._after(*before))
+            self._told["upgrade"] = upgrade.reboot_due.apply(lambda due: "reboot due" if due else "no reboot due")
+        if wanted.listeners:
+            looked = Listeners(self._name, {**self._common, **wanted.listeners.props()}, self._after(*before))
+            self._told["listeners"] = looked.observed.apply(lambda seen: (seen or {}).get("listening"))
 
     def _after(self, *resources: Resource) -> ResourceOptions:
-        depends: Sequence[Resource] = resources
-        return ResourceOptions(parent=self, depends_on=list(depends), retain_on_delete=self._retain)
+        return ResourceOptions(parent=self, depends_on=list(resources), retain_on_delete=self._retain)

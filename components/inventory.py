@@ -68,6 +68,9 @@ class HostSettings(Reach):
     sshd: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
     fail2ban: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
     updates: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    time_sync: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    listeners: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    upgrade: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
     packages: dict[str, Any] | None = Field(None, description="Settings that differ here.")
 
 

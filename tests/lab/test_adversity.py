@@ -1,5 +1,6 @@
 """What the host, the network and the user can do wrong: one clear message, nothing half-done, nothing lost."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -155,12 +156,19 @@ def wait_until_applying(host: LabHost) -> None:
 
 def kill(run: subprocess.Popen[bytes]) -> None:
     """SIGKILL the engine and all that it started, in whatever process groups."""
-    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    for pid in [run.pid, *map(int, children)]:
-        for grandchild in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(grandchild), signal.SIGKILL)
-        os.kill(pid, signal.SIGKILL)
+    for pid in [run.pid, *descendants(run.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     run.wait(30)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below one, those that end meanwhile left out."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(below for child in children for below in descendants(child))]
 
 
 def test_a_killed_run_is_continued_and_the_prior_state_is_not_lost(host: LabHost, stack: Stack) -> None:
