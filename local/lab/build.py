@@ -21,6 +21,12 @@ OLD_AFTER = 24 * 3600.0  # seconds unused, after which what another recipe built
 _TIED = ("setpriv", "--pdeathsig", "KILL")
 _PRIVATE = (*_TIED, "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child")
 
+# comes before _CUSTOMISE; $4 is the draft
+_MOUNT_LAYERS = """\
+set -eu
+mount -t overlay -o "redirect_dir=on,lowerdir=$4/below,upperdir=$4/root,workdir=$4/work" stockade-lab "$1"
+"""
+
 # $1 root, $2 repository, $3 script
 _CUSTOMISE = """\
 set -eu
@@ -41,11 +47,13 @@ def build(places: Places, variant: Variant, progress: Progress) -> Path:
     """Build a variant unless it is in the cache. Whole or not at all: made in a draft folder, then renamed.
 
     Returns:
-        The folder with `root` and `apt`.
+        The folder with `root` and `apt`. Where the variant has a base, `root` is a layer on top of `below`; that and
+        `apt` are links into the base's folder.
 
     Raises:
         LabError: a step failed; what it printed is in `build.log` of the cache.
     """
+    base = build(places, variant.base, progress) if variant.base else None
     final = built_folder(places, variant)
     if final.is_dir():
         os.utime(final)
@@ -56,21 +64,47 @@ def build(places: Places, variant: Variant, progress: Progress) -> Path:
         _remove_leftovers(places, variant)
         draft = places.cache / "draft"
         draft.mkdir()
-        mirror = _mirror(variant)
-        with progress.step(f"building root file system {variant.title} (about a minute, once)"):
-            _debootstrap(variant, mirror, draft / "root", places.cache / "build.log")
-        with progress.step("downloading the packages that hosts may install (once)"):
-            _make_repository(variant, mirror, draft)
-        with progress.step("preparing the root file system (once)"):
-            _customise(variant, draft)
+        if base:
+            with progress.step(f"preparing {variant.title} (once)"):
+                _layer(variant, base, draft)
+        else:
+            _from_nothing(variant, draft, places.cache / "build.log", progress)
         draft.rename(final)
     return final
+
+
+def _from_nothing(variant: Variant, draft: Path, log: Path, progress: Progress) -> None:
+    mirror = _mirror(variant)
+    with progress.step(f"building root file system {variant.title} (about a minute, once)"):
+        _debootstrap(variant, mirror, draft / "root", log)
+    with progress.step("downloading the packages that hosts may install (once)"):
+        _make_repository(variant, mirror, draft)
+    with progress.step("preparing the root file system (once)"):
+        _customise(variant, draft)
+
+
+def _layer(variant: Variant, base: Path, draft: Path) -> None:
+    """The changes that `customise` makes to the base's root, as a layer above it."""
+    for folder in ("root", "work", "whole"):
+        (draft / folder).mkdir()
+    (draft / "root").chmod(0o755)
+    (draft / "apt").symlink_to(base / "apt")
+    (draft / "below").symlink_to(base / "root")
+    parts = [str(draft / "whole"), str(base / "apt"), variant.customise, str(draft)]
+    run(
+        [*_PRIVATE, "sh", "-c", _MOUNT_LAYERS + _CUSTOMISE, "sh", *parts],
+        limit=BUILD_LIMIT,
+        name=f"making {variant.name}",
+    )
+    shutil.rmtree(draft / "work")
+    (draft / "whole").rmdir()
 
 
 def _remove_leftovers(places: Places, variant: Variant) -> None:
     """Remove the draft of a killed build, and what older recipes built, once nobody uses it any more."""
     shutil.rmtree(places.cache / "draft", ignore_errors=True)
-    used = {record.built for record in all_records(places)}
+    built = {record.built for record in all_records(places)}
+    used = built | {str((Path(folder) / "below").resolve().parent) for folder in built}
     for folder in places.cache.glob(f"{variant.name}-*"):
         if str(folder) not in used and time.time() - folder.stat().st_mtime > OLD_AFTER:
             shutil.rmtree(folder)

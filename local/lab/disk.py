@@ -31,7 +31,8 @@ class Disk:
     def make(self) -> None:
         """Mount a pristine disk and write into it what makes it this host."""
         self._base.mkdir(exist_ok=True)
-        lower = str(Path(self._record.built) / "root")
+        built = Path(self._record.built)
+        lower = ":".join(str(layer) for layer in (built / "root", built / "below") if layer.exists())
         run(["sh", "-c", _MOUNT, "sh", DISK_SIZE, str(self._base), lower], name="mounting the disk")
         self._personalise()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local.lab.errors import LabError
 from local.lab.run import run
-from local.lab.store import HostRecord, Places, write_atomically
+from local.lab.store import HostRecord, Places, locked, write_atomically
 
 # The password arrives on stdin: never in an argument list.
 _HASH = "my $p = <STDIN>; chomp $p; print crypt($p, q($6$) . $ARGV[0] . q($));"
@@ -35,6 +35,11 @@ def ssh_config_file(places: Places) -> Path:
 def make_lab_keys(places: Places) -> None:
     """Make the key pair and root's password of this checkout unless they are there."""
     places.state.mkdir(mode=0o700, exist_ok=True)
+    with locked(places.state):
+        _make_lab_keys(places)
+
+
+def _make_lab_keys(places: Places) -> None:
     key = key_file(places)
     if not key.with_suffix(".pub").exists():
         key.unlink(missing_ok=True)
@@ -73,9 +78,14 @@ def host_key(record: HostRecord, kind: str = "ed25519") -> str:
 
 
 def write_ssh_files(places: Places, records: list[HostRecord]) -> None:
-    """Write known_hosts and ssh_config for this checkout's hosts."""
+    """Write known_hosts and ssh_config for this checkout's hosts, one process at a time."""
     if not places.state.is_dir():
         return
+    with locked(places.state):
+        _write_ssh_files(places, records)
+
+
+def _write_ssh_files(places: Places, records: list[HostRecord]) -> None:
     known = [
         f"{record.name},{record.ipv4},{record.ipv6} {host_key(record, kind)}\n"
         for record in records

@@ -24,6 +24,7 @@ from local.lab.store import (
     Places,
     all_records,
     check_name,
+    host_folders,
     locked,
     new_record,
     pick_index,
@@ -89,8 +90,7 @@ def take_down(places: Places, names: Sequence[str] | None, progress: Progress) -
 
 def _leftovers(places: Places) -> list[str]:
     """This checkout's hosts, and folders that belong to nobody (their `up` was killed before it wrote a record)."""
-    folder = places.run / "hosts"
-    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    entries = sorted(host_folders(places))
     owners = {entry.name: read_record(entry) for entry in entries}
     return [name for name, record in owners.items() if record is None or record.checkout == str(places.checkout)]
 

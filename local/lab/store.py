@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -149,7 +150,7 @@ def locked(folder: Path) -> Iterator[int]:
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     """Replace the file at `path` in one step; readers see the old or the new text, never a part."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(handle, "w") as out:
         out.write(text)
@@ -171,8 +172,15 @@ def read_record(folder: Path) -> HostRecord | None:
         return None
 
 
+def host_folders(places: Places) -> list[Path]:
+    """The folder of every host on the machine; it goes with the last of them, at any moment."""
+    try:
+        return list((places.run / "hosts").iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def all_records(places: Places) -> list[HostRecord]:
     """Every host on the machine, of all checkouts, by address."""
-    folder = places.run / "hosts"
-    found = [read_record(entry) for entry in folder.iterdir()] if folder.is_dir() else []
+    found = [read_record(entry) for entry in host_folders(places)]
     return sorted((record for record in found if record), key=lambda record: record.index)

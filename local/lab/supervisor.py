@@ -166,7 +166,7 @@ class Supervisor:
             f"--directory={self._disk.root}",
             f"--machine={self._record.name}",
             f"--network-namespace-path={namespace}",
-            f"--bind-ro={Path(self._record.built) / 'apt'}:/srv/apt",
+            f"--bind-ro={(Path(self._record.built) / 'apt').resolve()}:/srv/apt",
             "--capability=CAP_NET_ADMIN",
             "--register=no",
             "--keep-unit",

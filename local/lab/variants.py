@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from local.lab.customise import DEBIAN_CUSTOMISE, FRESH_CUSTOMISE, UBUNTU_CUSTOMISE
 from local.lab.errors import LabError
 
 
@@ -20,6 +21,7 @@ class Variant:
         include: packages on top of debootstrap's `minbase`.
         repository: packages that hosts must be able to install offline; their dependencies come along.
         customise: POSIX sh, run in the new root as its last step (networkless, with the repository at /srv/apt).
+        base: what it is made from instead of by debootstrap: a layer on top of that one's root, with its repository.
     """
 
     name: str
@@ -30,70 +32,16 @@ class Variant:
     include: tuple[str, ...]
     repository: tuple[str, ...]
     customise: str
+    base: "Variant | None" = None
 
     def digest(self) -> str:
-        """12 hex digits that change with any part of the recipe."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        """12 hex digits that change with any part of the recipe, the base's included."""
+        recipe = {key: value for key, value in asdict(self).items() if key != "base"}
+        if self.base:
+            recipe["base"] = self.base.digest()
+        text = json.dumps(recipe, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-
-# Addresses are set by the host itself at boot, after the firewall was loaded (network-pre.target), as on a real server.
-LAB_NETWORK_SCRIPT = """\
-#!/bin/sh
-# The addresses of this lab host. No duplicate address detection: it would cost two seconds at every boot.
-set -eu
-. /etc/lab-network
-echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra
-echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
-ip link set lo up
-ip -4 address replace "$IPV4" dev eth0
-ip -6 address replace "$IPV6" dev eth0 nodad
-ip link set eth0 up
-"""
-
-LAB_NETWORK_UNIT = """\
-[Unit]
-Description=Addresses of the lab host
-DefaultDependencies=no
-Requires=local-fs.target
-After=local-fs.target network-pre.target
-Wants=network-pre.target network.target
-Before=network.target shutdown.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/local/sbin/lab-network
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-# Units that cannot work, or have nothing to do, in a container: consoles, hardware, block devices.
-USELESS_UNITS = (
-    "console-getty.service getty.target dev-hugepages.mount sys-fs-fuse-connections.mount "
-    "e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-pstore.service systemd-firstboot.service "
-    "systemd-udevd.service systemd-resolved.service"
-)
-
-DEBIAN_CUSTOMISE = f"""\
-set -eu
-cat >/usr/local/sbin/lab-network <<'EOF'
-{LAB_NETWORK_SCRIPT}EOF
-chmod 755 /usr/local/sbin/lab-network
-cat >/etc/systemd/system/lab-network.service <<'EOF'
-{LAB_NETWORK_UNIT}EOF
-systemctl enable lab-network.service
-systemctl mask {USELESS_UNITS}
-# a fresh server as many providers leave it: root may log in with a key and with a password
-mkdir -p /etc/ssh/sshd_config.d
-echo 'PermitRootLogin yes' >/etc/ssh/sshd_config.d/50-provider.conf
-rm -f /etc/ssh/ssh_host_* /etc/resolv.conf /etc/apt/sources.list /var/lib/apt/lists/debootstrap*
-echo 'deb [trusted=yes] file:/srv/apt ./' >/etc/apt/sources.list
-apt-get update </dev/null
-apt-get check </dev/null
-"""
 
 DEBIAN = Variant(
     name="debian",
@@ -142,7 +90,29 @@ DEBIAN = Variant(
     customise=DEBIAN_CUSTOMISE,
 )
 
-VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (DEBIAN,)}
+DEBIAN_13 = replace(DEBIAN, name="debian-13", title="Debian 13 (trixie)", suite="trixie")
+
+FRESH = replace(
+    DEBIAN,
+    name="fresh",
+    title="Debian 12 with mail, RPC and NTP listening",
+    include=(),
+    repository=(),
+    customise=FRESH_CUSTOMISE,
+    base=DEBIAN,
+)
+
+UBUNTU = replace(
+    DEBIAN,
+    name="ubuntu",
+    title="what bites on Ubuntu 24.04, on a Debian root",
+    include=(),
+    repository=(),
+    customise=UBUNTU_CUSTOMISE,
+    base=DEBIAN,
+)
+
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (DEBIAN, DEBIAN_13, FRESH, UBUNTU)}
 
 
 def variant_named(name: str) -> Variant:
