@@ -72,7 +72,7 @@ def canonical(text: str) -> str:
 
     Raises ValueError that names the line: Match and Include, a keyword given twice, a port that is none.
     """
-    rows = (row.strip() for row in text.splitlines())
+    rows = (row.replace("\t", " ").strip() for row in text.splitlines())
     lines = [line for row in rows if row and not row.startswith("#") for line in _apart(_checked(row))]
     seen: set[str] = set()
     for line in lines:
