@@ -1,16 +1,22 @@
 """One change of a host, from taking the host to the proof that it can still be entered."""
 
-from contextlib import suppress
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from components.chapter import STALE, Failure
-from hosts.errors import CommandFailed, HostError
-from hosts.guard import Guard, armed, committed, given_up, hold
+from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Unreachable
+from hosts.guard import BACK_TIME, Guard, armed, committed, given_up, hold
+from hosts.guard_shell import GONE_BACK, LOG
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:
     from hosts.host import Host
+
+BY_ITSELF = (
+    "The host cannot be reached now. It puts back what was in force before by itself, {limit} s after the change or "
+    f"when it starts again, and records that in {LOG}."
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Change:
     def run(self, *scripts: Script) -> list[Answer]:
         """Run the scripts in one go; any may answer `STALE`. With a guard, the one that calls `arm` is armed.
 
-        Raises HostError; what was armed has gone back then, or goes back by itself.
+        Raises HostError; what was armed has gone back then, or goes back by itself, and the error says so.
         """
         run = self.host.identity
         takes = hold(run)
@@ -33,32 +39,63 @@ class Change:
             steps = [armed(step, self.guard, self.title, run) if _arms(step) else step for step in steps]
         try:
             return self.host.run(takes, *steps, resource=self.title)[1:]
-        except CommandFailed:
+        except (CommandFailed, ConnectionLost, TimedOut) as error:
             if self.guard is not None:
-                self._go_back()
+                _add(error, self._go_back(self.guard))
             raise
 
     def keep(self, then: Script) -> Answer:
         """Prove over new connections that the host can be entered, make the change last, and run `then`.
 
-        Raises `Failure` when it cannot be entered: the host is as before then.
+        Raises `Failure` when it cannot be entered: the host is as before then, or goes back by itself.
         """
         assert self.guard is not None
         try:
-            self.host.confirm_everywhere(timeout=self.guard.limit / 3)
+            self._confirm(self.guard.limit / 2)
         except HostError as error:
-            self._go_back()
             raise Failure(
-                f"{self.host.name}: {self.title}: taken back: with the change in force nobody could log in any more. "
-                f"What was tried: {error}"
+                f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
+                f"What was tried: {error}\n{self._go_back(self.guard)}"
             ) from error
-        return self.host.run(committed(self.guard, self.title, self.host.identity), then, resource=self.title)[-1]
+        return self._commit(self.guard, then)
 
-    def _go_back(self) -> None:
-        """Let the host go back now; where it does not hear us, it goes back by itself and we wait for that."""
-        assert self.guard is not None
-        with suppress(HostError):
-            self.host.run(given_up(self.title, self.host.identity), resource=self.title, timeout=self.guard.limit + 30)
+    def _confirm(self, patience: float) -> None:
+        """Log in anew over every address by which the stack reaches the host, within `patience` seconds in all."""
+        until = time.monotonic() + patience
+        for address in (None, *self.host.access.addresses):
+            self.host.confirm(login=self.host.login, address=address, timeout=max(until - time.monotonic(), 1))
+
+    def _commit(self, guard: Guard, then: Script) -> Answer:
+        """Disarm. Where the connection breaks meanwhile, a new one asks what came of it."""
+        run = self.host.identity
+        commit = committed(guard, self.title, run)
+        try:
+            try:
+                return self.host.run(commit, then, resource=self.title)[-1]
+            except ConnectionLost:
+                return self.host.run(hold(run), commit, then, resource=self.title)[-1]
+        except CommandFailed as error:
+            if error.exit_status != GONE_BACK and error.step == commit.step:
+                _add(error, self._go_back(guard))
+            raise
+        except (ConnectionLost, TimedOut, Unreachable) as error:
+            _add(error, "It is not known whether the host kept the change; `refresh` shows it, `up` finishes it.")
+            raise
+
+    def _go_back(self, guard: Guard) -> str:
+        """Let the host go back now, and say what came of it; where it does not hear us, it goes back by itself."""
+        script = given_up(self.title, self.host.identity)
+        try:
+            [answer] = self.host.run(script, resource=self.title, timeout=guard.limit + BACK_TIME)
+        except CommandFailed as error:
+            return str(error)
+        except HostError:
+            return BY_ITSELF.format(limit=guard.limit)
+        return f"The host: {answer.stdout.strip()}." if answer.stdout.strip() else ""
+
+
+def _add(error: HostError, sentence: str) -> None:
+    error.hint = "\n  ".join(part for part in (error.hint, sentence) if part)
 
 
 def _arms(script: Script) -> bool:

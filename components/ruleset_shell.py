@@ -94,24 +94,38 @@ arm
 {_LOAD}
 """
 
-# A table that does not exist yet is not in the list of all: named, it is printed as it would begin.
+# A table that does not exist yet is not in the list of all: named, it is printed as it would begin. By way of a
+# variable, since iptables-save does not notice a full disk, and printf does.
 SAVE = """\
-"$tool-save" -c >"$guard/rules"
+saved=$("$tool-save" -c)
 for table in $tables; do
-    grep -qx "\\*$table" "$guard/rules" || "$tool-save" -c -t "$table" >>"$guard/rules"
+    case "
+$saved
+" in *"
+*$table
+"*) ;; *) saved="$saved
+$("$tool-save" -c -t "$table")" ;; esac
 done
+printf '%s\\n' "$saved" >"$guard/rules"
+[ ! -f "$boot" ] || cp -p "$boot" "$guard/boot"
 """
 
 BACK = """\
-rm -f "$boot.next"
 [ "$occasion" = boot ] || "$tool-restore" -c -w "$lock_wait" <"$guard/rules"
+rm -f "$boot.next"
+if [ ! -f "$guard/boot" ]; then
+    rm -f "$boot"
+elif ! cmp -s "$guard/boot" "$boot"; then
+    cp -p "$guard/boot" "$boot.next"
+    mv -f "$boot.next" "$boot"
+fi
 """
 
 COMMIT = f"""\
 {RESTORE_FILE}
 if [ -f "$boot.next" ]; then
-    mv -f "$boot.next" "$boot"
     systemctl -q enable {BOOT_UNIT}
+    mv -f "$boot.next" "$boot"
 elif [ -n "$boot_back" ]; then
     restore_file prior
 fi

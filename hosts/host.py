@@ -145,6 +145,7 @@ class Host:
         login = login or next(iter(logins))
         connection = logins[login]
         moved = _moved(connection, address or connection.host, port or connection.port)
+        moved = moved.model_copy(update={"per_dial_timeout": min(moved.per_dial_timeout, timeout)})
         user: str = self._call(self._confirm(login, moved, timeout))
         return user
 

@@ -1,0 +1,259 @@
+"""The sh of `hosts/guard.py`: who has the host, arming, going back, committing.
+
+Two locks (flock(1), so a dead process holds neither): /run/stockade/lock while it is decided who has the host, and the
+file `back` of a guard while that guard goes back or is committed. Whoever has the latter renames the guard's folder
+first, so that a commit and a timer can't both win, and that a power cut leaves no doubt which of them did.
+"""
+
+from hosts.shell import quote
+
+HELD = 78
+"""Exit status: another run has the host."""
+GONE_BACK = 79
+"""Exit status of `committed`: the host has gone back already."""
+NOT_BACK = 80
+"""Exit status of `given_up`: going back failed."""
+FOLDER = "/var/lib/stockade/guard"
+LOG = f"{FOLDER}.log"
+PATIENCE = 20
+"""Quarters of a second to wait for another run to end."""
+SILENCE = 60_000
+"""Milliseconds without a packet after which the connection of another run counts as broken; ours sends some every 15
+seconds, and so do others' (`hosts/dialing.py`)."""
+
+_BOOT_UNIT = """\
+[Unit]
+Description=Put back what Stockade changed and nobody confirmed
+DefaultDependencies=no
+After=local-fs.target
+Before=network-pre.target netfilter-persistent.service ssh.service sshd.service ssh.socket sshd.socket
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done'
+[Install]
+WantedBy=sysinit.target
+"""
+
+HEAD = f"""\
+guards={FOLDER}
+guard_log={FOLDER}.log
+lock=/run/stockade
+unit=/etc/systemd/system/stockade-guard.service
+wanted=/etc/systemd/system/sysinit.target.wants/stockade-guard.service
+_started() {{ sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }}
+_go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
+    for _folder in "$1" "$1.going"; do
+        [ -d "$_folder" ] || continue
+        [ "$2" = timer ] || _stop_timer "$_folder"
+        if [ -f "$_folder/back" ]; then sh "$_folder/back" "$2" 9<&- >&2 || [ ! -d "$1.going" ] || return 1; fi
+    done
+}}
+_at_boot() {{ # wanted by hand: `systemctl enable` would reload systemd, which takes longer than all the rest
+    [ -d /run/systemd/system ] || return 0
+    [ ! -L "$wanted" ] || return 0
+    mkdir -p "${{wanted%/*}}"
+    ( umask 022; printf '%s' {quote(_BOOT_UNIT)} >"$unit.$$" )
+    mv -f "$unit.$$" "$unit"
+    ln -sf "$unit" "$wanted"
+}}
+_stop_timer() {{ [ ! -f "$1/timer" ] || systemctl stop "$(cat "$1/timer")" 2>/dev/null || :; }}
+_no_guards() {{
+    [ -d "$guards" ] || return 0
+    rmdir "$guards" 2>/dev/null || return 0
+    rm -f "$wanted" "$unit"
+    if [ -d "$guards" ]; then _at_boot; return 0; fi # another change was armed meanwhile
+    rmdir /var/lib/stockade 2>/dev/null || :
+}}
+_told() {{ grep -sF " $guard_name.$run " "$guard_log" | tail -n 1 | sed "s/ $guard_name.$run / /" || :; }}
+"""
+
+# The holder is the process of sshd that serves the run: it ends with the run's connection, whatever ended that. Where
+# a cut cable ended it, sshd learns nothing for hours; then it counts as gone when it has been silent and runs nothing.
+HOLD = f"""\
+_parent() {{ sed -n 's/^PPid:[^0-9]*//p' "/proc/$1/status"; }}
+_runs_something() {{ cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^. $1 "; }}
+_silent() {{
+    command -v ss >/dev/null || return 1
+    _heard=$(ss -Htnpi 2>/dev/null | grep -A 1 "pid=$1," | sed -n 's/.*lastrcv:\\([0-9]*\\).*/\\1/p' | head -n 1)
+    [ "${{_heard:-0}}" -gt {SILENCE} ]
+}}
+_other_holds() {{ # sets held_by
+    held_by= held_pid= held_start= held_run=
+    [ ! -f "$lock/holder" ] || . "$lock/holder"
+    [ -n "$held_pid" ] && [ "$held_run" != "$run" ] || return 1
+    [ "$(_started "$held_pid")" = "$held_start" ] || return 1
+    _runs_something "$held_pid" || ! _silent "$held_pid"
+}}
+server=$$
+while [ "$server" -gt 1 ]; do
+    case $(cat "/proc/$server/comm") in sshd* | dropbear*) break ;; esac
+    server=$(_parent "$server")
+done
+[ "$server" -gt 1 ] || server=$$
+mkdir -p -m 700 "$lock"
+exec 9>"$lock/lock"
+tries=0
+while :; do
+    flock -w 60 9 || {{ echo "nobody knows who: $lock/lock is taken" >&2; exit {HELD}; }}
+    _other_holds || break
+    flock -u 9
+    if [ "$tries" -ge {PATIENCE} ]; then echo "$held_by" >&2; exit {HELD}; fi
+    tries=$((tries + 1))
+    sleep 0.25
+done
+if [ "$held_run" != "$run" ]; then rm -f "$lock"/kept.*; fi
+{{
+    printf "held_run='%s'\\nheld_pid='%s'\\nheld_start='%s'\\n" "$run" "$server" "$(_started "$server")"
+    printf 'held_by=%s\\n' "$quoted_name"
+}} >"$lock/holder.$$"
+mv -f "$lock/holder.$$" "$lock/holder"
+for folder in "$guards"/*; do
+    case $folder in
+        *".$run" | *".$run".*) continue ;; # our own, of another resource
+        *.new | *.done) rm -rf "$folder" ;; # died before it was armed, or after it was confirmed
+    esac
+    [ -d "$folder" ] || continue
+    echo "settling what an earlier run left: $folder" >&2
+    _go_back "$folder" settle || rm -rf "$folder" "$folder.going" # recorded; what is in force now lets us in
+done
+_no_guards
+"""
+
+# `changer`: whoever goes back ends it first, lest a change that stood still comes into force after the way back is gone
+ARM = """\
+guard=$guards/$guard_name.$run
+_go_back "$guard" settle
+rm -rf "$guard.new" "$guard.done"
+rm -f "$lock/kept.$guard_name.$run"
+for try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may end, and clean up
+[ -d "$guard.new" ] || mkdir -p "$guard.new"
+( guard=$guard.new; eval "$guard_save" )
+printf '%s' "$guard_back" >"$guard.new/back"
+changer="$$ $(_started "$$")"
+printf '%s\\n' "$changer" >"$guard.new/changer"
+cat /proc/sys/kernel/random/boot_id >"$guard.new/boot_id"
+printf '%s' "stockade-back-$guard_name-$$.timer" >"$guard.new/timer"
+sync "$guard.new"/* "$guard.new" 2>/dev/null || :
+mv "$guard.new" "$guard"
+_at_boot
+if [ -d /run/systemd/system ]; then
+    systemd-run -q --collect --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \\
+        --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$changer"
+else
+    setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$changer" \\
+        </dev/null >/dev/null 2>&1 &
+fi
+"""
+
+WHY = """\
+case $occasion in
+    boot) why='the host started again before the change was confirmed' ;;
+    settle) why='the run that made the change ended without confirming it' ;;
+    now) why='the change could not be confirmed' ;;
+    *) why='the change was not confirmed in time' ;;
+esac"""
+
+# Formatted with title, name, folder, why and back, of which title and back are words of sh already.
+BACK = """\
+#!/bin/sh
+# Puts back what was in force before a change of Stockade, unless the change is confirmed.
+set -u
+umask 077
+LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+title={title}
+occasion=${{1:-timer}}
+{why}
+guard={folder}/{name}
+[ -f "$guard/back" ] || guard=$guard.going
+[ -f "$guard/back" ] || exit 0
+exec 9<"$guard/back"
+flock 9
+[ -z "${{2:-}}" ] || [ "$2" = "$(cat "$guard/changer" 2>/dev/null)" ] || exit 0 # the timer of another change
+if [ -d {folder}/{name} ]; then mv {folder}/{name} {folder}/{name}.going || exit 1; fi
+guard={folder}/{name}.going
+[ -f "$guard/back" ] || exit 0 # somebody else was faster
+record() {{
+    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) {name} $title: $why: $1" >>{folder}.log
+    logger -t stockade -p auth.warning "$title: $why: $1" 9<&- 2>/dev/null || :
+}}
+ended() {{ # PID: end it and all that it started, and wait until it is no more
+    kill -STOP "$1" 2>/dev/null || return 0
+    for child in $(cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) .*) . $1 .*/\\1/p"); do
+        (ended "$child")
+    done
+    kill -KILL "$1" 2>/dev/null
+    waited=0
+    while [ "$waited" -lt 100 ] && sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | grep -qv '^Z'; do
+        waited=$((waited + 1))
+        sleep 0.05
+    done
+}}
+if [ "$occasion" != boot ] && read -r pid start <"$guard/changer"; then
+    if [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ]; then ended "$pid"; fi
+fi
+tries=1
+[ "$occasion" != timer ] || tries=30
+until guard=$guard occasion=$occasion sh -c {back} 9<&-; do
+    status=$?
+    tries=$((tries - 1))
+    if [ "$tries" -le 0 ]; then record "going back FAILED with status $status"; exit 1; fi
+    sleep 1
+done
+record 'what was in force before is in force again'
+rm -rf "$guard"
+"""
+
+COMMIT = f"""\
+guard=$guards/$guard_name.$run
+kept=$lock/kept.$guard_name.$run
+gone() {{
+    _go_back "$guard" now || :
+    _told >&2
+    exit {GONE_BACK}
+}}
+if [ -f "$guard/back" ]; then
+    exec 9<"$guard/back"
+elif [ -f "$guard.done/back" ]; then # an earlier attempt, whose connection broke
+    exec 9<"$guard.done/back"
+else
+    [ ! -f "$kept" ] || exit 0
+    gone
+fi
+flock -w 60 9
+if [ -d "$guard" ]; then
+    if [ "$(cat "$guard/boot_id")" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
+        exec 9<&-
+        _go_back "$guard" boot
+        gone
+    fi
+    mv "$guard" "$guard.done"
+fi
+if [ ! -d "$guard.done" ]; then
+    [ ! -f "$kept" ] || exit 0
+    exec 9<&-
+    gone
+fi
+( guard=$guard.done; eval "$guard_commit" ) 9<&- || {{ status=$?; mv "$guard.done" "$guard"; exit "$status"; }}
+mkdir -p -m 700 "$lock"
+: >"$kept"
+_stop_timer "$guard.done"
+rm -rf "$guard.done"
+_no_guards
+"""
+
+GIVE_UP = f"""\
+guard=$guards/$guard_name.$run
+if [ -f "$guard.done/back" ]; then # a commit that came to nothing, or is still at it
+    exec 9<"$guard.done/back"
+    flock -w 60 9
+    if [ -d "$guard.done" ]; then mv "$guard.done" "$guard"; fi
+    exec 9<&-
+fi
+rm -rf "$guard.new"
+status=0
+_go_back "$guard" now || status={NOT_BACK}
+_no_guards
+_told
+exit "$status"
+"""
