@@ -1,0 +1,84 @@
+"""The shell functions of hosts/packages.py, with an apt-get that says what it is told to say."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hosts.packages import APT, LOCKED
+
+APT_GET = """\
+#!/bin/sh
+printf '%s\\n' "$*" >>"$FAKE/calls"
+case "$*" in *' -s '* | '-s '*)
+    case "$*" in
+        *autoremove*-qq* | *'-qq autoremove'*) cat "$FAKE/orphans" ;;
+        *--autoremove*) cat "$FAKE/with_orphans" ;;
+        *postfix-*) cat "$FAKE/plain" ;;
+        *exim4-*) cat "$FAKE/replaced" ;;
+    esac
+    exit 0 ;;
+esac
+n=$(cat "$FAKE/failures" 2>/dev/null || echo 0)
+[ "$n" -gt 0 ] || exit 0
+echo $((n - 1)) >"$FAKE/failures"
+cat "$FAKE/says" >&2
+exit 100
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Path:
+    for name, text in {"apt-get": APT_GET, "dpkg-query": "#!/bin/sh\nexit 1\n", "sleep": "#!/bin/sh\n"}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def run(fake: Path, body: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": f"{fake}:{os.environ['PATH']}", "FAKE": str(fake), "LC_ALL": "C"}
+    return subprocess.run(["sh", "-euc", APT + body], env=env, text=True, capture_output=True, check=False)
+
+
+def test_a_plan_takes_new_orphans_along_and_puts_nothing_in_the_place_of_what_goes(fake: Path) -> None:
+    (fake / "orphans").write_text("Remv old-orphan [1]\n")
+    (fake / "with_orphans").write_text(
+        "Purg exim4 [1]\nPurg libexim [1]\nPurg kept [1]\nPurg old-orphan [1]\nInst postfix (3)\n"
+    )
+    (fake / "replaced").write_text("Purg exim4 [1]\nPurg libexim:amd64 [1]\nInst postfix (3)\n")
+    (fake / "plain").write_text("Purg exim4 [1]\nPurg libexim [1]\nPurg mailutils [1]\n")
+    done = run(fake, 'pkg_plan "" exim4 kept; echo "request$pkg_request"; echo $pkg_lost; echo "new $pkg_new"')
+    assert done.stdout.splitlines() == [
+        "request exim4- libexim- postfix-",
+        "exim4 libexim mailutils",
+        "new ",
+    ], done.stderr
+
+
+def test_apt_gets_own_wait_for_dpkg_is_not_repeated(fake: Path) -> None:
+    (fake / "failures").write_text("9")
+    (fake / "says").write_text("E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)\n")
+    done = run(fake, "lock_wait=40; _apt install x")
+    assert done.returncode == LOCKED
+    assert len((fake / "calls").read_text().splitlines()) == 1
+    assert "DPkg::Lock::Timeout=40" in (fake / "calls").read_text()
+
+
+@pytest.mark.parametrize(("failures", "status"), [(3, 0), (99, LOCKED)])
+def test_locks_that_apt_get_does_not_wait_for_are_tried_again_up_to_the_limit(
+    fake: Path, failures: int, status: int
+) -> None:
+    (fake / "failures").write_text(str(failures))
+    (fake / "says").write_text("E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\n")
+    done = run(fake, "lock_wait=10; _apt update")
+    assert done.returncode == status
+    assert len((fake / "calls").read_text().splitlines()) == min(failures, 5) + 1
+
+
+def test_an_error_is_not_taken_for_a_lock(fake: Path) -> None:
+    (fake / "failures").write_text("1")
+    (fake / "says").write_text("E: Unable to locate package no-such-package\n")
+    done = run(fake, "_apt install no-such-package")
+    assert done.returncode == 1
+    assert "Unable to locate package" in done.stderr
