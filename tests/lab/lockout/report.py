@@ -1,0 +1,41 @@
+"""The table of results, written by a full run into `docs/lockout-tests.md`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "lockout-tests.md"
+
+_HEAD = """\
+# Lock-out tests
+
+Written by `make test-faults`; do not edit. Each row is one fault on a real lab host with a default-deny ruleset in
+force, while somebody logs in every second over a new connection of their own. *Lost*: for how many seconds that did not
+work, the network's or the host's own absence left out. *Limit*: `confirmWithin`. *In force*: the ruleset from before
+the change or the one after it. *State*: whether the state file says the same. *Next up*: whether it finished the work,
+with nothing left to do.
+
+| Fault | Lost | Limit | In force | State | Next up |
+|---|--:|--:|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one fault."""
+
+    fault: str
+    lost: float
+    limit: int
+    in_force: str
+    state: bool
+    healed: bool
+
+
+def write(rows: list[Row]) -> None:
+    """Write the table; `rows` in the order of the faults."""
+    lines = [
+        f"| {row.fault} | {row.lost:.0f} s | {row.limit} s | {row.in_force} | "
+        f"{'agrees' if row.state else 'DIFFERS'} | {'done' if row.healed else 'NOT done'} |\n"
+        for row in rows
+    ]
+    DOCUMENT.write_text(_HEAD + "".join(lines))

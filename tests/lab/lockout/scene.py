@@ -1,0 +1,168 @@
+"""One host with a ruleset in force, a stack that is about to change it, and what is true afterwards."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from local.lab.api import LabHost
+from rules.family import Family
+from rules.render import canonical
+from tests.lab.conftest import entry
+from tests.lab.stack import Stack
+
+LIMIT = 6
+"""Seconds within which the changes here must be confirmed, where nothing else is said."""
+SETTLED = 60.0
+
+PROGRAM = """\
+import pulumi
+from components.inventory import connection_props, connections
+from components.ruleset import Ruleset
+
+config = pulumi.Config("stockade")
+(way,) = connections(config.require_object("hosts"), None).values()
+common = {"host": way.name, "connection": connection_props(way), "confirmWithin": config.require_int("within")}
+for family, rules in config.require_object("rules").items():
+    Ruleset(family, {**common, "family": family, "rules": rules, **(config.get_object("more") or {})})
+"""
+
+
+def ruleset(*rules: str, ssh: str = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", output: str = "ACCEPT") -> str:
+    """A default-deny ruleset that lets SSH in by the rule `ssh`; the ICMP that IPv6 needs included."""
+    lines = ["-A INPUT -i lo -j ACCEPT", "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT"]
+    head = ["*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", f":OUTPUT {output} [0:0]"]
+    return "\n".join([*head, *lines, *([ssh] if ssh else []), *rules, "COMMIT", ""])
+
+
+def with_port(port: int, family: Family = Family.IPV4) -> str:
+    """A good ruleset."""
+    icmp = ("-A INPUT -p ipv6-icmp -j ACCEPT",) if family is Family.IPV6 else ()
+    return ruleset(*icmp, f"-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT")
+
+
+@dataclass
+class Scene:
+    """`host`, on which the ruleset `before` is in force, and the `stack` that put it there."""
+
+    host: LabHost
+    stack: Stack
+    family: Family = Family.IPV4
+    limit: int = LIMIT
+
+    @property
+    def before(self) -> str:
+        """What is in force when the scene begins."""
+        return with_port(80, self.family)
+
+    @property
+    def after(self) -> str:
+        """A good change of it."""
+        return with_port(443, self.family)
+
+    def declare(self, rules: str, **more: object) -> None:
+        """Write `rules` into the stack config."""
+        addresses = [self.host.ipv6] if self.family is Family.IPV6 else []
+        hosts = {self.host.name: entry(self.host, connectTimeout=5, perDialTimeout=2, addresses=addresses)}
+        self.stack.configure(hosts=hosts, rules={self.family.value: rules}, within=self.limit, **more)
+
+    def begin(self) -> None:
+        """Put `before` in force."""
+        self.declare(self.before)
+        self.stack.up()
+        assert self.in_force() == "before"
+
+    def second(self) -> Stack:
+        """Another stack of the same host, as a colleague has it, with something else to change."""
+        other = Stack(self.stack.folder.parent / "second", program=PROGRAM)
+        mine = Scene(self.host, other, Family.IPV6, self.limit)
+        mine.declare(mine.before)
+        return other
+
+    def in_force(self) -> str:
+        """Which ruleset the host enforces: `before`, `after`, or its text."""
+        saved = self.host.iptables_save(6 if self.family is Family.IPV6 else 4)
+        lines = [re.sub(r" ?\[\d+:\d+\]", "", line) for line in saved.splitlines() if not line.startswith("#")]
+        return self._named("\n".join([*lines, ""])) if lines else "no rules"
+
+    def in_state(self) -> str:
+        """Which ruleset the state file says is in force."""
+        found = [item["outputs"]["rules"] for item in self.stack.state() if "Ruleset" in item["type"]]
+        return self._named(found[0]) if found else "no rules"
+
+    def at_boot(self) -> str:
+        """Which ruleset the next boot would load."""
+        return self._named(self.host.exec(f"cat /etc/iptables/rules.v{self.family.value[-1]}").stdout)
+
+    def _named(self, text: str) -> str:
+        known = {canonical(self.before, self.family): "before", canonical(self.after, self.family): "after"}
+        return known.get(canonical(text, self.family), text)
+
+    def settled(self) -> None:
+        """Wait until nothing is armed on the host any more."""
+        script = (
+            'for i in $(seq 300); do [ -n "$(ls -A /var/lib/stockade/guard 2>&-)" ] || exit 0; sleep 0.2; done; exit 1'
+        )
+        self.host.exec(script, limit=SETTLED + 10)
+
+    def record(self) -> str:
+        """What the host tells of changes that went back."""
+        return self.host.exec("cat /var/lib/stockade/guard.log 2>/dev/null || :").stdout
+
+
+@dataclass
+class Running:
+    """An `up` under way."""
+
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+    def end(self, limit: float = 240) -> tuple[int, str]:
+        """Wait for it: exit status and output."""
+        status = self.process.wait(limit)
+        self.log.seek(0)
+        return status, self.log.read().decode()
+
+    def kill(self) -> None:
+        """SIGKILL it and all that it started, as the out-of-memory killer or a closed laptop may do."""
+        for pid in _tree(self.process.pid):
+            os.kill(pid, signal.SIGSTOP)
+        for pid in _tree(self.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[Running]:
+    """Begin an `up`; killed when the block ends, if it has not ended by itself."""
+    with (stack.folder / "output.log").open("w+b") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "up", "--stack", stack.name, "--yes"],
+            cwd=stack.folder,
+            env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        run = Running(process, log)
+        try:
+            yield run
+        finally:
+            if process.poll() is None:
+                run.kill()
+
+
+def _tree(pid: int) -> list[int]:
+    children: list[str] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [pid, *(below for child in children for below in _tree(int(child)))]

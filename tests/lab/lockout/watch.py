@@ -1,0 +1,96 @@
+"""Somebody who logs in every second, each time over a new connection, and notes for how long that did not work."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from local.lab.api import LabHost
+
+PERIOD = 1.0
+CONNECT = 1
+LOGIN = 4.0
+"""Seconds that a login may take before it counts as failed."""
+
+LONGEST = 60.0
+
+
+@dataclass
+class Watch:
+    """Log in to `address` of `host` until the block ends. `with watch.excused():` the network or the host is away."""
+
+    host: LabHost
+    address: str
+    _more: threading.Condition = field(default_factory=threading.Condition)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _attempts: list[tuple[float, float, bool]] = field(default_factory=list)
+    _excused: list[tuple[float, float]] = field(default_factory=list)
+
+    def __enter__(self) -> "Watch":
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(60)
+
+    @contextmanager
+    def excused(self) -> Iterator[None]:
+        """Leave out what is tried meanwhile."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._excused.append((begun, time.monotonic()))
+
+    def one_more(self) -> None:
+        """Wait until somebody got in who began now."""
+        begun = time.monotonic()
+        with self._more:
+            there = self._more.wait_for(lambda: any(at > begun and worked for at, _, worked in self._attempts), LONGEST)
+        assert there, "nobody gets in any more"
+
+    @property
+    def logins(self) -> int:
+        """How many worked."""
+        return sum(worked for _, _, worked in self._attempts)
+
+    @property
+    def lost(self) -> float:
+        """Seconds from the first of several failed logins to the next that worked, at most."""
+        longest, since = 0.0, None
+        for begun, ended, worked in self._attempts:
+            if any(begun < until and ended > start for start, until in self._excused):
+                since = None
+            elif not worked:
+                since = begun if since is None else since
+            if since is not None:
+                longest = max(longest, ended - since)
+            if worked:
+                since = None
+        return longest
+
+    def _watch(self) -> None:
+        while True:
+            begun = time.monotonic()
+            worked = self._login()
+            with self._more:
+                self._attempts.append((begun, time.monotonic(), worked))
+                self._more.notify_all()
+            if self._ended.wait(max(0.0, begun + PERIOD - time.monotonic())):
+                return
+
+    def _login(self) -> bool:
+        options = ("BatchMode=yes", f"ConnectTimeout={CONNECT}", f"UserKnownHostsFile={self.host.known_hosts}")
+        argv = ["ssh", "-F", "none", "-n", "-i", str(self.host.key_file)]
+        argv += [part for option in options for part in ("-o", option)]
+        try:
+            done = subprocess.run(
+                [*argv, f"root@{self.address}", "true"], capture_output=True, timeout=LOGIN, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0

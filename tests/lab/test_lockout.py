@@ -1,0 +1,82 @@
+"""Whatever is declared and whatever breaks, the administrator can still log in: one fault at a time on a real host.
+
+`STOCKADE_FAULTS=all` (make test-faults) runs all of them, each from a pristine host, and writes docs/lockout-tests.md.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local.lab.api import LabHost
+from rules.family import Family
+from tests.lab.lockout.faults import FAULTS, Fault
+from tests.lab.lockout.points import take_down
+from tests.lab.lockout.report import Row, write
+from tests.lab.lockout.scene import PROGRAM, Scene
+from tests.lab.lockout.watch import Watch
+from tests.lab.stack import Stack
+
+ALL = os.environ.get("STOCKADE_FAULTS") == "all"
+SLACK = 5.0
+"""Seconds that a login and the second between two of them take, on a busy machine."""
+PACKAGES = "DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persistent </dev/null"
+
+
+@pytest.fixture(scope="module")
+def host(bring_up: Callable[[str], LabHost]) -> LabHost:
+    host = bring_up("lock1")
+    host.exec(PACKAGES)
+    return host
+
+
+@pytest.fixture
+def clean(host: LabHost) -> LabHost:
+    """A host with nothing of ours on it, by a reset in the full run."""
+    if ALL:
+        host.reset()
+        host.exec(PACKAGES)
+    take_down(host)
+    for tool in ("iptables", "ip6tables"):
+        host.exec(f"for c in INPUT FORWARD OUTPUT; do {tool} -P $c ACCEPT; done; {tool} -F; {tool} -X")
+    host.exec("rm -rf /var/lib/stockade /run/stockade; : >/etc/iptables/rules.v4; : >/etc/iptables/rules.v6")
+    return host
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[dict[str, Row]]:
+    found: dict[str, Row] = {}
+    yield found
+    if ALL and all(fault.name in found for fault in FAULTS):
+        write([found[fault.name] for fault in FAULTS])
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, id=f.name.replace(" ", "-")) for f in FAULTS if ALL or f.everyday])
+def test_the_way_in_survives(
+    clean: LabHost, new_stack: Callable[..., Stack], fault: Fault, rows: dict[str, Row]
+) -> None:
+    scene = Scene(clean, new_stack(clean, program=PROGRAM), fault.family, fault.limit)
+    scene.begin()
+    with Watch(clean, clean.ipv6 if fault.family is Family.IPV6 else clean.ipv4) as watch:
+        ending = fault.act(scene, watch)
+        scene.settled()
+        watch.one_more()
+    in_force, at_boot, record = scene.in_force(), scene.at_boot(), scene.record()
+    scene.stack.refresh()
+    agrees = scene.in_state() == in_force
+    take_down(clean)
+    scene.declare(scene.after)
+    scene.stack.up()
+    scene.stack.unchanged()
+    healed = (scene.in_force(), scene.at_boot()) == ("after", "after")
+    rows[fault.name] = Row(fault.name, watch.lost, fault.limit, in_force, agrees, healed)
+
+    assert (in_force, at_boot) == (fault.ends, fault.ends), ending.output
+    assert watch.lost <= fault.limit + SLACK
+    assert watch.logins > 1
+    assert agrees, ending.output
+    assert healed
+    assert (ending.status == 0) == (fault.ends == "after"), ending.output
+    assert [text for text in fault.says if text not in ending.output] == [], ending.output
+    assert "Traceback" not in ending.output
+    assert ("in force again" in record) == fault.recorded
