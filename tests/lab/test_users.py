@@ -17,13 +17,13 @@ from tests.lab.conftest import entry
 from tests.lab.stack import Stack
 
 PROGRAM = """
-import json, pulumi
+import json, os, pulumi
 from components.inventory import connections, connection_props
 from components.keys import KeyPair
 from components.users import LimitedUser
 from components.users_data import UserSettings
-config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
-(way,) = connections(config["hosts"], None).values()
+config = json.loads(os.environ["TEST_SETTINGS"])  # not in the stack config, where it would stand in clear
+(way,) = connections(pulumi.Config("stockade").require("hosts"), None).values()
 made = [KeyPair("pair", config["pair"])] if "pair" in config else []
 last = made
 for user in config["users"]:
@@ -69,7 +69,8 @@ def configured(new_stack: Callable[..., Stack], host: LabHost) -> Callable[..., 
         if not made:
             made.append(new_stack(host, program=PROGRAM))
         hosts = {host.name: entry(host, **({"admin": admin} if admin else {}))}
-        made[0].configure(hosts=hosts, users=list(users), **settings)
+        made[0].configure(hosts=hosts)
+        made[0].environment["TEST_SETTINGS"] = json.dumps({"users": users, **settings})
         return made[0]
 
     return configure
@@ -98,8 +99,9 @@ def log_in(lab: Lab, host: LabHost, user: str, key: Path, command: str = "id -un
 def accounts(host: LabHost) -> str:
     """Everything that accounts are made of, to the byte, with owners and modes."""
     return host.exec(
-        "cat /etc/passwd /etc/shadow /etc/group /etc/gshadow; for f in $(find /etc/sudoers.d /home /var/lib/stockade "
-        "! -name .sudo_as_admin_successful 2>/dev/null | sort); do stat -c '%n %a %U %G' $f; [ ! -f $f ] || cat $f; done"
+        "cat /etc/passwd /etc/shadow /etc/group /etc/gshadow;"
+        "for f in $(find /etc/sudoers.d /home /var/lib/stockade ! -name .sudo_as_admin_successful 2>/dev/null | sort);"
+        "do stat -c '%n %a %U %G' $f; [ ! -f $f ] || cat $f; done"
     ).stdout
 
 
@@ -346,7 +348,7 @@ def test_a_killed_run_is_continued(
     run = subprocess.Popen(
         [sys.executable, "-m", "local", "up", "--yes", "--stack", stack.name],
         cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
+        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", **stack.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
