@@ -58,7 +58,11 @@ _apt() {{
 }}
 _simulated() {{ apt-get -s -qq -o APT::Install-Recommends=false --purge "$@" </dev/null; }}
 _only() {{ sed -n "s/^\\\\($1\\\\) \\\\([^ ]*\\\\).*/\\\\2/p" | sed 's/:.*//' | sort -u; }}
-_orphans() {{ apt-get -s -qq autoremove 2>/dev/null | sed -n 's/^Remv \\([^ ]*\\).*/\\1/p'; }}
+# what is merely recommended or suggested by something else keeps nothing that came with ours
+_orphans() {{
+    apt-get -s -qq -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \\
+        autoremove 2>/dev/null | sed -n 's/^Remv \\([^ ]*\\).*/\\1/p'
+}}
 _without() {{ # LIST LESS: the words of LIST that are not in LESS
     for _word in $1; do
         case " $(echo $2) " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac

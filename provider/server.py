@@ -29,6 +29,8 @@ from components.chapter import Failure
 from hosts.errors import HostError
 
 PROVIDER_KEY = "__provider"
+GRACE = 900.0
+"""Seconds that operations in flight may take to end once the engine wants us to."""
 THREADS = 256
 """Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
 
@@ -164,12 +166,12 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle: operations in flight are finished
     ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    for number in (signal.SIGINT, signal.SIGTERM):  # how the CLI ends its plugins
+        signal.signal(number, lambda *_: ended.set())
     threading.Thread(target=_wait_for_engine, args=(ended,), daemon=True).start()
     ended.wait()
-    server.stop(grace=0)
+    server.stop(grace=GRACE).wait()  # a change in flight is finished: half of one helps nobody
 
 
 if __name__ == "__main__":

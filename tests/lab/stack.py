@@ -5,15 +5,25 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from local.engine.secrets import Crypter
+
 REPOSITORY = Path(__file__).parents[2]
 SHARED = ("components", "hosts", "rules", "provider", "local", "__main__.py", "Pulumi.yaml", ".venv")
 LIMIT = 300
 """Seconds one command may take."""
+
+
+PASSPHRASE = "test"
+
+
+class Secret(str):
+    """A value that the stack config holds encrypted."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +58,31 @@ class Stack:
 
     def configure(self, **settings: Any) -> None:
         """Write the stack config: `hosts`, `defaults`, `firewall`."""
-        config = {f"stockade:{key}": value for key, value in settings.items()}
+        config = {f"stockade:{key}": self._sealed(value) for key, value in settings.items()}
         path = self.folder / "stacks" / f"Pulumi.{self.name}.yaml"
-        salt = yaml.safe_load(path.read_text()).get("encryptionsalt") if path.exists() else None
-        content = {**({"encryptionsalt": salt} if salt else {}), "config": config}
+        content = {"encryptionsalt": self.crypter.salt, "config": config}
         path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    @cached_property
+    def crypter(self) -> Crypter:
+        """What encrypts this stack's secrets."""
+        return Crypter.new(PASSPHRASE)
+
+    def _sealed(self, value: Any) -> Any:
+        if isinstance(value, Secret):
+            return {"secure": self.crypter.encrypt(str(value))}
+        if isinstance(value, dict):
+            return {key: self._sealed(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._sealed(item) for item in value]
+        return value
 
     def run(self, *args: str, check: bool = True) -> Result:
         """Run one engine command on this stack; with `check`, it must succeed."""
         done = subprocess.run(
             [sys.executable, "-m", "local", args[0], "--stack", self.name, *args[1:]],
             cwd=self.folder,
-            env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1", **self.environment},
+            env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "NO_COLOR": "1", **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
