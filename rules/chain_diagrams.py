@@ -6,14 +6,14 @@ big ones and the work grows with n log n. A user chain is compiled once, however
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rules.diagrams import Binary, Diagrams, Node
 from rules.family import Family
 from rules.model import Chain, Rule, Table
 from rules.outcomes import PASS, Outcome, Place, Placed, Verdict, renamed, sure, then, when_matched
-from rules.packets import tops
+from rules.packets import layouts
 from rules.predicates import Predicate, predicate
 
 # Targets that do something to or about a packet and let it go on (man 8 iptables-extensions).
@@ -45,8 +45,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rules of a chain in a row: all that they may match, their diagram, and two halves or one rule."""
+    """``size`` rules of a chain in a row: all that they may match, their diagram, and two halves or one rule."""
 
+    size: int
     matches: Node
     diagram: Node
     halves: tuple[Segment, Segment] | None = None
@@ -55,11 +56,32 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A chain: its segments, None when it has no rules, and its diagram, where RETURN and the end are still PASS."""
+    """A chain: its rules as leaves and as a tree of segments (None when there are none), and its diagram.
+
+    In the diagram packets that leave the chain by RETURN or at its end pass.
+    """
 
     chain: Chain
+    leaves: tuple[Leaf, ...]
     segment: Segment | None
     diagram: Node
+
+    def before(self, index: int) -> list[Segment]:
+        """The largest segments that make up the rules before a leaf, in order."""
+        return _cover(self.segment, 0, index)
+
+    def behind(self, index: int) -> list[Segment]:
+        """The largest segments that make up the rules after a leaf, in order."""
+        return _cover(self.segment, index + 1, len(self.leaves))
+
+
+def _cover(segment: Segment | None, first: int, end: int) -> list[Segment]:
+    if segment is None or first >= min(end, segment.size) or end <= 0:
+        return []
+    if (first <= 0 and segment.size <= end) or segment.halves is None:
+        return [segment]
+    left, right = segment.halves
+    return [*_cover(left, first, end), *_cover(right, first - left.size, end - left.size)]
 
 
 class Compiler:
@@ -67,13 +89,13 @@ class Compiler:
 
     def __init__(self, family: Family) -> None:
         self.family = family
-        self.store = Diagrams(tops(family))
+        self.store = Diagrams(layouts(family))
         self.passing = self.store.leaf(PASS)
         self.then = Binary(self.store, self._then)
         self.when = Binary(self.store, self._when)
         self.through = Binary(self.store, self._through)
 
-    def compile(self, table: Table, without: frozenset[Place] = frozenset()) -> dict[str, Compiled]:
+    def compile(self, table: Table, without: Collection[Place] = ()) -> dict[str, Compiled]:
         """All chains of a table, called ones before their callers, leaving out the rules at those places.
 
         Raises :class:`ValueError` when chains call each other in a circle, which no kernel accepts.
@@ -117,7 +139,7 @@ class Compiler:
         """The set of packets that a rule may match."""
         return self.store.union([self.store.box(box, self.store.all, self.store.none) for box in found.boxes])
 
-    def _chain(self, chain: Chain, done: dict[str, Compiled], without: frozenset[Place]) -> Compiled:
+    def _chain(self, chain: Chain, done: dict[str, Compiled], without: Collection[Place]) -> Compiled:
         leaves = [
             self._leaf(Placed(Place(chain.name, number), rule), done)
             for number, rule in enumerate(chain.rules, 1)
@@ -125,15 +147,15 @@ class Compiler:
         ]
         segment = self._segment(leaves) if leaves else None
         diagram = segment.diagram if segment is not None else self.passing
-        return Compiled(chain, segment, self._renamed(diagram, Verdict.RETURN, Verdict.PASS))
+        return Compiled(chain, tuple(leaves), segment, self._renamed(diagram, Verdict.RETURN, Verdict.PASS))
 
     def _segment(self, leaves: Sequence[Leaf]) -> Segment:
         if len(leaves) == 1:
-            return Segment(leaves[0].matches, leaves[0].diagram, None, leaves[0])
+            return Segment(1, leaves[0].matches, leaves[0].diagram, None, leaves[0])
         half = len(leaves) // 2
         left, right = self._segment(leaves[:half]), self._segment(leaves[half:])
         matches = self.store.either(left.matches, right.matches)
-        return Segment(matches, self.then(left.diagram, right.diagram), (left, right))
+        return Segment(len(leaves), matches, self.then(left.diagram, right.diagram), (left, right))
 
     def _leaf(self, placed: Placed, done: dict[str, Compiled]) -> Leaf:
         found = predicate(placed.rule, self.family)

@@ -1,15 +1,21 @@
 """Interval decision diagrams: functions of a packet's fields, shared, and in one form each.
 
-A node looks at one field and has a child for each interval of its values; fields are looked at in a fixed order and
-left out where they do not matter. Nodes are interned, so equal functions are the same number and comparing is free.
-Bryant's binary diagrams ("Graph-Based Algorithms for Boolean Function Manipulation", 1986) with intervals in place of
-bits, as in Gouda and Liu's firewall decision diagrams (2004). Sets are functions with the leaves False and True.
+A node looks at one digit of a field and has a child for each interval of its values; digits are looked at in a fixed
+order and left out where they do not matter. Nodes are interned, so equal functions are the same number and comparing is
+free. Bryant's binary diagrams ("Graph-Based Algorithms for Boolean Function Manipulation", 1986) with intervals in
+place of bits, as in Gouda and Liu's firewall decision diagrams (2004). Sets are functions with the leaves False and True.
+
+Wide fields (addresses) have several digits, the highest first: sets of addresses that differ in a few networks then
+share nearly all of their nodes, which keeps rules about sources and rules about ports, mixed at will, from multiplying.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from random import Random
 
 from rules.intervals import Intervals
 
@@ -19,11 +25,30 @@ Node = int
 Box = Mapping[int, Intervals]
 
 
-class Diagrams:
-    """A store of nodes. ``tops``: the highest value of each field, in the order in which fields are looked at."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A field: its highest value, and how many bits lie below each of its digits, the last 0. A top is all ones there.
 
-    def __init__(self, tops: Sequence[int]) -> None:
-        self.tops = tuple(tops)
+    The first digit is as long as it needs to be.
+    """
+
+    top: int
+    shifts: tuple[int, ...] = (0,)
+
+
+class Diagrams:
+    """A store of nodes. ``fields``: in the order in which they are looked at."""
+
+    def __init__(self, fields: Sequence[Layout]) -> None:
+        self.fields = tuple(fields)
+        # The first level of each field, and one past the last of all.
+        self.start = tuple(accumulate((len(field.shifts) for field in fields), initial=0))
+        self.tops = tuple(top for field in fields for top in _digit_tops(field))
+        self._parts = [
+            (number, shift, (1 << top.bit_length()) - 1)
+            for number, field in enumerate(fields)
+            for shift, top in zip(field.shifts, _digit_tops(field), strict=True)
+        ]
         self.level: list[int] = []
         self.ends: list[tuple[int, ...]] = []
         self.kids: list[tuple[Node, ...]] = []
@@ -66,22 +91,51 @@ class Diagrams:
         return found
 
     def box(self, box: Box, inside: Node, outside: Node) -> Node:
-        """``inside`` where every field is in its intervals, ``outside`` elsewhere."""
+        """``inside``, which looks at no field up to the last one of the box, where all fields are in their intervals."""
         node = inside
-        for level in sorted(box, reverse=True):
-            ends: list[int] = []
-            kids: list[Node] = []
-            for first, last in box[level]:
-                if first > 0:
-                    ends.append(first - 1)
-                    kids.append(outside)
-                ends.append(last)
-                kids.append(node)
-            if not ends or ends[-1] < self.tops[level]:
-                ends.append(self.tops[level])
-                kids.append(outside)
-            node = outside if node == outside else self.node(level, ends, kids)
+        for field in sorted(box, reverse=True):
+            node = self._field(self.start[field], self.fields[field].shifts, box[field], node, outside)
         return node
+
+    def _field(self, level: int, shifts: Sequence[int], allowed: Intervals, inside: Node, outside: Node) -> Node:
+        """The node of one digit, given the intervals of this and the lower digits."""
+        shift = shifts[0]
+        full = (1 << shift) - 1
+        parts: dict[int, list[tuple[int, int]]] = {}
+        runs: list[tuple[int, int, Node]] = []
+        for first, last in allowed:
+            low, high = first >> shift, last >> shift
+            if low == high and (first & full or last & full != full):
+                parts.setdefault(low, []).append((first & full, last & full))
+                continue
+            if first & full:
+                parts.setdefault(low, []).append((first & full, full))
+                low += 1
+            if last & full != full:
+                parts.setdefault(high, []).append((0, last & full))
+                high -= 1
+            if low <= high:
+                runs.append((low, high, inside))
+        for digit, lower in parts.items():
+            runs.append((digit, digit, self._field(level + 1, shifts[1:], tuple(lower), inside, outside)))
+        return self._filled(level, sorted(runs), outside)
+
+    def _filled(self, level: int, runs: Sequence[tuple[int, int, Node]], outside: Node) -> Node:
+        """A node from runs of values with their children, ``outside`` between them."""
+        ends: list[int] = []
+        kids: list[Node] = []
+        for first, last, kid in (*runs, (self.tops[level] + 1, self.tops[level], outside)):
+            start = ends[-1] + 1 if ends else 0
+            for end, child in ((first - 1, outside), (last, kid)):
+                if end < start:
+                    continue
+                if kids and kids[-1] == child:
+                    ends[-1] = end
+                else:
+                    ends.append(end)
+                    kids.append(child)
+                start = end + 1
+        return self.node(level, ends, kids)
 
     def union(self, nodes: Sequence[Node]) -> Node:
         """The union of sets, halved so that big ones meet big ones."""
@@ -90,14 +144,18 @@ class Diagrams:
         half = len(nodes) // 2
         return self.either(self.union(nodes[:half]), self.union(nodes[half:]))
 
-    def at(self, node: Node, point: Sequence[int]) -> Hashable:
-        """The value at one point, which gives every field."""
+    def digits(self, point: Sequence[int]) -> tuple[int, ...]:
+        """All digits of a point that gives every field."""
+        return tuple(point[field] >> shift & top for field, shift, top in self._parts)
+
+    def at(self, node: Node, digits: Sequence[int]) -> Hashable:
+        """The value at one point, given by its digits."""
         while self.level[node] != LEAF:
-            node = self.kids[node][bisect_left(self.ends[node], point[self.level[node]])]
+            node = self.kids[node][bisect_left(self.ends[node], digits[self.level[node]])]
         return self._values[node]
 
     def map(self, node: Node, change: Callable[[Node], Node], depth: int = LEAF) -> Node:
-        """The diagram with ``change`` applied to its leaves, or to whatever begins at field ``depth`` or below."""
+        """The diagram with ``change`` applied to its leaves, or to whatever begins at level ``depth`` or below."""
         done: dict[Node, Node] = {}
 
         def visit(at: Node) -> Node:
@@ -107,6 +165,16 @@ class Diagrams:
             return done[at]
 
         return visit(node)
+
+    def some(self, node: Node, random: Random) -> tuple[int, ...]:
+        """The digits of a point of a set that is not empty; what the set leaves open is at random too."""
+        digits = [random.randint(0, top) for top in self.tops]
+        while self.level[node] != LEAF:
+            ends, kids = self.ends[node], self.kids[node]
+            chosen = random.choice([place for place, kid in enumerate(kids) if kid != self.none])
+            digits[self.level[node]] = random.randint(ends[chosen - 1] + 1 if chosen else 0, ends[chosen])
+            node = kids[chosen]
+        return tuple(digits)
 
     def leaves(self, node: Node) -> set[Node]:
         """All leaves that a diagram has."""
@@ -126,23 +194,64 @@ class Diagrams:
             yield {}, node
             return
         branches: dict[Node, list[tuple[int, int]]] = {}
-        start = 0
-        for end, kid in zip(self.ends[node], self.kids[node], strict=True):
-            branches.setdefault(kid, []).append((start, end))
-            start = end + 1
+        field = bisect_right(self.start, self.level[node]) - 1
+        for first, last, kid in self.spans(node, field):
+            branches.setdefault(kid, []).append((first, last))
         for kid, intervals in branches.items():
             for box, leaf in self.boxes(kid):
-                yield {self.level[node]: tuple(intervals), **box}, leaf
+                yield {field: tuple(intervals), **box}, leaf
 
-    def pieces(self, node: Node, level: int) -> Iterator[tuple[int, int, Node]]:
-        """The intervals of field ``level`` with what is below; the whole field when the node does not look at it."""
-        if self.level[node] != level:
-            yield 0, self.tops[level], node
+    def spans(self, node: Node, field: int) -> Iterator[tuple[int, int, Node]]:
+        """The intervals of a field, ascending, with what is below; neighbours differ."""
+        held: tuple[int, int, Node] | None = None
+        for first, last, kid in self._spans(node, field, 0, 0):
+            if held is not None and held[2] == kid:
+                held = held[0], last, kid
+                continue
+            if held is not None:
+                yield held
+            held = first, last, kid
+        if held is not None:
+            yield held
+
+    def _spans(self, node: Node, field: int, digit: int, base: int) -> Iterator[tuple[int, int, Node]]:
+        level, shifts = self.start[field] + digit, self.fields[field].shifts
+        if self.level[node] >= self.start[field + 1]:
+            above = base + (1 << shifts[digit - 1]) - 1 if digit else self.fields[field].top
+            yield base, above, node
             return
-        start = 0
-        for end, kid in zip(self.ends[node], self.kids[node], strict=True):
-            yield start, end, kid
+        shift, start = shifts[digit], 0
+        looks = self.level[node] == level
+        ends, kids = (self.ends[node], self.kids[node]) if looks else ((self.tops[level],), (node,))
+        for end, kid in zip(ends, kids, strict=True):
+            if self.level[kid] >= self.start[field + 1]:
+                yield base + (start << shift), base + (end << shift) + (1 << shift) - 1, kid
+            else:
+                for value in range(start, end + 1):
+                    yield from self._spans(kid, field, digit + 1, base + (value << shift))
             start = end + 1
+
+    def count(self, node: Node, field: int, most: int) -> int:
+        """How many values up to ``most``, which ends a first digit, a set has that looks at no other field."""
+        start, shifts = self.start[field], self.fields[field].shifts
+        memo: dict[tuple[Node, int], int] = {}
+
+        def visit(at: Node, digit: int, top: int) -> int:
+            if self.is_leaf(at):
+                return top + 1 if at == self.all else 0
+            if (at, digit) not in memo:
+                shift, first, total = shifts[digit], 0, 0
+                looks = self.level[at] == start + digit
+                ends, kids = (self.ends[at], self.kids[at]) if looks else ((self.tops[start + digit],), (at,))
+                for end, kid in zip(ends, kids, strict=True):
+                    values = min(end, top >> shift) - first + 1
+                    if values > 0:
+                        total += values * visit(kid, digit + 1, (1 << shift) - 1)
+                    first = end + 1
+                memo[at, digit] = total
+            return memo[at, digit]
+
+        return visit(node, 0, most)
 
     def _new(self, level: int, ends: tuple[int, ...], kids: tuple[Node, ...]) -> Node:
         self.level.append(level)
@@ -184,6 +293,14 @@ class Diagrams:
         if self.none in (a, b):
             return self.none
         return b if a == self.all else None
+
+
+def _digit_tops(field: Layout) -> tuple[int, ...]:
+    above = (None, *field.shifts)
+    return tuple(
+        field.top >> shift if higher is None else (1 << (higher - shift)) - 1
+        for higher, shift in zip(above, field.shifts, strict=False)
+    )
 
 
 class Binary:

@@ -55,7 +55,7 @@ class _Lines:
         self.special = (TCP, UDP, self.icmp)
 
     def all(self) -> Iterator[Exposed]:
-        protocols = list(self.store.pieces(self.node, Field.PROTOCOL))
+        protocols = list(self.store.spans(self.node, Field.PROTOCOL))
         whole = {start: self._whole(start) for start, _, _ in protocols}
         everything = self.store.all
         for start, _, _ in protocols:
@@ -109,7 +109,7 @@ class _Lines:
 
     def _services(self, protocol: int, services: Node, wider: Node) -> Iterator[Exposed]:
         found: dict[Label, list[tuple[int, int]]] = {}
-        for first, last, sources in self.store.pieces(services, Field.SERVICE):
+        for first, last, sources in self.store.spans(services, Field.SERVICE):
             for label in self._labels(sources, wider):
                 found.setdefault(label, []).append((first, last))
         rank = self.special.index(protocol) + 1 if protocol in self.special else 4

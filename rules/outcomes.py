@@ -17,17 +17,13 @@ BLAMED = 3
 
 
 class Verdict(IntFlag):
-    """Verdicts, as a set. ``PASS``: the packet goes on to the next rule. ``RETURN``: it leaves the chain.
-
-    ``CALLER``: whoever called the chain decides.
-    """
+    """Verdicts, as a set. ``PASS``: the packet goes on to the next rule. ``RETURN``: it leaves the chain."""
 
     ACCEPT = 1
     DROP = 2
     REJECT = 4
     RETURN = 8
     PASS = 16
-    CALLER = 32
 
 
 @dataclass(frozen=True, slots=True)

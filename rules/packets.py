@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from rules.addresses import read_address
+from rules.diagrams import Layout
 from rules.family import Family
 from rules.intervals import Intervals
 from rules.protocols import ICMP, ICMPV6, TCP
@@ -17,6 +18,8 @@ STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
 _SNAT, _DNAT, _REPLY = 5, 10, 20
 # Names of hosts are told apart from addresses by being above all of them; 255 bytes is the longest (RFC 1035).
 _NAME_BITS = 8 * 255
+# Bits of a digit of an address, in diagrams.
+_DIGIT = 8
 
 
 class Field(IntEnum):
@@ -42,21 +45,33 @@ class Field(IntEnum):
 
 def tops(family: Family) -> tuple[int, ...]:
     """The highest value of each field."""
-    address = 1 << _NAME_BITS
+    address = (1 << (_NAME_BITS + family.bits)) - 1
     name = (1 << 128) - 1
     return (255, 65535, address, address, 65535, name, name, 39, 63, 1, 255, 255, 65535, 2, 11, 11)
 
 
-def host_name(name: str, family: Family) -> int:
-    """The number that stands for the addresses of a name, which are known only when the rule is loaded."""
-    return (1 << family.bits) + int.from_bytes(name.encode()[:254], "big")
+def layouts(family: Family) -> tuple[Layout, ...]:
+    """How diagrams look at the fields: addresses digit by digit."""
+    digits = tuple(range(family.bits - _DIGIT, -1, -_DIGIT))
+    addresses = (Field.SOURCE, Field.DESTINATION)
+    return tuple(
+        Layout(top, digits) if field in addresses else Layout(top)
+        for field, top in zip(Field, tops(family), strict=True)
+    )
+
+
+def host_name(name: str, family: Family) -> tuple[int, int]:
+    """The numbers that stand for the addresses of a name, which are known only when the rule is loaded."""
+    shift = family.bits - _DIGIT
+    first = (1 << family.bits) + (int.from_bytes(name.encode()[:250], "big") << shift)
+    return first, first + (1 << shift) - 1
 
 
 def address_text(number: int, family: Family) -> str:
     """An address, or the host name that :func:`host_name` made into a number."""
-    rest = number - (1 << family.bits)
-    if rest < 0:
+    if number < 1 << family.bits:
         return format_address(family, number)
+    rest = (number - (1 << family.bits)) >> (family.bits - _DIGIT)
     return rest.to_bytes((rest.bit_length() + 7) // 8, "big").decode(errors="replace")
 
 

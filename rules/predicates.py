@@ -129,8 +129,7 @@ def _one(field: Field, intervals: Intervals, negated: bool, family: Family) -> l
 def _address(field: Field) -> Reader:
     def read(value: Value, negated: bool, family: Family) -> list[Box] | None:
         if isinstance(value, HostName):
-            number = host_name(value.name, family)
-            return _one(field, ((number, number),), negated, family)
+            return _one(field, (host_name(value.name, family),), negated, family)
         if isinstance(value, AddressRange):
             return _one(field, ((value.first, value.last),), negated, family)
         if not isinstance(value, Network):

@@ -22,7 +22,8 @@ from rules.model import Chain, Ruleset, Table
 from rules.outcomes import Place, Placed, Verdict
 from rules.packets import Field, Packet, tops
 from rules.predicates import predicate
-from rules.reachability_dead import Arrivals, Dead, dead_rules
+from rules.reachability_arrivals import Arrivals
+from rules.reachability_dead import Dead, dead_rules
 from rules.reachability_outside import ON_LINK, outside
 from rules.reachability_packet import Decision, Walker
 from rules.reachability_reach import Reach
@@ -125,12 +126,13 @@ class Analysis:
 
     def shadowed(self) -> tuple[Dead, ...]:
         """The rules that no packet matches, each with those that decide before it."""
-        return dead_rules(Arrivals(self.compiler, self._chains))
+        return self._dead
 
     def redundant(self) -> tuple[Placed, ...]:
         """The rules that could go, one at a time, with nothing changed; dead rules are not among them."""
         dead = frozenset(found.placed.place for found in self.shadowed())
-        return Redundancy(self.compiler, self.table, dead).run()
+        alive = self.compiler.compile(self.table, dead) if dead else self._chains
+        return Redundancy(Arrivals(self.compiler, alive)).run()
 
     def unknown_matches(self) -> tuple[Unknown, ...]:
         """What is not understood in rules that decide something: matches, and targets."""
@@ -153,6 +155,14 @@ class Analysis:
     @cached_property
     def _chains(self) -> dict[str, Compiled]:
         return self.compiler.compile(self.table)
+
+    @cached_property
+    def _arrivals(self) -> Arrivals:
+        return Arrivals(self.compiler, self._chains)
+
+    @cached_property
+    def _dead(self) -> tuple[Dead, ...]:
+        return dead_rules(self._arrivals)
 
     @cached_property
     def _walker(self) -> Walker:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rules.chain_diagrams import Compiled, Compiler, Leaf, Segment
 from rules.diagrams import Node
-from rules.outcomes import Place, Placed
-from rules.reachability_outside import possible
+from rules.outcomes import Placed
+from rules.reachability_arrivals import Arrivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,63 +20,26 @@ class Dead:
     reason: str
 
 
-@dataclass
-class Arrivals:
-    """Which packets get to each chain and match each rule of a table, whatever unknown matches do."""
-
-    compiler: Compiler
-    chains: dict[str, Compiled]
-    entering: dict[str, Node] = field(default_factory=dict)
-    hits: dict[Place, Node] = field(default_factory=dict)
-    _calls: dict[str, list[Node]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        store = self.compiler.store
-        for name in reversed(self.chains):
-            compiled = self.chains[name]
-            builtin = compiled.chain.policy is not None
-            packets = possible(self.compiler, name) if builtin else store.union(self._calls.get(name, []))
-            self.entering[name] = packets
-            if compiled.segment is not None:
-                self._visit(compiled.segment, packets)
-
-    def _visit(self, segment: Segment, packets: Node) -> None:
-        packets = self.compiler.store.both(packets, segment.matches)
-        if segment.leaf is not None:
-            self.hits[segment.leaf.placed.place] = packets
-            target = segment.leaf.placed.rule.target
-            if target is not None and target.name in self.chains and packets != self.compiler.store.none:
-                self._calls.setdefault(target.name, []).append(packets)
-        elif segment.halves is not None:
-            left, right = segment.halves
-            self._visit(left, packets)
-            rest = self.compiler.store.both(packets, right.matches)
-            self._visit(right, self.compiler.through(rest, left.diagram))
-
-
 def dead_rules(arrivals: Arrivals) -> tuple[Dead, ...]:
     """Every rule that no packet matches, in the order of the chains."""
-    found = []
-    for compiled in arrivals.chains.values():
-        for leaf in _leaves(compiled.segment):
-            if arrivals.hits[leaf.placed.place] == arrivals.compiler.store.none:
-                found.append(_explained(arrivals, compiled, leaf))
-    return tuple(found)
+    return tuple(
+        _explained(arrivals, compiled, index)
+        for compiled in arrivals.chains.values()
+        for index in range(len(compiled.leaves))
+        if is_dead(arrivals, compiled.chain.name, index)
+    )
 
 
-def _leaves(segment: Segment | None) -> Iterator[Leaf]:
-    stack = [segment] if segment is not None else []
-    while stack:
-        at = stack.pop()
-        if at.leaf is not None:
-            yield at.leaf
-        elif at.halves is not None:
-            stack += reversed(at.halves)
+def is_dead(arrivals: Arrivals, chain: str, index: int) -> bool:
+    """Whether no packet gets to a rule and matches it."""
+    if next(arrivals.witnesses(chain, index), None) is not None:
+        return False
+    return arrivals.arriving(chain, index) == arrivals.store.none
 
 
-def _explained(arrivals: Arrivals, compiled: Compiled, leaf: Leaf) -> Dead:
-    store, name = arrivals.compiler.store, compiled.chain.name
-    entering = arrivals.entering[name]
+def _explained(arrivals: Arrivals, compiled: Compiled, index: int) -> Dead:
+    store, name = arrivals.store, compiled.chain.name
+    leaf, entering = compiled.leaves[index], arrivals.entering(name)
     wanted = store.both(entering, leaf.matches)
     if leaf.matches == store.none:
         return Dead(leaf.placed, (), "its matches exclude each other")

@@ -30,7 +30,7 @@ class Reach:
         self.store: Diagrams = compiler.store
         self._answers: dict[Node, Answer] = {}
         selected = self.store.select(packets, decided)
-        self.diagram = self.store.map(selected, self._answer, Field.DESTINATION)
+        self.diagram = self.store.map(selected, self._answer, self.store.start[Field.DESTINATION])
         self.surely = self._where(lambda answer: answer.surely)
         self.possibly = self._where(lambda answer: answer.possibly)
 
@@ -69,7 +69,7 @@ def _doubted_by(blame: tuple[Place, ...], answer: Answer) -> bool:
 
 def sources_of(store: Diagrams, node: Node) -> Intervals:
     """The sources in a set that looks at nothing else."""
-    return tuple((first, last) for first, last, kid in store.pieces(node, Field.SOURCE) if kid == store.all)
+    return tuple((first, last) for first, last, kid in store.spans(node, Field.SOURCE) if kid == store.all)
 
 
 def served(_first: int, last: int) -> bool:
@@ -80,9 +80,9 @@ def served(_first: int, last: int) -> bool:
 def reaching_all(store: Diagrams, node: Node, protocol: int, only: Callable[[int, int], bool] | None = None) -> Node:
     """The sources that reach every service of a protocol, of those intervals of services that count."""
     found = store.all
-    for start, end, services in store.pieces(node, Field.PROTOCOL):
+    for start, end, services in store.spans(node, Field.PROTOCOL):
         if start <= protocol <= end:
-            for first, last, sources in store.pieces(services, Field.SERVICE):
+            for first, last, sources in store.spans(services, Field.SERVICE):
                 if only is None or only(first, last):
                     found = store.both(found, sources)
     return found
@@ -91,7 +91,7 @@ def reaching_all(store: Diagrams, node: Node, protocol: int, only: Callable[[int
 def reaching_any_of_each(store: Diagrams, node: Node) -> Node:
     """The sources that reach, in every protocol, at least one service."""
     found = store.all
-    for _, _, services in store.pieces(node, Field.PROTOCOL):
-        kinds = {sources for _, _, sources in store.pieces(services, Field.SERVICE)}
+    for _, _, services in store.spans(node, Field.PROTOCOL):
+        kinds = {sources for _, _, sources in store.spans(services, Field.SERVICE)}
         found = store.both(found, store.union(sorted(kinds)))
     return found

@@ -81,7 +81,7 @@ class PacketSet:
             yield Region(self.family, tuple((Field(field), intervals) for field, intervals in sorted(box.items())))
 
     def __contains__(self, packet: Packet) -> bool:
-        return self.store.at(self.node, packet.point()) is True
+        return self.store.at(self.node, self.store.digits(packet.point())) is True
 
     def __bool__(self) -> bool:
         return self.node != self.store.none

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rules.family import Family
 from rules.intervals import Intervals, common, complement, contains, normal
-from rules.packets import Field, address_text, host_name, tops
+from rules.packets import Field, address_text, tops
 from rules.values import format_address
 
 # As many exceptions are named; more are counted.
@@ -66,7 +66,7 @@ def _anywhere(missing: Intervals, family: Family) -> Label:
 def _texts(interval: tuple[int, int], family: Family) -> list[str]:
     """One interval: a few networks, a range, or a host name."""
     first, last = interval
-    if first >= host_name("", family):
+    if first >= 1 << family.bits:
         return [address_text(first, family)]
     found = _cidr(first, last, family)
     if len(found) > _NETWORKS:
