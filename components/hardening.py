@@ -15,6 +15,7 @@ from components.timesync import TimeSyncSettings
 from components.updates import PACKAGES as UPDATE_PACKAGES
 from components.updates import UpdateSettings
 from components.updates_system import UpgradeSettings
+from components.users import PACKAGES as USER_PACKAGES
 from components.users_data import UserSettings
 
 
@@ -70,6 +71,7 @@ class Hardening(Settings):
     def present(self) -> tuple[str, ...]:
         """Return all packages that the chapters need."""
         needed = {*self.packages.present}
+        needed |= {*USER_PACKAGES} if self.users else set()
         needed |= {*BOOT_PACKAGES} if self.firewall else set()
         needed |= {*FAIL2BAN_PACKAGES} if self.fail2ban else set()
         needed |= {*UPDATE_PACKAGES} if self.updates else set()

@@ -53,6 +53,7 @@ class HardenedHost(ComponentResource):
         super().__init__("stockade:index:HardenedHost", name, {}, opts)
         self._name, self._retain = name, opts.retain_on_delete if opts else None
         self._connection = connection
+        self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
         self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
         self._common: dict[str, Any] = {"host": name, "connection": self._way}
         self._existing = {"existing": existing}
@@ -74,10 +75,11 @@ class HardenedHost(ComponentResource):
         return Packages(self._name, {**self._common, **names}, self._after())
 
     def _users(self, packages: Packages, keys: tuple[Input[str], ...]) -> list[Resource]:
+        """The admin's own account is made first and goes last: the others' are made and removed through it."""
         users: list[Resource] = []
-        for user in self._wanted.users:
+        for user in sorted(self._wanted.users, key=lambda user: user.name != self._admin):
             props = {**self._common, **self._existing, **user.props(keys)}
-            users.append(LimitedUser(f"{self._name}-{user.name}", props, self._after(packages)))
+            users.append(LimitedUser(f"{self._name}-{user.name}", props, self._after(packages, *users[:1])))
         self._told["users"] = [f"{user.name}: sudo {user.sudo}" for user in self._wanted.users]
         return users
 
@@ -97,9 +99,7 @@ class HardenedHost(ComponentResource):
     def _sshd(self, before: list[Resource]) -> list[Resource]:
         if self._wanted.sshd is None:
             return []
-        way = self._connection
-        admin = way.admin.user if isinstance(way, HostAccess) and way.admin else ""
-        props = {**self._common, **self._existing, **self._wanted.sshd.props(self._name, admin)}
+        props = {**self._common, **self._existing, **self._wanted.sshd.props(self._name, self._admin)}
         sshd = Sshd(self._name, props, self._after(*before))
         self._told["sshd"] = sshd.settings.apply(lambda text: text.splitlines())
         return [sshd]
