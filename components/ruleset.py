@@ -29,7 +29,8 @@ from rules.model import Table
 from rules.naming import names, resolve
 from rules.ownership import plan
 from rules.parse import parse, parse_saved
-from rules.render import canonical, render
+from rules.reachability import exposure
+from rules.render import render
 
 BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
 LOCK_WAIT = "10"
@@ -40,6 +41,7 @@ class RulesetInputs(ChapterInputs):
     """Inputs of `Ruleset`.
 
     `family`: `ipv4` or `ipv6`. `rules`: the ruleset, in any spelling that `rules.parse` reads; kept in canonical form.
+    `exposure`: who can reach what through these rules, a line each; worked out, whatever is given.
     `persistent`: load the rules at boot. `take_over`: stop ufw or firewalld where it is active (delete starts it
     again). `preserve`: interfaces (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else;
     None: those of Docker, libvirt and the like. `confirm_within`: seconds until a change that nobody confirmed is taken
@@ -48,6 +50,7 @@ class RulesetInputs(ChapterInputs):
 
     family: Family
     rules: str
+    exposure: str = ""
     persistent: bool = True
     take_over: bool = False
     preserve: tuple[str, ...] | None = None
@@ -58,7 +61,7 @@ class RulesetInputs(ChapterInputs):
     def _canonical(cls, values: Any) -> Any:
         """Let one text stand for all spellings of a ruleset. Raises what `rules.parse` raises."""
         if isinstance(values, dict) and values.get("family") in set(Family) and isinstance(values.get("rules"), str):
-            return {**values, "rules": canonical(values["rules"], Family(values["family"]))}
+            return {**values, **_told(parse(values["rules"], Family(values["family"])))}
         return values
 
     @property
@@ -175,7 +178,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         then, now = _own(inputs, before), _own(inputs, seen)
         changes: dict[str, Any] = {}
         if render(then) != render(now):
-            changes["rules"] = render(as_shown(inputs.declared, before.addresses, then, now))
+            changes |= _told(as_shown(inputs.declared, before.addresses, then, now))
         if inputs.persistent and not self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen))):
             changes["persistent"] = False
         if seen.controller:
@@ -226,6 +229,11 @@ class Ruleset(Resource, module="stockade", name="Ruleset"):
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
         super().__init__(RulesetProvider(), name, {**props, "observed": None, "prior": None}, opts)
+
+
+def _told(rules: Rules) -> dict[str, str]:
+    """Return the canonical text of rules, and what they let in: the diff shows both."""
+    return {"rules": render(rules), "exposure": "\n".join(exposure(rules))}
 
 
 def _own(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
