@@ -73,6 +73,36 @@ if [ -n "$now" ]; then
 fi
 """
 
+# The first rule with a state starts connection tracking, which takes the next packet of an open connection for a new
+# one: a default-deny ruleset would end what is open. So tracking starts ahead of the rules, by a chain that nothing
+# jumps to, until it knows the open connections. What we print is a packet of our own connection.
+_TRACK = """\
+uses_states() { grep -Eqe '-m (state|conntrack) '; }
+tracked=
+if printf '%s' "$transaction" | uses_states && ! "$tool-save" | uses_states && command -v ss >/dev/null; then
+    tracked=STOCKADE-OPEN
+    "$tool" -w "$lock_wait" -N "$tracked" 2>/dev/null || :
+    "$tool" -w "$lock_wait" -A "$tracked" -m state --state ESTABLISHED
+    case $tool in iptables) ip=4 ;; *) ip=6 ;; esac
+    tries=0
+    while [ "$tries" -lt 10 ]; do
+        open=$(ss -Htn"$ip" state established | wc -l)
+        known=$(grep -Ec "^ipv$ip .*ESTABLISHED" /proc/net/nf_conntrack 2>/dev/null || :)
+        [ "${known:-0}" -lt "$open" ] || break
+        echo "tracking $open open connections"
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+fi
+"""
+
+_TRACKED = """\
+if [ -n "$tracked" ]; then
+    "$tool" -w "$lock_wait" -F "$tracked"
+    "$tool" -w "$lock_wait" -X "$tracked"
+fi
+"""
+
 APPLY = f"""\
 {WRITE_FILE}
 {_CONTROLLERS}
@@ -84,7 +114,9 @@ if [ -n "$boot_content" ]; then
     write_file "$boot.next" 640 root root "$boot_content"
 fi
 arm
+{_TRACK}
 {_LOAD}
+{_TRACKED}
 trap - EXIT
 """
 
@@ -124,7 +156,7 @@ fi
 COMMIT = f"""\
 {RESTORE_FILE}
 if [ -f "$boot.next" ]; then
-    systemctl -q enable {BOOT_UNIT}
+    systemctl -q is-enabled {BOOT_UNIT} >/dev/null || systemctl -q enable {BOOT_UNIT} # which takes a second
     mv -f "$boot.next" "$boot"
 elif [ -n "$boot_back" ]; then
     restore_file prior
