@@ -20,13 +20,14 @@ from hosts.listeners import LISTENERS, Listener, listeners
 from hosts.packages import APT
 from hosts.shell import Answer, Script
 
-EXPECTED = (
+_EXPECTED = (
     *("sshd/tcp", "ssh/tcp"),
     *("ntpd:123/udp", "ntpsec:123/udp", "chronyd/udp", "systemd-timesyn/udp"),
     # DHCP clients: without them the host would lose its address
     *("dhclient:68/udp", "dhclient:546/udp", "dhcpcd:68/udp", "dhcpcd:546/udp"),
     *("systemd-network:68/udp", "systemd-network:546/udp"),
 )
+EXPECTED = tuple(sorted(_EXPECTED))
 """sshd, time synchronisation and what keeps the host's address."""
 
 _SHAPE = re.compile(r"(?P<who>[A-Za-z0-9_.+@-]*)(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?")

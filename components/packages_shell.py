@@ -13,6 +13,8 @@ lock_wait (seconds). The records, which only root can read, until `delete` drops
     debconf     lines for debconf-set-selections(1)
     etc.tar     everything that vanished from /etc, owners and modes included
     draft.tar   /etc as it was before a removal that is under way
+    aliases     units of packages of ours that are being removed
+    unfinished  is there while apt-get is at work
 """
 
 from components.packages_kept import BACK, ETC, KEEP, POLICY
@@ -55,6 +57,9 @@ _only_names() { for _word in "$@"; do printf ' %s' "$_word"; done; }
 _half() { # removed and not purged, by a run that was killed in between
     [ $# -eq 0 ] || dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "$@" 2>/dev/null | sed -n 's/^config-files //p'
 }
+_stranded() { # NAMES: what a killed run left of what would have gone along, of these and of what came along
+    [ -z "$1$(_names pulled)" ] || _common "$(_orphans)" "$1 $(_names pulled)"
+}
 _open_records() {
     (umask 022 && mkdir -p /var/lib/stockade)
     mkdir -p "$folder"
@@ -63,6 +68,10 @@ _open_records() {
     : >>"$folder/owned"
     if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi # of a run that was killed
     pkg_mend
+    if [ -f "$folder/unfinished" ]; then # apt-get writes down at its end what came along
+        _auto=$(_there $(_names pulled))
+        [ -z "$_auto" ] || apt-mark auto $_auto >&2
+    fi
     _settle
 }
 """.replace("POLICY", POLICY)
@@ -100,8 +109,11 @@ _transact() { # MISSING GONE DROP BACK
         _has "$_name" "$(_names installed)" || _note installed "$_name"
     done
     for _name in $(_without "$pkg_new" "$1 $4 $(_names pulled) $(_names removed)"); do _note pulled "$_name"; done
+    : >"$folder/unfinished"
     _keep "$pkg_lost" "$2" "$1"
-    _ours=$(for _name in $(_common "$pkg_lost" "$(_names installed) $(_names pulled)"); do _units_of "$_name"; done)
+    for _name in $(_common "$pkg_lost" "$(_names installed) $(_names pulled)"); do
+        _units_of "$_name"
+    done >>"$folder/aliases"
     _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')"
     if [ -n "$4" ]; then _keep_lines debconf "$4" | debconf-set-selections || :; fi
     for _name in $1; do
@@ -117,10 +129,10 @@ _transact() { # MISSING GONE DROP BACK
     _settle
     # links to their units that were enabled under another name (Alias=), which their own scripts forget
     for _link in /etc/systemd/system/*.service /etc/systemd/system/*.wants/*; do
-        if [ -L "$_link" ] && [ ! -e "$_link" ] && _has "$(basename "$(readlink "$_link")")" "$_ours"; then
-            rm -f "$_link"
-        fi
+        [ -L "$_link" ] && [ ! -e "$_link" ] || continue
+        ! grep -qxF "$(basename "$(readlink "$_link")")" "$folder/aliases" || rm -f "$_link"
     done
+    rm -f "$folder/aliases" "$folder/unfinished"
 }
 """.replace("POLICY", POLICY)
 
@@ -147,6 +159,7 @@ if [ -f "$folder/removed" ]; then
 fi
 gone=$(_there $absent)
 drop=$(_there $(_without "$(_names installed)" "$declared"))
+drop="$drop$(_stranded "$(_without "$(_names removed)" "$back")")"
 missing=$(_without "$present" "$(_there $present)")
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
@@ -176,6 +189,7 @@ fi
 present=
 back=$(_only_names $(_names removed))
 drop=$(_there $(_names installed))
+drop="$drop$(_stranded "")"
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$drop$again" ]; then _transact "" "" "$drop" "$again"; fi
 half=$(_half $(_names installed) $(_names pulled))
