@@ -6,7 +6,7 @@ big ones and the work grows with n log n. A user chain is compiled once, however
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 from rules.diagrams import Binary, Diagrams, Node
@@ -119,10 +119,11 @@ class Compiler:
 
     def outcome(self, leaf: Node) -> Outcome:
         """The outcome that a leaf stands for."""
-        value = self.store.value(leaf)
-        if not isinstance(value, Outcome):
-            raise TypeError(f"{value!r} is not an outcome")
-        return value
+        return _as_outcome(self.store.value(leaf))
+
+    def outcome_at(self, diagram: Node, digits: Sequence[int]) -> Outcome:
+        """The outcome of one packet, given by the digits of its fields."""
+        return _as_outcome(self.store.at(diagram, digits))
 
     def where(self, node: Node, verdicts: Verdict, *, surely: bool) -> Node:
         """The set of packets that may (or surely do, at some time) get one of the verdicts."""
@@ -213,6 +214,12 @@ class Compiler:
         if self.store.is_leaf(diagram):
             return packets if self.outcome(diagram).possibly & Verdict.PASS else self.store.none
         return None
+
+
+def _as_outcome(value: Hashable) -> Outcome:
+    if not isinstance(value, Outcome):
+        raise TypeError(f"{value!r} is not an outcome")
+    return value
 
 
 def _called_first(table: Table) -> list[str]:

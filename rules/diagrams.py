@@ -2,8 +2,8 @@
 
 A node looks at one digit of a field and has a child for each interval of its values; digits are looked at in a fixed
 order and left out where they do not matter. Nodes are interned, so equal functions are the same number and comparing is
-free. Bryant's binary diagrams ("Graph-Based Algorithms for Boolean Function Manipulation", 1986) with intervals in
-place of bits, as in Gouda and Liu's firewall decision diagrams (2004). Sets are functions with the leaves False and True.
+free. Bryant's diagrams ("Graph-Based Algorithms for Boolean Function Manipulation", 1986) with intervals in
+place of bits, as in Gouda and Liu's firewall decision diagrams (2004). Sets have the leaves False and True.
 
 Wide fields (addresses) have several digits, the highest first: sets of addresses that differ in a few networks then
 share nearly all of their nodes, which keeps rules about sources and rules about ports, mixed at will, from multiplying.
@@ -91,7 +91,7 @@ class Diagrams:
         return found
 
     def box(self, box: Box, inside: Node, outside: Node) -> Node:
-        """``inside``, which looks at no field up to the last one of the box, where all fields are in their intervals."""
+        """``inside`` in the box, ``outside`` elsewhere; ``inside`` looks at no field up to the last one of the box."""
         node = inside
         for field in sorted(box, reverse=True):
             node = self._field(self.start[field], self.fields[field].shifts, box[field], node, outside)

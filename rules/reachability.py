@@ -19,7 +19,7 @@ from rules.exposure import Exposed, exposed
 from rules.family import Family
 from rules.intervals import complement
 from rules.model import Chain, Ruleset, Table
-from rules.outcomes import Place, Placed, Verdict
+from rules.outcomes import Outcome, Place, Placed, Verdict
 from rules.packets import Field, Packet, tops
 from rules.predicates import predicate
 from rules.reachability_arrivals import Arrivals
@@ -146,6 +146,11 @@ class Analysis:
     def verdict(self, packet: Packet, chain: str = "INPUT") -> Decision:
         """What becomes of one packet, and the rule that decides. Raises :class:`KeyError` without such a chain."""
         return self._walker.decide(packet, chain)
+
+    def outcome(self, packet: Packet, chain: str = "INPUT") -> Outcome:
+        """All that may become of one packet, as limits and unknown matches turn out."""
+        decided = self.compiler.decided(self._chains[chain])
+        return self.compiler.outcome_at(decided, self.store.digits(packet.point()))
 
     def refuses(self, packet: Packet, chain: str = "INPUT") -> Decision | None:
         """The decision by which a packet is not surely accepted, None when it is accepted."""

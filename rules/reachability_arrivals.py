@@ -75,7 +75,7 @@ class Arrivals:
 
     def witnesses(self, chain: str, index: int, *, all_tries: bool = False) -> Iterator[Witness]:
         """Packets that get to a rule, found by trying; none is no proof that there are none."""
-        random = Random(index)
+        random = Random(index)  # noqa: S311 -- the same answer each time
         for visit, candidates in self._candidates(Visit(chain, index), self.leaf(chain, index).matches):
             for _ in range(_TRIES if candidates != self.store.none else 0):
                 digits = self.store.some(candidates, random)
@@ -97,7 +97,7 @@ class Arrivals:
 
     def _gets_there(self, visit: Visit, digits: tuple[int, ...]) -> bool:
         return all(
-            self._outcome(segment.diagram, digits).possibly & Verdict.PASS
+            self.compiler.outcome_at(segment.diagram, digits).possibly & Verdict.PASS
             for chain, index in ((visit.chain, visit.index), *visit.callers)
             for segment in self.chains[chain].before(index)
         )
@@ -105,11 +105,13 @@ class Arrivals:
     def after(self, witness: Witness, *, with_rule: bool) -> Outcome:
         """What becomes of a packet from a rule on, or without that rule."""
         visit = witness.visit
-        found = self._outcome(self.leaf(visit.chain, visit.index).diagram, witness.digits) if with_rule else PASS
+        found = (
+            self.compiler.outcome_at(self.leaf(visit.chain, visit.index).diagram, witness.digits) if with_rule else PASS
+        )
         chain, index = visit.chain, visit.index
         for caller, place in (*visit.callers, ("", 0)):
             for segment in self.chains[chain].behind(index):
-                found = then(found, self._outcome(segment.diagram, witness.digits))
+                found = then(found, self.compiler.outcome_at(segment.diagram, witness.digits))
             if not caller:
                 break
             goto = self.leaf(caller, place).placed.rule.target
@@ -119,9 +121,3 @@ class Arrivals:
             chain, index = caller, place
         found = renamed(found, Verdict.RETURN, Verdict.PASS)
         return then(found, self.compiler.outcome(self.compiler.policy(self.chains[chain].chain)))
-
-    def _outcome(self, diagram: Node, digits: tuple[int, ...]) -> Outcome:
-        value = self.store.at(diagram, digits)
-        if not isinstance(value, Outcome):
-            raise TypeError(f"{value!r} is not an outcome")
-        return value
