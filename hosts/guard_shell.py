@@ -177,7 +177,8 @@ record() {{
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) {name} $title: $why: $1" >>{folder}.log
     logger -t stockade -p auth.warning "$title: $why: $1" 9<&- 2>/dev/null || :
 }}
-ended() {{ # PID: end it and all that it started, and wait until it is no more
+ended() {{ # PID: end it and all that it started, and wait until it is no more; not us, who may be among them
+    [ "$1" != "$$" ] || return 0
     kill -STOP "$1" 2>/dev/null || return 0
     for child in $(cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) .*) . $1 .*/\\1/p"); do
         (ended "$child")
