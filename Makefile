@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy drift show lab clean test lint types unit engine lab-tests lock schema
+.PHONY: help up preview refresh destroy drift show lab clean test lint types unit engine kernel lab-tests lock schema
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -44,7 +44,7 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	@$(RUN) -m local.lab down
 	rm -rf .state .lab
 
-test: lint types unit engine lab-tests  ## everything
+test: lint types unit engine kernel lab-tests  ## everything
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -54,10 +54,13 @@ types: .venv/ready
 	.venv/bin/mypy
 
 unit: .venv/ready  ## tests without hosts, in seconds
-	.venv/bin/pytest -q tests/unit
+	.venv/bin/pytest -q -n auto tests/unit
 
-engine: .venv/ready
+engine: .venv/ready  ## tests of the embedded engine, against the Pulumi CLI where it is on PATH
 	.venv/bin/pytest -q tests/engine
+
+kernel: .venv/ready  ## the rules' meaning against the kernel, in short
+	.venv/bin/pytest -q tests/kernel
 
 lab-tests: .venv/ready  ## tests on real hosts of the lab
 	.venv/bin/pytest -q tests/lab
