@@ -39,11 +39,18 @@ class Exposed:
 
 
 def exposed(
-    store: Diagrams, node: Node, family: Family, where: str = "", doubts: tuple[str, ...] = ()
+    store: Diagrams, node: Node, family: Family, *, said: Node, where: str = "", doubts: tuple[str, ...] = ()
 ) -> tuple[Exposed, ...]:
-    """A set of protocols, services and sources in lines. What a wider line says is not said again."""
-    found = sorted(set(_Lines(store, node, family).all()))
-    return tuple(replace(one, where=where, doubts=doubts) for one in found)
+    """A set of protocols, services and sources in lines. What a wider line says is not said again.
+
+    ``said``: what is known already. Lines may take it in where that makes them fewer ("everything").
+    """
+    found = set(_Lines(store, node, family).all())
+    if said != store.none and len(found) > 1:
+        wider = set(_Lines(store, store.either(node, said), family).all())
+        wider -= set(_Lines(store, said, family).all())
+        found = wider if len(wider) < len(found) else found
+    return tuple(replace(one, where=where, doubts=doubts) for one in sorted(found))
 
 
 class _Lines:

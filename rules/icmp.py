@@ -109,4 +109,5 @@ def default_reject(family: Family) -> str:
 def type_name(kind: int, code: int | None, family: Family) -> str:
     """The first name of a type, or of a code of it; numbers where there is none."""
     names = {value: name for name, value in reversed(_TYPES[family].items()) if value.type is not None}
-    return names.get(IcmpType(kind, code), str(kind) if code is None else f"{kind}/{code}")
+    whole = names.get(IcmpType(kind), str(kind))
+    return whole if code is None else names.get(IcmpType(kind, code), f"{whole}/{code}")

@@ -14,7 +14,6 @@ from functools import cached_property
 
 from rules.chain_diagrams import GOING_ON, Compiled, Compiler
 from rules.default_deny import Limits, open_to
-from rules.diagrams import Node
 from rules.exposure import Exposed, exposed
 from rules.family import Family
 from rules.intervals import complement
@@ -84,30 +83,11 @@ class Analysis:
 
     def reachable(self, chain: str = "INPUT") -> tuple[Exposed, ...]:
         """Services and the sources from which a first packet to them may be accepted, in order; doubts are marked."""
-        near, far = self._reached(chain, near=True), self._reached(chain, near=False)
-        store = self.store
-        found = list(self._exposed(far.surely))
-        found += self._exposed(store.minus(near.surely, far.surely), " on the link")
-        for blame, node in far.doubts().items():
-            found += self._exposed(node, "", blame)
-        for blame, node in near.doubts().items():
-            found += self._exposed(store.minus(node, far.possibly), " on the link", blame)
-        return tuple(sorted(found))
+        return self._beyond(None, chain)
 
     def beyond(self, other: Analysis, chain: str = "INPUT") -> tuple[Exposed, ...]:
         """What can be reached here and not in ``other``, or only here for certain; both must share a compiler."""
-        found: list[Exposed] = []
-        said = self.store.none
-        for near, where in ((False, ""), (True, " on the link")):
-            mine, theirs = self._reached(chain, near), other._reached(chain, near)
-            gained = self.store.minus(self.store.minus(mine.surely, theirs.surely), said)
-            found += self._exposed(gained, where)
-            said = self.store.either(said, gained)
-            for blame, node in mine.doubts().items():
-                new = self.store.minus(self.store.minus(node, theirs.possibly), said)
-                found += self._exposed(new, where, blame)
-                said = self.store.either(said, new)
-        return tuple(sorted(found))
+        return self._beyond(other, chain)
 
     def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
         """:meth:`reachable` in lines such as ``tcp/443 from anywhere``."""
@@ -185,11 +165,30 @@ class Analysis:
             self._reach[key] = Reach(self.compiler, self.compiler.decided(self._chains[chain]), packets)
         return self._reach[key]
 
-    def _exposed(self, node: Node, where: str = "", blame: tuple[Place, ...] = ()) -> tuple[Exposed, ...]:
-        texts = tuple(
+    def _beyond(self, other: Analysis | None, chain: str) -> tuple[Exposed, ...]:
+        """From anywhere, then from the link; in each the sure before the possible, each said once."""
+        store, said = self.store, self.store.none
+        found: list[Exposed] = []
+        for near, where in ((False, ""), (True, " on the link")):
+            mine = self._reached(chain, near)
+            surely, possibly = (said, said)
+            if other is not None:
+                theirs = other._reached(chain, near)
+                surely, possibly = store.either(theirs.surely, said), store.either(theirs.possibly, said)
+            gained = store.minus(mine.surely, surely)
+            found += exposed(store, gained, self.family, said=surely, where=where)
+            said, known = store.either(said, gained), store.either(possibly, mine.surely)
+            for blame, node in mine.doubts().items():
+                gained = store.minus(node, known)
+                found += exposed(store, gained, self.family, said=known, where=where, doubts=self._texts(blame))
+                said, known = store.either(said, gained), store.either(known, gained)
+        return tuple(sorted(found))
+
+    def _texts(self, blame: tuple[Place, ...]) -> tuple[str, ...]:
+        """The unknown matches of rules."""
+        return tuple(
             str(Unknown(placed, text)) for placed in map(self._placed, blame) for text in self._unknown(placed)
         )
-        return exposed(self.store, node, self.family, where, texts)
 
     def _placed(self, place: Place) -> Placed:
         chain = self.table.chain(place.chain) or Chain(place.chain)

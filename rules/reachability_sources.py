@@ -60,7 +60,7 @@ def _anywhere(missing: Intervals, family: Family) -> Label:
     if len(texts) <= _NAMED_EXCEPTIONS:
         return Label((0, *missing[0]), f"anywhere but {', '.join(texts)}")
     count = sum(last - first + 1 for first, last in common(missing, addresses(family)))
-    return Label((0, *missing[0]), f"anywhere but {len(texts)} networks ({count} addresses)")
+    return Label((0, *missing[0]), f"anywhere but {count} addresses in {len(missing)} ranges")
 
 
 def _texts(interval: tuple[int, int], family: Family) -> list[str]:

@@ -1,0 +1,244 @@
+"""What rulesets let in: exposure, default-deny, bounds, verdicts of single packets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules import presets
+from rules.family import Family
+from rules.model import Ruleset
+from rules.outcomes import Verdict
+from rules.packets import Packet
+from rules.parse import parse
+from rules.reachability import Limits, analyse, exposure
+from tests.unit.rules.strategies import Writer
+
+GUIDE = Path(__file__).parent / "data" / "guide"
+V4, V6 = Family.IPV4, Family.IPV6
+OUTSIDE = {V4: ("192.0.2.7", "198.51.100.2"), V6: ("2001:db8:9::7", "2001:db8::2")}
+
+
+def _guide(name: str, family: Family) -> Ruleset:
+    return parse((GUIDE / f"{name}.txt").read_text(), family)
+
+
+def _drop(*rules: str, family: Family = V4) -> Ruleset:
+    return parse("\n".join(["-P INPUT DROP", "-P FORWARD DROP", *rules]), family)
+
+
+def _packet(family: Family = V4, **fields: object) -> Packet:
+    return Packet(family, *OUTSIDE[family], **fields)  # type: ignore[arg-type]
+
+
+# -- the guide
+
+
+def test_the_guides_ipv4_denies_by_its_last_rule() -> None:
+    analysis = analyse(_guide("v4", V4))
+    assert analysis.default_deny("INPUT") is True
+    assert analysis.default_deny("FORWARD") is True
+    assert analysis.exposure() == (
+        "tcp/22 from anywhere",
+        "tcp/80 from anywhere",
+        "tcp/443 from anywhere",
+        "icmp/echo-request from anywhere",
+    )
+    assert analysis.shadowed() == ()
+    assert analysis.redundant() == ()
+
+
+def test_the_guides_ipv6_refuses_neighbour_discovery_and_ssh() -> None:
+    printed, preset = analyse(_guide("v6", V6)), analyse(presets.web(V6))
+    for kind in (133, 134, 135, 136):
+        neighbour = _packet(V6, protocol=58, icmp=(kind, 0), state="UNTRACKED", hops=255)
+        decision = printed.refuses(neighbour)
+        assert decision is not None
+        assert decision.decided_by is not None
+        assert str(decision.decided_by.place) == "INPUT 8"
+        assert preset.refuses(neighbour) is None
+        assert preset.refuses(_packet(V6, protocol=58, icmp=(kind, 0), state="UNTRACKED", hops=64)) is not None
+    assert "icmpv6/neighbour-solicitation from anywhere on the link" in preset.exposure()
+    assert not [line for line in printed.exposure() if "neighbour" in line or line.startswith("tcp/22")]
+    assert printed.default_deny() is preset.default_deny() is True
+
+
+def test_the_alternative_lets_nothing_in() -> None:
+    for ruleset in (_guide("v6-reject", V6), presets.reject_all(V6)):
+        assert exposure(ruleset) == ()
+        assert analyse(ruleset).default_deny() is True
+    loopback = _packet(V6, in_interface="lo")
+    assert analyse(_guide("v6-reject", V6)).refuses(loopback) is not None
+    assert analyse(presets.reject_all(V6)).refuses(loopback) is None
+
+
+def test_linodes_sources_are_named() -> None:
+    lines = exposure(presets.web(V4, longview=True, nodebalancer=True))
+    assert lines[:2] == ("everything from 192.168.255.0/24", "everything from longview.linode.com")
+
+
+# -- lines
+
+
+@pytest.mark.parametrize(
+    ("rules", "lines"),
+    [
+        (["-s 198.51.100.0/24 -p tcp --dport 22"], ["tcp/22 from 198.51.100.0/24"]),
+        (["-p tcp --dport 6000:6005", "-p tcp --dport 6006:6010"], ["tcp/6000-6010 from anywhere"]),
+        (["-p tcp -m multiport --dports 22,80"], ["tcp/22 from anywhere", "tcp/80 from anywhere"]),
+        (["-p esp", "-p gre"], ["gre from anywhere", "esp from anywhere"]),
+        (["-s 10.0.0.5"], ["everything from 10.0.0.5"]),
+        (["-s 10.0.0.5", "-p tcp --dport 22"], ["everything from 10.0.0.5", "tcp/22 from anywhere"]),
+        (["! -s 10.0.0.0/8 -p tcp --dport 22"], ["tcp/22 from anywhere but 10.0.0.0/8"]),
+        (["-m iprange --src-range 10.0.0.5-10.0.0.20 -p udp"], ["udp from 10.0.0.5-10.0.0.20"]),
+        (["-p icmp --icmp-type 8"], ["icmp/echo-request from anywhere"]),
+        (["-p icmp --icmp-type 3/4"], ["icmp/fragmentation-needed from anywhere"]),
+        (["-p icmp"], ["icmp from anywhere"]),
+        (["-s db.example -p tcp --dport 5432"], ["tcp/5432 from db.example"]),
+        (["! -p tcp"], ["udp from anywhere", "icmp from anywhere", "other protocols from anywhere"]),
+        (["-i lo", "-s 127.0.0.0/8"], []),
+        (["-m state --state ESTABLISHED,RELATED"], []),
+        (["-m state --state ESTABLISHED,RELATED,NEW -p tcp --dport 25"], ["tcp/25 from anywhere"]),
+        (["-p tcp --dport 1:65535"], ["tcp from anywhere"]),
+        (["-m limit --limit 1/min -p tcp --dport 22"], ["tcp/22 from anywhere"]),
+        (["-p tcp --sport 20"], ["tcp from anywhere"]),
+        (["-d 224.0.0.251 -p udp --dport 5353"], ["udp/5353 from anywhere"]),
+        (["-m ttl --ttl-eq 255 -p tcp --dport 179"], ["tcp/179 from anywhere on the link"]),
+        (
+            ["-p tcp --dport 22 -m set --match-set friends src"],
+            ["possibly tcp/22 from anywhere (rule 1: -m set --match-set friends src)"],
+        ),
+    ],
+)
+def test_exposure(rules: list[str], lines: list[str]) -> None:
+    assert list(exposure(_drop(*(f"-A INPUT {rule} -j ACCEPT" for rule in rules)))) == lines
+
+
+def test_many_exceptions_are_counted() -> None:
+    blocked = [f"-A INPUT -s 192.0.2.{number} -j DROP" for number in range(1, 41, 2)]
+    assert exposure(_drop(*blocked, "-A INPUT -p tcp --dport 80 -j ACCEPT")) == (
+        "tcp/80 from anywhere but 20 addresses in 20 ranges",
+    )
+
+
+def test_rules_of_user_chains_are_blamed_by_chain() -> None:
+    ruleset = _drop(
+        "-N guests", "-A INPUT -j guests", "-A guests -p udp -m mac --mac-source 52:54:00:00:00:01 -j ACCEPT"
+    )
+    assert exposure(ruleset) == (
+        "possibly udp from anywhere (rule 1 of guests: -m mac --mac-source 52:54:00:00:00:01)",
+    )
+
+
+def test_what_a_sure_rule_accepts_is_not_in_doubt() -> None:
+    ruleset = _drop("-A INPUT -m set --match-set a src -j ACCEPT", "-A INPUT -p tcp --dport 22 -j ACCEPT")
+    assert exposure(ruleset) == (
+        "possibly everything from anywhere (rule 1: -m set --match-set a src)",
+        "tcp/22 from anywhere",
+    )
+    assert analyse(ruleset).default_deny() is None
+    assert len(analyse(ruleset).unknown_matches()) == 1
+
+
+def test_not_tracked_packets_are_never_new() -> None:
+    rules = ["*raw", "-A PREROUTING -p udp --dport 53 -j CT --notrack", "COMMIT", "*filter", ":INPUT DROP"]
+    rule = "-A INPUT -p udp -m state --state {} -j ACCEPT"
+    tracked, untracked = (
+        exposure(parse("\n".join([*rules, rule.format(state), "COMMIT"]), V4)) for state in ("NEW", "UNTRACKED")
+    )
+    assert tracked == ("udp/0-52 from anywhere", "udp/54-65535 from anywhere")
+    assert untracked == ("udp/53 from anywhere",)
+
+
+# -- default-deny
+
+
+@pytest.mark.parametrize(
+    ("rule", "denies"),
+    [
+        ("-s 10.0.0.0/8", True),
+        ("-s 192.0.2.0/24", True),
+        ("-s 192.0.2.0/23", False),
+        ("-m iprange --src-range 192.0.2.0-192.0.3.0", False),
+        ("-p tcp", False),
+        ("-p tcp --dport 1024:", True),
+        ("-p udp", False),
+        ("! -p tcp", False),
+        ("-i lo", True),
+        ("! -i eth0", False),
+        ("-m state --state ESTABLISHED", True),
+        ("-p tcp --syn", False),
+        ("-p tcp ! --syn", False),
+        ("-m recent --name x --rcheck", None),
+    ],
+)
+def test_default_deny(rule: str, denies: bool | None) -> None:
+    assert analyse(_drop(f"-A INPUT {rule} -j ACCEPT")).default_deny() is denies
+
+
+def test_two_halves_are_the_whole() -> None:
+    halves = ["-A INPUT -p tcp --dport :2000 -j ACCEPT", "-A INPUT -p tcp --dport 2001: -j ACCEPT"]
+    assert analyse(_drop(*halves)).default_deny() is False
+    assert analyse(_drop(*halves[:1])).default_deny() is True
+
+
+def test_limits_are_configurable() -> None:
+    ruleset = _drop("-A INPUT -s 192.0.2.0/23 -j ACCEPT")
+    assert analyse(ruleset).default_deny(limits=Limits(ipv4_addresses=512)) is True
+    assert analyse(ruleset).default_deny(limits=Limits(private=("192.0.2.0/23",))) is True
+    wide = _drop("-A INPUT -s 2001:db8::/64 -j ACCEPT", family=V6)
+    assert analyse(wide).default_deny() is False
+    assert analyse(wide).default_deny(limits=Limits(ipv6_prefix=63)) is True
+    assert analyse(_drop("-A INPUT -s 2001:db8::/65 -j ACCEPT", family=V6)).default_deny() is True
+
+
+def test_an_absent_table_accepts() -> None:
+    assert analyse(Ruleset(V4)).default_deny() is False
+    assert exposure(Ruleset(V4)) == ("everything from anywhere",)
+
+
+# -- packets
+
+
+def test_the_deciding_rule_is_named() -> None:
+    ruleset = _drop("-N web", "-A INPUT -p tcp -g web", "-A web -p tcp --dport 80 -j ACCEPT", "-A INPUT -j ACCEPT")
+    analysis = analyse(ruleset)
+    accepted = analysis.verdict(_packet(port=80))
+    assert (accepted.verdict, str(accepted.decided_by and accepted.decided_by.place)) == ("ACCEPT", "web 1")
+    refused = analysis.refuses(_packet(port=81))
+    assert refused is not None
+    assert (refused.verdict, refused.decided_by) == ("DROP", None)
+    assert analysis.refuses(_packet(protocol=17)) is None
+
+
+def test_regions_are_disjoint_and_say_what_they_are() -> None:
+    accepted = analyse(_drop("-A INPUT -s 192.0.2.0/24 -p tcp --dport 22 -m state --state NEW -j ACCEPT")).accepted()
+    assert accepted.exact
+    assert list(map(str, accepted.lower)) == ["tcp, service 22, from 192.0.2.0-192.0.2.255, state NEW, fragment 0"]
+    assert _packet(port=22) in accepted.upper
+    assert _packet(port=23) not in accepted.upper
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), size=st.integers(1, 8), family=st.sampled_from(Family))
+def test_diagrams_and_the_walk_rule_by_rule_agree(seed: int, size: int, family: Family) -> None:
+    analysis = analyse(parse(Writer(family, seed).ruleset(size)[0], family))
+    random = Random(seed)
+    segments = [leaf.matches for chain in analysis._chains.values() for leaf in chain.leaves]
+    for matches in random.choices(
+        [one for one in segments if one != analysis.store.none] or [analysis.store.all], k=30
+    ):
+        digits = analysis.store.some(matches, random)
+        rest = iter(digits)
+        point = tuple(sum(next(rest) << shift for shift in field.shifts) for field in analysis.store.fields)
+        decided = analysis.compiler.decided(analysis._chains["INPUT"])
+        outcome = analysis.compiler.outcome_at(decided, digits)
+        verdict = analysis._walker.decide_point(point).verdict
+        certain = outcome.cases in ({frozenset([int(one)]) for one in (Verdict.ACCEPT, Verdict.DROP, Verdict.REJECT)})
+        if verdict is not None:
+            assert outcome.cases == frozenset([int(Verdict[verdict])])
+        assert certain or verdict is None
