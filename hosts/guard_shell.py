@@ -44,7 +44,7 @@ _started() {{ sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }}
 _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
     for _folder in "$1" "$1.going"; do
         [ -d "$_folder" ] || continue
-        [ "$2" = timer ] || _stop_timer "$_folder"
+        case $_folder in *.going) ;; *) _stop_timer "$_folder" ;; esac # what goes back already is waited for
         if [ -f "$_folder/back" ]; then sh "$_folder/back" "$2" 9<&- >&2 || [ ! -d "$1.going" ] || return 1; fi
     done
 }}
@@ -56,7 +56,12 @@ _at_boot() {{ # wanted by hand: `systemctl enable` would reload systemd, which t
     mv -f "$unit.$$" "$unit"
     ln -sf "$unit" "$wanted"
 }}
-_stop_timer() {{ [ ! -f "$1/timer" ] || systemctl stop "$(cat "$1/timer")" 2>/dev/null || :; }}
+_stop_timer() {{
+    if [ -f "$1/timer" ]; then systemctl stop "$(cat "$1/timer")" 2>/dev/null || :; fi
+    if [ -f "$1/sleeper" ] && read -r _pid _start <"$1/sleeper" && [ "$(_started "$_pid")" = "$_start" ]; then
+        kill -- "-$_pid" 2>/dev/null || :
+    fi
+}}
 _no_guards() {{
     [ -d "$guards" ] || return 0
     rmdir "$guards" 2>/dev/null || return 0
@@ -132,7 +137,7 @@ printf '%s' "$guard_back" >"$guard.new/back"
 changer="$$ $(_started "$$")"
 printf '%s\\n' "$changer" >"$guard.new/changer"
 cat /proc/sys/kernel/random/boot_id >"$guard.new/boot_id"
-printf '%s' "stockade-back-$guard_name-$$.timer" >"$guard.new/timer"
+[ ! -d /run/systemd/system ] || printf '%s' "stockade-back-$guard_name-$$.timer" >"$guard.new/timer"
 sync "$guard.new"/* "$guard.new" 2>/dev/null || :
 mv "$guard.new" "$guard"
 _at_boot
@@ -142,6 +147,7 @@ if [ -d /run/systemd/system ]; then
 else
     setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$changer" \\
         </dev/null >/dev/null 2>&1 &
+    printf '%s\\n' "$! $(_started "$!")" >"$guard/sleeper"
 fi
 """
 
