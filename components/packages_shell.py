@@ -192,8 +192,8 @@ drop=$(_there $(_names installed))
 drop="$drop$(_stranded "")"
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$drop$again" ]; then _transact "" "" "$drop" "$again"; fi
-half=$(_half $(_names installed) $(_names pulled))
-[ -z "$half" ] || _apt purge $half
+left="$(_stranded "") $(_half $(_names installed) $(_names pulled))"
+[ "$left" = " " ] || _apt purge $left
 _give_back "$back"
 [ -z "${{_dead:-}}" ] || {{ echo "installed again, but not started:$_dead" >&2; exit {UNSTARTED}; }}
 rm -rf "$folder"
