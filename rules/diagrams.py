@@ -13,27 +13,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 
 from rules.intervals import Intervals
+from rules.layout import Layout, digit_tops
 
 LEAF = 1 << 30
 Node = int
 # What a path through a diagram allows each field to be; a field that is not there may be anything.
 Box = Mapping[int, Intervals]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A field: its highest value, and how many bits lie below each of its digits, the last 0. A top is all ones there.
-
-    The first digit is as long as it needs to be.
-    """
-
-    top: int
-    shifts: tuple[int, ...] = (0,)
 
 
 class Diagrams:
@@ -43,11 +32,11 @@ class Diagrams:
         self.fields = tuple(fields)
         # The first level of each field, and one past the last of all.
         self.start = tuple(accumulate((len(field.shifts) for field in fields), initial=0))
-        self.tops = tuple(top for field in fields for top in _digit_tops(field))
+        self.tops = tuple(top for field in fields for top in digit_tops(field))
         self._parts = [
             (number, shift, (1 << top.bit_length()) - 1)
             for number, field in enumerate(fields)
-            for shift, top in zip(field.shifts, _digit_tops(field), strict=True)
+            for shift, top in zip(field.shifts, digit_tops(field), strict=True)
         ]
         self.level: list[int] = []
         self.ends: list[tuple[int, ...]] = []
@@ -231,28 +220,6 @@ class Diagrams:
                     yield from self._spans(kid, field, digit + 1, base + (value << shift))
             start = end + 1
 
-    def count(self, node: Node, field: int, most: int) -> int:
-        """How many values up to ``most``, which ends a first digit, a set has that looks at no other field."""
-        start, shifts = self.start[field], self.fields[field].shifts
-        memo: dict[tuple[Node, int], int] = {}
-
-        def visit(at: Node, digit: int, top: int) -> int:
-            if self.is_leaf(at):
-                return top + 1 if at == self.all else 0
-            if (at, digit) not in memo:
-                shift, first, total = shifts[digit], 0, 0
-                looks = self.level[at] == start + digit
-                ends, kids = (self.ends[at], self.kids[at]) if looks else ((self.tops[start + digit],), (at,))
-                for end, kid in zip(ends, kids, strict=True):
-                    values = min(end, top >> shift) - first + 1
-                    if values > 0:
-                        total += values * visit(kid, digit + 1, (1 << shift) - 1)
-                    first = end + 1
-                memo[at, digit] = total
-            return memo[at, digit]
-
-        return visit(node, 0, most)
-
     def _new(self, level: int, ends: tuple[int, ...], kids: tuple[Node, ...]) -> Node:
         self.level.append(level)
         self.ends.append(ends)
@@ -293,14 +260,6 @@ class Diagrams:
         if self.none in (a, b):
             return self.none
         return b if a == self.all else None
-
-
-def _digit_tops(field: Layout) -> tuple[int, ...]:
-    above = (None, *field.shifts)
-    return tuple(
-        field.top >> shift if higher is None else (1 << (higher - shift)) - 1
-        for higher, shift in zip(above, field.shifts, strict=False)
-    )
 
 
 class Binary:

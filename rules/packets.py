@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from rules.addresses import read_address
-from rules.diagrams import Layout
 from rules.family import Family
 from rules.intervals import Intervals
+from rules.layout import Layout
 from rules.protocols import ICMP, ICMPV6, TCP
 from rules.values import TCP_FLAGS, format_address
 
@@ -18,8 +18,8 @@ STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
 _SNAT, _DNAT, _REPLY = 5, 10, 20
 # Names of hosts are told apart from addresses by being above all of them; 255 bytes is the longest (RFC 1035).
 _NAME_BITS = 8 * 255
-# Bits of a digit of an address, in diagrams.
-_DIGIT = 8
+# Bits of a digit of an address, in diagrams: short ones share more, long ones make fewer nodes.
+_DIGIT = {Family.IPV4: 4, Family.IPV6: 8}
 
 
 class Field(IntEnum):
@@ -52,7 +52,7 @@ def tops(family: Family) -> tuple[int, ...]:
 
 def layouts(family: Family) -> tuple[Layout, ...]:
     """How diagrams look at the fields: addresses digit by digit."""
-    digits = tuple(range(family.bits - _DIGIT, -1, -_DIGIT))
+    digits = tuple(range(family.bits - _DIGIT[family], -1, -_DIGIT[family]))
     addresses = (Field.SOURCE, Field.DESTINATION)
     return tuple(
         Layout(top, digits) if field in addresses else Layout(top)
@@ -62,7 +62,7 @@ def layouts(family: Family) -> tuple[Layout, ...]:
 
 def host_name(name: str, family: Family) -> tuple[int, int]:
     """The numbers that stand for the addresses of a name, which are known only when the rule is loaded."""
-    shift = family.bits - _DIGIT
+    shift = family.bits - _DIGIT[family]
     first = (1 << family.bits) + (int.from_bytes(name.encode()[:250], "big") << shift)
     return first, first + (1 << shift) - 1
 
@@ -71,7 +71,7 @@ def address_text(number: int, family: Family) -> str:
     """An address, or the host name that :func:`host_name` made into a number."""
     if number < 1 << family.bits:
         return format_address(family, number)
-    rest = (number - (1 << family.bits)) >> (family.bits - _DIGIT)
+    rest = (number - (1 << family.bits)) >> (family.bits - _DIGIT[family])
     return rest.to_bytes((rest.bit_length() + 7) // 8, "big").decode(errors="replace")
 
 

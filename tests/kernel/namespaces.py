@@ -150,7 +150,7 @@ class Wires:
     def verdicts(self, family: Family, count: int) -> dict[str, set[int]]:
         """The numbers of the packets by state and direction, and of those accepted; all sets are then emptied.
 
-        Waits until ``count`` packets have arrived, for a limited time.
+        Waits until ``count`` packets have arrived, or no more do, for a limited time.
         """
         deadline = time.monotonic() + _WAIT
         quiet = 0

@@ -41,7 +41,7 @@ class Author:
         protocol = self.random.choice(("", "", "tcp", "tcp", "tcp", "udp", "udp", "icmp", "icmp", "other"))
         parts = [f"-A {chain}", *self._base(), *self._protocol(protocol)]
         for match in self.random.sample(self._matches(), 3):
-            if self._one_in(4):
+            if self._one_in(6):
                 parts.append(match)
         parts.append(self._target(protocol, callable_chains))
         return " ".join(part for part in parts if part)
@@ -59,7 +59,7 @@ class Author:
 
     def _base(self) -> list[str]:
         parts = []
-        if self._one_in(2):
+        if self._one_in(3):
             parts.append(f"{self._not()}-s {self._network(_PEOPLE[self.family])}")
         if self._one_in(5):
             hosts = (*ADDRESSES[self.family], MULTICAST[self.family])
@@ -87,7 +87,7 @@ class Author:
             parts.append(f"-m {kind} {self._not()}--dport {self._ports()}")
             if self._one_in(4):
                 parts.append(f"{self._not()}--sport {self._ports()}")
-        if kind == "tcp" and self._one_in(4):
+        if kind == "tcp" and self._one_in(3):
             parts.append(f"-m tcp {self._not()}{self._flags()}")
         return parts
 

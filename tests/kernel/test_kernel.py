@@ -1,6 +1,6 @@
 """The analysis against the kernel: random rulesets, packets really sent, every verdict compared.
 
-``STOCKADE_KERNEL_RULESETS`` is how many rulesets are tried (`make test-kernel` sets it), 40 packets each.
+``STOCKADE_KERNEL_RULESETS`` is how many rulesets are tried, 42 packets each: 500 take two to three minutes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.kernel.traffic import Flow, Sender, connect
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 RULESETS = int(os.environ.get("STOCKADE_KERNEL_RULESETS", "60"))
-PACKETS = 40
+PACKETS = 42
 # How much of all rulesets each backend gets, in tenths.
 SHARES = {"nft": 7, "legacy": 3}
 
@@ -41,7 +41,7 @@ class Comparison:
         self.seen: Counter[str] = Counter()
 
     def run(self, seed: int, size: int) -> None:
-        random = Random(seed)
+        random = Random(f"{seed} {size}")
         family = random.choice(list(Family))
         text = Author(family, random).ruleset(size)
         ruleset = parse(text, family)
@@ -99,7 +99,7 @@ def test_verdicts_are_those_of_the_kernel(comparison: Comparison) -> None:
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(seed=st.integers(0, 2**32), size=st.integers(1, 14))
+    @given(seed=st.integers(0, 2**32), size=st.integers(3, 16))
     def compare(seed: int, size: int) -> None:
         comparison.run(seed, size)
 

@@ -78,13 +78,13 @@ class Sender:
         return [self._frame(number) for number in range(1, count + 1)]
 
     def _frame(self, number: int) -> Frame:
-        kind = self.random.randrange(8)
+        kind = self.random.randrange(12)
         packet, inside = self._random(), b""
-        if kind < 4 and self.boxes:
+        if kind < 7 and self.boxes:
             packet = self._moved(packet, self.random.choice(self.boxes))
-        elif kind < 6:
+        elif kind < 9:
             packet = self._in_flow(packet)
-        elif kind < 7:
+        elif kind < 10:
             packet, inside = self._error(packet)
         packet = replace(packet, source_type=self._source_type(packet))
         return Frame(replace(packet, length=length(packet, inside)), number, inside)
@@ -139,7 +139,7 @@ class Sender:
         for field, intervals in box.items():
             first, last = self.random.choice(intervals)
             value = self.random.choice((first, last, self.random.randint(first, last)))
-            if self.random.randrange(8) == 0:
+            if self.random.randrange(12) == 0:
                 value = self.random.choice((first - 1, last + 1))
             packet = self._with(packet, Field(field), value)
         return packet

@@ -1,0 +1,25 @@
+"""How the fields of a packet are laid out in diagrams: as one digit, or several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A field: its highest value, and how many bits lie below each of its digits, the last 0. A top is all ones there.
+
+    The first digit is as long as it needs to be.
+    """
+
+    top: int
+    shifts: tuple[int, ...] = (0,)
+
+
+def digit_tops(field: Layout) -> tuple[int, ...]:
+    """The highest value of each digit of a field."""
+    above = (None, *field.shifts)
+    return tuple(
+        field.top >> shift if higher is None else (1 << (higher - shift)) - 1
+        for higher, shift in zip(above, field.shifts, strict=False)
+    )
