@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy drift show lab clean test lint types unit engine kernel lab-tests test-faults lock schema
+.PHONY: help up preview refresh destroy drift show lab clean test lint types unit engine kernel lab-tests test-kernel test-faults lock schema
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -64,6 +64,9 @@ kernel: .venv/ready  ## the rules' meaning against the kernel, in short
 
 lab-tests: .venv/ready  ## tests on real hosts of the lab
 	.venv/bin/pytest -q tests/lab --ignore-glob='*/test_lockout*'
+
+test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
+	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out, each fault on a real host; takes long
 	.venv/bin/pytest -q tests/lab/test_lockout*.py

@@ -33,6 +33,8 @@ from rules.reachability import exposure
 from rules.render import render
 
 BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
+EXPLAINED = 1000
+"""Rules up to which the exposure is worked out: it takes seconds beyond."""
 LOCK_WAIT = "10"
 """Seconds to wait for the xtables lock, as in `iptables-restore -w`."""
 
@@ -233,7 +235,9 @@ class Ruleset(Resource, module="stockade", name="Ruleset"):
 
 def _told(rules: Rules) -> dict[str, str]:
     """Return the canonical text of rules, and what they let in: the diff shows both."""
-    return {"rules": render(rules), "exposure": "\n".join(exposure(rules))}
+    count = sum(len(chain.rules) for table in rules.tables for chain in table.chains)
+    lines = exposure(rules) if count <= EXPLAINED else (f"not worked out for more than {EXPLAINED} rules",)
+    return {"rules": render(rules), "exposure": "\n".join(lines)}
 
 
 def _own(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
