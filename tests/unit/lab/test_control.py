@@ -50,7 +50,11 @@ def test_an_answer_comes_back_as_it_was_sent(tmp_path: Path, server: Server) -> 
 
 
 def test_a_failed_order_is_an_error(tmp_path: Path, server: Server) -> None:
-    server(lambda client: client.sendall(Reply(state="off", error="web1 did not boot: no").encode()))
+    def treat(client: socket.socket) -> None:
+        client.recv(100)  # an answer before the question would reset the connection
+        client.sendall(Reply(state="off", error="web1 did not boot: no").encode())
+
+    server(treat)
     with pytest.raises(LabError, match="web1 did not boot: no"):
         send(tmp_path, Order.REBOOT)
 
@@ -70,6 +74,7 @@ def test_down_waits_for_the_end_of_the_supervisor(tmp_path: Path, server: Server
     answered, ended = threading.Event(), threading.Event()
 
     def treat(client: socket.socket) -> None:
+        client.recv(100)
         client.sendall(Reply(state="off").encode())
         answered.set()
         assert ended.wait(5)
