@@ -52,7 +52,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise the inputs; what is unknown in a preview is left for later."""
         given = _inputs_of(news)
-        known = {key: value for key, value in given.items() if not _has_unknown(value) and key != "connection"}
+        known = {key: value for key, value in given.items() if not has_unknown(value) and key != "connection"}
         try:
             model = self.chapter.inputs.model_validate(known)
         except ValidationError as error:
@@ -65,7 +65,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """Compare input by input; a resource is replaced when an input in `replaced_by` changes."""
         olds, news = _inputs_of(_olds), _inputs_of(_news)
         names = set(news) | set(olds)
-        changed = {name for name in names if _has_unknown(news.get(name)) or olds.get(name) != news.get(name)}
+        changed = {name for name in names if has_unknown(news.get(name)) or olds.get(name) != news.get(name)}
         replaces = sorted(changed & self.chapter.replaced_by)
         return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=True)
 
@@ -200,9 +200,10 @@ def _check_failure(item: Any) -> CheckFailure:
     return CheckFailure(path, item["msg"].removeprefix("Value error, "))
 
 
-def _has_unknown(value: Any) -> bool:
+def has_unknown(value: Any) -> bool:
+    """Tell whether anything in `value` is known only once the program's resources are made."""
     if isinstance(value, dict):
-        return any(_has_unknown(item) for item in value.values())
+        return any(has_unknown(item) for item in value.values())
     if isinstance(value, list | tuple):
-        return any(_has_unknown(item) for item in value)
+        return any(has_unknown(item) for item in value)
     return isinstance(value, Unknown)

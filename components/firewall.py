@@ -96,6 +96,9 @@ class FirewallSettings(Settings):
         None, description="Interfaces whose FORWARD, nat and mangle rules are not ours."
     )
     confirm_within: int = Field(30, ge=5, le=600, description="Seconds until a change that cuts the way in goes back.")
+    accept_lockout: bool = Field(
+        False, description="Try rules that nobody could log in through; taken back unless somebody does."
+    )
     take_over: bool = Field(False, description="Stop ufw or firewalld where it is active; delete starts it again.")
 
     @model_validator(mode="after")
@@ -178,7 +181,7 @@ class Firewall(ComponentResource):
             child = ResourceOptions(parent=self, retain_on_delete=retain)
             packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
-        common["confirmWithin"] = settings.confirm_within
+        common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
         rulesets: dict[Family, Ruleset] = {}

@@ -12,12 +12,14 @@ from difflib import unified_diff
 from typing import Any
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import Resource
-from pydantic import Field, model_validator
+from pulumi.dynamic import CheckFailure, CheckResult, Resource
+from pydantic import Field, ValidationError, model_validator
 
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
-from components.dynamic import HostProvider
+from components.dynamic import HostProvider, has_unknown
 from components.ruleset_shell import APPLY, BACK, COMMIT, EXITS, OBSERVE, RESTORE, RESTORED, SAVE, TOOLS
+from components.way_in import refusal
+from hosts.connection import HostAccess
 from hosts.files import FileState, file_state
 from hosts.guard import LIMIT, Guard
 from hosts.shell import Answer, Script
@@ -33,6 +35,10 @@ from rules.reachability import exposure
 from rules.render import render
 
 BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
+ACCEPT = (
+    "Let SSH in, or set `acceptLockout: true` under `stockade:firewall`: the rules are then tried, and taken back "
+    "unless somebody can log in"
+)
 EXPLAINED = 1000
 """Rules up to which the exposure is worked out: it takes seconds beyond."""
 LOCK_WAIT = "10"
@@ -47,7 +53,8 @@ class RulesetInputs(ChapterInputs):
     `persistent`: load the rules at boot. `take_over`: stop ufw or firewalld where it is active (delete starts it
     again). `preserve`: interfaces (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else;
     None: those of Docker, libvirt and the like. `confirm_within`: seconds until a change that nobody confirmed is taken
-    back.
+    back. `accept_lockout`: try rules through which nobody could log in; they are taken back all the same unless
+    somebody does.
     """
 
     family: Family
@@ -57,6 +64,7 @@ class RulesetInputs(ChapterInputs):
     take_over: bool = False
     preserve: tuple[str, ...] | None = None
     confirm_within: int = Field(LIMIT, ge=5, le=600)
+    accept_lockout: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -218,6 +226,27 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
     """Pulumi's CRUD for `Ruleset`."""
 
     chapter = RulesetChapter()
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse, beside what is wrong in itself, rules that nobody could log in through any more."""
+        result = super().check(_olds, news)
+        if result.failures or has_unknown(news.get("rules")) or has_unknown(news.get("host")):
+            return result
+        inputs = RulesetInputs.model_validate({k: v for k, v in result.inputs.items() if k != "connection"})
+        access = None if inputs.accept_lockout else self._way(inputs.host, news.get("connection"))
+        told = refusal(inputs.declared, access) if access else ""
+        if not told:
+            return result
+        return CheckResult(result.inputs, [CheckFailure("rules", f"this would lock you out: {told}. {ACCEPT}")])
+
+    def _way(self, host: str, connection: Any) -> HostAccess | None:
+        """How the host is reached, as far as a preview can know."""
+        if host in self._access or not connection or has_unknown(connection):
+            return self._access.get(host)
+        try:
+            return HostAccess.model_validate({"name": host, **connection})
+        except ValidationError:
+            return None
 
 
 class Ruleset(Resource, module="stockade", name="Ruleset"):

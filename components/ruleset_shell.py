@@ -147,7 +147,7 @@ BACK = """\
 rm -f "$boot.next"
 if [ ! -f "$guard/boot" ]; then
     rm -f "$boot"
-elif ! cmp -s "$guard/boot" "$boot"; then
+elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # a full disk is no hindrance where it is the same
     cp -p "$guard/boot" "$boot.next"
     mv -f "$boot.next" "$boot"
 fi

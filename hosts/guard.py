@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hosts.guard_shell import ARM, BACK, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, WHY
+from hosts.guard_shell import ARM, BACK, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, UNSAVED, WHY
 from hosts.shell import Script, quote
 
 LIMIT = 30
@@ -70,7 +70,9 @@ def armed(script: Script, guard: Guard, title: str, run: Run) -> Script:
         "guard_back": BACK.format(**words, back=quote(f"set -eu\n{lines}\n{guard.back}")),
         "guard_limit": str(guard.limit),
     }
-    return replace(script, values=values, body=f"{HEAD}arm() {{\n{ARM}}}\n{script.body}")
+    unsaved = f"what is in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
+    exits = {UNSAVED: unsaved, **script.exits}
+    return replace(script, values=values, exits=exits, body=f"{HEAD}arm() {{\n{ARM}}}\n{script.body}")
 
 
 def committed(guard: Guard, title: str, run: Run) -> Script:

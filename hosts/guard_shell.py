@@ -13,6 +13,8 @@ GONE_BACK = 79
 """Exit status of `committed`: the host has gone back already."""
 NOT_BACK = 80
 """Exit status of `given_up`: going back failed."""
+UNSAVED = 81
+"""Exit status of an armed script: what is in force could not be saved."""
 FOLDER = "/var/lib/stockade/guard"
 LOG = f"{FOLDER}.log"
 PATIENCE = 20
@@ -132,8 +134,20 @@ rm -rf "$guard.new" "$guard.done"
 rm -f "$lock/kept.$guard_name.$run"
 for try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may end, and clean up
 [ -d "$guard.new" ] || mkdir -p "$guard.new"
-( guard=$guard.new; eval "$guard_save" )
-printf '%s' "$guard_back" >"$guard.new/back"
+set +e
+(
+    set -e
+    guard=$guard.new
+    eval "$guard_save"
+    printf '%s' "$guard_back" >"$guard/back"
+)
+saved=$?
+set -e
+if [ "$saved" -ne 0 ]; then
+    df -P "$guard.new" >&2 || :
+    rm -rf "$guard.new"
+    if [ "$saved" -le 2 ]; then exit 81; else exit "$saved"; fi
+fi
 changer="$$ $(_started "$$")"
 printf '%s\\n' "$changer" >"$guard.new/changer"
 cat /proc/sys/kernel/random/boot_id >"$guard.new/boot_id"

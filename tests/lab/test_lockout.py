@@ -79,4 +79,4 @@ def test_the_way_in_survives(
     assert (ending.status == 0) == (fault.ends == "after"), ending.output
     assert [text for text in fault.says if text not in ending.output] == [], ending.output
     assert "Traceback" not in ending.output
-    assert ("in force again" in record) == fault.recorded
+    assert fault.recorded in (None, "in force again" in record)

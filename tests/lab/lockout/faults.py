@@ -40,14 +40,15 @@ class Fault:
     """`act` changes the host of a scene while something goes wrong.
 
     `ends`: what must be in force then, `before` or `after`. `says`: what the user must be told. `recorded`: whether the
-    host notes that it went back. `everyday`: run with all other tests, not only by `make test-faults`.
+    host notes that it went back; None where it may lack the room. `everyday`: run with all other tests, not only by
+    `make test-faults`.
     """
 
     name: str
     act: Callable[[Scene, Watch], Ending]
     ends: str = "before"
     says: tuple[str, ...] = ()
-    recorded: bool = True
+    recorded: bool | None = True
     family: Family = Family.IPV4
     limit: int = LIMIT
     everyday: bool = False
@@ -55,7 +56,17 @@ class Fault:
 
 def _bad(rules: Callable[[Family], str], scene: Scene, _watch: Watch) -> Ending:
     """Declare a ruleset that keeps the administrator out, and apply it."""
-    scene.declare(rules(scene.family))
+    scene.declare(rules(scene.family), more={"acceptLockout": True})
+    result = scene.stack.up(check=False)
+    return Ending(result.status, result.output)
+
+
+def _refused(scene: Scene, _watch: Watch) -> Ending:
+    """Declare it without saying that one means it: not even the preview lets it pass."""
+    scene.declare(_drops_ssh(scene.family))
+    shown = scene.stack.preview(check=False)
+    assert shown.status != 0
+    assert "this would lock you out: nobody can connect to TCP port 22 any more: the policy of INPUT" in shown
     result = scene.stack.up(check=False)
     return Ending(result.status, result.output)
 
@@ -137,15 +148,12 @@ def _full_before(scene: Scene, _watch: Watch) -> Ending:
 
 
 def _full_meanwhile(scene: Scene, _watch: Watch) -> Ending:
-    """The disk fills up while a ruleset that drops SSH is in force."""
+    """The disk fills up before a ruleset that drops SSH is in force."""
     set_up(scene.host, AFTER_ARMING)
-    scene.declare(_drops_ssh(scene.family))
+    scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
     with running(scene.stack) as run:
         await_point(scene.host)
-        scene.host.exec(
-            "mount -t tmpfs -o size=4k tmpfs /etc/iptables && cp /dev/zero /etc/iptables/x 2>/dev/null || :"
-        )
-        scene.host.exec("fallocate -l 100G /var/tmp/full 2>/dev/null || cp /dev/zero /var/tmp/full 2>/dev/null || :")
+        scene.host.exec("cp /dev/zero /var/tmp/full 2>/dev/null || :")
         release(scene.host)
         ending = Ending(*run.end())
     scene.host.exec("rm -f /var/tmp/full")
@@ -155,7 +163,7 @@ def _full_meanwhile(scene: Scene, _watch: Watch) -> Ending:
 def _clock(scene: Scene, watch: Watch) -> Ending:
     """What takes the change back must not go by the time of day: a host's clock can't be set without this machine's."""
     set_up(scene.host, AFTER_ARMING)
-    scene.declare(_drops_ssh(scene.family))
+    scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
     with running(scene.stack) as run:
         await_point(scene.host)
         shown = scene.host.exec("systemctl show -p TimersMonotonic -p TimersCalendar 'stockade-back-*.timer'").stdout
@@ -182,6 +190,7 @@ def _two_runs(scene: Scene, _watch: Watch) -> Ending:
 
 
 FAULTS: tuple[Fault, ...] = (
+    Fault("the ruleset drops SSH, undeclared", _refused, says=("acceptLockout: true",), recorded=False, everyday=True),
     Fault("the ruleset drops SSH", partial(_bad, _drops_ssh), says=("no new login worked",), everyday=True),
     Fault(
         "the ruleset drops SSH over IPv6 only",
@@ -231,8 +240,8 @@ FAULTS: tuple[Fault, ...] = (
         )
         for point in POINTS
     ),
-    Fault("the disk is full", _full_before, says=("No space left on device",), recorded=False),
-    Fault("the disk fills up while SSH is dropped", _full_meanwhile, says=("no new login worked",), recorded=False),
+    Fault("the disk is full", _full_before, says=("could not be saved", "is the disk full?", "100%"), recorded=False),
+    Fault("the disk fills up while SSH is dropped", _full_meanwhile, recorded=None, limit=LONG_ENOUGH),
     Fault("the clock is moved", _clock, says=("no new login worked",)),
     Fault("a second run meanwhile", _two_runs, ends="after", recorded=False, limit=LONG_ENOUGH, everyday=True),
 )

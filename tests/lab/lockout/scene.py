@@ -107,7 +107,8 @@ class Scene:
     def settled(self) -> None:
         """Wait until nothing is armed on the host any more."""
         script = (
-            'for i in $(seq 300); do [ -n "$(ls -A /var/lib/stockade/guard 2>&-)" ] || exit 0; sleep 0.2; done; exit 1'
+            'for i in $(seq 300); do [ -n "$(ls -A /var/lib/stockade/guard 2>&-)" ] || exit 0; sleep 0.2; done;'
+            "ls -R /var/lib/stockade; cat /var/lib/stockade/guard.log; exit 1"
         )
         self.host.exec(script, limit=SETTLED + 10)
 

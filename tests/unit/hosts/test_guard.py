@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hosts.guard import Guard, Run, armed, committed, given_up, hold
-from hosts.guard_shell import GONE_BACK, HELD, NOT_BACK
+from hosts.guard_shell import GONE_BACK, HELD, NOT_BACK, UNSAVED
 from hosts.shell import Answer, Script
 from tests.unit.hosts.test_shell import one
 
@@ -119,7 +119,8 @@ def test_a_confirmed_change_leaves_no_process_behind(host: Sandbox) -> None:
     pid = int((folder / "sleeper").read_text().split()[0])
     assert os.getpgid(pid) == pid
     host.run(committed(guard, TITLE, OURS))
-    wait = f"for i in $(seq 100); do kill -0 -{pid} 2>&- || exit 0; sleep 0.05; done; exit 1"
+    running = f"sed 's/.*) //' /proc/{pid}/stat 2>&- | grep -qv ^Z"  # a zombie waits for its parent only
+    wait = f"for i in $(seq 100); do {running} || exit 0; sleep 0.05; done; exit 1"
     assert subprocess.run(["sh", "-c", wait], check=False).returncode == 0
 
 
@@ -182,6 +183,13 @@ def test_nothing_is_changed_when_the_prior_state_cannot_be_saved(host: Sandbox) 
     assert host.setting.read_text() == "old\n"
     host.run(given_up(TITLE, OURS))
     assert not (host.root / "lib").exists()
+
+
+def test_a_full_disk_is_told_from_other_faults(host: Sandbox) -> None:
+    answer = host.change(replace(host.guard(), save="echo x 2>&- >/dev/full"))
+    assert answer.status == UNSAVED
+    assert "Use%" in answer.stderr or "Capacity" in answer.stderr
+    assert host.setting.read_text() == "old\n"
 
 
 def test_a_change_that_stands_still_is_ended_before_going_back(host: Sandbox) -> None:

@@ -1,0 +1,103 @@
+"""Whether a ruleset lets the administrator's own connection in, decided before it is applied.
+
+Where somebody logs in from is not known (NAT, a jump host, another office): a ruleset is refused only where nobody at
+all could log in. What it does to a particular source is found by the guard, which goes back.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from hosts.connection import HostAccess
+from rules.family import Family
+from rules.intervals import complement
+from rules.model import Ruleset
+from rules.packets import Field, Packet, interface, state_number, tops
+from rules.protocols import TCP
+from rules.reachability import Analysis, PacketSet, analyse
+from rules.render import render_spec
+
+_STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}
+"""Somebody on the internet, to ask which rule decides; documentation addresses (RFC 5737, RFC 3849)."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Packets without which there is no connection: the chain that they meet, what they are, and in words."""
+
+    chain: str
+    words: str
+    state: str
+    reply: bool
+
+
+_STEPS = (
+    _Step("INPUT", "nobody can connect to TCP port {} any more", "NEW", False),
+    _Step("INPUT", "nothing gets through on open connections to TCP port {}", "ESTABLISHED", False),
+    _Step("OUTPUT", "no reply from TCP port {} gets out", "ESTABLISHED", True),
+)
+
+
+def refusal(rules: Ruleset, access: HostAccess) -> str:
+    """Say how `rules` keep every login of `access` out; empty where one may get in, or none uses this family."""
+    nat = rules.table("nat")
+    if nat is not None and any(chain.rules for chain in nat.chains):
+        return ""  # a port may become another on the way in
+    ports = list(dict.fromkeys(port for host, port in _ways(access) if _uses(host, rules.family)))
+    found = [_refused(analyse(rules), port) for port in ports]
+    return found[0] if found and all(found) else ""
+
+
+def _ways(access: HostAccess) -> Iterator[tuple[str, int]]:
+    for _, connection in access.logins():
+        for address in (connection.host, *access.addresses):
+            yield address, connection.port
+
+
+def _uses(address: str, family: Family) -> bool:
+    """Whether an address is of `family`; a name may be of either, so nothing is decided for it."""
+    try:
+        return ip_address(address).version == (4 if family is Family.IPV4 else 6)
+    except ValueError:
+        return False
+
+
+def _refused(analysis: Analysis, port: int) -> str:
+    for step in _STEPS:
+        if analysis.table.chain(step.chain) is None:
+            continue
+        if not analysis.accepted(step.chain).upper & _packets(analysis, step, port):
+            return f"{step.words.format(port)}: {_reason(analysis, step, port)}"
+    return ""
+
+
+def _packets(analysis: Analysis, step: _Step, port: int) -> PacketSet:
+    """All packets of a step that do not stay on the host."""
+    top = tops(analysis.family)
+    here, there = (Field.OUT, Field.SOURCE_PORT) if step.reply else (Field.IN, Field.SERVICE)
+    state = state_number(step.state, reply=step.reply)
+    fields = {
+        Field.PROTOCOL: ((TCP, TCP),),
+        there: ((port, port),),
+        here: complement((interface("lo"),), top[here]),
+        Field.STATE: ((state, state),),
+        Field.FRAGMENT: ((0, 0),),
+    }
+    store = analysis.store
+    return PacketSet(analysis.family, store, store.box(dict(sorted(fields.items())), store.all, store.none))
+
+
+def _reason(analysis: Analysis, step: _Step, port: int) -> str:
+    stranger = _STRANGER[analysis.family]
+    if step.reply:
+        packet = Packet(
+            analysis.family, stranger, stranger, port=40000, source_port=port, in_interface="", out_interface="eth0",
+            state=step.state, reply=True, flags=("ACK",),
+        )  # fmt: skip
+    else:
+        flags = ("SYN",) if step.state == "NEW" else ("ACK",)
+        packet = Packet(analysis.family, stranger, stranger, port=port, state=step.state, flags=flags)
+    by = analysis.verdict(packet, step.chain).decided_by
+    if by is None:
+        return f"the policy of {step.chain}"
+    return f"rule {by.place.number} of {by.place.chain}: -A {by.place.chain} {render_spec(by.rule)}"

@@ -1,0 +1,105 @@
+"""Rulesets that nobody could log in through, found without a host."""
+
+from typing import Any
+
+import pytest
+
+from components.ruleset import RulesetProvider
+from components.way_in import refusal
+from hosts.connection import HostAccess
+from rules import presets
+from rules.family import Family
+from rules.parse import parse
+from rules.render import render
+
+ADDRESSES = {Family.IPV4: "198.51.100.3", Family.IPV6: "2001:db8::3"}
+HEAD = "*filter\n:INPUT {}\n:FORWARD ACCEPT\n:OUTPUT {}\n"
+ESTABLISHED = "-A INPUT -m state --state ESTABLISHED -j ACCEPT\n"
+
+
+def access(*addresses: str, port: int = 22, **more: Any) -> HostAccess:
+    first, *others = addresses or (ADDRESSES[Family.IPV4],)
+    way = {"host": first, "port": port}
+    return HostAccess.model_validate({"name": "web1", "bootstrap": way, "addresses": others, **more})
+
+
+def rules(*lines: str, policy: str = "DROP", output: str = "ACCEPT") -> str:
+    return HEAD.format(policy, output) + "".join(f"{line}\n" for line in lines) + "COMMIT\n"
+
+
+def told(text: str, way: HostAccess | None = None, family: Family = Family.IPV4) -> str:
+    return refusal(parse(text, family), way or access(ADDRESSES[family]))
+
+
+@pytest.mark.parametrize("family", Family)
+def test_the_presets_let_the_administrator_in_on_their_port_only(family: Family) -> None:
+    preset = render(presets.web(family, ssh_port=2222))
+    assert told(preset, access(ADDRESSES[family], port=2222), family) == ""
+    assert "nobody can connect to TCP port 22 any more: rule " in told(preset, family=family)
+
+
+@pytest.mark.parametrize("family", Family)
+def test_ssh_from_a_few_addresses_is_a_way_in(family: Family) -> None:
+    sources = ("203.0.113.0/24", "2001:db8:1::/48")
+    assert told(render(presets.web(family, ssh_sources=sources)), family=family) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (rules(ESTABLISHED.strip()), "nobody can connect to TCP port 22 any more: the policy of INPUT"),
+        (
+            rules("-A INPUT -p tcp -m tcp --dport 22 -m state --state NEW -j DROP", policy="ACCEPT"),
+            "rule 1 of INPUT: -A INPUT -p tcp -m tcp --dport 22 -m state --state NEW -j DROP",
+        ),
+        (
+            rules("-A INPUT -p tcp -m tcp --dport 22 -m state --state NEW -j ACCEPT"),
+            "nothing gets through on open connections to TCP port 22: the policy of INPUT",
+        ),
+        (
+            rules("-A OUTPUT -p tcp -m tcp --sport 22 -j DROP", policy="ACCEPT"),
+            "no reply from TCP port 22 gets out: rule 1 of OUTPUT: -A OUTPUT -p tcp -m tcp --sport 22 -j DROP",
+        ),
+        (rules("-A INPUT -i lo -j ACCEPT"), "nobody can connect"),
+    ],
+)
+def test_what_keeps_everybody_out_is_named(text: str, reason: str) -> None:
+    assert reason in told(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rules("-A INPUT -p tcp -m tcp --dport 22 -m set --match-set admins src -j ACCEPT", ESTABLISHED.strip()),
+        rules("-A INPUT -p tcp -m tcp --dport 22 -m limit --limit 3/min -j ACCEPT", ESTABLISHED.strip()),
+        "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 22 -j REDIRECT --to-ports 2222\nCOMMIT\n"
+        + rules(),
+    ],
+    ids=["a set", "a limit", "another port by NAT"],
+)
+def test_what_may_let_somebody_in_is_not_refused(text: str) -> None:
+    assert told(text) == ""
+
+
+def test_only_the_families_that_the_stack_uses_matter() -> None:
+    closed = render(presets.reject_all(Family.IPV6))
+    assert told(closed, access(ADDRESSES[Family.IPV4]), Family.IPV6) == ""
+    assert told(closed, access("web1.example"), Family.IPV6) == ""  # a name may have no such address
+    assert told(closed, access(ADDRESSES[Family.IPV4], ADDRESSES[Family.IPV6]), Family.IPV6) != ""
+
+
+def test_one_login_that_gets_in_is_enough() -> None:
+    admin = {"host": ADDRESSES[Family.IPV4], "port": 2222}
+    text = render(presets.web(Family.IPV4, ssh_port=2222))
+    assert told(text, access(admin=admin)) == ""
+
+
+def test_check_refuses_with_the_path_unless_the_lock_out_is_accepted() -> None:
+    way = {"bootstrap": {"host": ADDRESSES[Family.IPV4]}}
+    news = {"host": "web1", "family": "ipv4", "rules": rules(), "connection": way}
+    provider = RulesetProvider()
+    (failure,) = provider.check({}, news).failures
+    assert failure.property == "rules"
+    assert "this would lock you out: nobody can connect to TCP port 22 any more: the policy of INPUT" in failure.reason
+    assert "acceptLockout: true" in failure.reason
+    assert provider.check({}, {**news, "acceptLockout": True}).failures == []
