@@ -17,8 +17,8 @@ UNSAVED = 81
 """Exit status of an armed script: what is in force could not be saved."""
 FOLDER = "/var/lib/stockade/guard"
 LOG = f"{FOLDER}.log"
-PATIENCE = 20
-"""Quarters of a second to wait for another run to end."""
+PATIENCE = 60
+"""Quarters of a second to wait for another run to end: what is left of a killed one may take 10 s to notice."""
 SILENCE = 60_000
 """Milliseconds without a packet after which the connection of another run counts as broken; ours sends some every 15
 seconds, and so do others' (`hosts/dialing.py`)."""
