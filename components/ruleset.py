@@ -9,6 +9,7 @@ Source: the guide, "Configure a Firewall" and "Insert, Replace or Delete iptable
 
 from collections.abc import Mapping
 from difflib import unified_diff
+from functools import lru_cache
 from typing import Any
 
 from pulumi import Output, ResourceOptions
@@ -71,7 +72,7 @@ class RulesetInputs(ChapterInputs):
     def _canonical(cls, values: Any) -> Any:
         """Let one text stand for all spellings of a ruleset. Raises what `rules.parse` raises."""
         if isinstance(values, dict) and values.get("family") in set(Family) and isinstance(values.get("rules"), str):
-            return {**values, **_told(parse(values["rules"], Family(values["family"])))}
+            return {**values, **_normal(values["rules"], Family(values["family"]))}
         return values
 
     @property
@@ -260,6 +261,11 @@ class Ruleset(Resource, module="stockade", name="Ruleset"):
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
         super().__init__(RulesetProvider(), name, {**props, "observed": None, "prior": None}, opts)
+
+
+@lru_cache(maxsize=64)  # pure; every look at the state asks again
+def _normal(text: str, family: Family) -> Mapping[str, str]:
+    return _told(parse(text, family))
 
 
 def _told(rules: Rules) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rules.draft import Draft, DraftTable
 from rules.errors import RuleSyntaxError, did_you_mean
@@ -17,6 +18,8 @@ DEFAULT_TABLE = "filter"
 _CHAIN_LINE = re.compile(r"\s*:\s*(?P<name>\S+)(?:\s+(?P<policy>\S+))?(?:\s+\[\d+:\d+\])?\s*(?P<rest>.*)")
 
 
+# Both are pure, and one operation asks for the same text a dozen times.
+@lru_cache(maxsize=64)
 def parse(text: str, family: Family) -> Ruleset:
     """Read rules that a person wrote.
 
@@ -30,6 +33,7 @@ def parse(text: str, family: Family) -> Ruleset:
     return _Parser(text, family, lenient=False).run()
 
 
+@lru_cache(maxsize=64)
 def parse_saved(text: str, family: Family) -> Ruleset:
     """Read what iptables-save or ip6tables-save printed (1.4 to 1.8, legacy or nf_tables).
 
