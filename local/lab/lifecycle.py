@@ -89,25 +89,31 @@ def take_down(places: Places, names: Sequence[str] | None, progress: Progress) -
 
 
 def _leftovers(places: Places) -> list[str]:
-    """This checkout's hosts, and folders that belong to nobody (their `up` was killed before it wrote a record)."""
-    entries = sorted(host_folders(places))
-    owners = {entry.name: read_record(entry) for entry in entries}
-    return [name for name, record in owners.items() if record is None or record.checkout == str(places.checkout)]
+    """This checkout's hosts, and what belongs to nobody."""
+    return sorted(entry.name for entry in host_folders(places) if _other_owner(places, entry.name) is None)
 
 
 def _remove_locked(places: Places, name: str) -> None:
     with locked(places.run / "locks" / name):
-        record = read_record(places.host_run(name))
-        if record is None or record.checkout == str(places.checkout):  # it may have changed hands while we waited
+        if _other_owner(places, name) is None:  # it may have changed hands while we waited
             _remove(places, name)
 
 
-def _check_owner(places: Places, name: str) -> None:
+def _other_owner(places: Places, name: str) -> str | None:
+    """The checkout that a host belongs to, when that is not this one.
+
+    A host without a record (its `up` was killed early) and a crashed one belong to nobody: whoever made them may never
+    come back, and nothing of theirs is lost.
+    """
     record = read_record(places.host_run(name))
-    if record and record.checkout != str(places.checkout):
-        raise LabError(
-            f"host {name} belongs to the checkout {record.checkout}: take it down there, or use another name here"
-        )
+    if record is None or record.checkout == str(places.checkout):
+        return None
+    return None if send(places.host_run(name), Order.STATUS) == CRASHED else record.checkout
+
+
+def _check_owner(places: Places, name: str) -> None:
+    if owner := _other_owner(places, name):
+        raise LabError(f"host {name} belongs to the checkout {owner}: take it down there, or use another name here")
 
 
 def _state(places: Places, name: str, variant: Variant) -> Reply | None:

@@ -156,6 +156,7 @@ def test_a_pulled_cable_cuts_one_host_off(pair: list[LabHost]) -> None:
 
 
 def test_a_killed_supervisor_leaves_a_host_that_up_replaces(host: LabHost) -> None:
+    """Also where another checkout made it: a test run that was killed must not stand in the way of the next one."""
     lab = Lab()
     folder = lab.places.host_run(host.name)
     before = send(folder, Order.STATUS)
@@ -165,6 +166,8 @@ def test_a_killed_supervisor_leaves_a_host_that_up_replaces(host: LabHost) -> No
             break
         subprocess.run(["sleep", "0.01"], check=True)
     assert host.status().state == "crashed"
+    record = folder / "record.json"
+    record.write_text(record.read_text().replace(str(CHECKOUT), "/a/checkout/of/yesterday"))
     (again,) = lab.up([host.name])
     assert (again.ipv4, again.status().state, again.status().boots) == (host.ipv4, "running", 1)
     assert not is_alive(before.init_pid)

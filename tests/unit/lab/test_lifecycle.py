@@ -1,14 +1,20 @@
 """Who may start and stop what; keys and SSH files; the cache; the command line."""
 
+import contextlib
 import os
+import socket
 import subprocess
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from local.lab import build, cli, keys, lifecycle
 from local.lab.api import Lab
+from local.lab.control import CONTROL_SOCKET, Reply, read_line
 from local.lab.errors import LabError
 from local.lab.progress import Progress
 from local.lab.store import Places, new_record, save_record
@@ -30,14 +36,42 @@ def give_host_keys(places: Places, name: str) -> None:
         (folder / f"ssh_host_{kind}_key.pub").write_text(f"{label} {kind.upper()}{name} root@{name}\n")
 
 
-def test_the_host_of_another_checkout_is_not_taken_down(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def foreign_host(places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A host that another checkout made and that runs: somebody listens where its supervisor would."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(lifecycle, "network", None)  # whatever happens here, the machine's network stays as it is
+    monkeypatch.setattr(lifecycle, "network", Mock(spec=lifecycle.network))  # the machine's own stays as it is
+    monkeypatch.setattr(lifecycle, "cgroup", Mock(spec=lifecycle.cgroup))
     save_record(places, new_record("web1", "debian", 11, Path("/other/checkout"), Path("/cache/debian-0")))
+    folder = places.host_run("web1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(folder / CONTROL_SOCKET))
+        listener.listen(16)
+        threading.Thread(target=answer_all, args=(listener,), daemon=True).start()
+        yield folder
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def answer_all(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the end of the test
+        while True:
+            client, _ = listener.accept()
+            with client:
+                read_line(client)
+                client.sendall(Reply("running").encode())
+
+
+def test_the_host_of_another_checkout_is_not_taken_down(places: Places, foreign_host: Path) -> None:
     with pytest.raises(LabError, match="host web1 belongs to the checkout /other/checkout"):
         lifecycle.take_down(places, ["web1"], QUIET)
     assert lifecycle.take_down(places, None, QUIET) == []
-    assert places.host_run("web1").is_dir()
+    assert foreign_host.is_dir()
+
+
+def test_a_crashed_host_belongs_to_nobody(places: Places, foreign_host: Path) -> None:
+    (foreign_host / CONTROL_SOCKET).unlink()
+    assert lifecycle.take_down(places, None, QUIET) == ["web1"]
+    assert not foreign_host.exists()
 
 
 def test_another_checkouts_host_is_none_of_ours(tmp_path: Path, places: Places) -> None:
