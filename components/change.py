@@ -1,6 +1,5 @@
 """One change of a host, from taking the host to the proof that it can still be entered."""
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -51,19 +50,13 @@ class Change:
         """
         assert self.guard is not None
         try:
-            self._confirm(self.guard.limit / 2)
+            self.host.confirm_everywhere(self.guard.limit / 2)
         except HostError as error:
             raise Failure(
                 f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
                 f"What was tried: {error}\n{self._go_back(self.guard)}"
             ) from error
         return self._commit(self.guard, then)
-
-    def _confirm(self, patience: float) -> None:
-        """Log in anew over every address by which the stack reaches the host, within `patience` seconds in all."""
-        until = time.monotonic() + patience
-        for address in (None, *self.host.access.addresses):
-            self.host.confirm(login=self.host.login, address=address, timeout=max(until - time.monotonic(), 1))
 
     def _commit(self, guard: Guard, then: Script) -> Answer:
         """Disarm. Where the connection breaks meanwhile, a new one asks what came of it."""

@@ -18,15 +18,20 @@ ABSENT = 69
 ACTIVE_CONTROLLER = 65
 REFUSED = 70
 
+_CONTROLLER = """\
+controllers() { # ufw, firewalld: those that are active
+    if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then echo ufw; fi
+    if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then echo firewalld; fi
+}
+"""
+
 OBSERVE = f"""\
 {SHOW_FILE}
+{_CONTROLLER}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
 section saved "$tool-save"
 section version "$tool" -V
-begin controller
-if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then echo ufw; fi
-if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then echo firewalld; fi
-end
+section controller controllers
 begin boot_unit
 systemctl is-enabled {BOOT_UNIT} 2>/dev/null || :
 end
@@ -59,10 +64,9 @@ if [ -n "$transaction" ]; then
 fi
 """
 
-_CONTROLLERS = f"""\
-now=
-if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then now=ufw; fi
-if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then now=firewalld; fi
+_TAKE_OVER = f"""\
+{_CONTROLLER}
+now=$(controllers | tail -n 1)
 if [ -n "$now" ]; then
     [ -n "$take_over" ] || {{ echo "$now is active" >&2; exit {ACTIVE_CONTROLLER}; }}
     case $now in
@@ -105,7 +109,7 @@ fi
 
 APPLY = f"""\
 {WRITE_FILE}
-{_CONTROLLERS}
+{_TAKE_OVER}
 {_FRESH}
 # What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
 # until the new ones are confirmed.

@@ -1,5 +1,6 @@
 """A host as the rest of the program sees it: synchronous, from any thread, one connection for all."""
 
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -149,10 +150,13 @@ class Host:
         user: str = self._call(self._confirm(login, moved, timeout))
         return user
 
-    def confirm_everywhere(self, timeout: float = 20) -> None:
-        """`confirm` the login in use, over its own address and every one of `HostAccess.addresses`."""
+    def confirm_everywhere(self, patience: float = 20) -> None:
+        """`confirm` the login in use over every address by which the host is reached, within `patience` seconds in all
+        (but one second for each at least). Raises any HostError.
+        """
+        until = time.monotonic() + patience
         for address in (None, *self.access.addresses):
-            self.confirm(login=self.login, address=address, timeout=timeout)
+            self.confirm(login=self.login, address=address, timeout=max(until - time.monotonic(), 1))
 
     async def _confirm(self, login: str, connection: Connection, timeout: float) -> str:
         ladder = self._wire.ladder

@@ -7,13 +7,9 @@ with a traceback. This server speaks the same protocol (pulumi/proto/provider.pr
 import asyncio
 import base64
 import os
-import signal
-import stat
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent import futures
 from typing import Any
 
 import dill
@@ -21,16 +17,14 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.runtime import Settings, configure, proto, rpc
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
+from pulumi.runtime.proto import ResourceProviderServicer
 from pydantic import ValidationError
 
 from components.chapter import Failure
 from hosts.errors import HostError
+from provider.serving import serve
 
 PROVIDER_KEY = "__provider"
-GRACE = 900.0
-"""Seconds that operations in flight may take to end once the engine wants us to."""
 THREADS = 256
 """Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
 
@@ -149,30 +143,5 @@ class Server(ResourceProviderServicer):
             return self._providers[reference]
 
 
-def _wait_for_engine(ended: threading.Event) -> None:
-    """End with the engine, also where it was killed: its end of our standard input closes with it."""
-    if stat.S_ISFIFO(os.fstat(0).st_mode):
-        while os.read(0, 4096):
-            pass
-        ended.set()
-
-
-def main() -> None:
-    """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended."""
-    executor = futures.ThreadPoolExecutor(max_workers=THREADS)
-    server = grpc.server(executor, options=_GRPC_CHANNEL_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # how the CLI ends its plugins
-        signal.signal(number, lambda *_: ended.set())
-    threading.Thread(target=_wait_for_engine, args=(ended,), daemon=True).start()
-    ended.wait()
-    server.stop(grace=GRACE).wait()  # a change in flight is finished: half of one helps nobody
-
-
 if __name__ == "__main__":
-    main()
+    serve(Server(), THREADS)

@@ -12,7 +12,7 @@ from .events import Op, Severity, Sink, Step
 from .ledger import Ledger
 from .plugins import Provider, ProviderError
 from .providers import ProviderPool
-from .state import Resource
+from .state import Resource, depth_first
 from .values import UNKNOWN, PropertyMap
 
 
@@ -149,21 +149,7 @@ def users_of(resources: Sequence[Resource]) -> dict[int, list[Resource]]:
 
 def removal_order(resources: Sequence[Resource]) -> list[Resource]:
     """Resources so that each comes after all that need it."""
-    users = users_of(resources)
-    ordered: list[Resource] = []
-    seen: set[int] = set()
-
-    def visit(item: Resource) -> None:
-        if id(item) in seen:
-            return
-        seen.add(id(item))
-        for user in users[id(item)]:
-            visit(user)
-        ordered.append(item)
-
-    for item in resources:
-        visit(item)
-    return ordered
+    return depth_first(resources, users_of(resources))
 
 
 def dependent_replacements(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -241,6 +241,12 @@ def in_dependency_order(resources: Iterable[Resource]) -> list[Resource]:
     """Resources with everything they need before them (Pulumi's rule), otherwise in the order given."""
     resources = list(resources)
     live = {item.urn: item for item in resources if not item.delete}
+    needs = {id(item): [live[urn] for urn in sorted(item.needs()) if urn in live] for item in resources}
+    return depth_first([*live.values(), *resources], needs)
+
+
+def depth_first(resources: Iterable[Resource], before: Mapping[int, Sequence[Resource]]) -> list[Resource]:
+    """Resources, each once, after those that `before` names for it (by `id()`)."""
     ordered: list[Resource] = []
     seen: set[int] = set()
 
@@ -248,11 +254,10 @@ def in_dependency_order(resources: Iterable[Resource]) -> list[Resource]:
         if id(item) in seen:
             return
         seen.add(id(item))
-        for urn in sorted(item.needs()):
-            if urn in live:
-                visit(live[urn])
+        for other in before[id(item)]:
+            visit(other)
         ordered.append(item)
 
-    for item in [*live.values(), *resources]:
+    for item in resources:
         visit(item)
     return ordered

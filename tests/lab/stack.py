@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -35,6 +38,28 @@ class Result:
 
     def __contains__(self, text: str) -> bool:
         return text in self.output
+
+
+@dataclass
+class Running:
+    """A command under way."""
+
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+    def end(self, limit: float = 240) -> tuple[int, str]:
+        """Wait for it: exit status and output."""
+        status = self.process.wait(limit)
+        self.log.seek(0)
+        return status, self.log.read().decode()
+
+    def kill(self) -> None:
+        """SIGKILL it and all that it started, as the out-of-memory killer or a closed laptop may do."""
+        for pid in _tree(self.process.pid):
+            os.kill(pid, signal.SIGSTOP)
+        for pid in _tree(self.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
 
 
 @dataclass
@@ -80,9 +105,9 @@ class Stack:
     def run(self, *args: str, check: bool = True) -> Result:
         """Run one engine command on this stack; with `check`, it must succeed."""
         done = subprocess.run(
-            [sys.executable, "-m", "local", args[0], "--stack", self.name, *args[1:]],
+            self._argv(*args),
             cwd=self.folder,
-            env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "NO_COLOR": "1", **self.environment},
+            env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,6 +118,31 @@ class Stack:
         if check:
             assert done.returncode == 0, done.stdout
         return Result(done.returncode, done.stdout)
+
+    @contextmanager
+    def running(self, command: str = "up") -> Iterator["Running"]:
+        """Begin a command; killed when the block ends, if it has not ended by itself."""
+        with (self.folder / "output.log").open("w+b") as log:
+            process = subprocess.Popen(
+                self._argv(command, "--yes"),
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            run = Running(process, log)
+            try:
+                yield run
+            finally:
+                if process.poll() is None:
+                    run.kill()
+
+    def _argv(self, command: str, *args: str) -> list[str]:
+        return [sys.executable, "-m", "local", command, "--stack", self.name, *args]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "NO_COLOR": "1", **self.environment}
 
     def up(self, check: bool = True) -> Result:
         """Apply."""
@@ -120,3 +170,13 @@ class Stack:
         deployment = json.loads(exported[exported.index("{") :])["deployment"]
         resources: list[dict[str, Any]] = deployment.get("resources") or []
         return resources
+
+
+def _tree(pid: int) -> list[int]:
+    children: list[str] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [pid, *(below for child in children for below in _tree(int(child)))]

@@ -1,10 +1,5 @@
 """What the host, the network and the user can do wrong: one clear message, nothing half-done, nothing lost."""
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -127,19 +122,6 @@ def test_delete_without_the_host_names_the_way_out_and_loses_nothing(host: LabHo
     assert "-A" not in "".join(saved(host))
 
 
-def start(stack: Stack) -> subprocess.Popen[bytes]:
-    """Begin an `up` in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "local", "up", "--stack", stack.name, "--yes"],
-        cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 def hold_up(host: LabHost) -> None:
     """Make the next iptables-restore wait; until the next boot at most."""
     host.exec("mount -t tmpfs tmpfs /usr/local/sbin")
@@ -154,30 +136,13 @@ def wait_until_applying(host: LabHost) -> None:
         time.sleep(0.05)
 
 
-def kill(run: subprocess.Popen[bytes]) -> None:
-    """SIGKILL the engine and all that it started, in whatever process groups."""
-    for pid in [run.pid, *descendants(run.pid)]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    run.wait(30)
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes below one, those that end meanwhile left out."""
-    try:
-        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return [*children, *(below for child in children for below in descendants(child))]
-
-
 def test_a_killed_run_is_continued_and_the_prior_state_is_not_lost(host: LabHost, stack: Stack) -> None:
     host.exec("iptables -A INPUT -s 198.51.100.7/32 -j DROP")
     before = saved(host)
     hold_up(host)
-    run = start(stack)
-    wait_until_applying(host)
-    kill(run)
+    with stack.running() as run:
+        wait_until_applying(host)
+        run.kill()
     host.exec("echo >/root/go; umount -l /usr/local/sbin")
     deadline = time.monotonic() + 30
     while (
@@ -193,11 +158,10 @@ def test_a_killed_run_is_continued_and_the_prior_state_is_not_lost(host: LabHost
 
 def test_a_host_that_dies_in_the_middle_is_finished_by_the_next_up(host: LabHost, stack: Stack) -> None:
     hold_up(host)
-    run = start(stack)
-    wait_until_applying(host)
-    host.reboot(hard=True)
-    run.wait(120)
-    assert run.returncode != 0
+    with stack.running() as run:
+        wait_until_applying(host)
+        host.reboot(hard=True)
+        assert run.end(120)[0] != 0
     assert "-A" not in saved(host)[0]
     stack.up()
     assert "--dport 22" in saved(host)[0]

@@ -1,8 +1,5 @@
 """Fail2Ban on a real host: real failed logins, real bans, and what becomes of them."""
 
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -200,21 +197,12 @@ def test_a_run_killed_half_way_is_continued(host: LabHost, new_stack: Callable[.
     )
     before = host.exec("ls /etc/fail2ban/jail.d; systemctl is-enabled fail2ban").stdout
     stack = new_stack(host, program=PROGRAM, fail2ban={"maxretry": 3})
-    run = subprocess.Popen(
-        [sys.executable, "-m", "local", "up", "--stack", stack.name, "--yes"],
-        cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    limit = time.monotonic() + 60
-    while host.exec(f"test -e {DROP_IN}", check=False).returncode:
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    with stack.running() as run:
+        limit = time.monotonic() + 60
+        while host.exec(f"test -e {DROP_IN}", check=False).returncode:
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        run.kill()
     stack.up()
     assert setting(host, "maxretry") == "3"
     stack.unchanged()

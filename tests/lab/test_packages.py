@@ -1,9 +1,5 @@
 """Packages that come and go in one transaction on a real host, and everything of theirs given back."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -189,19 +185,12 @@ def test_another_package_manager_is_waited_for_but_not_for_ever(host: LabHost, s
     assert "another package manager was at work on the host for more than 2 seconds" in late
     assert "net-tools" not in installed(host)
     declare(stack, host, present=["net-tools"], lockTimeout=60)
-    with subprocess.Popen(
-        [sys.executable, "-m", "local", "up", "--yes", "--stack", stack.name],
-        cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as up:
+    with stack.running() as up:
         host.exec("for i in $(seq 100); do pgrep -x apt-get >/dev/null && exit 0; sleep 0.1; done; exit 1")
-        assert up.poll() is None
+        assert up.process.poll() is None
         host.exec("systemctl stop holder")
-        output, _ = up.communicate(timeout=60)
-    assert up.returncode == 0, output
+        status, output = up.end(60)
+    assert status == 0, output
     assert "net-tools" in installed(host)
 
 
@@ -228,19 +217,12 @@ def test_a_killed_run_is_continued(host: LabHost, stack: Stack, power_cut: bool)
 
 
 def killed_during(host: LabHost, stack: Stack, command: str, power_cut: bool) -> None:
-    """Start `command`; while dpkg is at work, kill the engine's process group, or cut the host's power as well."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "local", command, "--yes", "--stack", stack.name],
-        cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as engine:
+    """Start `command`; while dpkg is at work, kill the engine and all it started, or cut the host's power as well."""
+    with stack.running(command) as engine:
         host.exec(
             "for i in $(seq 400); do pgrep -f '[d]pkg .*--status-fd' >/dev/null && exit 0; sleep 0.03; done; exit 1"
         )
-        os.killpg(engine.pid, signal.SIGKILL)
+        engine.kill()
     if power_cut:
         host.reboot(hard=True)
     else:  # what was sent to the host comes to its end there

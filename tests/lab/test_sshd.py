@@ -1,11 +1,8 @@
 """sshd's settings on real hosts: what `sshd -T` says, real logins, and every file given back."""
 
 import asyncio
-import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -384,14 +381,9 @@ def test_a_run_that_is_killed_before_sshd_is_reloaded_is_continued(host: LabHost
     host.exec(
         "mount -t tmpfs tmpfs /usr/local/sbin; cat >/usr/local/sbin/systemctl; chmod +x /usr/local/sbin/*", input=SLOW
     )
-    with subprocess.Popen(
-        [sys.executable, "-m", "local", "up", "--yes", "--stack", stack.name],
-        cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test"},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    ) as engine:  # fmt: skip
+    with stack.running() as run:
         host.exec("for i in $(seq 600); do [ ! -e /run/reloading ] || exit 0; sleep 0.05; done; exit 1")
-        os.killpg(engine.pid, signal.SIGKILL)
+        run.kill()
     host.reboot(hard=True)
     assert files(host) != before
     stack.up()

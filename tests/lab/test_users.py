@@ -1,11 +1,8 @@
 """Users on real hosts: real logins, sudo asked for real, and what is left when they are gone."""
 
 import json
-import os
 import shlex
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -345,24 +342,13 @@ def test_a_killed_run_is_continued(
         "printf '#!/bin/sh\\ntouch /run/there\\ncat /run/go\\nexec /usr/sbin/chpasswd.real \"$@\"\\n' "
         ">/usr/sbin/chpasswd; chmod 755 /usr/sbin/chpasswd"
     )
-    run = subprocess.Popen(
-        [sys.executable, "-m", "local", "up", "--yes", "--stack", stack.name],
-        cwd=stack.folder,
-        env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", **stack.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    with stack.running() as run:
         host.exec("for i in $(seq 200); do [ ! -e /run/there ] || exit 0; sleep 0.1; done; exit 1")
         # neither the password nor its hash on the command lines of the host, while it is being set
         lines = host.exec("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' || :").stdout
         assert "chpasswd" in lines
         assert_no_secret(lines)
-    finally:
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait(10)
+        run.kill()
     host.exec("mv /usr/sbin/chpasswd.real /usr/sbin/chpasswd; pkill -x cat || :")
     stack.run("cancel", "--yes", check=False)
     stack.up()

@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
-import sys
-import threading
-from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +25,7 @@ from hosts.errors import HostError
 from hosts.ladder import Ladder
 from hosts.masking import mask
 from local.engine.values import PropertyMap, contains_unknown, from_struct, to_struct
+from provider.serving import serve
 
 RESOURCE_TYPE = "command:remote:Command"
 VERSION = "1.2.1"
@@ -195,20 +192,5 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             raise  # never reached: abort raises
 
 
-def main() -> None:
-    """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended."""
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=THREADS))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()
-    server.stop(grace=0)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Server(), THREADS)

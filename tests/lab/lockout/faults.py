@@ -18,8 +18,9 @@ from tests.lab.lockout.points import (
     release,
     set_up,
 )
-from tests.lab.lockout.scene import LIMIT, Running, Scene, ruleset, running
+from tests.lab.lockout.scene import LIMIT, Scene, ruleset
 from tests.lab.lockout.watch import Watch
+from tests.lab.stack import Running
 
 CUT_SHORT = 5.0
 """Seconds without a network."""
@@ -88,7 +89,7 @@ def _at(point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Sc
     """Apply a good ruleset, and do harm where it comes to `point`."""
     set_up(scene.host, point)
     scene.declare(scene.after)
-    with running(scene.stack) as run:
+    with scene.stack.running() as run:
         await_point(scene.host)
         return harm(scene, watch, run)
 
@@ -151,7 +152,7 @@ def _full_meanwhile(scene: Scene, _watch: Watch) -> Ending:
     """The disk fills up before a ruleset that drops SSH is in force."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
-    with running(scene.stack) as run:
+    with scene.stack.running() as run:
         await_point(scene.host)
         scene.host.exec("cp /dev/zero /var/tmp/full 2>/dev/null || :")
         release(scene.host)
@@ -164,7 +165,7 @@ def _clock(scene: Scene, watch: Watch) -> Ending:
     """What takes the change back must not go by the time of day: a host's clock can't be set without this machine's."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
-    with running(scene.stack) as run:
+    with scene.stack.running() as run:
         await_point(scene.host)
         shown = scene.host.exec("systemctl show -p TimersMonotonic -p TimersCalendar 'stockade-back-*.timer'").stdout
         assert f"OnActiveUSec={scene.limit}s" in shown
@@ -177,7 +178,7 @@ def _two_runs(scene: Scene, _watch: Watch) -> Ending:
     """A second run comes while the first one is in the middle of its change."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(scene.after)
-    with running(scene.stack) as first:
+    with scene.stack.running() as first:
         await_point(scene.host)
         second = scene.second()
         result = second.up(check=False)

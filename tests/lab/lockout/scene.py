@@ -1,15 +1,7 @@
 """One host with a ruleset in force, a stack that is about to change it, and what is true afterwards."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 from local.lab.api import LabHost
 from rules.family import Family
@@ -115,55 +107,3 @@ class Scene:
     def record(self) -> str:
         """What the host tells of changes that went back."""
         return self.host.exec("cat /var/lib/stockade/guard.log 2>/dev/null || :").stdout
-
-
-@dataclass
-class Running:
-    """An `up` under way."""
-
-    process: subprocess.Popen[bytes]
-    log: IO[bytes]
-
-    def end(self, limit: float = 240) -> tuple[int, str]:
-        """Wait for it: exit status and output."""
-        status = self.process.wait(limit)
-        self.log.seek(0)
-        return status, self.log.read().decode()
-
-    def kill(self) -> None:
-        """SIGKILL it and all that it started, as the out-of-memory killer or a closed laptop may do."""
-        for pid in _tree(self.process.pid):
-            os.kill(pid, signal.SIGSTOP)
-        for pid in _tree(self.process.pid):
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait(30)
-
-
-@contextmanager
-def running(stack: Stack) -> Iterator[Running]:
-    """Begin an `up`; killed when the block ends, if it has not ended by itself."""
-    with (stack.folder / "output.log").open("w+b") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local", "up", "--stack", stack.name, "--yes"],
-            cwd=stack.folder,
-            env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        run = Running(process, log)
-        try:
-            yield run
-        finally:
-            if process.poll() is None:
-                run.kill()
-
-
-def _tree(pid: int) -> list[int]:
-    children: list[str] = []
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            children += (task / "children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [pid, *(below for child in children for below in _tree(int(child)))]
