@@ -104,7 +104,6 @@ class RulesetFacts(Model):
     boot_unit: str = ""
     controller: str = ""
     addresses: dict[str, tuple[str, ...]] = {}
-    version: str = ""
 
 
 Seen = Known[RulesetInputs, RulesetFacts]
@@ -136,7 +135,6 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             boot_unit=part["boot_unit"].strip(),
             controller=part["controller"].strip(),
             addresses=addresses,
-            version=part["version"].strip(),
         )
 
     def apply(self, inputs: RulesetInputs, known: Seen) -> Script:

@@ -30,7 +30,6 @@ OBSERVE = f"""\
 {_CONTROLLER}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
 section saved "$tool-save"
-section version "$tool" -V
 section controller controllers
 begin boot_unit
 systemctl is-enabled {BOOT_UNIT} 2>/dev/null || :
