@@ -1,0 +1,13 @@
+"""The policy pack, as Pulumi runs it: `pulumi preview --policy-pack policies`."""
+
+import sys
+from pathlib import Path
+
+# The pack runs in its own folder; its modules are those of the repository.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from pulumi_policy import PolicyPack
+
+from policies.pack import NAME, POLICIES
+
+PolicyPack(NAME, POLICIES)

@@ -1,0 +1,23 @@
+"""Every host has a limited user, so that nobody needs root to get in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policies.base import USER, Host, host_policy
+from policies.settings import Settings, texts
+
+SUDO = texts("sudo", "How the user may use sudo: one of these.", ("password", "nopasswd"))
+
+
+def _check(host: Host, settings: Settings) -> Iterable[str]:
+    ways = settings.texts(SUDO.name)
+    users = [user.props for user in host.of(USER)]
+    if not any(user.get("sudo", "password") in ways and user.get("keys") for user in users):
+        yield (
+            f"there is no limited user with a key and sudo ({' or '.join(ways)}). Declare one under `stockade:users`: "
+            "`{name: deploy, sudo: nopasswd, keyFiles: [~/.ssh/id_ed25519.pub]}`."
+        )
+
+
+POLICIES = [host_policy("limited-user", "Every host has a limited user with sudo and a key.", _check, SUDO)]

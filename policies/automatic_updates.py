@@ -1,0 +1,19 @@
+"""Security updates are installed on every host, with nobody asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policies.base import UPDATES, Host, host_policy
+from policies.settings import Settings
+
+
+def _check(host: Host, settings: Settings) -> Iterable[str]:
+    declared = [resource.props for resource in host.of(UPDATES)]
+    if not declared:
+        yield "nothing installs security updates. Declare `stockade:updates: {}`."
+    elif not any(props.get("enabled", True) for props in declared):
+        yield "automatic updates are turned off. Take `enabled: false` under `stockade:updates` away."
+
+
+POLICIES = [host_policy("updates-on", "Every host installs security updates by itself.", _check)]

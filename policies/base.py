@@ -1,0 +1,185 @@
+"""What all policies are made of: how they read resources, say what is wrong, and say that they cannot tell yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyConfigSchema,
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
+
+from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
+
+PREFIX = "pulumi-python:dynamic/stockade:"
+RULESET, SSHD, USER, KEY_PAIR = f"{PREFIX}Ruleset", f"{PREFIX}Sshd", f"{PREFIX}LimitedUser", f"{PREFIX}KeyPair"
+PACKAGES, LISTENERS = f"{PREFIX}Packages", f"{PREFIX}Listeners"
+JAILS, UPDATES = f"{PREFIX}Fail2BanJails", f"{PREFIX}UnattendedUpgrades"
+HARDENED = "stockade:index:HardenedHost"
+
+Props = Mapping[str, Any]
+# Analyses share caches that were not made for threads; the pack's server has several.
+_ONE_AT_A_TIME = threading.RLock()
+
+
+class CannotTellYetError(UnknownValueError):
+    """A value is known only in `pulumi up`. The SDK makes an advisory note of it, which the preview shows."""
+
+    START = "cannot tell yet: "
+
+    def __init__(self, *what: str) -> None:
+        super().__init__(UNKNOWN_STRING_VALUE, [])
+        self.message = self.START + "; ".join(what)
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of the stack with all its resources."""
+
+    name: str
+    resources: list[PolicyResource] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[PolicyResource]:
+        """Its resources of one type."""
+        return [resource for resource in self.resources if resource.resource_type == kind]
+
+
+Check = Callable[[Props, Settings], Iterable[str]]
+HostCheck = Callable[[Host, Settings], Iterable[str]]
+
+
+def resource_policy(
+    name: str, description: str, kind: str, check: Check, *settings: Setting, advisory: bool = False
+) -> Policy:
+    """A policy on every resource of one type. ``check`` yields what is wrong; the host's name is put before it."""
+    known = (*settings, WAIVED_HOSTS)
+
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        if args.resource_type != kind:
+            return
+        with _ONE_AT_A_TIME:
+            chosen = _read(name, known, args.get_config(), report)
+            host = _known(args.props, "host") or args.name
+            if host in chosen.table(WAIVED_HOSTS.name):
+                return
+            try:
+                for problem in check(args.props, chosen):
+                    report(f"{host}: {problem}", None)
+            except UnknownValueError as error:
+                raise CannotTellYetError(f"{host}: {_why(error)}") from None
+
+    return ResourceValidationPolicy(name, description, validate, _level(advisory), config_schema=_schema(known))
+
+
+def host_policy(name: str, description: str, check: HostCheck, *settings: Setting, advisory: bool = False) -> Policy:
+    """A policy on every host of the stack, also on one that was forgotten."""
+
+    def validate(args: StackValidationArgs, chosen: Settings) -> Iterator[str]:
+        waived = chosen.table(WAIVED_HOSTS.name)
+        undecided: dict[str, list[str]] = {}
+        for host in hosts(args.resources):
+            if host.name in waived:
+                continue
+            try:
+                for problem in check(host, chosen):
+                    yield f"{host.name}: {problem}"
+            except UnknownValueError as error:
+                undecided.setdefault(_why(error), []).append(host.name)
+        if undecided:
+            raise CannotTellYetError(*(f"{', '.join(names)}: {why}" for why, names in undecided.items()))
+
+    return stack_policy(name, description, validate, *settings, WAIVED_HOSTS, advisory=advisory)
+
+
+def stack_policy(
+    name: str,
+    description: str,
+    check: Callable[[StackValidationArgs, Settings], Iterable[str]],
+    *settings: Setting,
+    advisory: bool = False,
+) -> Policy:
+    """A policy on the stack as a whole."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        with _ONE_AT_A_TIME:
+            for problem in check(args, _read(name, settings, args.get_config(), report)):
+                report(problem, None)
+
+    return StackValidationPolicy(name, description, validate, _level(advisory), _schema(settings))
+
+
+def _read(policy: str, known: Sequence[Setting], config: Props, report: ReportViolation) -> Settings:
+    """The settings; a wrong configuration is a violation and changes nothing, so that it cannot switch a policy off."""
+    try:
+        return Settings(known, config)
+    except SettingsError as error:
+        report(f"the policy configuration is wrong: {policy}: {error}", None)
+        return Settings(known, {})
+
+
+def hosts(resources: Sequence[PolicyResource]) -> list[Host]:
+    """All hosts by name: those of the stack config, those that are hardened, those that resources are about."""
+    found = {name: Host(name) for name in configured_hosts()}
+    for resource in resources:
+        if resource.resource_type == HARDENED:
+            found.setdefault(resource.name, Host(resource.name))
+        elif resource.resource_type.startswith(PREFIX) and resource.resource_type != KEY_PAIR:
+            name = _known(resource.props, "host") or resource.name
+            found.setdefault(name, Host(name)).resources.append(resource)
+    return sorted(found.values(), key=lambda host: host.name)
+
+
+def configured_hosts() -> Sequence[str]:
+    """The names under `hosts` in the stack config; none where the whole block is a secret."""
+    config = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
+    text = config.get(f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:hosts", "{}")
+    try:
+        entries = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return ()
+    return tuple(entries) if isinstance(entries, Mapping) else ()
+
+
+def items(values: Any) -> tuple[list[Any], bool]:
+    """The items of a list that are known, and whether there are others."""
+    found, unknown = [], False
+    for index in range(len(values or ())):
+        try:
+            found.append(values[index])
+        except UnknownValueError:
+            unknown = True
+    return found, unknown
+
+
+def _known(props: Props, name: str) -> Any:
+    try:
+        return props.get(name)
+    except UnknownValueError:
+        return None
+
+
+def _why(error: UnknownValueError) -> str:
+    if isinstance(error, CannotTellYetError):
+        return error.message.removeprefix(CannotTellYetError.START)
+    return f"{'.'.join(error.props)} is known only in `pulumi up`, which decides then"
+
+
+def _level(advisory: bool) -> EnforcementLevel:
+    return EnforcementLevel.ADVISORY if advisory else EnforcementLevel.MANDATORY
+
+
+def _schema(settings: Sequence[Setting]) -> PolicyConfigSchema:
+    return PolicyConfigSchema({setting.name: setting.as_schema for setting in settings})

@@ -1,0 +1,46 @@
+"""The machine that somebody made and forgot to harden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from pulumi_policy import StackValidationArgs
+
+from policies.base import PREFIX, stack_policy
+from policies.settings import Settings, table, texts
+
+MACHINES = texts(
+    "machineTypes",
+    "Types of resources that are machines; `*` stands for anything.",
+    (
+        "linode:index/instance:Instance",
+        "aws:ec2/instance:Instance",
+        "azure-native:compute*:VirtualMachine",
+        "digitalocean:index/droplet:Droplet",
+        "gcp:compute/instance:Instance",
+        "hcloud:index/server:Server",
+        "openstack:compute/instance:Instance",
+        "vultr:index/instance:Instance",
+    ),
+)
+WAIVED = table(
+    "waivedMachines", "Machines that need not be hardened, each with the reason.", {"type": "string", "minLength": 1}
+)
+
+
+def _check(args: StackValidationArgs, settings: Settings) -> Iterable[str]:
+    ours = [resource for resource in args.resources if resource.resource_type.startswith(PREFIX)]
+    needed = [one for resource in ours for one in resource.dependencies]
+    needed += [one for resource in ours for many in resource.property_dependencies.values() for one in many]
+    hardened = {one.urn for one in needed}
+    for resource in args.resources:
+        is_machine = any(fnmatchcase(resource.resource_type, kind) for kind in settings.texts(MACHINES.name))
+        if is_machine and resource.urn not in hardened and resource.name not in settings.table(WAIVED.name):
+            yield (
+                f"{resource.name} ({resource.resource_type}) is not hardened by anything. Add "
+                f'`HardenedHost("{resource.name}", connection={{"host": ..., ...}})` with its address as an Output.'
+            )
+
+
+POLICIES = [stack_policy("no-forgotten-machine", "Every machine of the stack is hardened.", _check, MACHINES, WAIVED)]

@@ -1,0 +1,55 @@
+"""Who may log in over SSH: not root, and nobody with a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from policies.base import SSHD, Host, Props, host_policy, resource_policy
+from policies.settings import Settings, texts
+
+ROOT = texts("allowedValues", "What `PermitRootLogin` may be.", ("no",))
+
+
+def keywords(props: Props) -> Mapping[str, str]:
+    """The declared settings of sshd by keyword in lower case."""
+    lines = (line.partition(" ") for line in props["settings"].splitlines())
+    return {keyword.lower(): value.strip() for keyword, _, value in lines}
+
+
+def _root(props: Props, settings: Settings) -> Iterable[str]:
+    value = keywords(props).get("permitrootlogin", "prohibit-password")
+    if value not in settings.texts(ROOT.name):
+        yield (
+            f'root may log in (PermitRootLogin {value}). Declare `permitRootLogin: "no"` under `stockade:sshd`, its '
+            "default."
+        )
+
+
+def _passwords(props: Props, settings: Settings) -> Iterable[str]:
+    there = keywords(props)
+    factors = there.get("authenticationmethods", "").split()
+    if factors and all("publickey" in methods.split(",") for methods in factors):
+        return  # a password comes on top of a key
+    asked = [
+        f"{name} {there.get(name.lower(), 'yes')}"
+        for name in ("PasswordAuthentication", "KbdInteractiveAuthentication")
+        if there.get(name.lower(), "yes") != "no"
+    ]
+    if asked:
+        yield (
+            f"passwords let people in ({', '.join(asked)}). Declare `passwordAuthentication: false` under "
+            "`stockade:sshd`, its default, or ask for a key as well: `AuthenticationMethods: "
+            "publickey,keyboard-interactive`."
+        )
+
+
+def _declared(host: Host, settings: Settings) -> Iterable[str]:
+    if not host.of(SSHD):
+        yield "nothing says who may log in over SSH. Declare `stockade:sshd: {}`: no root, no passwords."
+
+
+POLICIES = [
+    resource_policy("no-root-login", "Root does not log in over SSH.", SSHD, _root, ROOT),
+    resource_policy("no-passwords", "Nobody logs in over SSH with a password alone.", SSHD, _passwords),
+    host_policy("sshd-declared", "Every host's sshd is looked after.", _declared),
+]

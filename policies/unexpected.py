@@ -1,0 +1,28 @@
+"""Nothing listens on a host that nobody expects. Seen on the host, so decided when Stockade has looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from policies.base import LISTENERS, CannotTellYetError, Host, host_policy, items
+from policies.settings import Settings
+
+
+def _check(host: Host, settings: Settings) -> Iterable[str]:
+    looked = host.of(LISTENERS)
+    if not looked:
+        yield "nobody looks what listens. Declare `stockade:listeners: {}`."
+    for resource in looked:
+        observed: Any = resource.props.get("observed")
+        if observed is None:
+            raise CannotTellYetError("what listens is seen only in `pulumi up`, which decides then")
+        found, _ = items(observed.get("unexpected"))
+        if found:
+            yield (
+                f"{', '.join(found)} listens and nobody expects it. Remove the package (`absent` under "
+                "`stockade:packages`), or name it in `expected` under `stockade:listeners`."
+            )
+
+
+POLICIES = [host_policy("listeners-expected", "Nothing listens that nobody expects.", _check)]
