@@ -1,6 +1,7 @@
 """`python -m local COMMAND --stack S …`: the Pulumi CLI if it is on PATH, otherwise the embedded engine.
 
 Commands: preview, up, refresh, destroy, export, import, output. STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
+`preview` and `up` enforce the policy pack in policies/ (docs/policies.md); STOCKADE_POLICIES=off leaves it out.
 The lab's stack has the passphrase "lab", unless another is set: there is nothing secret in it.
 """
 
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import NoReturn
 
 COMMANDS = {
@@ -24,6 +26,9 @@ COMMANDS = {
 }
 CREATING = ("preview", "up", "import")
 LAB = "lab"
+PROGRAM_RUNS = ("preview", "up")
+PACK = Path("policies")
+"""The project's policy pack, enforced unless another is given or STOCKADE_POLICIES is `off`."""
 
 
 def fail(message: str) -> NoReturn:
@@ -58,6 +63,23 @@ def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
         environ["PULUMI_CONFIG_PASSPHRASE"] = LAB
 
 
+def policy_arguments(command: str, given: list[str], stack: str, folder: Path, wanted: str | None) -> list[str]:
+    """The options that enforce the project's policy pack, with the configuration of the stack's environment.
+
+    That is stacks/policy.<stack>.json; a stack without one has the pack's own values.
+    """
+    if wanted not in (None, "", "on", "off"):
+        fail(f"STOCKADE_POLICIES is {wanted!r}; it can be `on` or `off`")
+    there = (folder / PACK / "PulumiPolicy.yaml").is_file()
+    if wanted == "off" or command not in PROGRAM_RUNS or not there or value_of(given, "--policy-pack"):
+        return []
+    config = folder / "stacks" / f"policy.{stack}.json"
+    return [
+        f"--policy-pack={folder / PACK}",
+        *([f"--policy-pack-config={config}"] if config.is_file() else []),
+    ]
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Run one command with one of the engines; ends the process with the engine's exit status."""
     if not arguments or arguments[0] not in COMMANDS:
@@ -67,6 +89,8 @@ def main(arguments: list[str]) -> NoReturn:
     if not stack:
         fail(f"say which stack: python -m local {command} --stack STACK")
     set_lab_passphrase(stack, os.environ)
+    project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
+    rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
         print("Engine: embedded (no pulumi on PATH)" if cli is None else "Engine: embedded", file=sys.stderr)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from .backend import load
 from .errors import EngineError
@@ -110,10 +111,27 @@ def _run(session: Session, options: argparse.Namespace) -> int:
             print("confirmation declined, not proceeding")
             return FAILURE
     with session.backend.locked():
+        if options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
+            status = _checked(session, options)
+            if status:
+                return status
         return _execute(session, options, preview=False)
 
 
-def _execute(session: Session, options: argparse.Namespace, *, preview: bool) -> int:
+def _checked(session: Session, options: argparse.Namespace) -> int:
+    """A preview for the sake of the policies, shown where it fails: some look at the whole stack, which would be late.
+
+    The CLI makes a preview before every update.
+    """
+    shown = io.StringIO()
+    quiet = argparse.Namespace(**{**vars(options), "expect_no_changes": False, "command": "preview"})
+    status = _execute(session, quiet, preview=True, out=shown)
+    if status:
+        sys.stdout.write(shown.getvalue())
+    return status
+
+
+def _execute(session: Session, options: argparse.Namespace, *, preview: bool, out: TextIO | None = None) -> int:
     """One run. The processes are started before the rest of the engine is even loaded."""
     launcher = Launcher(session.project)
     runs_program = options.command in ("preview", "up")
@@ -128,6 +146,7 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
             show_diff=options.diff,
             packs=tuple(folder.resolve() for folder in getattr(options, "policy_pack", [])),
             pack_configs=tuple(file.resolve() for file in getattr(options, "policy_pack_config", [])),
+            out=out,
         )
         if program is not None:
             return _verdict(run.run_program(session, settings, launcher, program, preview=preview), options)

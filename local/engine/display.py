@@ -231,7 +231,8 @@ class Display:
                 where = "  ({}: {})".format(*type_and_name(item.urn)) if item.urn else ""
                 tint = "error" if item.mandatory else "warning"
                 self._say("        - " + self._style.op(tint, f"[{level}]  {item.policy}{where}"))
-                for text in (item.description, item.message):
+                told = item.message.startswith(item.description)  # the SDK puts it there
+                for text in (item.message,) if told else (item.description, item.message):
                     self._say("\n".join(f"          {line}" for line in text.splitlines()))
         self._say("")
 

@@ -46,16 +46,16 @@ def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Map
     argv = [python, "-u", "-m", "pulumi.policy", launcher.address, str(folder / str(settings.get("main", ".")))]
     process = launcher.start(argv, folder, {**launcher.environment, **extra})
     try:
-        return Pack(folder, config, process, sink)
+        return Pack(folder, str(settings.get("version") or ""), config, process, sink)
     except EngineError:
         process.stop()
         raise
 
 
 class Pack:
-    """One running policy pack."""
+    """One running policy pack; `version` is that of its manifest, which counts where there is one."""
 
-    def __init__(self, folder: Path, config: Path | None, process: Process, sink: Sink) -> None:
+    def __init__(self, folder: Path, version: str, config: Path | None, process: Process, sink: Sink) -> None:
         def show(line: str) -> None:
             sink.log(Severity.INFO, line)
 
@@ -66,6 +66,7 @@ class Pack:
         self._stub = analyzer_pb2_grpc.AnalyzerStub(grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS))
         try:
             self.info = self._stub.GetAnalyzerInfo(Empty())
+            self.version = version or self.info.version
             self._configure(config)
         except grpc.RpcError as error:
             raise EngineError(f"the policy pack {folder.name}: {error.details()}") from None
@@ -74,11 +75,13 @@ class Pack:
         wanted: dict[str, pb.PolicyConfig] = {}
         for policy in self.info.policies:
             wanted[policy.name] = pb.PolicyConfig(enforcementLevel=policy.enforcementLevel)
+            schema = MessageToDict(policy.configSchema.properties)
+            defaults = {name: given["default"] for name, given in schema.items() if "default" in given}
+            ParseDict(defaults, wanted[policy.name].properties)
         for name, initial in self.info.initialConfig.items():
             wanted.setdefault(name, pb.PolicyConfig()).MergeFrom(initial)
         if file is not None:
             self._apply_file(file, wanted)
-        self._levels = {name: config.enforcementLevel for name, config in wanted.items()}
         self._stub.Configure(pb.ConfigureAnalyzerRequest(policyConfig=wanted))
 
     def _apply_file(self, file: Path, wanted: dict[str, pb.PolicyConfig]) -> None:
@@ -86,18 +89,20 @@ class Pack:
             data = json.loads(file.read_text())
         except (OSError, ValueError) as error:
             raise EngineError(f"the policy configuration {file}: {error}") from None
-        everything = data.pop("all", None)
-        if everything is not None:
-            data = {**dict.fromkeys(wanted, everything), **data}
-        for name, value in data.items():
-            config = wanted.setdefault(name, pb.PolicyConfig())
+        # "all" first: what is said of one policy goes before what is said of all
+        for name, value in sorted(data.items(), key=lambda item: item[0] != "all"):
+            if not isinstance(value, str | dict):
+                raise EngineError(f"the policy configuration {file}: {name}: a level or an object is expected")
             properties = {} if isinstance(value, str) else dict(value)
             level = value if isinstance(value, str) else properties.pop("enforcementLevel", None)
             if level is not None and level not in _LEVELS:
                 raise EngineError(f"the policy configuration {file}: {name}: unknown enforcement level {level!r}")
-            if level is not None:
-                config.enforcementLevel = _LEVELS[level]
-            ParseDict({**_plain(config), **properties}, config.properties)
+            for policy in [*wanted] if name == "all" else [name]:
+                config = wanted.setdefault(policy, pb.PolicyConfig())
+                if level is not None:
+                    config.enforcementLevel = _LEVELS[level]
+                if name != "all":
+                    ParseDict({**_plain(config), **properties}, config.properties)
 
     def analyze(self, resource: Resource, provider: Resource | None) -> Iterable[Violation]:
         """The violations of one resource's inputs."""
@@ -146,7 +151,7 @@ class Pack:
                 continue
             yield Violation(
                 pack=item.policyPackName or self.info.name,
-                version=item.policyPackVersion or self.info.version,
+                version=self.version,
                 policy=item.policyName,
                 urn=item.urn or urn,
                 message=item.message,
@@ -200,7 +205,7 @@ class Policies:
 
     def names(self) -> list[str]:
         """The packs' names and versions."""
-        return [f"{pack.info.name}@v{pack.info.version}" for pack in self._running()]
+        return [f"{pack.info.name}@v{pack.version}" for pack in self._running()]
 
     def _running(self) -> list[Pack]:
         return [future.result() for future in self._packs]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
@@ -35,12 +36,13 @@ from .session import Session
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is to be done."""
+    """How a run is to be done. `out`: where it is shown; None: stdout."""
 
     parallel: int
     show_diff: bool = False
     packs: tuple[Path, ...] = ()
     pack_configs: tuple[Path, ...] = ()
+    out: TextIO | None = None
 
 
 class Run:
@@ -51,7 +53,9 @@ class Run:
         self.options = options
         self.launcher = launcher
         self.preview = preview
-        self.display = Display(kind, session.project.name, session.stack, preview=preview, show_diff=options.show_diff)
+        self.display = Display(
+            kind, session.project.name, session.stack, preview=preview, show_diff=options.show_diff, out=options.out
+        )
         self.server = Server(launcher.address, threads=4 * options.parallel + 16)
         launcher.bound()
         self.writer: Writer | None = None
@@ -168,9 +172,9 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
 
     try:
         with run.interruptible(cancel):
-            policies.await_start()
             program.show_output(lambda line: run.display.log(Severity.INFO, line))
             program.send(_program_settings(run, config))
+            policies.await_start()  # beside the program; each resource waits for them, and is refused without
             status = program.wait()
             if status not in (0, REPORTED) and not deployment.cancelled.is_set():
                 run.display.log(Severity.ERROR, f"program exited with non-zero exit code: {status}")

@@ -170,9 +170,17 @@ def test_policies(sample: Sample) -> None:
     assert "[mandatory]  no-curses  (pulumi-python:dynamic/items:Item: rude)" in shown
     assert "mind your language" in shown
     shown = sample.engine("up", "--yes", "--policy-pack", pack, ok=False)
+    assert "mind your language" in shown
+    assert sample.log() == []  # nothing was begun
+    sample.engine("up", "--yes", "--skip-preview", "--policy-pack", pack, ok=False)
+    assert sample.log()
     assert "rude" not in sample.resources()
     config = sample.folder / "policy.json"
-    config.write_text(json.dumps({"no-curses": "advisory"}))
+    config.write_text(json.dumps({"all": "mandatory", "no-curses": "advisory"}))
+    shown = sample.engine("up", "--yes", "--policy-pack", pack, "--policy-pack-config", str(config), ok=False)
+    assert "[mandatory]  not-many" in shown  # seen at the end of the program
+    assert sample.log() == []
+    config.write_text(json.dumps({"all": "advisory"}))
     shown = sample.engine("up", "--yes", "--policy-pack", pack, "--policy-pack-config", str(config))
     assert "[advisory]  no-curses" in shown
     assert "[advisory]  not-many" in shown
