@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy drift show lab clean test lint types unit engine kernel lab-tests test-kernel test-faults lock schema
+.PHONY: help up preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests test-kernel test-faults lock schema
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -44,7 +44,7 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	@$(RUN) -m local.lab down
 	rm -rf .state .lab
 
-test: lint types unit engine kernel lab-tests  ## everything but the long fault suite
+test: lint types unit policies engine kernel lab-tests  ## everything but the long fault suite
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -55,6 +55,9 @@ types: .venv/ready
 
 unit: .venv/ready  ## tests without hosts, in seconds
 	.venv/bin/pytest -q -n auto tests/unit
+
+policies: .venv/ready  ## each policy against a good and a bad stack, by the Analyzer protocol
+	.venv/bin/pytest -q tests/policies
 
 engine: .venv/ready  ## tests of the embedded engine, against the Pulumi CLI where it is on PATH
 	.venv/bin/pytest -q tests/engine

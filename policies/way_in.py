@@ -56,9 +56,9 @@ def _closed(analysis: Analysis, port: int, settings: Settings) -> str:
     asked = {Field.PROTOCOL: ((TCP, TCP),), Field.SERVICE: ((port, port),)}
     answered = answers(analysis) & packets(analysis, {Field.SOURCE_PORT: ((port, port),)})
     steps = [
-        ("INPUT", "nobody can connect to", arriving(analysis, "NEW", asked), f"-p tcp --dport {port} -j ACCEPT"),
-        ("INPUT", "no connection stays open to", arriving(analysis, "ESTABLISHED", asked), _OPEN),
-        ("OUTPUT", "no answer gets out from", answered, _OPEN),
+        ("INPUT", "can connect to", arriving(analysis, "NEW", asked), f"-p tcp --dport {port} -j ACCEPT"),
+        ("INPUT", "keeps a connection open to", arriving(analysis, "ESTABLISHED", asked), _OPEN),
+        ("OUTPUT", "gets an answer from", answered, _OPEN),
     ]
     for chain, words, wanted, mending in steps:
         if analysis.table.chain(chain) is None:
@@ -67,10 +67,10 @@ def _closed(analysis: Analysis, port: int, settings: Settings) -> str:
             told = _not_through(analysis, chain, wanted, source, settings)
             if told is None:
                 continue
-            who = f" for all of {source}" if source else ""
+            who = f"not everybody in {source}" if source else "nobody"
             return told or (
-                f"{words} SSH on port {port} over {analysis.family.label}{who}. Add `-A {chain} {mending}` above the "
-                "rule that denies."
+                f"{who} {words} SSH on port {port} over {analysis.family.label}. Add `-A {chain} {mending}` above "
+                "the rule that denies."
             )
     return ""
 
