@@ -83,9 +83,11 @@ class Supervisor:
         while True:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._listener, selectors.EVENT_READ)
+                selector.register(self._notify, selectors.EVENT_READ)
                 if self._pidfd >= 0:
                     selector.register(self._pidfd, selectors.EVENT_READ)
                 ready = {key.fileobj for key, _ in selector.select()}
+            self._forget_notices()
             if self._pidfd in ready:
                 self._after_exit()
             if self._listener in ready:
@@ -147,6 +149,7 @@ class Supervisor:
         plug(self._record, namespace)
         group = cgroup.make(self._record.name, f"boot{self._boots}")
         env = {**os.environ, **_NSPAWN_SETTINGS, "NOTIFY_SOCKET": str(self._folder / "notify")}
+        self._forget_notices()
         with (self._folder / "console.log").open("wb") as console:
             self._process = subprocess.Popen(
                 ["sh", "-c", _IN_CGROUP, "sh", str(group), *self._nspawn(namespace)],
@@ -176,6 +179,13 @@ class Supervisor:
             "--timezone=off",
             "--console=read-only",
         ]
+
+    def _forget_notices(self) -> None:
+        """Drop what the host says once it is up: every `systemctl daemon-reload` ends with READY=1, which a later boot
+        must not take for its own, and systemd 257 stands still when nobody reads it."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._notify.recv(4096, socket.MSG_DONTWAIT)
 
     def _wait_ready(self) -> None:
         """Until systemd in the host says that everything is started."""
@@ -229,9 +239,16 @@ class Supervisor:
             self._process.terminate()
 
     def _wait_exit(self, limit: float) -> bool:
+        deadline = time.monotonic() + limit
         with selectors.DefaultSelector() as selector:
             selector.register(self._pidfd, selectors.EVENT_READ)
-            return bool(selector.select(limit))
+            selector.register(self._notify, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if self._pidfd in ready:
+                    return True
+                self._forget_notices()
+        return False
 
     def _reap(self) -> int:
         """Collect systemd-nspawn's exit status and remove the cgroup of that boot."""

@@ -84,7 +84,7 @@ def test_no_route_leads_out(host: LabHost) -> None:
 def test_a_reboot_keeps_disk_and_host_key_and_nothing_else(host: LabHost) -> None:
     for hard in (False, True):
         boots = host.status().boots
-        host.exec("touch /root/kept /run/gone; iptables -A INPUT -p tcp --dport 82 -j DROP")
+        host.exec("touch /root/kept /run/gone; iptables -A INPUT -p tcp --dport 82 -j DROP; systemctl daemon-reload")
         host.reboot(hard=hard)
         assert host.status().boots == boots + 1
         assert host.exec("ls /root/kept /run/gone", check=False).stdout == "/root/kept\n"
