@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -111,28 +113,26 @@ def _run(session: Session, options: argparse.Namespace) -> int:
             print("confirmation declined, not proceeding")
             return FAILURE
     with session.backend.locked():
-        if options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
-            status = _checked(session, options)
-            if status:
-                return status
         return _execute(session, options, preview=False)
 
 
-def _checked(session: Session, options: argparse.Namespace) -> int:
-    """A preview for the sake of the policies, shown where it fails: some look at the whole stack, which would be late.
-
-    The CLI makes a preview before every update.
-    """
-    shown = io.StringIO()
-    quiet = argparse.Namespace(**{**vars(options), "expect_no_changes": False, "command": "preview"})
-    status = _execute(session, quiet, preview=True, out=shown)
-    if status:
-        sys.stdout.write(shown.getvalue())
-    return status
+def _execute(session: Session, options: argparse.Namespace, *, preview: bool) -> int:
+    """One run, with the preview that the policies need before the first change, unless one has been made."""
+    check = None
+    if not preview and options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
+        check = functools.partial(_report, session, options, preview=True, out=io.StringIO())
+    return _verdict(_report(session, options, preview=preview, check=check), options)
 
 
-def _execute(session: Session, options: argparse.Namespace, *, preview: bool, out: TextIO | None = None) -> int:
-    """One run. The processes are started before the rest of the engine is even loaded."""
+def _report(
+    session: Session,
+    options: argparse.Namespace,
+    *,
+    preview: bool,
+    out: TextIO | None = None,
+    check: Callable[[], Any] | None = None,
+) -> Any:
+    """What one run has to report. The processes are started before the rest of the engine is even loaded."""
     launcher = Launcher(session.project)
     runs_program = options.command in ("preview", "up")
     program = launcher.program() if runs_program else None
@@ -147,11 +147,12 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool, ou
             packs=tuple(folder.resolve() for folder in getattr(options, "policy_pack", [])),
             pack_configs=tuple(file.resolve() for file in getattr(options, "policy_pack_config", [])),
             out=out,
+            check=check,
         )
         if program is not None:
-            return _verdict(run.run_program(session, settings, launcher, program, preview=preview), options)
+            return run.run_program(session, settings, launcher, program, preview=preview)
         execute = run.run_refresh if options.command == "refresh" else run.run_destroy
-        return _verdict(execute(session, settings, launcher, preview=preview), options)
+        return execute(session, settings, launcher, preview=preview)
     finally:
         if program is not None:
             program.stop()

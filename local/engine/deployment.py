@@ -163,6 +163,8 @@ class Deployment:
         else:
             new = new.changed(outputs=old.outputs, id=old.id)
             step = Step(Op.SAME if new.inputs == old.inputs else Op.UPDATE, new.urn, old, new)
+        if step.op is not Op.SAME:
+            self._policies.approve()
         self._sink.started(step)
         new = self._settle(old, new)
         self._sink.finished(step)
@@ -186,8 +188,11 @@ class Deployment:
         new = new.changed(inputs=provider.check(new.urn, before, new.inputs))
         self._policies.analyze(new, self._provider_state(new))
         if old is None:
+            self._policies.approve()
             return self._steps.create(provider, new, Step(Op.CREATE, new.urn, None, new))
         diff = self._diff(provider, goal, old, new)
+        if old.pending_replacement or diff.changed or old.init_errors:
+            self._policies.approve()
         if old.pending_replacement or (diff.changed and diff.replace_keys):
             return self._replace(provider, goal, old, new, diff)
         if diff.changed or old.init_errors:

@@ -190,7 +190,8 @@ class Display:
     def violation(self, violation: Violation) -> None:
         """See Sink."""
         with self._lock:
-            self.report.violations.append(violation)
+            if violation not in self.report.violations:  # the check before an update has told it
+                self.report.violations.append(violation)
             self.report.failed |= violation.mandatory
 
     def close(self, packs: list[str]) -> None:

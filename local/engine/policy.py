@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from pulumi.runtime.proto import analyzer_pb2 as pb
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
+from .display import Report
 from .errors import EngineError, UnsupportedError
 from .events import Severity, Sink, Violation
 from .launch import Launcher, python_of
@@ -21,6 +23,7 @@ from .plugins import CHANNEL_OPTIONS, ProviderError
 from .processes import Process
 from .project import read_yaml
 from .state import Resource
+from .steps import SkippedError
 from .values import to_struct
 
 _LEVELS = {"advisory": pb.ADVISORY, "mandatory": pb.MANDATORY, "disabled": pb.DISABLED, "remediate": pb.REMEDIATE}
@@ -192,8 +195,17 @@ def _provider(provider: Resource | None) -> pb.AnalyzerProviderResource | None:
 class Policies:
     """All policy packs of a run, started in the background."""
 
-    def __init__(self, start: Sequence[Callable[[], Pack]], preview: bool, sink: Sink) -> None:
+    def __init__(
+        self,
+        start: Sequence[Callable[[], Pack]],
+        preview: bool,
+        sink: Sink,
+        check: Callable[[], Report] | None = None,
+    ) -> None:
         self._preview = preview
+        self._check = check
+        self._approved = True
+        self._lock = threading.Lock()
         self._sink = sink
         self._pool = ThreadPoolExecutor(max_workers=max(1, len(start)))
         self._packs: list[Future[Pack]] = [self._pool.submit(item) for item in start]
@@ -209,6 +221,27 @@ class Policies:
 
     def _running(self) -> list[Pack]:
         return [future.result() for future in self._packs]
+
+    def approve(self) -> None:
+        """Before the first change: a preview, since some policies look at the whole stack, which would be too late.
+
+        Raises SkippedError where it fails; what it found is told as of this run.
+        """
+        with self._lock:
+            if self._check is not None:
+                report, self._check = self._check(), None
+                self._approved = not report.failed
+                self._tell(report)
+            if not self._approved:
+                raise SkippedError
+
+    def _tell(self, report: Report) -> None:
+        for violation in report.violations if report.failed else ():
+            self._sink.violation(violation)
+        for urn, messages in report.messages.items() if report.failed else ():
+            for severity, message in messages:
+                if severity is Severity.ERROR:
+                    self._sink.log(severity, message, urn)
 
     def analyze(self, resource: Resource, provider: Resource | None) -> None:
         """Check a resource before its operation; a mandatory violation raises ProviderError (in a preview, later)."""

@@ -36,13 +36,17 @@ from .session import Session
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is to be done. `out`: where it is shown; None: stdout."""
+    """How a run is to be done.
+
+    `out`: where it is shown; None: stdout. `check`: a run that must not fail before anything is changed.
+    """
 
     parallel: int
     show_diff: bool = False
     packs: tuple[Path, ...] = ()
     pack_configs: tuple[Path, ...] = ()
     out: TextIO | None = None
+    check: Callable[[], Report] | None = None
 
 
 class Run:
@@ -105,7 +109,10 @@ class Run:
 
     @contextlib.contextmanager
     def interruptible(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """Ctrl-C (or SIGTERM) cancels; the second time the run is given up at once."""
+        """Ctrl-C (or SIGTERM) cancels; the second time the run is given up at once. They reach the main run alone."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def handle(number: int, frame: FrameType | None) -> None:
             self._stopping += 1
@@ -227,7 +234,7 @@ def _policies(run: Run, config: Config) -> Policies:
         functools.partial(start_pack, folder, file, run.launcher, extra, run.display)
         for folder, file in zip(options.packs, files, strict=True)
     ]
-    return Policies(starts, run.preview, run.display)
+    return Policies(starts, run.preview, run.display, options.check)
 
 
 def run_destroy(session: Session, options: Options, launcher: Launcher, *, preview: bool) -> Report:
