@@ -72,7 +72,8 @@ test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out, each fault on a real host; takes long
-	STOCKADE_FAULTS=all .venv/bin/pytest -q tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
+	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal \
+	    tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
 
 lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \

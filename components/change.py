@@ -1,11 +1,12 @@
 """One change of a host, from taking the host to the proof that it can still be entered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from components.chapter import STALE, Failure
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Unreachable
-from hosts.guard import BACK_TIME, Guard, armed, committed, given_up, hold
+from hosts.guard import BACK_TIME, Guard, armed, arms, committed, given_up, hold, unguarded
 from hosts.guard_shell import GONE_BACK, LOG
 from hosts.shell import Answer, Script
 
@@ -20,42 +21,55 @@ BY_ITSELF = (
 
 @dataclass(frozen=True)
 class Change:
-    """A change of `host` by the resource `title`, guarded or not."""
+    """A change of `host` by the resource `title`, guarded or not.
+
+    `enter` proves that the host can be entered, within so many seconds, or raises HostError.
+    """
 
     host: "Host"
     title: str
     guard: Guard | None
+    enter: Callable[[float], None]
 
-    def run(self, *scripts: Script) -> list[Answer]:
+    def run(self, *scripts: Script, further: bool = False) -> list[Answer]:
         """Run the scripts in one go; any may answer `STALE`. With a guard, the one that calls `arm` is armed.
 
-        Raises HostError; what was armed has gone back then, or goes back by itself, and the error says so.
+        `further`: the next step of a change that is armed already. Raises HostError; what was armed has gone back then,
+        or goes back by itself, and the error says so.
         """
-        run = self.host.identity
-        takes = hold(run)
-        steps = [replace(script, accepts=script.accepts | {STALE}) for script in scripts]
-        if self.guard is not None:
-            steps = [armed(step, self.guard, self.title, run) if _arms(step) else step for step in steps]
+        steps = [self._ready(replace(script, accepts=script.accepts | {STALE}), further) for script in scripts]
         try:
-            return self.host.run(takes, *steps, resource=self.title)[1:]
+            return self.host.run(hold(self.host.identity), *steps, resource=self.title)[1:]
         except (CommandFailed, ConnectionLost, TimedOut) as error:
             if self.guard is not None:
                 _add(error, self._go_back(self.guard))
             raise
 
-    def keep(self, then: Script) -> Answer:
-        """Prove over new connections that the host can be entered, make the change last, and run `then`.
+    def _ready(self, script: Script, further: bool) -> Script:
+        if not arms(script):
+            return script
+        if self.guard is None:
+            return unguarded(script)
+        return armed(script, self.guard, self.title, self.host.identity, further=further)
 
-        Raises `Failure` when it cannot be entered: the host is as before then, or goes back by itself.
+    def prove(self) -> None:
+        """Prove over new connections that the host can be entered while the change is armed.
+
+        Raises `Failure` when it cannot: the host is as before then, or goes back by itself.
         """
         assert self.guard is not None
         try:
-            self.host.confirm_everywhere(self.guard.limit / 2)
+            self.enter(self.guard.limit / 2)
         except HostError as error:
             raise Failure(
                 f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
                 f"What was tried: {error}\n{self._go_back(self.guard)}"
             ) from error
+
+    def keep(self, then: Script) -> Answer:
+        """`prove`, then make the change last, and run `then`."""
+        assert self.guard is not None
+        self.prove()
         return self._commit(self.guard, then)
 
     def _commit(self, guard: Guard, then: Script) -> Answer:
@@ -89,7 +103,3 @@ class Change:
 
 def _add(error: HostError, sentence: str) -> None:
     error.hint = "\n  ".join(part for part in (error.hint, sentence) if part)
-
-
-def _arms(script: Script) -> bool:
-    return "\narm\n" in script.body

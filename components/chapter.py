@@ -1,12 +1,14 @@
 """What a chapter of the guide says about a host, and the words it shares with the base that makes resources of it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
+from hosts.connection import HostAccess
 from hosts.guard import Guard
 from hosts.shell import Answer, Script
 
@@ -122,28 +124,35 @@ class Chapter(ABC, Generic[I, F]):
     def shown(self, inputs: I, known: Known[I, F], seen: F) -> I:
         """Return `inputs` as the host shows them now: equal to `inputs` unless someone changed the host."""
 
-    def guard(self, inputs: I, known: Known[I, F], *, restoring: bool = False) -> Guard | None:
-        """Say how the change goes back by itself, where it could cut the way in; None where it cannot.
+    def guard(self, inputs: I, known: Known[I, F], access: HostAccess, *, restoring: bool = False) -> Guard | None:
+        """Say how the change goes back by itself, where it could cut the way in by `access`; None where it cannot.
 
-        The script of `apply` (of `restore`, when `restoring`) then calls `arm` right before it changes anything; what
-        makes the change survive a reboot belongs to the guard's `commit`.
+        The script of `apply` (of `restore`, when `restoring`) then calls `arm`, on a line of its own, right before it
+        changes anything, and not at all where there is nothing to change; what makes the change survive a reboot
+        belongs to the guard's `commit`.
         """
-        del inputs, known, restoring
+        del inputs, known, access, restoring
         return None
+
+    def enter(self, host: "Host", inputs: I, patience: float, *, restoring: bool = False) -> None:
+        """Prove over new connections, within `patience` seconds, that the host can be entered with `inputs` in force
+        (with the prior state, when `restoring`).
+
+        Raises any HostError.
+        """
+        del inputs, restoring
+        host.confirm_everywhere(patience)
 
     def occupied(self, inputs: I, seen: F) -> str:
         """Say what is there already, for `existing: fail`; empty when nothing is."""
         del inputs, seen
         return ""
 
-    def before(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
-        """Hook: called ahead of `apply` in create and update, for what needs more than a script, as a second login.
+    def steps(self, host: "Host", inputs: I, known: Known[I, F]) -> Sequence[I]:
+        """Look before create and update at what a script can't see, as another login; return what to put in force one
+        after the other, the last one `inputs`, each proved by a login before the next.
 
         Raises Failure where the change must not be begun.
         """
-
-    def after(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
-        """Hook: called once the host shows what was asked for; `known.prior` is there.
-
-        Raises Failure, having put back what was in force before this operation, where the change cannot stay.
-        """
+        del host, known
+        return (inputs,)

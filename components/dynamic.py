@@ -7,6 +7,7 @@ renaming one breaks the stacks of its users.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from pulumi.dynamic import (
@@ -28,7 +29,9 @@ from components.chapter import STALE, Chapter, F, Failure, I, Known
 from components.inventory import connections
 from hosts.connection import HostAccess
 from hosts.errors import Unreachable
+from hosts.guard import is_armed
 from hosts.record import forget, forget_after, remember
+from hosts.shell import Answer
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -113,15 +116,19 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
         title = self.chapter.title(inputs)
+        enter = partial(self.chapter.enter, host, inputs, restoring=True)
         for _ in range(ATTEMPTS):
-            guard = self.chapter.guard(inputs, known, restoring=True)
+            guard = self.chapter.guard(inputs, known, host.access, restoring=True)
             restore = self.chapter.restore(inputs, known)
-            change = Change(host, title, guard)
+            change = Change(host, title, guard, enter)
             if guard is None:
                 restore = forget_after(restore, title)
-            if change.run(restore)[-1].status != STALE:
-                if guard is not None:
+            [restored] = change.run(restore)
+            if restored.status != STALE:
+                if is_armed(restored):
                     change.keep(forget(title))
+                elif guard is not None:
+                    change.run(forget(title))
                 return
             known = known.seen(self._observe(host, inputs))
         raise _restless(inputs.host, title)
@@ -130,24 +137,36 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""
         chapter, title = self.chapter, self.chapter.title(inputs)
         observe = chapter.observe(inputs)
-        chapter.before(host, inputs, known)
+        *steps, last = chapter.steps(host, inputs, known)
+        for number, step in enumerate(steps):
+            change, known, _ = self._apply(host, inputs, step, known, further=number > 0)
+            change.prove()
+        change, known, (applied, after) = self._apply(host, inputs, last, known, further=bool(steps))
+        if is_armed(applied):
+            after = change.keep(observe)
+        seen = chapter.parse(inputs, after)
+        unmet = chapter.unmet(inputs, seen)
+        if unmet:
+            raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
+        return known.prior or seen, seen
+
+    def _apply(
+        self, host: "Host", inputs: I, step: I, known: Known[I, F], *, further: bool
+    ) -> tuple[Change, Known[I, F], tuple[Answer, Answer]]:
+        """Apply one `step` on the way to `inputs`, planning anew while the host is found other than expected; return
+        also what was printed."""
+        chapter, title = self.chapter, self.chapter.title(inputs)
+        observe = chapter.observe(inputs)
         for _ in range(ATTEMPTS):
-            change = Change(host, title, chapter.guard(inputs, known))
+            guard = chapter.guard(step, known, host.access)
+            change = Change(host, title, guard, partial(chapter.enter, host, step))
             first = () if known.prior else (remember(title, observe),)
-            *kept, applied, after = change.run(*first, chapter.apply(inputs, known), observe)
+            *kept, applied, after = change.run(*first, chapter.apply(step, known), observe, further=further)
             if kept:
                 known = replace(known, prior=chapter.parse(inputs, kept[0]))
-            if applied.status == STALE:
-                known = known.seen(chapter.parse(inputs, after))
-                continue
-            if change.guard is not None:
-                after = change.keep(observe)
-            seen = chapter.parse(inputs, after)
-            unmet = chapter.unmet(inputs, seen)
-            if unmet:
-                raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
-            chapter.after(host, inputs, known)
-            return known.prior or seen, seen
+            if applied.status != STALE:
+                return change, known, (applied, after)
+            known = known.seen(chapter.parse(inputs, after))
         raise _restless(inputs.host, title)
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:

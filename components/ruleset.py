@@ -160,7 +160,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             back = Rules(inputs.family, tuple(Table(table.name) for table in declared.tables))
         return Script("put the prior rules back", RESTORE, self._change(inputs, known, now, back), exits=EXITS)
 
-    def guard(self, inputs: RulesetInputs, known: Seen, *, restoring: bool = False) -> Guard:
+    def guard(self, inputs: RulesetInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
+        del access  # how `apply` is written says which rules it needs
         prior = known.prior or known.before or RulesetFacts()
         declared = [table.name for table in inputs.declared.tables]
         there = {table.name for table in parse_saved(prior.saved, inputs.family).tables}
@@ -170,6 +171,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "tables": " ".join(declared),
             "untouched": " ".join(table for table in declared if table not in there),
             "controller": prior.controller,
+            "unit_back": prior.boot_unit,
             "boot_back": "yes" if known.last and known.last.persistent and not inputs.persistent else "",
             **prior.boot.unpacked().values("prior"),
         }

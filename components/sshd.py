@@ -2,7 +2,8 @@
 
 The declared lines go where sshd reads first (the first value wins), and once more into a block before every other Match
 block, so neither a cloud image's drop-in nor a Match further down undoes them. The whole configuration is tried before
-any of it is in force; then sshd is reloaded, and open sessions carry on.
+any of it is in force; then sshd is reloaded, and open sessions carry on. Then the admin logs in anew; where that does
+not work within `confirmWithin` seconds, or the run ends before, the host puts the old files back by itself.
 
 A new Port needs no step by hand: sshd listens on both, a login on the new one is made, then the old one is closed.
 The firewall must accept it before (depends_on), and the stack config says where each login knocks, for this run and
@@ -19,13 +20,14 @@ from pulumi.dynamic import Resource
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components import sshd_effective as effective
-from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
-from components.sshd_login import Entrance, entrance
-from components.sshd_shell import APPLY, HEADER, OBSERVE
-from hosts.errors import HostError
-from hosts.record import forget_after, remember
+from components.sshd_login import entrance, sole_login
+from components.sshd_shell import APPLY, BACK, COMMIT, HEADER, OBSERVE, SAVE
+from hosts.connection import HostAccess
+from hosts.errors import Unreachable
+from hosts.guard import LIMIT, Guard
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class SshdSettings(Settings):
     password_authentication: bool = Field(False, description="Let people log in with passwords, as the guide allows.")
     settings: dict[str, str | bool | int | tuple[str | int, ...] | None] = Field(
         {}, description="Any other keyword of sshd_config(5), as `MaxAuthTries: 3` or `AllowUsers: [deploy]`."
+    )
+    confirm_within: int = Field(
+        LIMIT, ge=5, le=600, description="Seconds until a change nobody can log in with goes back."
     )
 
     @field_validator("permit_root_login", mode="before")
@@ -73,18 +78,21 @@ class SshdSettings(Settings):
 
     def props(self, host: str, admin: str = "") -> dict[str, Any]:
         """Return the inputs of `Sshd`, but for `connection`; `admin` is the login name that must get in."""
-        return {"host": host, "settings": self.text(), **({"admin": admin} if admin else {})}
+        own = {"host": host, "settings": self.text(), "confirmWithin": self.confirm_within}
+        return {**own, "admin": admin} if admin else own
 
 
 class SshdInputs(ChapterInputs):
     """Inputs of `Sshd`.
 
     `settings`: lines of sshd_config(5), `Keyword value`; kept sorted. `admin`: login name of the admin, for whom (and
-    for root) the settings must be in force; "": whoever logs in.
+    for root) the settings must be in force; "": whoever logs in. `confirm_within`: seconds until a change that
+    nobody could log in with goes back.
     """
 
     admin: str = Field("", pattern=r"^[^\s:/@,]*$")
     settings: str
+    confirm_within: int = Field(LIMIT, ge=5, le=600)
 
     @field_validator("settings")
     @classmethod
@@ -190,51 +198,33 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
     def occupied(self, inputs: SshdInputs, seen: SshdFacts) -> str:
         return "Stockade's settings of sshd are on the host already" if seen.ours else ""
 
-    def before(self, host: "Host", inputs: SshdInputs, known: Seen) -> None:
-        """Let the admin prove a login over a new connection; open a new port beside the old one, and prove that too.
+    def guard(self, inputs: SshdInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
+        ports = "" if restoring else " ".join(map(str, effective.ports(inputs.settings)))
+        return Guard(SAVE, BACK, COMMIT, {"ports": ports}, inputs.confirm_within)
 
-        Raises Failure, with nothing changed on the host.
-        """
-        way = self._entrance(host, inputs)
+    def steps(self, host: "Host", inputs: SshdInputs, known: Seen) -> tuple[SshdInputs, ...]:
+        """Let the admin prove a login over a new connection. A new port is opened beside the old one first."""
+        way = entrance(host, inputs.settings, inputs.admin)
         way.check()
         if not way.moves:
-            return
+            return (inputs,)
         both = [*effective.ports(inputs.settings), way.port]
         lines = effective.without(inputs.settings, [f"Port {port}" for port in both])
-        widened = inputs.model_copy(update={"settings": lines + "".join(f"Port {port}\n" for port in sorted({*both}))})
-        title = self.title(inputs)
-        host.run(remember(title, self.observe(inputs)), self.apply(widened, known), resource=title)
+        widened = lines + "".join(f"Port {port}\n" for port in sorted({*both}))
+        return inputs.model_copy(update={"settings": widened}), inputs
+
+    def enter(self, host: "Host", inputs: SshdInputs, patience: float, *, restoring: bool = False) -> None:
+        """Log in as later runs will; by whichever login works where the prior settings are back."""
+        if restoring:
+            host.confirm_everywhere(patience, login="any")
+            return
         try:
-            way.confirm_as_configured()
-        except HostError as error:
-            raise Failure(
-                f"{inputs.host}: sshd: the login on the new port does not work, {self._back(host, inputs, known)}. "
-                f"The firewall must accept the port before sshd moves there. {error}"
-            ) from error
-
-    def after(self, host: "Host", inputs: SshdInputs, known: Seen) -> None:
-        """Let the admin prove that the new settings let it in; put the old ones back where they don't.
-
-        Raises Failure.
-        """
-        try:
-            self._entrance(host, inputs).confirm_as_configured()
-        except HostError as error:
-            raise Failure(
-                f"{inputs.host}: sshd: the admin login no longer works, {self._back(host, inputs, known)}: {error}"
-            ) from error
-
-    def _back(self, host: "Host", inputs: SshdInputs, known: Seen) -> str:
-        """Put what was in force before this operation back, over the connection that is open."""
-        old = self.apply(known.last, known) if known.last else forget_after(self.restore(inputs, known), "sshd")
-        try:
-            host.run(old, resource=self.title(inputs))
-        except HostError as error:
-            return f"AND THE OLD SETTINGS COULD NOT BE PUT BACK ({error})"
-        return "so the old settings were put back"
-
-    def _entrance(self, host: "Host", inputs: SshdInputs) -> Entrance:
-        return entrance(host, inputs.settings, inputs.admin)
+            sole_login(host, inputs.settings).confirm_everywhere(patience)
+        except Unreachable as error:
+            if effective.ports(inputs.settings):
+                port = host.access.logins()[0][1].port
+                error.hint = f"Does the firewall accept port {port}? It must, before sshd moves there."
+            raise
 
 
 class SshdProvider(HostProvider[SshdInputs, SshdFacts]):

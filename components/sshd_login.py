@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from components import sshd_effective as effective
 from components.chapter import Failure
-from hosts.connection import Connection, HostAccess
+from hosts.connection import Connection
 from hosts.errors import HostError
 from hosts.shell import Script
 
@@ -79,30 +79,31 @@ class Entrance:
                 f"and it cannot. Tried a new connection to {self.connection.address}: {error}"
             ) from error
 
-    def confirm_as_configured(self) -> None:
-        """Log in anew as later runs will. Raises any HostError."""
-        self.sole.confirm(timeout=CONFIRM_TIMEOUT)
-
     @property
     def _key_only(self) -> bool:
         return effective.value(self.settings, "passwordauthentication") != "yes"
 
 
-def entrance(host: "Host", settings: str, admin: str) -> Entrance:
-    """Look at how this run got in, and at the login to prove. Raises any HostError."""
+def sole_login(host: "Host", settings: str) -> "Host":
+    """Return the host by the login that later runs use first, as `settings` demand it."""
     from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
     login, connection = host.access.logins()[0]
     if effective.value(settings, "passwordauthentication") != "yes":
         connection = connection.model_copy(update={"password": None})
-    sole = HostAccess(name=host.name, connect_timeout=host.access.connect_timeout, **{login: connection})
+    other = "bootstrap" if login == "admin" else "admin"
+    return connection_pool().host(host.access.model_copy(update={login: connection, other: None}))
+
+
+def entrance(host: "Host", settings: str, admin: str) -> Entrance:
+    """Look at how this run got in, and at the login to prove. Raises any HostError."""
     current = dict(host.access.logins())[host.connect()]
-    user = {"user": admin or connection.user}
+    user = {"user": admin or host.access.logins()[0][1].user}
     [look] = host.run(Script("look at the login", _LOOK, user, as_root=False), resource="sshd")
     address, port, groups = [*look.stdout.split("\n"), "", "", ""][:3]
     return Entrance(
         host=host,
-        sole=connection_pool().host(sole),
+        sole=sole_login(host, settings),
         settings=settings,
         current=current,
         address=address.partition("%")[0],

@@ -212,39 +212,7 @@ itself ($(echo $there)), so Port would not count: declare ListenAddress as well"
 fi
 """
 
-_INSTALL = """\
-: >"$stage/changed"
-swap() { # FILE: the staged one takes its place, or it goes
-    if [ -f "$stage/new$1" ]; then
-        if cmp -s "$stage/new$1" "$1"; then return 0; fi
-    elif [ ! -e "$1" ]; then
-        return 0
-    fi
-    [ ! -L "$1" ] || fail 73 "$1 is a symbolic link; it is left alone"
-    mkdir -p "$stage/old${1%/*}"
-    if [ -f "$1" ]; then cp -p "$1" "$stage/old$1"; fi
-    printf '%s\\n' "$1" >>"$stage/changed"
-    if [ -f "$stage/new$1" ]; then
-        (umask 022 && mkdir -p "${1%/*}")
-        put "$stage/new$1" "$1" || { rm -f "$1.stockade"; undo; fail 74 "$1 cannot be written; nothing was changed"; }
-    else
-        rm -f "$1"
-        case $1 in */zz-stockade.conf) rmdir "${1%/*}" 2>/dev/null || : ;; esac
-    fi
-}
-put() { # FROM TO: all of it or nothing, with the owner and mode that are there
-    rm -f "$2.stockade"
-    if [ -f "$2" ]; then cp -p "$2" "$2.stockade"; else : >"$2.stockade"; fi &&
-        cat "$1" >"$2.stockade" && { sync "$2.stockade" 2>/dev/null || :; } && mv -f "$2.stockade" "$2" || return 1
-    case $2 in */zz-stockade.conf) chmod 644 "$2" ;; esac
-    if command -v restorecon >/dev/null; then restorecon "$2" || :; fi
-}
-undo() {
-    while read -r file; do
-        if [ -f "$stage/old$file" ]; then cp -p "$stage/old$file" "$file.stockade" && mv -f "$file.stockade" "$file"
-        else rm -f "$file"; fi
-    done <"$stage/changed"
-}
+_RELOAD = """\
 listeners() { # PID: the sockets at which it takes connections
     { ls -l "/proc/$1/fd" 2>/dev/null; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; } |
         awk '/socket:/ { gsub(/.*\\[|\\]/, ""); mine[$0] } $4 == "0A" && ($10 in mine) { print $10 }' | sort
@@ -262,9 +230,9 @@ hang_up() { # PID COMMAND…: reloads, and waits until sshd has opened its socke
     echo 'sshd has not come back after the reload' >&2
     return 1
 }
-reload_sshd() { # open sessions live in processes of their own
+reload_sshd() { # yes, where the socket unit has changed; open sessions live in processes of their own
     if [ -n "$listener" ]; then
-        if grep -q zz-stockade "$stage/changed"; then
+        if [ -n "$1" ]; then
             systemctl daemon-reload && systemctl stop "$listener" "${listener%.socket}.service" &&
                 systemctl start "$listener"
         else
@@ -287,25 +255,117 @@ reload_sshd() { # open sessions live in processes of their own
     echo 'neither ssh.service, sshd.service, ssh.socket nor /etc/init.d/ssh runs on this host' >&2
     return 1
 }
-start_again() { # after a reload that ended sshd
-    reload_sshd || systemctl restart "${listener:-ssh.service}" || systemctl restart sshd.service
-}
+"""
+
+_INSTALL = f"""\
+{_RELOAD}
+: >"$stage/changed"
+{{
+    printf '%s\\n' "$dropin" "$aside"
+    for unit in ssh sshd; do echo "/etc/systemd/system/$unit.socket.d/{SOCKET_DROPIN}"; done
+    cat "$stage/files"
+}} >"$stage/all"
+swap() {{ # FILE: the staged one takes its place, or it goes
+    if [ -f "$stage/new$1" ]; then
+        if cmp -s "$stage/new$1" "$1"; then return 0; fi
+    elif [ ! -e "$1" ]; then
+        return 0
+    fi
+    [ ! -L "$1" ] || fail 73 "$1 is a symbolic link; it is left alone"
+    printf '%s\\n' "$1" >>"$stage/changed"
+    if [ -f "$stage/new$1" ]; then
+        (umask 022 && mkdir -p "${{1%/*}}")
+        put "$stage/new$1" "$1" || {{ rm -f "$1.stockade"; fail 74 "$1 cannot be written"; }}
+    else
+        rm -f "$1"
+        case $1 in */{SOCKET_DROPIN}) rmdir "${{1%/*}}" 2>/dev/null || : ;; esac
+    fi
+}}
+put() {{ # FROM TO: all of it or nothing, with the owner and mode that are there
+    rm -f "$2.stockade"
+    if [ -f "$2" ]; then cp -p "$2" "$2.stockade"; else : >"$2.stockade"; fi &&
+        cat "$1" >"$2.stockade" && {{ sync "$2.stockade" 2>/dev/null || :; }} && mv -f "$2.stockade" "$2" || return 1
+    case $2 in */{SOCKET_DROPIN}) chmod 644 "$2" ;; esac
+    if command -v restorecon >/dev/null; then restorecon "$2" || :; fi
+}}
+arm
 for port in $unlabelled; do
     semanage port -a -t ssh_port_t -p tcp "$port" || semanage port -m -t ssh_port_t -p tcp "$port"
 done
-for file in "$dropin" "$aside" /etc/systemd/system/ssh.socket.d/zz-stockade.conf \\
-    /etc/systemd/system/sshd.socket.d/zz-stockade.conf; do
+# what restricts comes last where it is written, and goes first where it is removed
+for file in "$dropin" "$aside" /etc/systemd/system/ssh.socket.d/{SOCKET_DROPIN} \\
+    /etc/systemd/system/sshd.socket.d/{SOCKET_DROPIN}; do
     [ -f "$stage/new$file" ] || swap "$file"
 done
 while read -r file; do swap "$file"; done <"$stage/files"
-for file in "$dropin" "$aside" "/etc/systemd/system/$listener.d/zz-stockade.conf"; do
+for file in "$dropin" "$aside" "/etc/systemd/system/$listener.d/{SOCKET_DROPIN}"; do
     [ ! -f "$stage/new$file" ] || swap "$file"
 done
-reload_sshd || { undo; start_again || :; fail 70 'sshd did not take the new configuration; the old one is back'; }
-for port in $labelled; do
-    case " $ports " in *" $port "*) ;; *) semanage port -d -t ssh_port_t -p tcp "$port" || : ;; esac
-done
+reload_sshd "$(grep zz-stockade "$stage/changed" || :)" || fail 70 'sshd did not take the new configuration'
 """
 
 APPLY = _COMMON + _BUILD + _CHECK + _INSTALL
 """Also what gives everything back, with give_back."""
+
+SAVE = """\
+while read -r file; do
+    if [ -f "$file" ]; then cp -p "$file" "$guard/old$(echo "$file" | tr / %)"; fi
+done <"$stage/all"
+cp "$stage/all" "$guard/files"
+printf '%s\\n' "$listener" >"$guard/listener"
+printf '%s\\n' "$labelled" >"$guard/labelled"
+printf '%s\\n' "$unlabelled" >"$guard/unlabelled"
+"""
+
+BACK = f"""\
+{_RELOAD}
+start_again() {{ # a reload may have ended sshd
+    if [ ! -d /run/systemd/system ]; then
+        for script in ssh sshd; do
+            if [ -x "/etc/init.d/$script" ]; then "/etc/init.d/$script" restart; return; fi
+        done
+        return 1
+    fi
+    for unit in ${{listener:-ssh.service sshd.service}}; do
+        systemctl cat "$unit" >/dev/null 2>&1 || continue
+        systemctl reset-failed "$unit" 2>/dev/null || :
+        ! systemctl restart "$unit" || return 0
+    done
+    return 1
+}}
+replace() {{ # OLD FILE
+    (umask 022 && mkdir -p "${{2%/*}}")
+    if cp -p "$1" "$2.stockade" && mv -f "$2.stockade" "$2"; then :
+    else rm -f "$2.stockade"; cp -p "$1" "$2"; fi # the disk is full
+    if command -v restorecon >/dev/null; then restorecon "$2" || :; fi
+}}
+listener=$(cat "$guard/listener")
+changed=
+while read -r file; do
+    old=$guard/old$(echo "$file" | tr / %)
+    rm -f "$file.stockade"
+    if [ -f "$old" ]; then
+        if cmp -s "$old" "$file"; then continue; fi
+        replace "$old" "$file"
+    elif [ -f "$file" ]; then
+        rm -f "$file"
+        case $file in */{SOCKET_DROPIN}) rmdir "${{file%/*}}" 2>/dev/null || : ;; esac
+    else
+        continue
+    fi
+    changed="$changed $file"
+done <"$guard/files"
+socket=$(printf '%s' "$changed" | grep -F .socket.d/ || :)
+if [ "$occasion" = boot ]; then # sshd starts later
+    [ -z "$socket" ] || systemctl daemon-reload
+    exit 0
+fi
+reload_sshd "$socket" || start_again
+for port in $(cat "$guard/unlabelled"); do semanage port -d -t ssh_port_t -p tcp "$port" || :; done
+"""
+
+COMMIT = """\
+for port in $(cat "$guard/labelled"); do
+    case " $ports " in *" $port "*) ;; *) semanage port -d -t ssh_port_t -p tcp "$port" || : ;; esac
+done
+"""

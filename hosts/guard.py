@@ -15,12 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from hosts.guard_shell import ARM, BACK, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, UNSAVED, WHY
-from hosts.shell import Script, quote
+from hosts.record import record_name
+from hosts.shell import Answer, Script, quote
 
 LIMIT = 30
 """Seconds within which a change must be confirmed."""
 BACK_TIME = 60
 """Seconds that going back may take at most, besides."""
+_LATE = "the change was not confirmed in time: the host has taken it back by itself"
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,11 @@ def hold(run: Run) -> Script:
     return Script("take the host", HEAD + HOLD, values, exits=exits)
 
 
-def armed(script: Script, guard: Guard, title: str, run: Run) -> Script:
-    """Let `script` save, arm and then change. What comes before it in `script.body` is up to the caller."""
+def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool = False) -> Script:
+    """Let `script` save, arm and then change, where its body says `arm`. What comes before it is up to the caller.
+
+    With `further`, it is the next step of a change that is armed and not confirmed yet: going back undoes both.
+    """
     name = _name(title)
     lines = "\n".join(f"{key}={quote(value)}" for key, value in guard.values.items())
     words = {"title": quote(title), "name": f"{name}.{run.token}", "folder": FOLDER, "why": WHY}
@@ -69,17 +74,33 @@ def armed(script: Script, guard: Guard, title: str, run: Run) -> Script:
         "guard_save": guard.save,
         "guard_back": BACK.format(**words, back=quote(f"set -eu\n{lines}\n{guard.back}")),
         "guard_limit": str(guard.limit),
+        "guard_record": record_name(title),
+        "guard_further": "yes" if further else "",
     }
     unsaved = f"what is in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
-    exits = {UNSAVED: unsaved, **script.exits}
+    exits = {UNSAVED: unsaved, GONE_BACK: _LATE, **script.exits}
     return replace(script, values=values, exits=exits, body=f"{HEAD}arm() {{\n{ARM}}}\n{script.body}")
+
+
+def unguarded(script: Script) -> Script:
+    """Let a script that could be armed change what cannot cut the way in."""
+    return replace(script, body=f"arm() {{ :; }}\n{script.body}")
+
+
+def arms(script: Script) -> bool:
+    """Tell whether a script calls `arm`."""
+    return "\narm\n" in script.body
+
+
+def is_armed(answer: Answer) -> bool:
+    """Tell whether a script that could arm has done so; it need not where it found nothing to change."""
+    return "armed" in answer.sections
 
 
 def committed(guard: Guard, title: str, run: Run) -> Script:
     """Make the change survive a reboot, and disarm. `GONE_BACK` where the host was faster. Safe to repeat."""
     values = {**guard.values, "guard_name": _name(title), "guard_commit": guard.commit or ":", "run": run.token}
-    exits = {GONE_BACK: "the change was not confirmed in time: the host has taken it back by itself"}
-    return Script("keep the change", HEAD + COMMIT, values, exits=exits)
+    return Script("keep the change", HEAD + COMMIT, values, exits={GONE_BACK: _LATE})
 
 
 def given_up(title: str, run: Run) -> Script:

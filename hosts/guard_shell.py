@@ -28,7 +28,8 @@ _BOOT_UNIT = """\
 Description=Put back what Stockade changed and nobody confirmed
 DefaultDependencies=no
 After=local-fs.target
-Before=network-pre.target netfilter-persistent.service ssh.service sshd.service ssh.socket sshd.socket
+Before=network-pre.target netfilter-persistent.service iptables.service ip6tables.service
+Before=ssh.service sshd.service ssh.socket sshd.socket
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done'
@@ -36,12 +37,13 @@ ExecStart=/bin/sh -c 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] 
 WantedBy=sysinit.target
 """
 
+# Names that begin with an underscore: the script that is armed has variables of its own.
 HEAD = f"""\
-guards={FOLDER}
-guard_log={FOLDER}.log
-lock=/run/stockade
-unit=/etc/systemd/system/stockade-guard.service
-wanted=/etc/systemd/system/sysinit.target.wants/stockade-guard.service
+_guards={FOLDER}
+_guard_log={FOLDER}.log
+_guard_lock=/run/stockade
+_guard_unit=/etc/systemd/system/stockade-guard.service
+_guard_wanted=/etc/systemd/system/sysinit.target.wants/stockade-guard.service
 _started() {{ sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }}
 _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
     for _folder in "$1" "$1.going"; do
@@ -52,11 +54,12 @@ _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
 }}
 _at_boot() {{ # wanted by hand: `systemctl enable` would reload systemd, which takes longer than all the rest
     [ -d /run/systemd/system ] || return 0
-    [ ! -L "$wanted" ] || return 0
-    mkdir -p "${{wanted%/*}}"
-    ( umask 022; printf '%s' {quote(_BOOT_UNIT)} >"$unit.$$" )
-    mv -f "$unit.$$" "$unit"
-    ln -sf "$unit" "$wanted"
+    [ ! -L "$_guard_wanted" ] || return 0
+    mkdir -p "${{_guard_wanted%/*}}"
+    ( umask 022; printf '%s' {quote(_BOOT_UNIT)} >"$_guard_unit.$$" )
+    mv -f "$_guard_unit.$$" "$_guard_unit"
+    ln -sf "$_guard_unit" "$_guard_wanted"
+    sync "$_guard_unit" "${{_guard_unit%/*}}" "${{_guard_wanted%/*}}" 2>/dev/null || :
 }}
 _stop_timer() {{
     if [ -f "$1/timer" ]; then systemctl stop "$(cat "$1/timer")" 2>/dev/null || :; fi
@@ -65,13 +68,13 @@ _stop_timer() {{
     fi
 }}
 _no_guards() {{
-    [ -d "$guards" ] || return 0
-    rmdir "$guards" 2>/dev/null || return 0
-    rm -f "$wanted" "$unit"
-    if [ -d "$guards" ]; then _at_boot; return 0; fi # another change was armed meanwhile
+    [ -d "$_guards" ] || return 0
+    rmdir "$_guards" 2>/dev/null || return 0
+    rm -f "$_guard_wanted" "$_guard_unit"
+    if [ -d "$_guards" ]; then _at_boot; return 0; fi # another change was armed meanwhile
     rmdir /var/lib/stockade 2>/dev/null || :
 }}
-_told() {{ grep -sF " $guard_name.$run " "$guard_log" | tail -n 1 | sed "s/ $guard_name.$run / /" || :; }}
+_told() {{ grep -sF " $guard_name.$run " "$_guard_log" | tail -n 1 | sed "s/ $guard_name.$run / /" || :; }}
 """
 
 # The holder is the process of sshd that serves the run: it ends with the run's connection, whatever ended that. Where
@@ -86,7 +89,7 @@ _silent() {{
 }}
 _other_holds() {{ # sets held_by
     held_by= held_pid= held_start= held_run=
-    [ ! -f "$lock/holder" ] || . "$lock/holder"
+    [ ! -f "$_guard_lock/holder" ] || . "$_guard_lock/holder"
     [ -n "$held_pid" ] && [ "$held_run" != "$run" ] || return 1
     [ "$(_started "$held_pid")" = "$held_start" ] || return 1
     _runs_something "$held_pid" || ! _silent "$held_pid"
@@ -97,24 +100,24 @@ while [ "$server" -gt 1 ]; do
     server=$(_parent "$server")
 done
 [ "$server" -gt 1 ] || server=$$
-mkdir -p -m 700 "$lock"
-exec 9>"$lock/lock"
+mkdir -p -m 700 "$_guard_lock"
+exec 9>"$_guard_lock/lock"
 tries=0
 while :; do
-    flock -w 60 9 || {{ echo "nobody knows who: $lock/lock is taken" >&2; exit {HELD}; }}
+    flock -w 60 9 || {{ echo "nobody knows who: $_guard_lock/lock is taken" >&2; exit {HELD}; }}
     _other_holds || break
     flock -u 9
     if [ "$tries" -ge {PATIENCE} ]; then echo "$held_by" >&2; exit {HELD}; fi
     tries=$((tries + 1))
     sleep 0.25
 done
-if [ "$held_run" != "$run" ]; then rm -f "$lock"/kept.*; fi
+if [ "$held_run" != "$run" ]; then rm -f "$_guard_lock"/kept.* "$_guard_lock"/fresh.*; fi
 {{
     printf "held_run='%s'\\nheld_pid='%s'\\nheld_start='%s'\\n" "$run" "$server" "$(_started "$server")"
     printf 'held_by=%s\\n' "$quoted_name"
-}} >"$lock/holder.$$"
-mv -f "$lock/holder.$$" "$lock/holder"
-for folder in "$guards"/*; do
+}} >"$_guard_lock/holder.$$"
+mv -f "$_guard_lock/holder.$$" "$_guard_lock/holder"
+for folder in "$_guards"/*; do
     case $folder in
         *".$run" | *".$run".*) continue ;; # our own, of another resource
         *.new | *.done) rm -rf "$folder" ;; # died before it was armed, or after it was confirmed
@@ -127,39 +130,57 @@ _no_guards
 """
 
 # `changer`: whoever goes back ends it first, lest a change that stood still comes into force after the way back is gone
-ARM = """\
-guard=$guards/$guard_name.$run
-_go_back "$guard" settle
-rm -rf "$guard.new" "$guard.done"
-rm -f "$lock/kept.$guard_name.$run"
-for try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may end, and clean up
-[ -d "$guard.new" ] || mkdir -p "$guard.new"
-set +e
-(
+ARM = f"""\
+guard=$_guards/$guard_name.$run
+_changer="$$ $(_started "$$")"
+_identify() {{ # FOLDER
+    printf '%s\\n' "$_changer" >"$1/changer"
+    [ ! -d /run/systemd/system ] || printf '%s' "stockade-back-$guard_name-$$.timer" >"$1/timer"
+}}
+_save() {{
+    _go_back "$guard" settle
+    rm -rf "$guard.new" "$guard.done"
+    rm -f "$_guard_lock/kept.$guard_name.$run"
+    for _try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may end, and clean up
+    [ -d "$guard.new" ] || mkdir -p "$guard.new"
+    set +e
+    (
+        set -e
+        guard=$guard.new
+        eval "$guard_save"
+        printf '%s' "$guard_back" >"$guard/back"
+    )
+    _saved=$?
     set -e
-    guard=$guard.new
-    eval "$guard_save"
-    printf '%s' "$guard_back" >"$guard/back"
-)
-saved=$?
-set -e
-if [ "$saved" -ne 0 ]; then
-    df -P "$guard.new" >&2 || :
-    rm -rf "$guard.new"
-    if [ "$saved" -le 2 ]; then exit 81; else exit "$saved"; fi
-fi
-changer="$$ $(_started "$$")"
-printf '%s\\n' "$changer" >"$guard.new/changer"
-cat /proc/sys/kernel/random/boot_id >"$guard.new/boot_id"
-[ ! -d /run/systemd/system ] || printf '%s' "stockade-back-$guard_name-$$.timer" >"$guard.new/timer"
-sync "$guard.new"/* "$guard.new" 2>/dev/null || :
-mv "$guard.new" "$guard"
+    if [ "$_saved" -ne 0 ]; then
+        df -P "$guard.new" >&2 || :
+        rm -rf "$guard.new"
+        if [ "$_saved" -le 2 ]; then exit {UNSAVED}; else exit "$_saved"; fi
+    fi
+    _identify "$guard.new"
+    if [ -f "$_guard_lock/fresh.$guard_record" ]; then mv "$_guard_lock/fresh.$guard_record" "$guard.new/fresh"; fi
+    cat /proc/sys/kernel/random/boot_id >"$guard.new/boot_id"
+    sync "$guard.new"/* "$guard.new" 2>/dev/null || :
+    mv "$guard.new" "$guard"
+    sync "$_guards" 2>/dev/null || :
+}}
+_go_on() {{ # what was saved before the first step is what to go back to
+    [ -f "$guard/back" ] || {{ _told >&2; exit {GONE_BACK}; }}
+    exec 8<"$guard/back"
+    flock -w 60 8
+    [ -d "$guard" ] || {{ _told >&2; exit {GONE_BACK}; }}
+    _stop_timer "$guard"
+    _identify "$guard"
+    exec 8<&-
+}}
+if [ -z "$guard_further" ]; then _save; else _go_on; fi
 _at_boot
+begin armed; printf '%s\\n' "$guard"; end
 if [ -d /run/systemd/system ]; then
     systemd-run -q --collect --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \\
-        --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$changer"
+        --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$_changer"
 else
-    setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$changer" \\
+    setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$_changer" \\
         </dev/null >/dev/null 2>&1 &
     printf '%s\\n' "$! $(_started "$!")" >"$guard/sleeper"
 fi
@@ -222,12 +243,13 @@ until guard=$guard occasion=$occasion sh -c {back} 9<&-; do
     sleep 1
 done
 record 'what was in force before is in force again'
+if [ -f "$guard/fresh" ]; then rm -f "$(cat "$guard/fresh")"; fi
 rm -rf "$guard"
 """
 
 COMMIT = f"""\
-guard=$guards/$guard_name.$run
-kept=$lock/kept.$guard_name.$run
+guard=$_guards/$guard_name.$run
+kept=$_guard_lock/kept.$guard_name.$run
 gone() {{
     _go_back "$guard" now || :
     _told >&2
@@ -256,7 +278,7 @@ if [ ! -d "$guard.done" ]; then
     gone
 fi
 ( guard=$guard.done; eval "$guard_commit" ) 9<&- || {{ status=$?; mv "$guard.done" "$guard"; exit "$status"; }}
-mkdir -p -m 700 "$lock"
+mkdir -p -m 700 "$_guard_lock"
 : >"$kept"
 _stop_timer "$guard.done"
 rm -rf "$guard.done"
@@ -264,7 +286,7 @@ _no_guards
 """
 
 GIVE_UP = f"""\
-guard=$guards/$guard_name.$run
+guard=$_guards/$guard_name.$run
 if [ -f "$guard.done/back" ]; then # a commit that came to nothing, or is still at it
     exec 9<"$guard.done/back"
     flock -w 60 9

@@ -138,43 +138,45 @@ class Host:
         """Prove that the host can be entered now: a new TCP connection, a login and root through sudo; then closes it.
         Nothing cached takes part.
 
-        `login` is "admin" or "bootstrap"; by default admin, or bootstrap where there is no admin. `address` and `port`
-        override the connection's. `timeout` is in seconds, retries included.
+        `login` is "admin" or "bootstrap"; by default admin, or bootstrap where there is no admin; "any": whichever of
+        them works. `address` and `port` override the connection's. `timeout` is in seconds, retries included.
         Returns the user that got in. Raises any HostError.
         """
-        logins = dict(self.access.logins())
-        login = login or next(iter(logins))
-        connection = logins[login]
-        moved = _moved(connection, address or connection.host, port or connection.port)
-        moved = moved.model_copy(update={"per_dial_timeout": min(moved.per_dial_timeout, timeout)})
-        user: str = self._call(self._confirm(login, moved, timeout))
+        logins = self.access.logins()
+        chosen = [pair for pair in logins if pair[0] == login] if login in dict(logins) else logins[:1]
+        moved = [
+            (name, _moved(connection, address or connection.host, port or connection.port, timeout))
+            for name, connection in (logins if login == "any" else chosen)
+        ]
+        user: str = self._call(self._confirm(tuple(moved), timeout))
         return user
 
-    def confirm_everywhere(self, patience: float = 20) -> None:
-        """`confirm` the login in use over every address by which the host is reached, within `patience` seconds in all
-        (but one second for each at least). Raises any HostError.
+    def confirm_everywhere(self, patience: float = 20, *, login: str = "") -> None:
+        """`confirm` a login (the one in use) over every address by which the host is reached, within `patience` seconds
+        in all (but one second for each at least). Raises any HostError.
         """
         until = time.monotonic() + patience
         for address in (None, *self.access.addresses):
-            self.confirm(login=self.login, address=address, timeout=max(until - time.monotonic(), 1))
+            self.confirm(login=login or self.login, address=address, timeout=max(until - time.monotonic(), 1))
 
-    async def _confirm(self, login: str, connection: Connection, timeout: float) -> str:
+    async def _confirm(self, logins: tuple[tuple[str, Connection], ...], timeout: float) -> str:
         ladder = self._wire.ladder
-        way = await ladder.fresh(((login, connection),), timeout)
+        way = await ladder.fresh(logins, timeout)
         try:
             alone = Wire(self.access, ladder.holding(way))
             await alone.run([_ROOT_CHECK], "confirm", timeout=timeout, check=True, stop_on_failure=True)
         finally:
             await way.line.close()
-        return connection.user
+        return way.line.connection.user
 
     def close(self) -> None:
         """Hang up; the next run connects again."""
         self._call(self._wire.ladder.close())
 
 
-def _moved(connection: Connection, host: str, port: int) -> Connection:
-    """The same login at another address, known by the same host key."""
+def _moved(connection: Connection, host: str, port: int, timeout: float) -> Connection:
+    """The same login at another address, known by the same host key, with `timeout` seconds to answer at most."""
+    connection = connection.model_copy(update={"per_dial_timeout": min(connection.per_dial_timeout, timeout)})
     if (host, port) == connection.endpoint:
         return connection
     known_as = connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"

@@ -1,10 +1,12 @@
 """Whatever is declared and whatever breaks, the administrator can still log in: one fault at a time on a real host.
 
-`STOCKADE_FAULTS=all` (make test-faults) runs all of them, each from a pristine host, and writes docs/lockout-tests.md.
+`STOCKADE_FAULTS=all` (make test-faults) runs all of them, each from a pristine host, several hosts at once, and writes
+docs/lockout-tests.md.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
@@ -12,7 +14,7 @@ from local.lab.api import LabHost
 from rules.family import Family
 from tests.lab.lockout.faults import FAULTS, Fault
 from tests.lab.lockout.points import take_down
-from tests.lab.lockout.report import Row, write
+from tests.lab.lockout.report import Row
 from tests.lab.lockout.scene import PROGRAM, Scene
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Stack
@@ -20,12 +22,13 @@ from tests.lab.stack import Stack
 ALL = os.environ.get("STOCKADE_FAULTS") == "all"
 SLACK = 5.0
 """Seconds that a login and the second between two of them take, on a busy machine."""
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "1")
 PACKAGES = "DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persistent </dev/null"
 
 
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    host = bring_up("lock1")
+    host = bring_up(f"lock-{WORKER}")
     host.exec(PACKAGES)
     return host
 
@@ -43,17 +46,9 @@ def clean(host: LabHost) -> LabHost:
     return host
 
 
-@pytest.fixture(scope="module")
-def rows() -> Iterator[dict[str, Row]]:
-    found: dict[str, Row] = {}
-    yield found
-    if ALL and all(fault.name in found for fault in FAULTS):
-        write([found[fault.name] for fault in FAULTS])
-
-
 @pytest.mark.parametrize("fault", [pytest.param(f, id=f.name.replace(" ", "-")) for f in FAULTS if ALL or f.everyday])
 def test_the_way_in_survives(
-    clean: LabHost, new_stack: Callable[..., Stack], fault: Fault, rows: dict[str, Row]
+    clean: LabHost, new_stack: Callable[..., Stack], fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     scene = Scene(clean, new_stack(clean, program=PROGRAM), fault.family, fault.limit)
     scene.begin()
@@ -69,7 +64,8 @@ def test_the_way_in_survives(
     scene.stack.up()
     scene.stack.unchanged()
     healed = (scene.in_force(), scene.at_boot()) == ("after", "after")
-    rows[fault.name] = Row(fault.name, watch.lost, fault.limit, in_force, agrees, healed)
+    row = Row(fault.name, round(watch.lost, 1), fault.limit, in_force, agrees, healed)
+    record_property("fault", asdict(row))
 
     assert (in_force, at_boot) == (fault.ends, fault.ends), ending.output
     assert watch.lost <= fault.limit + SLACK

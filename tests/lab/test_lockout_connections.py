@@ -16,7 +16,7 @@ PACKAGES = "DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persiste
 
 @pytest.fixture
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    host = bring_up("lock2")
+    host = bring_up(f"flow-{os.environ.get('PYTEST_XDIST_WORKER', '1')}")
     host.exec(PACKAGES)
     echo(host, 443, 9000)
     return host

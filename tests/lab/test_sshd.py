@@ -144,9 +144,10 @@ def in_force(host: LabHost, user: str = "deploy") -> dict[str, str]:
 
 
 def files(host: LabHost) -> str:
-    """List every file that sshd's configuration is made of: content, owner and mode."""
+    """List every file that sshd's configuration is made of, and what we keep there: content, owner and mode."""
     return host.exec(
-        "cd /etc; find ssh systemd/system /var/lib/stockade -name ssh_host\\* -prune -o -type f "
+        "cd /etc; find ssh systemd/system /var/lib/stockade \\( -name ssh_host\\* -o -name guard.log \\) -prune "
+        "-o -type f "
         "-exec stat -c '%n %a %U:%G' {} + -exec md5sum {} + 2>/dev/null | sort; ls -d systemd/system/ssh*.d",
         check=False,
     ).stdout
@@ -229,7 +230,7 @@ def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_tak
     # a line in our file, one before it, a user more, a Match block: only what is declared and in force counts
     host.exec(
         "cd /etc/ssh; sed -i 's/^MaxAuthTries .*/MaxAuthTries 5/; s/^    MaxAuthTries .*/    MaxAuthTries 5/;"
-        "/DebianBanner/d' sshd_config.d/00-stockade.conf; echo 'AllowUsers mallory' >sshd_config.d/90-mine.conf;"
+        "/DebianBanner/d' sshd_config.d/00-stockade.conf; echo 'AllowUsers mallory deploy' >sshd_config.d/90-mine.conf;"
         "printf 'X11Forwarding no\\nMatch User deploy\\n    AllowTcpForwarding no\\n' >>sshd_config.d/90-mine.conf;"
         "sed -i 's/^Include.*/LoginGraceTime 90\\n&/' sshd_config"
     )
@@ -251,8 +252,14 @@ def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_tak
     stack.refresh()
     stack.unchanged()
 
+    host.exec("sed -i 's/mallory deploy/mallory/' /etc/ssh/sshd_config.d/90-mine.conf")
+    result = stack.destroy(check=False)  # nobody but mallory could log in then
+    assert result.status != 0
+    assert "sshd: the change was not kept: with it in force, no new login worked" in result
+    assert lets_in(host, "deploy", "publickey")
+    host.exec("sed -i 's/mallory/mallory deploy/' /etc/ssh/sshd_config.d/90-mine.conf")
     stack.destroy()
-    assert host.exec("cat /etc/ssh/sshd_config.d/90-mine.conf").stdout.startswith("AllowUsers mallory\nX11")
+    assert host.exec("cat /etc/ssh/sshd_config.d/90-mine.conf").stdout.startswith("AllowUsers mallory deploy\nX11")
     host.exec("cd /etc/ssh; rm sshd_config.d/90-mine.conf; sed -i '/^LoginGraceTime/d' sshd_config")
     assert files(host) == before
 
@@ -297,7 +304,8 @@ def test_settings_that_lock_the_admin_out_are_put_back_at_once(host: LabHost, st
     configure(stack, host, settings={"PubkeyAuthentication": False})
     result = stack.up(check=False)
     assert result.status != 0
-    assert "the admin login no longer works, so the old settings were put back" in result
+    assert "sshd: the change was not kept: with it in force, no new login worked. What was tried: " in result
+    assert "what was in force before is in force again" in result
     assert files(host) == prior
     assert lets_in(host, "root", "password")
 
@@ -305,7 +313,7 @@ def test_settings_that_lock_the_admin_out_are_put_back_at_once(host: LabHost, st
     stack.up()
     before = files(host)
     configure(stack, host, settings={"PubkeyAuthentication": False})
-    assert "so the old settings were put back" in stack.up(check=False)
+    assert "what was in force before is in force again" in stack.up(check=False)
     assert files(host) == before
     assert lets_in(host, "deploy", "publickey")
     configure(stack, host)
@@ -320,12 +328,16 @@ def test_the_port_moves_without_a_gap(host: LabHost, stack: Stack, activation: s
     configure(stack, host, 2222, settings={"Port": 2222})
     if not activation:
         host.exec("iptables -A INPUT -p tcp --dport 2222 -j REJECT --reject-with tcp-reset")
+        configure(stack, host, 2222, settings={"Port": 2222}, confirmWithin=5)
         result = stack.up(check=False)
         assert result.status != 0
-        assert "the login on the new port does not work, so the old settings were put back. The firewall" in result
+        assert "with it in force, no new login worked" in result
+        assert "Does the firewall accept port 2222? It must, before sshd moves there." in result
+        assert "what was in force before is in force again" in result
         assert files(host) == before
         assert listening(host) == {22}
         host.exec("iptables -F INPUT")
+        configure(stack, host, 2222, settings={"Port": 2222})
 
     stack.up()
     assert listening(host) == {2222}

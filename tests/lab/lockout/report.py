@@ -1,7 +1,12 @@
-"""The table of results, written by a full run into `docs/lockout-tests.md`."""
+"""The table of results: a plugin of pytest (`-p tests.lab.lockout.report`) that writes `docs/lockout-tests.md` when
+all faults were tried, by however many workers."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from tests.lab.lockout.faults import FAULTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "lockout-tests.md"
 
@@ -39,3 +44,20 @@ def write(rows: list[Row]) -> None:
         for row in rows
     ]
     DOCUMENT.write_text(_HEAD + "".join(lines))
+
+
+_rows: dict[str, Row] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather the results, those of other processes too."""
+    for name, value in report.user_properties:
+        if name == "fault" and report.when == "call":
+            row = Row(**value)
+            _rows[row.fault] = row
+
+
+def pytest_sessionfinish() -> None:
+    """Write the table, unless a fault is missing: a run that was broken off, or a part."""
+    if all(fault.name in _rows for fault in FAULTS):
+        write([_rows[fault.name] for fault in FAULTS])

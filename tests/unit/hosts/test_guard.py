@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.guard import Guard, Run, armed, committed, given_up, hold
+from hosts.guard import Guard, Run, armed, committed, given_up, hold, is_armed
 from hosts.guard_shell import GONE_BACK, HELD, NOT_BACK, UNSAVED
+from hosts.record import remember
 from hosts.shell import Answer, Script
 from tests.unit.hosts.test_shell import one
 
@@ -223,6 +224,36 @@ def test_at_boot_only_what_was_armed_and_not_confirmed_goes_back(host: Sandbox, 
     folder = folder.rename(f"{folder}{suffix}")
     subprocess.run(["sh", folder / "back", "boot"], timeout=AWAIT, check=False)
     assert host.setting.read_text() == setting
+
+
+def test_a_further_step_goes_back_to_what_was_before_the_first(host: Sandbox) -> None:
+    guard = host.guard()
+    host.change(guard)
+    (folder,) = host.folder.iterdir()
+    first = (folder / "changer").read_text().strip()
+    step = armed(Script("change", '\narm\necho newer >"$place/setting"'), guard, TITLE, OURS, further=True)
+    answer = host.run(step)
+    assert (answer.status, is_armed(answer)) == (0, True)
+    subprocess.run(["sh", folder / "back", "timer", first], timeout=AWAIT, check=True)  # of the first step
+    assert host.setting.read_text() == "newer\n"
+    assert host.run(given_up(TITLE, OURS)).status == 0
+    assert host.setting.read_text() == "old\n"
+    assert host.run(step).status == GONE_BACK
+    assert host.setting.read_text() == "old\n"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_first_change_that_goes_back_leaves_no_record_of_the_prior_state(host: Sandbox, kept: bool) -> None:
+    guard = host.guard()
+    host.run(hold(OURS))
+    host.run(remember(TITLE, Script("observe", 'cat "$place/setting"', {"place": str(host.root)})))
+    assert (host.root / "lib/prior/firewall-ipv4").exists()
+    host.change(guard)
+    host.run(committed(guard, TITLE, OURS) if kept else given_up(TITLE, OURS))
+    assert (host.root / "lib/prior/firewall-ipv4").exists() == kept
+    host.change(guard)  # an update: the record is not of this change
+    host.run(given_up(TITLE, OURS))
+    assert (host.root / "lib/prior/firewall-ipv4").exists() == kept
 
 
 def test_the_timer_of_an_earlier_change_does_not_touch_a_later_one(host: Sandbox) -> None:
