@@ -185,7 +185,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
             status = program.wait()
             if status not in (0, REPORTED) and not deployment.cancelled.is_set():
                 run.display.log(Severity.ERROR, f"program exited with non-zero exit code: {status}")
-            broken = status != 0 or deployment.failed or run.display.report.failed
+            broken = status != 0 or deployment.failed or (run.display.report.failed and not policies.failed)
             if not broken:
                 policies.analyze_stack(deployment.news)
                 broken = policies.failed and not preview

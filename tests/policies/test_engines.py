@@ -1,0 +1,86 @@
+"""The pack with the program, from end to end: with the embedded engine, and with the Pulumi CLI where it is on PATH."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.stack import REPOSITORY, Stack
+
+from .cases import ED25519
+
+ENGINES = [
+    "embedded",
+    pytest.param("pulumi", marks=pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")),
+]
+HARDENED: dict[str, Any] = {
+    # nobody is there: a preview asks no host, and what a policy refuses does not get that far
+    "hosts": {"web1": {"address": "198.51.100.250", "hostKey": ED25519}},
+    "users": [{"name": "deploy", "sudo": "nopasswd", "keys": [ED25519]}],
+    "packages": {"absent": ["exim4-daemon-light", "rpcbind"]},
+    "firewall": {},
+    "sshd": {},
+    "fail2ban": {},
+    "updates": {},
+    "listeners": {},
+}
+
+
+def _stack(folder: Path, engine: str, **changes: Any) -> Stack:
+    stack = Stack(folder / "project", environment={"STOCKADE_ENGINE": engine})
+    (stack.folder / "policies").symlink_to(REPOSITORY / "policies")
+    stack.configure(**{**HARDENED, **changes})
+    return stack
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_program_passes_and_a_violation_stops_it_before_anything_is_applied(tmp_path: Path, engine: str) -> None:
+    stack = _stack(tmp_path, engine)
+    shown = stack.preview()
+    assert "stockade@v0.1.0" in shown
+    assert "[mandatory]" not in shown
+    assert "cannot tell yet: web1: what listens is seen only in `pulumi up`, which decides then" in shown
+
+    opened = {"services": [{"name": "app", "ports": [8443]}]}
+    stack.configure(**{**HARDENED, "firewall": opened, "updates": False})
+    shown = stack.run("up", "--yes", check=False)
+    assert shown.status != 0, shown.output
+    assert (
+        'web1: tcp/8443 from anywhere can be reached and must not be. Take the rules away, or add "tcp/8443 from '
+        'anywhere" to allowedExposure.'
+    ) in shown
+    assert "web1: nothing installs security updates. Declare `stockade:updates: {}`." in shown
+    assert stack.state() == []
+
+
+def test_the_environment_decides(tmp_path: Path) -> None:
+    opened = {"services": [{"name": "app", "ports": [8443]}], "log": False}
+    stack = _stack(tmp_path, "embedded", firewall=opened)
+    config = {
+        "exposure-allowed": {"allowedExposure": ["tcp/8443 from anywhere", "tcp/443 from anywhere"]},
+        "denied-logged": "mandatory",
+        "unwanted-absent": "disabled",
+    }
+    (stack.folder / "stacks" / "policy.test.json").write_text(json.dumps(config))
+    shown = stack.preview(check=False)
+    assert shown.status != 0
+    assert "web1: tcp/80 from anywhere, icmp/echo-request from anywhere can be reached and must not be." in shown
+    assert "[mandatory]  denied-logged" in shown
+    stack.environment["STOCKADE_POLICIES"] = "off"
+    assert "Policies:" not in stack.preview()
+
+
+def test_a_pack_that_cannot_start_stops_everything(tmp_path: Path) -> None:
+    stack = _stack(tmp_path, "embedded")
+    pack = tmp_path / "broken"
+    pack.mkdir()
+    (pack / "PulumiPolicy.yaml").write_text("runtime: python\n")
+    (pack / "__main__.py").write_text("raise SystemExit('no such luck')\n")
+    shown = stack.run("up", "--yes", "--policy-pack", str(pack), check=False)
+    assert shown.status != 0
+    assert "did not start" in shown
+    assert stack.state() == []
