@@ -36,6 +36,7 @@ class Model(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
+        defer_build=True,  # the program declares all chapters and validates few of them
     )
 
     def props(self) -> dict[str, Any]:

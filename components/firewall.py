@@ -5,6 +5,7 @@ iptables commands, in this order. Source: the guide, "Configure a Firewall".
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -49,6 +50,11 @@ class ServiceSettings(Settings):
             comment=self.comment or self.name or None,
             position=self.position,
         )
+
+
+# the hosts of a stack mostly have the same rules, and each is asked for more than once
+_web = lru_cache(maxsize=256)(presets.web)
+_canonical = lru_cache(maxsize=256)(canonical)
 
 
 class FamilyText(Settings):
@@ -124,12 +130,12 @@ class FirewallSettings(Settings):
         base = text.text()
         if base is None:
             base = render(self._preset(family))
-        return canonical("\n".join((base, *text.commands)), family)
+        return _canonical("\n".join((base, *text.commands)), family)
 
     def _preset(self, family: Family) -> Rules:
         if family is Family.IPV6 and self.ipv6_mode == "reject":
             return presets.reject_all(family)
-        return presets.web(
+        return _web(
             family,
             http=self.preset == "web",
             ssh_port=self.ssh_port,

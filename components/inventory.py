@@ -26,7 +26,9 @@ class Problems(ValueError):  # noqa: N818
 class Settings(BaseModel):
     """Base of what users write in a stack config: camelCase as Pulumi's names (snake_case is understood as well)."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", defer_build=True
+    )
 
 
 class Login(Settings):

@@ -6,6 +6,7 @@ with a traceback. This server speaks the same protocol (pulumi/proto/provider.pr
 
 import asyncio
 import base64
+import importlib
 import os
 import threading
 import traceback
@@ -143,5 +144,11 @@ class Server(ResourceProviderServicer):
             return self._providers[reference]
 
 
+def _warm() -> None:
+    """Import the chapters while the engine still starts the program: else the first operation would wait for it."""
+    importlib.import_module("components.host")
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_warm, daemon=True).start()
     serve(Server(), THREADS)
