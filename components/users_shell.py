@@ -88,7 +88,8 @@ as_user() {{
     else runuser -u "$name" -- "$@"; fi
 }}
 put_keys() {{ # MODE CONTENT
-    printf '%s' "$2" | as_user sh -c 'new=$(mktemp ./.stockade.XXXXXX) || exit 1
+    printf '%s' "$2" | as_user sh -c 'rm -f ./.stockade.?????? # of a run that a power cut ended
+        new=$(mktemp ./.stockade.XXXXXX) || exit 1
         cat >"$new" && chmod "$1" "$new" && {{ sync "$new" 2>/dev/null || :; }} && mv -f "$new" authorized_keys ||
             {{ rm -f "$new"; exit 1; }}' put "$1" || exit {NOT_WRITTEN}
 }}

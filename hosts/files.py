@@ -61,7 +61,8 @@ _put() {{ # PATH MODE OWNER GROUP FORMAT CONTENT
         return 0
     fi
     [ -d "${{1%/*}}" ] || (umask 022 && mkdir -p "${{1%/*}}") || exit {NOT_WRITTEN}
-    _new=$(mktemp "${{1%/*}}/.stockade.XXXXXX") || exit {NOT_WRITTEN}
+    rm -f "${{1%/*}}/.stockade.${{1##*/}}."?????? # of a run that a power cut ended
+    _new=$(mktemp "${{1%/*}}/.stockade.${{1##*/}}.XXXXXX") || exit {NOT_WRITTEN}
     if printf "$5" "$6" >"$_new" && chown "$3:$4" "$_new" && chmod "$2" "$_new" &&
         {{ sync "$_new" 2>/dev/null || :; }} && mv -f "$_new" "$1"; then
         written=yes
