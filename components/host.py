@@ -122,8 +122,18 @@ class HardenedHost(ComponentResource):
             upgrade = SystemUpgrade(self._name, self._connection, wanted.upgrade, self._after(*before))
             self._told["upgrade"] = upgrade.reboot_due.apply(lambda due: "reboot due" if due else "no reboot due")
         if wanted.listeners:
-            looked = Listeners(self._name, {**self._common, **wanted.listeners.props()}, self._after(*before))
+            changed = packages.observed.apply(_packages_now)
+            props = {**self._common, **wanted.listeners.props(), "triggers": changed}
+            looked = Listeners(self._name, props, self._after(*before))
             self._told["listeners"] = looked.observed.apply(lambda seen: (seen or {}).get("listening"))
 
     def _after(self, *resources: Resource) -> ResourceOptions:
         return ResourceOptions(parent=self, depends_on=list(resources), retain_on_delete=self._retain)
+
+
+def _packages_now(observed: Mapping[str, Any] | None) -> list[str]:
+    """Say what of the declared packages is there and what was removed: with another answer, others may listen."""
+    seen = observed or {}
+    there = (f"{name} {version}" for name, version in seen.get("installed", {}).items())
+    gone = (f"no {entry.partition('=')[0]}" for entry in seen.get("removed", ()))
+    return sorted({*there, *gone})

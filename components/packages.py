@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from typing import Any, Self
 
-from pulumi import ResourceOptions
+from pulumi import Output, ResourceOptions
 from pulumi.dynamic import Resource
 from pydantic import Field, field_validator, model_validator
 
@@ -165,7 +165,11 @@ class Packages(Resource, module="stockade", name="Packages"):
 
     Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `group` (str), `takeOver`
     (bool), `lockTimeout` (seconds).
+
+    Outputs: `observed`: `installed` (versions by name), `removed`, `ours`.
     """
+
+    observed: Output[dict[str, Any] | None]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
         super().__init__(PackageProvider(), name, {"observed": None, "prior": None, **props}, opts)
