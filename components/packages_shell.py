@@ -67,12 +67,13 @@ _open_records() {
     : >>"$folder/before"
     : >>"$folder/owned"
     if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi # of a run that was killed
-    pkg_mend
+    _marked=
+    [ ! -f "$folder/unfinished" ] || _marked="$(_names removed) $(_names installed) $(_names pulled)"
+    pkg_mend $_marked
     if [ -f "$folder/unfinished" ]; then # apt-get writes down at its end what came along
         _auto=$(_there $(_names pulled))
         [ -z "$_auto" ] || apt-mark auto $_auto >&2
     fi
-    _settle
 }
 """.replace("POLICY", POLICY)
 
@@ -124,15 +125,20 @@ _transact() { # MISSING GONE DROP BACK
                 done ;;
         esac
     done
+    sync "$folder"/* "$folder" 2>/dev/null || sync # what a power cut must not take
     pkg_change
     if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi
     _settle
-    # links to their units that were enabled under another name (Alias=), which their own scripts forget
+    _unlink_aliases
+    rm -f "$folder/unfinished"
+}
+_unlink_aliases() { # links to their units that were enabled under another name (Alias=), which their own scripts forget
+    [ -f "$folder/aliases" ] || return 0
     for _link in /etc/systemd/system/*.service /etc/systemd/system/*.wants/*; do
         [ -L "$_link" ] && [ ! -e "$_link" ] || continue
         ! grep -qxF "$(basename "$(readlink "$_link")")" "$folder/aliases" || rm -f "$_link"
     done
-    rm -f "$folder/aliases" "$folder/unfinished"
+    rm -f "$folder/aliases"
 }
 """.replace("POLICY", POLICY)
 
@@ -157,18 +163,19 @@ if [ -f "$folder/removed" ]; then
         _has "$_name" "$absent" || [ -n "$(_common "$_why" "$declared")" ] || printf ' %s' "$_name"
     done <"$folder/removed")
 fi
+half=$(_half $(_without "$(_names removed)" "$back")) # in /etc as before the killed run, not as that left it
+if [ -n "$half" ]; then
+    _draft
+    _apt purge $half
+fi
+_settle
 gone=$(_there $absent)
 drop=$(_there $(_without "$(_names installed)" "$declared"))
 drop="$drop$(_stranded "$(_without "$(_names removed)" "$back")")"
 missing=$(_without "$present" "$(_there $present)")
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
-half=$(_half $(_without "$(_names removed)" "$back"))
-if [ -n "$half" ]; then
-    _draft
-    _apt purge $half
-    _settle
-fi
+_unlink_aliases
 _give_back "$back"
 [ -z "$back" ] || _forget "$back"
 _drop_lines "$(_without "$(_names before)" "$declared")"
@@ -182,6 +189,7 @@ RESTORE = (
 lost_records=
 [ -f "$folder/before" ] || lost_records=yes
 _open_records
+_settle
 if [ -n "$lost_records" ]; then # what the state knows is all there is
     for _name in $ours; do _note installed "$_name"; done
     for _name in $removed; do _note removed "$(echo "$_name" | tr = ' ') manual $_name"; done
@@ -194,6 +202,7 @@ again=$(_without "$back" "$(_there $back)")
 if [ -n "$drop$again" ]; then _transact "" "" "$drop" "$again"; fi
 left="$(_stranded "") $(_half $(_names installed) $(_names pulled))"
 [ "$left" = " " ] || _apt purge $left
+_unlink_aliases
 _give_back "$back"
 [ -z "${{_dead:-}}" ] || {{ echo "installed again, but not started:$_dead" >&2; exit {UNSTARTED}; }}
 rm -rf "$folder"

@@ -11,7 +11,8 @@ One constant per package manager, with the same functions in each:
                                  the removed had needed goes too, unless KEEP names it; what is removed is not replaced
                                  by something else that provides the same
     pkg_change                   carries pkg_request out
-    pkg_mend                     finishes what a killed package manager left half-done
+    pkg_mend NAME…               finishes what a killed package manager left half-done, which may have been about to
+                                 remove these
     pkg_answer LINE              (apt) answers a question of a package's installation: `package question type value`
 
 Nothing ever asks. Recommended packages are not installed: chapters name what they need. Files that the administrator
@@ -61,7 +62,7 @@ _only() {{ sed -n "s/^\\\\($1\\\\) \\\\([^ ]*\\\\).*/\\\\2/p" | sed 's/:.*//' | 
 # what is merely recommended or suggested by something else keeps nothing that came with ours
 _orphans() {{
     apt-get -s -qq -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \\
-        autoremove 2>/dev/null | sed -n 's/^Remv \\([^ ]*\\).*/\\1/p'
+        autoremove 2>/dev/null | _only 'Remv\\|Purg'
 }}
 _without() {{ # LIST LESS: the words of LIST that are not in LESS
     for _word in $1; do
@@ -132,15 +133,26 @@ pkg_plan() {{
     done
 }}
 pkg_change() {{ [ -z "$(echo $pkg_request)" ] || _fetched --purge install $pkg_request; }}
-pkg_mend() {{
+_removed_by_half() {{ # apt would take them for installed, and configure them
+    _begun=$(dpkg-query -W -f '${{db:Status-Want}} ${{db:Status-Status}} ${{Package}}\\n' |
+        sed -n 's/^\\(deinstall\\|purge\\) \\(unpacked\\|half-configured\\|half-installed\\) //p')
+    [ -z "$_begun" ] || _quietly dpkg --remove $_begun >&2
+}}
+_unmark() {{ # NAMES: a killed apt-get has told dpkg what it was going to remove
+    [ $# -gt 0 ] || return 0
+    dpkg-query -W -f '${{db:Status-Want}} ${{db:Status-Status}} ${{binary:Package}}\\n' "$@" 2>/dev/null |
+        sed -n 's/^\\(deinstall\\|purge\\) installed \\(.*\\)/\\2 install/p' | dpkg --set-selections || :
+}}
+_mended() {{
     [ -n "$(dpkg --audit 2>/dev/null)$(ls /var/lib/dpkg/updates)" ] || return 0
-    _apt check && return 0 # it waits for one that is still at work
+    ! _apt check || {{ _removed_by_half; return; }} # it waits for one that is still at work
     _quietly dpkg --force-confdef --force-confold --configure -a >&2 || :
-    _apt check && return 0
+    ! _apt check || {{ _removed_by_half; return; }}
     # what is whole is not removed for the sake of what is broken
     _whole=$(pkg_versions $(_simulated -f install | _only 'Remv\\|Purg'))
     [ -z "$_whole" ] || {{ printf 'broken packages: mending them would remove %s\n' "$_whole" >&2; return 1; }}
     _apt -f install
 }}
+pkg_mend() {{ _mended && _unmark "$@"; }}
 pkg_answer() {{ printf '%s\\n' "$1" | debconf-set-selections; }}
 """
