@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 
 from policies.firewall import WAIVED_MATCHES, doubts, ruleset_policy
-from policies.settings import Settings, SettingsError, numbers, texts
+from policies.settings import Settings, SettingsError, numbers, table, texts
 from rules.errors import RuleSyntaxError
 from rules.exposure import Exposed
 from rules.family import Family
@@ -30,6 +30,11 @@ ALLOWED = texts(
         "tcp/443 from anywhere",
         "udp/546 from fe80::/10",
     ),
+)
+ON_HOSTS = table(
+    "allowedOnHosts",
+    "What may be reached on some hosts alone, by the host's name.",
+    {"type": "array", "items": {"type": "string"}},
 )
 SSH_SOURCES = texts("sshSources", "Who may open SSH connections.", ("anywhere",))
 SSH_PORTS = numbers("sshPorts", "The ports of sshd.", (22,))
@@ -88,6 +93,11 @@ def _allowance(lines: Iterable[str], analysis: Analysis) -> Analysis:
     return Analysis(parse(text, analysis.family), compiler=analysis.compiler)
 
 
+def _on_host(settings: Settings, host: str) -> Settings:
+    more = settings.table(ON_HOSTS.name).get(host, ())
+    return settings.replaced(**{ALLOWED.name: [*settings.texts(ALLOWED.name), *more], ON_HOSTS.name: {}})
+
+
 def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
     ssh = [
         f"tcp/{port} from {source}"
@@ -144,8 +154,10 @@ POLICIES = [
         "Nothing can be reached beyond what the environment allows.",
         _check,
         ALLOWED,
+        ON_HOSTS,
         SSH_SOURCES,
         SSH_PORTS,
         WAIVED_MATCHES,
+        on_host=_on_host,
     )
 ]

@@ -31,9 +31,13 @@ def ruleset_policy(
     check: RulesCheck,
     *settings: Setting,
     families: Sequence[Family] = tuple(Family),
+    on_host: Callable[[Settings, str], Settings] = lambda settings, host: settings,
     advisory: bool = False,
 ) -> Policy:
-    """A policy on every ruleset of these families. Equal rulesets are judged once, however many hosts have them."""
+    """A policy on every ruleset of these families. Equal rulesets are judged once, however many hosts have them.
+
+    ``on_host``: the settings for a host, where they differ from host to host.
+    """
 
     @lru_cache(maxsize=256)
     def judged(text: str, family: Family, _settings: str) -> tuple[str, ...]:
@@ -45,8 +49,9 @@ def ruleset_policy(
         family = Family(props["family"])
         if family not in families:
             return ()
-        chosen[repr(given)] = given
-        return judged(props["rules"], family, repr(given))
+        mine = on_host(given, props["host"])
+        chosen[repr(mine)] = mine
+        return judged(props["rules"], family, repr(mine))
 
     return resource_policy(name, description, RULESET, validate, *settings, advisory=advisory)
 

@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a policy. ``example``: what stands in the documentation where there is no default."""
+    """One setting of a policy."""
 
     name: str
     description: str
@@ -89,6 +89,12 @@ class Settings:
     def table(self, name: str) -> Mapping[str, Any]:
         """Values by name."""
         return dict(self._values[name])
+
+    def replaced(self, **values: Any) -> Settings:
+        """The same with other values, by name."""
+        other = Settings((), None)
+        other._values = {**self._values, **values}
+        return other
 
     def __repr__(self) -> str:
         """Equal for equal settings."""

@@ -111,8 +111,8 @@ def test_a_waiver_is_for_one_host_and_has_a_reason(pack: Pack) -> None:
     [
         (
             {"sshSource": []},
-            "no setting is named sshSource; there are allowedExposure, sshSources, sshPorts, waivedMatches, "
-            "waivedHosts",
+            "no setting is named sshSource; there are allowedExposure, allowedOnHosts, sshSources, sshPorts, "
+            "waivedMatches, waivedHosts",
         ),
         ({"sshPorts": ["ssh"]}, "sshPorts[0] must be of type integer"),
         ({"allowedExposure": "tcp/80"}, "allowedExposure must be of type array"),
@@ -154,6 +154,16 @@ def test_what_an_environment_allows(pack: Pack) -> None:
     pack.configure({"exposure-allowed": {"allowedExposure": allowed + more[:1], "sshSources": ["192.0.2.0/24"]}})
     assert [one.message.partition(". ")[0] for one in _of(pack.analyze(rules), "exposure-allowed")] == [
         "web1: udp/5000-5010 from 10.0.0.1-10.0.0.9 can be reached and must not be"
+    ]
+
+
+def test_a_host_may_serve_what_others_may_not(pack: Pack) -> None:
+    rules = with_first(V4, "-A INPUT -p tcp --dport 5432 -s 10.0.0.7 -j ACCEPT")
+    pack.configure({"exposure-allowed": {"allowedOnHosts": {"db1": ["tcp/5432 from 10.0.0.0/24"]}}})
+    assert _of(pack.analyze(ruleset(rules, host="db1")), "exposure-allowed") == []
+    told = _of(pack.analyze(ruleset(rules, host="web1")), "exposure-allowed")
+    assert [one.message.partition(". ")[0] for one in told] == [
+        "web1: tcp/5432 from 10.0.0.7 can be reached and must not be"
     ]
 
 

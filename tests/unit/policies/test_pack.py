@@ -1,0 +1,79 @@
+"""The pack as a whole: its documentation, the environments' configurations, its modules."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from policies.pack import POLICIES
+from policies.reference import policy_table, setting_table
+from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError, number, texts
+
+ROOT = Path(__file__).parents[3]
+CONFIGS = sorted((ROOT / "stacks").glob("policy.*.json"))
+KNOWN = (texts("names", "Names.", ("a",)), number("mostRules", "Rules.", 7), WAIVED_HOSTS)
+
+
+@pytest.mark.parametrize("table", [policy_table, setting_table])
+def test_the_documentation_has_every_policy_and_setting(table: object) -> None:
+    documented = (ROOT / "docs" / "policies.md").read_text()
+    rows = "\n".join(table())  # type: ignore[operator]
+    assert rows in documented, "python -m policies.reference prints the tables of docs/policies.md"
+
+
+def test_every_configuration_is_of_a_stack() -> None:
+    names = {file.name.split(".")[1] for file in CONFIGS}
+    assert {"lab", "staging", "production"} <= names
+    assert all((ROOT / "stacks" / f"Pulumi.{name}.yaml").is_file() for name in names)
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
+def test_configurations_fit_the_policies(file: Path) -> None:
+    schemas = {policy.name: policy.config_schema.properties for policy in POLICIES if policy.config_schema}
+    for name, config in json.loads(file.read_text()).items():
+        settings = [Setting(key, "", schema, schema["default"]) for key, schema in schemas[name].items()]
+        if isinstance(config, dict):
+            given = {key: value for key, value in config.items() if key != "enforcementLevel"}
+            Settings(settings, given)
+
+
+def test_names_are_unique_and_lower_case() -> None:
+    names = [policy.name for policy in POLICIES]
+    assert len(set(names)) == len(names)
+    assert all(name.replace("-", "").isalnum() and name == name.lower() for name in names)
+
+
+def test_no_module_hides_another() -> None:
+    """The pack's process has this folder at the head of its path."""
+    modules = {file.stem for file in (ROOT / "policies").glob("*.py")} - {"__init__", "__main__"}
+    assert not modules & (
+        sys.stdlib_module_names | {"grpc", "google", "pulumi", "pulumi_policy", "rules", "components"}
+    )
+
+
+def test_settings_have_defaults_and_two_spellings() -> None:
+    settings = Settings(KNOWN, {"most_rules": 9.0, "waivedHosts": {"db1": "why"}})
+    assert settings.texts("names") == ("a",)
+    assert settings.number("mostRules") == 9
+    assert settings.table("waivedHosts") == {"db1": "why"}
+    assert repr(settings) != repr(Settings(KNOWN, None))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": []}, "no setting is named name; there are names, mostRules, waivedHosts"),
+        ({"names": "a"}, "names must be of type array"),
+        ({"names": [1]}, "names[0] must be of type string"),
+        ({"mostRules": "7"}, "mostRules must be of type integer"),
+        ({"mostRules": 7.5}, "mostRules must be of type integer"),
+        ({"waivedHosts": {"db1": ""}}, "waivedHosts.db1 must not be empty"),
+    ],
+)
+def test_wrong_settings_are_named(config: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings(KNOWN, config)
+    assert str(error.value) == message
