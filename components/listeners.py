@@ -16,8 +16,9 @@ from pydantic import Field, field_validator
 from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
+from hosts.distro import DISTRO
 from hosts.listeners import LISTENERS, Listener, listeners
-from hosts.packages import APT
+from hosts.packages import PACKAGES
 from hosts.shell import Answer, Script
 
 _EXPECTED = (
@@ -31,6 +32,7 @@ EXPECTED = tuple(sorted(_EXPECTED))
 """sshd, time synchronisation and what keeps the host's address."""
 
 _SHAPE = re.compile(r"(?P<who>[A-Za-z0-9_.+@-]*)(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?")
+_MANAGER = DISTRO + "known_distro\n" + PACKAGES
 _NET_TOOLS = "if ! command -v ss >/dev/null && ! command -v netstat >/dev/null; then pkg_install net-tools; fi\n"
 
 
@@ -106,11 +108,13 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
         )
 
     def apply(self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts]) -> Script:
-        return Script(step="look for ss or netstat", body=APT + _NET_TOOLS, timeout=900)
+        return Script(step="look for ss or netstat", body=_MANAGER + _NET_TOOLS, timeout=900)
 
     def restore(self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts]) -> Script:
         ours = known.prior is not None and not known.prior.tool
-        return Script(step="remove net-tools", body=APT + ("pkg_purge net-tools\n" if ours else ":\n"), timeout=900)
+        return Script(
+            step="remove net-tools", body=_MANAGER + ("pkg_purge net-tools\n" if ours else ":\n"), timeout=900
+        )
 
     def unmet(self, inputs: ListenerInputs, seen: ListenerFacts) -> str:
         """Raise `Failure` where unexpected ones shall fail the run."""

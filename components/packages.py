@@ -14,8 +14,9 @@ from pydantic import Field, field_validator, model_validator
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
-from components.packages_shell import APPLY, OBSERVE, RESTORE
-from hosts.packages import LOCK_TIMEOUT, LOCKED, PACKAGE_NAME
+from components.packages_shell import APPLY, EXITS, OBSERVE, RESTORE
+from hosts.packages import PACKAGE_NAME
+from hosts.packages_limits import LOCK_TIMEOUT, LOCKED
 from hosts.shell import Answer, Script
 
 MAIL = ("exim4", "exim4-base", "exim4-config", "exim4-daemon-heavy", "exim4-daemon-light")
@@ -28,13 +29,17 @@ UNNECESSARY = (*MAIL, *RPC)
 
 PROTECTED = (
     # sshd and sudo: the way in
-    *("openssh-server", "sudo", "sudo-ldap"),
+    *("openssh-server", "openssh", "sudo", "sudo-ldap"),
     # the firewall; ufw and firewalld only while they are active
-    *("iptables", "nftables", "iptables-persistent", "netfilter-persistent"),
+    *("iptables", "iptables-nft", "iptables-legacy", "iptables-libs", "nftables"),
+    *("iptables-persistent", "netfilter-persistent", "iptables-services", "iptables-nft-services"),
     # what starts the host, and its package manager
-    *("init", "systemd", "systemd-sysv", "sysvinit-core", "runit-init", "openrc", "linux-image-*", "grub-*", "apt"),
+    *("init", "systemd", "systemd-sysv", "sysvinit*", "initscripts", "upstart", "runit-init", "openrc"),
+    *("linux-image-*", "linux", "linux-lts", "kernel", "kernel-core", "grub-*", "grub2-*", "grub"),
+    *("apt", "dpkg", "dnf", "dnf5", "yum", "rpm", "pacman", "glibc", "bash"),
     # its addresses
     *("ifupdown", "netplan.io", "network-manager", "isc-dhcp-client", "dhcpcd-base"),
+    *("NetworkManager", "networkmanager", "network-scripts", "dhcp-client", "dhclient", "dhcpcd"),
 )
 """What is never removed, whatever is asked for."""
 
@@ -62,7 +67,7 @@ class PackageInputs(ChapterInputs):
     def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if not PACKAGE_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not a package name: lower-case letters, digits and + - . are expected")
+                raise ValueError(f"{name!r} is not a package name: letters, digits and + - . _ are expected")
         return tuple(sorted(set(names)))
 
     @field_validator("absent")
@@ -108,7 +113,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         return f"packages {inputs.group}".rstrip()
 
     def observe(self, inputs: PackageInputs) -> Script:
-        return Script(step="list packages", body=OBSERVE, values=_values(inputs))
+        return Script(step="list packages", body=OBSERVE, values=_values(inputs), exits=EXITS)
 
     def parse(self, inputs: PackageInputs, answer: Answer) -> PackageFacts:
         rows = (line.split() for line in answer.stdout.splitlines() if line.strip())
@@ -195,4 +200,4 @@ def _values(inputs: PackageInputs) -> dict[str, str]:
 
 def _exits(inputs: PackageInputs) -> dict[int, str]:
     limit = f"another package manager was at work on the host for more than {inputs.lock_timeout} seconds (lockTimeout)"
-    return {LOCKED: f"{limit}; nothing was changed. Is its own update running? Try again when it is done."}
+    return {**EXITS, LOCKED: f"{limit}; nothing was changed. Is its own update running? Try again when it is done."}

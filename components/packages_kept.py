@@ -37,7 +37,7 @@ _settle() {
 
 KEEP = """\
 _units_of() { # templates are nothing that runs
-    dpkg-query -L "$1" | sed -n '/@/d
+    pkg_files "$1" | sed -n '/@/d
         s#^.*/lib/systemd/system/\\([^/]*\\.\\(service\\|socket\\|timer\\|path\\)\\)$#\\1#p
         s#^/etc/init\\.d/\\([^/]*\\)$#\\1.service#p' | sort -u
 }
@@ -56,9 +56,9 @@ _answers_of() { # what debconf knows of a package, passwords left out
 }
 _causes() { # LOST GONE MISSING: `name causes` for each of LOST
     for _cause in $2 $3; do
-        _end=-
-        if _has "$_cause" "$3"; then _end=; fi
-        _simulated --autoremove install "$_cause$_end" | _only 'Remv\\|Purg' | sed "s|.*|& $_cause|" || :
+        _goes=pkg_goes
+        if _has "$_cause" "$3"; then _goes=pkg_goes_for; fi
+        "$_goes" "$_cause" | sed "s|.*|& $_cause|" || :
     done | awk -v lost="$(echo $1)" -v all="$(echo $2 $3 | tr ' ' ,)" '
         $1 == $2 { own[$1] = 1 }
         { why[$1] = why[$1] (why[$1] ? "," : "") $2 }
@@ -68,9 +68,9 @@ _causes() { # LOST GONE MISSING: `name causes` for each of LOST
         }'
 }
 _own_etc() { # PACKAGE LOST: what it has in /etc; folders (written with a slash at the end) that no other package shares
-    dpkg-query -L "$1" | sed -n 's|^/etc/|&|p' | while IFS= read -r _path; do
+    pkg_files "$1" | sed -n 's|^/etc/|&|p' | while IFS= read -r _path; do
         [ -d "$_path" ] && [ ! -L "$_path" ] || { printf '%s\\n' "${_path#/}"; continue; }
-        _sharers=$(dpkg-query -S "$_path" | sed -n 's|: /.*||p' | tr -d ,)
+        _sharers=$(pkg_owners "$_path")
         [ -n "$(_without "$_sharers" "$2")" ] || printf '%s/\\n' "${_path#/}"
     done
 }
@@ -84,12 +84,11 @@ _keep() { # LOST GONE MISSING: writes down what is needed to bring them back
     _causes "$_kept" "$2" "$3" | while read -r _name _why; do
         _version=$(pkg_versions "$_name")
         _mark=manual
-        [ -z "$(apt-mark showauto "$_name")" ] || _mark=auto
+        ! pkg_is_auto "$_name" || _mark=auto
         _own_etc "$_name" "$1" | sed "s|^|$_name |" >>"$folder/owned"
-        dpkg-query -W -f '${Conffiles}\\n' "$_name" | sed -n 's|^ /\\(etc/.*\\) [0-9a-f]*$|\\1|p' |
-            while IFS= read -r _path; do
-                [ -e "/$_path" ] || [ -L "/$_path" ] || _note deleted "$_name $_path" # by the administrator
-            done
+        pkg_conffiles "$_name" | while IFS= read -r _path; do
+            [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "$_name ${_path#/}" # by the administrator
+        done
         for _unit in $(_units_of "$_name"); do
             _note owned "$_name unit:${_unit%.*}"
             [ ! -d /run/systemd/system ] || svc_state "$_unit" | sed "/ alias /d; s|^|$_name |" >>"$folder/units"
@@ -147,7 +146,7 @@ _give_back() { # NAMES: their files, marks and services, after they are installe
     fi
     _keep_lines deleted "$1" | while IFS=' ' read -r _name _path; do rm -f "/$_path"; done
     _auto=$(_there $(_keep_lines removed "$1" | sed -n 's/^\\([^ ]*\\) [^ ]* auto .*/\\1/p'))
-    [ -z "$_auto" ] || apt-mark auto $_auto >&2
+    [ -z "$_auto" ] || pkg_auto $_auto
     [ -d /run/systemd/system ] || return 0
     systemctl daemon-reload
     _dead=

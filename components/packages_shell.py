@@ -18,18 +18,31 @@ lock_wait (seconds). The records, which only root can read, until `delete` drops
 """
 
 from components.packages_kept import BACK, ETC, KEEP, POLICY
-from hosts.packages import APT
+from hosts.distro import DISTRO, UNSUPPORTED_EXIT
+from hosts.packages import PACKAGES
 from hosts.services import SYSTEMD
 
 PROTECTED = 77
 """Exit status (EX_NOPERM of sysexits.h): sshd, sudo, the firewall, the init system or a declared package would go."""
+NAMELESS = 76
+"""Exit status: the distribution has no such package."""
 UNSTARTED = 71
 """Exit status (EX_OSERR): all is back in its place, but a service that ran before does not start."""
 
+_MANAGER = DISTRO + "known_distro\n" + PACKAGES
+
 OBSERVE = (
-    APT
+    _MANAGER
     + """\
-pkg_versions $present $absent
+real_names $present $absent
+if [ "$(echo $named)" = "$(echo $present $absent)" ]; then
+    pkg_versions $named
+else
+    for declared in $present $absent; do # told by the name that was declared
+        real_names "$declared"
+        [ -z "$named" ] || pkg_versions $named | sed "s/^[^ ]* /$declared /"
+    done
+fi
 section removed cat "$folder/removed" 2>/dev/null || :
 section ours cat "$folder/installed" 2>/dev/null || :
 """
@@ -54,11 +67,8 @@ _drop_lines() {
 }
 _there() { _only_names $(pkg_versions "$@" | sed 's/ .*//'); }
 _only_names() { for _word in "$@"; do printf ' %s' "$_word"; done; }
-_half() { # removed and not purged, by a run that was killed in between
-    [ $# -eq 0 ] || dpkg-query -W -f '${db:Status-Status} ${Package}\\n' "$@" 2>/dev/null | sed -n 's/^config-files //p'
-}
 _stranded() { # NAMES: what a killed run left of what would have gone along, of these and of what came along
-    [ -z "$1$(_names pulled)" ] || _common "$(_orphans)" "$1 $(_names pulled)"
+    [ -z "$1$(_names pulled)" ] || _common "$(pkg_orphans)" "$1 $(_names pulled)"
 }
 _open_records() {
     (umask 022 && mkdir -p /var/lib/stockade)
@@ -72,8 +82,17 @@ _open_records() {
     pkg_mend $_marked
     if [ -f "$folder/unfinished" ]; then # apt-get writes down at its end what came along
         _auto=$(_there $(_names pulled))
-        [ -z "$_auto" ] || apt-mark auto $_auto >&2
+        [ -z "$_auto" ] || pkg_auto $_auto
     fi
+    _unlink
+}
+_unlink() { # links to units of ours that were enabled under another name (Alias=), which their own scripts forget
+    [ -f "$folder/aliases" ] || return 0
+    for _link in /etc/systemd/system/*.service /etc/systemd/system/*.wants/*; do
+        [ -L "$_link" ] && [ ! -e "$_link" ] || continue
+        ! grep -qxF "$(basename "$(readlink "$_link")")" "$folder/aliases" || rm -f "$_link"
+    done
+    rm -f "$folder/aliases"
 }
 """.replace("POLICY", POLICY)
 
@@ -116,12 +135,12 @@ _transact() { # MISSING GONE DROP BACK
         _units_of "$_name"
     done >>"$folder/aliases"
     _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')"
-    if [ -n "$4" ]; then _keep_lines debconf "$4" | debconf-set-selections || :; fi
+    if [ -n "$4" ]; then _keep_lines debconf "$4" | pkg_answers || :; fi
     for _name in $1; do
         case $_name in
             iptables-persistent) # else the rules of the moment, bans included, are frozen into the boot file
                 for _family in v4 v6; do
-                    pkg_answer "iptables-persistent iptables-persistent/autosave_$_family boolean false"
+                    echo "iptables-persistent iptables-persistent/autosave_$_family boolean false" | pkg_answers
                 done ;;
         esac
     done
@@ -129,24 +148,21 @@ _transact() { # MISSING GONE DROP BACK
     pkg_change
     if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi
     _settle
-    _unlink_aliases
+    _unlink
     rm -f "$folder/unfinished"
-}
-_unlink_aliases() { # links to their units that were enabled under another name (Alias=), which their own scripts forget
-    [ -f "$folder/aliases" ] || return 0
-    for _link in /etc/systemd/system/*.service /etc/systemd/system/*.wants/*; do
-        [ -L "$_link" ] && [ ! -e "$_link" ] || continue
-        ! grep -qxF "$(basename "$(readlink "$_link")")" "$folder/aliases" || rm -f "$_link"
-    done
-    rm -f "$folder/aliases"
 }
 """.replace("POLICY", POLICY)
 
-_SHARED = APT + SYSTEMD + _RECORDS + ETC + KEEP + _REFUSE + BACK + _TRANSACTION
+_SHARED = _MANAGER + SYSTEMD + _RECORDS + ETC + KEEP + _REFUSE + BACK + _TRANSACTION
 
 APPLY = (
     _SHARED
     + f"""\
+real_names $present
+[ -z "$nameless" ] || {{ why_nameless $nameless; exit {NAMELESS}; }}
+present=$named
+real_names $absent
+absent=$named
 _open_records
 for _name in $present $absent; do
     if ! _has "$_name" "$(_names before)"; then
@@ -163,10 +179,10 @@ if [ -f "$folder/removed" ]; then
         _has "$_name" "$absent" || [ -n "$(_common "$_why" "$declared")" ] || printf ' %s' "$_name"
     done <"$folder/removed")
 fi
-half=$(_half $(_without "$(_names removed)" "$back")) # in /etc as before the killed run, not as that left it
+half=$(pkg_half $(_without "$(_names removed)" "$back")) # in /etc as before the killed run, not as that left it
 if [ -n "$half" ]; then
     _draft
-    _apt purge $half
+    pkg_remove $half
 fi
 _settle
 gone=$(_there $absent)
@@ -175,7 +191,6 @@ drop="$drop$(_stranded "$(_without "$(_names removed)" "$back")")"
 missing=$(_without "$present" "$(_there $present)")
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
-_unlink_aliases
 _give_back "$back"
 [ -z "$back" ] || _forget "$back"
 _drop_lines "$(_without "$(_names before)" "$declared")"
@@ -200,12 +215,13 @@ drop=$(_there $(_names installed))
 drop="$drop$(_stranded "")"
 again=$(_without "$back" "$(_there $back)")
 if [ -n "$drop$again" ]; then _transact "" "" "$drop" "$again"; fi
-left="$(_stranded "") $(_half $(_names installed) $(_names pulled))"
-[ "$left" = " " ] || _apt purge $left
-_unlink_aliases
+left="$(_stranded "") $(pkg_half $(_names installed) $(_names pulled))"
+[ "$left" = " " ] || pkg_remove $left
 _give_back "$back"
 [ -z "${{_dead:-}}" ] || {{ echo "installed again, but not started:$_dead" >&2; exit {UNSTARTED}; }}
 rm -rf "$folder"
 rmdir "${{folder%/*}}" 2>/dev/null || :
 """
 )
+
+EXITS = {**UNSUPPORTED_EXIT, NAMELESS: "the distribution of this host has not what the stack config asks for"}

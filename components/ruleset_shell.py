@@ -1,22 +1,31 @@
 """The sh of `components/ruleset.py`, and what differs between the address families on a host.
 
-Values: tool (iptables, ip6tables), boot (the file loaded at boot), database (of getent), nft_family, names; for a
-change also watched and expected (the lines that the plan was made from), transaction, lock_wait (seconds), controller.
+Values: tool (iptables, ip6tables), database (of getent), nft_family, names; for a change also watched and expected (the
+lines that the plan was made from), transaction, lock_wait (seconds), controller, unit_back (what the boot unit was).
+`boot` (the file loaded at boot) and `boot_unit` (what loads it) come from hosts/distro.py.
 """
 
+from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from rules.family import Family
 
-BOOT_UNIT = "netfilter-persistent"
-
 TOOLS: dict[Family, dict[str, str]] = {
-    Family.IPV4: {"tool": "iptables", "boot": "/etc/iptables/rules.v4", "database": "ahostsv4", "nft_family": "ip"},
-    Family.IPV6: {"tool": "ip6tables", "boot": "/etc/iptables/rules.v6", "database": "ahostsv6", "nft_family": "ip6"},
+    Family.IPV4: {"tool": "iptables", "database": "ahostsv4", "nft_family": "ip"},
+    Family.IPV6: {"tool": "ip6tables", "database": "ahostsv6", "nft_family": "ip6"},
 }
 
 ABSENT = 69
 ACTIVE_CONTROLLER = 65
 REFUSED = 70
+
+_BOOT = f"""\
+{DISTRO}
+known_distro
+case $tool in
+    iptables) boot=$boot_v4 boot_unit=$unit_v4 ;;
+    *) boot=$boot_v6 boot_unit=$unit_v6 ;;
+esac
+"""
 
 _CONTROLLER = """\
 controllers() { # ufw, firewalld: those that are active
@@ -26,13 +35,14 @@ controllers() { # ufw, firewalld: those that are active
 """
 
 OBSERVE = f"""\
+{_BOOT}
 {SHOW_FILE}
 {_CONTROLLER}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
 section saved "$tool-save"
 section controller controllers
 begin boot_unit
-systemctl is-enabled {BOOT_UNIT} 2>/dev/null || :
+systemctl is-enabled "$boot_unit" 2>/dev/null || :
 end
 begin names
 for name in $names; do
@@ -107,6 +117,7 @@ fi
 """
 
 APPLY = f"""\
+{_BOOT}
 {WRITE_FILE}
 {_TAKE_OVER}
 {_FRESH}
@@ -124,6 +135,7 @@ trap - EXIT
 """
 
 RESTORE = f"""\
+{_BOOT}
 {_FRESH}
 arm
 {_LOAD}
@@ -142,10 +154,12 @@ $saved
 $("$tool-save" -c -t "$table")" ;; esac
 done
 printf '%s\\n' "$saved" >"$guard/rules"
+printf '%s\\n' "$boot" >"$guard/boot_path"
 [ ! -f "$boot" ] || cp -p "$boot" "$guard/boot"
 """
 
 BACK = """\
+boot=$(cat "$guard/boot_path")
 [ "$occasion" = boot ] || "$tool-restore" -c -w "$lock_wait" <"$guard/rules"
 rm -f "$boot.next"
 if [ ! -f "$guard/boot" ]; then
@@ -157,9 +171,10 @@ fi
 """
 
 COMMIT = f"""\
+{_BOOT}
 {RESTORE_FILE}
 if [ -f "$boot.next" ]; then
-    systemctl -q is-enabled {BOOT_UNIT} >/dev/null || systemctl -q enable {BOOT_UNIT} # which takes a second
+    systemctl -q is-enabled "$boot_unit" >/dev/null || systemctl -q enable "$boot_unit" # which takes a second
     mv -f "$boot.next" "$boot"
 elif [ -n "$boot_back" ]; then
     restore_file prior
@@ -167,6 +182,7 @@ fi
 """
 
 RESTORED = f"""\
+{_BOOT}
 {RESTORE_FILE}
 for table in $untouched; do
     # the table was not there before; without nft it stays, empty, and lets everything through all the same
@@ -175,6 +191,7 @@ for table in $untouched; do
     fi
 done
 restore_file prior
+case $unit_back in disabled) systemctl -q disable "$boot_unit" ;; esac
 case $controller in
     ufw) ufw --force enable >&2 ;;
     firewalld) systemctl unmask firewalld >&2; systemctl enable --now firewalld >&2 ;;
@@ -183,6 +200,7 @@ esac
 
 EXITS = {
     **FILE_EXITS,
+    **UNSUPPORTED_EXIT,
     ABSENT: "iptables is not installed on the host",
     ACTIVE_CONTROLLER: "another firewall program would undo Stockade's work; set `takeOver: true` under "
     "`stockade:firewall` to let Stockade stop it (delete starts it again), or stop it yourself",

@@ -1,4 +1,4 @@
-"""`AutomaticUpdates`: security updates installed by unattended-upgrades, every day, with nobody asked.
+"""`AutomaticUpdates`: security updates installed every day, with nobody asked: by unattended-upgrades or dnf-automatic.
 
 What is compared and verified is what apt itself reads from all its files (`apt-config dump`) and whether the timers
 run. Source: the guide, "Automatic Security Updates"; apt.conf(5), /usr/lib/apt/apt.systemd.daily.
@@ -16,7 +16,10 @@ from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.packages import Packages
-from components.updates_shell import APPLY, EXITS, OBSERVE, RESTORE, TIMERS
+from components.updates_dnf import DnfAutomatic
+from components.updates_dnf import parse as parse_dnf
+from components.updates_dnf import text as dnf_text
+from components.updates_shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.files import FileState, file_state
 from hosts.services import service_states
 from hosts.shell import Answer, Script
@@ -91,6 +94,11 @@ class UpdateInputs(ChapterInputs):
     mail: str | None = None
     mail_report: str = "on-change"
 
+    def dnf(self) -> DnfAutomatic:
+        """Return the same for dnf-automatic, which knows security updates and no sources."""
+        reboot = f"shutdown -r {self.reboot_time}" if self.reboot_time else ""
+        return DnfAutomatic(self.enabled, self.origins == SECURITY, reboot, self.mail or "")
+
     def text(self) -> str:
         """Return the file that apt reads."""
         lines = ["// Written by Stockade: edit the stack config instead, changes here are overwritten."]
@@ -120,8 +128,8 @@ class UpdateInputs(ChapterInputs):
 class UpdateFacts(Model):
     """What a host shows: our file, and what is in force whoever wrote it (`apt-config dump`, systemctl).
 
-    `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those of
-    `TIMERS`, as `enabled active`. `installed`: whether unattended-upgrade is there.
+    `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those that
+    start it, as `enabled active`, and `names`, what they are called. `installed`: whether the program is there.
     """
 
     dropin: FileState = FileState(DROP_IN, False)
@@ -132,6 +140,7 @@ class UpdateFacts(Model):
     mail: str = ""
     mail_report: str = ""
     timers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     installed: bool = False
 
     @property
@@ -160,41 +169,51 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         return "automatic updates"
 
     def observe(self, inputs: UpdateInputs) -> Script:
-        return Script("look at automatic updates", OBSERVE, {"dropin": DROP_IN})
+        return Script("look at automatic updates", OBSERVE, {"dropin": DROP_IN}, exits=EXITS)
 
     def parse(self, inputs: UpdateInputs, answer: Answer) -> UpdateFacts:
         part = answer.sections
+        states = service_states(part["timers"])
+        common = UpdateFacts(
+            dropin=file_state(part, "dropin").packed(),
+            timers=tuple(f"{state.enabled} {state.active}" for state in states.values()),
+            names=tuple(states),
+            installed=bool(part["program"].strip()),
+        )
+        if part["updater"].strip() == "dnf-automatic":
+            return common.model_copy(update=_dnf_facts(parse_dnf(part["config"])))
         found = re.findall(r'^(\S+) "(.*)";$', part["config"], re.M)
         last = {name.lower(): value for name, value in found}
         lists = ("unattended-upgrade::origins-pattern::", "unattended-upgrade::allowed-origins::")
-        states = service_states(part["timers"])
-        return UpdateFacts(
-            dropin=file_state(part, "dropin").packed(),
-            periodic=(
-                last.get("apt::periodic::enable", ""),
-                last.get("apt::periodic::update-package-lists", ""),
-                last.get("apt::periodic::unattended-upgrade", ""),
-            ),
-            origins=tuple(value for name, value in found if name.lower() in lists),
-            reboot=last.get("unattended-upgrade::automatic-reboot", "").lower() in ("true", "1", "yes", "on"),
-            reboot_time=last.get("unattended-upgrade::automatic-reboot-time", ""),
-            mail=last.get("unattended-upgrade::mail", ""),
-            mail_report=last.get("unattended-upgrade::mailreport", ""),
-            timers=tuple(f"{states[name].enabled} {states[name].active}" for name in TIMERS),
-            installed=bool(part["program"].strip()),
+        return common.model_copy(
+            update={
+                "periodic": (
+                    last.get("apt::periodic::enable", ""),
+                    last.get("apt::periodic::update-package-lists", ""),
+                    last.get("apt::periodic::unattended-upgrade", ""),
+                ),
+                "origins": tuple(value for name, value in found if name.lower() in lists),
+                "reboot": last.get("unattended-upgrade::automatic-reboot", "").lower() in ("true", "1", "yes", "on"),
+                "reboot_time": last.get("unattended-upgrade::automatic-reboot-time", ""),
+                "mail": last.get("unattended-upgrade::mail", ""),
+                "mail_report": last.get("unattended-upgrade::mailreport", ""),
+            }
         )
 
     def apply(self, inputs: UpdateInputs, known: Seen) -> Script:
         values = {
             "dropin": DROP_IN,
             "text": inputs.text(),
+            "dnf_text": dnf_text(inputs.dnf()),
+            "sources": "" if inputs.origins == SECURITY else "others",
+            "reboot_time": inputs.reboot_time or "",
             "enabled": "yes" if inputs.enabled else "",
             "mail": inputs.mail or "",
         }
         return Script("set up automatic updates", APPLY, values, exits=EXITS)
 
     def restore(self, inputs: UpdateInputs, known: Seen) -> Script:
-        prior = known.prior or UpdateFacts(timers=("enabled active",) * len(TIMERS))
+        prior = known.prior or UpdateFacts()
         timers = {f"timer_{number}": state for number, state in enumerate(prior.timers)}
         values = {**timers, **prior.dropin.unpacked().values("prior")}
         return Script("put the prior update settings back", RESTORE, values, exits=EXITS)
@@ -205,14 +224,27 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
             return ""
         wanted, there = inputs.props(), shown.props()
         differing = [key for key in wanted if wanted[key] != there.get(key)] or ["rebootTime"]
-        states = ", ".join(f"{name} is {state}" for name, state in zip(TIMERS, seen.timers, strict=False))
-        return f"{', '.join(differing)} (apt-config: {seen.periodic}, {'; '.join(seen.origins)}; {states})"
+        states = ", ".join(f"{name} is {state}" for name, state in zip(seen.names, seen.timers, strict=False))
+        return f"{', '.join(differing)} (in force: {seen.periodic}, {'; '.join(seen.origins)}; {states})"
 
     def shown(self, inputs: UpdateInputs, known: Seen, seen: UpdateFacts) -> UpdateInputs:
         return _in_force(inputs, seen)
 
     def occupied(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
-        return f"{DROP_IN} is there already" if seen.dropin.exists else ""
+        ours = seen.dropin.path == DROP_IN  # dnf-automatic's own file is always there
+        return f"{DROP_IN} is there already" if seen.dropin.exists and ours else ""
+
+
+def _dnf_facts(found: DnfAutomatic) -> dict[str, Any]:
+    """Return what apt would have to say to do the same."""
+    return {
+        "periodic": ("1", "1", "1") if found.apply else ("1", "1", "0"),
+        "origins": SECURITY if found.security else ("all",),
+        "reboot": bool(found.reboot),
+        "reboot_time": found.reboot.removeprefix("shutdown -r "),
+        "mail": found.mail,
+        "mail_report": "",
+    }
 
 
 class UpdateProvider(HostProvider[UpdateInputs, UpdateFacts]):

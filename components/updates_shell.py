@@ -1,43 +1,77 @@
 """The sh of `components/updates.py` and `components/updates_system.py`.
 
-Values of the first: dropin (path), text (its content), enabled (yes or empty), mail, prior_* (a FileState), timer_N and
-state_N (`enabled active`). Of the second: full (yes or empty).
+Values of the first: dropin (path), text (its content; dnf_text for dnf-automatic's file), sources (`others` than
+security), reboot_time, enabled (yes or empty), mail, prior_* (a FileState), timer_N (`enabled active`). Of the second:
+full (yes or empty).
 """
 
+from components.updates_dnf import CONFIG
+from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
-from hosts.packages import LOCK_TIMEOUT
+from hosts.packages_limits import LOCK_TIMEOUT
 from hosts.services import SYSTEMD
 
-TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 ABSENT = 69
 REFUSED = 70
 NO_MAIL = 71
+NO_SOURCES = 82
+NO_UPDATER = 83
+NO_REBOOT = 84
+
+_UPDATER = f"""\
+{DISTRO}
+known_distro
+case $updater in
+    unattended-upgrades)
+        program=unattended-upgrade timers='apt-daily.timer apt-daily-upgrade.timer' ;;
+    dnf-automatic)
+        program=dnf-automatic timers=dnf-automatic.timer dropin={CONFIG} ;;
+    *) exit {NO_UPDATER} ;;
+esac
+"""
 
 OBSERVE = f"""\
+{_UPDATER}
 {SHOW_FILE}
 {SYSTEMD}
 show_file dropin "$dropin"
-section timers svc_state {" ".join(TIMERS)}
-section config apt-config dump
+section updater echo "$updater"
+section timers svc_state $timers
+begin config
+case $updater in
+    dnf-automatic) [ ! -f "$dropin" ] || cat "$dropin" ;;
+    *) apt-config dump ;;
+esac
+end
 begin program
-command -v unattended-upgrade || :
+command -v "$program" || :
 end
 """
 
 APPLY = f"""\
+{_UPDATER}
 {SYSTEMD}
 {WRITE_FILE}
 if [ -n "$enabled" ]; then
-    command -v unattended-upgrade >/dev/null || exit {ABSENT}
+    command -v "$program" >/dev/null || exit {ABSENT}
     if [ -n "$mail" ] && [ ! -x /usr/bin/mail ] && [ ! -x /usr/sbin/sendmail ]; then exit {NO_MAIL}; fi
 fi
-trial=$(mktemp)
-trap 'rm -f "$trial"' EXIT
-printf '%s' "$text" >"$trial"
-APT_CONFIG=$trial apt-config dump >/dev/null || exit {REFUSED} # one broken file and no apt command works any more
+if [ "$updater" = dnf-automatic ]; then
+    [ -z "$sources" ] || exit {NO_SOURCES}
+    if [ -n "$reboot_time" ]; then
+        grep -rqs reboot_command /usr/lib/python3*/site-packages/dnf/automatic "$(command -v dnf-automatic)" ||
+            exit {NO_REBOOT}
+    fi
+    text=$dnf_text
+else
+    trial=$(mktemp)
+    trap 'rm -f "$trial"' EXIT
+    printf '%s' "$text" >"$trial"
+    APT_CONFIG=$trial apt-config dump >/dev/null || exit {REFUSED} # one broken file and no apt command works any more
+fi
 write_file "$dropin" 644 root root "$text"
 if [ -n "$enabled" ]; then
-    for timer in {" ".join(TIMERS)}; do
+    for timer in $timers; do
         systemctl -q unmask "$timer"
         svc_enable "$timer"
     done
@@ -45,15 +79,24 @@ fi
 """
 
 RESTORE = f"""\
+{_UPDATER}
 {SYSTEMD}
 {RESTORE_FILE}
 restore_file prior
-svc_restore {TIMERS[0]} $timer_0
-svc_restore {TIMERS[1]} $timer_1
+number=0
+for timer in $timers; do
+    eval "state=\\${{timer_$number:-enabled active}}"
+    svc_restore "$timer" $state
+    number=$((number + 1))
+done
 """
 
 EXITS = {
-    ABSENT: "unattended-upgrades is not installed on the host",
+    **UNSUPPORTED_EXIT,
+    ABSENT: "what installs the updates (unattended-upgrades, dnf-automatic) is not installed on the host",
+    NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
+    NO_SOURCES: "dnf-automatic knows no `origins`: leave them out for this host, it installs security updates alone",
+    NO_REBOOT: "this host's dnf-automatic cannot reboot by itself (dnf 4.15 can): leave `rebootTime` out for this host",
     REFUSED: "apt does not understand the settings; nothing was changed",
     NO_MAIL: "`mail` is set, and the host cannot send any: install a mail program (bsd-mailx) and a mail server, "
     "or leave `mail` out",

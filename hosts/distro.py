@@ -1,55 +1,231 @@
-"""Which distribution a host runs, from os-release(5)."""
+"""Which distribution a host runs, and what differs between them: one table, `FAMILIES`, and the sh made from it.
 
-import shlex
-from dataclasses import dataclass
+`DISTRO` is sh that a script puts before its own body. It sets, from os-release(5) or what came before it:
 
-from hosts.errors import NotSupported
+    distro distro_version   ID and VERSION_ID; `linux` and "" where nothing tells
+    family                  name of the row of `FAMILIES`; "" where none fits
+    pkg_manager             apt, dnf or pacman
+    admin_groups            groups that sudo knows, the distribution's own first
+    ssh_unit                service of sshd
+    boot_v4 boot_v6         files of iptables rules that are loaded at boot
+    unit_v4 unit_v6         units that load them
+    updater                 program of the automatic updates; "" where there is none
 
-SUPPORTED = {"debian": "Debian, Ubuntu and those derived from them"}
-"""Families that the chapters know, and how to name them to people."""
+and has the functions
 
-_FAMILIES = {
-    "debian": "debian",
-    "ubuntu": "debian",
-    "fedora": "redhat",
-    "rhel": "redhat",
-    "centos": "redhat",
-    "arch": "arch",
-    "suse": "suse",
-    "alpine": "alpine",
-}
+    known_distro            ends the script with status `UNSUPPORTED` where no row fits
+    real_names NAME…        sets named: what packages of these (Debian's) names are called here; those that do not exist
+                            here go to nameless
+
+Another distribution is another row, a lab variant that proves it (local/lab/families), and its line in
+docs/distributions.md.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+UNSUPPORTED = 92
+"""Exit status: no row of `FAMILIES` fits the host."""
 
 
 @dataclass(frozen=True)
-class Distro:
-    """`id` and `version` as in os-release (version is "" for rolling ones); `family` is "" where nobody knows it."""
+class Family:
+    """Distributions that are administered alike.
 
-    id: str
-    version: str
-    family: str
+    `releases`: patterns of `ID:MAJOR`, MAJOR being VERSION_ID up to its first dot; the host's ID is tried first, then
+    each word of ID_LIKE. `packages`: what packages of Debian's names are called; "" where there is no such thing.
+    `lacks`: why a package that a chapter needs does not exist.
+    """
 
-
-def parse(os_release: str) -> Distro:
-    """Read the text of /etc/os-release. The family comes from ID, else from the first known word of ID_LIKE."""
-    fields = dict(_field(line) for line in os_release.splitlines() if "=" in line and not line.startswith("#"))
-    name = fields.get("ID", "linux")
-    like = (name, *fields.get("ID_LIKE", "").split())
-    family = next((_FAMILIES[word] for word in like if word in _FAMILIES), "")
-    return Distro(name, fields.get("VERSION_ID", ""), family)
-
-
-def _field(line: str) -> tuple[str, str]:
-    key, _, value = line.partition("=")
-    try:
-        words = shlex.split(value)
-    except ValueError:
-        words = [value]
-    return key.strip(), " ".join(words)
+    name: str
+    title: str
+    releases: tuple[str, ...]
+    manager: Literal["apt", "dnf", "pacman"]
+    admin_groups: tuple[str, ...]
+    ssh_unit: str
+    boot: tuple[str, str]
+    boot_units: tuple[str, str]
+    updater: str = ""
+    packages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def supported(distro: Distro, *, host: str = "") -> Distro:
-    """The same. Raises NotSupported, naming what is supported, where no chapter knows this family."""
-    if distro.family in SUPPORTED:
-        return distro
-    shown = f"{distro.id} {distro.version}".strip()
-    raise NotSupported(f"{shown} is not supported", host=host, hint=f"Supported: {'; '.join(SUPPORTED.values())}.")
+_EXIM = {
+    "exim4": "exim",
+    "exim4-base": "",
+    "exim4-config": "",
+    "exim4-daemon-heavy": "",
+    "exim4-daemon-light": "exim",
+}
+
+_RPM = {
+    **_EXIM,
+    "fail2ban": "fail2ban-server",  # `fail2ban` itself brings firewalld along
+    "iptables-persistent": "iptables-services",
+    "netfilter-persistent": "iptables-services",
+    "unattended-upgrades": "dnf-automatic",
+    "nfs-common": "nfs-utils",
+    "cron": "cronie",
+    "netcat-openbsd": "netcat",
+}
+
+FAMILIES = (
+    Family(
+        name="debian",
+        title="Debian, Ubuntu and those derived from them",
+        releases=("debian:*", "ubuntu:*"),
+        manager="apt",
+        admin_groups=("sudo", "wheel"),
+        ssh_unit="ssh",
+        boot=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
+        boot_units=("netfilter-persistent", "netfilter-persistent"),
+        updater="unattended-upgrades",
+    ),
+    Family(
+        name="fedora",
+        title="Fedora from 22, and RHEL, CentOS Stream, AlmaLinux and Rocky Linux from 8",
+        releases=("fedora:2[2-9]", "fedora:[3-9]?", "rhel:8", "rhel:9", "rhel:1?", "centos:8", "centos:9", "centos:1?"),
+        manager="dnf",
+        admin_groups=("wheel", "sudo"),
+        ssh_unit="sshd",
+        boot=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        boot_units=("iptables", "ip6tables"),
+        updater="dnf-automatic",
+        packages=_RPM,
+    ),
+    Family(
+        name="arch",
+        title="Arch Linux",
+        releases=("arch:*",),
+        manager="pacman",
+        admin_groups=("wheel", "sudo"),
+        ssh_unit="sshd",
+        boot=("/etc/iptables/iptables.rules", "/etc/iptables/ip6tables.rules"),
+        boot_units=("iptables", "ip6tables"),
+        packages={
+            **_EXIM,
+            "iptables-persistent": "iptables",
+            "netfilter-persistent": "iptables",
+            "openssh-server": "openssh",
+            "python3-systemd": "python-systemd",
+            "nfs-common": "nfs-utils",
+            "cron": "cronie",
+            "unattended-upgrades": "",
+        },
+        lacks={
+            "unattended-upgrades": "Arch supports no unattended updates (its news tells what an update needs by hand): "
+            "leave `updates` out for this host"
+        },
+    ),
+)
+
+SUPPORTED = {family.name: family.title for family in FAMILIES}
+"""Families that the chapters know, and how to name them to people."""
+
+UNSUPPORTED_EXIT = {
+    UNSUPPORTED: f"this distribution is not supported; supported are {'; '.join(SUPPORTED.values())}",
+}
+"""For `Script.exits` of those who call `known_distro`."""
+
+# distro_root: tests have one of their own.
+_RECOGNISE = """\
+: "${distro_root=}"
+distro=linux distro_version= _like= _release=
+for _file in "$distro_root/usr/lib/os-release" "$distro_root/etc/os-release"; do
+    [ ! -f "$_file" ] || _release=$_file
+done
+if [ -n "$_release" ]; then
+    set -- $(set +u; ID= ID_LIKE= VERSION_ID=; . "$_release" 2>/dev/null; echo "${ID:-linux} ${VERSION_ID:--} $ID_LIKE")
+    distro=${1:-linux} distro_version=${2:--}
+    [ $# -lt 3 ] || { shift 2; _like=$*; }
+    [ "$distro_version" != - ] || distro_version=
+elif [ -f "$distro_root/etc/redhat-release" ]; then # `CentOS release 6.10 (Final)`
+    distro_version=$(sed -n '1s/.*release \\([0-9.]*\\).*/\\1/p' "$distro_root/etc/redhat-release")
+    case $(cat "$distro_root/etc/redhat-release") in
+        CentOS*) distro=centos ;;
+        Fedora*) distro=fedora ;;
+        *) distro=rhel ;;
+    esac
+elif [ -f "$distro_root/etc/arch-release" ]; then
+    distro=arch
+elif [ -f "$distro_root/etc/debian_version" ]; then
+    distro=debian distro_version=$(sed 's/\\..*//' "$distro_root/etc/debian_version")
+fi
+family= pkg_manager= admin_groups= ssh_unit= boot_v4= boot_v6= unit_v4= unit_v6= updater=
+for _word in $distro $_like; do
+    [ -z "$family" ] || break
+    case $_word:${distro_version%%.*} in
+@CASES@
+    esac
+done
+"""
+
+_KNOWN = f"""\
+known_distro() {{
+    [ -z "$family" ] || return 0
+    echo "it is $distro $distro_version" >&2
+    exit {UNSUPPORTED}
+}}
+"""
+
+
+def _assignments(family: Family) -> str:
+    values = {
+        "family": family.name,
+        "pkg_manager": family.manager,
+        "admin_groups": " ".join(family.admin_groups),
+        "ssh_unit": family.ssh_unit,
+        "boot_v4": family.boot[0],
+        "boot_v6": family.boot[1],
+        "unit_v4": family.boot_units[0],
+        "unit_v6": family.boot_units[1],
+        "updater": family.updater,
+    }
+    return " ".join(f"{name}='{value}'" for name, value in values.items())
+
+
+def _name_cases() -> Iterator[str]:
+    for family in FAMILIES:
+        for name, real in family.packages.items():
+            yield f"            {family.name}:{name}) _real='{real}' ;;"
+
+
+def _lack_cases() -> Iterator[str]:
+    for family in FAMILIES:
+        for name, reason in family.lacks.items():
+            yield f"""            {family.name}:{name}) echo '{reason.replace("'", "")}' >&2 ;;"""
+
+
+_NAMES = """\
+real_names() {
+    named= nameless=
+    for _name in "$@"; do
+        _real=$_name
+        case $family:$_name in
+@NAMES@
+        esac
+        if [ -z "$_real" ]; then nameless="$nameless $_name"; continue; fi
+        case " $named " in *" $_real "*) ;; *) named="$named $_real" ;; esac
+    done
+}
+why_nameless() { # NAME…: the reasons, where they are known
+    for _name in "$@"; do
+        case $family:$_name in
+@LACKS@
+            *) echo "$distro has no package for $_name" >&2 ;;
+        esac
+    done
+}
+"""
+
+DISTRO = (
+    _RECOGNISE.replace(
+        "@CASES@",
+        "\n".join(f"        {' | '.join(one.releases)}) {_assignments(one)} ;;" for one in FAMILIES),
+    )
+    + _KNOWN
+    + _NAMES.replace("@NAMES@", "\n".join(_name_cases())).replace("@LACKS@", "\n".join(_lack_cases()))
+)
+"""See above; changes nothing on the host, starts two processes at most."""

@@ -9,13 +9,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
+from hosts.distro import DISTRO
+
 NO_TOOL = 69
 """Exit status (EX_UNAVAILABLE of sysexits.h): the host has neither ss nor netstat."""
 
 # ss comes with every Debian and Ubuntu that has iproute2; netstat only with net-tools.
 LISTENERS = f"""\
+{DISTRO}\
 _package_of() {{ # a path; a merged /usr is not what dpkg knows
-    {{ dpkg-query -S "$1" || dpkg-query -S "${{1#/usr}}"; }} 2>/dev/null | sed -n '1s/[:,].*//p'
+    case $pkg_manager in
+        dnf) rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
+        pacman) pacman -Qqo "$1" 2>/dev/null | head -n 1 ;;
+        *) {{ dpkg-query -S "$1" || dpkg-query -S "${{1#/usr}}"; }} 2>/dev/null | sed -n '1s/[:,].*//p' ;;
+    esac || :
 }}
 if command -v ss >/dev/null; then
     _shown=$(ss -tulpn)

@@ -1,6 +1,7 @@
-"""The host's packages: shell functions that a script puts before its own body. apt-get(8), dpkg-query(1), debconf(7).
+"""The host's packages: shell functions that a script puts before its own body.
 
-One constant per package manager, with the same functions in each:
+`PACKAGES` has the functions of the host's own package manager (hosts/distro.py tells which); each manager has its file:
+apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_pacman.py`.
 
     pkg_versions NAME…           prints `name version` of those that are installed
     pkg_install NAME…            installs what is missing; upgrades nothing that is there
@@ -13,7 +14,14 @@ One constant per package manager, with the same functions in each:
     pkg_change                   carries pkg_request out
     pkg_mend NAME…               finishes what a killed package manager left half-done, which may have been about to
                                  remove these
-    pkg_answer LINE              (apt) answers a question of a package's installation: `package question type value`
+    pkg_remove NAME…             removes them with their configuration
+    pkg_answers                  (apt) answers packages' questions: stdin, lines `package question type value`
+    pkg_goes NAME, pkg_goes_for NAME   names that go where NAME is removed, or installed
+    pkg_orphans                  names that came as dependencies and that nothing needs any more
+    pkg_half NAME…               those of them that are removed, but whose configuration is there
+    pkg_is_auto NAME, pkg_auto NAME…   whether it came as a dependency; say that these did
+    pkg_files NAME, pkg_conffiles NAME, pkg_owners PATH   paths, those under /etc that are settings, names
+    pkg_left PATH                removes what the manager left of a configuration file under another name
 
 Nothing ever asks. Recommended packages are not installed: chapters name what they need. Files that the administrator
 changed are kept. Another package manager at work is waited for, `lock_wait` seconds at most (a value of the script;
@@ -22,17 +30,15 @@ changed are kept. Another package manager at work is waited for, `lock_wait` sec
 
 import re
 
-PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-"""What names a Debian package (Debian Policy 5.6.7)."""
+from hosts.packages_dnf import DNF
+from hosts.packages_limits import COMMON, LOCKED
+from hosts.packages_pacman import PACMAN
 
-LOCK_TIMEOUT = 300
-"""Seconds to wait for dpkg's lock: a fresh cloud host upgrades itself first."""
-
-LOCKED = 72
-"""Exit status (EX_OSFILE of sysexits.h): another package manager did not come to its end in time."""
+PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]+")
+"""What names a package; Debian's have no capitals and no underscores (Debian Policy 5.6.7)."""
 
 APT = f"""\
-: "${{lock_wait:={LOCK_TIMEOUT}}}"
+{COMMON}\
 _quietly() (
     umask 022 # packages' own scripts inherit it, and what they make must stay readable
     export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
@@ -60,23 +66,13 @@ _apt() {{
 _simulated() {{ apt-get -s -qq -o APT::Install-Recommends=false --purge "$@" </dev/null; }}
 _only() {{ sed -n "s/^\\\\($1\\\\) \\\\([^ ]*\\\\).*/\\\\2/p" | sed 's/:.*//' | sort -u; }}
 # what is merely recommended or suggested by something else keeps nothing that came with ours
-_orphans() {{
+pkg_orphans() {{
     apt-get -s -qq -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \\
         autoremove 2>/dev/null | _only 'Remv\\|Purg'
-}}
-_without() {{ # LIST LESS: the words of LIST that are not in LESS
-    for _word in $1; do
-        case " $(echo $2) " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac
-    done
 }}
 pkg_versions() {{
     [ $# -gt 0 ] || return 0
     dpkg-query -W -f '${{db:Status-Status}} ${{Package}} ${{Version}}\\n' "$@" 2>/dev/null | sed -n 's/^installed //p'
-}}
-_missing() {{
-    for _name in "$@"; do
-        [ -n "$(pkg_versions "$_name")" ] || printf ' %s' "$_name"
-    done
 }}
 _fetched() {{ # apt-get's words: once more with fresh lists where they name a version that is gone
     _apt "$@" && return 0
@@ -98,9 +94,9 @@ pkg_purge() {{
         if dpkg-query -W "$_name" >/dev/null 2>&1; then _there="$_there $_name"; fi
     done
     [ -n "$_there" ] || return 0
-    _before=$(_orphans)
+    _before=$(pkg_orphans)
     _apt purge $_there || return
-    _after=$(_without "$(_orphans)" "$_before")
+    _after=$(_without "$(pkg_orphans)" "$_before")
     [ -z "$_after" ] || _apt purge $_after
 }}
 pkg_simulate() {{
@@ -114,7 +110,7 @@ pkg_plan() {{
     if [ -n "$(echo $1)" ] && ! _simulated install $1 >/dev/null 2>&1; then _apt update || return; fi
     for _name in $2; do pkg_request="$pkg_request $_name-"; done
     if [ -n "$(echo $2)" ]; then
-        _old=$(_orphans)
+        _old=$(pkg_orphans)
         _plan=$(_simulated install --autoremove $pkg_request) || return
         for _name in $(_without "$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')" "$_old $2 $3"); do
             pkg_request="$pkg_request $_name-"
@@ -154,5 +150,30 @@ _mended() {{
     _apt -f install
 }}
 pkg_mend() {{ _mended && _unmark "$@"; }}
-pkg_answer() {{ printf '%s\\n' "$1" | debconf-set-selections; }}
+pkg_answers() {{ debconf-set-selections; }}
+pkg_remove() {{ _apt purge "$@"; }}
+pkg_goes() {{ _simulated --autoremove install "$1-" | _only 'Remv\\|Purg'; }}
+pkg_goes_for() {{ _simulated --autoremove install "$1" | _only 'Remv\\|Purg'; }}
+pkg_half() {{
+    [ $# -eq 0 ] ||
+        dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' "$@" 2>/dev/null | sed -n 's/^config-files //p'
+}}
+pkg_is_auto() {{ [ -n "$(apt-mark showauto "$1")" ]; }}
+pkg_auto() {{ apt-mark auto "$@" >&2; }}
+pkg_files() {{ dpkg-query -L "$1"; }}
+pkg_conffiles() {{ dpkg-query -W -f '${{Conffiles}}\\n' "$1" | sed -n 's|^ \\(/etc/.*\\) [0-9a-f]*$|\\1|p'; }}
+pkg_owners() {{ dpkg-query -S "$1" 2>/dev/null | sed -n 's|: /.*||p' | tr -d ,; }}
+pkg_left() {{ :; }}
 """
+
+PACKAGES = f"""\
+case $pkg_manager in
+apt)
+{APT}    ;;
+dnf)
+{DNF}    ;;
+pacman)
+{PACMAN}    ;;
+esac
+"""
+"""After `DISTRO` of hosts/distro.py."""

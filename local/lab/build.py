@@ -90,6 +90,10 @@ def _layer(variant: Variant, base: Path, draft: Path) -> None:
     (draft / "root").chmod(0o755)
     (draft / "apt").symlink_to(base / "apt")
     (draft / "below").symlink_to(base / "root")
+    if variant.tools:
+        tools = draft / "root/srv/tools"
+        tools.mkdir(parents=True)
+        _download(variant, _mirror(variant), base / "root", (variant.tools,), tools)
     parts = [str(draft / "whole"), str(base / "apt"), variant.customise, str(draft)]
     run(
         [*_PRIVATE, "sh", "-c", _MOUNT_LAYERS + _CUSTOMISE, "sh", *parts],
@@ -147,8 +151,18 @@ def _debootstrap(variant: Variant, mirror: str, root: Path, log: Path) -> None:
 def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
     """A flat repository of every package in the root and everything that `variant.repository` pulls in, each package
     asked for alone: some of them conflict with each other."""
-    root, repository, work = draft / "root", draft / "apt", draft / "work"
-    for folder in (repository, work / "lists" / "partial", work / "archives" / "partial"):
+    root, repository = draft / "root", draft / "apt"
+    repository.mkdir()
+    _download(variant, mirror, root, tuple((name,) for name in variant.repository), repository)
+    for package_file in (root / "var/cache/apt/archives").glob("*.deb"):
+        package_file.replace(repository / package_file.name)
+    _index(variant, repository)
+
+
+def _download(variant: Variant, mirror: str, root: Path, requests: tuple[tuple[str, ...], ...], into: Path) -> None:
+    """The packages of each request, asked for together, with all of what they need that `root` has not."""
+    work = into.parent / "download"
+    for folder in (work / "lists" / "partial", work / "archives" / "partial"):
         folder.mkdir(parents=True)
     signed = f"signed-by={variant.keyring}" if Path(variant.keyring).exists() else "trusted=yes"
     (work / "sources.list").write_text(f"deb [{signed}] {mirror} {variant.suite} main\n")
@@ -162,21 +176,19 @@ def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
         "Dir::Etc::sourceparts": "/dev/null",
         "Dir::Etc::preferences": "/dev/null",
         "Dir::Etc::preferencesparts": "/dev/null",
-        "APT::Install-Recommends": "true",
+        "APT::Install-Recommends": "false" if variant.tools else "true",
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
     }
     apt = [*_TIED, "apt-get", "-y", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
     env = _environment()
     run([*apt, "update"], limit=DOWNLOAD_LIMIT, env=env, name=f"apt-get update from {mirror}")
-    for package in variant.repository:
-        argv = [*apt, "--download-only", "install", package]
-        run(argv, limit=DOWNLOAD_LIMIT, env=env, name=f"downloading {package} from {mirror}")
-    archives = root / "var/cache/apt/archives"
-    for package_file in [*archives.glob("*.deb"), *(work / "archives").glob("*.deb")]:
-        package_file.replace(repository / package_file.name)
+    for packages in requests:
+        argv = [*apt, "--download-only", "install", *packages]
+        run(argv, limit=DOWNLOAD_LIMIT, env=env, name=f"downloading {' '.join(packages)} from {mirror}")
+    for package_file in (work / "archives").glob("*.deb"):
+        package_file.replace(into / package_file.name)
     shutil.rmtree(work)
-    _index(variant, repository)
 
 
 def _index(variant: Variant, repository: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from local.lab.customise import DEBIAN_CUSTOMISE, FRESH_CUSTOMISE, UBUNTU_CUSTOMISE
 from local.lab.errors import LabError
+from local.lab.families import recipe_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Variant:
         include: packages on top of debootstrap's `minbase`.
         repository: packages that hosts must be able to install offline; their dependencies come along.
         customise: POSIX sh, run in the new root as its last step (networkless, with the repository at /srv/apt).
+        tools: packages that `customise` finds at /srv/tools, with all that they need; only where there is a `base`.
         base: what it is made from instead of by debootstrap: a layer on top of that one's root, with its repository.
     """
 
@@ -32,11 +34,14 @@ class Variant:
     include: tuple[str, ...]
     repository: tuple[str, ...]
     customise: str
+    tools: tuple[str, ...] = ()
     base: "Variant | None" = None
 
     def digest(self) -> str:
         """12 hex digits that change with any part of the recipe, the base's included."""
         recipe = {key: value for key, value in asdict(self).items() if key != "base"}
+        if not self.tools:
+            del recipe["tools"]
         if self.base:
             recipe["base"] = self.base.digest()
         text = json.dumps(recipe, sort_keys=True)
@@ -115,7 +120,27 @@ UBUNTU = replace(
     base=DEBIAN,
 )
 
-VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (DEBIAN, DEBIAN_13, FRESH, UBUNTU)}
+FEDORA = replace(
+    DEBIAN,
+    name="fedora",
+    title="what Fedora and RHEL have instead, on a Debian root",
+    include=(),
+    repository=(),
+    tools=("dnf", "rpm", "createrepo-c"),
+    customise=recipe_of("fedora"),
+    base=DEBIAN,
+)
+
+ARCH = replace(
+    FEDORA,
+    name="arch",
+    title="what Arch Linux has instead, on a Debian root",
+    tools=("pacman-package-manager", "libarchive-tools", "python3"),
+    customise=recipe_of("arch"),
+)
+
+_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, ARCH)
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 
 
 def variant_named(name: str) -> Variant:

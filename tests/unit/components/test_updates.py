@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from components.chapter import Known
 from components.gai import prefers_ipv4, with_ipv4_first, without_ipv4_first
 from components.updates import SECURITY, UpdateChapter, UpdateFacts, UpdateInputs, UpdateSettings
+from components.updates_dnf import parse as parse_dnf
+from components.updates_dnf import text as dnf_text
 from components.updates_system import as_root, command_connection
 from hosts.connection import Connection
 from hosts.shell import Answer
@@ -91,6 +93,7 @@ def test_all_files_count_whatever_their_spelling() -> None:
     timers = "apt-daily.timer enabled active\napt-daily-upgrade.timer enabled active\n"
     parts = {
         "dropin.meta": "absent\n/x\n",
+        "updater": "unattended-upgrades\n",
         "config": config,
         "timers": timers,
         "program": "/usr/bin/unattended-upgrade",
@@ -99,6 +102,32 @@ def test_all_files_count_whatever_their_spelling() -> None:
     assert seen.origins == ("Debian:stable", "origin=X")
     assert seen.reboot
     assert seen.on
+
+
+def test_dnf_automatic_reads_back_what_it_is_told() -> None:
+    for wanted in (
+        inputs(),
+        inputs(rebootTime="04:00"),
+        inputs(mail="root@example.org"),
+        inputs(enabled=False),
+    ):
+        parts = {
+            "dropin.meta": "absent\n/etc/dnf/automatic.conf\n",
+            "updater": "dnf-automatic\n",
+            "config": dnf_text(wanted.dnf()),
+            "timers": "dnf-automatic.timer enabled active\n",
+            "program": "/usr/bin/dnf-automatic",
+        }
+        seen = UpdateChapter().parse(wanted, Answer("", "", 0, parts))
+        assert UpdateChapter().unmet(wanted, seen) == ""
+        by_hand = {**parts, "config": parts["config"].replace("apply_updates = yes", "apply_updates = no")}
+        changed = UpdateChapter().parse(wanted, Answer("", "", 0, by_hand))
+        assert UpdateChapter().shown(wanted, Known(), changed).enabled is False
+
+
+@pytest.mark.parametrize("config", ["", "no section\n", "[commands]\nupgrade_type = default\napply_updates = no\n"])
+def test_dnf_automatic_as_it_comes_installs_nothing(config: str) -> None:
+    assert not parse_dnf(config).apply
 
 
 def test_a_connection_in_the_terms_of_pulumi_command(tmp_path: Path) -> None:

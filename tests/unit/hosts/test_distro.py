@@ -1,32 +1,97 @@
-"""os-release files as distributions ship them."""
+"""What real systems say of themselves, read by the sh that a host runs, and the row of the table that fits."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from hosts.distro import Distro, parse, supported
-from hosts.errors import NotSupported
+from hosts.distro import DISTRO, FAMILIES, SUPPORTED, UNSUPPORTED
+
+ROCKY = """\
+NAME="Rocky Linux"
+VERSION="9.4 (Blue Onyx)"
+ID="rocky"
+ID_LIKE="rhel centos fedora"
+VERSION_ID="9.4"
+PLATFORM_ID="platform:el9"
+PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"
+"""
+CENTOS_7 = 'NAME="CentOS Linux"\nVERSION="7 (Core)"\nID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="7"\n'
+FEDORA = "NAME=\"Fedora Linux\"\nVERSION='40 (Server Edition)'\nID=fedora\nVERSION_ID=40\n"
+
+SYSTEMS = {
+    "debian 12": ("os-release", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n', "debian"),
+    "ubuntu 24.04": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', "debian"),
+    "linuxmint 22": ("os-release", "ID=linuxmint\nID_LIKE='ubuntu debian'\nVERSION_ID=22\n", "debian"),
+    "rocky 9.4": ("os-release", ROCKY, "fedora"),
+    "almalinux 10.0": ("os-release", 'ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"\n', "fedora"),
+    "centos 9": ("os-release", 'ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="9"\n', "fedora"),
+    "fedora 40": ("os-release", FEDORA, "fedora"),
+    "arch": ("os-release", "# comment\nID=arch\nBUILD_ID=rolling\n", "arch"),
+    "manjaro": ("os-release", "ID=manjaro\nID_LIKE=arch\n", "arch"),
+    "centos 7": ("os-release", CENTOS_7, ""),
+    "opensuse-leap 15.6": ("os-release", 'ID="opensuse-leap"\nID_LIKE="suse opensuse"\nVERSION_ID="15.6"\n', ""),
+    "weird": ("os-release", "ID=weird\nHOME=$NOWHERE\n", ""),
+    "linux": ("os-release", "ID=weird\nNAME='unfinished\n", ""),
+    "centos 6.10": ("redhat-release", "CentOS release 6.10 (Final)\n", ""),
+    "fedora 19": ("redhat-release", "Fedora release 19 (Schrödinger)\n", ""),
+    "rhel 6.9": ("redhat-release", "Red Hat Enterprise Linux Server release 6.9 (Santiago)\n", ""),
+    "arch ": ("arch-release", "", "arch"),
+    "debian 6": ("debian_version", "6.0.10\n", "debian"),
+}
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n',
-            Distro("debian", "12", "debian"),
-        ),
-        ('ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n', Distro("ubuntu", "24.04", "debian")),
-        ("ID=linuxmint\nID_LIKE='ubuntu debian'\nVERSION_ID=22\n", Distro("linuxmint", "22", "debian")),
-        ('ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n', Distro("rocky", "9.4", "redhat")),
-        ("# comment\nID=arch\nBUILD_ID=rolling\n", Distro("arch", "", "arch")),
-        ("ID=weird\nNAME='unfinished\n", Distro("weird", "", "")),
-        ("", Distro("linux", "", "")),
-    ],
-)
-def test_parse(text: str, expected: Distro) -> None:
-    assert parse(text) == expected
+def on(root: Path, body: str) -> subprocess.CompletedProcess[str]:
+    """Run `DISTRO` and `body` as on a host whose files are in `root`."""
+    env = {"distro_root": str(root), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(["sh", "-euc", DISTRO + body], env=env, text=True, capture_output=True, check=False)
 
 
-def test_only_what_chapters_know_is_supported() -> None:
-    debian = Distro("debian", "12", "debian")
-    assert supported(debian) is debian
-    with pytest.raises(NotSupported, match=r"web1: rocky 9.4 is not supported\n  Supported: Debian"):
-        supported(Distro("rocky", "9.4", "redhat"), host="web1")
+def system(tmp_path: Path, file: str, text: str) -> Path:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / file).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_recognised(tmp_path: Path, name: str) -> None:
+    file, text, family = SYSTEMS[name]
+    done = on(system(tmp_path, file, text), 'echo "$distro $distro_version|$family"')
+    assert done.stdout.strip() == f"{name.strip()}{' ' if ' ' not in name.strip() else ''}|{family}", done.stderr
+
+
+def test_a_host_that_says_nothing_of_itself_is_no_supported_one(tmp_path: Path) -> None:
+    done = on(tmp_path, "known_distro; echo went on")
+    assert (done.returncode, done.stdout) == (UNSUPPORTED, "")
+    assert "it is linux" in done.stderr
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_row_of_the_table_is_what_a_script_gets(tmp_path: Path, family: object) -> None:
+    row = next(one for one in FAMILIES if one is family)
+    name, _, major = row.releases[0].partition(":")
+    release = system(tmp_path, "os-release", f"ID={name}\nVERSION_ID={major.replace('[2-9]', '2').strip('*')}\n")
+    names = ["family", "pkg_manager", "admin_groups", "ssh_unit", "boot_v4", "boot_v6", "unit_v4", "unit_v6", "updater"]
+    told = on(release, "known_distro\n" + "\n".join(f'echo "${name}"' for name in names)).stdout.splitlines()
+    assert told == [
+        row.name,
+        row.manager,
+        " ".join(row.admin_groups),
+        row.ssh_unit,
+        *row.boot,
+        *row.boot_units,
+        row.updater,
+    ]
+
+
+def test_packages_have_the_names_that_they_have_there(tmp_path: Path) -> None:
+    names = "sudo iptables iptables-persistent fail2ban unattended-upgrades exim4-base exim4 exim4-daemon-light"
+    script = f"real_names {names}; echo $named; echo $nameless; why_nameless $nameless; known_distro"
+    arch = on(system(tmp_path, "arch-release", ""), script)
+    assert arch.stdout.splitlines() == ["sudo iptables fail2ban exim", "unattended-upgrades exim4-base"]
+    assert "Arch supports no unattended updates" in arch.stderr
+    assert "arch has no package for exim4-base" in arch.stderr
+
+
+def test_what_is_supported_is_named() -> None:
+    assert set(SUPPORTED) == {family.name for family in FAMILIES}

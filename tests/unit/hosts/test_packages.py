@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.packages import APT, LOCKED
+from hosts.packages import APT
+from hosts.packages_limits import LOCKED
 
 APT_GET = """\
 #!/bin/sh

@@ -15,11 +15,11 @@ def test_service_states() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["iptables-persistent", "g++", "libstdc++6", "0ad"])
+@pytest.mark.parametrize("name", ["iptables-persistent", "g++", "libstdc++6", "0ad", "NetworkManager", "python3_x"])
 def test_package_names(name: str) -> None:
     assert PACKAGE_NAME.fullmatch(name)
 
 
-@pytest.mark.parametrize("name", ["", "a", "-o", "Vim", "vim;reboot", "a b", "a=1.0"])
+@pytest.mark.parametrize("name", ["", "a", "-o", "_x", "vim;reboot", "a b", "a=1.0"])
 def test_what_is_no_package_name(name: str) -> None:
     assert not PACKAGE_NAME.fullmatch(name)

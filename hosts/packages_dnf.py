@@ -1,0 +1,113 @@
+"""The functions of `hosts/packages.py` for dnf and yum. dnf(8), yum(8), rpm(8).
+
+What goes and what comes are two transactions, since dnf has no command for both: both are worked out first, and what
+comes is downloaded before anything goes.
+"""
+
+from hosts.packages_limits import COMMON, LOCKED
+
+DNF = f"""\
+{COMMON}\
+_dnf_program=dnf
+command -v dnf >/dev/null || _dnf_program=yum
+_dnf_raw() ( # what is merely recommended is not installed, and a lock ends it with status 200
+    umask 022
+    exec "$_dnf_program" --setopt=exit_on_lock=True --setopt=install_weak_deps=False "$@" </dev/null 2>&1
+)
+_dnf() {{
+    _tries=$((lock_wait / 2))
+    while :; do
+        _failed=0
+        _said=$(_dnf_raw -y -q "$@") || _failed=$?
+        [ -z "$_said" ] || printf '%s\\n' "$_said" >&2
+        [ "$_failed" -ne 0 ] || return 0
+        [ "$_failed" -eq 200 ] || return 1
+        [ "$_tries" -gt 0 ] || exit {LOCKED}
+        _tries=$((_tries - 1))
+        sleep 2
+    done
+}}
+# The table of a transaction: headings, below them lines of one blank and a name. `Inst name` and `Remv name`.
+_dnf_table() {{
+    awk '
+        /^(Installing|Reinstalling)/ {{ what = "Inst"; next }}
+        /^Removing/ {{ what = "Remv"; next }}
+        /^Transaction Summary/ {{ exit }}
+        /^[A-Z]/ {{ what = "" }}
+        what != "" && /^ [^ ]/ {{ print what, $1 }}'
+}}
+_simulated() {{ # COMMAND NAMES…; what it would do, or why it can't
+    _told=$(_dnf_raw --assumeno "$@") || :
+    case $_told in
+        *'Operation aborted'* | *'Exiting on user'* | *'othing to do'* | *'o packages marked for removal'*)
+            printf '%s\\n' "$_told" | _dnf_table ;;
+        *) printf '%s\\n' "$_told" >&2; return 1 ;;
+    esac
+}}
+_only() {{ sed -n "s/^\\\\($1\\\\) //p" | sort -u; }}
+pkg_versions() {{ # a name may also be what a package provides: `iptables` is iptables-nft's
+    [ $# -gt 0 ] || return 0
+    for _asked in "$@"; do
+        case $_asked in
+            *[*?]*) rpm -qa --qf '%{{NAME}} %|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\\n' "$_asked" ;;
+            *)
+                _form="$_asked %|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\\n"
+                rpm -q --qf "$_form" "$_asked" 2>/dev/null ||
+                    rpm -q --whatprovides --qf "$_form" "$_asked" 2>/dev/null | head -n 1 ;;
+        esac
+    done | grep -v ' is not installed$\\|^no package provides' || :
+}}
+pkg_install() {{
+    _wanted=$(_missing "$@")
+    [ -z "$_wanted" ] || _dnf install $_wanted || _dnf --refresh install $_wanted
+}}
+pkg_remove() {{ _dnf remove "$@"; }}
+pkg_purge() {{
+    _gone=$(_without "$*" "$(_missing "$@")")
+    [ -z "$_gone" ] || _dnf remove $_gone
+}}
+pkg_simulate() {{
+    _what=$1
+    shift
+    case $_what in purge) _what=remove ;; esac
+    _simulated "$_what" "$@"
+}}
+_evr() {{ for _word in $1; do printf ' %s' "$_word" | sed 's/=/-/'; done; }}
+pkg_plan() {{
+    pkg_new= pkg_lost= pkg_request=$(_evr "$1") _drops=$2
+    if [ -n "$(echo $2)" ]; then
+        _plan=$(_simulated remove $2) || return
+        # what the declared ones need stays, although only the removed had pulled it in
+        _drops=$(_without "$2 $(_without "$(printf '%s\\n' "$_plan" | _only Remv)" "$2")" "$3")
+        [ -z "$_drops" ] || _plan=$(_simulated --setopt=clean_requirements_on_remove=False remove $_drops) || return
+        pkg_lost=$(printf '%s\\n' "$_plan" | _only Remv)
+    fi
+    if [ -n "$(echo $1)" ]; then
+        _plan=$(_simulated install $pkg_request) || _plan=$(_simulated --refresh install $pkg_request) || return
+        pkg_new=$(_missing $(printf '%s\\n' "$_plan" | _only Inst))
+        pkg_lost="$pkg_lost $(printf '%s\\n' "$_plan" | _only Remv)"
+    fi
+}}
+pkg_change() {{
+    if [ -n "$pkg_request" ]; then _dnf --downloadonly install $pkg_request || return; fi
+    if [ -n "$(echo $_drops)" ]; then _dnf --setopt=clean_requirements_on_remove=False remove $_drops || return; fi
+    [ -z "$pkg_request" ] || _dnf install $pkg_request
+}}
+pkg_mend() {{ # a killed one leaves two versions of a package; rpm's own database mends itself
+    _twice=$(rpm -qa --qf '%{{NAME}}.%{{ARCH}}\\n' | sort | uniq -d | grep -v '^gpg-pubkey\\|^kernel' || :)
+    [ -z "$_twice" ] || _dnf remove --duplicates
+}}
+pkg_answers() {{ cat >/dev/null; }}
+pkg_goes() {{ _simulated remove "$1" | _only Remv; }}
+pkg_goes_for() {{ _simulated install "$1" | _only Remv; }}
+pkg_orphans() {{ "$_dnf_program" -q repoquery --unneeded --qf '%{{name}}' 2>/dev/null </dev/null || :; }}
+pkg_half() {{ :; }}
+pkg_is_auto() {{
+    ! "$_dnf_program" -q repoquery --userinstalled --qf '%{{name}}' 2>/dev/null </dev/null | grep -qxF "$1"
+}}
+pkg_auto() {{ _dnf_raw -y mark remove "$@" >&2; }}
+pkg_files() {{ rpm -ql "$1"; }}
+pkg_conffiles() {{ rpm -qc "$1" | grep '^/etc/' || :; }}
+pkg_owners() {{ rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v '^error\\| is not owned by ' || :; }}
+pkg_left() {{ rm -f "$1.rpmsave"; }}
+"""

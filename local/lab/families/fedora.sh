@@ -1,0 +1,206 @@
+# Fedora: dnf and rpm, sshd.service, wheel, firewalld active, rules in /etc/sysconfig.
+make_rpm() { # NAME VERSION-RELEASE LINES…: more lines of the spec's head; scriptlets from /build/NAME.scripts
+    name=$1 version=${2%-*} release=${2##*-}
+    shift 2
+    {
+        printf 'Name: %s\nVersion: %s\nRelease: %s\n' "$name" "$version" "$release"
+        printf 'Summary: %s as far as the lab needs it\nLicense: see Debian\nBuildArch: noarch\nAutoReqProv: no\n' "$name"
+        [ $# -eq 0 ] || printf '%s\n' "$@"
+        printf '%%description\nBuilt by the lab.\n%%install\ncp -a /build/%s/. %%{buildroot}\n%%files\n' "$name"
+        (cd "/build/$name" && find . ! -type d) | sed -e 's|^\.||' -e 's|^/etc/|%config(noreplace) &|'
+        [ ! -f "/build/$name.scripts" ] || cat "/build/$name.scripts"
+    } >"/build/$name.spec"
+    rpmbuild -bb --quiet --define "_rpmdir /srv/rpm" --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.rpm' \
+        --define '__os_install_post %{nil}' --define '_binaries_in_noarch_packages_terminate_build 0' \
+        --define '_topdir /build/rpmbuild' --define '_build_id_links none' "/build/$name.spec" >&2
+}
+scripts() { cat >"/build/$1.scripts"; }
+unit_scripts() { # NAME UNIT…: as %systemd_post, %systemd_preun and %systemd_postun do
+    name=$1
+    shift
+    scripts "$name" <<END
+%post
+[ \$1 -ne 1 ] || systemctl --no-reload preset $* >/dev/null 2>&1 || :
+systemctl daemon-reload >/dev/null 2>&1 || :
+%preun
+[ \$1 -ne 0 ] || systemctl --no-reload disable --now $* >/dev/null 2>&1 || :
+%postun
+systemctl daemon-reload >/dev/null 2>&1 || :
+END
+}
+mkdir -p /srv/rpm /etc/sysconfig
+cat >/usr/lib/os-release <<'END'
+NAME="Fedora Linux"
+VERSION="40 (Server Edition)"
+ID=fedora
+VERSION_ID=40
+PLATFORM_ID="platform:f40"
+PRETTY_NAME="Fedora Linux 40 (Server Edition)"
+VARIANT_ID=server
+END
+echo 'Fedora release 40 (Forty)' >/etc/fedora-release
+ln -s fedora-release /etc/redhat-release
+echo 'OPTIONS=' >/etc/sysconfig/sshd
+other_names
+sed -i 's/^%sudo.*/%wheel ALL=(ALL) ALL/' /etc/sudoers
+mv /etc/ssh/sshd_config.d/50-provider.conf /etc/ssh/sshd_config.d/40-provider.conf
+printf 'KbdInteractiveAuthentication no\nUsePAM yes\nX11Forwarding yes\n' >/etc/ssh/sshd_config.d/50-redhat.conf
+mkdir -p /usr/lib/systemd/system-preset
+printf 'enable sshd.service\nenable firewalld.service\nenable rpcbind.socket\n' \
+    >/usr/lib/systemd/system-preset/90-default.preset
+printf 'disable *\n' >/usr/lib/systemd/system-preset/99-default-disable.preset
+
+# Registered, with some of their files: what the root has already.
+adopted fedora-release /usr/lib/os-release /etc/fedora-release /etc/redhat-release
+make_rpm fedora-release 40-39 'Provides: system-release = 40' 'Provides: system-release(releasever) = 40'
+adopted glibc /usr/lib/x86_64-linux-gnu/libc.so.6
+make_rpm glibc 2.39-6
+adopted bash /usr/bin/bash
+make_rpm bash 5.2.26-3 'Requires: glibc' 'Provides: /bin/sh'
+adopted systemd /usr/lib/systemd/systemd /usr/bin/systemctl
+make_rpm systemd 255.4-1 'Requires: glibc'
+adopted python3 /usr/bin/python3.11
+make_rpm python3 3.12.2-2 'Requires: glibc'
+adopted shadow-utils /usr/sbin/useradd /usr/sbin/usermod /usr/sbin/userdel
+make_rpm shadow-utils 4.15.1-2 'Epoch: 2' 'Requires: glibc'
+adopted iproute /usr/bin/ip /usr/bin/ss
+make_rpm iproute 6.7.0-1 'Requires: glibc'
+adopted openssh /usr/bin/ssh-keygen
+make_rpm openssh 9.6p1-1 'Requires: glibc'
+adopted openssh-server /usr/sbin/sshd /etc/ssh/sshd_config /usr/lib/systemd/system/sshd.service /etc/sysconfig/sshd \
+    /etc/ssh/sshd_config.d/50-redhat.conf
+make_rpm openssh-server 9.6p1-1 'Requires: openssh' 'Requires: systemd'
+adopted sudo /usr/bin/sudo /usr/sbin/visudo /etc/sudoers
+make_rpm sudo 1.9.15-3.p5 'Requires: glibc'
+adopted iptables-nft /usr/sbin/xtables-nft-multi
+make_rpm iptables-nft 1.8.10-7 'Requires: glibc' 'Provides: iptables'
+adopted rpm /usr/bin/rpm
+make_rpm rpm 4.19.1-1 'Requires: glibc'
+adopted dnf /usr/bin/dnf-3
+make_rpm dnf 4.19.2-1 'Requires: rpm' 'Requires: python3'
+# firewalld: its unit's name and what a host with it is like to others; not firewalld itself
+written firewalld /etc/firewalld/lab.nft <<'END'
+table inet firewalld {
+    chain filter_INPUT {
+        type filter hook input priority 10; policy accept;
+        ct state established,related accept
+        iif lo accept
+        meta l4proto { icmp, icmpv6 } accept
+        tcp dport 22 accept
+        reject with icmpx admin-prohibited
+    }
+}
+END
+written firewalld /usr/lib/systemd/system/firewalld.service <<'END'
+[Unit]
+Description=firewalld - dynamic firewall daemon
+Before=network-pre.target
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f /etc/firewalld/lab.nft
+ExecStop=/usr/sbin/nft delete table inet firewalld
+
+[Install]
+WantedBy=multi-user.target
+Alias=dbus-org.fedoraproject.FirewallD1.service
+END
+unit_scripts firewalld firewalld.service
+make_rpm firewalld 2.1.1-1
+unpacked rpcbind rpcbind
+rm -rf /build/rpcbind/usr/share
+unit_scripts rpcbind rpcbind.service rpcbind.socket
+{
+    echo '%pre'
+    echo 'getent passwd _rpc >/dev/null || useradd -r -d /run/rpcbind -s /usr/sbin/nologin _rpc'
+} >>/build/rpcbind.scripts
+make_rpm rpcbind 1.2.6-4 'Requires: glibc' 'Requires: libtirpc'
+echo 'in its place: the library itself is part of the root' | written libtirpc /usr/lib/libtirpc.lab
+make_rpm libtirpc 1.3.4-1 'Requires: glibc'
+
+# To be installed by the chapters.
+for tool in iptables ip6tables; do
+    iptables_service iptables-services "$tool" "/etc/sysconfig/$tool"
+    case $tool in iptables) icmp=icmp ;; *) icmp=ipv6-icmp ;; esac
+    written iptables-services "/etc/sysconfig/$tool" 600 <<END
+# sample configuration for $tool service
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p $icmp -j ACCEPT
+-A INPUT -i lo -j ACCEPT
+-A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT
+-A INPUT -j REJECT
+-A FORWARD -j REJECT
+COMMIT
+END
+done
+unit_scripts iptables-services iptables.service ip6tables.service
+make_rpm iptables-services 1.8.10-7 'Requires: iptables' 'Requires: systemd'
+unpacked python3-systemd python3-systemd
+make_rpm python3-systemd 235-8 'Requires: python3'
+unpacked fail2ban-server fail2ban
+rm -rf /build/fail2ban-server/etc/fail2ban/jail.d /build/fail2ban-server/etc/logrotate.d
+unit_scripts fail2ban-server fail2ban.service
+make_rpm fail2ban-server 1.0.2-9 'Requires: python3' 'Requires: python3-systemd' 'Requires: iptables'
+written dnf-automatic /usr/bin/dnf-automatic 755 <<'END'
+#!/usr/bin/python3
+import sys
+
+from dnf.automatic.main import main
+
+sys.exit(main(sys.argv[1:]))
+END
+adopted dnf-automatic /etc/dnf/automatic.conf
+for kind in '' -install -download -notifyonly; do
+    written dnf-automatic "/usr/lib/systemd/system/dnf-automatic$kind.timer" <<END
+[Unit]
+Description=dnf-automatic$kind timer
+ConditionPathExists=!/run/ostree-booted
+Wants=network-online.target
+
+[Timer]
+OnCalendar=*-*-* 6:00
+RandomizedDelaySec=60m
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+END
+    written dnf-automatic "/usr/lib/systemd/system/dnf-automatic$kind.service" <<END
+[Unit]
+Description=dnf automatic$kind
+ConditionPathExists=!/run/ostree-booted
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/dnf-automatic /etc/dnf/automatic.conf --timer
+END
+done
+rm -f /etc/dnf/automatic.conf
+unit_scripts dnf-automatic dnf-automatic.timer
+make_rpm dnf-automatic 4.19.2-1 'Requires: dnf'
+mkdir -p /build/fail2ban /build/net-tools
+make_rpm fail2ban 1.0.2-9 'Requires: fail2ban-server' 'Requires: firewalld'
+unpacked net-tools net-tools
+make_rpm net-tools 2.0-0 'Requires: glibc'
+
+createrepo_c -q /srv/rpm
+rm -rf /etc/yum.repos.d/*
+mkdir -p /etc/yum.repos.d
+cat >/etc/yum.repos.d/fedora.repo <<'END'
+[fedora]
+name=Fedora, as far as the lab needs it
+baseurl=file:///srv/rpm
+enabled=1
+gpgcheck=0
+END
+dnf -y -q --setopt=tsflags=justdb install fedora-release glibc bash systemd python3 shadow-utils iproute openssh \
+    openssh-server sudo iptables-nft rpm dnf </dev/null
+dnf -y -q install firewalld rpcbind </dev/null
+systemctl -q enable firewalld.service rpcbind.socket rpcbind.service
+no_debian
