@@ -1,0 +1,54 @@
+"""What a host is like, as text that must be the same again after `destroy`."""
+
+import re
+
+from local.lab.api import LabHost
+
+# Not what is written anew by every installation, nor account databases' backups and locks.
+_ETC = r"""
+cd /etc
+find . -not -name ld.so.cache -not -name '*-' -not -name .pwd.lock | sort | while read -r p; do
+    stat -c '%n %F %a %U %G' "$p"
+    if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then cksum <"$p"; fi
+done
+"""
+_PARTS = {
+    "etc": _ETC,
+    "packages": "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'; apt-mark showauto | sort",
+    "units": "systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }' | sort",
+    "active": "systemctl list-units --state=active --type=service,socket,timer --no-legend --no-pager --plain |"
+    " awk '!/^(session|user|run-|apt-daily|dpkg-db|e2scrub|exim4-base|phpsessionclean|systemd-tmpfiles)/ { print $1 }'"
+    " | sort",
+    "listening": "ss -Htuln | awk '{ print $1, $5 }' | sort",
+    "sshd": "mkdir -p /run/sshd; sshd -T | sort",
+    "ufw": "! command -v ufw >/dev/null || ufw status",
+    "ours": "ls /var/lib/stockade 2>/dev/null || :",
+}
+
+
+def saved(host: LabHost) -> dict[str, str]:
+    """Both rulesets as iptables-save prints them, without the date and the counters."""
+    texts = {"IPv4": host.iptables_save(4), "IPv6": host.iptables_save(6)}
+    return {
+        family: re.sub(r"\[\d+:\d+\]", "", "\n".join(line for line in text.splitlines() if line[:1] != "#"))
+        for family, text in texts.items()
+    }
+
+
+def snapshot(host: LabHost) -> dict[str, list[str]]:
+    """Settings, packages, units, sockets, firewall: lines by part, for a difference that can be read."""
+    text = "\n".join(f"echo '## {name}'; ( {body} )" for name, body in _PARTS.items())
+    parts = host.exec(text).stdout.split("## ")[1:]
+    shown = {part.partition("\n")[0]: part.partition("\n")[2].splitlines() for part in parts}
+    return {**shown, **{family: text.splitlines() for family, text in saved(host).items()}}
+
+
+def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What is not as it was, by part: lines that are gone (-) and new (+)."""
+    changed: dict[str, list[str]] = {}
+    for part, lines in before.items():
+        gone = [f"- {line}" for line in lines if line not in after[part]]
+        new = [f"+ {line}" for line in after[part] if line not in lines]
+        if lines != after[part]:
+            changed[part] = [*gone, *new] or ["another order"]
+    return changed
