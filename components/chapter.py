@@ -141,8 +141,9 @@ class Chapter(ABC, Generic[I, F]):
 
         Raises any HostError.
         """
-        del inputs, restoring
-        host.confirm_everywhere(patience)
+        del inputs
+        # the login in use may be gone already when things are taken back in reverse order
+        host.confirm_everywhere(patience, login="any" if restoring else "")
 
     def occupied(self, inputs: I, seen: F) -> str:
         """Say what is there already, for `existing: fail`; empty when nothing is."""

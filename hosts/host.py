@@ -151,13 +151,14 @@ class Host:
         user: str = self._call(self._confirm(tuple(moved), timeout))
         return user
 
-    def confirm_everywhere(self, patience: float = 20, *, login: str = "") -> None:
+    def confirm_everywhere(self, patience: float = 20, *, login: str = "", port: int | None = None) -> None:
         """`confirm` a login (the one in use) over every address by which the host is reached, within `patience` seconds
         in all (but one second for each at least). Raises any HostError.
         """
         until = time.monotonic() + patience
         for address in (None, *self.access.addresses):
-            self.confirm(login=login or self.login, address=address, timeout=max(until - time.monotonic(), 1))
+            left = max(until - time.monotonic(), 1)
+            self.confirm(login=login or self.login, address=address, port=port, timeout=left)
 
     async def _confirm(self, logins: tuple[tuple[str, Connection], ...], timeout: float) -> str:
         ladder = self._wire.ladder
