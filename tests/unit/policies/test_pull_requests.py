@@ -1,0 +1,67 @@
+"""The workflows for pull requests and drift: they can be read, run this repository's commands, and pin the rest."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+GITLAB = ROOT / ".gitlab-ci.yml"
+STACKS = {file.name.split(".")[1] for file in (ROOT / "stacks").glob("Pulumi.*.yaml")}
+
+
+def _steps(workflow: Path) -> Iterator[dict[str, Any]]:
+    for job in yaml.safe_load(workflow.read_text())["jobs"].values():
+        yield from job["steps"]
+
+
+def _scripts() -> Iterator[Any]:
+    for workflow in WORKFLOWS:
+        for number, step in enumerate(_steps(workflow)):
+            if "run" in step:
+                yield pytest.param(step["run"], id=f"{workflow.name}-{number}")
+    for name, job in yaml.safe_load(GITLAB.read_text()).items():
+        for part in ("before_script", "script", "after_script"):
+            if part in job:
+                yield pytest.param("\n".join(job[part]), id=f"gitlab-{name}-{part}")
+    for file in (ROOT / ".ci").iterdir():
+        yield pytest.param(file.read_text(), id=file.name)
+
+
+@pytest.mark.parametrize("script", [*_scripts()])
+def test_scripts_are_shell(script: str) -> None:
+    text = re.sub(r"\$\{\{.*?\}\}", "value", script)
+    done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+def test_actions_are_pinned_by_commit(workflow: Path) -> None:
+    used = [step["uses"] for step in _steps(workflow) if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used)
+
+
+def test_every_workflow_is_about_stacks_that_there_are() -> None:
+    named = {
+        stack
+        for workflow in WORKFLOWS
+        for job in yaml.safe_load(workflow.read_text())["jobs"].values()
+        for stack in job["strategy"]["matrix"]["stack"]
+    }
+    (matrix,) = yaml.safe_load(GITLAB.read_text())[".stacks"]["parallel"]["matrix"]
+    assert named == set(matrix["STACK"])
+    assert named <= STACKS
+
+
+def test_secrets_reach_no_script_text() -> None:
+    """They come as environment variables, so no log and no shell history has them."""
+    for workflow in WORKFLOWS:
+        assert not [step for step in _steps(workflow) if "secrets." in step.get("run", "")]
