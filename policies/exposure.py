@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from policies.firewall import WAIVED_MATCHES, doubts, ruleset_policy
@@ -20,6 +20,8 @@ _HOPS = {Family.IPV4: "-m ttl --ttl-eq 255", Family.IPV6: "-m hl --hl-eq 255"}
 # RFC 4890, 4.4.1: what IPv6 itself needs is always allowed.
 _ICMPV6 = (1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 141, 142, 143, 148, 149, 151, 152, 153)
 _NEEDED = tuple(f"icmpv6/{kind} from anywhere" for kind in _ICMPV6)
+
+_SHOWN = 10
 
 ALLOWED = texts(
     "allowedExposure",
@@ -136,12 +138,13 @@ def _ssh(one: Exposed, settings: Settings) -> bool:
     return one.service in {f"tcp/{port}" for port in settings.numbers(SSH_PORTS.name)}
 
 
-def _said(found: Iterable[Exposed]) -> str:
-    return ", ".join(map(str, found))
+def _said(found: Sequence[Exposed]) -> str:
+    rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(map(str, found[:_SHOWN])) + rest
 
 
-def _quoted(found: Iterable[Exposed]) -> str:
-    return " and ".join(f'"{one}"' for one in found)
+def _quoted(found: Sequence[Exposed]) -> str:
+    return " and ".join(f'"{one}"' for one in found) if len(found) <= _SHOWN else "those that are meant"
 
 
 def _bare(one: Exposed) -> str:

@@ -157,6 +157,13 @@ def test_what_an_environment_allows(pack: Pack) -> None:
     ]
 
 
+def test_long_lists_are_cut(pack: Pack) -> None:
+    opened = [f"-A INPUT -p tcp --dport {port} -j ACCEPT" for port in range(9000, 9040, 2)]
+    (told,) = _of(pack.analyze(ruleset(with_first(V4, *opened))), "exposure-allowed")
+    assert "tcp/9018 from anywhere and 10 more can be reached and must not be." in told.message
+    assert told.message.endswith("or add those that are meant to allowedExposure.")
+
+
 def test_a_host_may_serve_what_others_may_not(pack: Pack) -> None:
     rules = with_first(V4, "-A INPUT -p tcp --dport 5432 -s 10.0.0.7 -j ACCEPT")
     pack.configure({"exposure-allowed": {"allowedOnHosts": {"db1": ["tcp/5432 from 10.0.0.0/24"]}}})

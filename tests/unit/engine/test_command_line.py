@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from local.__main__ import choose_engine, set_lab_passphrase, value_of
+from local.__main__ import choose_engine, policy_arguments, set_lab_passphrase, value_of
 from local.engine.cli import main, parser
 
 
@@ -52,3 +54,20 @@ def test_an_unsupported_option_is_named(capsys: pytest.CaptureFixture[str]) -> N
 def test_no_project_is_one_sentence(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
     assert main(["preview", "--stack", "s", "--cwd", str(tmp_path)]) == 255
     assert "no Pulumi.yaml project file found" in capsys.readouterr().err
+
+
+def test_the_projects_policy_pack_is_enforced(tmp_path: Path) -> None:
+    assert policy_arguments("up", [], "lab", tmp_path, None) == []  # there is none
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "PulumiPolicy.yaml").touch()
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "policy.lab.json").touch()
+    pack = f"--policy-pack={tmp_path}/policies"
+    config = f"--policy-pack-config={tmp_path}/stacks/policy.lab.json"
+    assert policy_arguments("up", ["--yes"], "lab", tmp_path, None) == [pack, config]
+    assert policy_arguments("preview", [], "staging", tmp_path, "on") == [pack]
+    assert policy_arguments("refresh", [], "lab", tmp_path, None) == []
+    assert policy_arguments("up", ["--policy-pack", "own"], "lab", tmp_path, None) == []
+    assert policy_arguments("up", [], "lab", tmp_path, "off") == []
+    with pytest.raises(SystemExit):
+        policy_arguments("up", [], "lab", tmp_path, "no")
