@@ -30,7 +30,8 @@ class HardenedHost(ComponentResource):
         wanted: the settings of each chapter; the guide's web server firewall alone by default.
         keys: public keys for every user, beside the user's own (`KeyPair.public_key`).
         existing: `adopt` settings that are there already (delete puts them back) or `fail` when there are any.
-        opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack.
+        opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack. What is
+            in `depends_on` (a key pair, a machine) is there before anything is done on the host.
 
     The order: what is installed and removed, in one transaction; the users, so that somebody can get in; the firewall;
     then who may log in (proved first over a new connection); last what watches over it. `destroy` goes the way back.
@@ -52,6 +53,7 @@ class HardenedHost(ComponentResource):
     ) -> None:
         super().__init__("stockade:index:HardenedHost", name, {}, opts)
         self._name, self._retain = name, opts.retain_on_delete if opts else None
+        self._before = opts.depends_on if opts else None
         self._connection = connection
         self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
         self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
@@ -72,7 +74,8 @@ class HardenedHost(ComponentResource):
         takes_over = bool(self._wanted.firewall and self._wanted.firewall.take_over)
         self._told["packages"] = f"{len(present)} installed, {len(absent)} removed"
         names = {"present": present, "absent": absent, "takeOver": takes_over}
-        return Packages(self._name, {**self._common, **names}, self._after())
+        opts = ResourceOptions(parent=self, depends_on=self._before, retain_on_delete=self._retain)
+        return Packages(self._name, {**self._common, **names}, opts)
 
     def _users(self, packages: Packages, keys: tuple[Input[str], ...]) -> list[Resource]:
         """The admin's own account is made first and goes last: the others' are made and removed through it."""
