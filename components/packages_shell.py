@@ -92,7 +92,15 @@ _unlink() { # links to units of ours that were enabled under another name (Alias
         [ -L "$_link" ] && [ ! -e "$_link" ] || continue
         ! grep -qxF "$(basename "$(readlink "$_link")")" "$folder/aliases" || rm -f "$_link"
     done
+    if [ -d /run/systemd/system ]; then _stop_left; fi
     rm -f "$folder/aliases"
+}
+_stop_left() { # some packages go and leave what they started
+    while read -r _unit; do
+        _state=$(systemctl show -p LoadState -p ActiveState "$_unit" </dev/null)
+        [ "$(echo $_state)" = 'LoadState=not-found ActiveState=active' ] || continue
+        timeout 30 systemctl stop "$_unit" </dev/null
+    done <"$folder/aliases"
 }
 """.replace("POLICY", POLICY)
 
