@@ -78,6 +78,8 @@ def resource_policy(
             try:
                 for problem in check(args.props, chosen):
                     report(f"{host}: {problem}", None)
+            except ValueError as error:  # rules that cannot be read, or whose chains call each other in a circle
+                report(f"{host}: this cannot be decided: {error}", None)
             except UnknownValueError as error:
                 raise CannotTellYetError(f"{host}: {_why(error)}") from None
 
@@ -96,6 +98,8 @@ def host_policy(name: str, description: str, check: HostCheck, *settings: Settin
             try:
                 for problem in check(host, chosen):
                     yield f"{host.name}: {problem}"
+            except ValueError as error:
+                yield f"{host.name}: this cannot be decided: {error}"
             except UnknownValueError as error:
                 undecided.setdefault(_why(error), []).append(host.name)
         if undecided:

@@ -157,6 +157,20 @@ def test_what_an_environment_allows(pack: Pack) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        ("-A INPUT -p tcp --dport https -j NOWHERE", "NOWHERE is neither a target nor a chain"),
+        (":A - [0:0]\n:B - [0:0]\n-A INPUT -j A\n-A A -j B\n-A B -j A", "chains in a loop"),
+    ],
+)
+def test_what_cannot_be_read_is_not_passed(pack: Pack, rules: str, why: str) -> None:
+    broken = ruleset(rules, connection={"host": "198.51.100.7"})
+    told = [*pack.analyze(broken), *pack.analyze_stack(broken)]
+    assert {"default-deny-ipv4", "way-in"} <= {one.policy for one in told if "this cannot be decided: " in one.message}
+    assert why in told[0].message
+
+
 def test_long_lists_are_cut(pack: Pack) -> None:
     opened = [f"-A INPUT -p tcp --dport {port} -j ACCEPT" for port in range(9000, 9040, 2)]
     (told,) = _of(pack.analyze(ruleset(with_first(V4, *opened))), "exposure-allowed")
