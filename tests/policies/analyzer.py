@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,11 @@ class Told:
     policy: str
     message: str
     mandatory: bool = True
+
+
+def only(told: Iterable[Told], *policies: str) -> list[Told]:
+    """What these policies said."""
+    return [one for one in told if one.policy in policies]
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from .analyzer import Declared, Pack, Told
+from .analyzer import Declared, Pack, Told, only
 from .cases import CASES, Case
 
 
 def _asked(pack: Pack, stack: object, policy: str) -> list[Told]:
     told = pack.analyze(stack) if isinstance(stack, Declared) else pack.analyze_stack(*stack)
-    return [one for one in told if one.policy == policy]
+    return only(told, policy)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.policy)
