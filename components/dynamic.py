@@ -166,6 +166,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 known = replace(known, prior=chapter.parse(inputs, kept[0]))
             if applied.status != STALE:
                 return change, known, (applied, after)
+            further = further or is_armed(applied)
             known = known.seen(chapter.parse(inputs, after))
         raise _restless(inputs.host, title)
 

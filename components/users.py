@@ -2,13 +2,12 @@
 
 An account that is there already is adopted, and given back as it was on delete. What the run itself needs (the login's
 account, key and sudo right) is never taken away: that is checked before, and after a change the admin login is made
-anew; if it fails, the change is taken back over the connection that is still open.
+anew; if it fails, or nobody comes to make it, the host takes the change back.
 
 Source: the guide, "Add a Limited User Account" and "Create an Authentication Keypair"; useradd(8), sudoers(5), sshd(8).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi import Input, Output, ResourceOptions
@@ -17,13 +16,15 @@ from pulumi.output import Unknown
 from pydantic import SecretStr
 
 from components.authorized_keys import found, merge, only
-from components.chapter import STALE, Chapter, Failure, Known
+from components.chapter import STALE, Chapter, Known
 from components.dynamic import HostProvider
+from components.users_back_shell import BACK, SAVE
 from components.users_data import UserFacts, UserInputs, effective_sudo, keys_in_force, mode_of, refusal
 from components.users_guard import guard, outside
 from components.users_shell import APPLY, EXITS, OBSERVE, RESTORE
-from hosts.errors import HostError
+from hosts.connection import HostAccess
 from hosts.files import file_state
+from hosts.guard import Guard
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:
@@ -125,6 +126,21 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         }
         return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
 
+    def guard(self, inputs: UserInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard | None:
+        """For the login that later runs use first. Its own prior state may not let it in: that is not guarded."""
+        if restoring or access.logins()[0][1].user != inputs.name:
+            return None
+        return Guard(SAVE, BACK, "", _names(inputs), inputs.confirm_within)
+
+    def steps(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserInputs, ...]:
+        guard(host, inputs, known)
+        return (inputs,)
+
+    def enter(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
+        # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
+        port = dict(host.access.logins())[host.connect()].port
+        host.confirm_everywhere(patience, login=host.access.logins()[0][0], port=port)
+
     def unmet(self, inputs: UserInputs, seen: UserFacts) -> str:
         if not seen.exists:
             return "there is no such account"
@@ -179,27 +195,6 @@ class UserProvider(HostProvider[UserInputs, UserFacts]):
         result = super().diff(_id, _olds, _news)
         result.delete_before_replace = False
         return result
-
-    def _make_so(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserFacts, UserFacts]:
-        guard(host, inputs, known)
-        done = super()._make_so(host, inputs, known)
-        login, connection = host.access.logins()[0]
-        if connection.user != inputs.name:
-            return done
-        # by the way of this run: where a later chapter moves sshd, nobody listens on its new port yet
-        way = dict(host.access.logins())[host.connect()]
-        try:
-            host.confirm(address=way.host, port=way.port)
-        except HostError as error:
-            undone = ""
-            if known.last is not None:
-                back = replace(known, last=inputs, recorded=done[1], before=done[1], fresh=True)
-                super()._make_so(host, known.last, back)
-                undone = "; the change was taken back"
-            raise Failure(
-                f"{inputs.host}: {self.chapter.title(inputs)}: a new {login} login does not work{undone}.\n{error}"
-            ) from None
-        return done
 
     def _put_back(self, host: "Host", inputs: UserInputs, known: Seen) -> None:
         other = outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))

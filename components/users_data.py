@@ -10,6 +10,7 @@ from components.chapter import ChapterInputs, Model
 from components.inventory import Settings
 from components.keys import public_keys
 from hosts.files import FileState
+from hosts.guard import LIMIT
 
 NAME = r"^[a-z_][a-z0-9_.-]{0,30}$"
 PATH = r"^/[A-Za-z0-9_.@/+-]+$"
@@ -32,7 +33,8 @@ class UserInputs(ChapterInputs):
     own. It is set on the host when it changes here, not when its owner changes it there. `sudo`: `password`,
     `nopasswd` or `none`; also membership in the group sudo (Debian) or wheel. `keys`: lines of authorized_keys;
     `exclusive_keys`: no others may be in it. `shell`, `home`: not set: the system's, or as they are. `groups`: more
-    groups to be in. `remove_home`: delete also removes the home directory of a user made here.
+    groups to be in. `remove_home`: delete also removes the home directory of a user made here. `confirm_within`:
+    seconds until a change of the admin that nobody could log in with goes back.
 
     The rest says how things are when all is well, so that `refresh` can show that it is not: `enabled` (the account is
     neither locked nor expired), `ssh_mode`, `keys_mode` (of ~/.ssh and authorized_keys); `sudo` is `other` where the
@@ -48,6 +50,7 @@ class UserInputs(ChapterInputs):
     home: str | None = Field(None, pattern=PATH)
     groups: tuple[str, ...] = ()
     remove_home: bool = False
+    confirm_within: int = Field(LIMIT, ge=5, le=600)
     enabled: bool = True
     ssh_mode: str = "700"
     keys_mode: str = "600"
@@ -199,6 +202,7 @@ class UserSettings(Settings):
     home: str | None = Field(None, pattern=PATH, description="Home directory. Default: the system's, or as it is.")
     groups: tuple[str, ...] = Field((), description="More groups to be in.")
     remove_home: bool = Field(False, description="Delete the home directory with the user.")
+    confirm_within: int = Field(LIMIT, ge=5, le=600, description="Seconds until a change of the admin goes back alone.")
 
     def props(self, more_keys: tuple[Any, ...] = ()) -> dict[str, Any]:
         """Return the properties of `LimitedUser` but `host` and `connection`.
@@ -215,5 +219,6 @@ class UserSettings(Settings):
             "home": self.home,
             "groups": list(self.groups),
             "removeHome": self.remove_home,
+            "confirmWithin": self.confirm_within,
         }
         return {key: value for key, value in own.items() if value is not None}

@@ -9,7 +9,7 @@ Values: name, dropin (path of the sudoers drop-in); those of a change are set by
 
 from hosts.files import NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 
-FOREIGN, LINKED, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(80, 90)
+FOREIGN, LINKED, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(90, 100)
 
 EXITS = {
     FOREIGN: "the account is not in /etc/passwd but in a directory service (LDAP, SSSD); manage it there",
@@ -25,7 +25,7 @@ EXITS = {
     NOT_WRITTEN: "a file could not be written: disk full, quota, or read-only file system",
 }
 
-_SHADOW = """\
+SHADOW = """\
 shadow() { # three lines: kind of password, the ageing fields, what has expired
     getent shadow "$name" | awk -F: -v today="$(($(date +%s) / 86400))" '{
         print ($2 == "" ? "empty" : $2 ~ /^!/ ? "locked" : $2 ~ /^\\*/ ? "none" : "set")
@@ -38,7 +38,7 @@ field() { getent passwd "$name" | cut -d: -f"$1"; }
 is_local() { awk -F: -v name="$name" '$1 == name { found = 1 } END { exit !found }' /etc/passwd; }
 """
 
-_KEYS = """\
+KEYS = """\
 enter() {
     [ ! -L "$home/.ssh" ] && [ -d "$home/.ssh" ] && cd -P "$home/.ssh" || return 1
     _real=$(cd -P "$home" && pwd -P)
@@ -49,7 +49,7 @@ read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock stat
 """
 
 OBSERVE = f"""\
-{SHOW_FILE}{_SHADOW}{_KEYS}
+{SHOW_FILE}{SHADOW}{KEYS}
 section account getent passwd "$name" || :
 section group getent group "$name" || :
 begin sudo_group
@@ -80,9 +80,7 @@ if getent passwd "$name" >/dev/null; then
 fi
 """
 
-_CHANGE = f"""\
-{WRITE_FILE}{RESTORE_FILE}{_SHADOW}{_KEYS}
-kept=/var/lib/stockade/accounts/$name
+AS_USER = f"""\
 as_user() {{
     if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
     else runuser -u "$name" -- "$@"; fi
@@ -93,6 +91,12 @@ put_keys() {{ # MODE CONTENT
         cat >"$new" && chmod "$1" "$new" && {{ sync "$new" 2>/dev/null || :; }} && mv -f "$new" authorized_keys ||
             {{ rm -f "$new"; exit 1; }}' put "$1" || exit {NOT_WRITTEN}
 }}
+label() {{ if command -v restorecon >/dev/null; then restorecon -R "$1" || :; fi; }}
+"""
+
+_CHANGE = f"""\
+{WRITE_FILE}{RESTORE_FILE}{SHADOW}{KEYS}{AS_USER}
+kept=/var/lib/stockade/accounts/$name
 set_home() {{ # usermod -d refuses while the user has a process, and that may be this very run
     edit=$(mktemp)
     cat >"$edit" <<'EOF'
@@ -125,7 +129,6 @@ give_back_keys() {{ # in $home; with the values prior_keys_* and prior_ssh_*
     )
     [ -n "$prior_ssh_mode" ] || rmdir "$home/.ssh" 2>/dev/null || :
 }}
-label() {{ if command -v restorecon >/dev/null; then restorecon -R "$1" || :; fi; }}
 """
 
 _CHECK_BEFORE = f"""\
@@ -146,6 +149,7 @@ fi
 """
 
 _ACCOUNT = f"""\
+arm
 created=
 if [ -z "$(field 1)" ]; then
     base=$(useradd -D | sed -n 's/^HOME=//p')
@@ -253,7 +257,7 @@ if [ -n "$keys_managed" ]; then (
 
 APPLY = _CHANGE + _CHECK_BEFORE + _ACCOUNT + _AUTHENTICATION + _SUDO + _WRITE_KEYS
 
-_END_PROCESSES = f"""\
+END_PROCESSES = f"""\
 processes() {{ grep -ls "^Uid:[[:space:]]*$uid[[:space:]]" /proc/[0-9]*/status | cut -d/ -f3; }}
 end_processes() {{
     for signal in TERM KILL; do
@@ -300,7 +304,7 @@ restore_file prior_dropin
 """
 
 RESTORE = f"""\
-{_CHANGE}{_END_PROCESSES}
+{_CHANGE}{END_PROCESSES}
 if [ -z "$(field 1)" ]; then
     restore_file prior_dropin
 elif [ -z "$adopted" ]; then

@@ -11,11 +11,10 @@ from dataclasses import asdict
 import pytest
 
 from local.lab.api import LabHost
-from rules.family import Family
-from tests.lab.lockout.faults import FAULTS, Fault
+from tests.lab.lockout.faults import Fault
+from tests.lab.lockout.login_faults import FAULTS
 from tests.lab.lockout.points import take_down
 from tests.lab.lockout.report import Row
-from tests.lab.lockout.scene import PROGRAM, Scene
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Stack
 
@@ -23,26 +22,31 @@ ALL = os.environ.get("STOCKADE_FAULTS") == "all"
 SLACK = 5.0
 """Seconds that a login and the second between two of them take, on a busy machine."""
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "1")
-PACKAGES = "DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persistent </dev/null"
 
 
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    host = bring_up(f"lock-{WORKER}")
-    host.exec(PACKAGES)
-    return host
+    return bring_up(f"lock-{WORKER}")
+
+
+@pytest.fixture(scope="module")
+def used(host: LabHost) -> list[Fault]:
+    """The faults that the host has seen."""
+    return []
 
 
 @pytest.fixture
-def clean(host: LabHost) -> LabHost:
-    """A host with nothing of ours on it, by a reset in the full run."""
-    if ALL:
+def clean(host: LabHost, fault: Fault, used: list[Fault]) -> LabHost:
+    """A host with nothing of ours on it: pristine in the full run, and after a fault of another kind."""
+    if used and (ALL or used[-1].scene is not fault.scene):
         host.reset()
-        host.exec(PACKAGES)
+    if not used or ALL or used[-1].scene is not fault.scene:
+        host.exec(fault.scene.made_by)
+    used.append(fault)
     take_down(host)
     for tool in ("iptables", "ip6tables"):
         host.exec(f"for c in INPUT FORWARD OUTPUT; do {tool} -P $c ACCEPT; done; {tool} -F; {tool} -X")
-    host.exec("rm -rf /var/lib/stockade /run/stockade; : >/etc/iptables/rules.v4; : >/etc/iptables/rules.v6")
+    host.exec("rm -rf /var/lib/stockade /run/stockade; rm -f /etc/iptables/rules.v?")
     return host
 
 
@@ -50,14 +54,13 @@ def clean(host: LabHost) -> LabHost:
 def test_the_way_in_survives(
     clean: LabHost, new_stack: Callable[..., Stack], fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
-    scene = Scene(clean, new_stack(clean, program=PROGRAM), fault.family, fault.limit)
+    scene = fault.scene(clean, new_stack(clean, program=fault.scene.program), fault.family, fault.limit)
     scene.begin()
-    with Watch(clean, clean.ipv6 if fault.family is Family.IPV6 else clean.ipv4) as watch:
+    with Watch(clean, scene.address, scene.user) as watch:
         ending = fault.act(scene, watch)
         scene.settled()
         watch.one_more()
     in_force, at_boot, record = scene.in_force(), scene.at_boot(), scene.record()
-    scene.stack.refresh()
     agrees = scene.in_state() == in_force
     take_down(clean)
     scene.declare(scene.after)

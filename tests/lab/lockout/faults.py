@@ -1,4 +1,4 @@
-"""What goes wrong, one `Fault` each: the table of `docs/lockout-tests.md` in its order."""
+"""What goes wrong while a ruleset is changed, one `Fault` each, and the harm that other changes can come to as well."""
 
 import getpass
 import socket
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from rules.family import Family
 from tests.lab.lockout.points import (
@@ -18,7 +19,7 @@ from tests.lab.lockout.points import (
     release,
     set_up,
 )
-from tests.lab.lockout.scene import LIMIT, Scene, ruleset
+from tests.lab.lockout.scene import LIMIT, FirewallScene, Scene, ruleset
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Running
 
@@ -46,7 +47,8 @@ class Fault:
     """
 
     name: str
-    act: Callable[[Scene, Watch], Ending]
+    act: Callable[[Any, Watch], Ending]
+    scene: type[Scene] = FirewallScene
     ends: str = "before"
     says: tuple[str, ...] = ()
     recorded: bool | None = True
@@ -55,14 +57,14 @@ class Fault:
     everyday: bool = False
 
 
-def _bad(rules: Callable[[Family], str], scene: Scene, _watch: Watch) -> Ending:
+def _bad(rules: Callable[[Family], str], scene: FirewallScene, _watch: Watch) -> Ending:
     """Declare a ruleset that keeps the administrator out, and apply it."""
     scene.declare(rules(scene.family), more={"acceptLockout": True})
     result = scene.stack.up(check=False)
     return Ending(result.status, result.output)
 
 
-def _refused(scene: Scene, _watch: Watch) -> Ending:
+def _refused(scene: FirewallScene, _watch: Watch) -> Ending:
     """Declare it without saying that one means it: not even the preview lets it pass."""
     scene.declare(_drops_ssh(scene.family))
     shown = scene.stack.preview(check=False)
@@ -85,7 +87,7 @@ def _drops_replies(_: Family) -> str:
     return ruleset("-A OUTPUT -p tcp -m tcp --sport 22 -j DROP")
 
 
-def _at(point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Scene, watch: Watch) -> Ending:
+def at(point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Scene, watch: Watch) -> Ending:
     """Apply a good ruleset, and do harm where it comes to `point`."""
     set_up(scene.host, point)
     scene.declare(scene.after)
@@ -94,20 +96,20 @@ def _at(point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Sc
         return harm(scene, watch, run)
 
 
-def _kill(scene: Scene, _watch: Watch, run: Running) -> Ending:
+def kill(scene: Scene, _watch: Watch, run: Running) -> Ending:
     run.kill()
     release(scene.host)
     return Ending(None)
 
 
-def _stand_still(scene: Scene, _watch: Watch, run: Running) -> Ending:
+def stand_still(scene: Scene, _watch: Watch, run: Running) -> Ending:
     """Let the change itself hang until it is taken back."""
     ending = Ending(*run.end())
     release(scene.host)
     return ending
 
 
-def _cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
+def cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
     with watch.excused():
         scene.host.cut()
         release(scene.host)
@@ -116,7 +118,7 @@ def _cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
     return Ending(*run.end())
 
 
-def _cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
+def cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
     with watch.excused():
         scene.host.cut()
         try:
@@ -126,20 +128,20 @@ def _cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
             scene.host.mend()
 
 
-def _reboot(hard: bool, scene: Scene, watch: Watch, run: Running) -> Ending:
+def reboot(hard: bool, scene: Scene, watch: Watch, run: Running) -> Ending:
     with watch.excused():
         scene.host.reboot(hard=hard)
     return Ending(*run.end())
 
 
-def _fill(scene: Scene) -> None:
+def _fill(scene: FirewallScene) -> None:
     """Leave no room on the disk that the guard uses."""
     scene.host.exec("mount -t tmpfs -o size=4k tmpfs /var/lib/stockade 2>/dev/null || { mkdir -p /var/lib/stockade && "
                     "mount -t tmpfs -o size=4k tmpfs /var/lib/stockade; }; "
                     "head -c 8192 /dev/zero >/var/lib/stockade/full 2>/dev/null || :")  # fmt: skip
 
 
-def _full_before(scene: Scene, _watch: Watch) -> Ending:
+def _full_before(scene: FirewallScene, _watch: Watch) -> Ending:
     """The guard can't save what is in force."""
     _fill(scene)
     scene.declare(scene.after)
@@ -148,7 +150,7 @@ def _full_before(scene: Scene, _watch: Watch) -> Ending:
     return Ending(result.status, result.output)
 
 
-def _full_meanwhile(scene: Scene, _watch: Watch) -> Ending:
+def _full_meanwhile(scene: FirewallScene, _watch: Watch) -> Ending:
     """The disk fills up before a ruleset that drops SSH is in force."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
@@ -161,7 +163,7 @@ def _full_meanwhile(scene: Scene, _watch: Watch) -> Ending:
     return ending
 
 
-def _clock(scene: Scene, watch: Watch) -> Ending:
+def _clock(scene: FirewallScene, watch: Watch) -> Ending:
     """What takes the change back must not go by the time of day: a host's clock can't be set without this machine's."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
@@ -174,7 +176,17 @@ def _clock(scene: Scene, watch: Watch) -> Ending:
         return Ending(*run.end())
 
 
-def _two_runs(scene: Scene, _watch: Watch) -> Ending:
+def _without_systemd(act: Callable[[Any, Watch], Ending], scene: FirewallScene, watch: Watch) -> Ending:
+    """Hide systemd as sd_booted(3) looks for it: what takes the change back is a process of its own then."""
+    scene.host.exec("mv /run/systemd/system /run/systemd/hidden")
+    try:
+        return act(scene, watch)
+    finally:
+        scene.settled()
+        scene.host.exec("mv /run/systemd/hidden /run/systemd/system")
+
+
+def _two_runs(scene: FirewallScene, _watch: Watch) -> Ending:
     """A second run comes while the first one is in the middle of its change."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(scene.after)
@@ -190,7 +202,7 @@ def _two_runs(scene: Scene, _watch: Watch) -> Ending:
     return Ending(status, output)
 
 
-FAULTS: tuple[Fault, ...] = (
+FIREWALL_FAULTS: tuple[Fault, ...] = (
     Fault("the ruleset drops SSH, undeclared", _refused, says=("acceptLockout: true",), recorded=False, everyday=True),
     Fault("the ruleset drops SSH", partial(_bad, _drops_ssh), says=("no new login worked",), everyday=True),
     Fault(
@@ -205,27 +217,26 @@ FAULTS: tuple[Fault, ...] = (
     *(
         Fault(
             f"the operator's process is killed {point.name}",
-            partial(_at, point, _kill),
-            everyday=point is AFTER_APPLYING,
+            partial(at, point, kill),
         )
         for point in POINTS
     ),
-    Fault("the change stands still", partial(_at, AFTER_ARMING, _stand_still), says=("in force again",)),
+    Fault("the change stands still", partial(at, AFTER_ARMING, stand_still), says=("in force again",)),
     *(
         Fault(
             f"the network is cut for 5 s {point.name}",
-            partial(_at, point, _cut_for_a_while),
+            partial(at, point, cut_for_a_while),
             ends="after",
             recorded=False,
             limit=LONG_ENOUGH,
         )
         for point in POINTS
     ),
-    *(Fault(f"the network is cut for good {point.name}", partial(_at, point, _cut_for_good)) for point in POINTS),
+    *(Fault(f"the network is cut for good {point.name}", partial(at, point, cut_for_good)) for point in POINTS),
     *(
         Fault(
             f"the host reboots {point.name}",
-            partial(_at, point, partial(_reboot, False)),
+            partial(at, point, partial(reboot, False)),
             recorded=point is not POINTS[0],
             limit=LONG_ENOUGH,
         )
@@ -234,7 +245,7 @@ FAULTS: tuple[Fault, ...] = (
     *(
         Fault(
             f"the host loses power {point.name}",
-            partial(_at, point, partial(_reboot, True)),
+            partial(at, point, partial(reboot, True)),
             recorded=point is not POINTS[0],
             limit=LONG_ENOUGH,
             everyday=point is WHILE_CONFIRMING,
@@ -244,5 +255,18 @@ FAULTS: tuple[Fault, ...] = (
     Fault("the disk is full", _full_before, says=("could not be saved", "is the disk full?", "100%"), recorded=False),
     Fault("the disk fills up while SSH is dropped", _full_meanwhile, recorded=None, limit=LONG_ENOUGH),
     Fault("the clock is moved", _clock, says=("no new login worked",)),
+    Fault(
+        "the ruleset drops SSH, on a host without systemd",
+        partial(_without_systemd, partial(_bad, _drops_ssh)),
+        says=("no new login worked",),
+    ),
+    *(
+        Fault(
+            f"the operator's process is killed {point.name}, on a host without systemd",
+            partial(_without_systemd, partial(at, point, kill)),
+            everyday=point is AFTER_APPLYING,
+        )
+        for point in (AFTER_ARMING, AFTER_APPLYING, WHILE_CONFIRMING)
+    ),
     Fault("a second run meanwhile", _two_runs, ends="after", recorded=False, limit=60, everyday=True),
 )

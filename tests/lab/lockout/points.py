@@ -25,49 +25,76 @@ status=$?
 {after}
 exit "$status"
 """
-_RESTORE = """\
+_MARKER = """\
 #!/bin/sh
-/usr/sbin/iptables-restore "$@"
+{real} "$@"
 status=$?
-case " $* " in *" --noflush "*) touch /run/point/applied ;; esac
+case " $* " in *" {argument} "*) touch {place}/applied ;; esac
 exit "$status"
 """
 
 
 @dataclass(frozen=True)
+class Call:
+    """A program, by its path, with an argument by which its call is known; "": without any."""
+
+    real: str
+    argument: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the program."""
+        return self.real.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
 class Point:
-    """A stop before or after `real` is run with `argument`; `later`: not before the rules are loaded."""
+    """A stop before or after `call`; with `later`, not before the call `later` has come to its end."""
 
     name: str
-    real: str
-    argument: str
+    call: Call
     where: Literal["before", "after"] = "before"
-    later: bool = False
+    later: Call | None = None
 
 
-POINTS = (
-    Point("right before arming", "/usr/sbin/iptables-save", "-c"),
-    Point("after arming", "/usr/sbin/iptables-restore", "--noflush"),
-    Point("after applying", "/usr/sbin/iptables-restore", "--noflush", "after"),
-    Point("before confirming", "/usr/sbin/iptables-save", "", later=True),
-    Point("while confirming", "/usr/bin/id", "-u", later=True),
+def _points(save: Call, change: Call, look: Call) -> tuple[Point, ...]:
+    """The stops in a change, by the calls that save what is there, change it and look at what came of it."""
+    return (
+        Point("right before arming", save),
+        Point("after arming", change),
+        Point("after applying", change, "after"),
+        Point("before confirming", look, later=change),
+        Point("while confirming", Call("/usr/bin/id", "-u"), later=change),
+    )
+
+
+POINTS = _points(
+    Call("/usr/sbin/iptables-save", "-c"),
+    Call("/usr/sbin/iptables-restore", "--noflush"),
+    Call("/usr/sbin/iptables-save"),
 )
 BEFORE_ARMING, AFTER_ARMING, AFTER_APPLYING, BEFORE_CONFIRMING, WHILE_CONFIRMING = POINTS
+SSHD_POINTS = _points(Call("/usr/sbin/sshd", "-t"), Call("/usr/bin/systemctl", "reload"), Call("/usr/sbin/sshd", "-T"))
+USER_POINTS = _points(
+    Call("/usr/sbin/visudo", "-cqf"), Call("/usr/sbin/usermod", "-aG"), Call("/usr/bin/getent", "passwd")
+)
 
 
 def set_up(host: LabHost, point: Point) -> None:
     """Let the next change stop at `point`."""
     text = _STAND_IN.format(
         place=PLACE,
-        argument=point.argument or "",
-        real=point.real,
-        applied=f'[ -e {PLACE}/applied ] || exec {point.real} "$@"' if point.later else "",
+        argument=point.call.argument,
+        real=point.call.real,
+        applied=f'[ -e {PLACE}/applied ] || exec {point.call.real} "$@"' if point.later else "",
         before="stop" if point.where == "before" else "",
         after="stop" if point.where == "after" else "",
     )
     host.exec(f"mount -t tmpfs tmpfs /usr/local/sbin && mkdir {PLACE} && mkfifo {PLACE}/reached {PLACE}/go")
-    _install(host, "iptables-restore", _RESTORE)
-    _install(host, point.real.rpartition("/")[2], text)
+    if point.later:
+        marker = _MARKER.format(place=PLACE, argument=point.later.argument, real=point.later.real)
+        _install(host, point.later.name, marker)
+    _install(host, point.call.name, text)
 
 
 def await_point(host: LabHost) -> None:

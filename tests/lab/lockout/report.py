@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.lockout.faults import FAULTS
+from tests.lab.lockout.login_faults import FAULTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "lockout-tests.md"
 
 _HEAD = """\
 # Lock-out tests
 
-Written by `make test-faults`; do not edit. Each row is one fault on a real lab host with a default-deny ruleset in
-force, while somebody logs in every second over a new connection of their own. *Lost*: for how many seconds that did not
-work, the network's or the host's own absence left out. *Limit*: `confirmWithin`. *In force*: the ruleset from before
-the change or the one after it. *State*: whether the state file says the same. *Next up*: whether it finished the work,
-with nothing left to do.
+Written by `make test-faults`; do not edit. Each row is one fault on a real lab host while a ruleset is changed that
+denies by default (or, where the row says so, sshd's settings or the admin's own account), and somebody logs in every
+second over a new connection of their own. *Lost*: for how many seconds that did not work, the network's or the host's
+own absence left out. *Limit*: `confirmWithin`. *In force*: what was before the change or what is after it, in the
+kernel or the running sshd, and at the next boot. *State*: whether the state file says the same, without a refresh.
+*Next up*: whether it finished the work, with nothing left to do.
 
 | Fault | Lost | Limit | In force | State | Next up |
 |---|--:|--:|---|---|---|

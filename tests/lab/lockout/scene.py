@@ -1,7 +1,9 @@
-"""One host with a ruleset in force, a stack that is about to change it, and what is true afterwards."""
+"""One host with something in force, a stack that is about to change it, and what is true afterwards."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from local.lab.api import LabHost
 from rules.family import Family
@@ -40,13 +42,78 @@ def with_port(port: int, family: Family = Family.IPV4) -> str:
 
 
 @dataclass
-class Scene:
-    """`host`, on which the ruleset `before` is in force, and the `stack` that put it there."""
+class Scene(ABC):
+    """`host`, on which `before` is in force, and the `stack` that put it there and is about to put `after` there."""
 
     host: LabHost
     stack: Stack
     family: Family = Family.IPV4
     limit: int = LIMIT
+    program: ClassVar[str]
+    user: ClassVar[str] = "root"
+    """Who must be able to log in all the time."""
+    made_by: ClassVar[str] = ":"
+    """sh that makes the host what the scene needs."""
+
+    @property
+    @abstractmethod
+    def before(self) -> Any:
+        """What is in force when the scene begins."""
+
+    @property
+    @abstractmethod
+    def after(self) -> Any:
+        """A good change of it."""
+
+    @abstractmethod
+    def declare(self, wanted: Any, **more: object) -> None:
+        """Write `wanted` into the stack config."""
+
+    @abstractmethod
+    def in_force(self) -> str:
+        """What the host shows that it does: `before`, `after`, or in words."""
+
+    @abstractmethod
+    def at_boot(self) -> str:
+        """What the host would do after a reboot."""
+
+    @abstractmethod
+    def in_state(self) -> str:
+        """What the state file says is in force."""
+
+    @property
+    def address(self) -> str:
+        """By which the host is watched."""
+        return self.host.ipv6 if self.family is Family.IPV6 else self.host.ipv4
+
+    def begin(self) -> None:
+        """Put `before` in force."""
+        self.declare(self.before)
+        self.stack.up()
+        assert self.in_force() == "before"
+
+    def settled(self) -> None:
+        """Wait until nothing is armed on the host any more."""
+        script = (
+            'for i in $(seq 300); do [ -n "$(ls -A /var/lib/stockade/guard 2>&-)" ] || exit 0; sleep 0.2; done;'
+            "ls -R /var/lib/stockade; cat /var/lib/stockade/guard.log; exit 1"
+        )
+        self.host.exec(script, limit=SETTLED + 10)
+
+    def record(self) -> str:
+        """What the host tells of changes that went back."""
+        return self.host.exec("cat /var/lib/stockade/guard.log 2>/dev/null || :").stdout
+
+    def _outputs(self, kind: str) -> dict[str, Any]:
+        found = [item["outputs"] for item in self.stack.state() if item["type"].endswith(f":{kind}")]
+        return found[0] if found else {}
+
+
+class FirewallScene(Scene):
+    """A default-deny ruleset, changed to another one."""
+
+    program = PROGRAM
+    made_by = "DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persistent </dev/null"
 
     @property
     def before(self) -> str:
@@ -64,16 +131,10 @@ class Scene:
         hosts = {self.host.name: entry(self.host, connectTimeout=5, perDialTimeout=2, addresses=addresses)}
         self.stack.configure(hosts=hosts, rules={self.family.value: rules}, within=self.limit, **more)
 
-    def begin(self) -> None:
-        """Put `before` in force."""
-        self.declare(self.before)
-        self.stack.up()
-        assert self.in_force() == "before"
-
     def second(self) -> Stack:
         """Another stack of the same host, as a colleague has it, with something else to change."""
         other = Stack(self.stack.folder.parent / "second", program=PROGRAM)
-        mine = Scene(self.host, other, Family.IPV6, self.limit)
+        mine = FirewallScene(self.host, other, Family.IPV6, self.limit)
         mine.declare(mine.before)
         return other
 
@@ -85,8 +146,8 @@ class Scene:
 
     def in_state(self) -> str:
         """Which ruleset the state file says is in force."""
-        found = [item["outputs"]["rules"] for item in self.stack.state() if "Ruleset" in item["type"]]
-        return self._named(found[0]) if found else "no rules"
+        found = self._outputs("Ruleset")
+        return self._named(found["rules"]) if found else "no rules"
 
     def at_boot(self) -> str:
         """Which ruleset the next boot would load."""
@@ -95,15 +156,3 @@ class Scene:
     def _named(self, text: str) -> str:
         known = {canonical(self.before, self.family): "before", canonical(self.after, self.family): "after"}
         return known.get(canonical(text, self.family), text)
-
-    def settled(self) -> None:
-        """Wait until nothing is armed on the host any more."""
-        script = (
-            'for i in $(seq 300); do [ -n "$(ls -A /var/lib/stockade/guard 2>&-)" ] || exit 0; sleep 0.2; done;'
-            "ls -R /var/lib/stockade; cat /var/lib/stockade/guard.log; exit 1"
-        )
-        self.host.exec(script, limit=SETTLED + 10)
-
-    def record(self) -> str:
-        """What the host tells of changes that went back."""
-        return self.host.exec("cat /var/lib/stockade/guard.log 2>/dev/null || :").stdout

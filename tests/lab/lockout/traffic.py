@@ -10,6 +10,8 @@ from local.lab.api import LabHost
 
 PACE = 0.05
 """Seconds between two lines."""
+LINE = 4096
+"""Bytes of one."""
 LONGEST = 60.0
 
 
@@ -39,7 +41,7 @@ class _Line:
 
 
 class Traffic:
-    """Connections to `port`s of the host. After the block: `whole`, `longest_gap`."""
+    """Connections to `port`s of the host. After the block: `broken`, `received`, `longest_gap`."""
 
     def __init__(self, host: LabHost, *ports: int) -> None:
         self._lines = [_Line(socket.create_connection((host.ipv4, port), 10)) for port in ports]
@@ -79,6 +81,11 @@ class Traffic:
         ]
 
     @property
+    def received(self) -> int:
+        """Bytes that came back, on all connections."""
+        return sum(len(line.received) for line in self._lines)
+
+    @property
     def longest_gap(self) -> float:
         """Seconds between two arrivals on one connection, at most, the silence at the end included."""
         return max(
@@ -97,7 +104,7 @@ class Traffic:
             if time.monotonic() >= due:
                 number, due = number + 1, due + PACE
                 for line in self._lines:
-                    self._send(line, b"line %d\n" % number)
+                    self._send(line, (b"line %d" % number).ljust(LINE - 1, b".") + b"\n")
             for key, _ in selector.select(max(0.0, due - time.monotonic())):
                 if not self._receive(key.data):
                     selector.unregister(key.data.sock)

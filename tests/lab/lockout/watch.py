@@ -1,5 +1,6 @@
 """Somebody who logs in every second, each time over a new connection, and notes for how long that did not work."""
 
+import socket
 import subprocess
 import threading
 import time
@@ -10,19 +11,24 @@ from dataclasses import dataclass, field
 from local.lab.api import LabHost
 
 PERIOD = 1.0
-CONNECT = 1
-LOGIN = 4.0
-"""Seconds that a login may take before it counts as failed."""
+CONNECT = 1.0
+"""Seconds for the TCP connection, which a busy machine makes as fast as an idle one."""
+LOGIN = 8.0
+"""Seconds that the rest of a login may take before it counts as failed."""
 
 LONGEST = 60.0
 
 
 @dataclass
 class Watch:
-    """Log in to `address` of `host` until the block ends. `with watch.excused():` the network or the host is away."""
+    """Log in as `user` at `address` of `host` until the block ends.
+
+    `with watch.excused():` the network or the host is away.
+    """
 
     host: LabHost
     address: str
+    user: str
     _more: threading.Condition = field(default_factory=threading.Condition)
     _ended: threading.Event = field(default_factory=threading.Event)
     _attempts: list[tuple[float, float, bool]] = field(default_factory=list)
@@ -60,17 +66,17 @@ class Watch:
 
     @property
     def lost(self) -> float:
-        """Seconds from the first of several failed logins to the next that worked, at most."""
+        """Seconds from the beginning of a login that failed to the beginning of the next that worked, at most."""
         longest, since = 0.0, None
         for begun, ended, worked in self._attempts:
             if any(begun < until and ended > start for start, until in self._excused):
                 since = None
-            elif not worked:
-                since = begun if since is None else since
-            if since is not None:
+            elif since is not None and worked:
+                longest, since = max(longest, begun - since), None
+            elif since is not None:
                 longest = max(longest, ended - since)
-            if worked:
-                since = None
+            elif not worked:
+                since = begun
         return longest
 
     def _watch(self) -> None:
@@ -84,12 +90,16 @@ class Watch:
                 return
 
     def _login(self) -> bool:
-        options = ("BatchMode=yes", f"ConnectTimeout={CONNECT}", f"UserKnownHostsFile={self.host.known_hosts}")
+        try:
+            socket.create_connection((self.address, self.host.port), CONNECT).close()
+        except OSError:
+            return False
+        options = ("BatchMode=yes", f"UserKnownHostsFile={self.host.known_hosts}")
         argv = ["ssh", "-F", "none", "-n", "-i", str(self.host.key_file)]
         argv += [part for option in options for part in ("-o", option)]
         try:
             done = subprocess.run(
-                [*argv, f"root@{self.address}", "true"], capture_output=True, timeout=LOGIN, check=False
+                [*argv, f"{self.user}@{self.address}", "true"], capture_output=True, timeout=LOGIN, check=False
             )
         except subprocess.TimeoutExpired:
             return False
