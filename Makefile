@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests test-kernel test-faults lock schema
+.PHONY: help up preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults lock schema
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -44,7 +44,7 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	@$(RUN) -m local.lab down
 	rm -rf .state .lab
 
-test: lint types unit policies engine kernel lab-tests  ## everything but the long fault suite
+test: lint types unit policies engine kernel lab-tests lockout  ## everything but the long fault suite
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -67,6 +67,9 @@ kernel: .venv/ready  ## the rules' meaning against the kernel, in short
 
 lab-tests: .venv/ready  ## tests on real hosts of the lab
 	.venv/bin/pytest -q tests/lab --ignore-glob='*/test_lockout*'
+
+lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
+	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
 
 test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
