@@ -1,0 +1,129 @@
+"""Not one secret in the state, the outputs, an error, or anybody's process list: greps for them.
+
+On the host strace(1) writes down the arguments of every program that is started; on the operator's side an audit hook
+(PEP 578) of every Python process does. Both see all of them, however short they live.
+"""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.lab.api import LabHost
+from tests.lab.conftest import entry
+from tests.lab.stack import Secret, Stack
+
+# Quotes and blanks, so that a value quoted for sh or JSON is not the value; what is looked for is the plain part.
+PLAIN = {"password": "Correct7731Horse", "new password": "Battery8842Staple", "passphrase": "Orchid9953Lantern"}
+TYPED = {name: f'it\'s "{plain}" $HOME' for name, plain in PLAIN.items()}
+PACKAGES = "strace sudo iptables-persistent fail2ban python3-systemd unattended-upgrades"
+
+AUDIT = """
+import os, sys
+
+def note(text):
+    log = os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(log, (text + "\\n").encode(errors="replace"))
+    os.close(log)
+
+def hook(event, args):
+    if event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
+        note(f"{{event}} {{args[0]!r}} {{args[1]!r}}")
+    elif event == "os.system":
+        note(f"{{event}} {{args[0]!r}}")
+
+note(f"process {{sys.orig_argv!r}}")
+sys.addaudithook(hook)
+"""
+
+TRACE = """
+systemd-run -q --unit=tracer strace -f -qq -e trace=execve -s 65536 -o /run/execs -p 1 -p "$(cat /run/sshd.pid)"
+for i in $(seq 100); do
+    if grep -q '^TracerPid:[^0-9]*[1-9]' /proc/1/status "/proc/$(cat /run/sshd.pid)/status"; then exit 0; fi
+    sleep 0.1
+done
+exit 1
+"""
+
+# Says everything it is told, and fails: what a badly behaved program of the host prints must not come through.
+TELLTALE = "#!/bin/sh\ncat >&2\nexit 1\n"
+
+
+@pytest.fixture(scope="module")
+def host(bring_up: Callable[[str], LabHost]) -> LabHost:
+    host = bring_up("secret1")
+    host.exec(f"DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends {PACKAGES} </dev/null")
+    return host
+
+
+def configure(stack: Stack, host: LabHost, key: Path, password: str, **more: object) -> None:
+    way = entry(
+        host,
+        admin={
+            "user": "deploy",
+            "privateKeyFile": str(key),
+            "privateKeyPassword": Secret(TYPED["passphrase"]),
+            "sudoPassword": Secret(TYPED["password"]),
+        },
+        bootstrap={"user": "root", "password": Secret(host.password)},
+    )
+    stack.configure(
+        hosts={host.name: way},
+        keyPair={"path": str(key), "type": "ed25519", "passphrase": Secret(TYPED["passphrase"])},
+        users=[{"name": "deploy", "sudo": "password", "password": Secret(TYPED["password"])}]
+        + ([{"name": "second", "sudo": "password", "password": Secret(password)}] if password else []),
+        sshd={},
+        fail2ban={},
+        updates={},
+        listeners={},
+        **more,
+    )
+
+
+def found(text: str, secrets: dict[str, str]) -> list[str]:
+    """The names of the secrets that can be read in a text, in clear or in base64."""
+    names = []
+    for name, plain in secrets.items():
+        coded = (base64.b64encode((" " * lead + plain).encode())[4:-4].decode() for lead in range(3))
+        if any(form in text for form in (plain, *coded)):
+            names.append(name)
+    return names
+
+
+def test_secrets_are_nowhere_to_be_read(host: LabHost, tmp_path: Path) -> None:
+    log, hook, key = tmp_path / "operator.log", tmp_path / "hook", tmp_path / "key"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(AUDIT.format(log=str(log)))
+    stack = Stack(tmp_path / "project", environment={"PYTHONPATH": str(hook)})
+    host.exec(TRACE)
+    told = {}
+    configure(stack, host, key, "")
+    told["preview"] = stack.preview().output
+    told["up"] = stack.up().output
+    configure(stack, host, key, TYPED["new password"], upgrade={"trigger": 1})
+    told["second preview"] = stack.preview().output
+    told["second up"] = stack.up().output
+    host.exec("cat >/usr/local/sbin/chpasswd; chmod 755 /usr/local/sbin/chpasswd", input=TELLTALE)
+    configure(stack, host, key, TYPED["new password"] + "!")
+    failed = stack.up(check=False)
+    assert failed.status != 0
+    assert "second" in failed
+    told["failed up"] = failed.output
+    host.exec("rm /usr/local/sbin/chpasswd")
+    told["refresh"] = stack.refresh().output
+    told["export"] = stack.run("export").output
+    told["state"] = "\n".join(path.read_text() for path in (stack.folder / ".state").rglob("*") if path.is_file())
+    told["destroy"] = stack.destroy().output
+    host.exec("systemctl stop tracer")
+    told["host's processes"] = host.exec("cat /run/execs").stdout
+    told["host's logs"] = host.exec("journalctl -q --no-pager; cat /var/log/*.log 2>/dev/null || :").stdout
+    told["operator's processes"] = log.read_text()
+
+    # what is looked through is what was meant to be looked through
+    assert "useradd" in told["host's processes"] or "adduser" in told["host's processes"]
+    assert "chpasswd" in told["host's processes"]
+    assert "provider.server" in told["operator's processes"]
+    assert "ciphertext" in told["state"]
+    secrets = {**PLAIN, "root's password": host.password, "private key": key.read_text().splitlines()[2]}
+    assert {place: found(text, secrets) for place, text in told.items()} == {place: [] for place in told}
