@@ -1,5 +1,6 @@
 """What the host, the network and the user can do wrong: one clear message, nothing half-done, nothing lost."""
 
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,12 +91,15 @@ def test_a_full_disk_changes_nothing(host: LabHost, stack: Stack) -> None:
     [
         ({"hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPcXUGdbFXHkJMKaJl6QK/0yA0Jv6IoBCT7cCGj0bGmE"}, "host key"),
         ({"bootstrap": {"user": "root", "password": "wrong-horse"}}, "refused"),
+        ({"bootstrap": {"user": "root", "privateKeyFile": "other-key"}}, "refused"),
         ({"address": "198.51.100.253", "connectTimeout": 2}, "cannot connect"),
         ({"bootstrap": {"user": "root", "privateKeyFile": "no-such-key"}}, "no-such-key"),
     ],
-    ids=["changed host key", "wrong password", "down", "no key file"],
+    ids=["changed host key", "wrong password", "wrong key", "down", "no key file"],
 )
 def test_a_host_that_cannot_be_entered(host: LabHost, stack: Stack, way: dict[str, object], message: str) -> None:
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stack.folder / "other-key")]
+    subprocess.run(argv, check=True, timeout=30)
     stack.configure(hosts={host.name: {**entry(host), **way}})
     result = stack.up(check=False)
     assert result.status != 0
@@ -104,6 +108,14 @@ def test_a_host_that_cannot_be_entered(host: LabHost, stack: Stack, way: dict[st
     assert "wrong-horse" not in result
     assert traceback_free(result.output)
     assert types(stack) == []
+
+
+def test_an_unknown_stack_is_named(stack: Stack) -> None:
+    stack.name = "nosuch"
+    result = stack.preview(check=False)
+    assert result.status != 0
+    assert "nosuch" in result
+    assert traceback_free(result.output)
 
 
 def test_delete_without_the_host_names_the_way_out_and_loses_nothing(host: LabHost, stack: Stack) -> None:

@@ -216,7 +216,7 @@ def killed_during(host: LabHost, stack: Stack, command: str, _script: str) -> No
     """Start `command`; while dpkg is at work, kill the engine and all it started."""
     with stack.running(command) as engine:
         host.exec(
-            "for i in $(seq 400); do pgrep -f '[d]pkg .*--status-fd' >/dev/null && exit 0; sleep 0.03; done; exit 1"
+            "for i in $(seq 4000); do pgrep -f '[d]pkg .*--status-fd' >/dev/null && exit 0; sleep 0.03; done; exit 1"
         )
         engine.kill()
     # what was sent to the host comes to its end there
