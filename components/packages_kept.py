@@ -17,7 +17,8 @@ _settle() {
         [ ! -f "$folder/etc.tar" ] || _listed "$folder/etc.tar"
         ! [ -f "$folder/foreign" ] || cat "$folder/foreign"
         _listed "$folder/draft.tar" | while IFS= read -r _path; do
-            if [ -e "/${_path%/}" ] || [ -L "/${_path%/}" ]; then printf '%s\\n' "$_path"; fi
+            if [ -e "/${_path%/}" ] || [ -L "/${_path%/}" ]; then printf '%s\\n' "$_path"
+            else pkg_left "/$_path" "$folder/draft.tar"; fi
         done
     } >"$folder/stays.all"
     _listed "$folder/draft.tar" | awk 'NR == FNR { known[$0] = 1; next } $0 in known' "$folder/stays.all" - \\

@@ -112,8 +112,14 @@ NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
 export PATH LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND UCF_FORCE_CONFFOLD NEEDRESTART_MODE NEEDRESTART_SUSPEND
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+{DISTRO}
+known_distro
 installed() {{
-    dpkg-query -W -f '${{db:Status-Status}} ${{binary:Package}} ${{Version}}\\n' | sed -n 's/^installed //p'
+    case $pkg_manager in
+        apt) dpkg-query -W -f '${{db:Status-Status}} ${{binary:Package}} ${{Version}}\\n' | sed -n 's/^installed //p' ;;
+        dnf) rpm -qa --qf '%{{NAME}}.%{{ARCH}} %{{VERSION}}-%{{RELEASE}}\\n' ;;
+        pacman) pacman -Q ;;
+    esac
 }}
 run() {{
     "$@" </dev/null >"$work/log" 2>&1 || {{
@@ -126,10 +132,18 @@ apt() {{
     run apt-get -q -y -o DPkg::Lock::Timeout={LOCK_TIMEOUT} -o Dpkg::Use-Pty=0 \\
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }}
+upgrade() {{
+    case $pkg_manager in
+        apt)
+            if dpkg --audit | grep -q .; then run dpkg --force-confdef --force-confold --configure -a; fi
+            apt update
+            if [ "$full" = yes ]; then apt full-upgrade; else apt --with-new-pkgs upgrade; fi ;;
+        dnf) run dnf -y --refresh ${{full:+--allowerasing}} upgrade ;;
+        pacman) run pacman -Syu --noconfirm --noprogressbar ;;
+    esac
+}}
 installed >"$work/before"
-if dpkg --audit | grep -q .; then run dpkg --force-confdef --force-confold --configure -a; fi
-apt update
-if [ "$full" = yes ]; then apt full-upgrade; else apt --with-new-pkgs upgrade; fi
+upgrade
 installed >"$work/after"
 awk -v before="$work/before" '
     BEGIN {{ while ((getline line < before) > 0) {{ split(line, part, " "); was[part[1]] = part[2] }} }}
@@ -145,6 +159,8 @@ due=no
 if [ -e /run/reboot-required ]; then due=yes; fi
 newest=$(ls /lib/modules 2>/dev/null | sort -V | tail -n 1)
 if [ -n "$newest" ] && [ -e "/boot/vmlinuz-$newest" ] && [ "$newest" != "$(uname -r)" ]; then due=yes; fi
+# pacman removes the modules of the kernel that runs
+if [ -e /etc/arch-release ] && [ -n "$newest" ] && [ ! -d "/lib/modules/$(uname -r)" ]; then due=yes; fi
 echo "reboot $due"
 """
 """The kernel that runs is not the newest that is installed: Debian alone leaves no note of that."""

@@ -21,7 +21,7 @@ apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_pacman.py`.
     pkg_half NAME…               those of them that are removed, but whose configuration is there
     pkg_is_auto NAME, pkg_auto NAME…   whether it came as a dependency; say that these did
     pkg_files NAME, pkg_conffiles NAME, pkg_owners PATH   paths, those under /etc that are settings, names
-    pkg_left PATH                removes what the manager left of a configuration file under another name
+    pkg_left PATH TAR            removes what the manager left of a file in /etc under another name, unless TAR has it
 
 Nothing ever asks. Recommended packages are not installed: chapters name what they need. Files that the administrator
 changed are kept. Another package manager at work is waited for, `lock_wait` seconds at most (a value of the script;

@@ -41,6 +41,8 @@ _simulated() {{ # COMMAND NAMES…; what it would do, or why it can't
     case $_told in
         *'Operation aborted'* | *'Exiting on user'* | *'othing to do'* | *'o packages marked for removal'*)
             printf '%s\\n' "$_told" | _dnf_table ;;
+        *'following protected packages: '*) # dnf plans no such removal; the caller refuses it by their names
+            printf '%s\\n' "$_told" | sed -n 's/.*protected packages: //p' | tr -s ', ' '\\n' | sed 's/^/Remv /' ;;
         *) printf '%s\\n' "$_told" >&2; return 1 ;;
     esac
 }}
@@ -109,5 +111,5 @@ pkg_auto() {{ _dnf_raw -y mark remove "$@" >&2; }}
 pkg_files() {{ rpm -ql "$1"; }}
 pkg_conffiles() {{ rpm -qc "$1" | grep '^/etc/' || :; }}
 pkg_owners() {{ rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v '^error\\| is not owned by ' || :; }}
-pkg_left() {{ rm -f "$1.rpmsave"; }}
+pkg_left() {{ [ ! -f "$1.rpmsave" ] || tar -tf "$2" "${{1#/}}.rpmsave" >/dev/null 2>&1 || rm -f "$1.rpmsave"; }}
 """

@@ -118,5 +118,5 @@ pkg_auto() {{ pacman -D --asdeps "$@" >&2; }}
 pkg_files() {{ pacman -Qlq "$1" | sed 's|/$||'; }}
 pkg_conffiles() {{ pacman -Qii "$1" | sed -n 's|^[^/]*\\(/etc/[^ \\t]*\\).*|\\1|p'; }}
 pkg_owners() {{ pacman -Qqo "$1" 2>/dev/null || :; }}
-pkg_left() {{ rm -f "$1.pacsave"; }}
+pkg_left() {{ [ ! -f "$1.pacsave" ] || tar -tf "$2" "${{1#/}}.pacsave" >/dev/null 2>&1 || rm -f "$1.pacsave"; }}
 """

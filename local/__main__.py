@@ -2,7 +2,7 @@
 
 Commands: preview, up, refresh, destroy, export, import, output. STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
 `preview` and `up` enforce the policy pack in policies/ (docs/policies.md); STOCKADE_POLICIES=off leaves it out.
-The lab's stack has the passphrase "lab", unless another is set: there is nothing secret in it.
+The lab's stacks have the passphrase "lab", unless another is set: there is nothing secret in them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMANDS = {
     "output": ["stack", "output"],
 }
 CREATING = ("preview", "up", "import")
-LAB = "lab"
+LAB, EVERY = "lab", "every-distribution"
 PROGRAM_RUNS = ("preview", "up")
 PACK = Path("policies")
 """The project's policy pack, enforced unless another is given or STOCKADE_POLICIES is `off`."""
@@ -59,7 +59,7 @@ def choose_engine(wanted: str | None, cli: str | None) -> str:
 
 def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
     """Set the lab's passphrase for the lab's stack, where the user has set none."""
-    if stack == LAB and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(environ):
+    if stack in (LAB, EVERY) and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(environ):
         environ["PULUMI_CONFIG_PASSPHRASE"] = LAB
 
 

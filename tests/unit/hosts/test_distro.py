@@ -27,6 +27,7 @@ SYSTEMS = {
     "almalinux 10.0": ("os-release", 'ID="almalinux"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"\n', "fedora"),
     "centos 9": ("os-release", 'ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="9"\n', "fedora"),
     "fedora 40": ("os-release", FEDORA, "fedora"),
+    "fedora 42": ("os-release", "ID=fedora\nVERSION_ID=42\n", ""),  # dnf 5
     "arch": ("os-release", "# comment\nID=arch\nBUILD_ID=rolling\n", "arch"),
     "manjaro": ("os-release", "ID=manjaro\nID_LIKE=arch\n", "arch"),
     "centos 7": ("os-release", CENTOS_7, ""),

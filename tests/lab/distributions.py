@@ -1,0 +1,178 @@
+"""What every distribution must show after the guide, by others' eyes: one function for each chapter of the guide.
+
+Each returns what did the work, for the table of docs/distributions.md, and fails where the chapter is not in force.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from local.lab.api import Lab, LabHost
+from tests.lab.outside import knock
+from tests.lab.test_guide import login
+
+USER = "deploy"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A lab variant and what it calls things; where the packages to remove come from is told by `prepare`."""
+
+    name: str
+    title: str
+    installed: str
+    packages: tuple[str, ...]
+    removed: str
+    group: str
+    rules: tuple[str, str]
+    units: tuple[str, ...]
+    timer: str = ""
+    prepare: str = ":"
+    settings: tuple[tuple[str, object], ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
+
+
+VARIANTS = (
+    Variant(
+        name="debian",
+        title="Debian, Ubuntu",
+        installed="dpkg-query -W -f '${db:Status-Status}\\n'",
+        packages=("iptables-persistent", "fail2ban", "unattended-upgrades", "sudo"),
+        removed="apt-get purge",
+        group="sudo",
+        rules=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
+        units=("netfilter-persistent",),
+        timer="apt-daily-upgrade.timer",
+        prepare="DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends rpcbind </dev/null",
+    ),
+    Variant(
+        name="fedora",
+        title="Fedora, RHEL and its like",
+        installed="rpm -q --qf 'installed\\n'",
+        packages=("iptables-services", "fail2ban-server", "dnf-automatic", "sudo"),
+        removed="dnf remove",
+        group="wheel",
+        rules=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        units=("iptables", "ip6tables"),
+        timer="dnf-automatic.timer",
+        settings=(("firewall", {"takeOver": True}),),  # firewalld is active, as Fedora comes
+    ),
+    Variant(
+        name="arch",
+        title="Arch",
+        installed="pacman -Qi",
+        packages=("iptables", "fail2ban", "python-systemd", "sudo"),
+        removed="pacman -Rs",
+        group="wheel",
+        rules=("/etc/iptables/iptables.rules", "/etc/iptables/ip6tables.rules"),
+        units=("iptables", "ip6tables"),
+        settings=(("updates", False),),
+        without=(("updates", "none: Arch supports no unattended updates; `updates: false` is needed"),),
+    ),
+)
+
+_SNAPSHOT = """\
+find /etc /var/lib/stockade -xdev ! -type d ! -path '/etc/ssh/ssh_host*' ! -path '/etc/mtab' ! -path '/etc/*-' \
+    -exec sh -c 'for f; do echo "$(stat -c "%n %a %U %G" "$f") $(sha256sum <"$f" 2>/dev/null) $(readlink "$f")"; done' \
+    x {} + 2>/dev/null | sort
+{ dpkg-query -W || rpm -qa || pacman -Q; } 2>/dev/null | sort
+{ apt-mark showauto || dnf -q repoquery --userinstalled || pacman -Qqe; } 2>/dev/null | sort
+for unit in firewalld rpcbind.service rpcbind.socket fail2ban apt-daily.timer dnf-automatic.timer ssh sshd; do
+    echo "$unit $(systemctl is-enabled "$unit" 2>/dev/null) $(systemctl is-active "$unit")"
+done
+for unit in netfilter-persistent iptables ip6tables; do echo "$unit $(systemctl is-enabled "$unit" 2>/dev/null)"; done
+sshd -T | sort
+iptables-save | grep '^-A\\|^:.*DROP'
+ip6tables-save | grep '^-A\\|^:.*DROP'
+nft list table inet firewalld 2>/dev/null
+ss -Htuln | awk '{ print $1, $5 }' | sort
+"""
+
+
+def snapshot(host: LabHost) -> list[str]:
+    """What must be as it was once everything is given back: /etc, packages and why they are there, services, rules."""
+    return host.exec(_SNAPSHOT, check=False).stdout.splitlines()
+
+
+def _packages(lab: Lab, host: LabHost, variant: Variant) -> str:
+    for name in variant.packages:
+        host.exec(f"{variant.installed} {name}")
+    return ", ".join(variant.packages)
+
+
+def _removal(lab: Lab, host: LabHost, variant: Variant) -> str:
+    found = host.exec(f"{variant.installed} rpcbind 2>/dev/null | grep '^installed\\|^Name'", check=False)
+    assert found.stdout == ""
+    return variant.removed
+
+
+def _users(lab: Lab, host: LabHost, variant: Variant) -> str:
+    key = ("-i", str(host.key_file), "-o", "IdentitiesOnly=yes")
+    assert login(host, USER, *key).stdout == f"{USER}\n"
+    assert variant.group in host.exec(f"id -Gn {USER}").stdout.split()
+    assert host.exec(f"su {USER} -s /bin/sh -c 'sudo -n id -un'").stdout == "root\n"
+    return f"group {variant.group}"
+
+
+def _sshd(lab: Lab, host: LabHost, variant: Variant) -> str:
+    key = ("-i", str(host.key_file), "-o", "IdentitiesOnly=yes")
+    assert "Permission denied (publickey)" in login(host, "root", *key).stderr
+    options = ("-o", "PreferredAuthentications=password", "-o", "PubkeyAuthentication=no")
+    assert "Permission denied (publickey)" in login(host, USER, *options).stderr
+    return "keys alone, no root"
+
+
+def _firewall(lab: Lab, host: LabHost, variant: Variant) -> str:
+    seen = {22: "open", 80: "refused", 111: "refused", 2049: "refused"}
+    assert knock(lab, host, seen) == {"ipv4": seen, "ipv6": seen}
+    for file, unit in zip(variant.rules, variant.units * 2, strict=False):
+        assert "--dport 443" in host.exec(["cat", file]).stdout
+        assert host.exec(["systemctl", "is-enabled", unit]).stdout == "enabled\n"
+    return f"{', '.join(variant.rules)}; {', '.join(f'{unit}.service' for unit in variant.units)}"
+
+
+def _fail2ban(lab: Lab, host: LabHost, variant: Variant) -> str:
+    assert host.exec("systemctl is-enabled fail2ban; systemctl is-active fail2ban").stdout == "enabled\nactive\n"
+    host.exec("fail2ban-client set sshd banip 198.51.100.200")
+    banned = "iptables -S | grep -q 'f2b-sshd -s 198.51.100.200'"
+    host.exec(f"for i in $(seq 50); do ! {banned} || exit 0; sleep 0.1; done; exit 1")
+    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    host.exec("fail2ban-client set sshd unbanip 198.51.100.200")
+    return "jail sshd, journal"
+
+
+def _updates(lab: Lab, host: LabHost, variant: Variant) -> str:
+    if not variant.timer:
+        return dict(variant.without)["updates"]
+    shown = host.exec(f"systemctl is-enabled {variant.timer}; systemctl is-active {variant.timer}").stdout
+    assert shown == "enabled\nactive\n"
+    return variant.timer
+
+
+def _listeners(lab: Lab, host: LabHost, variant: Variant) -> str:
+    shown = host.exec("ss -Htuln | awk '{ print $1, $5 }' | sort").stdout.splitlines()
+    assert shown == ["tcp 0.0.0.0:22", "tcp [::]:22"]
+    return "sshd alone"
+
+
+Check = Callable[[Lab, LabHost, Variant], str]
+
+CHAPTERS: tuple[tuple[str, Check], ...] = (
+    ("Packages installed", _packages),
+    ("Services removed", _removal),
+    ("Limited user", _users),
+    ("SSH daemon", _sshd),
+    ("Firewall, also after a reboot", _firewall),
+    ("Fail2Ban", _fail2ban),
+    ("Automatic updates", _updates),
+    ("What listens", _listeners),
+)
+
+
+def table(results: dict[str, dict[str, str]], variants: Sequence[Variant]) -> str:
+    """Draw the results, chapter by family, as Markdown."""
+    rows = [
+        ["Chapter", *(variant.title for variant in variants)],
+        ["---"] * (len(variants) + 1),
+        *([chapter, *(found[variant.name] for variant in variants)] for chapter, found in results.items()),
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -1,0 +1,133 @@
+"""One stack config, one host of each distribution's family: the same result by the same outside checks.
+
+`STOCKADE_DISTRIBUTIONS=fedora,arch` takes only these; `STOCKADE_WRITE_TABLE=1` writes the table of
+docs/distributions.md from what was seen (otherwise the test fails where the two differ).
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.lab.api import Lab, LabHost
+from tests.lab.conftest import entry
+from tests.lab.distributions import CHAPTERS, USER, VARIANTS, Variant, snapshot, table
+from tests.lab.stack import REPOSITORY, Stack
+
+DOCUMENT = REPOSITORY / "docs/distributions.md"
+BEGIN, END = "<!-- the table below is written by tests/lab/test_distributions.py -->\n", "<!-- end of the table -->\n"
+WANTED = (os.environ.get("STOCKADE_DISTRIBUTIONS") or ",".join(variant.name for variant in VARIANTS)).split(",")
+CHOSEN = tuple(variant for variant in VARIANTS if variant.name in WANTED)
+
+Hosts = dict[str, LabHost]
+
+
+@pytest.fixture(scope="module")
+def hosts(lab: Lab) -> Iterator[Hosts]:
+    """One pristine host of each variant; rpcbind listens on all of them."""
+    names = [f"dist-{variant.name}" for variant in CHOSEN]
+    lab.down(names)
+    found = {}
+    for variant in CHOSEN:
+        [found[variant.name]] = lab.up([f"dist-{variant.name}"], variant.name)
+        found[variant.name].exec(variant.prepare)
+    yield found
+    lab.down(names)
+
+
+@pytest.fixture(scope="module")
+def stack(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """All of them in one stack; what differs between their entries is what no table can know."""
+    stack = Stack(tmp_path_factory.mktemp("distributions") / "project")
+    entries = {}
+    for variant in CHOSEN:
+        host = hosts[variant.name]
+        admin = {"user": USER, "privateKeyFile": str(host.key_file)}
+        entries[host.name] = entry(host, admin=admin, addresses=[host.ipv6], **dict(variant.settings))
+    key = f"{next(iter(hosts.values())).key_file}.pub"
+    stack.configure(
+        hosts=entries,
+        packages={"absent": ["exim4-daemon-light", "rpcbind"]},
+        users=[{"name": USER, "sudo": "nopasswd", "keyFiles": [key]}],
+        sshd={},
+        fail2ban={},
+        updates={},
+        listeners={"unexpected": "fail"},
+    )
+    return stack
+
+
+@pytest.fixture(scope="module")
+def before(hosts: Hosts, stack: Stack) -> dict[str, list[str]]:
+    """The hosts as they were; then the guide is carried out on all of them at once."""
+    prior = {name: snapshot(host) for name, host in hosts.items()}
+    stack.up()
+    return prior
+
+
+@pytest.mark.usefixtures("before")
+def test_every_chapter_is_in_force_on_every_one_also_after_a_reboot(lab: Lab, hosts: Hosts) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda host: host.reboot(), hosts.values()))
+    results = {
+        chapter: {variant.name: check(lab, hosts[variant.name], variant) for variant in CHOSEN}
+        for chapter, check in CHAPTERS
+    }
+    if CHOSEN == VARIANTS:
+        _document(table(results, VARIANTS))
+
+
+@pytest.mark.usefixtures("before")
+def test_the_rules_are_the_same_on_every_one(hosts: Hosts) -> None:
+    shown = {host.exec("{ iptables -S; ip6tables -S; } | grep -v f2b-").stdout for host in hosts.values()}
+    assert len(shown) == 1, shown
+    assert "--dport 443" in shown.pop()
+
+
+@pytest.mark.usefixtures("before")
+def test_nothing_changes_by_itself(stack: Stack) -> None:
+    assert "unchanged" in stack.up()
+    stack.refresh()
+    stack.unchanged()
+
+
+def test_destroy_gives_each_its_prior_state_back(hosts: Hosts, stack: Stack, before: dict[str, list[str]]) -> None:
+    stack.destroy()
+    assert {name: snapshot(host) for name, host in hosts.items()} == before
+
+
+REFUSED = {
+    "fedora": ({"absent": ["python3"]}, "nothing was changed, because these would be removed with it: dnf"),
+    "arch": ({"present": ["unattended-upgrades"]}, "Arch supports no unattended updates"),
+}
+
+
+@pytest.mark.parametrize("variant", [one for one in CHOSEN if one.name in REFUSED], ids=lambda one: one.name)
+def test_what_must_not_go_or_cannot_come_is_refused(hosts: Hosts, tmp_path: Path, variant: Variant) -> None:
+    host = hosts[variant.name]
+    wanted, words = REFUSED[variant.name]
+    stack = Stack(tmp_path / "project")
+    stack.configure(hosts={host.name: entry(host)}, firewall=False, packages=wanted)
+    there = _without_records(host)
+    result = stack.up(check=False)
+    assert result.status != 0
+    assert words in result
+    stack.destroy()
+    assert _without_records(host) == there
+
+
+def _without_records(host: LabHost) -> list[str]:
+    """The note of what was there stays on the host for the next `up`."""
+    return [line for line in snapshot(host) if not line.startswith("/var/lib/stockade/")]
+
+
+def _document(drawn: str) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    old, _, tail = rest.partition(END)
+    if os.environ.get("STOCKADE_WRITE_TABLE"):
+        DOCUMENT.write_text(f"{head}{BEGIN}\n{drawn}\n{END}{tail}", encoding="utf-8")
+    else:
+        assert old.strip() == drawn.strip(), f"{DOCUMENT} says otherwise; STOCKADE_WRITE_TABLE=1 writes it anew"
