@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults lock schema
+.PHONY: help up up-all test-distributions preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults lock schema
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -34,6 +34,15 @@ ifeq ($(STACK),lab)
 	    echo; echo "$$host# $$tool -vL"; $(RUN) -m local.lab exec $$host $$tool -vL; \
 	done; done
 endif
+
+up-all: .venv/ready  ## the same on one disposable host of every family of distributions (docs/distributions.md)
+	@$(RUN) -m local.lab up web31 --variant debian
+	@$(RUN) -m local.lab up web32 --variant fedora
+	@$(RUN) -m local.lab up web33 --variant arch
+	@$(PULUMI) up --stack every-distribution --yes
+
+test-distributions: .venv/ready  ## every chapter on every family; ONLY=fedora,arch takes these alone
+	STOCKADE_DISTRIBUTIONS=$(ONLY) .venv/bin/pytest -q tests/lab/test_distributions.py
 
 lab: .venv/ready
 ifeq ($(STACK),lab)
