@@ -1,6 +1,7 @@
 """What someone on the network sees of a host: real packets from another network namespace."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 
@@ -83,3 +84,24 @@ def listen(host: LabHost, *ports: int) -> None:
         'for f in 4 6; do ss -ltn$f "sport = :$p" | grep -q LISTEN || ready=; done; done; '
         '[ -z "$ready" ] || exit 0; sleep 0.1; done; exit 1'
     )
+
+
+TCP_PORTS = "1-1024,2222,8080,8443"
+UDP_PORTS = "53,67-69,111,123,137,161,500,514,631,1900,5353"
+_STATE = re.compile(r"(?P<port>\d+)/open/(?P<protocol>tcp|udp)/")
+# A host sends one "unreachable" a second at most: true, and too slow for a test.
+_HURRY = "echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit"
+
+
+def scan(scanner: LabHost, host: LabHost) -> dict[str, dict[str, set[int]]]:
+    """What nmap, on the host `scanner`, finds open: ports by family and protocol."""
+    host.exec(_HURRY)
+    found: dict[str, dict[str, set[int]]] = {}
+    for family, options, address in (("ipv4", [], host.ipv4), ("ipv6", ["-6"], host.ipv6)):
+        ports = f"T:{TCP_PORTS},U:{UDP_PORTS}"
+        argv = ["nmap", *options, "-n", "-Pn", "-T4", "-sS", "-sU", "-p", ports, "-oG", "-", address]
+        told = scanner.exec(argv).stdout
+        assert "Nmap done" in told, told
+        opened = [(match["protocol"], int(match["port"])) for match in _STATE.finditer(told)]
+        found[family] = {name: {port for protocol, port in opened if protocol == name} for name in ("tcp", "udp")}
+    return found

@@ -4,10 +4,12 @@ import re
 
 from local.lab.api import LabHost
 
-# Not what is written anew by every installation, nor account databases' backups and locks.
+# Not what is written anew by every installation, nor the databases of accounts: those of packages that come back have
+# another place in them.
 _ETC = r"""
 cd /etc
-find . -not -name ld.so.cache -not -name '*-' -not -name .pwd.lock | sort | while read -r p; do
+find . -not -name ld.so.cache -not -name '*-' -not -name .pwd.lock | grep -Ev '^./g?(passwd|shadow|group)$' | sort |
+while read -r p; do
     stat -c '%n %F %a %U %G' "$p"
     if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then cksum <"$p"; fi
 done
@@ -16,9 +18,11 @@ _PARTS = {
     "etc": _ETC,
     "packages": "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'; apt-mark showauto | sort",
     "units": "systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }' | sort",
-    "active": "systemctl list-units --state=active --type=service,socket,timer --no-legend --no-pager --plain |"
-    " awk '!/^(session|user|run-|apt-daily|dpkg-db|e2scrub|exim4-base|phpsessionclean|systemd-tmpfiles)/ { print $1 }'"
-    " | sort",
+    # people's: Debian's packages leave their system accounts behind
+    "accounts": "awk -F: '$3 == 0 || $3 >= 1000' /etc/passwd | sort;"
+    " awk -F: '$3 >= 1000 || $4 != \"\"' /etc/group | sort",
+    "running": "systemctl list-units --state=running,listening,waiting --type=service,socket,timer --no-legend"
+    " --no-pager --plain | awk '!/^(session|user)/ { print $1 }' | sort",
     "listening": "ss -Htuln | awk '{ print $1, $5 }' | sort",
     "sshd": "mkdir -p /run/sshd; sshd -T | sort",
     "ufw": "! command -v ufw >/dev/null || ufw status",
