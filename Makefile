@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-all test-distributions preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults lock schema
+.PHONY: help up up-all test-distributions preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults scores lock schema
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -75,7 +75,7 @@ kernel: .venv/ready  ## the rules' meaning against the kernel, in short
 	.venv/bin/pytest -q tests/kernel
 
 lab-tests: .venv/ready  ## tests on real hosts of the lab
-	.venv/bin/pytest -q tests/lab --ignore-glob='*/test_lockout*'
+	.venv/bin/pytest -q -n 2 --dist loadfile tests/lab --ignore-glob='*/test_lockout*'
 
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
 	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
@@ -86,6 +86,9 @@ test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 test-faults: .venv/ready  ## what could lock an administrator out, each fault on a real host; takes long
 	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal \
 	    tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
+
+scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after (docs/hardening-scores.md); minutes
+	$(RUN) -m bench.scores --write
 
 lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
