@@ -7,6 +7,7 @@ reads them. The account's own shadow line is kept on the host alone, beside the 
 Values: name, dropin (path of the sudoers drop-in); those of a change are set by the chapter.
 """
 
+from hosts.distro import DISTRO
 from hosts.files import NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 
 FOREIGN, LINKED, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(90, 100)
@@ -49,13 +50,11 @@ read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock stat
 """
 
 OBSERVE = f"""\
-{SHOW_FILE}{SHADOW}{KEYS}
+{DISTRO}{SHOW_FILE}{SHADOW}{KEYS}
 section account getent passwd "$name" || :
 section group getent group "$name" || :
 begin sudo_group
-. /etc/os-release 2>/dev/null || :
-case " ${{ID:-}} ${{ID_LIKE:-}} " in *" debian "* | *" ubuntu "*) set -- sudo wheel ;; *) set -- wheel sudo ;; esac
-for group; do if getent group "$group" >/dev/null; then echo "$group"; break; fi; done
+for group in ${{admin_groups:-wheel sudo}}; do if getent group "$group" >/dev/null; then echo "$group"; break; fi; done
 end
 show_file dropin "$dropin"
 if getent passwd "$name" >/dev/null; then

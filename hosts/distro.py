@@ -6,7 +6,6 @@
     family                  name of the row of `FAMILIES`; "" where none fits
     pkg_manager             apt, dnf or pacman
     admin_groups            groups that sudo knows, the distribution's own first
-    ssh_unit                service of sshd
     boot_v4 boot_v6         files of iptables rules that are loaded at boot
     unit_v4 unit_v6         units that load them
     updater                 program of the automatic updates; "" where there is none
@@ -44,7 +43,6 @@ class Family:
     releases: tuple[str, ...]
     manager: Literal["apt", "dnf", "pacman"]
     admin_groups: tuple[str, ...]
-    ssh_unit: str
     boot: tuple[str, str]
     boot_units: tuple[str, str]
     updater: str = ""
@@ -78,7 +76,6 @@ FAMILIES = (
         releases=("debian:*", "ubuntu:*"),
         manager="apt",
         admin_groups=("sudo", "wheel"),
-        ssh_unit="ssh",
         boot=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
         boot_units=("netfilter-persistent", "netfilter-persistent"),
         updater="unattended-upgrades",
@@ -99,7 +96,6 @@ FAMILIES = (
         ),
         manager="dnf",
         admin_groups=("wheel", "sudo"),
-        ssh_unit="sshd",
         boot=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
         boot_units=("iptables", "ip6tables"),
         updater="dnf-automatic",
@@ -111,7 +107,6 @@ FAMILIES = (
         releases=("arch:*",),
         manager="pacman",
         admin_groups=("wheel", "sudo"),
-        ssh_unit="sshd",
         boot=("/etc/iptables/iptables.rules", "/etc/iptables/ip6tables.rules"),
         boot_units=("iptables", "ip6tables"),
         packages={
@@ -163,7 +158,7 @@ elif [ -f "$distro_root/etc/arch-release" ]; then
 elif [ -f "$distro_root/etc/debian_version" ]; then
     distro=debian distro_version=$(sed 's/\\..*//' "$distro_root/etc/debian_version")
 fi
-family= pkg_manager= admin_groups= ssh_unit= boot_v4= boot_v6= unit_v4= unit_v6= updater=
+family= pkg_manager= admin_groups= boot_v4= boot_v6= unit_v4= unit_v6= updater=
 for _word in $distro $_like; do
     [ -z "$family" ] || break
     case $_word:${distro_version%%.*} in
@@ -186,7 +181,6 @@ def _assignments(family: Family) -> str:
         "family": family.name,
         "pkg_manager": family.manager,
         "admin_groups": " ".join(family.admin_groups),
-        "ssh_unit": family.ssh_unit,
         "boot_v4": family.boot[0],
         "boot_v6": family.boot[1],
         "unit_v4": family.boot_units[0],

@@ -33,7 +33,7 @@ class Facts:
     """Of the login user."""
     user: str
     os_release: str
-    """The text of /etc/os-release; see hosts.distro.parse."""
+    """The text of /etc/os-release."""
     init: str
     """Name of process 1: "systemd", "init"."""
 

@@ -72,13 +72,12 @@ def test_the_row_of_the_table_is_what_a_script_gets(tmp_path: Path, family: obje
     row = next(one for one in FAMILIES if one is family)
     name, _, major = row.releases[0].partition(":")
     release = system(tmp_path, "os-release", f"ID={name}\nVERSION_ID={major.replace('[2-9]', '2').strip('*')}\n")
-    names = ["family", "pkg_manager", "admin_groups", "ssh_unit", "boot_v4", "boot_v6", "unit_v4", "unit_v6", "updater"]
+    names = ["family", "pkg_manager", "admin_groups", "boot_v4", "boot_v6", "unit_v4", "unit_v6", "updater"]
     told = on(release, "known_distro\n" + "\n".join(f'echo "${name}"' for name in names)).stdout.splitlines()
     assert told == [
         row.name,
         row.manager,
         " ".join(row.admin_groups),
-        row.ssh_unit,
         *row.boot,
         *row.boot_units,
         row.updater,
