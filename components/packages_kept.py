@@ -159,7 +159,9 @@ _give_back() { # NAMES: their files, marks and services, after they are installe
     done <"$folder/units.now"
     rm -f "$folder/units.now"
     # ufw may be in force although its unit never ran
-    if _has ufw "$1" && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw --force enable >&2; fi
+    _has ufw "$1" || return 0
+    if [ -f "$folder/ufw" ] || grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw --force enable >&2; fi
+    rm -f "$folder/ufw"
 }
 _forget() { # NAMES that are as they were
     if [ -s "$folder/paths" ]; then

@@ -15,6 +15,7 @@ lock_wait (seconds). The records, which only root can read, until `delete` drops
     draft.tar   /etc as it was before a removal that is under way
     aliases     units of packages of ours that are being removed
     unfinished  is there while apt-get is at work
+    ufw         is there where ufw was active and had to go
 """
 
 from components.packages_kept import BACK, ETC, KEEP, POLICY
@@ -152,6 +153,10 @@ _transact() { # MISSING GONE DROP BACK
                 done ;;
         esac
     done
+    if _has iptables-persistent "$1" && _has ufw "$pkg_lost" && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then
+        : >"$folder/ufw" # its rules stay in force until the Ruleset's take their place
+        sed -i 's/^ENABLED=yes/ENABLED=no/' /etc/ufw/ufw.conf
+    fi
     sync "$folder"/* "$folder" 2>/dev/null || sync # what a power cut must not take
     pkg_change
     if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi

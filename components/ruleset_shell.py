@@ -28,8 +28,12 @@ esac
 """
 
 _CONTROLLER = """\
-controllers() { # ufw, firewalld: those that are active
-    if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then echo ufw; fi
+controllers() { # ufw, firewalld: those that are active; ufw-left: rules of ufw, which has been removed meanwhile
+    if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then
+        echo ufw
+    elif ! command -v ufw >/dev/null && "$tool-save" | grep -q '^:ufw6*-before-input '; then
+        echo ufw-left
+    fi
     if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then echo firewalld; fi
 }
 """
@@ -80,6 +84,9 @@ if [ -n "$now" ]; then
     [ -n "$take_over" ] || {{ echo "$now is active" >&2; exit {ACTIVE_CONTROLLER}; }}
     case $now in
         ufw) ufw disable >&2 ;;
+        ufw-left)
+            "$tool-save" -c | sed -e '/^:ufw6*-/d' -e '/ -[Aj] ufw6*-/d' \\
+                -e 's/^\\(:[A-Z]* \\)DROP /\\1ACCEPT /' | "$tool-restore" -c -w "$lock_wait" ;;
         firewalld) systemctl disable --now firewalld >&2; systemctl mask firewalld >&2 ;;
     esac
     exit 75

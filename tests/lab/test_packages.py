@@ -162,8 +162,10 @@ def test_a_removal_that_would_take_the_way_in_is_refused(host: LabHost, stack: S
     assert "ufw" in refused
     assert installed(host) == before
     declare(stack, host, present=["iptables-persistent"], takeOver=True)
+    rules = host.iptables_save(4).count("\n-A ufw-")
     stack.up()
     assert "ufw" not in installed(host)
+    assert host.iptables_save(4).count("\n-A ufw-") == rules > 0  # in force until a Ruleset takes their place
     stack.destroy()
     assert installed(host) == before
     assert "Status: active" in host.exec("ufw status").stdout
