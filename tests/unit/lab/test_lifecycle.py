@@ -188,7 +188,7 @@ def test_the_machines_own_mirror_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_unknown_variant_lists_those_there_are() -> None:
-    with pytest.raises(LabError, match="unknown variant 'slackware'; there is: .*debian"):
+    with pytest.raises(LabError, match=r"unknown variant 'slackware'; there is: .*debian"):
         variant_named("slackware")
 
 
