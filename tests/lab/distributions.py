@@ -71,7 +71,8 @@ VARIANTS = (
 )
 
 _SNAPSHOT = """\
-find /etc /var/lib/stockade -xdev ! -type d ! -path '/etc/ssh/ssh_host*' ! -path '/etc/mtab' ! -path '/etc/*-' \
+find /etc /var/lib/stockade -xdev ! -type d ! -name guard.log ! -path '/etc/ssh/ssh_host*' ! -path '/etc/mtab' \
+    ! -path '/etc/*-' \
     -exec sh -c 'for f; do echo "$(stat -c "%n %a %U %G" "$f") $(sha256sum <"$f" 2>/dev/null) $(readlink "$f")"; done' \
     x {} + 2>/dev/null | sort
 { dpkg-query -W || rpm -qa || pacman -Q; } 2>/dev/null | sort

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.distributions import CHAPTERS, USER, VARIANTS, Variant, snapshot, table
+from tests.lab.distributions import CHAPTERS, USER, VARIANTS, snapshot, table
+from tests.lab.outside import knock
 from tests.lab.stack import REPOSITORY, Stack
 
 DOCUMENT = REPOSITORY / "docs/distributions.md"
@@ -41,6 +43,12 @@ def hosts(lab: Lab) -> Iterator[Hosts]:
 def stack(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """All of them in one stack; what differs between their entries is what no table can know."""
     stack = Stack(tmp_path_factory.mktemp("distributions") / "project")
+    configure(stack, hosts)
+    return stack
+
+
+def configure(stack: Stack, hosts: Hosts, **firewall: Any) -> None:
+    """Declare the whole guide on all hosts."""
     entries = {}
     for variant in CHOSEN:
         host = hosts[variant.name]
@@ -51,12 +59,12 @@ def stack(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Stack:
         hosts=entries,
         packages={"absent": ["exim4-daemon-light", "rpcbind"]},
         users=[{"name": USER, "sudo": "nopasswd", "keyFiles": [key]}],
+        firewall=firewall,
         sshd={},
         fail2ban={},
         updates={},
         listeners={"unexpected": "fail"},
     )
-    return stack
 
 
 @pytest.fixture(scope="module")
@@ -93,29 +101,45 @@ def test_nothing_changes_by_itself(stack: Stack) -> None:
     stack.unchanged()
 
 
+@pytest.mark.usefixtures("before")
+def test_rules_that_lock_everybody_out_are_taken_back(lab: Lab, hosts: Hosts, stack: Stack) -> None:
+    def in_force() -> list[str]:
+        look = "iptables -S; ip6tables -S; cat /etc/iptables/* /etc/sysconfig/ip*tables"
+        return [host.exec(look, check=False).stdout for host in hosts.values()]
+
+    there = in_force()
+    configure(stack, hosts, sshSources=["192.0.2.1"], acceptLockout=True, confirmWithin=5)
+    result = stack.up(check=False)
+    assert result.output.count("the change was not kept: with it in force, no new login worked") >= len(hosts)
+    assert in_force() == there
+    assert {knock(lab, host, [22])["ipv4"][22] for host in hosts.values()} == {"open"}
+    configure(stack, hosts)
+    stack.unchanged()
+
+
 def test_destroy_gives_each_its_prior_state_back(hosts: Hosts, stack: Stack, before: dict[str, list[str]]) -> None:
     stack.destroy()
     assert {name: snapshot(host) for name, host in hosts.items()} == before
 
 
 REFUSED = {
-    "fedora": ({"absent": ["python3"]}, "nothing was changed, because these would be removed with it: dnf"),
+    "debian": ({"absent": ["ucf"]}, "because these would be removed with it: openssh-server"),
+    "fedora": ({"absent": ["python3"]}, "because these would be removed with it: dnf"),
     "arch": ({"present": ["unattended-upgrades"]}, "Arch supports no unattended updates"),
 }
 
 
-@pytest.mark.parametrize("variant", [one for one in CHOSEN if one.name in REFUSED], ids=lambda one: one.name)
-def test_what_must_not_go_or_cannot_come_is_refused(hosts: Hosts, tmp_path: Path, variant: Variant) -> None:
-    host = hosts[variant.name]
-    wanted, words = REFUSED[variant.name]
+def test_what_must_not_go_or_cannot_come_is_refused(hosts: Hosts, tmp_path: Path) -> None:
     stack = Stack(tmp_path / "project")
-    stack.configure(hosts={host.name: entry(host)}, firewall=False, packages=wanted)
-    there = _without_records(host)
+    entries = {host.name: entry(host, packages=REFUSED[name][0]) for name, host in hosts.items()}
+    stack.configure(hosts=entries, firewall=False)
+    there = {name: _without_records(host) for name, host in hosts.items()}
     result = stack.up(check=False)
     assert result.status != 0
-    assert words in result
+    for name in hosts:
+        assert REFUSED[name][1] in result
     stack.destroy()
-    assert _without_records(host) == there
+    assert {name: _without_records(host) for name, host in hosts.items()} == there
 
 
 def _without_records(host: LabHost) -> list[str]:
