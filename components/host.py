@@ -65,7 +65,7 @@ class HardenedHost(ComponentResource):
         users = self._users(packages, tuple(keys))
         firewall = self._firewall(packages, users)
         sshd = self._sshd([packages, *users, *firewall])
-        self._watch(packages, [packages, *users, *firewall, *sshd])
+        self._watch(packages, users, [*firewall, *sshd])
         self.enforced = Output.from_input(self._told)
         self.register_outputs({"enforced": self.enforced})
 
@@ -96,7 +96,7 @@ class HardenedHost(ComponentResource):
         )
         self._told["firewall"] = firewall.enforced
         if settings.ipv6_mode == "reject":
-            AddressPreference(self._name, {**self._common, **self._existing}, self._after(packages))
+            AddressPreference(self._name, {**self._common, **self._existing}, opts)
         return [firewall]
 
     def _sshd(self, before: list[Resource]) -> list[Resource]:
@@ -107,8 +107,14 @@ class HardenedHost(ComponentResource):
         self._told["sshd"] = sshd.settings.apply(lambda text: text.splitlines())
         return [sshd]
 
-    def _watch(self, packages: Packages, before: list[Resource]) -> None:
-        """Add what watches over a hardened host, and what only looks."""
+    def _watch(self, packages: Packages, users: list[Resource], restricted: list[Resource]) -> None:
+        """Add what watches over a hardened host, and what only looks.
+
+        All of it comes after the users, so that `destroy` has none of it under way while it removes the account that it
+        is logged in with.
+        """
+        entered: list[Resource] = [packages, *users]
+        before = [*entered, *restricted]
         wanted = self._wanted
         if wanted.fail2ban:
             props = {**self._common, **self._existing, **wanted.fail2ban.props()}
@@ -116,11 +122,11 @@ class HardenedHost(ComponentResource):
             self._told["fail2ban"] = jails.config.apply(lambda text: text.count("enabled = true"))
         if wanted.updates:
             props = {**self._common, **self._existing, **wanted.updates.props()}
-            updates = UnattendedUpgrades(self._name, props, self._after(packages))
+            updates = UnattendedUpgrades(self._name, props, self._after(*entered))
             self._told["updates"] = updates.enabled.apply(lambda on: "daily" if on else "off")
         if wanted.time_sync and wanted.time_sync.daemon != "keep":
             props = {**self._common, **self._existing, "daemon": wanted.time_sync.daemon}
-            before = [*before, TimeSyncService(self._name, props, self._after(packages))]
+            before = [*before, TimeSyncService(self._name, props, self._after(*entered))]
         if wanted.upgrade and wanted.upgrade.trigger is not None:
             upgrade = SystemUpgrade(self._name, self._connection, wanted.upgrade, self._after(*before))
             self._told["upgrade"] = upgrade.reboot_due.apply(lambda due: "reboot due" if due else "no reboot due")
