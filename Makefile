@@ -78,14 +78,14 @@ lab-tests: .venv/ready  ## tests on real hosts of the lab
 	.venv/bin/pytest -q -n 2 --dist loadfile tests/lab --ignore-glob='*/test_lockout*'
 
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
-	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
+	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
 test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out, each fault on a real host; takes long
 	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal \
-	    tests/lab/test_lockout.py tests/lab/test_lockout_connections.py
+	    tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
 scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after (docs/hardening-scores.md); minutes
 	$(RUN) -m bench.scores --write

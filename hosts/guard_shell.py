@@ -175,7 +175,6 @@ _go_on() {{ # what was saved before the first step is what to go back to
 }}
 if [ -z "$guard_further" ]; then _save; else _go_on; fi
 _at_boot
-begin armed; printf '%s\\n' "$guard"; end
 if [ -d /run/systemd/system ]; then
     systemd-run -q --collect --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \\
         --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$_changer"
@@ -184,6 +183,7 @@ else
         </dev/null >/dev/null 2>&1 &
     printf '%s\\n' "$! $(_started "$!")" >"$guard/sleeper"
 fi
+begin armed; printf '%s\\n' "$guard"; end # last: where nobody listens any more, it ends the script
 """
 
 WHY = """\

@@ -42,8 +42,8 @@ class Fault:
     """`act` changes the host of a scene while something goes wrong.
 
     `ends`: what must be in force then, `before` or `after`. `says`: what the user must be told. `recorded`: whether the
-    host notes that it went back; None where it may lack the room. `everyday`: run with all other tests, not only by
-    `make test-faults`.
+    host notes that it went back; None where it may lack the room, or have nothing to go back from. `everyday`: run with
+    all other tests, not only by `make test-faults`.
     """
 
     name: str
@@ -218,6 +218,7 @@ FIREWALL_FAULTS: tuple[Fault, ...] = (
         Fault(
             f"the operator's process is killed {point.name}",
             partial(at, point, kill),
+            recorded=None if point is POINTS[0] else True,
         )
         for point in POINTS
     ),

@@ -83,12 +83,12 @@ LOGIN_FAULTS: tuple[Fault, ...] = (
         says=("sshd did not take the new configuration", "in force again"),
         everyday=True,
     ),
-    _sshd("sshd: it ends soon after the change", partial(at, _LOOKING, _stop_sshd), says=NO_LOGIN),
+    _sshd("sshd: it ends soon after the change", partial(at, _LOOKING, _stop_sshd), says=("in force again",)),
     *(
         _sshd(
             f"sshd: the operator's process is killed {point.name}",
             partial(at, point, kill),
-            recorded=point is not SSHD_POINTS[0],
+            recorded=None if point is SSHD_POINTS[0] else True,
         )
         for point in SSHD_POINTS
     ),

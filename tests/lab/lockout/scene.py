@@ -93,9 +93,9 @@ class Scene(ABC):
         assert self.in_force() == "before"
 
     def settled(self) -> None:
-        """Wait until nothing is armed on the host any more."""
+        """Wait until nothing is armed on the host any more; a `.new` that died before never was, and stays a while."""
         script = (
-            'for i in $(seq 300); do [ -n "$(ls -A /var/lib/stockade/guard 2>&-)" ] || exit 0; sleep 0.2; done;'
+            "for i in $(seq 300); do ls /var/lib/stockade/guard 2>&- | grep -qv '[.]new$' || exit 0; sleep 0.2; done;"
             "ls -R /var/lib/stockade; cat /var/lib/stockade/guard.log; exit 1"
         )
         self.host.exec(script, limit=SETTLED + 10)
