@@ -6,7 +6,7 @@ PULUMI := $(RUN) -m local
 LAB_HOSTS := web1
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-all test-distributions preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults scores lock schema
+.PHONY: help up up-all test-distributions preview refresh destroy drift show lab clean test lint types unit policies engine kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -96,6 +96,18 @@ lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 
 schema: .venv/ready  ## write the JSON Schema of the stack configs
 	$(RUN) -m components.config
+
+BENCH :=
+bench: .venv/ready .bench/venv/ready  ## measure Stockade beside other tools, about 20 minutes: make bench BENCH="--hosts 1,8 --publish"
+	$(RUN) -m bench $(BENCH)
+
+bench-short: .venv/ready  ## see that the measurements run: one host, raw script and Stockade
+	$(RUN) -m bench --hosts 1 --repeats 1 --tools raw,stockade
+
+.bench/venv/ready: bench/requirements.lock
+	@$(PYTHON) -m venv .bench/venv
+	@.bench/venv/bin/pip install -q --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@touch $@
 
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -1,0 +1,1 @@
+"""Measurements: what Stockade costs, beside what users would pick instead."""

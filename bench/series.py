@@ -1,0 +1,90 @@
+"""One series: fresh hosts, one tool, every phase; what was measured, each time only after the result was verified."""
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from bench.job import FRESH, Job
+from bench.measure import Measured, measure
+from bench.tools.base import Phase, Tool
+from bench.verify import faults, logins
+from local.lab.api import LabHost
+
+AGAIN = (Phase.NOTHING, Phase.DRIFT, Phase.RULE)
+FIRST_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measured command. `looked`: hosts that it logged in to."""
+
+    tool: str
+    hosts: int
+    phase: str
+    wall: float
+    cpu: float
+    memory: int
+    looked: int
+    fault: str = ""
+
+
+def fresh(hosts: Sequence[LabHost]) -> None:
+    """Put hosts back to the state that every tool starts from."""
+
+    def one(host: LabHost) -> None:
+        host.reset()
+        host.exec(FRESH)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, hosts))
+
+
+def run(
+    kind: type[Tool], hosts: Sequence[LabHost], repeats: int, told: Callable[[Sample], None], work: Path
+) -> list[Sample]:
+    """Measure one tool: the first apply, then `repeats` times each of the other phases."""
+    key = Path(f"{hosts[0].key_file}.pub").read_text()
+    fresh(hosts)
+    tool = kind(Path(mkdtemp(prefix=f"{kind.name}-", dir=work)) / "run", hosts)
+    samples: list[Sample] = []
+    ports: tuple[int, ...] = ()
+    try:
+        for phase in (Phase.FIRST, *AGAIN * repeats):
+            if phase is Phase.RULE:
+                ports = (*ports, FIRST_PORT + len(ports))
+            job = Job(key, ports)
+            tool.write(job, phase)
+            argv = tool.argv(phase)
+            if argv is None:
+                continue
+            before = [logins(host) for host in hosts]
+            measured = measure(argv, tool.folder, tool.environment)
+            looked = sum(logins(host) > count for host, count in zip(hosts, before, strict=True))
+            sample = Sample(
+                tool=kind.name,
+                hosts=len(hosts),
+                phase=phase.value,
+                wall=measured.wall,
+                cpu=measured.cpu,
+                memory=measured.memory,
+                looked=looked,
+                fault=_fault(measured, hosts, job),
+            )
+            samples.append(sample)
+            told(sample)
+            if sample.fault:
+                print(measured.output[-3000:], file=sys.stderr)
+                break
+    finally:
+        tool.close()
+    return samples
+
+
+def _fault(measured: Measured, hosts: Sequence[LabHost], job: Job) -> str:
+    """Why the time does not count; empty when it does."""
+    if measured.status:
+        return f"ended with status {measured.status}"
+    return "; ".join(faults(list(hosts), job))
