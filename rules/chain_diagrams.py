@@ -6,10 +6,12 @@ big ones and the work grows with n log n. A user chain is compiled once, however
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from rules.diagrams import Binary, Diagrams, Node
+from rules.diagram_operations import binary
+from rules.diagrams import Diagrams, Node
 from rules.family import Family
 from rules.model import Chain, Rule, Table
 from rules.outcomes import PASS, Outcome, Place, Placed, Verdict, renamed, sure, then, when_matched
@@ -34,22 +36,25 @@ _QUEUES = ("QUEUE", "NFQUEUE")
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One rule: the set it may match, and its diagram. ``acts``: it has a target that decides or leads to a chain."""
+    """One rule and its diagram. ``acts``: it has a target that decides or leads to a chain."""
 
     placed: Placed
     predicate: Predicate
-    matches: Node
     diagram: Node
     acts: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """``size`` rules of a chain in a row: all that they may match, their diagram, and two halves or one rule."""
+    """``size`` rules of a chain in a row, from number ``first`` of its leaves: their diagram, two halves or one rule.
 
+    ``returns``: one of them may end the chain by RETURN.
+    """
+
+    first: int
     size: int
-    matches: Node
     diagram: Node
+    returns: bool
     halves: tuple[Segment, Segment] | None = None
     leaf: Leaf | None = None
 
@@ -66,22 +71,9 @@ class Compiled:
     segment: Segment | None
     diagram: Node
 
-    def before(self, index: int) -> list[Segment]:
-        """The largest segments that make up the rules before a leaf, in order."""
-        return _cover(self.segment, 0, index)
 
-    def behind(self, index: int) -> list[Segment]:
-        """The largest segments that make up the rules after a leaf, in order."""
-        return _cover(self.segment, index + 1, len(self.leaves))
-
-
-def _cover(segment: Segment | None, first: int, end: int) -> list[Segment]:
-    if segment is None or first >= min(end, segment.size) or end <= 0:
-        return []
-    if (first <= 0 and segment.size <= end) or segment.halves is None:
-        return [segment]
-    left, right = segment.halves
-    return [*_cover(left, first, end), *_cover(right, first - left.size, end - left.size)]
+def _target(leaf: Leaf) -> str:
+    return leaf.placed.rule.target.name if leaf.placed.rule.target is not None else ""
 
 
 class Compiler:
@@ -91,12 +83,13 @@ class Compiler:
         self.family = family
         self.store = Diagrams(layouts(family))
         self.passing = self.store.leaf(PASS)
-        self.then = Binary(self.store, self._then)
-        self.when = Binary(self.store, self._when)
-        self.through = Binary(self.store, self._through)
+        self.then = binary(self.store, self._then)
+        self.when = binary(self.store, self._when)
+        self.through = binary(self.store, self._through)
+        self._matched: dict[Segment, Node] = {}
 
-    def compile(self, table: Table, without: Collection[Place] = ()) -> dict[str, Compiled]:
-        """All chains of a table, called ones before their callers, leaving out the rules at those places.
+    def compile(self, table: Table) -> dict[str, Compiled]:
+        """All chains of a table, called ones before their callers.
 
         Raises :class:`ValueError` when chains call each other in a circle, which no kernel accepts.
         """
@@ -104,7 +97,30 @@ class Compiler:
         for name in _called_first(table):
             chain = table.chain(name)
             if chain is not None:
-                done[name] = self._chain(chain, done, without)
+                leaves = [
+                    self._leaf(Placed(Place(name, number), rule), done) for number, rule in enumerate(chain.rules, 1)
+                ]
+                done[name] = self._compiled(chain, leaves, self._segment(leaves) if leaves else None)
+        return done
+
+    def without(self, chains: dict[str, Compiled], places: Mapping[str, Collection[int]]) -> dict[str, Compiled]:
+        """The chains as they are when rules, by the names of their chains and their numbers from 0, do nothing."""
+        done: dict[str, Compiled] = {}
+        changed: set[str] = set()
+        for name, compiled in chains.items():
+            leaves = {
+                index: replace(leaf, diagram=self.passing, acts=False)
+                if index in places.get(name, ())
+                else self._leaf(leaf.placed, done)
+                for index, leaf in enumerate(compiled.leaves)
+                if index in places.get(name, ()) or _target(leaf) in changed
+            }
+            if not leaves or compiled.segment is None:
+                done[name] = compiled
+                continue
+            changed.add(name)
+            segment = self._patched(compiled.segment, leaves, sorted(leaves))
+            done[name] = self._compiled(compiled.chain, self._in_order(segment), segment)
         return done
 
     def decided(self, compiled: Compiled) -> Node:
@@ -140,37 +156,64 @@ class Compiler:
         """The set of packets that a rule may match."""
         return self.store.union([self.store.box(box, self.store.all, self.store.none) for box in found.boxes])
 
-    def _chain(self, chain: Chain, done: dict[str, Compiled], without: Collection[Place]) -> Compiled:
-        leaves = [
-            self._leaf(Placed(Place(chain.name, number), rule), done)
-            for number, rule in enumerate(chain.rules, 1)
-            if Place(chain.name, number) not in without
-        ]
-        segment = self._segment(leaves) if leaves else None
-        diagram = segment.diagram if segment is not None else self.passing
-        return Compiled(chain, tuple(leaves), segment, self._renamed(diagram, Verdict.RETURN, Verdict.PASS))
+    def matched(self, segment: Segment) -> Node:
+        """The set of packets that any rule of a segment may match."""
+        found = self._matched.get(segment)
+        if found is None:
+            if segment.halves is not None:
+                found = self.store.either(*(self.matched(half) for half in segment.halves))
+            else:
+                found = self.matching(segment.leaf.predicate) if segment.leaf is not None else self.store.none
+            self._matched[segment] = found
+        return found
 
-    def _segment(self, leaves: Sequence[Leaf]) -> Segment:
+    def _compiled(self, chain: Chain, leaves: Sequence[Leaf], segment: Segment | None) -> Compiled:
+        diagram = segment.diagram if segment is not None else self.passing
+        if segment is not None and segment.returns:
+            diagram = self._renamed(diagram, Verdict.RETURN, Verdict.PASS)
+        return Compiled(chain, tuple(leaves), segment, diagram)
+
+    def _patched(self, segment: Segment, leaves: Mapping[int, Leaf], numbers: Sequence[int]) -> Segment:
+        """A segment with other leaves at those numbers, which are in order."""
+        if bisect_left(numbers, segment.first) == bisect_left(numbers, segment.first + segment.size):
+            return segment
+        if segment.halves is None:
+            return self._segment([leaves[segment.first]], segment.first)
+        left, right = (self._patched(half, leaves, numbers) for half in segment.halves)
+        return self._joined(left, right)
+
+    def _in_order(self, segment: Segment) -> list[Leaf]:
+        if segment.halves is None:
+            return [segment.leaf] if segment.leaf is not None else []
+        return [leaf for half in segment.halves for leaf in self._in_order(half)]
+
+    def _segment(self, leaves: Sequence[Leaf], first: int = 0) -> Segment:
         if len(leaves) == 1:
-            return Segment(1, leaves[0].matches, leaves[0].diagram, None, leaves[0])
+            target = leaves[0].placed.rule.target
+            returns = leaves[0].acts and target is not None and (target.goto or target.name == "RETURN")
+            return Segment(first, 1, leaves[0].diagram, returns, None, leaves[0])
         half = len(leaves) // 2
-        left, right = self._segment(leaves[:half]), self._segment(leaves[half:])
-        matches = self.store.either(left.matches, right.matches)
-        return Segment(len(leaves), matches, self.then(left.diagram, right.diagram), (left, right))
+        left, right = self._segment(leaves[:half], first), self._segment(leaves[half:], first + half)
+        return self._joined(left, right)
+
+    def _joined(self, left: Segment, right: Segment) -> Segment:
+        diagram = self.then(left.diagram, right.diagram)
+        return Segment(left.first, left.size + right.size, diagram, left.returns or right.returns, (left, right))
 
     def _leaf(self, placed: Placed, done: dict[str, Compiled]) -> Leaf:
         found = predicate(placed.rule, self.family)
         unknown = placed.place if found.unknown else None
         body = self._body(placed.rule, placed.place, done)
         if body is None:
-            return Leaf(placed, found, self.matching(found), self.passing, acts=False)
+            return Leaf(placed, found, self.passing, acts=False)
         if found.limited or unknown is not None:
             body = self.store.map(
                 body,
                 lambda leaf: self.store.leaf(when_matched(self.outcome(leaf), limited=found.limited, unknown=unknown)),
             )
-        matches = self.matching(found)
-        return Leaf(placed, found, matches, self.when(matches, body), acts=True)
+        if self.store.is_leaf(body) and len(found.boxes) == 1:
+            return Leaf(placed, found, self.store.box(found.boxes[0], body, self.passing), acts=True)
+        return Leaf(placed, found, self.when(self.matching(found), body), acts=True)
 
     def _body(self, rule: Rule, place: Place, done: dict[str, Compiled]) -> Node | None:
         """What becomes of a packet that matches, None when nothing does."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from random import Random
 
+from rules.diagram_operations import binary
 from rules.intervals import Intervals
 from rules.layout import Layout, digit_tops
 
@@ -45,10 +46,10 @@ class Diagrams:
         self._values: dict[Node, Hashable] = {}
         self._inner: dict[tuple[int, tuple[int, ...], tuple[Node, ...]], Node] = {}
         self.none, self.all = self.leaf(False), self.leaf(True)
-        self.both = Binary(self, self._both)
-        self.either = Binary(self, self._either)
-        self.minus = Binary(self, self._minus)
-        self.select = Binary(self, self._select)
+        self.both = binary(self, self._both)
+        self.either = binary(self, self._either)
+        self.minus = binary(self, self._minus)
+        self.select = binary(self, self._select)
 
     def leaf(self, value: Hashable) -> Node:
         """The constant function."""
@@ -76,7 +77,10 @@ class Diagrams:
         key = level, tuple(ends), tuple(kids)
         found = self._inner.get(key)
         if found is None:
-            found = self._inner[key] = self._new(*key)
+            found = self._inner[key] = len(self.level)
+            self.level.append(level)
+            self.ends.append(key[1])
+            self.kids.append(key[2])
         return found
 
     def box(self, box: Box, inside: Node, outside: Node) -> Node:
@@ -260,43 +264,3 @@ class Diagrams:
         if self.none in (a, b):
             return self.none
         return b if a == self.all else None
-
-
-class Binary:
-    """An operation on two diagrams, given by what it does where the answer is plain (always so for two leaves)."""
-
-    def __init__(self, diagrams: Diagrams, plain: Callable[[Node, Node], Node | None]) -> None:
-        self._diagrams = diagrams
-        self._plain = plain
-        self._memo: dict[tuple[Node, Node], Node] = {}
-
-    def __call__(self, a: Node, b: Node) -> Node:
-        plain = self._plain(a, b)
-        if plain is not None:
-            return plain
-        found = self._memo.get((a, b))
-        if found is None:
-            found = self._memo[a, b] = self._combine(a, b)
-        return found
-
-    def _combine(self, a: Node, b: Node) -> Node:
-        store = self._diagrams
-        level_a, level_b = store.level[a], store.level[b]
-        level = min(level_a, level_b)
-        ends_a, kids_a = (store.ends[a], store.kids[a]) if level_a == level else ((store.tops[level],), (a,))
-        ends_b, kids_b = (store.ends[b], store.kids[b]) if level_b == level else ((store.tops[level],), (b,))
-        ends: list[int] = []
-        kids: list[Node] = []
-        i = j = 0
-        while i < len(ends_a):
-            kid = self(kids_a[i], kids_b[j])
-            end_a, end_b = ends_a[i], ends_b[j]
-            end = end_a if end_a <= end_b else end_b
-            if kids and kids[-1] == kid:
-                ends[-1] = end
-            else:
-                ends.append(end)
-                kids.append(kid)
-            i += end_a == end
-            j += end_b == end
-        return store.node(level, ends, kids)

@@ -12,11 +12,17 @@ from rules.intervals import Intervals, complement, normal, numbers
 from rules.packets import PORT_PROTOCOLS, Field
 from rules.protocols import ICMP, ICMPV6, TCP, UDP, protocol_name
 from rules.reachability_outside import REQUESTS
-from rules.reachability_reach import reaching_all, served, sources_of
-from rules.reachability_sources import Label, labels
+from rules.reachability_reach import reaching_all, served
+from rules.reachability_sources import Label, SourceWords
 
 # More ICMP types than this in a row are written first-last.
 _TYPES = 4
+# As many ranges of sources by ranges of services are listed for a protocol; of more, one line tells for each service.
+_LISTED = 20_000
+# As many such lines; of more services, neighbours share one.
+_SERVICES = 1_000
+# First service, last service, sources of each.
+Row = tuple[int, int, Node]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,21 +51,23 @@ def exposed(
 
     ``said``: what is known already. Lines may take it in where that makes them fewer ("everything").
     """
-    found = set(_Lines(store, node, family).all())
+    words = SourceWords(store, family)
+    found = set(_Lines(store, node, family, words).all())
     if said != store.none and len(found) > 1:
-        wider = set(_Lines(store, store.either(node, said), family).all())
-        wider -= set(_Lines(store, said, family).all())
+        wider = set(_Lines(store, store.either(node, said), family, words).all())
+        wider -= set(_Lines(store, said, family, words).all())
         found = wider if len(wider) < len(found) else found
     return tuple(replace(one, where=where, doubts=doubts) for one in sorted(found))
 
 
 class _Lines:
-    def __init__(self, store: Diagrams, node: Node, family: Family) -> None:
+    def __init__(self, store: Diagrams, node: Node, family: Family, words: SourceWords) -> None:
         self.store = store
         self.node = node
         self.family = family
         self.icmp = ICMP if family is Family.IPV4 else ICMPV6
         self.special = (TCP, UDP, self.icmp)
+        self.words = words
 
     def all(self) -> Iterator[Exposed]:
         protocols = list(self.store.spans(self.node, Field.PROTOCOL))
@@ -67,7 +75,7 @@ class _Lines:
         everything = self.store.all
         for start, _, _ in protocols:
             everything = self.store.both(everything, self._requests() if start == self.icmp else whole[start])
-        for label in labels(sources_of(self.store, everything), self.family):
+        for label in self.words.labels(everything):
             yield Exposed((0, 0, 0), label, "everything")
         others: dict[Label, list[tuple[int, int]]] = {}
         for start, end, services in protocols:
@@ -90,12 +98,12 @@ class _Lines:
         return reaching_all(self.store, self.node, self.icmp, only=lambda first, last: _any_type(kinds, first, last))
 
     def _labels(self, sources: Node, said: Node) -> tuple[Label, ...]:
-        """Sources in words, without those of which a wider line tells, unless that would make the words longer."""
+        return self.words.labels(self._unsaid(sources, said))
+
+    def _unsaid(self, sources: Node, said: Node) -> Node:
+        """Sources without those of which a wider line tells, unless that would make more words of them."""
         rest = self.store.minus(sources, said)
-        if rest == self.store.none:
-            return ()
-        whole = labels(sources_of(self.store, sources), self.family)
-        return whole if whole and whole[0].order[0] == 0 else labels(sources_of(self.store, rest), self.family)
+        return sources if rest != self.store.none and self.words.is_anywhere(sources) else rest
 
     def _protocols(self, found: dict[Label, list[tuple[int, int]]]) -> Iterator[Exposed]:
         """Whole protocols; those with a name of their own first, the rest in ranges."""
@@ -115,17 +123,43 @@ class _Lines:
                 yield Exposed((4, first, last), label, name)
 
     def _services(self, protocol: int, services: Node, wider: Node) -> Iterator[Exposed]:
+        spans = self.store.spans(services, Field.SERVICE)
+        rows = [
+            (first, last, rest)
+            for first, last, sources in spans
+            if (rest := self._unsaid(sources, wider)) != self.store.none
+        ]
+        briefly = sum(self.words.ranges(sources) for _, _, sources in rows) > _LISTED
+        if briefly and len(rows) > _SERVICES:
+            yield from self._groups(protocol, rows)
+            return
         found: dict[Label, list[tuple[int, int]]] = {}
-        for first, last, sources in self.store.spans(services, Field.SERVICE):
-            for label in self._labels(sources, wider):
+        for first, last, sources in rows:
+            for label in self.words.labels(sources, briefly=briefly):
                 found.setdefault(label, []).append((first, last))
-        rank = self.special.index(protocol) + 1 if protocol in self.special else 4
         for label, intervals in found.items():
             for first, last in normal(intervals):
-                names = self._icmp(first, last) if protocol == self.icmp else [(first, _range(first, last))]
-                for number, name in names:
-                    key = (rank, number, last) if rank < 4 else (4, protocol, number)
-                    yield Exposed(key, label, f"{self._name(protocol)}/{name}")
+                for number, name in self._service_names(protocol, first, last):
+                    yield Exposed(self._order(protocol, number, last), label, f"{self._name(protocol)}/{name}")
+
+    def _groups(self, protocol: int, rows: list[Row]) -> Iterator[Exposed]:
+        """As many services in a row to a line as needed: each of them is reached from some of the sources."""
+        size = -(-len(rows) // _SERVICES)
+        for start in range(0, len(rows), size):
+            group = rows[start : start + size]
+            first, last = group[0][0], group[-1][1]
+            sources = self.store.union([node for _, _, node in group])
+            for label in self.words.labels(sources, briefly=True):
+                name = f"{self._name(protocol)}/{_range(first, last)}"
+                yield Exposed(self._order(protocol, first, last), label, name if size == 1 else f"some of {name}")
+
+    def _order(self, protocol: int, first: int, last: int) -> tuple[int, int, int]:
+        if protocol in self.special:
+            return self.special.index(protocol) + 1, first, last
+        return 4, protocol, first
+
+    def _service_names(self, protocol: int, first: int, last: int) -> list[tuple[int, str]]:
+        return self._icmp(first, last) if protocol == self.icmp else [(first, _range(first, last))]
 
     def _name(self, protocol: int) -> str:
         return "icmpv6" if protocol == self.icmp == ICMPV6 else protocol_name(protocol)

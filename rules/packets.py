@@ -20,6 +20,8 @@ _SNAT, _DNAT, _REPLY = 5, 10, 20
 _NAME_BITS = 8 * 255
 # Bits of a digit of an address, in diagrams: short ones share more, long ones make fewer nodes.
 _DIGIT = {Family.IPV4: 4, Family.IPV6: 8}
+# Likewise of a port; the first digit of an ICMP service is its type.
+_PORT = (8, 0)
 
 
 class Field(IntEnum):
@@ -51,13 +53,10 @@ def tops(family: Family) -> tuple[int, ...]:
 
 
 def layouts(family: Family) -> tuple[Layout, ...]:
-    """How diagrams look at the fields: addresses digit by digit."""
+    """How diagrams look at the fields: addresses and ports digit by digit."""
     digits = tuple(range(family.bits - _DIGIT[family], -1, -_DIGIT[family]))
-    addresses = (Field.SOURCE, Field.DESTINATION)
-    return tuple(
-        Layout(top, digits) if field in addresses else Layout(top)
-        for field, top in zip(Field, tops(family), strict=True)
-    )
+    shifts = {Field.SOURCE: digits, Field.DESTINATION: digits, Field.SERVICE: _PORT, Field.SOURCE_PORT: _PORT}
+    return tuple(Layout(top, shifts.get(field, (0,))) for field, top in zip(Field, tops(family), strict=True))
 
 
 def host_name(name: str, family: Family) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from rules.model import Chain, Ruleset, Table
 from rules.outcomes import Outcome, Place, Placed, Verdict
 from rules.packets import Field, Packet, tops
 from rules.predicates import predicate
-from rules.reachability_arrivals import Arrivals
+from rules.reachability_arrivals import Arrivals, arrivals
 from rules.reachability_dead import Dead, dead_rules
 from rules.reachability_outside import ON_LINK, outside
 from rules.reachability_packet import Decision, Walker
@@ -110,9 +110,8 @@ class Analysis:
 
     def redundant(self) -> tuple[Placed, ...]:
         """The rules that could go, one at a time, with nothing changed; dead rules are not among them."""
-        dead = frozenset(found.placed.place for found in self.shadowed())
-        alive = self.compiler.compile(self.table, dead) if dead else self._chains
-        return Redundancy(Arrivals(self.compiler, alive)).run()
+        alive = self.compiler.without(self._chains, self._arrivals.dead)
+        return Redundancy(self.compiler, alive).run()
 
     def unknown_matches(self) -> tuple[Unknown, ...]:
         """What is not understood in rules that decide something: matches, and targets."""
@@ -143,7 +142,7 @@ class Analysis:
 
     @cached_property
     def _arrivals(self) -> Arrivals:
-        return Arrivals(self.compiler, self._chains)
+        return arrivals(self.compiler, self._chains)
 
     @cached_property
     def _dead(self) -> tuple[Dead, ...]:

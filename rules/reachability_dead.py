@@ -24,39 +24,30 @@ def dead_rules(arrivals: Arrivals) -> tuple[Dead, ...]:
     """Every rule that no packet matches, in the order of the chains."""
     return tuple(
         _explained(arrivals, compiled, index)
-        for compiled in arrivals.chains.values()
-        for index in range(len(compiled.leaves))
-        if is_dead(arrivals, compiled.chain.name, index)
+        for name, compiled in arrivals.chains.items()
+        for index in sorted(arrivals.dead[name])
     )
 
 
-def is_dead(arrivals: Arrivals, chain: str, index: int) -> bool:
-    """Whether no packet gets to a rule and matches it."""
-    if next(arrivals.witnesses(chain, index), None) is not None:
-        return False
-    return arrivals.arriving(chain, index) == arrivals.store.none
-
-
 def _explained(arrivals: Arrivals, compiled: Compiled, index: int) -> Dead:
-    store, name = arrivals.store, compiled.chain.name
-    leaf, entering = compiled.leaves[index], arrivals.entering(name)
-    wanted = store.both(entering, leaf.matches)
-    if leaf.matches == store.none:
+    store, name = arrivals.compiler.store, compiled.chain.name
+    leaf, entering = compiled.leaves[index], arrivals.entering[name]
+    matches = arrivals.compiler.matching(leaf.predicate)
+    wanted = store.both(entering, matches)
+    if matches == store.none:
         return Dead(leaf.placed, (), "its matches exclude each other")
     if entering == store.none:
         return Dead(leaf.placed, (), f"no packet gets to chain {name}")
     if wanted == store.none:
         return Dead(leaf.placed, (), f"no packet that gets to chain {name} matches it")
-    return Dead(leaf.placed, _shadows(arrivals.compiler, compiled, leaf, wanted), "decided before")
+    return Dead(leaf.placed, _shadows(arrivals.compiler, compiled, index, wanted), "decided before")
 
 
-def _shadows(compiler: Compiler, compiled: Compiled, leaf: Leaf, wanted: Node) -> tuple[Placed, ...]:
+def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -> tuple[Placed, ...]:
     """The first rule that takes all of ``wanted``, or else the rules that take it together."""
     takers = []
     rest = wanted
-    for earlier in _meeting(compiler, compiled.segment, wanted):
-        if earlier.placed.place.number >= leaf.placed.place.number:
-            break
+    for earlier in _taking(compiler, compiled.segment, wanted, index):
         if compiler.through(wanted, earlier.diagram) == compiler.store.none:
             return (earlier.placed,)
         left = compiler.through(rest, earlier.diagram)
@@ -66,12 +57,12 @@ def _shadows(compiler: Compiler, compiled: Compiled, leaf: Leaf, wanted: Node) -
     return tuple(takers)
 
 
-def _meeting(compiler: Compiler, segment: Segment | None, packets: Node) -> Iterator[Leaf]:
-    """The rules, in order, that match some of the packets."""
-    if segment is None or compiler.store.both(packets, segment.matches) == compiler.store.none:
+def _taking(compiler: Compiler, segment: Segment | None, packets: Node, before: int) -> Iterator[Leaf]:
+    """The rules, in order and up to a number, that decide on some of the packets."""
+    if segment is None or segment.first >= before or compiler.through(packets, segment.diagram) == packets:
         return
     if segment.leaf is not None:
         yield segment.leaf
     elif segment.halves is not None:
         for half in segment.halves:
-            yield from _meeting(compiler, half, packets)
+            yield from _taking(compiler, half, packets, before)

@@ -2,103 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
-from rules.diagrams import Binary, Node
+from rules.chain_diagrams import Compiled, Compiler, Leaf, Segment
+from rules.diagram_operations import binary, meeting
+from rules.diagrams import Node
 from rules.outcomes import Placed, Verdict, renamed, then
-from rules.reachability_arrivals import Arrivals
+from rules.reachability_outside import possible
+from rules.reachability_unlike import Unlike
 
 # RETURN at the end of a chain and jumps to chains that decide nothing yet are good style.
 _VERDICTS = ("ACCEPT", "DROP", "REJECT")
 
 
-class Redundancy:
-    """Finds the rules without which nothing would change. Only verdicts count: other targets have other purposes."""
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """``packets`` that get to a segment of a chain, ``after``: their fate behind it; ``end``: behind the chain.
 
-    def __init__(self, arrivals: Arrivals) -> None:
-        self.arrivals = arrivals
-        self.compiler = arrivals.compiler
-        self.store = arrivals.store
-        self._returning = Binary(self.store, self._plain_returning)
+    ``claim``: all that might get to the chain in this way, whatever other rules do.
+    """
+
+    packets: Node
+    after: Node
+    end: Node
+    claim: Node
+
+
+class Redundancy:
+    """Finds the rules without which nothing would change. Only verdicts count: other targets have other purposes.
+
+    Each can be removed alone, not always all together. Dead rules have to be left out of the chains, or they would make
+    those that shadow them redundant. In a chain to which one packet can get twice not every such rule is found.
+    """
+
+    def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
+        self._compiler = compiler
+        self._store = compiler.store
+        self._chains = chains
+        self._sent: dict[str, list[_Visit]] = {name: [] for name in chains}
+        self._found: dict[str, list[Placed]] = {name: [] for name in chains}
+        self._returning = binary(self._store, self._plain_returning)
+        self._over = binary(self._store, self._plain_over)
+        self._meet = meeting(self._store)
+        self._unlike = Unlike(compiler)
 
     def run(self) -> tuple[Placed, ...]:
-        """The redundant rules in the order of the chains: each can be removed alone, not always all together.
+        """The redundant rules in the order of the chains."""
+        for name in reversed(self._chains):
+            chain = self._chains[name]
+            visits = self._visits(chain)
+            if chain.segment is not None and visits:
+                self._down(chain.segment, visits, self._found[name])
+        return tuple(placed for found in self._found.values() for placed in found)
 
-        Dead rules have to be left out of the chains, or they would make those that shadow them redundant.
-        """
-        return tuple(
-            leaf.placed
-            for name, compiled in self.arrivals.chains.items()
-            for index, leaf in enumerate(compiled.leaves)
-            if self._decides(name, index) and self._redundant(name, index)
-        )
+    def _visits(self, chain: Compiled) -> list[_Visit]:
+        """How packets get to a chain: as one way where no packet can take two of them."""
+        name = chain.chain.name
+        if chain.chain.policy is not None:
+            packets, policy = possible(self._compiler, name), self._compiler.policy(chain.chain)
+            return [_Visit(packets, policy, policy, packets)]
+        alone, twice = self._apart(self._sent[name])
+        visits = [_Visit(one.claim, one.after, one.after, one.claim) for one in twice]
+        if alone:
+            packets, claim = (
+                self._store.union(parts)
+                for parts in ([visit.packets for visit in alone], [visit.claim for visit in alone])
+            )
+            after = self._overlaid([self._store.select(visit.claim, visit.after) for visit in alone])
+            visits.append(_Visit(packets, after, after, claim))
+        return visits
 
-    def _decides(self, chain: str, index: int) -> bool:
-        target = self.arrivals.leaf(chain, index).placed.rule.target
-        return target is not None and target.name in _VERDICTS
+    def _apart(self, visits: Sequence[_Visit]) -> tuple[list[_Visit], list[_Visit]]:
+        """Ways whose packets cannot come by another, and those that share some."""
+        unions = [
+            list(accumulate((visit.claim for visit in order), self._store.either, initial=self._store.none))
+            for order in (visits, visits[::-1])
+        ]
+        others = [self._store.either(*pair) for pair in zip(unions[0][:-1], unions[1][-2::-1], strict=True)]
+        alone: list[_Visit] = []
+        twice: list[_Visit] = []
+        for visit, other in zip(visits, others, strict=True):
+            (twice if self._meet(visit.claim, other) else alone).append(visit)
+        return alone, twice
 
-    def _redundant(self, chain: str, index: int) -> bool:
-        for witness in self.arrivals.witnesses(chain, index, all_tries=True):
-            if self.arrivals.after(witness, with_rule=True) != self.arrivals.after(witness, with_rule=False):
-                return False
-        return all(
-            self._fate(chain, index, packets, callers, with_rule=True)
-            == self._fate(chain, index, packets, callers, with_rule=False)
-            for packets, callers in self._ways(chain, index, ())
-        )
+    def _overlaid(self, parts: Sequence[Node]) -> Node:
+        """One diagram of several that are defined for different packets."""
+        if len(parts) < 2:
+            return parts[0] if parts else self._store.none
+        half = len(parts) // 2
+        return self._over(self._overlaid(parts[:half]), self._overlaid(parts[half:]))
 
-    def _ways(
-        self, chain: str, index: int, callers: tuple[tuple[str, int], ...]
-    ) -> Iterator[tuple[Node, tuple[tuple[str, int], ...]]]:
-        """All ways to get to a rule: the packets that take each, and the rules that led to its chain."""
-        for packets, through in self._ways_in(chain):
-            found = self.arrivals.arriving(chain, index, packets)
-            if found != self.store.none:
-                yield found, (*through, *callers)
-
-    def _ways_in(self, chain: str) -> Iterator[tuple[Node, tuple[tuple[str, int], ...]]]:
-        if self.arrivals.chains[chain].chain.policy is not None:
-            yield self.arrivals.entering(chain), ()
+    def _down(self, segment: Segment, arriving: Sequence[_Visit], found: list[Placed]) -> None:
+        matched = self._compiler.matched(segment)
+        visits = [self._within(matched, visit) for visit in arriving if self._meet(visit.packets, matched)]
+        if not visits:
             return
-        for caller in self.arrivals.calls[chain]:
-            for packets, callers in self._ways(*caller, ()):
-                yield packets, (caller, *callers)
+        if segment.leaf is not None:
+            self._leaf(segment.leaf, visits, found)
+        if segment.halves is not None:
+            left, right = segment.halves
+            self._down(left, [self._before(right, visit) for visit in visits], found)
+            self._down(right, [self._behind(left, visit) for visit in visits], found)
 
-    def _fate(
-        self, chain: str, index: int, packets: Node, callers: tuple[tuple[str, int], ...], *, with_rule: bool
-    ) -> Node:
-        """What becomes of a set of packets from a rule on, or without that rule."""
-        end = self._end(packets, callers, chain)
-        found = end
-        for segment in reversed(self.arrivals.chains[chain].behind(index)):
-            found = self._returned(self.store.select(packets, segment.diagram), found, end)
-        if not with_rule:
-            return found
-        return self._returned(self.store.select(packets, self.arrivals.leaf(chain, index).diagram), found, end)
+    def _within(self, matched: Node, visit: _Visit) -> _Visit:
+        """Only the packets that matter: small sets make small work."""
+        packets, claim = (self._store.both(one, matched) for one in (visit.packets, visit.claim))
+        after, end = (self._store.select(claim, fate) for fate in (visit.after, visit.end))
+        return _Visit(packets, after, end, claim)
 
-    def _end(self, packets: Node, callers: tuple[tuple[str, int], ...], chain: str) -> Node:
-        """What becomes of packets at the end of a chain that was called like that."""
-        if not callers:
-            policy = self.compiler.policy(self.arrivals.chains[chain].chain)
-            return self.store.select(packets, policy)
-        (caller, index), *rest = callers
-        target = self.arrivals.leaf(caller, index).placed.rule.target
-        if target is not None and target.goto:
-            return self._end(packets, tuple(rest), caller)
-        return self._fate(caller, index, packets, tuple(rest), with_rule=False)
+    def _before(self, segment: Segment, visit: _Visit) -> _Visit:
+        """What is before a segment: its fate is that of the segment first."""
+        after = self._compiler.then(segment.diagram, visit.after)
+        if segment.returns:
+            after = self._returning(after, visit.end)
+        return _Visit(visit.packets, after, visit.end, visit.claim)
 
-    def _returned(self, diagram: Node, after: Node, end: Node) -> Node:
-        return self._returning(self.compiler.then(diagram, after), end)
+    def _behind(self, segment: Segment, visit: _Visit) -> _Visit:
+        """What is behind a segment: the packets that it lets pass."""
+        packets = self._compiler.through(visit.packets, segment.diagram)
+        return _Visit(packets, visit.after, visit.end, visit.claim)
+
+    def _leaf(self, leaf: Leaf, visits: Sequence[_Visit], found: list[Placed]) -> None:
+        target = leaf.placed.rule.target
+        if target is None or not leaf.acts:
+            return
+        if target.name in _VERDICTS:
+            if not any(self._unlike(visit.packets, leaf.diagram, visit.after) for visit in visits):
+                found.append(leaf.placed)
+        elif target.name in self._sent:
+            for visit in visits:
+                after = visit.end if target.goto else visit.after
+                self._sent[target.name].append(_Visit(visit.packets, after, after, visit.claim))
+
+    def _plain_over(self, first: Node, second: Node) -> Node | None:
+        if first in (self._store.none, second):
+            return second
+        return first if second == self._store.none or self._store.is_leaf(first) else None
 
     def _plain_returning(self, fate: Node, end: Node) -> Node | None:
         """The end of the chain in place of RETURN."""
-        if not self.store.is_leaf(fate):
+        if not self._store.is_leaf(fate):
             return None
-        if fate == self.store.none or not self.compiler.outcome(fate).possibly & Verdict.RETURN:
+        if fate == self._store.none or not self._compiler.outcome(fate).possibly & Verdict.RETURN:
             return fate
-        if end == self.store.none:
+        if end == self._store.none:
             return end
-        if not self.store.is_leaf(end):
+        if not self._store.is_leaf(end):
             return None
-        passing = renamed(self.compiler.outcome(fate), Verdict.RETURN, Verdict.PASS)
-        return self.store.leaf(then(passing, self.compiler.outcome(end)))
+        passing = renamed(self._compiler.outcome(fate), Verdict.RETURN, Verdict.PASS)
+        return self._store.leaf(then(passing, self._compiler.outcome(end)))

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from rules import presets
 from rules.family import Family
+from rules.field_sets import FieldSets
+from rules.intervals import normal
 from rules.model import Ruleset
 from rules.outcomes import Verdict
-from rules.packets import Packet
+from rules.packets import Field, Packet
 from rules.parse import parse
 from rules.reachability import Limits, analyse, exposure
 from tests.unit.rules.strategies import Writer
@@ -125,6 +127,55 @@ def test_many_exceptions_are_counted() -> None:
     )
 
 
+def test_several_doubts_about_one_service_are_all_named() -> None:
+    rule = "-p tcp --dport 22 -m set --match-set {} src"
+    rules = [
+        f"-A INPUT -d {net} {rule.format(name)} -j ACCEPT" for name, net in (("b", "8.0.0.0/8"), ("a", "9.0.0.0/8"))
+    ]
+    matches = "; ".join(f"rule {number}: -m set --match-set {name} src" for number, name in ((1, "b"), (2, "a")))
+    assert exposure(_drop(*rules)) == (f"possibly tcp/22 from anywhere ({matches})",)
+
+
+def _staircase(steps: int) -> Ruleset:
+    """Each source reaches fewer ports than the one before."""
+    return _drop(*(f"-A INPUT -s 8.0.0.{2 * step} -p tcp --dport :{100 - step} -j ACCEPT" for step in range(steps)))
+
+
+def test_long_lists_are_counted_service_by_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(exposure(_staircase(6))) == 6
+    monkeypatch.setattr("rules.exposure._LISTED", 10)
+    assert exposure(_staircase(6)) == (
+        "tcp/0-95 from 6 addresses in 6 ranges, the first 8.0.0.0, 8.0.0.2, 8.0.0.4",
+        "tcp/96 from 5 addresses in 5 ranges, the first 8.0.0.0, 8.0.0.2, 8.0.0.4",
+        "tcp/97 from 4 addresses in 4 ranges, the first 8.0.0.0, 8.0.0.2, 8.0.0.4",
+        "tcp/98 from 8.0.0.4",
+        "tcp/98-99 from 8.0.0.2",
+        "tcp/98-100 from 8.0.0.0",
+    )
+
+
+def test_of_too_many_services_neighbours_share_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.exposure._LISTED", 10)
+    monkeypatch.setattr("rules.exposure._SERVICES", 2)
+    assert exposure(_staircase(6)) == (
+        "some of tcp/0-97 from 6 addresses in 6 ranges, the first 8.0.0.0, 8.0.0.2, 8.0.0.4",
+        "some of tcp/98-100 from 8.0.0.0",
+        "some of tcp/98-100 from 8.0.0.2",
+        "some of tcp/98-100 from 8.0.0.4",
+    )
+
+
+@given(numbers_of=st.lists(st.tuples(st.integers(0, 1 << 33), st.integers(0, 1 << 12)), max_size=9))
+def test_ranges_are_counted_as_they_are_listed(numbers_of: list[tuple[int, int]]) -> None:
+    intervals = normal((first, first + more) for first, more in numbers_of)
+    store = analyse(_drop()).store
+    sets = FieldSets(store, Field.SOURCE)
+    node = store.box({int(Field.SOURCE): intervals}, store.all, store.none)
+    assert tuple(sets.ranges(node)) == intervals
+    counted = sets.count(node)
+    assert (counted.values, counted.ranges) == (sum(last - first + 1 for first, last in intervals), len(intervals))
+
+
 def test_rules_of_user_chains_are_blamed_by_chain() -> None:
     ruleset = _drop(
         "-N guests", "-A INPUT -j guests", "-A guests -p udp -m mac --mac-source 52:54:00:00:00:01 -j ACCEPT"
@@ -228,7 +279,9 @@ def test_regions_are_disjoint_and_say_what_they_are() -> None:
 def test_diagrams_and_the_walk_rule_by_rule_agree(seed: int, size: int, family: Family) -> None:
     analysis = analyse(parse(Writer(family, seed).ruleset(size)[0], family))
     random = Random(seed)
-    segments = [leaf.matches for chain in analysis._chains.values() for leaf in chain.leaves]
+    segments = [
+        analysis.compiler.matching(leaf.predicate) for chain in analysis._chains.values() for leaf in chain.leaves
+    ]
     for matches in random.choices(
         [one for one in segments if one != analysis.store.none] or [analysis.store.all], k=30
     ):

@@ -71,6 +71,12 @@ def test_dead_rules(rules: list[str], dead: dict[str, list[str]]) -> None:
         (["-A INPUT -p tcp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT"], []),
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -p udp -j ACCEPT"], ["a 1"]),
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
+        # The second call does what the first does: without the rule neither does.
+        (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
+        (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j a", "-A INPUT -p udp -j ACCEPT"], ["a 1"]),
+        (["-N a", "-A a -j RETURN", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
+        (["-N a", "-A a -p tcp -j RETURN", "-A a -j DROP", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
+        (["-N a", "-A a -p tcp -j RETURN", "-A a -j DROP", "-A INPUT -j a", "-A INPUT -p tcp -j ACCEPT"], ["a 2"]),
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -g a", "-A INPUT -j ACCEPT"], ["a 1"]),
         (
             [
