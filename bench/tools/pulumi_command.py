@@ -17,13 +17,13 @@ from pulumi_command import remote
 
 for host in json.load(open("hosts.json")):
     last = []
-    for name, text in json.load(open("steps.json")):
-        way = remote.ConnectionArgs(host=host["address"], user=host["user"], private_key=open(host["key"]).read())
+    for name, user, text in json.load(open("steps.json")):
+        way = remote.ConnectionArgs(host=host["address"], user=user, private_key=open(host["key"]).read())
         step = remote.Command(
             f"{host['name']} {name}",
             connection=way,
             create=text,
-            opts=pulumi.ResourceOptions(depends_on=last, ignore_changes=["connection"]),
+            opts=pulumi.ResourceOptions(depends_on=last),
         )
         last = [step]
 """
@@ -56,9 +56,7 @@ class PulumiCommand(Tool):
             (self.folder / "__main__.py").write_text(_PROGRAM)
             (self.folder / "Pulumi.yaml").write_text(_PROJECT.format(venv=sys.prefix))
             self._pulumi("stack", "init", "bench")
-        # the state holds root's connection; what runs later must not need it
-        user = "root" if phase is Phase.FIRST else USER
-        hosts = [{"name": h.name, "address": h.ipv4, "user": user, "key": str(h.key_file)} for h in self.hosts]
+        hosts = [{"name": h.name, "address": h.ipv4, "key": str(h.key_file)} for h in self.hosts]
         (self.folder / "hosts.json").write_text(json.dumps(hosts))
         (self.folder / "steps.json").write_text(json.dumps(_steps(job)))
 
@@ -75,8 +73,11 @@ class PulumiCommand(Tool):
         subprocess.run(["pulumi", *arguments], cwd=self.folder, env=self.environment, check=True, capture_output=True)
 
 
-def _steps(job: Job) -> list[tuple[str, str]]:
-    """Safe to run again: a step whose text changed is run as a replacement."""
+def _steps(job: Job) -> list[tuple[str, str, str]]:
+    """Name, login and text; safe to run again: a step whose text changed is run as a replacement.
+
+    The user can log in after the first five steps, and does all the others, so that no step needs root's login later.
+    """
     apt = "DEBIAN_FRONTEND=noninteractive apt-get -qqy -o APT::Install-Recommends=false"
     home = f"/home/{USER}/.ssh"
     steps = [
@@ -86,17 +87,21 @@ def _steps(job: Job) -> list[tuple[str, str]]:
         ("key", _put(f"{home}/authorized_keys", job.key.strip(), "600", f"install -d -m 700 {home}; ")
          + f"; chown -R {USER}: {home}"),
     ]  # fmt: skip
+    rules = []
     for number, tool in ((4, "iptables"), (6, "ip6tables")):
         path = f"/etc/iptables/rules.v{number}"
-        steps.append((f"IPv{number} rules", _put(path, job.rules(number), "640") + f"; sudo {tool}-restore {path}"))
+        rules.append((f"IPv{number} rules", _put(path, job.rules(number), "640") + f"; sudo {tool}-restore {path}"))
     after = {
-        "/etc/ssh/sshd_config.d/10-bench.conf": "sshd -t && systemctl reload ssh",
-        "/etc/fail2ban/jail.d/bench.conf": "systemctl restart fail2ban",
+        "/etc/ssh/sshd_config.d/10-bench.conf": "sudo sshd -t && sudo systemctl reload ssh",
+        "/etc/fail2ban/jail.d/bench.conf": "sudo systemctl restart fail2ban",
     }
+    files = []
     for file in job.files:
         then = f"; {after[file.path]}" if file.path in after else ""
-        steps.append((file.path.rpartition("/")[2] or file.path, _put(file.path, file.text, file.mode) + then))
-    return steps
+        files.append((file.path, _put(file.path, file.text, file.mode) + then))
+    sudoers, *others = files
+    as_user = [*rules, *others]
+    return [(name, "root", text) for name, text in [*steps, sudoers]] + [(name, USER, text) for name, text in as_user]
 
 
 def _put(path: str, text: str, mode: str, before: str = "") -> str:
