@@ -48,13 +48,14 @@ class Leaf:
 class Segment:
     """``size`` rules of a chain in a row, from number ``first`` of its leaves: their diagram, two halves or one rule.
 
-    ``returns``: one of them may end the chain by RETURN.
+    ``returns``: one of them may end the chain by RETURN; ``calls``: one of them leads to another chain.
     """
 
     first: int
     size: int
     diagram: Node
     returns: bool
+    calls: bool
     halves: tuple[Segment, Segment] | None = None
     leaf: Leaf | None = None
 
@@ -141,6 +142,10 @@ class Compiler:
         """The outcome of one packet, given by the digits of its fields."""
         return _as_outcome(self.store.at(diagram, digits))
 
+    def passes(self, diagram: Node, digits: Sequence[int]) -> bool:
+        """Whether one packet may pass to the next rule."""
+        return bool(self.outcome_at(diagram, digits).possibly & Verdict.PASS)
+
     def where(self, node: Node, verdicts: Verdict, *, surely: bool) -> Node:
         """The set of packets that may (or surely do, at some time) get one of the verdicts."""
 
@@ -190,15 +195,18 @@ class Compiler:
     def _segment(self, leaves: Sequence[Leaf], first: int = 0) -> Segment:
         if len(leaves) == 1:
             target = leaves[0].placed.rule.target
-            returns = leaves[0].acts and target is not None and (target.goto or target.name == "RETURN")
-            return Segment(first, 1, leaves[0].diagram, returns, None, leaves[0])
+            name = target.name if leaves[0].acts and target is not None else ""
+            returns = name == "RETURN" or (target is not None and target.goto)
+            calls = bool(name) and name not in _DECIDING and name not in _QUEUES
+            return Segment(first, 1, leaves[0].diagram, returns, calls, None, leaves[0])
         half = len(leaves) // 2
         left, right = self._segment(leaves[:half], first), self._segment(leaves[half:], first + half)
         return self._joined(left, right)
 
     def _joined(self, left: Segment, right: Segment) -> Segment:
         diagram = self.then(left.diagram, right.diagram)
-        return Segment(left.first, left.size + right.size, diagram, left.returns or right.returns, (left, right))
+        returns, calls = left.returns or right.returns, left.calls or right.calls
+        return Segment(left.first, left.size + right.size, diagram, returns, calls, (left, right))
 
     def _leaf(self, placed: Placed, done: dict[str, Compiled]) -> Leaf:
         found = predicate(placed.rule, self.family)

@@ -154,15 +154,23 @@ class Analysis:
 
     def _reached(self, chain: str, near: bool | None) -> Reach:
         """``near``: by packets with the highest hop limit, or with a lower one; None for both."""
-        key = chain, near
+        key = chain, near if self._looks_at_hops else None
         if key not in self._reach:
             packets = outside(self.compiler, chain, self.ruleset)
-            if near is not None:
+            if key[1] is not None:
                 link = ((ON_LINK, ON_LINK),)
                 hops = link if near else complement(link, tops(self.family)[Field.HOPS])
                 packets = self.store.both(packets, self.store.box({Field.HOPS: hops}, self.store.all, self.store.none))
             self._reach[key] = Reach(self.compiler, self.compiler.decided(self._chains[chain]), packets)
         return self._reach[key]
+
+    @cached_property
+    def _looks_at_hops(self) -> bool:
+        """Whether it matters to any rule how far packets have come; it may to those of the raw table."""
+        if self.ruleset.table("raw") is not None:
+            return True
+        leaves = (leaf for compiled in self._chains.values() for leaf in compiled.leaves)
+        return any(Field.HOPS in box for leaf in leaves for box in leaf.predicate.boxes)
 
     def _beyond(self, other: Analysis | None, chain: str) -> tuple[Exposed, ...]:
         """From anywhere, then from the link; in each the sure before the possible, each said once."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from random import Random
 
 from rules.chain_diagrams import Compiled, Compiler, Leaf, Segment
 from rules.diagrams import Node
@@ -45,11 +46,15 @@ def _explained(arrivals: Arrivals, compiled: Compiled, index: int) -> Dead:
 
 def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -> tuple[Placed, ...]:
     """The first rule that takes all of ``wanted``, or else the rules that take it together."""
-    takers = []
-    rest = wanted
-    for earlier in _taking(compiler, compiled.segment, wanted, index):
+    # A rule that takes all takes any one packet: few do.
+    one = compiler.store.some(wanted, Random(index))  # noqa: S311 -- the same answer each time
+
+    for earlier in _taking(compiled.segment, index, lambda diagram: not compiler.passes(diagram, one)):
         if compiler.through(wanted, earlier.diagram) == compiler.store.none:
             return (earlier.placed,)
+    takers = []
+    rest = wanted
+    for earlier in _taking(compiled.segment, index, lambda diagram: compiler.through(wanted, diagram) != wanted):
         left = compiler.through(rest, earlier.diagram)
         if left != rest:
             takers.append(earlier.placed)
@@ -57,12 +62,12 @@ def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -
     return tuple(takers)
 
 
-def _taking(compiler: Compiler, segment: Segment | None, packets: Node, before: int) -> Iterator[Leaf]:
-    """The rules, in order and up to a number, that decide on some of the packets."""
-    if segment is None or segment.first >= before or compiler.through(packets, segment.diagram) == packets:
+def _taking(segment: Segment | None, before: int, takes: Callable[[Node], bool]) -> Iterator[Leaf]:
+    """The rules, in order and up to a number, whose diagrams take what is asked about."""
+    if segment is None or segment.first >= before or not takes(segment.diagram):
         return
     if segment.leaf is not None:
         yield segment.leaf
     elif segment.halves is not None:
         for half in segment.halves:
-            yield from _taking(compiler, half, packets, before)
+            yield from _taking(half, before, takes)

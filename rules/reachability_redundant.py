@@ -96,7 +96,7 @@ class Redundancy:
 
     def _down(self, segment: Segment, arriving: Sequence[_Visit], found: list[Placed]) -> None:
         matched = self._compiler.matched(segment)
-        visits = [self._within(matched, visit) for visit in arriving if self._meet(visit.packets, matched)]
+        visits = [self._within(segment, matched, visit) for visit in arriving if self._meet(visit.packets, matched)]
         if not visits:
             return
         if segment.leaf is not None:
@@ -106,10 +106,12 @@ class Redundancy:
             self._down(left, [self._before(right, visit) for visit in visits], found)
             self._down(right, [self._behind(left, visit) for visit in visits], found)
 
-    def _within(self, matched: Node, visit: _Visit) -> _Visit:
+    def _within(self, segment: Segment, matched: Node, visit: _Visit) -> _Visit:
         """Only the packets that matter: small sets make small work."""
-        packets, claim = (self._store.both(one, matched) for one in (visit.packets, visit.claim))
-        after, end = (self._store.select(claim, fate) for fate in (visit.after, visit.end))
+        packets = self._store.both(visit.packets, matched)
+        claim = self._store.both(visit.claim, matched) if segment.calls else packets
+        after = self._store.select(claim, visit.after)
+        end = self._store.select(claim, visit.end) if segment.returns else visit.end
         return _Visit(packets, after, end, claim)
 
     def _before(self, segment: Segment, visit: _Visit) -> _Visit:
