@@ -32,7 +32,7 @@ from rules.model import Table
 from rules.naming import names, resolve
 from rules.ownership import plan
 from rules.parse import parse, parse_saved
-from rules.reachability import exposure
+from rules.reachability import TooIntricateError, exposure
 from rules.render import render
 
 BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
@@ -40,8 +40,8 @@ ACCEPT = (
     "Let SSH in, or set `acceptLockout: true` under `stockade:firewall`: the rules are then tried, and taken back "
     "unless somebody can log in"
 )
-EXPLAINED = 1000
-"""Rules up to which the exposure is worked out: it takes seconds beyond."""
+EXPLAINED = 10_000
+"""Rules up to which the exposure is worked out, which takes seconds then."""
 LOCK_WAIT = "10"
 """Seconds to wait for the xtables lock, as in `iptables-restore -w`."""
 
@@ -271,7 +271,10 @@ def _normal(text: str, family: Family) -> Mapping[str, str]:
 def _told(rules: Rules) -> dict[str, str]:
     """Return the canonical text of rules, and what they let in: the diff shows both."""
     count = sum(len(chain.rules) for table in rules.tables for chain in table.chains)
-    lines = exposure(rules) if count <= EXPLAINED else (f"not worked out for more than {EXPLAINED} rules",)
+    try:
+        lines = exposure(rules) if count <= EXPLAINED else (f"not worked out for more than {EXPLAINED} rules",)
+    except TooIntricateError as error:
+        lines = (f"not worked out: {error}",)
     return {"rules": render(rules), "exposure": "\n".join(lines)}
 
 

@@ -14,7 +14,7 @@ from rules.intervals import complement
 from rules.model import Ruleset
 from rules.packets import Field, Packet, interface, state_number, tops
 from rules.protocols import TCP
-from rules.reachability import Analysis, PacketSet, analyse
+from rules.reachability import Analysis, PacketSet, TooIntricateError, analyse
 from rules.render import render_spec
 
 _STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}
@@ -39,12 +39,18 @@ _STEPS = (
 
 
 def refusal(rules: Ruleset, access: HostAccess) -> str:
-    """Say how `rules` keep every login of `access` out; empty where one may get in, or none uses this family."""
+    """Say how `rules` keep every login of `access` out; empty where one may get in, or none uses this family.
+
+    Empty too where that takes too long to work out: the host takes such a change back.
+    """
     nat = rules.table("nat")
     if nat is not None and any(chain.rules for chain in nat.chains):
         return ""  # a port may become another on the way in
     ports = list(dict.fromkeys(port for host, port in _ways(access) if _uses(host, rules.family)))
-    found = [_refused(analyse(rules), port) for port in ports]
+    try:
+        found = [_refused(analyse(rules), port) for port in ports]
+    except TooIntricateError:
+        return ""
     return found[0] if found and all(found) else ""
 
 

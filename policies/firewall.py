@@ -14,7 +14,7 @@ from rules.intervals import Intervals, complement, normal, numbers
 from rules.packets import Field, interface, state_number, states, tops
 from rules.parse import parse
 from rules.protocols import TCP
-from rules.reachability import Analysis, PacketSet, analyse
+from rules.reachability import Analysis, PacketSet, TooIntricateError, analyse
 from rules.reachability_outside import outside
 from rules.reachability_reach import sources_of
 
@@ -41,7 +41,10 @@ def ruleset_policy(
 
     @lru_cache(maxsize=256)
     def judged(text: str, family: Family, _settings: str) -> tuple[str, ...]:
-        return tuple(check(analysed(text, family), chosen[_settings]))
+        try:
+            return tuple(check(analysed(text, family), chosen[_settings]))
+        except TooIntricateError as error:
+            return (f"cannot tell: {error}. Let fewer rules name several fields at once, or put them into ipsets.",)
 
     chosen: dict[str, Settings] = {}
 

@@ -26,11 +26,23 @@ Node = int
 Box = Mapping[int, Intervals]
 
 
-class Diagrams:
-    """A store of nodes. ``fields``: in the order in which they are looked at."""
+# As many nodes are made: about 2 GB of them.
+MOST_NODES = 3_000_000
 
-    def __init__(self, fields: Sequence[Layout]) -> None:
+
+class TooIntricateError(ValueError):
+    """There are more cases to tell apart than fit into memory."""
+
+
+class Diagrams:
+    """A store of nodes. ``fields``: in the order in which they are looked at.
+
+    ``most``: no more nodes than that, by default :data:`MOST_NODES`; what makes more raises :class:`TooIntricateError`.
+    """
+
+    def __init__(self, fields: Sequence[Layout], most: int | None = None) -> None:
         self.fields = tuple(fields)
+        self.most = MOST_NODES if most is None else most
         # The first level of each field, and one past the last of all.
         self.start = tuple(accumulate((len(field.shifts) for field in fields), initial=0))
         self.tops = tuple(top for field in fields for top in digit_tops(field))
@@ -78,6 +90,8 @@ class Diagrams:
         found = self._inner.get(key)
         if found is None:
             found = self._inner[key] = len(self.level)
+            if found >= self.most:
+                raise TooIntricateError(f"the rules overlap in too many ways: more than {self.most} cases")
             self.level.append(level)
             self.ends.append(key[1])
             self.kids.append(key[2])

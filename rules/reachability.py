@@ -5,6 +5,9 @@ packets: what NAT or another table did before is no part of it, except what the 
 A host name stands for a few addresses of its own, since they are known only when the rule is loaded. Limits
 (``limit``, ``hashlimit``, ``statistic``, ``connlimit``, ``recent --hitcount``) do not decide: what they let through at
 some time is let through. A match that is not understood gives a lower and an upper bound.
+
+Every answer raises :class:`TooIntricateError` where hundreds of rules that differ in many fields at once overlap in
+more ways than can be told apart in memory.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from functools import cached_property
 
 from rules.chain_diagrams import GOING_ON, Compiled, Compiler
 from rules.default_deny import Limits, open_to
+from rules.diagrams import TooIntricateError
 from rules.exposure import Exposed, exposed
 from rules.family import Family
 from rules.intervals import complement
@@ -40,6 +44,7 @@ __all__ = [
     "PacketSet",
     "Placed",
     "Region",
+    "TooIntricateError",
     "Unknown",
     "analyse",
     "difference",
