@@ -17,8 +17,8 @@ def shown(rules: str) -> str:
     return str(result.inputs["exposure"])
 
 
-def test_thousands_of_rules_are_worked_out() -> None:
-    ports = range(2, 4002, 2)
+def test_more_than_a_thousand_rules_are_worked_out() -> None:
+    ports = range(2, 2042, 2)
     rules = "".join(f"-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT\n" for port in ports)
     assert shown(OPEN.format(rules)) == "\n".join(f"tcp/{port} from anywhere" for port in ports)
 

@@ -13,11 +13,9 @@ import pytest
 from local.engine.backend import Backend, Writer, load, write_atomically
 from local.engine.errors import EngineError, UnsupportedError
 from local.engine.ledger import Ledger
-from local.engine.secrets import Crypter
 from local.engine.state import Encoder, Operation, Resource, Snapshot, decode_resource, in_dependency_order
 from local.engine.values import Secret
-
-CRYPTER = Crypter.new("p")
+from tests.unit.engine.crypter import CRYPTER
 
 
 def _resource(name: str, **values: object) -> Resource:

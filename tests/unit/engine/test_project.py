@@ -15,9 +15,7 @@ from local.engine.project import (
     resolve_config,
     store_salt,
 )
-from local.engine.secrets import Crypter
-
-CRYPTER = Crypter.new("p")
+from tests.unit.engine.crypter import CRYPTER
 
 
 def _project(folder: Path, more: str = "") -> Path:

@@ -8,21 +8,24 @@ import pytest
 
 from local.engine.errors import EngineError
 from local.engine.secrets import Crypter, passphrase
+from tests.unit.engine.crypter import CRYPTER, SALT
 
-# made by the Pulumi CLI 3.260.0 with the passphrase "lab"
-SALT = "v1:2zxkfe6hZ5Q=:v1:lGdGoK/g3mPreaur:Q0kMlc3rMdSxTl9CcBmJbdquHa48MQ=="
 CIPHERTEXT = "v1:AHDLtaY3Qo3HSlBs:OEnYlT0rh6nYGYRDvALiW37WSLVnSg=="
 
 
 def test_reads_what_the_cli_wrote() -> None:
-    assert Crypter(SALT, "lab").decrypt(CIPHERTEXT) == "s3cret"
+    assert CRYPTER.decrypt(CIPHERTEXT) == "s3cret"
 
 
-def test_round_trip_with_fresh_salt_and_nonce() -> None:
-    crypter = Crypter.new("p")
-    first, second = crypter.encrypt("text"), crypter.encrypt("text")
+@pytest.fixture(scope="module")
+def fresh() -> Crypter:
+    return Crypter.new("p")
+
+
+def test_round_trip_with_fresh_salt_and_nonce(fresh: Crypter) -> None:
+    first, second = fresh.encrypt("text"), fresh.encrypt("text")
     assert first != second
-    assert Crypter(crypter.salt, "p").decrypt(first) == crypter.decrypt(second) == "text"
+    assert Crypter(fresh.salt, "p").decrypt(first) == fresh.decrypt(second) == "text"
 
 
 @pytest.mark.parametrize("salt", ["", "v2:AA==:v1:AA==:AA==", "v1:***:v1:AA==:AA==", SALT[:-6] + "AAAA=="])
@@ -36,9 +39,9 @@ def test_a_wrong_passphrase_is_told() -> None:
         Crypter(SALT, "other").check()
 
 
-def test_a_foreign_or_damaged_secret_is_told() -> None:
+def test_a_foreign_or_damaged_secret_is_told(fresh: Crypter) -> None:
     with pytest.raises(EngineError, match="cannot decrypt"):
-        Crypter(SALT, "lab").decrypt(Crypter.new("lab").encrypt("x"))
+        CRYPTER.decrypt(fresh.encrypt("x"))
 
 
 def test_where_the_passphrase_comes_from(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.engine.errors import UnsupportedError
-from local.engine.secrets import Crypter
 from local.engine.state import decode_value, encode_value
 from local.engine.values import (
     ASSET_SIGNATURES,
@@ -29,8 +28,7 @@ from local.engine.values import (
     to_struct,
     without_unknown,
 )
-
-CRYPTER = Crypter.new("a passphrase")
+from tests.unit.engine.crypter import CRYPTER
 
 KEYS = st.text().filter(lambda key: key != SIGNATURE)
 NUMBERS = st.integers(-(2**50), 2**50) | st.floats(allow_nan=False, allow_infinity=False)

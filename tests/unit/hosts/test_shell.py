@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hosts.shell import SKIPPED, Answer, Run, Script, compose, parse, quote
@@ -121,7 +121,6 @@ def test_a_run_that_stopped_half_way_tells_what_finished() -> None:
     assert third is None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=80))
 def test_any_value_arrives_as_it_is(value: str) -> None:
     assert one(Script("s", "section v printf '%s' \"$v\"", {"v": value})).sections["v"] == value

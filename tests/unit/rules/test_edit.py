@@ -21,7 +21,7 @@ def _distance(old: list[str], new: list[str]) -> int:
     return row[-1]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(old=RULES, new=RULES)
 def test_a_script_gives_the_new_rules_with_the_fewest_edits(old: list[str], new: list[str]) -> None:
     script = edit_script(old, new)

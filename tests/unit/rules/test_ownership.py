@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import presets
@@ -63,7 +63,6 @@ def test_patterns_of_interfaces_can_be_chosen() -> None:
     assert is_foreign(rule, (), ("wg*",))
 
 
-@settings(max_examples=50, deadline=None)
 @given(family=st.sampled_from(list(Family)), seed=st.integers(0, 2**32), most=st.integers(0, 6))
 def test_a_plan_gives_what_is_declared_and_leaves_the_rest(family: Family, seed: int, most: int) -> None:
     case = situation(family, seed, most)

@@ -17,7 +17,6 @@ from tests.unit.rules.strategies import rulesets, written_rulesets
 FAMILIES = st.sampled_from(list(Family))
 
 
-@settings(max_examples=60, deadline=None)
 @given(ruleset=FAMILIES.flatmap(rulesets))
 def test_rendering_and_parsing_is_a_fixed_point(ruleset: Ruleset) -> None:
     text = render(ruleset)
@@ -25,14 +24,12 @@ def test_rendering_and_parsing_is_a_fixed_point(ruleset: Ruleset) -> None:
     assert render(parse(text, ruleset.family)) == text
 
 
-@settings(max_examples=80, deadline=None)
 @given(drawn=FAMILIES.flatmap(lambda family: st.tuples(st.just(family), written_rulesets(family))))
 def test_spelling_makes_no_difference(drawn: tuple[Family, tuple[str, str]]) -> None:
     family, (plain, noisy) = drawn
     assert canonical(noisy, family) == canonical(plain, family)
 
 
-@settings(max_examples=30, deadline=None)
 @given(ruleset=FAMILIES.flatmap(rulesets))
 def test_what_the_kernel_prints_is_read_like_what_people_write(ruleset: Ruleset) -> None:
     assert parse_saved(render(ruleset), ruleset.family) == ruleset
@@ -52,7 +49,7 @@ def _refusal(text: str, read: Callable[[str, Family], Ruleset], family: Family) 
     return None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(text=st.one_of(st.text(max_size=80), _LINES), family=FAMILIES)
 def test_any_text_is_read_or_refused_with_its_place(text: str, family: Family) -> None:
     for read in (parse, parse_saved):

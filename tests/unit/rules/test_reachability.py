@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rules import presets
@@ -274,7 +274,6 @@ def test_regions_are_disjoint_and_say_what_they_are() -> None:
     assert _packet(port=23) not in accepted.upper
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 8), family=st.sampled_from(Family))
 def test_diagrams_and_the_walk_rule_by_rule_agree(seed: int, size: int, family: Family) -> None:
     analysis = analyse(parse(Writer(family, seed).ruleset(size)[0], family))

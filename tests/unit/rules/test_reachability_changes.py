@@ -8,6 +8,7 @@ from itertools import product
 from random import Random
 
 import pytest
+from hypothesis import settings
 
 from rules import presets
 from rules.family import Family
@@ -176,8 +177,8 @@ def test_each_mutation_that_changes_what_is_reachable_is_told_and_no_other() -> 
     reached = _reached(good)
     told = {True: 0, False: 0}
     mutations = list(_mutations(good))
-    for mutated in Random(1).sample(mutations, 60):
+    for mutated in Random(1).sample(mutations, min(4 * settings().max_examples, len(mutations))):
         changed = _reached(mutated) != reached
         assert bool(difference(good, mutated)) == changed
         told[changed] += 1
-    assert min(told.values()) >= 10
+    assert min(told.values()) >= 8

@@ -9,7 +9,7 @@ from hosts.errors import SudoRefused
 from hosts.host import Host
 from hosts.pool import Pool
 from hosts.shell import Script
-from tests.unit.hosts.server import Server
+from tests.ssh.server import Server
 
 _SUDO = """\
 #!/bin/sh

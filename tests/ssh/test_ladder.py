@@ -16,9 +16,9 @@ from hosts.errors import (
     Unreachable,
 )
 from hosts.pool import Pool
-from tests.unit.hosts.conftest import private, public
-from tests.unit.hosts.logins import HELLO, free_port, only, refused_by
-from tests.unit.hosts.server import Behaviour, Server, serving
+from tests.ssh.conftest import private, public
+from tests.ssh.logins import HELLO, free_port, only, refused_by
+from tests.ssh.server import Behaviour, Server, serving
 
 # the ladder
 

@@ -18,7 +18,7 @@ from hosts.errors import (
     TimedOut,
     Unreachable,
 )
-from tests.unit.hosts.conftest import private, public
+from tests.ssh.conftest import private, public
 
 
 def test_names_are_those_of_pulumi_command(host_key: asyncssh.SSHKey, user_key: asyncssh.SSHKey) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hosts.connection import Connection, HostAccess
 from hosts.pool import Pool
-from tests.unit.hosts.server import Behaviour, Server, serving
+from tests.ssh.server import Behaviour, Server, serving
 
 Access = Callable[..., HostAccess]
 

@@ -10,7 +10,7 @@ from rules.family import Family
 from rules.ownership import own_rules, plan
 from rules.parse import parse, parse_saved
 from rules.render import canonical, render
-from tests.unit.rules.kernel import BACKENDS, restore_all
+from tests.kernel.tables import BACKENDS, restore_all
 from tests.unit.rules.situations import foreign_part, situation
 from tests.unit.rules.strategies import Writer
 

@@ -17,9 +17,9 @@ from hosts.errors import (
     LoginRefused,
 )
 from hosts.pool import Pool
-from tests.unit.hosts.conftest import private, public
-from tests.unit.hosts.logins import HELLO, only, refused_by
-from tests.unit.hosts.server import Behaviour, Server, serving
+from tests.ssh.conftest import private, public
+from tests.ssh.logins import HELLO, only, refused_by
+from tests.ssh.server import Behaviour, Server, serving
 
 # host keys
 

@@ -12,8 +12,8 @@ from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
 from hosts.host import Host
 from hosts.pool import Pool
 from hosts.shell import SKIPPED, Script
-from tests.unit.hosts.conftest import private, public
-from tests.unit.hosts.server import Server
+from tests.ssh.conftest import private, public
+from tests.ssh.server import Server
 
 HELLO = Script("say hello", "echo hello")
 

@@ -11,7 +11,7 @@ import pytest
 from hosts.connection import Connection
 from hosts.errors import HostError
 from hosts.hostkeys import fingerprint, key_line, trust_of
-from tests.unit.hosts.conftest import public
+from tests.ssh.conftest import public
 
 
 def known(tmp_path: Path, text: str, host: str = "web1", port: int = 22, **more: str) -> Connection:
