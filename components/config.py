@@ -14,17 +14,20 @@ import pulumi
 from pydantic import Field, ValidationError
 
 from components.hardening import CHAPTERS, Hardening
-from components.inventory import HostSettings, Problems, Reach, access
+from components.inventory import HostSettings, Problems, Reach, ShardSettings, access, plain, secrets_in
 from components.keys import KeySettings
+from components.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
 from hosts.connection import HostAccess
 
-SCHEMA = Path("stacks/stockade.schema.json")
+SCHEMA, INVENTORY_SCHEMA = Path("stacks/stockade.schema.json"), Path("stacks/inventory.schema.json")
 
 
 class StackConfig(Hardening):
     """Everything under `stockade:` in stacks/Pulumi.<stack>.yaml."""
 
-    hosts: dict[str, HostSettings] = Field(min_length=1, description="The hosts of this stack, by name.")
+    hosts: dict[str, HostSettings] = Field({}, description="The hosts of this stack, by name.")
+    inventory: str | None = Field(None, description="File with further hosts; a path from the project folder.")
+    shard: ShardSettings | None = Field(None, description="Split the hosts into several stacks (docs/fleet.md).")
     key_pair: KeySettings | None = Field(None, description="A key pair on this machine, for all users of the stack.")
     defaults: Reach = Field(Reach(), description="How hosts are reached, unless the host has settings of its own.")
 
@@ -42,7 +45,10 @@ class ConfigError(pulumi.RunError):
 
 
 def load() -> StackConfig:
-    """Read this stack's config. Raises `ConfigError` that lists every error with its path in the file."""
+    """Read this stack's config: the hosts of its shard, if it is one.
+
+    Raises `ConfigError` that lists every error with its path in the file.
+    """
     prefix = pulumi.get_project() + ":"
     values = {key: value for key, value in pulumi.runtime.config.CONFIG.get().items() if key.startswith(prefix)}
     return parse({key.removeprefix(prefix): _json(value) for key, value in values.items()}, pulumi.get_stack(), prefix)
@@ -55,15 +61,73 @@ def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> S
     with _collecting(problems, prefix):
         config = StackConfig.model_validate(values)
     if config is not None:
-        for name in config.hosts:
-            with _collecting(problems, f"{prefix}hosts.{name}."):
-                access(name, config.hosts[name], config.defaults)
-            with _collecting(problems, f"{prefix}hosts.{name}."):
-                config.hardening().on(config.hosts[name])
-        problems = problems or list(_same_addresses(config, prefix))
+        listed = _listed(config, prefix, problems)
+        config = config.model_copy(update={"hosts": {**config.hosts, **listed}})
+        places = {
+            name: f"{config.inventory}: {name}" if name in listed else f"{prefix}hosts.{name}" for name in config.hosts
+        }
+        if not problems:
+            problems += _wrong_hosts(config, prefix, places)
+        if config.shard and not problems:
+            problems += _wrong_shard(config, config.shard, stack, prefix)
+            config = config.model_copy(update={"hosts": _own_hosts(config, config.shard, stack)})
+        for name, host in config.hosts.items():
+            with _collecting(problems, f"{places[name]}."):
+                config.hardening().on(host)
     if problems or config is None:
         raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems)))
     return config
+
+
+def _listed(config: StackConfig, prefix: str, problems: list[str]) -> dict[str, HostSettings]:
+    """Return the hosts of the inventory file; what is wrong in it goes to `problems`."""
+    found: dict[str, HostSettings] = {}
+    try:
+        entries = read_inventory(config.inventory) if config.inventory else {}
+    except InventoryError as error:
+        problems.append(_problem(f"{prefix}inventory", str(error)))
+        return found
+    for name, entry in entries.items():
+        place = f"{config.inventory}: {name}"
+        if name in config.hosts:
+            problems.append(_problem(place, f"the same name as {prefix}hosts.{name}"))
+        secrets = secrets_in(entry)
+        problems += (
+            _problem(f"{place}.{path}", "a secret belongs into the stack config, encrypted") for path in secrets
+        )
+        with _collecting(problems, f"{place}."):
+            found[name] = HostSettings.model_validate(entry)
+    return found
+
+
+def _wrong_hosts(config: StackConfig, prefix: str, places: Mapping[str, str]) -> list[str]:
+    problems = [] if config.hosts else [_problem(f"{prefix}hosts", "is needed")]
+    for name, host in config.hosts.items():
+        with _collecting(problems, f"{places[name]}."):
+            access(name, host, config.defaults)
+        if host.shard and host.shard > (config.shard.of if config.shard else 0):
+            there = f"there are {config.shard.of} shards" if config.shard else f"there is no {prefix}shard"
+            problems.append(_problem(f"{places[name]}.shard", there))
+    return problems or list(_same_addresses(config, places))
+
+
+def _wrong_shard(config: StackConfig, shard: ShardSettings, stack: str, prefix: str) -> Iterator[str]:
+    index, environment = index_in(plain(shard), stack), split(stack)[0]
+    if index is None:
+        names = f"{stack_of(stack, 1)} to {stack_of(stack, shard.of)}"
+        yield _problem(
+            f"{prefix}shard", f"the stack {stack} is no shard; they are {names} (python -m fleet up {stack})"
+        )
+    elif not 1 <= index <= shard.of:
+        mend = f"give its hosts to the others: python -m fleet move {environment}"
+        yield _problem(f"{prefix}shard.of", f"{stack} is shard {index}, and there are {shard.of}; {mend}")
+    if config.key_pair:
+        yield _problem(f"{prefix}keyPair", "each shard would have it; make it with ssh-keygen and name it in keyFiles")
+
+
+def _own_hosts(config: StackConfig, shard: ShardSettings, stack: str) -> dict[str, HostSettings]:
+    index = index_in(plain(shard), stack)
+    return {name: host for name, host in config.hosts.items() if (host.shard or shard_of(name, shard.of)) == index}
 
 
 @contextmanager
@@ -95,14 +159,14 @@ def _problem(path: str, message: str) -> str:
     return f"  {path.replace('..', '.').rstrip('.:')}: " + message.replace("\n", "\n    ")
 
 
-def _same_addresses(config: StackConfig, prefix: str) -> Iterator[str]:
+def _same_addresses(config: StackConfig, places: Mapping[str, str]) -> Iterator[str]:
     names = defaultdict(list)
     for name, way in config.access().items():
         for place in {(*connection.endpoint, connection.proxy) for _, connection in way.logins()}:
             names[place].append(name)
     for (address, port, _proxy), twice in names.items():
         if len(twice) > 1:
-            yield _problem(f"{prefix}hosts.{twice[1]}", f"the same address as {twice[0]}: {address}, port {port}")
+            yield _problem(places[twice[1]], f"the same address as {twice[0]}: {address}, port {port}")
 
 
 def _json(value: str) -> Any:
@@ -118,14 +182,28 @@ def schema() -> dict[str, Any]:
     inner = StackConfig.model_json_schema(by_alias=True)
     definitions = inner.pop("$defs")
     config = {f"stockade:{key}": value for key, value in inner["properties"].items()}
+    needed = [{"required": ["stockade:hosts"]}, {"required": ["stockade:inventory"]}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stockade stack configuration",
         "type": "object",
-        "properties": {"config": {"type": "object", "properties": config, "required": ["stockade:hosts"]}},
+        "properties": {"config": {"type": "object", "properties": config, "anyOf": needed}},
         "$defs": definitions,
     }
 
 
+def inventory_schema() -> dict[str, Any]:
+    """Return the JSON Schema of inventory files."""
+    definitions = HostSettings.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Stockade inventory",
+        "type": "object",
+        "additionalProperties": {"$ref": "#/$defs/HostSettings"},
+        "$defs": {**definitions.pop("$defs"), "HostSettings": definitions},
+    }
+
+
 if __name__ == "__main__":
-    SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
+    for file, content in ((SCHEMA, schema()), (INVENTORY_SCHEMA, inventory_schema())):
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
+import pulumi
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -26,7 +27,8 @@ from pydantic.alias_generators import to_camel
 
 from components.change import Change
 from components.chapter import STALE, Chapter, F, Failure, I, Known
-from components.inventory import connections
+from components.inventory import Inventory
+from components.shards import split
 from hosts.connection import HostAccess
 from hosts.errors import Unreachable
 from hosts.guard import is_armed
@@ -46,11 +48,12 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     serialize_as_secret_always = False
     chapter: Chapter[I, F]
-    _access: Mapping[str, HostAccess] = {}
+    _access = Inventory({})
 
     def configure(self, req: ConfigureRequest) -> None:
         """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
-        self._access = connections(req.config.get("hosts"), req.config.get("defaults"))
+        names = ("hosts", "defaults", "inventory", "shard")
+        self._access = Inventory({name: req.config.get(name) for name in names})
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise the inputs; what is unknown in a preview is left for later."""
@@ -105,7 +108,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Put back what was there before `create`, from the state and the stack config alone."""
-        inputs, known = self._inputs(_props), self._known(_props)
+        inputs = self._inputs(_props)
+        self._refuse_moved(inputs.host)
+        known = self._known(_props)
         try:
             self._put_back(self._host(inputs), inputs, known)
         except Unreachable as error:
@@ -113,6 +118,15 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 f"{error}\nIf {inputs.host} is gone for good, take its resources out of the state: "
                 "`pulumi state delete URN`."
             ) from error
+
+    def _refuse_moved(self, host: str) -> None:
+        """A host that went to another shard stays hardened: only its place in the states is wrong."""
+        home = self._access.moved_to(host, pulumi.get_stack())
+        if home:
+            raise Failure(
+                f"{host}: belongs to the stack {home} now, so it is not undone here; "
+                f"move it there: `python -m fleet move {split(home)[0]}`"
+            )
 
     def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
         title = self.chapter.title(inputs)

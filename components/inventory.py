@@ -1,17 +1,19 @@
-"""Which hosts a stack hardens and how they are reached: the `hosts` and `defaults` entries of the stack config.
+"""Which hosts a stack hardens and how they are reached: the `hosts`, `inventory`, `shard` and `defaults` entries.
 
 What stands in `defaults` holds for every host, what stands beside `address` for both logins of the host, what stands
 under `admin` or `bootstrap` for that login alone; the nearer wins.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pulumi import Output
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
+from components.chapter import Failure
+from components.shards import InventoryError, home_of, index_in, read_inventory, split, stack_of
 from hosts.connection import SECRET_FIELDS, HostAccess
 
 
@@ -65,6 +67,7 @@ class HostSettings(Reach):
 
     address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
     addresses: tuple[str, ...] | None = Field(None, description="More addresses, which changes must leave reachable.")
+    shard: int | None = Field(None, ge=1, description="The shard it belongs to. Default: by its name.")
     users: tuple[dict[str, Any], ...] | None = Field(None, description="Users in place of `stockade:users`.")
     firewall: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
     sshd: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
@@ -76,7 +79,22 @@ class HostSettings(Reach):
     packages: dict[str, Any] | None = Field(None, description="Settings that differ here.")
 
 
+class ShardSettings(Settings):
+    """One of the stacks that an environment's hosts are split into."""
+
+    of: int = Field(ge=1, le=1000, description="How many shards the environment has.")
+    index: int | None = Field(None, ge=1, description="Which one this is. Default: the number that its name ends in.")
+
+
 _OWN = frozenset(to_camel(name) for name in {*HostSettings.model_fields} - {*Login.model_fields})
+
+
+def secrets_in(entry: Any) -> Iterator[str]:
+    """Yield the paths of what is secret in an entry as it was written."""
+    for key, value in entry.items() if isinstance(entry, dict) else ():
+        if to_camel(str(key)) in SECRET_FIELDS:
+            yield key
+        yield from (f"{key}.{below}" for below in secrets_in(value))
 
 
 def plain(model: BaseModel) -> dict[str, Any]:
@@ -105,23 +123,60 @@ def access(name: str, host: HostSettings, defaults: Reach | None = None) -> Host
     return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in further.items() if item}})
 
 
+class Inventory(Mapping[str, HostAccess]):
+    """The ways to reach all hosts of an environment, as the provider process finds them in the stack config.
+
+    Values are JSON text, as Pulumi hands them over, or plain. Nothing is read or checked before it is asked for: most
+    runs touch few hosts or none. Raises `Failure` and `pydantic.ValidationError` then.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self._entries: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> HostAccess:
+        common = Reach.model_validate(_value(self._config.get("defaults")) or {})
+        return access(name, HostSettings.model_validate(self._hosts()[name]), common)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts())
+
+    def __len__(self) -> int:
+        return len(self._hosts())
+
+    def moved_to(self, name: str, stack: str) -> str | None:
+        """Return the stack that a host belongs to now, where that is another shard than `stack`."""
+        shard = _value(self._config.get("shard"))
+        if not shard or name not in self:
+            return None
+        home, here = home_of(name, self._hosts()[name], int(shard["of"])), index_in(shard, stack)
+        return None if home == here else stack_of(split(stack)[0], home)
+
+    def _hosts(self) -> Mapping[str, Any]:
+        if self._entries is None:
+            path = self._config.get("inventory")
+            try:
+                further = read_inventory(path) if path else {}
+            except InventoryError as error:
+                raise Failure(str(error)) from None
+            self._entries = {**further, **(_value(self._config.get("hosts")) or {})}
+        return self._entries
+
+
 def connections(
     hosts: str | Mapping[str, Any] | None, defaults: str | Mapping[str, Any] | None
-) -> dict[str, HostAccess]:
-    """Read the stack config's `hosts` and `defaults`, as JSON text or values, as the provider process gets them."""
-    entries = _value(hosts) or {}
-    common = Reach.model_validate(_value(defaults) or {})
-    return {name: access(name, HostSettings.model_validate(entry), common) for name, entry in entries.items()}
+) -> Mapping[str, HostAccess]:
+    """Read the stack config's `hosts` and `defaults`, as JSON text or values."""
+    return Inventory({"hosts": hosts, "defaults": defaults})
 
 
 def connection_props(way: HostAccess) -> dict[str, Any]:
     """Return `way` as resource inputs: what is secret in it as Pulumi secrets, the rest readable in a diff."""
-    secret = {to_camel(field) for field in SECRET_FIELDS}
 
     def guard(key: str, value: Any) -> Any:
         if isinstance(value, dict):
             return {name: guard(name, item) for name, item in value.items()}
-        return Output.secret(value) if key in secret else value
+        return Output.secret(value) if key in SECRET_FIELDS else value
 
     props: dict[str, Any] = _reveal(way.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True))
     props.pop("name")

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pulumi_policy import (
@@ -22,6 +23,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
+from components.shards import home_of, index_in, read_inventory
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
 
 PREFIX = "pulumi-python:dynamic/stockade:"
@@ -147,14 +149,23 @@ def hosts(resources: Sequence[PolicyResource]) -> list[Host]:
 
 
 def configured_hosts() -> Sequence[str]:
-    """The names under `hosts` in the stack config; none where the whole block is a secret."""
-    config = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
-    text = config.get(f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:hosts", "{}")
+    """The names of the hosts that the stack config gives this stack; none where it cannot be read, or is a secret."""
     try:
-        entries = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
+        entries = {**_setting("hosts", {})}
+        inventory, shard = _setting("inventory", ""), _setting("shard", {})
+        if inventory:
+            entries |= read_inventory(inventory, Path(__file__).parents[1])
+        index = index_in(shard, os.environ.get("PULUMI_STACK", ""))
+        return tuple(name for name in entries if not shard or home_of(name, entries[name], shard["of"]) == index)
+    except (ValueError, TypeError, KeyError, AttributeError):  # the program tells what is wrong with the config
         return ()
-    return tuple(entries) if isinstance(entries, Mapping) else ()
+
+
+def _setting(name: str, default: Any) -> Any:
+    """A setting of the stack config: text, or JSON."""
+    config = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
+    value = config.get(f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:{name}", default)
+    return json.loads(value) if isinstance(value, str) and value.startswith(("{", "[")) else value
 
 
 def items(values: Any) -> tuple[list[Any], bool]:

@@ -74,7 +74,7 @@ class Server(ResourceProviderServicer):
     def Check(self, request: Any) -> Any:
         olds = rpc.deserialize_properties(request.olds, True)
         news = rpc.deserialize_properties(request.news, True)
-        result = self._provider(news, olds).check(olds, news)
+        result = self._provider(request, news, olds).check(olds, news)
         failures = [proto.CheckFailure(property=f.property, reason=f.reason) for f in result.failures]
         inputs = {**result.inputs, PROVIDER_KEY: news[PROVIDER_KEY]}
         return proto.CheckResponse(inputs=_struct(inputs), failures=failures)
@@ -83,7 +83,7 @@ class Server(ResourceProviderServicer):
     def Diff(self, request: Any) -> Any:
         olds = rpc.deserialize_properties(request.olds, True)
         news = rpc.deserialize_properties(request.news, True)
-        result = self._provider(news, olds).diff(request.id, olds, news)
+        result = self._provider(request, news, olds).diff(request.id, olds, news)
         some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE
         return proto.DiffResponse(
             changes=proto.DiffResponse.DIFF_UNKNOWN if result.changes is None else some,
@@ -94,7 +94,7 @@ class Server(ResourceProviderServicer):
     @_plain
     def Create(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
-        result = self._provider(props).create(props)
+        result = self._provider(request, props).create(props)
         outs = {**(result.outs or {}), PROVIDER_KEY: props[PROVIDER_KEY]}
         return proto.CreateResponse(id=result.id, properties=_struct(outs))
 
@@ -102,14 +102,14 @@ class Server(ResourceProviderServicer):
     def Update(self, request: Any) -> Any:
         olds = rpc.deserialize_properties(request.olds)
         news = rpc.deserialize_properties(request.news)
-        result = self._provider(news).update(request.id, olds, news)
+        result = self._provider(request, news).update(request.id, olds, news)
         outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
         return proto.UpdateResponse(properties=_struct(outs))
 
     @_plain
     def Read(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties) or rpc.deserialize_properties(request.inputs)
-        result = self._provider(props).read(request.id, props)
+        result = self._provider(request, props).read(request.id, props)
         reference = {PROVIDER_KEY: props[PROVIDER_KEY]}
         inputs = None if result.inputs is None else _struct({**result.inputs, **reference})
         return proto.ReadResponse(
@@ -119,7 +119,7 @@ class Server(ResourceProviderServicer):
     @_plain
     def Delete(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
-        self._provider(props).delete(request.id, props)
+        self._provider(request, props).delete(request.id, props)
         return empty_pb2.Empty()
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
@@ -129,10 +129,13 @@ class Server(ResourceProviderServicer):
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
         return proto.PluginInfo(version="0.1.0")
 
-    def _provider(self, props: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> ResourceProvider:
+    def _provider(
+        self, request: Any, props: Mapping[str, Any], olds: Mapping[str, Any] | None = None
+    ) -> ResourceProvider:
         """Return the provider that `props` (or, while it is unknown, `olds`) refers to, configured once per process."""
         project = os.environ.get("PULUMI_PROJECT", "project")
-        configure(Settings(project=project, stack="stack", organization="organization"))
+        stack = request.urn.partition("::")[0].rpartition(":")[2]
+        configure(Settings(project=project, stack=stack, organization="organization"))
         reference = props[PROVIDER_KEY]
         if reference == rpc.UNKNOWN and olds:
             reference = olds[PROVIDER_KEY]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,16 @@ def test_a_forgotten_host_is_found() -> None:
     assert [one.message.partition(". ")[0] for one in only(told, "both-families")] == [
         "db1: nothing filters IPv4 and IPv6"
     ]
+    assert [one.message.partition(":")[0] for one in only(told, "limited-user")] == ["db1", "web1"]
+
+
+def test_a_shard_answers_for_its_own_hosts(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yaml"
+    inventory.write_text("web1: {shard: 3}\ndb1: {shard: 3}\nweb2: {shard: 4}\n")
+    config = {"stockade:inventory": str(inventory), "stockade:shard": '{"of": 4}'}
+    environment = {"PULUMI_PROJECT": "stockade", "PULUMI_STACK": "production-03", "PULUMI_DRY_RUN": "true"}
+    with running_pack({**environment, "PULUMI_CONFIG": json.dumps(config)}) as pack:
+        told = pack.analyze_stack(hardened("web1"), ruleset(V4), ruleset(V6, "ipv6"))
     assert [one.message.partition(":")[0] for one in only(told, "limited-user")] == ["db1", "web1"]
 
 

@@ -1,0 +1,103 @@
+"""An environment in several stacks: which host belongs to which shard, and the inventory file that they share.
+
+Stacks of one environment are named by their shard: production-01, production-02, ... Nothing in here needs Pulumi.
+"""
+
+import json
+import re
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_NUMBER = re.compile(r"(.+)-(\d+)")
+
+
+class InventoryError(ValueError):
+    """The inventory file cannot be read; the message names the place."""
+
+
+def shard_of(name: str, of: int) -> int:
+    """Return the shard of a host, 1 to `of`, by rendezvous hashing (Thaler and Ravishankar, 1998).
+
+    It depends on the name and on `of` alone: hosts that come and go move no other, and a further shard takes its share
+    from all the others, while everybody else stays.
+    """
+    return max(range(1, of + 1), key=lambda shard: sha256(f"{shard}/{name}".encode()).digest())
+
+
+def home_of(name: str, entry: Mapping[str, Any] | None, of: int) -> int:
+    """Return the shard of a host by its entry under `hosts`: the one that it is pinned to, or the one of its name."""
+    pinned = (entry or {}).get("shard")
+    return pinned if isinstance(pinned, int) else shard_of(name, of)
+
+
+def stack_of(environment: str, shard: int) -> str:
+    """Return the name of a shard's stack."""
+    return f"{environment}-{shard:02}"
+
+
+def split(stack: str) -> tuple[str, int | None]:
+    """Return the environment and the shard that the name of a stack tells; None where it tells none."""
+    found = _NUMBER.fullmatch(stack)
+    return (found[1], int(found[2])) if found else (stack, None)
+
+
+def index_in(shard: Mapping[str, Any], stack: str) -> int | None:
+    """Return which shard a stack is, by its `shard` settings or else by its name."""
+    index = shard.get("index")
+    return index if isinstance(index, int) else split(stack)[1]
+
+
+def read_inventory(path: str, folder: Path = Path()) -> Mapping[str, Any]:
+    """Return the hosts of an inventory file (YAML or JSON), by name; what they say is not looked at.
+
+    `path`: `~` is expanded, relative to `folder`. Raises `InventoryError`.
+    """
+    file = folder / Path(path).expanduser()
+    try:
+        stamp = file.stat()
+        return _read(path, file, (stamp.st_mtime_ns, stamp.st_size))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise InventoryError(f"{path}: {why}") from None
+
+
+@lru_cache(maxsize=4)  # every chapter's provider asks for it
+def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
+    text = file.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text, object_pairs_hook=_once) if text.startswith("{") else yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InventoryError(f"{path}{line}: {error.problem}") from None
+    except ValueError as error:
+        raise InventoryError(f"{path}: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise InventoryError(f"{path}: must hold hosts by name, as `web1: {{address: 198.51.100.11}}`")
+    return found
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML, but a name that is there twice is an error: a host would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """See yaml."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+            seen.add(key.value if isinstance(key.value, str) else id(key))
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return made
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+    return found
