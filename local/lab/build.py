@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+from local.lab.disk import layers
 from local.lab.errors import LabError
 from local.lab.progress import Progress
 from local.lab.run import run, tail
@@ -21,10 +22,10 @@ OLD_AFTER = 24 * 3600.0  # seconds unused, after which what another recipe built
 _TIED = ("setpriv", "--pdeathsig", "KILL")
 _PRIVATE = (*_TIED, "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child")
 
-# comes before _CUSTOMISE; $4 is the draft
+# comes before _CUSTOMISE; $4 is the draft, $5 what it is a layer on top of
 _MOUNT_LAYERS = """\
 set -eu
-mount -t overlay -o "redirect_dir=on,lowerdir=$4/below,upperdir=$4/root,workdir=$4/work" stockade-lab "$1"
+mount -t overlay -o "redirect_dir=on,lowerdir=$5,upperdir=$4/root,workdir=$4/work" stockade-lab "$1"
 """
 
 # $1 root, $2 repository, $3 script
@@ -93,8 +94,9 @@ def _layer(variant: Variant, base: Path, draft: Path) -> None:
     if variant.tools:
         tools = draft / "root/srv/tools"
         tools.mkdir(parents=True)
-        _download(variant, _mirror(variant), base / "root", (variant.tools,), tools)
-    parts = [str(draft / "whole"), str(base / "apt"), variant.customise, str(draft)]
+        _download(variant, _mirror(variant), layers(base)[-1], (variant.tools,), tools)
+    lower = ":".join(map(str, layers(base)))
+    parts = [str(draft / "whole"), str(base / "apt"), variant.customise, str(draft), lower]
     run(
         [*_PRIVATE, "sh", "-c", _MOUNT_LAYERS + _CUSTOMISE, "sh", *parts],
         limit=BUILD_LIMIT,
@@ -108,7 +110,7 @@ def _remove_leftovers(places: Places, variant: Variant) -> None:
     """Remove the draft of a killed build, and what older recipes built, once nobody uses it any more."""
     shutil.rmtree(places.cache / "draft", ignore_errors=True)
     built = {record.built for record in all_records(places)}
-    used = built | {str((Path(folder) / "below").resolve().parent) for folder in built}
+    used = {str(layer.parent) for folder in built for layer in layers(Path(folder))}
     for folder in places.cache.glob(f"{variant.name}-*"):
         if str(folder) not in used and time.time() - folder.stat().st_mtime > OLD_AFTER:
             shutil.rmtree(folder)

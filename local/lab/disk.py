@@ -19,6 +19,12 @@ mount -t overlay -o "redirect_dir=on,lowerdir=$3,upperdir=$2/upper,workdir=$2/wo
 """
 
 
+def layers(built: Path) -> list[Path]:
+    """The root file systems in a folder of the cache that lie on top of each other, the uppermost first."""
+    below = built / "below"
+    return [built / "root", *(layers(below.resolve().parent) if below.exists() else ())]
+
+
 class Disk:
     """The disk of one host, mounted at `root`."""
 
@@ -31,8 +37,7 @@ class Disk:
     def make(self) -> None:
         """Mount a pristine disk and write into it what makes it this host."""
         self._base.mkdir(exist_ok=True)
-        built = Path(self._record.built)
-        lower = ":".join(str(layer) for layer in (built / "root", built / "below") if layer.exists())
+        lower = ":".join(map(str, layers(Path(self._record.built))))
         run(["sh", "-c", _MOUNT, "sh", DISK_SIZE, str(self._base), lower], name="mounting the disk")
         self._personalise()
 

@@ -29,8 +29,8 @@ REBOOT_LIMIT = 30.0
 KILL_LIMIT = 10.0
 ORDER_LIMIT = 5.0  # seconds in which a client must have sent its order
 REBOOT_STATUS = 133  # systemd-nspawn: the host asked for a reboot
-POWEROFF_SIGNAL = signal.SIGRTMIN + 4  # systemd(1)
-REBOOT_SIGNAL = signal.SIGRTMIN + 5
+SYSTEMD_SIGNALS = (signal.SIGRTMIN + 4, signal.SIGRTMIN + 5)  # systemd(1): power off, reboot
+SYSV_SIGNALS = (signal.SIGPWR, signal.SIGINT)  # init(8): powerfail and ctrlaltdel of /etc/inittab
 
 _IN_CGROUP = 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"'
 _NSPAWN_SETTINGS = {
@@ -54,6 +54,7 @@ class Supervisor:
         self._pidfd = -1
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._poweroff_signal, self._reboot_signal = SYSTEMD_SIGNALS
 
     def listen(self) -> None:
         """Make the sockets; clients wait while the host boots."""
@@ -69,7 +70,13 @@ class Supervisor:
         cgroup.enter(cgroup.make(self._record.name, "supervisor"))
         self._mount_nspawn_folder()
         self._disk.make()
+        if self._sysv:
+            self._poweroff_signal, self._reboot_signal = SYSV_SIGNALS
         self._boot()
+
+    @property
+    def _sysv(self) -> bool:
+        return (self._disk.root / "etc/inittab").exists()
 
     @staticmethod
     def _mount_nspawn_folder() -> None:
@@ -132,7 +139,7 @@ class Supervisor:
             self._disk.make()
             self._boot()
         elif order is Order.REBOOT:
-            self._signal_init(REBOOT_SIGNAL)
+            self._signal_init(self._reboot_signal)
             if not self._wait_exit(REBOOT_LIMIT):
                 raise LabError(f"{self._record.name} did not shut down for its reboot within {REBOOT_LIMIT:.0f} s")
             self._reap()
@@ -147,6 +154,8 @@ class Supervisor:
         self._boots += 1
         namespace = self._folder / "net"
         plug(self._record, namespace)
+        if self._sysv:  # older than this file, which systemd-nspawn insists on; its own boot removes it
+            (self._disk.root / "usr/lib/os-release").touch()
         group = cgroup.make(self._record.name, f"boot{self._boots}")
         env = {**os.environ, **_NSPAWN_SETTINGS, "NOTIFY_SOCKET": str(self._folder / "notify")}
         self._forget_notices()
@@ -178,6 +187,8 @@ class Supervisor:
             "--resolv-conf=off",
             "--timezone=off",
             "--console=read-only",
+            # SysV init does not know sd_notify(3), and from others than process 1 nspawn takes no word
+            *([f"--bind={self._folder / 'notify'}:/run/lab-ready"] if self._sysv else ()),
         ]
 
     def _forget_notices(self) -> None:
@@ -188,7 +199,7 @@ class Supervisor:
                 self._notify.recv(4096, socket.MSG_DONTWAIT)
 
     def _wait_ready(self) -> None:
-        """Until systemd in the host says that everything is started."""
+        """Until the host says that everything is started."""
         deadline = time.monotonic() + BOOT_LIMIT
         with selectors.DefaultSelector() as selector:
             selector.register(self._notify, selectors.EVENT_READ)
@@ -222,7 +233,7 @@ class Supervisor:
         if self._process is None:
             return
         if grace:
-            self._signal_init(POWEROFF_SIGNAL)
+            self._signal_init(self._poweroff_signal)
         if not (grace and self._wait_exit(grace)):
             self._signal_init(signal.SIGKILL)
             if not self._wait_exit(KILL_LIMIT):

@@ -127,7 +127,7 @@ FEDORA = replace(
     include=(),
     repository=(),
     tools=("dnf", "rpm", "createrepo-c"),
-    customise=recipe_of("fedora"),
+    customise=recipe_of("tools", "common", "rpm", "fedora"),
     base=DEBIAN,
 )
 
@@ -136,10 +136,27 @@ ARCH = replace(
     name="arch",
     title="what Arch Linux has instead, on a Debian root",
     tools=("pacman-package-manager", "libarchive-tools", "python3"),
-    customise=recipe_of("arch"),
+    customise=recipe_of("tools", "common", "arch"),
 )
 
-_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, ARCH)
+CENTOS_7 = replace(
+    FEDORA,
+    name="centos7",
+    title="what CentOS 7 has instead, on a Debian root",
+    tools=(),
+    customise=recipe_of("common", "rpm", "centos", "centos7"),
+    base=FEDORA,
+)
+
+CENTOS_6 = replace(
+    CENTOS_7,
+    name="centos6",
+    title="what CentOS 6 has instead, SysV init included, on a Debian root",
+    tools=("sysvinit-core",),
+    customise=recipe_of("common", "rpm", "centos", "centos6"),
+)
+
+_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, ARCH, CENTOS_7, CENTOS_6)
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 
 

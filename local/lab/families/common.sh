@@ -1,16 +1,10 @@
-# What all families share. /srv/tools: the family's package manager as Debian packages; /srv/apt: Debian's repository.
-set -eu
-umask 022
-export DPKG_FORCE=unsafe-io
-printf 'path-exclude=/usr/share/%s/*\n' doc man locale info >/etc/dpkg/dpkg.cfg.d/lab
-apt-get install -y -q --no-install-recommends /srv/tools/*.deb </dev/null
-mkdir -p /build
-
+# What all families share.
+deb_files() { dpkg-deb -x "$1" "$2"; }
 unpacked() { # NAME DEB…: the files of these packages of the repository become those of package NAME
     name=$1
     shift
     mkdir -p "/build/$name"
-    for deb; do dpkg-deb -x "$(ls /srv/apt/"${deb}"_*.deb | tail -n 1)" "/build/$name"; done
+    for deb; do deb_files "$(ls /srv/apt/"${deb}"_*.deb | tail -n 1)" "/build/$name"; done
     merged "$name"
     rm -rf "/build/$name/usr/share/doc" "/build/$name/usr/share/man" "/build/$name/usr/share/lintian" \
         "/build/$name/etc/init.d" "/build/$name/etc/default"

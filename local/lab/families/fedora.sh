@@ -1,33 +1,4 @@
 # Fedora: dnf and rpm, sshd.service, wheel, firewalld active, rules in /etc/sysconfig.
-make_rpm() { # NAME VERSION-RELEASE LINES…: more lines of the spec's head; scriptlets from /build/NAME.scripts
-    name=$1 version=${2%-*} release=${2##*-}
-    shift 2
-    {
-        printf 'Name: %s\nVersion: %s\nRelease: %s\n' "$name" "$version" "$release"
-        printf 'Summary: %s as far as the lab needs it\nLicense: see Debian\nBuildArch: noarch\nAutoReqProv: no\n' "$name"
-        [ $# -eq 0 ] || printf '%s\n' "$@"
-        printf '%%description\nBuilt by the lab.\n%%install\ncp -a /build/%s/. %%{buildroot}\n%%files\n' "$name"
-        (cd "/build/$name" && find . ! -type d) | sed -e 's|^\.||' -e 's|^/etc/|%config(noreplace) &|'
-        [ ! -f "/build/$name.scripts" ] || cat "/build/$name.scripts"
-    } >"/build/$name.spec"
-    rpmbuild -bb --quiet --define "_rpmdir /srv/rpm" --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.rpm' \
-        --define '__os_install_post %{nil}' --define '_binaries_in_noarch_packages_terminate_build 0' \
-        --define '_topdir /build/rpmbuild' --define '_build_id_links none' "/build/$name.spec" >&2
-}
-scripts() { cat >"/build/$1.scripts"; }
-unit_scripts() { # NAME UNIT…: as %systemd_post, %systemd_preun and %systemd_postun do
-    name=$1
-    shift
-    scripts "$name" <<END
-%post
-[ \$1 -ne 1 ] || systemctl --no-reload preset $* >/dev/null 2>&1 || :
-systemctl daemon-reload >/dev/null 2>&1 || :
-%preun
-[ \$1 -ne 0 ] || systemctl --no-reload disable --now $* >/dev/null 2>&1 || :
-%postun
-systemctl daemon-reload >/dev/null 2>&1 || :
-END
-}
 mkdir -p /srv/rpm /etc/sysconfig
 cat >/usr/lib/os-release <<'END'
 NAME="Fedora Linux"
@@ -124,20 +95,7 @@ make_rpm libtirpc 1.3.4-1 'Requires: glibc'
 for tool in iptables ip6tables; do
     iptables_service iptables-services "$tool" "/etc/sysconfig/$tool"
     case $tool in iptables) icmp=icmp ;; *) icmp=ipv6-icmp ;; esac
-    written iptables-services "/etc/sysconfig/$tool" 600 <<END
-# sample configuration for $tool service
-*filter
-:INPUT ACCEPT [0:0]
-:FORWARD ACCEPT [0:0]
-:OUTPUT ACCEPT [0:0]
--A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
--A INPUT -p $icmp -j ACCEPT
--A INPUT -i lo -j ACCEPT
--A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT
--A INPUT -j REJECT
--A FORWARD -j REJECT
-COMMIT
-END
+    sample_rules iptables-services "$tool" "$icmp"
 done
 unit_scripts iptables-services iptables.service ip6tables.service
 make_rpm iptables-services 1.8.10-7 'Requires: iptables' 'Requires: systemd'
