@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: help up up-all test-distributions preview refresh destroy drift show lab clean test lint types unit ssh-tests policies engine kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short
+.PHONY: help up up-all test-distributions preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -30,6 +30,11 @@ drift: .venv/ready lab  ## fail if a host is not as the stack config says
 
 destroy: .venv/ready lab  ## put back what was there before
 	@$(PULUMI) destroy --stack $(STACK) --yes
+
+DO := preview
+FLEET :=
+fleet: .venv/ready  ## all shards of an environment: make fleet DO=up STACK=production FLEET="--parallel-stacks 4"
+	@$(RUN) -m fleet $(DO) $(STACK) --yes $(FLEET)
 
 show: .venv/ready  ## print the rules in force on the lab's hosts, as the guide does
 ifeq ($(STACK),lab)
@@ -57,7 +62,7 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	rm -rf .state .lab
 
 test: export STOCKADE_HYPOTHESIS = thorough
-test: lint types unit ssh-tests policies engine kernel lab-tests lockout  ## everything but the long fault suite
+test: lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout  ## everything but the long fault suite
 
 lint: .venv/ready
 	.venv/bin/ruff check .
@@ -78,6 +83,9 @@ policies: .venv/ready  ## each policy against a good and a bad stack, by the Ana
 engine: .venv/ready  ## tests of the embedded engine, against the Pulumi CLI where it is on PATH
 	.venv/bin/pytest -q tests/engine
 
+fleet-tests: .venv/ready  ## many stacks at once, by each engine
+	.venv/bin/pytest -q -n 2 tests/fleet
+
 kernel: .venv/ready  ## the rules' meaning against the kernel, in short
 	.venv/bin/pytest -q tests/kernel
 
@@ -87,7 +95,10 @@ lab-tests: .venv/ready  ## tests on real hosts of the lab
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
 	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
-test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
+test-fleet-tests: .venv/ready  ## many stacks at once, by each engine
+	.venv/bin/pytest -q -n 2 tests/fleet
+
+kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out, each fault on a real host; takes long

@@ -66,17 +66,21 @@ def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
 def policy_arguments(command: str, given: list[str], stack: str, folder: Path, wanted: str | None) -> list[str]:
     """The options that enforce the project's policy pack, with the configuration of the stack's environment.
 
-    That is stacks/policy.<stack>.json; a stack without one has the pack's own values.
+    That is stacks/policy.<stack>.json; for a shard, whose config is a link to that of its environment, it is the
+    environment's. A stack without one has the pack's own values.
     """
     if wanted not in (None, "", "on", "off"):
         fail(f"STOCKADE_POLICIES is {wanted!r}; it can be `on` or `off`")
     there = (folder / PACK / "PulumiPolicy.yaml").is_file()
     if wanted == "off" or command not in PROGRAM_RUNS or not there or value_of(given, "--policy-pack"):
         return []
-    config = folder / "stacks" / f"policy.{stack}.json"
+    stacks = folder / "stacks"
+    shared = (stacks / f"Pulumi.{stack}.yaml").resolve().name.removeprefix("Pulumi.").removesuffix(".yaml")
+    files = (stacks / f"policy.{name}.json" for name in (stack, shared))
+    config = next((file for file in files if file.is_file()), None)
     return [
         f"--policy-pack={folder / PACK}",
-        *([f"--policy-pack-config={config}"] if config.is_file() else []),
+        *([f"--policy-pack-config={config}"] if config else []),
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 from .backend import load
 from .errors import EngineError
+from .eventlog import write_events
 from .launch import DYNAMIC, Launcher
 from .session import Session, open_session
 from .state import STACK_TYPE, encode_resource
@@ -45,6 +46,7 @@ def parser() -> Parser:
     operation.add_argument("-p", "--parallel", type=_count, default=4 * (os.cpu_count() or 1), metavar="N",
                            help="operations at once (4 x cores)")  # fmt: skip
     operation.add_argument("--expect-no-changes", action="store_true", help="fail if there are changes")
+    operation.add_argument("--event-log", type=Path, metavar="FILE", help="write what the run came to, as events")
     program = Parser(add_help=False, parents=[operation])
     program.add_argument("--policy-pack", type=Path, action="append", default=[], metavar="DIR")
     program.add_argument("--policy-pack-config", type=Path, action="append", default=[], metavar="FILE")
@@ -121,7 +123,10 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
     check = None
     if not preview and options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
         check = functools.partial(_report, session, options, preview=True, out=io.StringIO())
-    return _verdict(_report(session, options, preview=preview, check=check), options)
+    report = _report(session, options, preview=preview, check=check)
+    if options.event_log:
+        write_events(report, options.event_log)
+    return _verdict(report, options)
 
 
 def _report(

@@ -43,6 +43,12 @@ class Session:
         return load(self.backend, self.crypter, self.encoder)
 
 
+def there_is(cwd: Path, stack: str) -> bool:
+    """Whether the backend of a project has a stack of this name."""
+    project = load_project(cwd)
+    return Backend(backend_folder(project, cwd), project.name, stack).exists()
+
+
 def open_session(cwd: Path, stack: str, *, create: bool) -> Session:
     """Open a stack; raises EngineError if there is no such stack and it is not to be created."""
     project = load_project(cwd)

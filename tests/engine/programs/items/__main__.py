@@ -1,4 +1,4 @@
-"""Declares what `spec.json` lists: `{name: {options and properties}}`, in that order."""
+"""Declares what `spec.json` lists: `{name: {options and properties}}`, in that order; `stacks`: in these alone."""
 
 import json
 import time
@@ -11,6 +11,8 @@ config = pulumi.Config()
 spec = json.loads(Path("spec.json").read_text())
 made = {}
 for name, entry in spec.get("items", {}).items():
+    if pulumi.get_stack() not in entry.get("stacks", [pulumi.get_stack()]):
+        continue
     props = dict(entry.get("props", {}))
     if "from" in entry:
         props["text"] = made[entry["from"]].text.apply(lambda text: f"{text}!")

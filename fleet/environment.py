@@ -1,0 +1,75 @@
+"""The stacks of an environment: one config file that all of them share, by links named as Pulumi looks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.inventory import ShardSettings
+from components.shards import stack_of
+from local.engine.project import read_yaml
+
+
+class FleetError(Exception):
+    """Something the user can mend; its text is the whole message."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment whose hosts are split into shards.
+
+    `file` is its config, stacks/Pulumi.<name>.yaml; `shards` is how many there are.
+    """
+
+    folder: Path
+    name: str
+    file: Path
+    shards: int
+
+    def stacks(self, only: frozenset[int] = frozenset()) -> tuple[str, ...]:
+        """Return the names of the shards' stacks, or of some of them. Raises FleetError where there is none such."""
+        wrong = sorted(number for number in only if not 1 <= number <= self.shards)
+        if wrong:
+            raise FleetError(f"{self.name} has no shard {wrong[0]}: there are {self.shards}")
+        return tuple(stack_of(self.name, number) for number in range(1, self.shards + 1) if not only or number in only)
+
+    def config_file(self, stack: str) -> Path:
+        """Return where Pulumi looks for the config of a stack."""
+        return self.file.with_name(f"Pulumi.{stack}.yaml")
+
+    def link(self) -> None:
+        """Give every shard the environment's config, so that each is a stack for every Pulumi command.
+
+        A file of a shard's own is left as it is.
+        """
+        for stack in self.stacks():
+            file = self.config_file(stack)
+            if not file.exists():
+                file.unlink(missing_ok=True)  # a link to nowhere
+                file.symlink_to(self.file.name)
+
+
+def load(folder: Path, name: str) -> Environment:
+    """Read how many shards an environment has. Raises FleetError, EngineError."""
+    project = read_yaml(folder / "Pulumi.yaml") if (folder / "Pulumi.yaml").is_file() else {}
+    if "name" not in project:
+        raise FleetError(f"no Pulumi.yaml with a project's name in {folder}")
+    file = folder / str(project.get("stackConfigDir", ".")) / f"Pulumi.{name}.yaml"
+    shown = file.relative_to(folder)
+    if not file.is_file():
+        raise FleetError(f"no environment {name}: there is no {shown}")
+    key = f"{project['name']}:shard"
+    settings: Any = (read_yaml(file).get("config") or {}).get(key)
+    if not isinstance(settings, dict):
+        raise FleetError(f"{shown}: {key}.of: is needed; it says how many stacks {name} is split into")
+    try:
+        shard = ShardSettings.model_validate(settings)
+    except ValidationError as error:
+        (first, *_) = error.errors(include_input=False, include_url=False)
+        raise FleetError(f"{shown}: {key}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if shard.index is not None:
+        raise FleetError(f"{shown}: {key}.index: is for the file of one stack; a fleet's stacks are told by their name")
+    return Environment(folder, name, file, shard.of)

@@ -1,0 +1,128 @@
+"""An environment of two shards whose program declares items, and the ways to run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import PROGRAMS, ROOT, SETTINGS
+
+LIMIT = 120.0
+ENGINES = [
+    "embedded",
+    pytest.param("pulumi", marks=pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")),
+]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Fleet:
+    """A copy of the sample project whose environment `production` has two shards."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def spec(self, **items: Any) -> None:
+        """What the program declares; `stacks` in an item: in these stacks alone."""
+        (self.folder / "spec.json").write_text(json.dumps({"items": items}))
+
+    def argv(self, command: str, *options: str) -> list[str]:
+        """The command line of the fleet."""
+        yes = [] if command in ("preview", "drift") else ["--yes"]
+        return [sys.executable, "-m", "fleet", command, "production", "-C", str(self.folder), *yes, *options]
+
+    def run(self, command: str, *options: str) -> Done:
+        """Run one command of the fleet."""
+        done = subprocess.run(
+            self.argv(command, *options),
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, command: str, *options: str) -> subprocess.Popen[str]:
+        """Start a command of the fleet."""
+        return subprocess.Popen(
+            self.argv(command, *options),
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def resources(self, stack: str) -> list[str]:
+        """The names of the items in a stack's state."""
+        file = self.folder / ".state/.pulumi/stacks/items" / f"{stack}.json"
+        latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        found = latest.get("resources") or []
+        return sorted(item["urn"].rpartition("::")[2] for item in found if item["type"].endswith("items:Item"))
+
+    @property
+    def world(self) -> Path:
+        """Where the items are."""
+        return self.folder / "world"
+
+
+@pytest.fixture(params=ENGINES)
+def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Fleet:
+    """A fleet of one test, run by each of the engines."""
+    return make(tmp_path / "items", request.param)
+
+
+def make(folder: Path, engine: str) -> Fleet:
+    """A fresh copy of the sample project."""
+    shutil.copytree(PROGRAMS / "items", folder)
+    for name in ("world", ".state"):
+        (folder / name).mkdir()
+    config = {"items:shard": {"of": 2}, "items:password": {"secure": SETTINGS["hunter2"]}}
+    (folder / "Pulumi.production.yaml").write_text(
+        json.dumps({"encryptionsalt": SETTINGS["salt"], "config": config})  # JSON is YAML
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+    environment |= {
+        "STOCKADE_ENGINE": engine,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PULUMI_TEST_PYTHON": sys.executable,
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_HOME": str(folder / ".pulumi-home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "NO_COLOR": "1",
+    }
+    return Fleet(folder, environment)
+
+
+@pytest.fixture
+def running(fleet: Fleet) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that a test starts; ended when it is over."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    (fleet.world / "go").touch()
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT)

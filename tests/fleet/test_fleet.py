@@ -1,0 +1,145 @@
+"""All stacks of an environment at once, by each of the engines."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from fleet.environment import FleetError, load
+
+from .conftest import LIMIT, Fleet
+
+STACKS = ["production-01", "production-02"]
+
+
+def test_from_nothing_to_nothing(fleet: Fleet) -> None:
+    fleet.spec(a={}, b={"stacks": STACKS[:1]})
+    shown = fleet.run("preview")
+    assert shown.status == 0, shown
+    assert "3 to create, 0 unchanged" in shown.out  # the stack itself is one
+    assert "2 stacks: 2 done; 5 to create; " in shown.out
+    assert not list(fleet.world.glob("a-*"))
+
+    done = fleet.run("up")
+    assert done.status == 0, done
+    assert "2 stacks: 2 done; 5 created; " in done.out
+    assert [fleet.resources(stack) for stack in STACKS] == [["a", "b"], ["a"]]
+
+    again = fleet.run("up", "--parallel", "2")
+    assert again.status == 0, again
+    assert "2 stacks: 2 done; no changes; " in again.out
+
+    (fleet.world / "b-0.json").write_text('{"text": "by hand"}')
+    drifted = fleet.run("drift", "--diff")
+    assert drifted.status == 1, drifted
+    assert "2 stacks: 2 done; 1 to update; " in drifted.out
+    assert "by hand" in drifted.out
+
+    taken = fleet.run("refresh", "--only", "1")
+    assert (taken.status, "1 stacks: 1 done; 1 updated; " in taken.out) == (0, True), taken
+    assert fleet.run("drift", "--only", "1").status == 0
+    gone = fleet.run("destroy")
+    assert (gone.status, "; 5 deleted; " in gone.out) == (0, True), gone
+    assert [fleet.resources(stack) for stack in STACKS] == [[], []]
+
+
+def test_a_failure_names_its_stack_and_stops_no_other(fleet: Fleet) -> None:
+    fleet.spec(a={}, web7={"props": {"fail": "create"}, "stacks": ["production-01"]})
+    done = fleet.run("up", "--parallel-stacks", "1")
+    assert done.status == 1, done
+    assert "2 stacks: 1 done, 1 failed; " in done.out
+    assert "\nproduction-01:\n  web7: " in done.out
+    assert "web7 would not create" in done.out
+    assert [fleet.resources(stack) for stack in STACKS] == [["a"], ["a"]]
+
+
+def test_no_secret_is_printed_and_one_shard_may_be_run_alone(fleet: Fleet) -> None:
+    fleet.spec(a={"secret": True}, b={"secret": True, "props": {"fail": "create"}})
+    for command in ("preview", "up"):
+        done = fleet.run(command, "--diff", "--only", "2")
+        assert "hunter2" not in done.out + done.err
+        assert "[secret]" in done.out
+        assert "production-01" not in done.out + done.err
+    assert fleet.run("up", "--only", "4").err == "error: production has no shard 4: there are 2\n"
+
+
+def test_ctrl_c_ends_what_runs_and_begins_nothing(fleet: Fleet, running: list[subprocess.Popen[str]]) -> None:
+    fleet.spec(a={"props": {"slow": "create"}}, b={"from": "a"})
+    process = fleet.start("up", "--parallel-stacks", "1")
+    running.append(process)
+    _wait_for(fleet.world / "started", process)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout
+    assert "once more ends it at once" in process.stdout.readline()
+    (fleet.world / "go").touch()
+    out, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130, out
+    assert "2 stacks: 1 cancelled, 1 not run; " in out
+    assert fleet.resources("production-01") == ["a"]
+    assert fleet.run("up").status == 0
+    assert [fleet.resources(stack) for stack in STACKS] == [["a", "b"]] * 2
+
+
+def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    limit = time.monotonic() + LIMIT
+    while not file.exists():
+        assert process.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def test_a_stack_that_is_locked_fails_alone(fleet: Fleet, running: list[subprocess.Popen[str]]) -> None:
+    """Two runs at the same time on one backend: each shard has a lock of its own."""
+    fleet.spec(a={"props": {"slow": "create"}, "stacks": STACKS[:1]}, b={"stacks": STACKS[1:]})
+    first = fleet.start("up", "--only", "1")
+    running.append(first)
+    _wait_for(fleet.world / "started", first)
+    second = fleet.run("up")
+    assert second.status == 1, second
+    assert "2 stacks: 1 done, 1 failed; " in second.out
+    assert "\nproduction-01:\n  " in second.out
+    assert "the stack is currently locked by" in second.out
+    (fleet.world / "go").touch()
+    out, _ = first.communicate(timeout=LIMIT)
+    assert first.returncode == 0, out
+    assert [fleet.resources(stack) for stack in STACKS] == [["a"], ["b"]]
+
+
+def test_changes_need_a_yes(fleet: Fleet) -> None:
+    command = [word for word in fleet.argv("destroy") if word != "--yes"]
+    done = subprocess.run(command, env=fleet.environment, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: --yes must be passed in: destroy changes hosts or states\n")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("", "Pulumi.production.yaml: items:shard.of: is needed; it says how many stacks production is split into"),
+        ("config: {'items:shard': {of: 0}}", "Pulumi.production.yaml: items:shard.of: Input should be greater than"),
+        ("config: {'items:shard': {of: 2, index: 1}}", "Pulumi.production.yaml: items:shard.index: is for the file"),
+    ],
+)
+def test_a_wrong_environment_is_told_with_its_place(tmp_path: Path, config: str, message: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: items")
+    (tmp_path / "Pulumi.production.yaml").write_text(config)
+    with pytest.raises(FleetError) as caught:
+        load(tmp_path, "production")
+    assert str(caught.value).startswith(message)
+    with pytest.raises(FleetError, match=r"no environment staging: there is no Pulumi\.staging\.yaml"):
+        load(tmp_path, "staging")
+
+
+def test_a_shards_own_file_is_left_alone_and_the_rest_share_one(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: items\nstackConfigDir: stacks")
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "Pulumi.production.yaml").write_text("config: {'items:shard': {of: 2}}")
+    own = tmp_path / "stacks" / "Pulumi.production-02.yaml"
+    own.write_text("config: {}")
+    for _ in range(2):
+        load(tmp_path, "production").link()
+        assert own.read_text() == "config: {}"
+        assert own.with_name("Pulumi.production-01.yaml").read_text() == "config: {'items:shard': {of: 2}}"
