@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
                      help="stacks at once (one for each core)")  # fmt: skip
     top.add_argument("-p", "--parallel", type=_count, metavar="N", help="operations at once in a stack")
     top.add_argument("--only", type=_numbers, default=frozenset(), metavar="3,7", help="these shards alone")
+    top.add_argument("--share", type=_share, default=(1, 1), metavar="2/4",
+                     help="the second of four machines: every fourth shard, from the second on")  # fmt: skip
     top.add_argument("--diff", action="store_true", help="show what changes, line by line, where anything does")
     top.add_argument("-y", "--yes", action="store_true", help="up, refresh and destroy: do it")
     top.add_argument("-C", "--cwd", type=Path, default=Path("."), metavar="DIR", help="the project's folder")
@@ -55,6 +57,13 @@ def _numbers(text: str) -> frozenset[int]:
     return frozenset(_count(part) for part in text.split(","))
 
 
+def _share(text: str) -> tuple[int, int]:
+    mine, _, machines = text.partition("/")
+    if not 1 <= int(mine) <= int(machines):
+        raise argparse.ArgumentTypeError("must be 1/N to N/N")
+    return int(mine), int(machines)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0; 1 where a stack failed or drifted; 2 for a wrong command; 130 interrupted."""
     options = parser().parse_args(arguments)
@@ -64,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     processes = Processes()
     try:
         environment = load(options.cwd.resolve(), options.environment)
-        stacks = environment.stacks(options.only)
+        mine, machines = options.share
+        stacks = environment.stacks(options.only)[mine - 1 :: machines]
         environment.link()
         with processes.interruptible(_told):
             begin = time.monotonic()

@@ -91,7 +91,7 @@ def _last_error(output: str) -> str:
 
 def summary(outcomes: Sequence[Outcome], seconds: float, *, would: bool) -> str:
     """Return the table of all stacks, what failed in each and how it is mended, and a total."""
-    wide = max(len(outcome.stack) for outcome in outcomes)
+    wide = max((len(outcome.stack) for outcome in outcomes), default=0)
     lines = [f"{one.stack:<{wide}}  {one.seconds:7.1f} s  {one.line(would=would)}" for one in outcomes]
     for one in outcomes:
         lines += _failures(one)
@@ -100,8 +100,9 @@ def summary(outcomes: Sequence[Outcome], seconds: float, *, would: bool) -> str:
     for one in outcomes:
         total.update(one.changes)
     changed = ", ".join(f"{number} {f'to {op}' if would else PAST[op]}" for op, number in total.items()) or "no changes"
-    stacks = ", ".join(f"{by_status[status]} {status}" for status in Status if by_status[status])
-    return "\n".join([*lines, "", f"{len(outcomes)} stacks: {stacks}; {changed}; {seconds:.1f} s"])
+    ends = ", ".join(f"{by_status[status]} {status}" for status in Status if by_status[status]) or "nothing to do"
+    stacks = f"{len(outcomes)} stack{'s' if len(outcomes) != 1 else ''}"
+    return "\n".join([*lines, "", f"{stacks}: {ends}; {changed}; {seconds:.1f} s"])
 
 
 def _failures(outcome: Outcome) -> Iterable[str]:

@@ -40,7 +40,7 @@ def test_from_nothing_to_nothing(fleet: Fleet) -> None:
     assert "by hand" in drifted.out
 
     taken = fleet.run("refresh", "--only", "1")
-    assert (taken.status, "1 stacks: 1 done; 1 updated; " in taken.out) == (0, True), taken
+    assert (taken.status, "1 stack: 1 done; 1 updated; " in taken.out) == (0, True), taken
     assert fleet.run("drift", "--only", "1").status == 0
     gone = fleet.run("destroy")
     assert (gone.status, "; 5 deleted; " in gone.out) == (0, True), gone

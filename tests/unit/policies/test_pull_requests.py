@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from fleet.__main__ import parser
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -54,11 +57,41 @@ def test_every_workflow_is_about_stacks_that_there_are() -> None:
         stack
         for workflow in WORKFLOWS
         for job in yaml.safe_load(workflow.read_text())["jobs"].values()
-        for stack in job["strategy"]["matrix"]["stack"]
+        for stack in job["strategy"]["matrix"].get("stack", ())
     }
     (matrix,) = yaml.safe_load(GITLAB.read_text())[".stacks"]["parallel"]["matrix"]
     assert named == set(matrix["STACK"])
     assert named <= STACKS
+
+
+def test_a_pipe_hides_no_failure() -> None:
+    piped = [step for workflow in WORKFLOWS for step in _steps(workflow) if "| tee" in step.get("run", "")]
+    assert piped
+    assert {step.get("shell") for step in piped} == {"bash"}
+
+
+def test_the_shares_of_a_fleet_are_all_of_it_and_its_commands_are_ones_that_there_are() -> None:
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "fleet.yml").read_text())["jobs"].values()
+    gitlab = yaml.safe_load(GITLAB.read_text())["fleet"]
+    assert isinstance(gitlab["parallel"], int)
+    shares = {
+        "github": job["strategy"]["matrix"]["share"],
+        "gitlab": [f"{number}/{gitlab['parallel']}" for number in range(1, gitlab["parallel"] + 1)],
+    }
+    scripts = {"github": [step.get("run", "") for step in job["steps"]], "gitlab": gitlab["script"]}
+    for where, texts in scripts.items():
+        (line,) = (line for text in texts for line in text.splitlines() if "-m fleet" in line)
+        words = shlex.split(line.partition("|")[0].partition("-m fleet")[2])
+        taken: list[int] = []
+        for share in shares[where]:
+            options = parser().parse_args(["drift" if "COMMAND" in word else _share(word, share) for word in words])
+            mine, machines = options.share
+            taken += range(1, 21)[mine - 1 :: machines]
+        assert sorted(taken) == [*range(1, 21)]
+
+
+def _share(word: str, share: str) -> str:
+    return share if "SHARE" in word or "CI_NODE_INDEX" in word else word
 
 
 def test_secrets_reach_no_script_text() -> None:
