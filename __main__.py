@@ -1,5 +1,7 @@
 """A stack's config in, hardened hosts out."""
 
+import asyncio
+
 import pulumi
 
 from components.config import load
@@ -8,6 +10,7 @@ from components.keys import KeyPair
 
 config = load()
 wanted, access = config.hardening(), config.access()
+hosts: list[HardenedHost] = []
 pairs = [KeyPair("operator", config.key_pair.props())] if config.key_pair else []
 for name, host in config.hosts.items():
     retain = host.retain_on_delete if host.retain_on_delete is not None else config.defaults.retain_on_delete
@@ -20,3 +23,12 @@ for name, host in config.hosts.items():
         opts=pulumi.ResourceOptions(retain_on_delete=retain, depends_on=pairs),
     )
     pulumi.export(name, hardened.enforced)
+    hosts.append(hardened)
+
+
+async def settled() -> None:
+    """Wait for all hosts at once: what the SDK does instead at the end looks at every value for each that is there."""
+    await asyncio.gather(*(host.enforced.future() for host in hosts), return_exceptions=True)  # errors are told later
+
+
+pulumi.run(settled)

@@ -3,6 +3,7 @@
 import subprocess
 
 from bench.job import ABSENT, PRESENT, USER, Job
+from bench.tools.base import Target
 from local.lab.api import LabHost
 
 _LOOK = f"""\
@@ -65,7 +66,7 @@ def _login(host: LabHost, user: str) -> str:
     return done.stdout.strip()
 
 
-def ssh_options(host: LabHost) -> tuple[str, ...]:
+def ssh_options(host: Target) -> tuple[str, ...]:
     """Options of OpenSSH's client that depend on nothing of this machine."""
     settings = {
         "UserKnownHostsFile": host.known_hosts,

@@ -12,6 +12,7 @@ from components.hardening import Hardening
 from components.inventory import connection_props
 from components.listeners import Listeners
 from components.packages import Packages
+from components.places import without_places
 from components.sshd import Sshd
 from components.timesync import TimeSyncService
 from components.updates import UnattendedUpgrades
@@ -51,23 +52,24 @@ class HardenedHost(ComponentResource):
         existing: Literal["adopt", "fail"] = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
-        super().__init__("stockade:index:HardenedHost", name, {}, opts)
-        self._name, self._retain = name, opts.retain_on_delete if opts else None
-        self._before = opts.depends_on if opts else None
-        self._connection = connection
-        self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
-        self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
-        self._common: dict[str, Any] = {"host": name, "connection": self._way}
-        self._existing = {"existing": existing}
-        self._wanted = wanted or Hardening()
-        self._told: dict[str, Input[Any]] = {}
-        packages = self._packages()
-        users = self._users(packages, tuple(keys))
-        firewall = self._firewall(packages, users)
-        sshd = self._sshd([packages, *users, *firewall])
-        self._watch(packages, users, [*firewall, *sshd])
-        self.enforced = Output.from_input(self._told)
-        self.register_outputs({"enforced": self.enforced})
+        with without_places():
+            super().__init__("stockade:index:HardenedHost", name, {}, opts)
+            self._name, self._retain = name, opts.retain_on_delete if opts else None
+            self._before = opts.depends_on if opts else None
+            self._connection = connection
+            self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
+            self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
+            self._common: dict[str, Any] = {"host": name, "connection": self._way}
+            self._existing: dict[str, Any] = {"existing": existing}
+            self._wanted = wanted or Hardening()
+            self._told: dict[str, Input[Any]] = {}
+            packages = self._packages()
+            users = self._users(packages, tuple(keys))
+            firewall = self._firewall(packages, users)
+            sshd = self._sshd([packages, *users, *firewall])
+            self._watch(packages, users, [*firewall, *sshd])
+            self.enforced = Output.from_input(self._told)
+            self.register_outputs({"enforced": self.enforced})
 
     def _packages(self) -> Packages:
         present, absent = self._wanted.present(), self._wanted.absent()

@@ -40,7 +40,7 @@ class Ansible(Tool):
             f"[ssh_connection]\npipelining = true\ncontrol_path_dir = {self._sockets}\n"
             f"ssh_args = {options} -o ControlMaster=auto -o ControlPersist=120s\n"
         )
-        hosts = {host.name: {"ansible_host": host.ipv4} for host in self.hosts}
+        hosts = {host.name: {"ansible_host": host.ipv4, "ansible_port": host.port} for host in self.hosts}
         (self.folder / "hosts.yaml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
 
     def argv(self, phase: Phase) -> list[str] | None:

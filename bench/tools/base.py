@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from bench.job import USER, Job
-from local.lab.api import LabHost
 
 VENV = Path(__file__).parents[2] / ".bench" / "venv"
 """The bench's own tools (bench/requirements.lock), apart from the project's."""
@@ -23,6 +23,38 @@ class Phase(StrEnum):
     RULE = "one rule changed"
 
 
+class Target(Protocol):
+    """A host as the tools see it: one of the lab, or a simulated one."""
+
+    @property
+    def name(self) -> str:
+        """As in inventories."""
+
+    @property
+    def ipv4(self) -> str:
+        """Where it is reached."""
+
+    @property
+    def ipv6(self) -> str:
+        """Likewise; empty where it has none."""
+
+    @property
+    def port(self) -> int:
+        """Of its sshd."""
+
+    @property
+    def key_file(self) -> Path:
+        """The private key of root and of the limited user."""
+
+    @property
+    def known_hosts(self) -> Path:
+        """Where its host key stands."""
+
+    @property
+    def host_key(self) -> str:
+        """Type and base64."""
+
+
 class Tool(ABC):
     """One tool with one set of hosts; `folder` is its own."""
 
@@ -30,7 +62,7 @@ class Tool(ABC):
     drift_note = ""
     """What its drift check is, where it is not what the word says."""
 
-    def __init__(self, folder: Path, hosts: Sequence[LabHost]) -> None:
+    def __init__(self, folder: Path, hosts: Sequence[Target]) -> None:
         self.folder = folder
         self.hosts = list(hosts)
         self.folder.mkdir(parents=True)

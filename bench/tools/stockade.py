@@ -3,9 +3,11 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from bench.job import ABSENT, USER, Job
-from bench.tools.base import Phase, Tool
+from bench.tools.base import Phase, Target, Tool
 from tests.lab.conftest import entry
 from tests.lab.stack import PASSPHRASE, Stack
 
@@ -35,10 +37,12 @@ class Embedded(Tool):
     def write(self, job: Job, phase: Phase) -> None:
         if phase is Phase.FIRST:
             self.stack = Stack(self.folder / "project", name="bench")
+        self._configure(job, self.hosts)
+
+    def _configure(self, job: Job, hosts: Sequence[Target]) -> None:
         key = {"privateKeyFile": str(self.key_file)}
-        hosts = {host.name: entry(host, admin={"user": USER, **key}, addresses=[host.ipv6]) for host in self.hosts}
         self.stack.configure(
-            hosts=hosts,
+            hosts={host.name: _entry(host, {"user": USER, **key}) for host in hosts},
             packages={"absent": list(ABSENT)},
             users=[{"name": USER, "sudo": "nopasswd", "keyFiles": [f"{self.key_file}.pub"]}],
             firewall={"preset": "web", "services": [{"ports": [port]} for port in job.ports]},
@@ -48,9 +52,12 @@ class Embedded(Tool):
         )
 
     def argv(self, phase: Phase) -> list[str] | None:
+        return self._command(phase, "bench", 64)
+
+    def _command(self, phase: Phase, stack: str, parallel: int) -> list[str]:
         command, *options = _COMMANDS[phase]
-        where = ["--cwd", str(self.stack.folder), "--stack", "bench"]
-        return [sys.executable, "-m", "local", command, *where, "--parallel", "64", *options]
+        where = ["--cwd", str(self.stack.folder), "--stack", stack]
+        return [sys.executable, "-m", "local", command, *where, "--parallel", str(parallel), *options]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,6 +68,11 @@ class Embedded(Tool):
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PYTHONPATH": str(self.stack.folder),
         }
+
+
+def _entry(host: Target, admin: dict[str, str]) -> dict[str, Any]:
+    more = {"addresses": [host.ipv6]} if host.ipv6 else {}
+    return entry(host, port=host.port, admin=admin, **more)
 
 
 class Cli(Embedded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,12 +12,16 @@ from .ledger import Ledger
 from .plugins import ProviderError
 from .providers import ProviderPool
 from .removal import Remover
-from .state import Resource, Snapshot, now
+from .state import STACK_TYPE, Resource, Snapshot, now
+
+LARGEST_FAMILY = 32
+"""Resources of one component that are read at once."""
 
 
 @dataclass(frozen=True)
 class Refresher:
-    """What a refresh works with."""
+    """What a refresh works with. `parallel`: components read at once; a provider may look once for all of one's parts,
+    as ours does, which sends one script to a host."""
 
     ledger: Ledger
     providers: ProviderPool
@@ -25,15 +30,21 @@ class Refresher:
     parallel: int
 
     def refresh(self, snapshot: Snapshot) -> None:
-        """Read all custom resources in parallel; failures are reported and leave the resource's state as it was."""
+        """Read all custom resources, many at once; failures are reported and leave the resource's state as it was."""
         readable = [item for item in snapshot.resources if _is_read(item)]
         for item in snapshot.resources:
             if not _is_read(item) and not item.is_provider:
                 self.sink.finished(Step(Op.SAME, item.urn, item, item))
-        with ThreadPoolExecutor(max_workers=max(1, min(self.parallel, len(readable)))) as pool:
-            gone = {urn for urn in pool.map(self._refresh_one, readable) if urn}
+        families = together(readable, snapshot.resources)
+        with ThreadPoolExecutor(max_workers=max(1, min(self.parallel, len(families)))) as pool:
+            gone = {urn for urns in pool.map(self._refresh_family, families) for urn in urns if urn}
         if gone:
             _forget(gone, self.ledger)
+
+    def _refresh_family(self, family: list[Resource]) -> list[str]:
+        """Returns the URNs of those that are gone."""
+        with ThreadPoolExecutor(max_workers=min(LARGEST_FAMILY, len(family))) as pool:
+            return list(pool.map(self._refresh_one, family))
 
     def _refresh_one(self, old: Resource) -> str:
         """Returns the URN if the resource is gone."""
@@ -54,6 +65,19 @@ class Refresher:
             self.ledger.put([step.new], [old])
         self.sink.finished(step)
         return old.urn if step.new is None else ""
+
+
+def together(readable: Iterable[Resource], everything: Iterable[Resource]) -> list[list[Resource]]:
+    """Resources by the outermost component that they are part of, each of the others alone, in the order given."""
+    parents = {item.urn: item.parent for item in everything}
+    stack = {item.urn for item in everything if item.type == STACK_TYPE}
+    families: dict[str, list[Resource]] = {}
+    for item in readable:
+        top = item.urn
+        while (parent := parents.get(top)) and parent not in stack:
+            top = parent
+        families.setdefault(top, []).append(item)
+    return list(families.values())
 
 
 def _is_read(item: Resource) -> bool:

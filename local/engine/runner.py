@@ -26,6 +26,7 @@ def main() -> int:
     import pulumi
     import pulumi.runtime
 
+    pulumi.log.debug = _unheard
     settings = json.loads(sys.stdin.readline())
     _end_with_engine()
     pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
@@ -62,6 +63,11 @@ def main() -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
+
+
+def _unheard(*_args: object, **_options: object) -> None:
+    """Drop a debug message: the SDK writes four for each resource, each a call that is waited for, and the engine shows
+    none of them."""
 
 
 def _end_with_engine() -> None:

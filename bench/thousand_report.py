@@ -1,0 +1,79 @@
+"""The rows of `bench.thousand` as a table, and where it goes: docs/performance.md between markers of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.report import NONE, PAGE, machine
+
+BEGIN, END = "<!-- thousand: begin -->", "<!-- thousand: end -->"
+HEAD = ("", "hosts", "seconds", "CPU s", "peak MB", "connections", "remote runs", "state kB per host")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured command. `servers`: CPU seconds of the simulated hosts, which are not in `cpu`."""
+
+    tool: str
+    hosts: int
+    phase: str
+    wall: float
+    cpu: float
+    memory: int
+    connections: int
+    runs: int
+    servers: float
+    state: int = 0
+    fault: str = ""
+
+    def line(self) -> str:
+        """For the console, as it is measured."""
+        verdict = f"NOT COUNTED: {self.fault}" if self.fault else "as recorded"
+        return (
+            f"{self.tool:13} {self.hosts:5} hosts  {self.phase:13} {self.wall:7.2f} s  CPU {self.cpu:7.2f} s  "
+            f"{self.memory / 1e6:5.0f} MB  {self.connections:5} connections  {self.runs:6} runs  "
+            f"servers {self.servers:6.2f} s  {verdict}"
+        )
+
+    def cells(self) -> tuple[str, ...]:
+        """For the table."""
+        if self.fault:
+            return (f"{self.tool}: {self.phase}", str(self.hosts), "failed", *[NONE] * 5)
+        return (
+            f"{self.tool}: {self.phase}",
+            str(self.hosts),
+            f"{self.wall:.1f}",
+            f"{self.cpu:.1f}",
+            f"{self.memory / 1e6:.0f}",
+            str(self.connections),
+            str(self.runs),
+            f"{self.state / 1000 / self.hosts:.0f}" if self.state else NONE,
+        )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown, by phase, then tool."""
+    ordered = sorted(rows, key=lambda row: (_first(rows, "phase", row), _first(rows, "tool", row), row.hosts))
+    lines = [HEAD, ["---"] * len(HEAD), *(row.cells() for row in ordered)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _first(rows: Sequence[Row], field: str, row: Row) -> int:
+    return [getattr(other, field) for other in rows].index(getattr(row, field))
+
+
+def publish(rows: Sequence[Row], versions: Sequence[str], command: str, delay: float, page: Path = PAGE) -> None:
+    """Write the table between the page's markers. Raises ValueError where it has none."""
+    text = page.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no markers: {BEGIN} {END}")
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    servers = max((row.servers / row.wall for row in rows), default=0)
+    said = (
+        f"Measured on {day} by `{command}`: {machine()}. {'; '.join(versions)}. Each host answers after {delay:g} s. "
+        f"The simulated hosts share the machine: they took up to {servers:.1f} of its cores besides."
+    )
+    page.write_text(f"{head}{BEGIN}\n{said}\n\n{table(rows)}\n{END}{tail}", encoding="utf-8")
