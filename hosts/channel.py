@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import asyncssh
 
 from hosts.shell import Answer, Run, Script, parse
+from hosts.waits import CHANNEL, REMOTE, waiting
 
 OPEN_TIMEOUT = 75.0
 """Seconds to open a channel; the keepalives find a dead host earlier."""
@@ -93,8 +94,9 @@ async def execute(
     Raises asyncssh.Error or OSError where the channel could not be opened: then nothing was sent.
     """
     try:
-        async with asyncio.timeout(OPEN_TIMEOUT):
-            channel, session = await ssh.create_session(lambda: _Session(run), command, encoding=None)
+        with waiting(CHANNEL):
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                channel, session = await ssh.create_session(lambda: _Session(run), command, encoding=None)
     except TimeoutError:
         ssh.abort()  # so that nobody else waits for it
         raise
@@ -103,7 +105,8 @@ async def execute(
     try:
         channel.write(head + run.text)
         channel.write_eof()
-        await _follow(session, run.scripts, timeout, outcome)
+        with waiting(REMOTE):
+            await _follow(session, run.scripts, timeout, outcome)
     except (OSError, asyncssh.Error):
         outcome.cut = True
     finally:

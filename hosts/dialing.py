@@ -13,6 +13,7 @@ from hosts.connection import Connection
 from hosts.credentials import Credentials, agent_keys, credentials_of
 from hosts.errors import NotSupported, Unreachable
 from hosts.hostkeys import Shown, Trust, refusal, trust_of
+from hosts.waits import DIALLING, HANDSHAKE, HANDSHAKE_SLOT, waiting
 
 LOGIN_TIMEOUT = 30.0
 """Seconds from the open TCP connection to the end of authentication."""
@@ -86,11 +87,13 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
     shown = Shown()
     async with _agent(credentials) as more_keys:
         try:
-            sock = await _tcp(connection) if tunnel is None else None
+            with waiting(DIALLING):
+                sock = await _tcp(connection) if tunnel is None else None
             try:
                 if sock is not None:
-                    await _spoken(sock)
-                async with gate, asyncio.timeout(LOGIN_TIMEOUT):
+                    with waiting(DIALLING):
+                        await _spoken(sock)
+                async with _slot(gate), asyncio.timeout(LOGIN_TIMEOUT):
                     ssh = await _ssh(
                         connection,
                         trust=trust,
@@ -109,6 +112,17 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
         except (OSError, TimeoutError, asyncssh.Error) as error:
             raise _meaning(connection, credentials, shown, error) from None
     return Line(connection, ssh)
+
+
+@asynccontextmanager
+async def _slot(gate: asyncio.Semaphore) -> AsyncIterator[None]:
+    with waiting(HANDSHAKE_SLOT):
+        await gate.acquire()
+    try:
+        with waiting(HANDSHAKE):
+            yield
+    finally:
+        gate.release()
 
 
 @asynccontextmanager

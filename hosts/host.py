@@ -9,6 +9,7 @@ from hosts.connection import Connection, HostAccess
 from hosts.guard import Run
 from hosts.reads import Reads
 from hosts.shell import Answer, Script
+from hosts.waits import CONFIRMATION, timed, waiting
 from hosts.wire import Wire
 
 _FACTS = Script(
@@ -148,7 +149,8 @@ class Host:
             (name, _moved(connection, address or connection.host, port or connection.port, timeout))
             for name, connection in (logins if login == "any" else chosen)
         ]
-        user: str = self._call(self._confirm(tuple(moved), timeout))
+        with waiting(CONFIRMATION), timed(None):
+            user: str = self._call(self._confirm(tuple(moved), timeout))
         return user
 
     def confirm_everywhere(self, patience: float = 20, *, login: str = "", port: int | None = None) -> None:

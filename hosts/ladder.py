@@ -2,12 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from hosts.connection import UNLIMITED, Connection
 from hosts.dialing import Line, Refused, Transient, dial
 from hosts.errors import HostError, LoginRefused, Unreachable
+from hosts.waits import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 3.0
@@ -66,7 +68,7 @@ class Ladder:
 
         Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
         """
-        async with self._lock:
+        async with self._alone():
             if (way := self.way) is not None:
                 return way
             now = asyncio.get_running_loop().time()
@@ -81,6 +83,15 @@ class Ladder:
                 raise error.during(resource="") from None
             self._failure = None
             return self._way
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        with waiting(CONNECTING):
+            await self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> Way:
         """A connection of its own, for the caller to close; nothing is remembered of it."""
@@ -120,7 +131,8 @@ class Ladder:
             pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
             if waited + pause > patience or self._exhausted(seen):
                 raise self._unreachable(seen, waited)
-            await asyncio.sleep(pause)
+            with waiting(RETRY):
+                await asyncio.sleep(pause)
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _round(self, seen: _Climb) -> Way | None:

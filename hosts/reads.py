@@ -1,10 +1,12 @@
 """Reads of one host that are wanted at the same time go in one run."""
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from hosts.errors import HostError
 from hosts.shell import Answer, Script
+from hosts.waits import Clock, current, timed
 from hosts.wire import Wire
 
 LARGEST_BATCH = 64
@@ -14,6 +16,8 @@ LARGEST_BATCH = 64
 class _Wanted:
     script: Script
     answer: "asyncio.Future[Answer]"
+    asked: float = field(default_factory=time.monotonic)
+    clock: Clock | None = field(default_factory=current)
 
 
 class Reads:
@@ -37,12 +41,16 @@ class Reads:
 
     async def _work(self) -> None:
         while self._waiting:
+            shared = Clock()
             try:
-                await self._wire.ladder.climb()
-                batch = self._take()
-                await self._answer(batch)
+                with timed(shared):
+                    await self._wire.ladder.climb()
+                    batch = self._take()
+                    await self._answer(batch, shared)
             except HostError as error:
-                self._fail(self._take_all(), error)
+                failed = self._take_all()
+                _tell(failed, shared)
+                self._fail(failed, error)
             except BaseException as error:  # an error of ours must not leave anyone waiting for ever
                 self._fail(self._take_all(), HostError(f"unexpected: {error!r}", secrets=self._wire.access.secrets()))
                 raise
@@ -59,12 +67,15 @@ class Reads:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    async def _answer(self, batch: list[_Wanted]) -> None:
+    async def _answer(self, batch: list[_Wanted], shared: Clock) -> None:
         batch = [wanted for wanted in batch if not wanted.answer.done()]
         if not batch:
             return
         try:
-            results = await self._wire.attempt([wanted.script for wanted in batch])
+            try:
+                results = await self._wire.attempt([wanted.script for wanted in batch])
+            finally:
+                _tell(batch, shared)
         except HostError as error:
             self._fail(batch, error)
             return
@@ -86,3 +97,9 @@ class Reads:
         for wanted in batch:
             if not wanted.answer.done():
                 wanted.answer.set_exception(error.during(resource=""))
+
+
+def _tell(batch: list[_Wanted], shared: Clock) -> None:
+    for wanted in batch:
+        if wanted.clock is not None:
+            wanted.clock.absorb(shared, wanted.asked)

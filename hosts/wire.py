@@ -13,6 +13,7 @@ from hosts.dialing import Line
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
 from hosts.ladder import Ladder, Way
 from hosts.shell import Answer, Run, Script, compose
+from hosts.waits import CHANNEL_SLOT, waiting
 
 CHANNELS = 8
 """Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
@@ -43,9 +44,10 @@ class Slots:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         """Holds one slot."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.taken < self.limit)
-            self.taken += 1
+        with waiting(CHANNEL_SLOT):
+            async with self._changed:
+                await self._changed.wait_for(lambda: self.taken < self.limit)
+                self.taken += 1
         try:
             yield
         finally:

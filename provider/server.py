@@ -23,7 +23,9 @@ from pydantic import ValidationError
 
 from components.chapter import Failure
 from hosts.errors import HostError
+from hosts.waits import timed
 from provider.serving import serve
+from provider.slowest import Slowest
 
 PROVIDER_KEY = "__provider"
 THREADS = 256
@@ -34,8 +36,10 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
     """Answer the user's and the host's faults with their message; only a fault of our own shows where it happened."""
 
     def call(self: "Server", request: Any, context: grpc.ServicerContext) -> Any:
+        clock = self.slowest.clock()
         try:
-            return run(self, request)
+            with timed(clock):
+                return run(self, request)
         except (HostError, Failure) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except ValidationError as error:
@@ -46,6 +50,8 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             context.abort(
                 grpc.StatusCode.UNKNOWN, "This is a fault in Stockade, please report it:\n" + traceback.format_exc()
             )
+        finally:
+            self.slowest.ended(run.__name__.lower(), request, clock)
 
     return call
 
@@ -60,6 +66,7 @@ class Server(ResourceProviderServicer):
     """Serves the pickled `ResourceProvider` that comes with each resource."""
 
     def __init__(self) -> None:
+        self.slowest = Slowest()
         self._config: dict[str, Any] = {}
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()

@@ -1,7 +1,13 @@
 """Which resources a refresh reads together."""
 
-from local.engine.refresh import together
-from local.engine.state import STACK_TYPE, Resource
+import threading
+from typing import Any
+
+from local.engine.events import Step
+from local.engine.ledger import Ledger
+from local.engine.refresh import Refresher, together
+from local.engine.removal import Remover
+from local.engine.state import STACK_TYPE, Resource, Snapshot
 
 
 def resource(urn: str, parent: str = "", type_: str = "t:m:T", custom: bool = True) -> Resource:
@@ -18,3 +24,50 @@ def test_parts_of_a_component_are_read_together_and_others_alone() -> None:
     readable = [pair, *packages, *rules]
     families = together(readable, [stack, pair, *hosts, firewall, *packages, *rules])
     assert families == [[pair], [packages[0], *rules], [packages[1]]]
+
+
+class Provider:
+    """Counts the components that are read at the same time; holds each until as many as may be are there."""
+
+    def __init__(self, together: int) -> None:
+        self._barrier = threading.Barrier(together)
+        self._lock = threading.Lock()
+        self._reading: list[str] = []
+        self.most = 0
+
+    def read(self, old: Resource) -> tuple[str, dict[str, Any], None]:
+        with self._lock:
+            self._reading.append(old.parent)
+            self.most = max(self.most, len(set(self._reading)))
+        if old.urn.endswith("packages"):
+            self._barrier.wait(20)
+        with self._lock:
+            self._reading.remove(old.parent)
+        return old.id, old.outputs, None
+
+
+class Providers:
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def get(self, _reference: str) -> Provider:
+        return self._provider
+
+
+class Silent:
+    def started(self, step: Step) -> None: ...
+    def finished(self, step: Step, failed: bool = False) -> None: ...
+
+
+def test_as_many_components_are_read_at_once_as_parallel_says() -> None:
+    hosts = [resource(f"web{number}", custom=False) for number in range(9)]
+    parts = [resource(f"{host.urn} {name}", host.urn) for host in hosts for name in ("packages", "sshd")]
+    parts = [part.changed(id="x") for part in parts]
+    snapshot = Snapshot((*hosts, *parts))
+    provider: Any = Provider(3)
+    providers: Any = Providers(provider)
+    sink: Any = Silent()
+    ledger = Ledger(snapshot)
+    remover = Remover(preview=True, parallel=3, ledger=ledger, providers=providers, sink=sink)
+    Refresher(ledger, providers, remover, sink, 3).refresh(snapshot)
+    assert provider.most == 3
