@@ -1,6 +1,7 @@
 """`python -m fleet COMMAND ENVIRONMENT`: one Pulumi command on all stacks that an environment is split into.
 
-Commands: preview, up, refresh, destroy, drift (compare hosts and state, change nothing). Each shard is a Pulumi stack,
+Commands: preview, up, refresh, destroy, drift (compare hosts and state, change nothing), move (after the number of
+shards has changed: hosts go from state to state, and nothing is done on them). Each shard is a Pulumi stack,
 run by the Pulumi CLI through the Automation API where it is on PATH, else by the embedded engine (docs/fleet.md).
 """
 
@@ -15,18 +16,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pulumi.automation.errors import CommandError
+from pulumi.automation.errors import CommandError, InvalidVersionError
 
 from fleet.automation import Automation
 from fleet.embedded import Embedded
 from fleet.environment import Environment, FleetError, load
 from fleet.job import CREATING, LOOKING, Engine, Job
+from fleet.moving import move_all
 from fleet.outcome import Outcome, Status, summary
 from fleet.processes import Processes
 from local.__main__ import choose_engine, policy_arguments
 from local.engine.errors import EngineError
 
-COMMANDS = ("preview", "up", "refresh", "destroy", "drift")
+COMMANDS = ("preview", "up", "refresh", "destroy", "drift", "move")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--share", type=_share, default=(1, 1), metavar="2/4",
                      help="the second of four machines: every fourth shard, from the second on")  # fmt: skip
     top.add_argument("--diff", action="store_true", help="show what changes, line by line, where anything does")
-    top.add_argument("-y", "--yes", action="store_true", help="up, refresh and destroy: do it")
+    top.add_argument("-y", "--yes", action="store_true", help="up, refresh, destroy and move: do it")
     top.add_argument("-C", "--cwd", type=Path, default=Path("."), metavar="DIR", help="the project's folder")
     return top
 
@@ -79,6 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with processes.interruptible(_told):
             begin = time.monotonic()
             engine = _engine(environment, processes)
+            if options.command == "move":
+                count = move_all(engine, environment, print)
+                print(f"{count} hosts moved" if count else "every host is in the stack of its shard")
+                return 0
             if options.command in CREATING:
                 for stack in engine.missing(stacks):
                     engine.create(stack)
@@ -86,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FleetError, EngineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except CommandError as error:
+    except (CommandError, InvalidVersionError) as error:
         print(str(error).strip(), file=sys.stderr)
         return 2
     print(summary(outcomes, time.monotonic() - begin, would=options.command in LOOKING))

@@ -34,6 +34,16 @@ class Automation:
         """See Engine."""
         self._workspace.create_stack(stack)
 
+    def resources(self, stack: str) -> Sequence[Mapping[str, Any]]:
+        """See Engine."""
+        deployment = self._workspace.export_stack(stack).deployment or {}
+        return deployment.get("resources") or []
+
+    def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
+        """See Engine. `pulumi state move` takes what is below the resources along."""
+        command = ["state", "move", "--source", source, "--dest", dest, "--yes", *urns]
+        self._workspace.pulumi_command.run(command, self._workspace.work_dir, {})
+
     def run(self, stack: str, job: Job) -> Outcome:
         """See Engine. An `up` is previewed first: so policies hold before anything changes, as with `pulumi up`."""
         run = Run(stack)

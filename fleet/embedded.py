@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
@@ -15,6 +16,7 @@ from fleet.environment import Environment
 from fleet.job import Job, Run
 from fleet.outcome import Outcome
 from fleet.processes import Processes
+from local.engine.moving import move
 from local.engine.session import open_session, there_is
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +35,17 @@ class Embedded:
     def create(self, stack: str) -> None:
         """See Engine."""
         open_session(self._folder, stack, create=True)
+
+    def resources(self, stack: str) -> Sequence[Mapping[str, Any]]:
+        """See Engine."""
+        deployment = open_session(self._folder, stack, create=False).backend.read()
+        found: list[dict[str, Any]] = deployment.get("resources", [])
+        return found
+
+    def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
+        """See Engine."""
+        leaving, entering = (open_session(self._folder, stack, create=False) for stack in (source, dest))
+        move(leaving, entering, urns)
 
     def run(self, stack: str, job: Job) -> Outcome:
         """See Engine."""

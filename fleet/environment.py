@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.inventory import ShardSettings
-from components.shards import stack_of
+from components.shards import InventoryError, read_inventory, stack_of
 from local.engine.project import read_yaml
 
 
@@ -21,13 +23,15 @@ class FleetError(Exception):
 class Environment:
     """An environment whose hosts are split into shards.
 
-    `file` is its config, stacks/Pulumi.<name>.yaml; `shards` is how many there are.
+    `file` is its config, stacks/Pulumi.<name>.yaml; `config` what stands there under the project's name, secrets
+    encrypted; `shards` is how many there are.
     """
 
     folder: Path
     name: str
     file: Path
     shards: int
+    config: Mapping[str, Any]
 
     def stacks(self, only: frozenset[int] = frozenset()) -> tuple[str, ...]:
         """Return the names of the shards' stacks, or of some of them. Raises FleetError where there is none such."""
@@ -39,6 +43,20 @@ class Environment:
     def config_file(self, stack: str) -> Path:
         """Return where Pulumi looks for the config of a stack."""
         return self.file.with_name(f"Pulumi.{stack}.yaml")
+
+    def former(self) -> tuple[str, ...]:
+        """Return the stacks of shards that there are no more, as far as their config files are still there."""
+        pattern = re.compile(rf"Pulumi\.({re.escape(self.name)}-(\d+))\.yaml")
+        found = filter(None, (pattern.fullmatch(file.name) for file in sorted(self.file.parent.iterdir())))
+        return tuple(match[1] for match in found if int(match[2]) > self.shards)
+
+    def hosts(self) -> Mapping[str, Any]:
+        """Return the entries of all hosts by name, as they are written. Raises FleetError."""
+        inventory, own = self.config.get("inventory"), self.config.get("hosts") or {}
+        try:
+            return {**(read_inventory(str(inventory), self.folder) if inventory else {}), **own}
+        except InventoryError as error:
+            raise FleetError(str(error)) from None
 
     def link(self) -> None:
         """Give every shard the environment's config, so that each is a stack for every Pulumi command.
@@ -62,7 +80,9 @@ def load(folder: Path, name: str) -> Environment:
     if not file.is_file():
         raise FleetError(f"no environment {name}: there is no {shown}")
     key = f"{project['name']}:shard"
-    settings: Any = (read_yaml(file).get("config") or {}).get(key)
+    config = read_yaml(file).get("config") or {}
+    own = {name.partition(":")[2]: value for name, value in config.items() if name.startswith(f"{project['name']}:")}
+    settings: Any = own.get("shard")
     if not isinstance(settings, dict):
         raise FleetError(f"{shown}: {key}.of: is needed; it says how many stacks {name} is split into")
     try:
@@ -72,4 +92,4 @@ def load(folder: Path, name: str) -> Environment:
         raise FleetError(f"{shown}: {key}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if shard.index is not None:
         raise FleetError(f"{shown}: {key}.index: is for the file of one stack; a fleet's stacks are told by their name")
-    return Environment(folder, name, file, shard.of)
+    return Environment(folder, name, file, shard.of, own)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from fleet.outcome import Events, Outcome, Status
 
@@ -36,6 +36,12 @@ class Engine(Protocol):
 
     def create(self, stack: str) -> None:
         """Create a stack. Raises EngineError, CommandError."""
+
+    def resources(self, stack: str) -> Sequence[Mapping[str, Any]]:
+        """Return the resources in the state of a stack, secrets encrypted."""
+
+    def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
+        """Give resources, and all below them, from one stack to another. Raises EngineError, CommandError."""
 
     def run(self, stack: str, job: Job) -> Outcome:
         """Run one command on one stack to its end; what a user can cause is an outcome, not an exception."""

@@ -17,7 +17,7 @@ import pytest
 
 from tests.engine.conftest import PROGRAMS, ROOT, SETTINGS
 
-LIMIT = 120.0
+LIMIT = 300.0
 ENGINES = [
     "embedded",
     pytest.param("pulumi", marks=pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")),

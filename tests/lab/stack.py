@@ -17,7 +17,7 @@ import yaml
 from local.engine.secrets import Crypter
 
 REPOSITORY = Path(__file__).parents[2]
-SHARED = ("components", "hosts", "rules", "provider", "local", "__main__.py", "Pulumi.yaml", ".venv")
+SHARED = ("components", "hosts", "rules", "provider", "local", "fleet", "__main__.py", "Pulumi.yaml", ".venv")
 LIMIT = 300
 """Seconds one command may take."""
 
@@ -143,6 +143,22 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "NO_COLOR": "1", **self.environment}
+
+    def fleet(self, command: str, *args: str) -> Result:
+        """Run one command on all shards of the environment that has this stack's config."""
+        argv = [sys.executable, "-m", "fleet", command, self.name, "--yes", *args]
+        done = subprocess.run(
+            argv,
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout)
 
     def up(self, check: bool = True) -> Result:
         """Apply."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,8 +69,27 @@ def test_the_projects_policy_pack_is_enforced(tmp_path: Path) -> None:
     config = f"--policy-pack-config={tmp_path}/stacks/policy.lab.json"
     assert policy_arguments("up", ["--yes"], "lab", tmp_path, None) == [pack, config]
     assert policy_arguments("preview", [], "staging", tmp_path, "on") == [pack]
+    (tmp_path / "stacks" / "Pulumi.lab.yaml").touch()
+    (tmp_path / "stacks" / "Pulumi.lab-07.yaml").symlink_to("Pulumi.lab.yaml")  # a shard of it
+    assert policy_arguments("up", [], "lab-07", tmp_path, None) == [pack, config]
     assert policy_arguments("refresh", [], "lab", tmp_path, None) == []
     assert policy_arguments("up", ["--policy-pack", "own"], "lab", tmp_path, None) == []
     assert policy_arguments("up", [], "lab", tmp_path, "off") == []
     with pytest.raises(SystemExit):
         policy_arguments("up", [], "lab", tmp_path, "no")
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/path?region=eu", "postgres://user:pw@127.0.0.1/state", "file:///srv/state"]
+)
+def test_the_cli_gets_the_backend_as_it_is(tmp_path: Path, url: str) -> None:
+    cli = tmp_path / "pulumi"
+    cli.write_text('#!/bin/sh\nprintf "%s %s\\n" "$PULUMI_BACKEND_URL" "$*" >>"$(dirname "$0")/asked"\n')
+    cli.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PULUMI_BACKEND_URL": url}
+    command = [sys.executable, "-m", "local", "up", "--stack", "production-01", "--yes", "--cwd", str(tmp_path)]
+    subprocess.run(command, env=environment, capture_output=True, check=True, timeout=30)
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        f"{url} stack select --create production-01 --cwd {tmp_path}",
+        f"{url} up --stack production-01 --yes --cwd {tmp_path}",
+    ]

@@ -55,10 +55,16 @@ def test_refuses_by_name(tmp_path: Path, text: str, named: str) -> None:
         load_project(tmp_path)
 
 
-def test_other_backends_are_refused_and_none_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["s3", "gs", "azblob", "postgres", "https"])
+def test_other_backends_are_refused_by_name_and_not_with_their_password(tmp_path: Path, scheme: str) -> None:
     project = load_project(_project(tmp_path))
-    with pytest.raises(UnsupportedError, match="s3"):
-        backend_folder(project, tmp_path, {"PULUMI_BACKEND_URL": "s3://bucket"})
+    with pytest.raises(UnsupportedError, match=f"the backend {scheme} is not supported") as caught:
+        backend_folder(project, tmp_path, {"PULUMI_BACKEND_URL": f"{scheme}://user:hunter2@host/state"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_backend_is_an_error(tmp_path: Path) -> None:
+    project = load_project(_project(tmp_path))
     with pytest.raises(EngineError, match="no backend"):
         backend_folder(project, tmp_path, {})
 

@@ -29,6 +29,8 @@ for name, entry in spec.get("items", {}).items():
     opts = pulumi.ResourceOptions(**options)
     if entry.get("type") == "group":
         made[name] = Group(name, opts)
+    elif entry.get("type") == "host":
+        made[name] = pulumi.ComponentResource("stockade:index:HardenedHost", name, {}, opts)
     elif entry.get("type") == "provider":
         made[name] = pulumi.ProviderResource("pulumi-python", name, {}, opts)
     elif entry.get("type") == "command":
