@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -56,8 +56,11 @@ class Line:
 class _Client(asyncssh.SSHClient):
     """Remembers what the server showed, and offers the agent's keys after the given ones."""
 
-    def __init__(self, shown: Shown, keys: Sequence[asyncssh.SSHKeyPair]) -> None:
-        self._shown, self._keys = shown, list(keys)
+    def __init__(self, shown: Shown, keys: Sequence[asyncssh.SSHKeyPair], connected: Callable[[], None]) -> None:
+        self._shown, self._keys, self._connected = shown, list(keys), connected
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._connected()
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self._shown.key = key
@@ -93,13 +96,14 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
                 if sock is not None:
                     with waiting(DIALLING):
                         await _spoken(sock)
-                async with _slot(gate), asyncio.timeout(LOGIN_TIMEOUT):
+                async with _slot(gate), asyncio.timeout(connection.per_dial_timeout) as clock:
                     ssh = await _ssh(
                         connection,
                         trust=trust,
                         credentials=credentials,
                         more_keys=more_keys,
                         shown=shown,
+                        connected=lambda: clock.reschedule(asyncio.get_running_loop().time() + LOGIN_TIMEOUT),
                         sock=sock,
                         tunnel=tunnel,
                     )
@@ -144,6 +148,7 @@ def _ssh(
     credentials: Credentials,
     more_keys: Sequence[asyncssh.SSHKeyPair],
     shown: Shown,
+    connected: Callable[[], None],
     sock: socket.socket | None,
     tunnel: "Line | None",
 ) -> Awaitable[asyncssh.SSHClientConnection]:
@@ -153,7 +158,7 @@ def _ssh(
         config=None,  # ~/.ssh/config is the user's, not the stack's: a run must not depend on it
         sock=sock,
         tunnel=tunnel.ssh if tunnel is not None else (),
-        client_factory=lambda: _Client(shown, more_keys),
+        client_factory=lambda: _Client(shown, more_keys, connected),
         username=connection.user,
         known_hosts=trust.lists(),
         server_host_key_algs=trust.algorithms(),

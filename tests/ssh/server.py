@@ -25,7 +25,8 @@ class Behaviour:
     """A folder put in front of PATH, for a make-believe sudo."""
     max_sessions: int = 10
     banner: str = ""
-    forwarding: bool = True
+    forwarding: bool | None = True
+    """None: the hosts behind do not answer."""
 
 
 @dataclass
@@ -130,10 +131,10 @@ class _Protocol(asyncssh.SSHServer):
         self.server.logins.append(self.conn.get_extra_info("username"))
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
-        if not self.server.behaviour.forwarding:  # as sshd does with AllowTcpForwarding no
+        if self.server.behaviour.forwarding is False:  # as sshd does with AllowTcpForwarding no
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed")
         self.server.forwarded.append((dest_host, dest_port))
-        return True
+        return self.server.behaviour.forwarding or asyncio.Event().wait()
 
     def session_requested(self) -> Any:
         # as sshd does at MaxSessions: the channel is refused, the connection lives on

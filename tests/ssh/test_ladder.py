@@ -206,6 +206,18 @@ def test_hosts_behind_a_jump_host_share_its_connection(
         assert jump.forwarded == [("127.0.0.1", server.port)] * 3
 
 
+def test_a_host_behind_a_jump_host_that_does_not_answer_is_tried_again(
+    pool: Pool, connection: Connection, user_key: asyncssh.SSHKey, host_key: asyncssh.SSHKey
+) -> None:
+    with serving(Behaviour(keys={"hop": public(user_key)}, forwarding=None), [host_key]) as jump:
+        proxy = Connection(
+            host="127.0.0.1", port=jump.port, user="hop", private_key=private(user_key), host_key=jump.host_key_line()
+        )
+        silent = only(connection, proxy=proxy, per_dial_timeout=1).model_copy(update={"connect_timeout": 4})
+        assert "no answer within 1 s" in str(refused_by(pool, silent, Unreachable))
+        assert len(jump.forwarded) > 1
+
+
 def test_a_jump_host_that_fails_is_named(
     pool: Pool, connection: Connection, user_key: asyncssh.SSHKey, host_key: asyncssh.SSHKey
 ) -> None:
