@@ -10,17 +10,18 @@ Source: the guide, "Configure a Firewall" and "Insert, Replace or Delete iptable
 from collections.abc import Mapping
 from difflib import unified_diff
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import CheckFailure, CheckResult, Resource
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult, Resource
 from pydantic import Field, ValidationError, model_validator
 
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider, has_unknown
 from components.ruleset_shell import APPLY, BACK, COMMIT, EXITS, OBSERVE, RESTORE, RESTORED, SAVE, TOOLS
-from components.way_in import refusal
+from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
+from hosts.entry import LOOK, Entry, entry
 from hosts.files import FileState, file_state
 from hosts.guard import LIMIT, Guard
 from hosts.shell import Answer, Script
@@ -35,10 +36,13 @@ from rules.parse import parse, parse_saved
 from rules.reachability import TooIntricateError, exposure
 from rules.render import render
 
+if TYPE_CHECKING:
+    from hosts.host import Host
+
 BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
-ACCEPT = (
-    "Let SSH in, or set `acceptLockout: true` under `stockade:firewall`: the rules are then tried, and taken back "
-    "unless somebody can log in"
+LOCKOUT = (
+    "this would lock you out: {}. Let SSH in, or set `acceptLockout: true` under `stockade:firewall`: the rules are "
+    "then tried, and taken back unless somebody can log in"
 )
 EXPLAINED = 10_000
 """Rules up to which the exposure is worked out, which takes seconds then."""
@@ -96,7 +100,7 @@ class RulesetFacts(Model):
     `saved`: the built-in chains of all tables and the declared chains, as iptables-save prints them, without counters;
     the jumps to others' chains are among the rules, as they count for rule numbers. `boot`: the file loaded at boot;
     `boot_unit`: whether it is (`enabled`). `controller`: ufw or firewalld where one is active. `addresses`: of the
-    names in the rules.
+    names in the rules. `client`, `port`: whence and where the run came in that looked.
     """
 
     saved: str = ""
@@ -104,6 +108,8 @@ class RulesetFacts(Model):
     boot_unit: str = ""
     controller: str = ""
     addresses: dict[str, tuple[str, ...]] = {}
+    client: str = ""
+    port: int = 0
 
 
 Seen = Known[RulesetInputs, RulesetFacts]
@@ -129,13 +135,23 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         for line in part["names"].splitlines():
             name, address = line.replace("::ffff:", "").split()  # an IPv4 address in the IPv6 database
             addresses[name] = tuple(dict.fromkeys((*addresses.get(name, ()), address)))
+        came = entry(part["entry"])
         return RulesetFacts(
             saved=visible(part["saved"], inputs.declared),
             boot=file_state(part, "boot").packed(),
             boot_unit=part["boot_unit"].strip(),
             controller=part["controller"].strip(),
             addresses=addresses,
+            client=came.client if came else "",
+            port=came.port if came else 0,
         )
+
+    def steps(self, host: "Host", inputs: RulesetInputs, known: Seen) -> tuple[RulesetInputs, ...]:
+        """Refuse rules that keep out whoever comes from where this run comes from."""
+        told = "" if inputs.accept_lockout else refusal_of(inputs.declared, entry(host.read(LOOK).stdout))
+        if told:
+            raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {LOCKOUT.format(told)}")
+        return (inputs,)
 
     def apply(self, inputs: RulesetInputs, known: Seen) -> Script:
         before = known.before or RulesetFacts()
@@ -238,7 +254,22 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         told = refusal(inputs.declared, access) if access else ""
         if not told:
             return result
-        return CheckResult(result.inputs, [CheckFailure("rules", f"this would lock you out: {told}. {ACCEPT}")])
+        return CheckResult(result.inputs, [CheckFailure("rules", LOCKOUT.format(told))])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Refuse, in the preview already, a change that keeps out whoever comes from where the last run came from.
+
+        Raises Failure.
+        """
+        result = super().diff(_id, _olds, _news)
+        seen = RulesetFacts.model_validate(_olds.get("observed") or {})
+        if not result.changes or not seen.client or has_unknown(_news):
+            return result
+        inputs = self._inputs(_news)
+        told = "" if inputs.accept_lockout else refusal_of(inputs.declared, Entry(seen.client, seen.port))
+        if told:
+            raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(told)}")
+        return result
 
     def _way(self, host: str, connection: Any) -> HostAccess | None:
         """How the host is reached, as far as a preview can know."""

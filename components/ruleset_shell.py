@@ -6,6 +6,7 @@ lines that the plan was made from), transaction, lock_wait (seconds), controller
 """
 
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
+from hosts.entry import ENTRY
 from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from rules.family import Family
 
@@ -42,8 +43,10 @@ OBSERVE = f"""\
 {_BOOT}
 {SHOW_FILE}
 {_CONTROLLER}
+{ENTRY}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
 section saved "$tool-save"
+section entry entry
 section controller controllers
 begin boot_unit
 systemctl is-enabled "$boot_unit" 2>/dev/null || :
@@ -66,16 +69,20 @@ seen=$("$tool-save" | awk -v watched="$watched" '
 [ "$seen" = "$expected" ] || exit 75
 """
 
-_LOAD = f"""\
-if [ -n "$transaction" ]; then
-    errors=$(printf '%s' "$transaction" | "$tool-restore" --noflush -w "$lock_wait" 2>&1) || {{
+# Tried first, so that what iptables does not understand arms nothing; the kernel has its say when it is loaded.
+_TRY = f"""\
+send() {{ # OPTION…
+    [ -n "$transaction" ] || return 0
+    errors=$(printf '%s' "$transaction" | "$tool-restore" "$@" -w "$lock_wait" 2>&1) || {{
         printf '%s\\n' "$errors" >&2
         line=$(printf '%s' "$errors" | sed -n 's/.*[Ll]ine:* *\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)
         [ -z "$line" ] || printf '%s' "$transaction" | sed -n "${{line}}s/^/refused: /p" >&2
         exit {REFUSED}
     }}
-fi
+}}
+send -n --test
 """
+_LOAD = "send --noflush\n"
 
 _TAKE_OVER = f"""\
 {_CONTROLLER}
@@ -128,6 +135,7 @@ APPLY = f"""\
 {WRITE_FILE}
 {_TAKE_OVER}
 {_FRESH}
+{_TRY}
 # What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
 # until the new ones are confirmed.
 if [ -n "$boot_content" ]; then
@@ -144,6 +152,7 @@ trap - EXIT
 RESTORE = f"""\
 {_BOOT}
 {_FRESH}
+{_TRY}
 arm
 {_LOAD}
 """
@@ -211,5 +220,5 @@ EXITS = {
     ABSENT: "iptables is not installed on the host",
     ACTIVE_CONTROLLER: "another firewall program would undo Stockade's work; set `takeOver: true` under "
     "`stockade:firewall` to let Stockade stop it (delete starts it again), or stop it yourself",
-    REFUSED: "the kernel refused a rule; nothing was loaded",
+    REFUSED: "the host refused a rule; nothing was loaded",
 }

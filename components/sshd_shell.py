@@ -8,6 +8,8 @@ Other people's files are changed in two ways only, both of which `delete` finds 
 edited there meanwhile: a block at the head, and lines that are commented out.
 """
 
+from hosts.entry import ENTRY
+
 HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
 DROPIN = "/etc/ssh/sshd_config.d/00-stockade.conf"
 ASIDE = "/etc/ssh/stockade.conf"
@@ -22,11 +24,7 @@ command -v sshd >/dev/null && cd /etc/ssh && [ -f "$main" ] || fail 69 'there is
 [ -d /run/sshd ] || (umask 022 && mkdir -p /run/sshd)
 opts=$(cat /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null | sed -n -e 's/^SSHD_OPTS=//p' -e 's/^OPTIONS=//p' |
     tr -d "\\"'" | tail -n 1)
-line= pid=$$
-while [ -z "$line" ] && [ "${{pid:-0}}" -gt 1 ]; do # sudo has dropped it from the environment
-    line=$(tr '\\0' '\\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
-    pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
-done
+{ENTRY}line=$(entry)
 set -- ${{line:-127.0.0.1 0 127.0.0.1 22}}
 spec="host=${{1%%%*}},addr=${{1%%%*}},laddr=${{3%%%*}},lport=$4"
 admin=${{admin:-${{SUDO_USER:-$(id -un)}}}}

@@ -1,7 +1,7 @@
 """Whether a ruleset lets the administrator's own connection in, decided before it is applied.
 
-Where somebody logs in from is not known (NAT, a jump host, another office): a ruleset is refused only where nobody at
-all could log in. What it does to a particular source is found by the guard, which goes back.
+Where a run comes from, the host tells (NAT, a jump host): a run asks it, and a preview, which connects to no host, goes
+by what the last run was told. Before the first run a ruleset is refused only where nobody at all could log in.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from hosts.connection import HostAccess
+from hosts.entry import Entry
+from rules.addresses import read_address
 from rules.family import Family
 from rules.intervals import complement
 from rules.model import Ruleset
+from rules.naming import names
 from rules.packets import Field, Packet, interface, state_number, tops
 from rules.protocols import TCP
 from rules.reachability import Analysis, PacketSet, TooIntricateError, analyse
@@ -32,9 +35,9 @@ class _Step:
 
 
 _STEPS = (
-    _Step("INPUT", "nobody can connect to TCP port {} any more", "NEW", False),
-    _Step("INPUT", "nothing gets through on open connections to TCP port {}", "ESTABLISHED", False),
-    _Step("OUTPUT", "no reply from TCP port {} gets out", "ESTABLISHED", True),
+    _Step("INPUT", "nobody can connect{source} to TCP port {port} any more", "NEW", False),
+    _Step("INPUT", "nothing gets through on open connections{source} to TCP port {port}", "ESTABLISHED", False),
+    _Step("OUTPUT", "no reply from TCP port {port} gets out{target}", "ESTABLISHED", True),
 )
 
 
@@ -43,15 +46,16 @@ def refusal(rules: Ruleset, access: HostAccess) -> str:
 
     Empty too where that takes too long to work out: the host takes such a change back.
     """
-    nat = rules.table("nat")
-    if nat is not None and any(chain.rules for chain in nat.chains):
-        return ""  # a port may become another on the way in
     ports = list(dict.fromkeys(port for host, port in _ways(access) if _uses(host, rules.family)))
-    try:
-        found = [_refused(analyse(rules), port) for port in ports]
-    except TooIntricateError:
-        return ""
+    found = [_refused(rules, Entry("", port)) for port in ports]
     return found[0] if found and all(found) else ""
+
+
+def refusal_of(rules: Ruleset, entry: Entry | None) -> str:
+    """Say how `rules` keep out who comes by `entry`; empty where they may not, and where it is of another family."""
+    if entry is None or not _uses(entry.client, rules.family) or names(rules):  # a name may stand for the client
+        return ""
+    return _refused(rules, entry)
 
 
 def _ways(access: HostAccess) -> Iterator[tuple[str, int]]:
@@ -68,41 +72,60 @@ def _uses(address: str, family: Family) -> bool:
         return False
 
 
-def _refused(analysis: Analysis, port: int) -> str:
-    for step in _STEPS:
-        if analysis.table.chain(step.chain) is None:
-            continue
-        if not analysis.accepted(step.chain).upper & _packets(analysis, step, port):
-            return f"{step.words.format(port)}: {_reason(analysis, step, port)}"
+def _refused(rules: Ruleset, entry: Entry) -> str:
+    """How `rules` keep out who comes by `entry`; anybody, where it has no client."""
+    nat = rules.table("nat")
+    if nat is not None and any(chain.rules for chain in nat.chains):
+        return ""  # a port may become another on the way in
+    try:
+        analysis = analyse(rules)
+        for step in _STEPS:
+            if analysis.table.chain(step.chain) is None:
+                continue
+            if not analysis.accepted(step.chain).upper & _packets(analysis, step, entry):
+                return f"{_told(step, entry)}: {_reason(analysis, step, entry)}"
+    except TooIntricateError:
+        pass
     return ""
 
 
-def _packets(analysis: Analysis, step: _Step, port: int) -> PacketSet:
+def _told(step: _Step, entry: Entry) -> str:
+    source, target = (f" from {entry.client}", f" to {entry.client}") if entry.client else ("", "")
+    return step.words.format(source=source, target=target, port=entry.port)
+
+
+def _packets(analysis: Analysis, step: _Step, entry: Entry) -> PacketSet:
     """All packets of a step that do not stay on the host."""
     top = tops(analysis.family)
-    here, there = (Field.OUT, Field.SOURCE_PORT) if step.reply else (Field.IN, Field.SERVICE)
+    here, there, them = (
+        (Field.OUT, Field.SOURCE_PORT, Field.DESTINATION) if step.reply else (Field.IN, Field.SERVICE, Field.SOURCE)
+    )
     state = state_number(step.state, reply=step.reply)
     fields = {
         Field.PROTOCOL: ((TCP, TCP),),
-        there: ((port, port),),
+        there: ((entry.port, entry.port),),
         here: complement((interface("lo"),), top[here]),
         Field.STATE: ((state, state),),
         Field.FRAGMENT: ((0, 0),),
     }
+    if entry.client:
+        client = read_address(entry.client, analysis.family)
+        fields[them] = ((client, client),)
     store = analysis.store
     return PacketSet(analysis.family, store, store.box(dict(sorted(fields.items())), store.all, store.none))
 
 
-def _reason(analysis: Analysis, step: _Step, port: int) -> str:
-    stranger = _STRANGER[analysis.family]
+def _reason(analysis: Analysis, step: _Step, entry: Entry) -> str:
+    stranger, port = _STRANGER[analysis.family], entry.port
+    client = entry.client or stranger
     if step.reply:
         packet = Packet(
-            analysis.family, stranger, stranger, port=40000, source_port=port, in_interface="", out_interface="eth0",
+            analysis.family, stranger, client, port=40000, source_port=port, in_interface="", out_interface="eth0",
             state=step.state, reply=True, flags=("ACK",),
         )  # fmt: skip
     else:
         flags = ("SYN",) if step.state == "NEW" else ("ACK",)
-        packet = Packet(analysis.family, stranger, stranger, port=port, state=step.state, flags=flags)
+        packet = Packet(analysis.family, client, stranger, port=port, state=step.state, flags=flags)
     by = analysis.verdict(packet, step.chain).decided_by
     if by is None:
         return f"the policy of {step.chain}"

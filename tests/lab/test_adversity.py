@@ -51,14 +51,12 @@ def traceback_free(output: str) -> bool:
     return "Traceback" not in output and "fault in Stockade" not in output
 
 
-def test_a_rule_the_kernel_refuses_is_named_and_nothing_is_loaded(
-    host: LabHost, new_stack: Callable[..., Stack]
-) -> None:
+def test_a_rule_the_host_refuses_is_named_and_nothing_is_loaded(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     rule = "-A INPUT -m set --match-set nosuch src -j DROP"
     stack = new_stack(host, firewall={"ipv4": {"commands": [rule]}})
     result = stack.up(check=False)
     assert result.status != 0
-    assert "firewall ipv4: load the rules: the kernel refused a rule; nothing was loaded" in result
+    assert "firewall ipv4: load the rules: the host refused a rule; nothing was loaded" in result
     assert f"refused: {rule}" in result
     assert traceback_free(result.output)
     assert "-A" not in saved(host)[0]

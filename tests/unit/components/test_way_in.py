@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from components.chapter import Failure
 from components.ruleset import RulesetProvider
-from components.way_in import refusal
+from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
+from hosts.entry import Entry
 from rules import presets
 from rules.family import Family
 from rules.parse import parse
@@ -103,3 +105,54 @@ def test_check_refuses_with_the_path_unless_the_lock_out_is_accepted() -> None:
     assert "this would lock you out: nobody can connect to TCP port 22 any more: the policy of INPUT" in failure.reason
     assert "acceptLockout: true" in failure.reason
     assert provider.check({}, {**news, "acceptLockout": True}).failures == []
+
+
+OFFICE = {Family.IPV4: "203.0.113.0/24", Family.IPV6: "2001:db8:1::/48"}
+INSIDE = {Family.IPV4: "203.0.113.7", Family.IPV6: "2001:db8:1::7"}
+OUTSIDE = {Family.IPV4: "198.51.100.7", Family.IPV6: "2001:db8:2::7"}
+
+
+@pytest.mark.parametrize("family", Family)
+def test_where_a_run_comes_from_decides_once_it_is_known(family: Family) -> None:
+    office = presets.web(family, ssh_sources=(OFFICE[family],))
+    assert refusal_of(office, Entry(INSIDE[family], 22)) == ""
+    reason = refusal_of(office, Entry(OUTSIDE[family], 22))
+    assert reason.startswith(f"nobody can connect from {OUTSIDE[family]} to TCP port 22 any more: rule ")
+    assert refusal_of(office, Entry(INSIDE[family], 2222)).startswith("nobody can connect from")
+    assert refusal_of(office, Entry(OUTSIDE[{*Family}.difference({family}).pop()], 22)) == ""
+    assert refusal_of(office, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            rules("-A INPUT -s 198.51.100.0/24 -m state --state ESTABLISHED -j DROP", policy="ACCEPT"),
+            "nothing gets through on open connections from 198.51.100.7 to TCP port 22: rule 1 of INPUT",
+        ),
+        (
+            rules("-A OUTPUT -d 198.51.100.0/24 -j REJECT", policy="ACCEPT"),
+            "no reply from TCP port 22 gets out to 198.51.100.7: rule 1 of OUTPUT",
+        ),
+        (rules("-A INPUT -s admin.example.org -j ACCEPT"), ""),
+        (rules("-A INPUT -m set --match-set admins src -j ACCEPT"), ""),
+    ],
+    ids=["open connections", "replies", "a name", "a set"],
+)
+def test_what_keeps_one_source_out_is_named(text: str, reason: str) -> None:
+    told = refusal_of(parse(text, Family.IPV4), Entry("198.51.100.7", 22))
+    assert told.startswith(reason) if reason else told == ""
+
+
+def test_a_preview_refuses_what_keeps_out_where_the_last_run_came_from() -> None:
+    olds = {"host": "web1", "family": "ipv4", "rules": render(presets.web(Family.IPV4))}
+    office = render(presets.web(Family.IPV4, ssh_sources=(OFFICE[Family.IPV4],)))
+    provider = RulesetProvider()
+    news = {**olds, "rules": office}
+    seen = {"client": OUTSIDE[Family.IPV4], "port": 22.0}
+    with pytest.raises(Failure, match=r"lock you out: nobody can connect from 198\.51\.100\.7 to .* rule \d+ of INPUT"):
+        provider.diff("", {**olds, "observed": seen}, news)
+    assert provider.diff("", {**olds, "observed": seen}, {**news, "acceptLockout": True}).changes
+    assert provider.diff("", {**olds, "observed": {**seen, "client": INSIDE[Family.IPV4]}}, news).changes
+    assert provider.diff("", {**olds, "observed": {}}, news).changes  # a state of before this was recorded
+    assert not provider.diff("", {**news, "observed": seen}, news).changes

@@ -1,0 +1,39 @@
+"""Where a run comes from, as the host sees it: through NAT or a jump host not as the stack config would tell."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from hosts.shell import Script
+
+ENTRY = """\
+entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not from that of who called it
+    _entry= _pid=$$
+    while [ -z "$_entry" ] && [ "${_pid:-0}" -gt 1 ]; do
+        _entry=$(tr '\\0' '\\n' <"/proc/$_pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
+        _pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$_pid/status")
+    done
+    printf '%s\\n' "$_entry"
+}
+"""
+LOOK = Script("look where this run comes from", f"{ENTRY}entry\n", timeout=30)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A connection from the address `client` to TCP `port` of the host."""
+
+    client: str
+    port: int
+
+
+def entry(told: str) -> Entry | None:
+    """Read SSH_CONNECTION (ssh(1)); None where it is missing, or where the run is on the host itself."""
+    words = told.split()
+    if len(words) != 4 or not words[3].isdecimal():
+        return None
+    client, server = words[0].partition("%")[0], words[2].partition("%")[0]
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return None
+    return None if address.is_loopback or client == server else Entry(client, int(words[3]))
