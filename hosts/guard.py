@@ -4,7 +4,8 @@
 first saves what is in force and arms the way back: a systemd timer, or a detached process where there is no systemd.
 The caller then confirms over a new connection, and sends `committed`, which makes the change survive a reboot and
 disarms; or `given_up`, which goes back at once. If neither comes in time, the host goes back alone. After a reboot in
-between, a unit that runs before sshd goes back too. The sh of all this is in `hosts/guard_shell.py`.
+between, a unit that runs before sshd goes back too. The sh of all this is in `hosts/guard_shell.py` and
+`hosts/guard_back_shell.py`.
 
 On the host: /var/lib/stockade/guard/NAME/ while a change is armed, /var/lib/stockade/guard.log (and the journal) for
 what went back, /run/stockade for who has the host.
@@ -14,7 +15,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hosts.guard_shell import ARM, BACK, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, UNSAVED, WHY
+from hosts.guard_back_shell import BACK, SLOW, TRIES, WHY
+from hosts.guard_shell import ARM, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, UNSAVED
 from hosts.record import record_name
 from hosts.shell import Answer, Script, quote
 
@@ -65,7 +67,14 @@ def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool =
     """
     name = _name(title)
     lines = "\n".join(f"{key}={quote(value)}" for key, value in guard.values.items())
-    words = {"title": quote(title), "name": f"{name}.{run.token}", "folder": FOLDER, "why": WHY}
+    words = {
+        "title": quote(title),
+        "name": f"{name}.{run.token}",
+        "folder": FOLDER,
+        "why": WHY,
+        "tries": str(TRIES),
+        "slow": str(SLOW),
+    }
     values = {
         **guard.values,
         **script.values,

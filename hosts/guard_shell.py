@@ -1,10 +1,11 @@
-"""The sh of `hosts/guard.py`: who has the host, arming, going back, committing.
+"""The sh of `hosts/guard.py`: who has the host, arming, committing; going back is in `hosts/guard_back_shell.py`.
 
 Two locks (flock(1), so a dead process holds neither): /run/stockade/lock while it is decided who has the host, and the
 file `back` of a guard while that guard goes back or is committed. Whoever has the latter renames the guard's folder
 first, so that a commit and a timer can't both win, and that a power cut leaves no doubt which of them did.
 """
 
+from hosts.guard_back_shell import BOOT_SCRIPT, BOOT_UNIT
 from hosts.shell import quote
 
 HELD = 78
@@ -15,6 +16,8 @@ NOT_BACK = 80
 """Exit status of `given_up`: going back failed."""
 UNSAVED = 81
 """Exit status of an armed script: what is in force could not be saved."""
+ROOM = 262_144
+"""Bytes that are kept free for going back when the disk fills up meanwhile."""
 FOLDER = "/var/lib/stockade/guard"
 LOG = f"{FOLDER}.log"
 PATIENCE = 60
@@ -23,20 +26,6 @@ SILENCE = 60_000
 """Milliseconds without a packet after which the connection of another run counts as broken; ours sends some every 15
 seconds, and so do others' (`hosts/dialing.py`)."""
 
-_BOOT_UNIT = """\
-[Unit]
-Description=Put back what Stockade changed and nobody confirmed
-DefaultDependencies=no
-After=local-fs.target
-Before=network-pre.target netfilter-persistent.service iptables.service ip6tables.service
-Before=ssh.service sshd.service ssh.socket sshd.socket
-[Service]
-Type=oneshot
-ExecStart=/bin/sh -c 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done'
-[Install]
-WantedBy=sysinit.target
-"""
-
 # Names that begin with an underscore: the script that is armed has variables of its own.
 HEAD = f"""\
 _guards={FOLDER}
@@ -44,6 +33,9 @@ _guard_log={FOLDER}.log
 _guard_lock=/run/stockade
 _guard_unit=/etc/systemd/system/stockade-guard.service
 _guard_wanted=/etc/systemd/system/sysinit.target.wants/stockade-guard.service
+_guard_levels=/etc/rc.d
+_guard_script=/etc/rc.d/init.d/stockade-guard
+_guard_start=S01stockade-guard
 _started() {{ sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }}
 _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
     for _folder in "$1" "$1.going"; do
@@ -53,13 +45,19 @@ _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
     done
 }}
 _at_boot() {{ # wanted by hand: `systemctl enable` would reload systemd, which takes longer than all the rest
-    [ -d /run/systemd/system ] || return 0
-    [ ! -L "$_guard_wanted" ] || return 0
-    mkdir -p "${{_guard_wanted%/*}}"
-    ( umask 022; printf '%s' {quote(_BOOT_UNIT)} >"$_guard_unit.$$" )
-    mv -f "$_guard_unit.$$" "$_guard_unit"
-    ln -sf "$_guard_unit" "$_guard_wanted"
-    sync "$_guard_unit" "${{_guard_unit%/*}}" "${{_guard_wanted%/*}}" 2>/dev/null || :
+    if [ -d /run/systemd/system ]; then
+        [ ! -L "$_guard_wanted" ] || return 0
+        mkdir -p "${{_guard_wanted%/*}}"
+        ( umask 022; printf '%s' {quote(BOOT_UNIT)} >"$_guard_unit.$$" )
+        mv -f "$_guard_unit.$$" "$_guard_unit"
+        ln -sf "$_guard_unit" "$_guard_wanted"
+        sync "$_guard_unit" "${{_guard_unit%/*}}" "${{_guard_wanted%/*}}" 2>/dev/null || :
+    elif [ -d "$_guard_levels/rc3.d" ] && [ ! -L "$_guard_levels/rc5.d/$_guard_start" ]; then
+        ( umask 022; printf '%s' {quote(BOOT_SCRIPT)} >"$_guard_script.$$"; chmod 755 "$_guard_script.$$" )
+        mv -f "$_guard_script.$$" "$_guard_script"
+        for _level in 2 3 4 5; do ln -sf ../init.d/stockade-guard "$_guard_levels/rc$_level.d/$_guard_start"; done
+        sync
+    fi
 }}
 _stop_timer() {{
     if [ -f "$1/timer" ]; then systemctl stop "$(cat "$1/timer")" 2>/dev/null || :; fi
@@ -70,7 +68,7 @@ _stop_timer() {{
 _no_guards() {{
     [ -d "$_guards" ] || return 0
     rmdir "$_guards" 2>/dev/null || return 0
-    rm -f "$_guard_wanted" "$_guard_unit"
+    rm -f "$_guard_wanted" "$_guard_unit" "$_guard_script" "$_guard_levels"/rc?.d/"$_guard_start"
     if [ -d "$_guards" ]; then _at_boot; return 0; fi # another change was armed meanwhile
     rmdir /var/lib/stockade 2>/dev/null || :
 }}
@@ -149,6 +147,7 @@ _save() {{
         guard=$guard.new
         eval "$guard_save"
         printf '%s' "$guard_back" >"$guard/back"
+        head -c {ROOM} /dev/zero >"$guard/room"
     )
     _saved=$?
     set -e
@@ -184,67 +183,6 @@ else
     printf '%s\\n' "$! $(_started "$!")" >"$guard/sleeper"
 fi
 begin armed; printf '%s\\n' "$guard"; end # last: where nobody listens any more, it ends the script
-"""
-
-WHY = """\
-case $occasion in
-    boot) why='the host started again before the change was confirmed' ;;
-    settle) why='the run that made the change ended without confirming it' ;;
-    now) why='the change could not be confirmed' ;;
-    *) why='the change was not confirmed in time' ;;
-esac"""
-
-# Formatted with title, name, folder, why and back, of which title and back are words of sh already.
-BACK = """\
-#!/bin/sh
-# Puts back what was in force before a change of Stockade, unless the change is confirmed.
-set -u
-umask 077
-LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export LC_ALL PATH
-title={title}
-occasion=${{1:-timer}}
-{why}
-guard={folder}/{name}
-[ -f "$guard/back" ] || guard=$guard.going
-[ -f "$guard/back" ] || exit 0
-exec 9<"$guard/back"
-flock 9
-[ -z "${{2:-}}" ] || [ "$2" = "$(cat "$guard/changer" 2>/dev/null)" ] || exit 0 # the timer of another change
-if [ -d {folder}/{name} ]; then mv {folder}/{name} {folder}/{name}.going || exit 1; fi
-guard={folder}/{name}.going
-[ -f "$guard/back" ] || exit 0 # somebody else was faster
-record() {{
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) {name} $title: $why: $1" >>{folder}.log
-    logger -t stockade -p auth.warning "$title: $why: $1" 9<&- 2>/dev/null || :
-}}
-ended() {{ # PID: end it and all that it started, and wait until it is no more; not us, who may be among them
-    [ "$1" != "$$" ] || return 0
-    kill -STOP "$1" 2>/dev/null || return 0
-    for child in $(cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) .*) . $1 .*/\\1/p"); do
-        (ended "$child")
-    done
-    kill -KILL "$1" 2>/dev/null
-    waited=0
-    while [ "$waited" -lt 100 ] && sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | grep -qv '^Z'; do
-        waited=$((waited + 1))
-        sleep 0.05
-    done
-}}
-if [ "$occasion" != boot ] && read -r pid start <"$guard/changer"; then
-    if [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ]; then ended "$pid"; fi
-fi
-tries=1
-[ "$occasion" != timer ] || tries=30
-until guard=$guard occasion=$occasion sh -c {back} 9<&-; do
-    status=$?
-    tries=$((tries - 1))
-    if [ "$tries" -le 0 ]; then record "going back FAILED with status $status"; exit 1; fi
-    sleep 1
-done
-record 'what was in force before is in force again'
-if [ -f "$guard/fresh" ]; then rm -f "$(cat "$guard/fresh")"; fi
-rm -rf "$guard"
 """
 
 COMMIT = f"""\

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hosts.guard import Guard, Run, armed, committed, given_up, hold, is_armed
-from hosts.guard_shell import GONE_BACK, HELD, NOT_BACK, UNSAVED
+from hosts.guard_back_shell import SLOW, TRIES
+from hosts.guard_shell import GONE_BACK, HELD, NOT_BACK, ROOM, UNSAVED
 from hosts.record import remember
 from hosts.shell import Answer, Script
 from tests.unit.hosts.test_shell import one
@@ -33,6 +34,11 @@ class Sandbox:
     @property
     def setting(self) -> Path:
         return self.root / "setting"
+
+    @property
+    def meanwhile(self) -> Path:
+        """A script that runs while the timer waits for its next try."""
+        return self.root / "meanwhile"
 
     @property
     def folder(self) -> Path:
@@ -60,8 +66,10 @@ class Sandbox:
             "/var/lib/stockade": f"{self.root}/lib",
             "/run/stockade": f"{self.root}/run",
             "/run/systemd/system": f"{self.root}/none",
+            "/etc/rc.d": f"{self.root}/rc.d",
             "logger -t": ": -t",
             "sleep 0.25": ":",
+            'sleep "$pause"': f"[ ! -e {self.meanwhile} ] || sh {self.meanwhile}",
         }
 
         def moved(text: str) -> str:
@@ -215,6 +223,37 @@ def test_going_back_that_fails_is_recorded_and_can_be_repeated(host: Sandbox) ->
     assert host.setting.read_text() == "old\n"
 
 
+def test_the_timer_goes_on_trying_and_says_so(host: Sandbox) -> None:
+    back = 'echo x >>"$place/tries"; [ "$(wc -l <"$place/tries")" -gt 40 ] && cat "$guard/setting" >"$place/setting"'
+    host.change(host.guard(back=back))
+    (folder,) = host.folder.iterdir()
+    subprocess.run(["sh", folder / "back", "timer"], timeout=AWAIT, check=True)
+    assert host.setting.read_text() == "old\n"
+    told = [line.rpartition(": ")[2] for line in host.log.splitlines()]
+    assert told == [
+        "going back fails with status 1, and is tried again",
+        "what was in force before is in force again",
+    ]
+
+
+def test_somebody_else_may_go_back_while_the_timer_waits(host: Sandbox) -> None:
+    host.change(host.guard(back='echo x >>"$place/tries"; [ -e "$place/mended" ]'))
+    (folder,) = host.folder.iterdir()
+    host.meanwhile.write_text(
+        f"[ $(wc -l <{host.root}/tries) -gt {TRIES - SLOW} ] || exit 0; touch {host.root}/mended; sh {folder}/back now"
+    )
+    subprocess.run(["sh", folder / "back", "timer"], timeout=AWAIT, check=True)
+    assert host.log.count("in force again") == 1
+
+
+def test_room_is_kept_for_going_back_and_given_up_first(host: Sandbox) -> None:
+    host.change(host.guard(back='[ ! -e "$guard/room" ] && cat "$guard/setting" >"$place/setting"'))
+    (folder,) = host.folder.iterdir()
+    assert (folder / "room").stat().st_size == ROOM
+    assert host.run(given_up(TITLE, OURS)).status == 0
+    assert host.setting.read_text() == "old\n"
+
+
 @pytest.mark.parametrize(
     ("suffix", "setting"), [("", "old\n"), (".going", "old\n"), (".new", "new\n"), (".done", "new\n")]
 )
@@ -224,6 +263,20 @@ def test_at_boot_only_what_was_armed_and_not_confirmed_goes_back(host: Sandbox, 
     folder = folder.rename(f"{folder}{suffix}")
     subprocess.run(["sh", folder / "back", "boot"], timeout=AWAIT, check=False)
     assert host.setting.read_text() == setting
+
+
+def test_an_init_script_goes_back_at_boot_where_there_is_no_systemd(host: Sandbox) -> None:
+    for folder in ("init.d", "rc2.d", "rc3.d", "rc4.d", "rc5.d"):
+        (host.root / "rc.d" / folder).mkdir(parents=True)
+    guard = host.guard()
+    host.change(guard)
+    subprocess.run([host.root / "rc.d/rc3.d/S01stockade-guard", "stop"], timeout=AWAIT, check=True)
+    assert host.setting.read_text() == "new\n"
+    subprocess.run([host.root / "rc.d/rc3.d/S01stockade-guard", "start"], timeout=AWAIT, check=True)
+    assert host.setting.read_text() == "old\n"
+    host.change(guard)
+    host.run(committed(guard, TITLE, OURS))
+    assert [path for path in (host.root / "rc.d").rglob("*") if not path.is_dir()] == []
 
 
 def test_a_further_step_goes_back_to_what_was_before_the_first(host: Sandbox) -> None:
