@@ -101,8 +101,8 @@ test-fleet-tests: .venv/ready  ## many stacks at once, by each engine
 kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
-test-faults: .venv/ready  ## what could lock an administrator out, each fault on a real host; takes long
-	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal \
+test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-tests.md); long: PART="sshd and reboots"
+	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal $(if $(PART),-k "$(PART)") \
 	    tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
 scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after (docs/hardening-scores.md); minutes

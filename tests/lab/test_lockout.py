@@ -5,16 +5,17 @@ docs/lockout-tests.md.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import pytest
 
-from local.lab.api import LabHost
+from local.lab.api import Lab, LabHost
 from tests.lab.lockout.faults import Fault
 from tests.lab.lockout.login_faults import FAULTS
 from tests.lab.lockout.points import take_down
-from tests.lab.lockout.report import Row
+from tests.lab.lockout.report import FAULT, Row
+from tests.lab.lockout.scene import Scene
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Stack
 
@@ -24,51 +25,66 @@ SLACK = 5.0
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "1")
 
 
-@pytest.fixture(scope="module")
-def host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    return bring_up(f"lock-{WORKER}")
+class Hosts:
+    """A host for each variant of the lab, brought up when it is first wanted; clean for every fault."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._used: dict[str, type[Scene]] = {}
+
+    def clean(self, scene: type[Scene]) -> LabHost:
+        """A host with nothing of ours on it: pristine in the full run, and after a fault of another kind."""
+        name = f"lock-{WORKER}" if scene.variant == "debian" else f"lock-{scene.variant}-{WORKER}"
+        last = self._used.get(name)
+        # what is up may let nobody in but a jump host
+        host = self._lab.host(name) if last else self._lab.up([name], scene.variant)[0]
+        if last is not scene or ALL:
+            if last is not None or host.status().boots > 1:
+                host.reset()
+            host.exec(scene.made_by)
+        self._used[name] = scene
+        take_down(host)
+        for tool in ("iptables", "ip6tables"):
+            host.exec(f"for c in INPUT FORWARD OUTPUT; do {tool} -P $c ACCEPT; done; {tool} -F; {tool} -X")
+        host.exec("rm -rf /var/lib/stockade /run/stockade; rm -f /etc/iptables/rules.v?")
+        return host
+
+    def down(self) -> None:
+        """Take them down."""
+        self._lab.down([*self._used])
 
 
 @pytest.fixture(scope="module")
-def used(host: LabHost) -> list[Fault]:
-    """The faults that the host has seen."""
-    return []
+def hosts(lab: Lab) -> Iterator[Hosts]:
+    hosts = Hosts(lab)
+    yield hosts
+    hosts.down()
 
 
 @pytest.fixture
-def clean(host: LabHost, fault: Fault, used: list[Fault]) -> LabHost:
-    """A host with nothing of ours on it: pristine in the full run, and after a fault of another kind."""
-    if used and (ALL or used[-1].scene is not fault.scene):
-        host.reset()
-    if not used or ALL or used[-1].scene is not fault.scene:
-        host.exec(fault.scene.made_by)
-    used.append(fault)
-    take_down(host)
-    for tool in ("iptables", "ip6tables"):
-        host.exec(f"for c in INPUT FORWARD OUTPUT; do {tool} -P $c ACCEPT; done; {tool} -F; {tool} -X")
-    host.exec("rm -rf /var/lib/stockade /run/stockade; rm -f /etc/iptables/rules.v?")
-    return host
+def scene(hosts: Hosts, new_stack: Callable[..., Stack], fault: Fault) -> Iterator[Scene]:
+    host = hosts.clean(fault.scene)
+    scene = fault.scene(host, new_stack(host, program=fault.scene.program), fault.family, fault.limit)
+    yield scene
+    scene.end()
 
 
 @pytest.mark.parametrize("fault", [pytest.param(f, id=f.name.replace(" ", "-")) for f in FAULTS if ALL or f.everyday])
-def test_the_way_in_survives(
-    clean: LabHost, new_stack: Callable[..., Stack], fault: Fault, record_property: Callable[[str, object], None]
-) -> None:
-    scene = fault.scene(clean, new_stack(clean, program=fault.scene.program), fault.family, fault.limit)
+def test_the_way_in_survives(scene: Scene, fault: Fault, record_property: Callable[[str, object], None]) -> None:
     scene.begin()
-    with Watch(clean, scene.address, scene.user) as watch:
+    with Watch(scene.host, scene.address, scene.user, scene.via) as watch:
         ending = fault.act(scene, watch)
         scene.settled()
         watch.one_more()
-    in_force, at_boot, record = scene.in_force(), scene.at_boot(), scene.record()
+    in_force, at_boot, record, journal = scene.in_force(), scene.at_boot(), scene.record(), scene.journal()
     agrees = scene.in_state() == in_force
-    take_down(clean)
+    take_down(scene.host)
     scene.declare(scene.after)
     scene.stack.up()
     scene.stack.unchanged()
     healed = (scene.in_force(), scene.at_boot()) == ("after", "after")
     row = Row(fault.name, round(watch.lost, 1), fault.limit, in_force, agrees, healed)
-    record_property("fault", asdict(row))
+    record_property(FAULT, asdict(row))
 
     assert (in_force, at_boot) == (fault.ends, fault.ends), ending.output
     assert watch.lost <= fault.limit + SLACK
@@ -79,3 +95,4 @@ def test_the_way_in_survives(
     assert [text for text in fault.says if text not in ending.output] == [], ending.output
     assert "Traceback" not in ending.output
     assert fault.recorded in (None, "in force again" in record)
+    assert not fault.recorded or "in force again" in journal

@@ -1,7 +1,5 @@
-"""What goes wrong while a ruleset is changed, one `Fault` each, and the harm that other changes can come to as well."""
+"""What a `Fault` is, and the harm that any guarded change can come to at any of its points."""
 
-import getpass
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +7,8 @@ from functools import partial
 from typing import Any
 
 from rules.family import Family
-from tests.lab.lockout.points import (
-    AFTER_APPLYING,
-    AFTER_ARMING,
-    POINTS,
-    WHILE_CONFIRMING,
-    Point,
-    await_point,
-    release,
-    set_up,
-)
-from tests.lab.lockout.scene import LIMIT, FirewallScene, Scene, ruleset
+from tests.lab.lockout.points import Point, await_point, release, set_up
+from tests.lab.lockout.scene import LIMIT, FirewallScene, Scene
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Running
 
@@ -27,6 +16,8 @@ CUT_SHORT = 5.0
 """Seconds without a network."""
 LONG_ENOUGH = 24
 """A limit within which a network that is back in time is found back."""
+LONGER = 40
+"""A limit within which a disk is full, and a login has failed."""
 
 
 @dataclass(frozen=True)
@@ -57,59 +48,46 @@ class Fault:
     everyday: bool = False
 
 
-def _bad(rules: Callable[[Family], str], scene: FirewallScene, _watch: Watch) -> Ending:
-    """Declare a ruleset that keeps the administrator out, and apply it."""
-    scene.declare(rules(scene.family), more={"acceptLockout": True})
-    result = scene.stack.up(check=False)
-    return Ending(result.status, result.output)
-
-
-def _refused(scene: FirewallScene, _watch: Watch) -> Ending:
-    """Declare it without saying that one means it: not even the preview lets it pass."""
-    scene.declare(_drops_ssh(scene.family))
-    shown = scene.stack.preview(check=False)
-    assert shown.status != 0
-    assert "this would lock you out: nobody can connect to TCP port 22 any more: the policy of INPUT" in shown
-    result = scene.stack.up(check=False)
-    return Ending(result.status, result.output)
-
-
-def _drops_ssh(family: Family) -> str:
-    icmp = ("-A INPUT -p ipv6-icmp -j ACCEPT",) if family is Family.IPV6 else ()
-    return ruleset(*icmp, ssh="")
-
-
-def _drops_new(_: Family) -> str:
-    return ruleset(ssh="-A INPUT -p tcp -m tcp --dport 22 -m state --state NEW -j DROP")
-
-
-def _drops_replies(_: Family) -> str:
-    return ruleset("-A OUTPUT -p tcp -m tcp --sport 22 -j DROP")
-
-
 def at(point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Scene, watch: Watch) -> Ending:
-    """Apply a good ruleset, and do harm where it comes to `point`."""
+    """Make a good change, and do harm where it comes to `point`."""
+    return at_in(scene.after, point, harm, scene, watch)
+
+
+def at_in(
+    wanted: Any, point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Scene, watch: Watch, **more: Any
+) -> Ending:
+    """The same in a change to `wanted`."""
     set_up(scene.host, point)
-    scene.declare(scene.after)
+    scene.declare(wanted, **more)
     with scene.stack.running() as run:
         await_point(scene.host)
         return harm(scene, watch, run)
 
 
 def kill(scene: Scene, _watch: Watch, run: Running) -> Ending:
+    """SIGKILL the operator's processes."""
     run.kill()
     release(scene.host)
     return Ending(None)
+
+
+def kill_and_repeat(scene: Scene, watch: Watch, run: Running) -> Ending:
+    """And another run comes before the host has gone back by itself."""
+    kill(scene, watch, run)
+    result = scene.stack.up(check=False)
+    return Ending(result.status, result.output)
 
 
 def stand_still(scene: Scene, _watch: Watch, run: Running) -> Ending:
     """Let the change itself hang until it is taken back."""
     ending = Ending(*run.end())
     release(scene.host)
+    assert "not done within its time" not in ending.output
     return ending
 
 
 def cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
+    """Pull the host's cable, and put it back in time."""
     with watch.excused():
         scene.host.cut()
         release(scene.host)
@@ -119,6 +97,7 @@ def cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
 
 
 def cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
+    """Pull the host's cable until the run has given up."""
     with watch.excused():
         scene.host.cut()
         try:
@@ -129,145 +108,67 @@ def cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
 
 
 def reboot(hard: bool, scene: Scene, watch: Watch, run: Running) -> Ending:
+    """Restart the host; `hard`: as when the power fails."""
     with watch.excused():
         scene.host.reboot(hard=hard)
     return Ending(*run.end())
 
 
-def _fill(scene: FirewallScene) -> None:
-    """Leave no room on the disk that the guard uses."""
-    scene.host.exec("mount -t tmpfs -o size=4k tmpfs /var/lib/stockade 2>/dev/null || { mkdir -p /var/lib/stockade && "
-                    "mount -t tmpfs -o size=4k tmpfs /var/lib/stockade; }; "
-                    "head -c 8192 /dev/zero >/var/lib/stockade/full 2>/dev/null || :")  # fmt: skip
-
-
-def _full_before(scene: FirewallScene, _watch: Watch) -> Ending:
-    """The guard can't save what is in force."""
-    _fill(scene)
-    scene.declare(scene.after)
-    result = scene.stack.up(check=False)
-    scene.host.exec("umount /var/lib/stockade")
-    return Ending(result.status, result.output)
-
-
-def _full_meanwhile(scene: FirewallScene, _watch: Watch) -> Ending:
-    """The disk fills up before a ruleset that drops SSH is in force."""
-    set_up(scene.host, AFTER_ARMING)
-    scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
-    with scene.stack.running() as run:
-        await_point(scene.host)
-        scene.host.exec("cp /dev/zero /var/tmp/full 2>/dev/null || :")
-        release(scene.host)
-        ending = Ending(*run.end())
-    scene.host.exec("rm -f /var/tmp/full")
+def fill_up(scene: Scene, _watch: Watch, run: Running) -> Ending:
+    """Leave no room on the host's disk until it has gone back."""
+    room = "$(df -P -k / | awk 'END { print $4 }')KiB"
+    scene.host.exec(f"fallocate -l {room} /var/tmp/full || :; cp /dev/zero /var/tmp/fuller 2>&- || :")
+    release(scene.host)
+    ending = Ending(*run.end())
+    scene.settled()
+    scene.host.exec("rm /var/tmp/full /var/tmp/fuller")
     return ending
 
 
-def _clock(scene: FirewallScene, watch: Watch) -> Ending:
-    """What takes the change back must not go by the time of day: a host's clock can't be set without this machine's."""
-    set_up(scene.host, AFTER_ARMING)
-    scene.declare(_drops_ssh(scene.family), more={"acceptLockout": True})
-    with scene.stack.running() as run:
-        await_point(scene.host)
-        shown = scene.host.exec("systemctl show -p TimersMonotonic -p TimersCalendar 'stockade-back-*.timer'").stdout
-        assert f"OnActiveUSec={scene.limit}s" in shown
-        assert "OnCalendar" not in shown
-        release(scene.host)
-        return Ending(*run.end())
-
-
-def _without_systemd(act: Callable[[Any, Watch], Ending], scene: FirewallScene, watch: Watch) -> Ending:
-    """Hide systemd as sd_booted(3) looks for it: what takes the change back is a process of its own then."""
-    scene.host.exec("mv /run/systemd/system /run/systemd/hidden")
-    try:
-        return act(scene, watch)
-    finally:
-        scene.settled()
-        scene.host.exec("mv /run/systemd/hidden /run/systemd/system")
-
-
-def _two_runs(scene: FirewallScene, _watch: Watch) -> Ending:
-    """A second run comes while the first one is in the middle of its change."""
-    set_up(scene.host, AFTER_ARMING)
-    scene.declare(scene.after)
-    with scene.stack.running() as first:
-        await_point(scene.host)
-        second = scene.second()
-        result = second.up(check=False)
-        release(scene.host)
-        status, output = first.end()
-    assert result.status != 0
-    assert "another run is changing this host" in result
-    assert f"It is: {getpass.getuser()}@{socket.gethostname()}, process " in result
-    return Ending(status, output)
-
-
-FIREWALL_FAULTS: tuple[Fault, ...] = (
-    Fault("the ruleset drops SSH, undeclared", _refused, says=("acceptLockout: true",), recorded=False, everyday=True),
-    Fault("the ruleset drops SSH", partial(_bad, _drops_ssh), says=("no new login worked",), everyday=True),
-    Fault(
-        "the ruleset drops SSH over IPv6 only",
-        partial(_bad, _drops_ssh),
-        says=("no new login worked",),
-        family=Family.IPV6,
-        everyday=True,
-    ),
-    Fault("the ruleset drops new connections only", partial(_bad, _drops_new), says=("no new login worked",)),
-    Fault("the ruleset drops the replies", partial(_bad, _drops_replies), says=("taken it back",), everyday=True),
-    *(
-        Fault(
-            f"the operator's process is killed {point.name}",
+def kills(kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...], first: Point) -> tuple[Fault, ...]:
+    """The operator's process killed at each of the points; before the `first` of a change nothing may be recorded."""
+    return tuple(
+        kind(
+            f"{prefix}the operator's process is killed {point.name}",
             partial(at, point, kill),
-            recorded=None if point is POINTS[0] else True,
+            recorded=None if point is first else True,
         )
-        for point in POINTS
-    ),
-    Fault("the change stands still", partial(at, AFTER_ARMING, stand_still), says=("in force again",)),
-    *(
-        Fault(
-            f"the network is cut for 5 s {point.name}",
-            partial(at, point, cut_for_a_while),
-            ends="after",
-            recorded=False,
+        for point in points
+    )
+
+
+def cuts(kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...]) -> tuple[Fault, ...]:
+    """The network cut at each of the points, for a while and for good."""
+    return (
+        *(
+            kind(
+                f"{prefix}the network is cut for 5 s {point.name}",
+                partial(at, point, cut_for_a_while),
+                ends="after",
+                recorded=False,
+                limit=LONG_ENOUGH,
+            )
+            for point in points
+        ),
+        *(
+            kind(f"{prefix}the network is cut for good {point.name}", partial(at, point, cut_for_good))
+            for point in points
+        ),
+    )
+
+
+def restarts(
+    kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...], first: Point, everyday: Point | None = None
+) -> tuple[Fault, ...]:
+    """The host restarted at each of the points, in good order and not."""
+    return tuple(
+        kind(
+            f"{prefix}the host {what} {point.name}",
+            partial(at, point, partial(reboot, hard)),
+            recorded=point is not first,
             limit=LONG_ENOUGH,
+            everyday=hard and point is everyday,
         )
-        for point in POINTS
-    ),
-    *(Fault(f"the network is cut for good {point.name}", partial(at, point, cut_for_good)) for point in POINTS),
-    *(
-        Fault(
-            f"the host reboots {point.name}",
-            partial(at, point, partial(reboot, False)),
-            recorded=point is not POINTS[0],
-            limit=LONG_ENOUGH,
-        )
-        for point in POINTS
-    ),
-    *(
-        Fault(
-            f"the host loses power {point.name}",
-            partial(at, point, partial(reboot, True)),
-            recorded=point is not POINTS[0],
-            limit=LONG_ENOUGH,
-            everyday=point is WHILE_CONFIRMING,
-        )
-        for point in POINTS
-    ),
-    Fault("the disk is full", _full_before, says=("could not be saved", "is the disk full?", "100%"), recorded=False),
-    Fault("the disk fills up while SSH is dropped", _full_meanwhile, recorded=None, limit=LONG_ENOUGH),
-    Fault("the clock is moved", _clock, says=("no new login worked",)),
-    Fault(
-        "the ruleset drops SSH, on a host without systemd",
-        partial(_without_systemd, partial(_bad, _drops_ssh)),
-        says=("no new login worked",),
-    ),
-    *(
-        Fault(
-            f"the operator's process is killed {point.name}, on a host without systemd",
-            partial(_without_systemd, partial(at, point, kill)),
-            everyday=point is AFTER_APPLYING,
-        )
-        for point in (AFTER_ARMING, AFTER_APPLYING, WHILE_CONFIRMING)
-    ),
-    Fault("a second run meanwhile", _two_runs, ends="after", recorded=False, limit=60, everyday=True),
-)
+        for what, hard in (("reboots", False), ("loses power", True))
+        for point in points
+    )

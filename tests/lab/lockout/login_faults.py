@@ -3,26 +3,18 @@
 from functools import partial
 from typing import Any
 
-from tests.lab.lockout.faults import (
-    FIREWALL_FAULTS,
-    LONG_ENOUGH,
-    Ending,
-    Fault,
-    at,
-    cut_for_a_while,
-    cut_for_good,
-    kill,
-    reboot,
-)
+from tests.lab.lockout.faults import LONGER, Ending, Fault, at, at_in, cuts, fill_up, kills, restarts, stand_still
+from tests.lab.lockout.firewall_faults import FIREWALL_FAULTS, NO_LOGIN
 from tests.lab.lockout.login_scenes import SshdScene, UserScene
-from tests.lab.lockout.points import SSHD_POINTS, USER_POINTS, release
+from tests.lab.lockout.points import SSHD_POINTS, USER_POINTS, Point, release
 from tests.lab.lockout.scene import Scene
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Running
 
-_, _ARMED, _APPLIED, _LOOKING, _CONFIRMING = SSHD_POINTS
-_, _USER_ARMED, _USER_APPLIED, _, _USER_CONFIRMING = USER_POINTS
-NO_LOGIN = ("no new login worked",)
+_SSHD_UNARMED, _SSHD_ARMED, _SSHD_APPLIED, _SSHD_LOOKING, _SSHD_CONFIRMING = SSHD_POINTS
+_USER_UNARMED, _, _USER_APPLIED, _, _USER_CONFIRMING = USER_POINTS
+_NO_KEYS = "PubkeyAcceptedAlgorithms sk-ssh-ed25519@openssh.com"
+_NO_SHELL = {"shell": "/usr/bin/true"}
 
 
 def _settings(*lines: str, **more: int) -> Any:
@@ -48,8 +40,16 @@ def _stop_sshd(scene: Scene, _watch: Watch, run: Running) -> Ending:
     return Ending(*run.end())
 
 
+def _sshd_full(settings: str, point: Point, scene: SshdScene, watch: Watch) -> Ending:
+    return at_in(scene.after + settings, point, fill_up, scene, watch)
+
+
+def _user_full(point: Point, scene: UserScene, watch: Watch) -> Ending:
+    return at_in({**scene.after, **_NO_SHELL}, point, fill_up, scene, watch)
+
+
 def _shell_that_ends_logins(scene: UserScene, _watch: Watch) -> Ending:
-    scene.declare({**scene.after, "shell": "/usr/bin/true"})
+    scene.declare({**scene.after, **_NO_SHELL})
     result = scene.stack.up(check=False)
     return Ending(result.status, result.output)
 
@@ -57,11 +57,17 @@ def _shell_that_ends_logins(scene: UserScene, _watch: Watch) -> Ending:
 _sshd = partial(Fault, scene=SshdScene)
 _user = partial(Fault, scene=UserScene)
 
-LOGIN_FAULTS: tuple[Fault, ...] = (
+SSHD_FAULTS: tuple[Fault, ...] = (
     _sshd(
         "sshd: AllowUsers leaves out the admin",
         _settings("AllowUsers root"),
         says=("the admin would be locked out: AllowUsers root leaves out deploy",),
+        recorded=False,
+    ),
+    _sshd(
+        "sshd: AllowUsers lets the admin in from elsewhere only",
+        _settings("AllowUsers deploy@203.0.113.*"),
+        says=("the admin would be locked out: AllowUsers",),
         recorded=False,
     ),
     _sshd(
@@ -71,53 +77,52 @@ LOGIN_FAULTS: tuple[Fault, ...] = (
         recorded=False,
     ),
     _sshd("sshd: a port that the firewall drops", _port_that_the_firewall_drops, says=(*NO_LOGIN, "firewall")),
-    _sshd(
-        "sshd: no key of the admin's type is taken",
-        _settings("PubkeyAcceptedAlgorithms sk-ssh-ed25519@openssh.com"),
-        says=NO_LOGIN,
-        everyday=True,
-    ),
+    _sshd("sshd: no key of the admin's type is taken", _settings(_NO_KEYS), says=NO_LOGIN, everyday=True),
+    _sshd("sshd: keys are looked for elsewhere", _settings("AuthorizedKeysFile /etc/ssh/none"), says=NO_LOGIN),
     _sshd(
         "sshd: settings that it checks, and can't serve",
         _settings("ListenAddress 192.0.2.1"),
         says=("sshd did not take the new configuration", "in force again"),
         everyday=True,
     ),
-    _sshd("sshd: it ends soon after the change", partial(at, _LOOKING, _stop_sshd), says=("in force again",)),
-    *(
-        _sshd(
-            f"sshd: the operator's process is killed {point.name}",
-            partial(at, point, kill),
-            recorded=None if point is SSHD_POINTS[0] else True,
-        )
-        for point in SSHD_POINTS
+    _sshd(
+        "sshd: a session ends before it begins",
+        _settings("ChrootDirectory /var/empty"),
+        says=NO_LOGIN,
+    ),
+    _sshd("sshd: the change stands still", partial(at, _SSHD_ARMED, stand_still), says=("in force again",)),
+    _sshd("sshd: it ends soon after the change", partial(at, _SSHD_LOOKING, _stop_sshd), says=("in force again",)),
+    _sshd(
+        "sshd: the disk is full",
+        partial(_sshd_full, "", _SSHD_UNARMED),
+        says=("could not be saved", "is the disk full?"),
+        recorded=False,
     ),
     _sshd(
-        f"sshd: the network is cut for 5 s {_APPLIED.name}",
-        partial(at, _APPLIED, cut_for_a_while),
-        ends="after",
-        recorded=False,
-        limit=LONG_ENOUGH,
+        "sshd: the disk fills up while no key of the admin's type is taken",
+        partial(_sshd_full, _NO_KEYS, _SSHD_APPLIED),
+        says=NO_LOGIN,
+        recorded=None,
+        limit=LONGER,
     ),
-    *(
-        _sshd(f"sshd: the network is cut for good {point.name}", partial(at, point, cut_for_good))
-        for point in (_APPLIED, _CONFIRMING)
-    ),
-    *(
-        _sshd(f"sshd: the host {what} {point.name}", partial(at, point, partial(reboot, hard)), limit=LONG_ENOUGH)
-        for what, hard in (("reboots", False), ("loses power", True))
-        for point in (_ARMED, _APPLIED, _CONFIRMING)
-    ),
-    _user("user: a shell that ends every login", _shell_that_ends_logins, says=NO_LOGIN, everyday=True),
-    *(
-        _user(f"user: the operator's process is killed {point.name}", partial(at, point, kill))
-        for point in (_USER_ARMED, _USER_APPLIED, _USER_CONFIRMING)
-    ),
-    *(
-        _user(f"user: the host loses power {point.name}", partial(at, point, partial(reboot, True)), limit=LONG_ENOUGH)
-        for point in (_USER_APPLIED, _USER_CONFIRMING)
-    ),
+    *kills(_sshd, "sshd: ", SSHD_POINTS, _SSHD_UNARMED),
+    *cuts(_sshd, "sshd: ", (_SSHD_APPLIED, _SSHD_LOOKING, _SSHD_CONFIRMING)),
+    *restarts(_sshd, "sshd: ", (_SSHD_ARMED, _SSHD_APPLIED, _SSHD_CONFIRMING), _SSHD_UNARMED),
 )
 
-FAULTS = (*FIREWALL_FAULTS, *LOGIN_FAULTS)
+USER_FAULTS: tuple[Fault, ...] = (
+    _user("user: a shell that ends every login", _shell_that_ends_logins, says=NO_LOGIN, everyday=True),
+    _user(
+        "user: the disk fills up while the shell ends every login",
+        partial(_user_full, _USER_APPLIED),
+        says=NO_LOGIN,
+        recorded=None,
+        limit=LONGER,
+    ),
+    *kills(_user, "user: ", USER_POINTS, _USER_UNARMED),
+    *cuts(_user, "user: ", (_USER_APPLIED, _USER_CONFIRMING)),
+    *restarts(_user, "user: ", (_USER_APPLIED, _USER_CONFIRMING), _USER_UNARMED),
+)
+
+FAULTS = (*FIREWALL_FAULTS, *SSHD_FAULTS, *USER_FAULTS)
 """The table of `docs/lockout-tests.md`, in its order."""

@@ -32,6 +32,11 @@ status=$?
 case " $* " in *" {argument} "*) touch {place}/applied ;; esac
 exit "$status"
 """
+_NOTED = """\
+#!/bin/sh
+case " $* " in *" {argument} "*) touch {place}/called ;; esac
+exec {real} "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,18 @@ def await_point(host: LabHost) -> None:
 def release(host: LabHost) -> None:
     """Let it go on, where it still is."""
     host.exec(f"timeout 5 sh -c 'echo go >{PLACE}/go'", check=False)
+
+
+def note_calls(host: LabHost, real: str, argument: str) -> None:
+    """Let `await_call` tell when the program `real` is called with `argument`; beside a point that is set up."""
+    call = Call(real, argument)
+    _install(host, call.name, _NOTED.format(place=PLACE, argument=argument, real=real))
+
+
+def await_call(host: LabHost) -> None:
+    """Wait until that was called."""
+    script = f"for i in $(seq 600); do [ ! -e {PLACE}/called ] || exit 0; sleep 0.1; done; exit 1"
+    host.exec(script, limit=LIMIT)
 
 
 def take_down(host: LabHost) -> None:

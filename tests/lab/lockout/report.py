@@ -1,14 +1,22 @@
 """The table of results: a plugin of pytest (`-p tests.lab.lockout.report`) that writes `docs/lockout-tests.md` when
-all faults were tried, by however many workers."""
+all faults were tried, by however many workers, and in however many runs on the same code."""
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.lab.lockout.login_faults import FAULTS
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "lockout-tests.md"
+ROOT = Path(__file__).parents[3]
+DOCUMENT = ROOT / "docs" / "lockout-tests.md"
+UNDER_TEST = ("components", "hosts", "rules", "tests/lab/lockout")
+KEPT = "lockout"
+"""Where pytest's cache has the results of earlier runs."""
+FAULT, TRAFFIC = "fault", "traffic"
+"""Properties under which tests hand in a `Row` and a `Flow`."""
 
 _HEAD = """\
 # Lock-out tests
@@ -22,6 +30,15 @@ kernel or the running sshd, and at the next boot. *State*: whether the state fil
 
 | Fault | Lost | Limit | In force | State | Next up |
 |---|--:|--:|---|---|---|
+"""
+_FLOWS = """
+## Connections that are open
+
+Each connection sends a line of 4 KB every 50 ms, and gets every one of them back. *Broken*: ended, or a byte lost or
+changed. *Longest silence*: between two arrivals on one connection.
+
+| Meanwhile | Connections | Received | Broken | Longest silence |
+|---|--:|--:|--:|--:|
 """
 
 
@@ -37,28 +54,72 @@ class Row:
     healed: bool
 
 
-def write(rows: list[Row]) -> None:
-    """Write the table; `rows` in the order of the faults."""
-    lines = [
+@dataclass(frozen=True)
+class Flow:
+    """What came of open connections."""
+
+    meanwhile: str
+    connections: int
+    received: int
+    broken: int
+    silence: float
+
+
+def text(rows: list[Row], flows: list[Flow]) -> str:
+    """The document; `rows` in the order of the faults."""
+    faults = [
         f"| {row.fault} | {row.lost:.0f} s | {row.limit} s | {row.in_force} | "
         f"{'agrees' if row.state else 'DIFFERS'} | {'done' if row.healed else 'NOT done'} |\n"
         for row in rows
     ]
-    DOCUMENT.write_text(_HEAD + "".join(lines))
+    carried = [
+        f"| {flow.meanwhile} | {flow.connections} | {flow.received / 1e6:.1f} MB | {flow.broken} | "
+        f"{flow.silence:.2f} s |\n"
+        for flow in flows
+    ]
+    return "".join([_HEAD, *faults, _FLOWS, *carried])
 
 
-_rows: dict[str, Row] = {}
+class _Results:
+    """The results of this run, added to those of earlier ones on the same code."""
+
+    def __init__(self, cache: Any, code: str) -> None:
+        self._cache, self._code = cache, code
+        kept = cache.get(KEPT, {})
+        same = kept if kept.get("code") == code else {}
+        self.found: dict[str, dict[str, dict[str, Any]]] = {kind: dict(same.get(kind, {})) for kind in (FAULT, TRAFFIC)}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Gather the results, those of other processes too; a test that fails has none."""
+        if report.when != "call":
+            return
+        for kind, value in report.user_properties:
+            if kind in self.found and isinstance(value, dict):
+                name = str(value.get("fault") or value.get("meanwhile"))
+                if report.passed:
+                    self.found[kind][name] = value
+                else:
+                    self.found[kind].pop(name, None)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the document, unless a fault is missing."""
+        self._cache.set(KEPT, {"code": self._code, **self.found})
+        faults = self.found[FAULT]
+        if all(fault.name in faults for fault in FAULTS) and self.found[TRAFFIC]:
+            rows = [Row(**faults[fault.name]) for fault in FAULTS]
+            DOCUMENT.write_text(text(rows, [Flow(**flow) for flow in self.found[TRAFFIC].values()]))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Gather the results, those of other processes too."""
-    for name, value in report.user_properties:
-        if name == "fault" and report.when == "call":
-            row = Row(**value)
-            _rows[row.fault] = row
+def pytest_configure(config: pytest.Config) -> None:
+    """Gather in the process that has the workers, or in the only one."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Results(config.cache, _code()))
 
 
-def pytest_sessionfinish() -> None:
-    """Write the table, unless a fault is missing: a run that was broken off, or a part."""
-    if all(fault.name in _rows for fault in FAULTS):
-        write([_rows[fault.name] for fault in FAULTS])
+def _code() -> str:
+    """What is tested, as git names it; what is not committed is told apart as well."""
+    trees = [f"HEAD:{folder}" for folder in UNDER_TEST]
+    asked = (["git", "rev-parse", *trees], ["git", "diff", "HEAD", "--", *UNDER_TEST])
+    return "\n".join(
+        subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout for argv in asked
+    )

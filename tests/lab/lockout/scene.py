@@ -28,17 +28,21 @@ for family, rules in config.require_object("rules").items():
 """
 
 
-def ruleset(*rules: str, ssh: str = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", output: str = "ACCEPT") -> str:
+SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
+
+
+def ruleset(*rules: str, ssh: str = SSH, output: str = "ACCEPT") -> str:
     """A default-deny ruleset that lets SSH in by the rule `ssh`; the ICMP that IPv6 needs included."""
     lines = ["-A INPUT -i lo -j ACCEPT", "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT"]
     head = ["*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", f":OUTPUT {output} [0:0]"]
     return "\n".join([*head, *lines, *([ssh] if ssh else []), *rules, "COMMIT", ""])
 
 
-def with_port(port: int, family: Family = Family.IPV4) -> str:
-    """A good ruleset."""
+def with_port(port: int, family: Family = Family.IPV4, sources: str = "") -> str:
+    """A ruleset that opens `port`, and lets SSH in from `sources` alone."""
     icmp = ("-A INPUT -p ipv6-icmp -j ACCEPT",) if family is Family.IPV6 else ()
-    return ruleset(*icmp, f"-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT")
+    ssh = SSH.replace("INPUT", f"INPUT -s {sources}") if sources else SSH
+    return ruleset(*icmp, f"-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT", ssh=ssh)
 
 
 @dataclass
@@ -54,6 +58,8 @@ class Scene(ABC):
     """Who must be able to log in all the time."""
     made_by: ClassVar[str] = ":"
     """sh that makes the host what the scene needs."""
+    variant: ClassVar[str] = "debian"
+    """Of the lab's hosts."""
 
     @property
     @abstractmethod
@@ -86,6 +92,20 @@ class Scene(ABC):
         """By which the host is watched."""
         return self.host.ipv6 if self.family is Family.IPV6 else self.host.ipv4
 
+    @property
+    def via(self) -> LabHost | None:
+        """The jump host through which the host is reached."""
+        return None
+
+    @property
+    def client(self) -> str:
+        """Where the host sees runs come from."""
+        network = self.address.rpartition(":" if self.family is Family.IPV6 else ".")
+        return f"{network[0]}{network[1]}1"
+
+    def end(self) -> None:  # noqa: B027  # most need nothing
+        """Take down what the scene needed beside the host."""
+
     def begin(self) -> None:
         """Put `before` in force."""
         self.declare(self.before)
@@ -103,6 +123,10 @@ class Scene(ABC):
     def record(self) -> str:
         """What the host tells of changes that went back."""
         return self.host.exec("cat /var/lib/stockade/guard.log 2>/dev/null || :").stdout
+
+    def journal(self) -> str:
+        """The same, as the journal has it since the host last started."""
+        return self.host.exec("journalctl -q -b -t stockade -o cat --no-pager").stdout
 
     def _outputs(self, kind: str) -> dict[str, Any]:
         found = [item["outputs"] for item in self.stack.state() if item["type"].endswith(f":{kind}")]
