@@ -110,5 +110,6 @@ def _failures(outcome: Outcome) -> Iterable[str]:
         yield f"\n{outcome.stack}:"
     for resource, message in outcome.failures:
         first, *rest = message.splitlines()
-        yield f"  {f'{resource}: ' if resource else ''}{first}"
+        named = not resource or first.startswith(f"{resource}: ")  # many messages begin with the host's name
+        yield f"  {first if named else f'{resource}: {first}'}"
         yield from (f"    {line}" for line in rest)
