@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: help up up-all test-distributions preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short
+.PHONY: help up up-all test-distributions preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -121,6 +121,12 @@ bench: .venv/ready .bench/venv/ready  ## measure Stockade beside other tools, ab
 
 bench-short: .venv/ready  ## see that the measurements run: one host, raw script and Stockade
 	$(RUN) -m bench --hosts 1 --repeats 1 --tools raw,stockade
+
+thousand: .venv/ready .bench/venv/ready  ## what up to 1,000 simulated hosts cost, minutes: make thousand BENCH=--publish
+	$(RUN) -m bench.thousand $(BENCH)
+
+thousand-short: .venv/ready  ## see that it runs: 4 hosts in two stacks, from the last recording if there is one
+	$(RUN) -m bench.thousand --hosts 4 --shard 2 --tools stockade --reuse
 
 .bench/venv/ready: bench/requirements.lock
 	@$(PYTHON) -m venv .bench/venv

@@ -1,6 +1,7 @@
 """Starting simulated hosts and telling them how to behave."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,8 +15,8 @@ from typing import IO, Any
 from bench.simulated.keys import Keys
 
 PORT = 2222
-FIRST = IPv4Address("127.20.0.1")
-"""Loopback addresses from here on: Linux answers on all of 127.0.0.0/8."""
+FIRST = IPv4Address(f"127.{16 + os.getpid() % 200}.0.1")
+"""Loopback addresses from here on: Linux answers on all of 127.0.0.0/8. Another checkout may measure meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,18 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
     return pipe
 
 
-def simulated(count: int, keys: Keys, port: int = PORT, prefix: str = "host") -> list[SimulatedHost]:
-    """Name so many hosts; nothing listens yet."""
+def simulated(count: int, keys: Keys, port: int = PORT, first: str = str(FIRST)) -> list[SimulatedHost]:
+    """Name so many hosts, on addresses from `first` on; nothing listens yet."""
     known = keys.known_hosts
     return [
-        SimulatedHost(f"{prefix}{number:04}", str(FIRST + number - 1), port, keys.user_file, known, keys.host_line)
+        SimulatedHost(
+            f"host{number:04}",
+            str(IPv4Address(first) + number - 1),
+            port,
+            keys.user_file,
+            known,
+            keys.host_line,
+        )
         for number in range(1, count + 1)
     ]
 

@@ -3,6 +3,7 @@ JSON on standard input, each answered by a line of JSON."""
 
 import asyncio
 import json
+import re
 import resource
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ from bench.simulated.keys import ALGORITHMS, Keys
 from bench.simulated.recording import Answer, Question, Recording, composed, nonce_of, question_of, questions
 
 UNKNOWN = 127
+_READY = re.compile("echo (BECOME-SUCCESS-[a-z]+)")
 
 
 @dataclass
@@ -137,6 +139,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         self._player, self._host = player, host
         self._stdin = bytearray()
         self._answered = False
+        self._early = b""
 
     def connection_made(self, chan: Any) -> None:
         self._channel = chan
@@ -148,6 +151,9 @@ class _Session(asyncssh.SSHServerSession[bytes]):
     def session_started(self) -> None:
         if question_of(self._command, b"").key in self._player.recording.bare:
             self._answer()
+        elif told := _READY.search(self._command):  # Ansible sends its input once it has read this
+            self._early = f"{told[1]}\n".encode()
+            self._channel.write(self._early)
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         self._stdin += data
@@ -165,7 +171,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
     def _send(self, stdout: bytes, stderr: bytes, status: int) -> None:
         if self._channel.is_closing():
             return
-        self._channel.write(stdout)
+        self._channel.write(stdout.removeprefix(self._early))
         self._channel.write_stderr(stderr)
         self._channel.exit(status)
 

@@ -11,7 +11,7 @@ from bench.simulated.recorder import Real, recording
 from bench.tools.base import Phase, Tool
 from local.lab.api import LabHost
 
-LIMIT = 300
+LIMIT = 600
 OPEN = (PORT,)
 """What the job opens besides: the simulated hosts' SSH port, or Stockade would refuse to lock itself out."""
 

@@ -3,7 +3,6 @@
 The hosts are the bench's simulated ones (bench/simulated/); what they play back was recorded from this machine's sh.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,8 +21,7 @@ from hosts.privilege import as_root
 from hosts.shell import Answer, Script, compose
 
 COUNT = 2 * HANDSHAKES + 8
-PORT = 20_000 + os.getpid() % 10_000
-"""Other checkouts may run the same tests meanwhile."""
+PORT = 2322
 LIMIT = 60
 LOOK = Script("look", "section word echo here", timeout=30)
 
@@ -105,8 +103,8 @@ from pathlib import Path
 from bench.simulated.endpoints import simulated
 from bench.simulated.keys import Keys
 from hosts.pool import connection_pool
-from tests.ssh.test_many_hosts import LOOK, access
-for host in simulated(int(sys.argv[1]), Keys(Path(sys.argv[2])), int(sys.argv[3])):
+from tests.ssh.test_many_hosts import LOOK, PORT, access
+for host in simulated(int(sys.argv[1]), Keys(Path(sys.argv[2])), PORT, sys.argv[3]):
     connection_pool().host(access(host)).read(LOOK)
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak.split()[1]) * 1024)
@@ -115,7 +113,7 @@ print(int(peak.split()[1]) * 1024)
 
 def test_a_further_host_costs_little_memory(many: Endpoints, tmp_path: Path) -> None:
     def peak(count: int) -> int:
-        argv = [sys.executable, "-c", _READ_ALL, str(count), str(tmp_path / "keys"), str(PORT)]
+        argv = [sys.executable, "-c", _READ_ALL, str(count), str(tmp_path / "keys"), many.hosts[0].ipv4]
         done = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
         return int(done.stdout)
 
