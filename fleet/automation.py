@@ -45,7 +45,10 @@ class Automation:
         self._workspace.pulumi_command.run(command, self._workspace.work_dir, {})
 
     def run(self, stack: str, job: Job) -> Outcome:
-        """See Engine. An `up` is previewed first: so policies hold before anything changes, as with `pulumi up`."""
+        """See Engine. An `up` with policies is previewed first: they hold before anything changes, as with `pulumi up`.
+
+        It is done also where the preview shows no change: options such as `retainOnDelete` are in the state, too.
+        """
         run = Run(stack)
         common: dict[str, Any] = {"on_output": run.print, "on_error": run.print, "on_event": run.events.add}
         common |= {"color": "never", "diff": job.diff or None, "parallel": job.parallel}
@@ -55,8 +58,9 @@ class Automation:
                 packs = _values(job.policies(stack), "--policy-pack")
                 configs = _values(job.policies(stack), "--policy-pack-config")
                 common |= {"policy_packs": packs, "policy_pack_configs": configs}
-                shown = selected.preview(**common)
-                if job.command == "up" and set(shown.change_summary) - {"same"}:
+                if packs or job.command == "preview":
+                    selected.preview(**common)
+                if job.command == "up":
                     selected.up(**common, show_secrets=False)
             elif job.command == "drift":
                 selected.preview_refresh(**common)

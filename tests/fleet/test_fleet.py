@@ -57,6 +57,14 @@ def test_a_failure_names_its_stack_and_stops_no_other(fleet: Fleet) -> None:
     assert [fleet.resources(stack) for stack in STACKS] == [["a"], ["a"]]
 
 
+def test_options_that_change_no_resource_reach_the_state(fleet: Fleet) -> None:
+    for retained in (None, True):
+        fleet.spec(a={"options": {"retain_on_delete": retained}})
+        assert fleet.run("up", "--only", "1").status == 0
+        state = (fleet.folder / ".state/.pulumi/stacks/items/production-01.json").read_text()
+        assert ('"retainOnDelete"' in state) is bool(retained)
+
+
 def test_no_secret_is_printed_and_one_shard_may_be_run_alone(fleet: Fleet) -> None:
     fleet.spec(a={"secret": True}, b={"secret": True, "props": {"fail": "create"}})
     for command in ("preview", "up"):
