@@ -1,5 +1,5 @@
-"""The table of results: a plugin of pytest (`-p tests.lab.lockout.report`) that writes `docs/lockout-tests.md` when
-all faults were tried, by however many workers, and in however many runs on the same code."""
+"""The table of results: a plugin of pytest (`-p tests.lab.lockout.report`) that writes `docs/lockout-tests.md`, by
+however many workers, and from however many runs on the same code."""
 
 import subprocess
 from dataclasses import dataclass
@@ -65,8 +65,15 @@ class Flow:
     silence: float
 
 
-def text(rows: list[Row], flows: list[Flow]) -> str:
-    """The document; `rows` in the order of the faults."""
+_MISSING = """
+## Not tried
+
+No result, or a failed one, on the code of this table; `make test-faults PART=...` adds to it:
+"""
+
+
+def text(rows: list[Row], flows: list[Flow], missing: list[str]) -> str:
+    """The document; `rows` in the order of the faults, `missing` the names of those without a result."""
     faults = [
         f"| {row.fault} | {row.lost:.0f} s | {row.limit} s | {row.in_force} | "
         f"{'agrees' if row.state else 'DIFFERS'} | {'done' if row.healed else 'NOT done'} |\n"
@@ -77,7 +84,8 @@ def text(rows: list[Row], flows: list[Flow]) -> str:
         f"{flow.silence:.2f} s |\n"
         for flow in flows
     ]
-    return "".join([_HEAD, *faults, _FLOWS, *carried])
+    untried = [_MISSING, "\n", *(f"- {name}\n" for name in missing)] if missing else []
+    return "".join([_HEAD, *faults, *([_FLOWS, *carried] if flows else []), *untried])
 
 
 class _Results:
@@ -102,12 +110,12 @@ class _Results:
                     self.found[kind].pop(name, None)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the document, unless a fault is missing."""
+        """Write the document, with what is missing."""
         self._cache.set(KEPT, {"code": self._code, **self.found})
         faults = self.found[FAULT]
-        if all(fault.name in faults for fault in FAULTS) and self.found[TRAFFIC]:
-            rows = [Row(**faults[fault.name]) for fault in FAULTS]
-            DOCUMENT.write_text(text(rows, [Flow(**flow) for flow in self.found[TRAFFIC].values()]))
+        rows = [Row(**faults[fault.name]) for fault in FAULTS if fault.name in faults]
+        missing = [fault.name for fault in FAULTS if fault.name not in faults]
+        DOCUMENT.write_text(text(rows, [Flow(**flow) for flow in self.found[TRAFFIC].values()], missing))
 
 
 def pytest_configure(config: pytest.Config) -> None:
