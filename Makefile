@@ -95,10 +95,7 @@ lab-tests: .venv/ready  ## tests on real hosts of the lab
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
 	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
-test-fleet-tests: .venv/ready  ## many stacks at once, by each engine
-	.venv/bin/pytest -q -n 2 tests/fleet
-
-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
+test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-tests.md); long: PART="sshd and reboots"
