@@ -18,7 +18,7 @@ from bench.measure import Measured, measure
 from bench.simulated.endpoints import Endpoints, SimulatedHost, serving, simulated
 from bench.simulated.keys import Keys
 from bench.simulated.record import OPEN, record
-from bench.thousand_report import Row, publish, table
+from bench.thousand_report import Row, keep, kept, publish, table
 from bench.tools.ansible import Ansible
 from bench.tools.base import Phase, Tool
 from bench.tools.pyinfra import Pyinfra
@@ -26,6 +26,7 @@ from bench.tools.shards import Shards, ShardsCli
 
 WORK = Path(__file__).parents[1] / ".bench"
 KEPT = WORK / "recordings"
+ROWS = WORK / "thousand.json"
 OURS: tuple[type[Tool], ...] = (Shards, ShardsCli)
 OTHERS: tuple[type[Tool], ...] = (Pyinfra, Ansible)
 LOOKING = (Phase.NOTHING, Phase.DRIFT)
@@ -41,13 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     begun = time.monotonic()
     _recordings(tools, keys, options.prefix, again=not options.reuse)
     hosts = simulated(max(options.hosts), keys)
-    rows: list[Row] = []
+    rows = kept(ROWS) if options.add else []
     with serving(hosts, keys, SERVERS) as endpoints:
         endpoints.behave(hosts, delay=options.delay)
         for count in options.hosts:
             for kind in tools:
                 if count <= (options.others if kind in OTHERS else max(options.hosts)):
-                    rows += _series(kind, hosts[:count], endpoints, keys, options)
+                    new = _series(kind, hosts[:count], endpoints, keys, options)
+                    rows = keep(ROWS, [row for row in rows if not row.repeated(new)] + new)
     print(f"\n{table(rows)}\n\n{time.monotonic() - begun:.0f} s in all")
     if options.publish:
         versions = [kind.version() for kind in tools]
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--others", type=int, default=50, help="the most hosts that other tools get (50)")
     parser.add_argument("--prefix", default="scale", help="the name of the lab host starts with this (scale)")
     parser.add_argument("--reuse", action="store_true", help="play back the recordings of the last time")
+    parser.add_argument("--add", action="store_true", help="keep the rows of the last time that are not measured anew")
     parser.add_argument("--publish", action="store_true", help="write docs/performance.md")
     return parser
 

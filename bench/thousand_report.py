@@ -1,7 +1,8 @@
 """The rows of `bench.thousand` as a table, and where it goes: docs/performance.md between markers of its own."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,10 @@ class Row:
     state: int = 0
     fault: str = ""
 
+    def repeated(self, others: Sequence["Row"]) -> bool:
+        """Whether one of the others is of the same tool, number of hosts and phase."""
+        return any((self.tool, self.hosts, self.phase) == (row.tool, row.hosts, row.phase) for row in others)
+
     def line(self) -> str:
         """For the console, as it is measured."""
         verdict = f"NOT COUNTED: {self.fault}" if self.fault else "as recorded"
@@ -50,6 +55,17 @@ class Row:
             str(self.runs),
             f"{self.state / 1000 / self.hosts:.0f}" if self.state else NONE,
         )
+
+
+def keep(file: Path, rows: Sequence[Row]) -> list[Row]:
+    """Write the rows for another time; returns them."""
+    file.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    return list(rows)
+
+
+def kept(file: Path) -> list[Row]:
+    """What `keep` wrote last; nothing where it never did."""
+    return [Row(**row) for row in json.loads(file.read_text())] if file.exists() else []
 
 
 def table(rows: Sequence[Row]) -> str:
