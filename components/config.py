@@ -71,9 +71,10 @@ def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> S
         if config.shard and not problems:
             problems += _wrong_shard(config, config.shard, stack, prefix)
             config = config.model_copy(update={"hosts": _own_hosts(config, config.shard, stack)})
+        wanted = config.hardening()
         for name, host in config.hosts.items():
             with _collecting(problems, f"{places[name]}."):
-                config.hardening().on(host)
+                wanted.on(host)
     if problems or config is None:
         raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems)))
     return config

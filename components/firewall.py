@@ -17,7 +17,6 @@ from components.packages import Packages
 from components.ruleset import Ruleset
 from rules import presets
 from rules.family import Family
-from rules.model import Ruleset as Rules
 from rules.render import canonical, render
 from rules.service_rules import Service, service_rules
 
@@ -53,7 +52,11 @@ class ServiceSettings(Settings):
 
 
 # the hosts of a stack mostly have the same rules, and each is asked for more than once
-_web = lru_cache(maxsize=256)(presets.web)
+@lru_cache(maxsize=256)
+def _web(family: Family, **settings: Any) -> str:
+    return render(presets.web(family, **settings))
+
+
 _canonical = lru_cache(maxsize=256)(canonical)
 
 
@@ -129,12 +132,12 @@ class FirewallSettings(Settings):
         text = self.ipv4 if family is Family.IPV4 else self.ipv6
         base = text.text()
         if base is None:
-            base = render(self._preset(family))
+            base = self._preset(family)
         return _canonical("\n".join((base, *text.commands)), family)
 
-    def _preset(self, family: Family) -> Rules:
+    def _preset(self, family: Family) -> str:
         if family is Family.IPV6 and self.ipv6_mode == "reject":
-            return presets.reject_all(family)
+            return render(presets.reject_all(family))
         return _web(
             family,
             http=self.preset == "web",

@@ -58,6 +58,8 @@ class Hardening(Settings):
         """
         own = {name: getattr(host, name, None) for name in CHAPTERS}
         own = {name: value for name, value in own.items() if value is not None}
+        if not own:
+            return self
         changed = Hardening.model_validate({name: self._merged(name, value) for name, value in own.items()})
         return self.model_copy(update={name: getattr(changed, name) for name in own})
 

@@ -133,10 +133,16 @@ class Inventory(Mapping[str, HostAccess]):
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
         self._entries: Mapping[str, Any] | None = None
+        self._ways: dict[str, HostAccess] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._hosts()
 
     def __getitem__(self, name: str) -> HostAccess:
-        common = Reach.model_validate(_value(self._config.get("defaults")) or {})
-        return access(name, HostSettings.model_validate(self._hosts()[name]), common)
+        if name not in self._ways:  # each resource of a host asks
+            common = Reach.model_validate(_value(self._config.get("defaults")) or {})
+            self._ways[name] = access(name, HostSettings.model_validate(self._hosts()[name]), common)
+        return self._ways[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._hosts())

@@ -262,8 +262,10 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         Raises Failure.
         """
         result = super().diff(_id, _olds, _news)
+        if not result.changes:
+            return result
         seen = RulesetFacts.model_validate(_olds.get("observed") or {})
-        if not result.changes or not seen.client or has_unknown(_news):
+        if not seen.client or has_unknown(_news):
             return result
         inputs = self._inputs(_news)
         told = "" if inputs.accept_lockout else refusal_of(inputs.declared, Entry(seen.client, seen.port))

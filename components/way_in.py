@@ -6,6 +6,7 @@ by what the last run was told. Before the first run a ruleset is refused only wh
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from hosts.connection import HostAccess
@@ -72,6 +73,7 @@ def _uses(address: str, family: Family) -> bool:
         return False
 
 
+@lru_cache(maxsize=64)  # pure; the hosts of a stack mostly have the same rules
 def _refused(rules: Ruleset, entry: Entry) -> str:
     """How `rules` keep out who comes by `entry`; anybody, where it has no client."""
     nat = rules.table("nat")

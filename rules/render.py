@@ -6,6 +6,8 @@ alike have the same text however they were spelled.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rules.base import SHORT
 from rules.extensions import Extension, render_option
 from rules.family import Family
@@ -35,6 +37,7 @@ def render_rule(rule: Rule, family: Family) -> str:
     return f"-A {rule.chain} {spec}" if spec else f"-A {rule.chain}"
 
 
+@lru_cache(maxsize=16_384)  # the hosts of a stack mostly have the same rules
 def render_spec(rule: Rule) -> str:
     """The matches and the target of a rule, without command and chain."""
     words = [render_match(match) for match in rule.matches]
