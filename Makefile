@@ -47,9 +47,11 @@ up-all: .venv/ready  ## the same on one disposable host of every family of distr
 	@$(RUN) -m local.lab up web31 --variant debian
 	@$(RUN) -m local.lab up web32 --variant fedora
 	@$(RUN) -m local.lab up web33 --variant arch
+	@$(RUN) -m local.lab up web34 --variant centos7
+	@$(RUN) -m local.lab up web35 --variant centos6
 	@$(PULUMI) up --stack every-distribution --yes
 
-test-distributions: .venv/ready  ## every chapter on every family; ONLY=fedora,arch takes these alone
+test-distributions: .venv/ready  ## every chapter on every family; ONLY=fedora,centos6 takes these alone
 	STOCKADE_DISTRIBUTIONS=$(ONLY) .venv/bin/pytest -q tests/lab/test_distributions.py
 
 lab: .venv/ready

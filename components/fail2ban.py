@@ -120,7 +120,8 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
                 continue
             numbers = dict(zip(_NUMBERS, told, strict=False))
             jails[name] = JailFacts(**numbers, ignoreip=_listed(told[3]))
-            tools = {"ip6tables" if ":" in address else "iptables" for address in told[4].split()}
+            banned = told[4].rpartition("Banned IP list:")[2].split()
+            tools = {"ip6tables" if ":" in address else "iptables" for address in banned}
             if jail.uses_iptables and not {f"{tool} {name}" for tool in tools} <= jumps:
                 unenforced.append(name)
         return JailsFacts(

@@ -5,7 +5,7 @@ Values: dropin (path of the file), jails (names, for `observe`); for a change al
 """
 
 from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
-from hosts.services import SYSTEMD
+from hosts.services import SERVICES
 
 UNIT = "fail2ban"
 ABSENT = 69
@@ -18,19 +18,25 @@ HEAD = """\
 # Found on the host when this was applied:
 """
 
+WITHOUT_LOCK = (
+    'action_ = %(banaction)s[name=%(__name__)s, port="%(port)s", protocol="%(protocol)s", chain="%(chain)s", '
+    'lockingopt=""]'
+)
+
 # One client for all questions: each start of one costs 0.1 s. It answers them in their order.
 OBSERVE = f"""\
 {SHOW_FILE}
-{SYSTEMD}
+{SERVICES}
 show_file dropin "$dropin"
 section unit svc_state {UNIT}
 begin local
 ls /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*.local 2>/dev/null || :
 end
 begin jails
-if command -v fail2ban-client >/dev/null && systemctl is-active --quiet {UNIT}; then
+if command -v fail2ban-client >/dev/null && svc_active {UNIT}; then
     for jail in $jails; do
-        for value in maxretry findtime bantime ignoreip banip; do printf 'get %s %s\\n' "$jail" "$value"; done
+        for value in maxretry findtime bantime ignoreip; do printf 'get %s %s\\n' "$jail" "$value"; done
+        printf 'status %s\\n' "$jail" # fail2ban before 0.11 tells bans nowhere else
     done | {{ cat; echo exit; }} | fail2ban-client -i 2>/dev/null || :
 fi
 end
@@ -42,15 +48,15 @@ end
 """
 
 _COMMON = (
-    SYSTEMD
+    SERVICES
     + RESTORE_FILE
     + """\
 ask() { fail2ban-client "$@" 2>/dev/null; }
-running() { command -v fail2ban-client >/dev/null && systemctl is-active --quiet fail2ban; }
+running() { command -v fail2ban-client >/dev/null && svc_active fail2ban; }
 bans() { # `jail address` of all that are banned now
     running || return 0
     for jail in $(ask status | sed -n 's/.*Jail list:[[:space:]]*//p' | tr -d ','); do
-        for address in $(ask get "$jail" banip); do echo "$jail $address"; done
+        for address in $(ask status "$jail" | sed -n 's/.*Banned IP list://p'); do echo "$jail $address"; done
     done
 }
 ready() { # the server answers before its jails are there
@@ -109,16 +115,26 @@ command -v fail2ban-client >/dev/null || exit {ABSENT}
 {WRITE_FILE}
 {_OPERATOR}
 backend=auto
-if [ -d /run/systemd/journal ] && python3 -c 'import systemd.journal' 2>/dev/null; then backend=systemd; fi
-content="{HEAD}stockade_backend = $backend
-stockade_operator = $operator
+python=$(sed -n '1s/^#! *\\([^ ]*\\).*/\\1/p' "$(command -v fail2ban-client)")
+if [ -d /run/systemd/journal ] && "${{python:-python3}}" -c 'import systemd.journal' 2>/dev/null; then
+    backend=systemd
+fi
+own="stockade_backend = $backend
+stockade_operator = $operator"
+# iptables before 1.4.20 has no -w, with which fail2ban calls it
+if iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/null 2>&1; then
+    own="$own
+"'{WITHOUT_LOCK}'
+fi
+content="{HEAD}$own
 
 $config"
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
 cp -a /etc/fail2ban/. "$trial"
 write_file "$trial/jail.d/${{dropin##*/}}" 644 root root "$content"
-if ! said=$(fail2ban-client -c "$trial" -t 2>&1); then
+tried() {{ fail2ban-client -c "$trial" "$1" 2>&1; }}
+if ! said=$(tried -t) && case $said in *Usage:*) ! said=$(tried -d) ;; esac; then # before 0.10 there is no -t
     printf '%s\\n' "$said" | sed -n 's/.*ERROR  *//p' >&2
     exit {REFUSED}
 fi
@@ -126,19 +142,18 @@ banned=$(bans)
 stop_jails "$restarts"
 write_file "$dropin" 644 root root "$content"
 if [ -z "$enabled" ]; then
-    systemctl -q disable --now {UNIT}
+    svc_disable {UNIT}
     exit 0
 fi
-systemctl -q unmask {UNIT}
-systemctl -q enable {UNIT}
+svc_on {UNIT}
 if running && wait_for ask ping >/dev/null; then
     fail2ban-client reload >/dev/null
 else
-    systemctl reset-failed {UNIT} 2>/dev/null || :
-    systemctl restart {UNIT}
+    [ ! -d /run/systemd/system ] || systemctl reset-failed {UNIT} 2>/dev/null || :
+    svc_restart {UNIT} || :
 fi
 if ! wait_for ready $jails; then
-    journalctl -q -u {UNIT} -n 20 --no-pager -o cat | sed -n 's/.*ERROR  *//p' >&2
+    ! command -v journalctl >/dev/null || journalctl -q -u {UNIT} -n 20 --no-pager -o cat | sed -n 's/.*ERROR  *//p' >&2
     tail -n 20 /var/log/fail2ban.log 2>/dev/null | sed -n 's/.*ERROR  *//p' >&2
     exit {NOT_STARTED}
 fi
@@ -151,10 +166,10 @@ banned=$(bans)
 stop_jails "$jails"
 restore_file prior
 if running && [ "$prior_active" = active ]; then
-    fail2ban-client reload >/dev/null || systemctl restart {UNIT}
+    fail2ban-client reload >/dev/null || svc_restart {UNIT}
     put_bans_back
 fi
-if [ "$(systemctl is-enabled {UNIT} 2>/dev/null || :)" != "" ]; then
+if [ "$(svc_enabled {UNIT})" != "" ]; then
     svc_restore {UNIT} "$prior_enabled" "$prior_active"
 fi
 """

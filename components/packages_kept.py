@@ -10,6 +10,7 @@ _draft() {
         mv "$folder/draft.new" "$folder/draft.tar"
     }
 }
+_verbatim() { ! tar --help | grep -q -e --verbatim-files-from || echo --verbatim-files-from; } # from tar 1.29 on
 _listed() { tar --quoting-style=literal -tf "$1"; }
 _settle() {
     [ -f "$folder/draft.tar" ] || return 0
@@ -24,7 +25,7 @@ _settle() {
     _listed "$folder/draft.tar" | awk 'NR == FNR { known[$0] = 1; next } $0 in known' "$folder/stays.all" - \\
         >"$folder/stays"
     cp "$folder/draft.tar" "$folder/gone.tar"
-    tar --delete --no-recursion --no-wildcards --verbatim-files-from -f "$folder/gone.tar" -T "$folder/stays"
+    tar --delete --no-recursion --no-wildcards $(_verbatim) -f "$folder/gone.tar" -T "$folder/stays"
     if [ -f "$folder/etc.tar" ]; then
         cp "$folder/etc.tar" "$folder/etc.new"
         tar -A -f "$folder/etc.new" "$folder/gone.tar"
@@ -40,7 +41,7 @@ KEEP = """\
 _units_of() { # templates are nothing that runs
     pkg_files "$1" | sed -n '/@/d
         s#^.*/lib/systemd/system/\\([^/]*\\.\\(service\\|socket\\|timer\\|path\\)\\)$#\\1#p
-        s#^/etc/init\\.d/\\([^/]*\\)$#\\1.service#p' | sort -u
+        s#^/etc/\\(rc\\.d/\\)*init\\.d/\\([^/]*\\)$#\\2.service#p' | sort -u
 }
 _answers_of() { # what debconf knows of a package, passwords left out
     awk -v owner="$1" 'BEGIN { RS = ""; FS = "\\n" }
@@ -92,7 +93,7 @@ _keep() { # LOST GONE MISSING: writes down what is needed to bring them back
         done
         for _unit in $(_units_of "$_name"); do
             _note owned "$_name unit:${_unit%.*}"
-            [ ! -d /run/systemd/system ] || svc_state "$_unit" | sed "/ alias /d; s|^|$_name |" >>"$folder/units"
+            svc_state "$_unit" | sed "/ alias /d; s|^|$_name |" >>"$folder/units"
         done
         _answers_of "$_name" >>"$folder/debconf"
         _note removed "$_name ${_version#* } $_mark $_why"
@@ -126,7 +127,7 @@ _paths_back() { # BACK: the members of etc.tar that are those packages', or nobo
             for (p = $0; who == "" && sub("[^/]+/*$", "", p);) if (p in owner) who = owner[p]
             base = path
             sub(".*/", "", base)
-            if (path ~ "^etc/rc.\\.d/") base = substr(base, 4)
+            if (path ~ "^etc/(rc\\.d/)?rc.\\.d/") base = substr(base, 4)
             sub("\\.[a-z]*$", "", base)
             if (who == "" && ("unit:" base) in owner) who = owner["unit:" base]
             if (who == "") print "-", $0
@@ -142,14 +143,13 @@ _give_back() { # NAMES: their files, marks and services, after they are installe
     done
     if [ -f "$folder/etc.tar" ]; then
         _paths_back "$1" >"$folder/paths"
-        _tar="tar --no-recursion --no-wildcards --verbatim-files-from"
+        _tar="tar --no-recursion --no-wildcards $(_verbatim)"
         if [ -s "$folder/paths" ]; then $_tar -C / -xpf "$folder/etc.tar" -T "$folder/paths"; fi
     fi
     _keep_lines deleted "$1" | while IFS=' ' read -r _name _path; do rm -f "/$_path"; done
     _auto=$(_there $(_keep_lines removed "$1" | sed -n 's/^\\([^ ]*\\) [^ ]* auto .*/\\1/p'))
     [ -z "$_auto" ] || pkg_auto $_auto
-    [ -d /run/systemd/system ] || return 0
-    systemctl daemon-reload
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
     _dead=
     # sockets first: a running service would keep them from starting
     _keep_lines units "$1" | awk '{ print ($2 ~ /socket$/ ? 0 : 1), $0 }' | sort -s -k1,1n >"$folder/units.now"

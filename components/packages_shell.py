@@ -21,7 +21,7 @@ lock_wait (seconds). The records, which only root can read, until `delete` drops
 from components.packages_kept import BACK, ETC, KEEP, POLICY
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.packages import PACKAGES
-from hosts.services import SYSTEMD
+from hosts.services import SERVICES
 
 PROTECTED = 77
 """Exit status (EX_NOPERM of sysexits.h): sshd, sudo, the firewall, the init system or a declared package would go."""
@@ -111,7 +111,7 @@ _refuse() { # LOST GONE MISSING
     for _name in $1; do
         case $_name in
             ufw) ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || [ "$take_over" = yes ] || _held="$_held ufw" ;;
-            firewalld) ! systemctl -q is-active firewalld || [ "$take_over" = yes ] || _held="$_held firewalld" ;;
+            firewalld) ! svc_active firewalld || [ "$take_over" = yes ] || _held="$_held firewalld" ;;
         esac
     done
     _held="$_held$(_common "$1" "$_guarded $present")"
@@ -166,7 +166,7 @@ _transact() { # MISSING GONE DROP BACK
 }
 """.replace("POLICY", POLICY)
 
-_SHARED = _MANAGER + SYSTEMD + _RECORDS + ETC + KEEP + _REFUSE + BACK + _TRANSACTION
+_SHARED = _MANAGER + SERVICES + _RECORDS + ETC + KEEP + _REFUSE + BACK + _TRANSACTION
 
 APPLY = (
     _SHARED

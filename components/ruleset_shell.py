@@ -8,6 +8,7 @@ lines that the plan was made from), transaction, lock_wait (seconds), controller
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.entry import ENTRY
 from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.services import SERVICES
 from rules.family import Family
 
 TOOLS: dict[Family, dict[str, str]] = {
@@ -19,9 +20,16 @@ ABSENT = 69
 ACTIVE_CONTROLLER = 65
 REFUSED = 70
 
+# iptables-restore before 1.6.2 cannot wait for the lock, and takes none.
+_WAITING = """\
+lock_option=
+if "$tool-restore" -w 1 --test </dev/null >/dev/null 2>&1; then lock_option="-w $lock_wait"; fi
+"""
+
 _BOOT = f"""\
 {DISTRO}
 known_distro
+{SERVICES}
 case $tool in
     iptables) boot=$boot_v4 boot_unit=$unit_v4 ;;
     *) boot=$boot_v6 boot_unit=$unit_v6 ;;
@@ -35,7 +43,7 @@ controllers() { # ufw, firewalld: those that are active; ufw-left: rules of ufw,
     elif ! command -v ufw >/dev/null && "$tool-save" | grep -q '^:ufw6*-before-input '; then
         echo ufw-left
     fi
-    if command -v systemctl >/dev/null && systemctl is-active --quiet firewalld; then echo firewalld; fi
+    if svc_active firewalld; then echo firewalld; fi
 }
 """
 
@@ -48,9 +56,7 @@ command -v "$tool-save" >/dev/null || exit {ABSENT}
 section saved "$tool-save"
 section entry entry
 section controller controllers
-begin boot_unit
-systemctl is-enabled "$boot_unit" 2>/dev/null || :
-end
+section boot_unit svc_enabled "$boot_unit"
 begin names
 for name in $names; do
     getent "$database" "$name" | while read -r address _; do echo "$name $address"; done
@@ -73,7 +79,7 @@ seen=$("$tool-save" | awk -v watched="$watched" '
 _TRY = f"""\
 send() {{ # OPTION…
     [ -n "$transaction" ] || return 0
-    errors=$(printf '%s' "$transaction" | "$tool-restore" "$@" -w "$lock_wait" 2>&1) || {{
+    errors=$(printf '%s' "$transaction" | "$tool-restore" "$@" $lock_option 2>&1) || {{
         printf '%s\\n' "$errors" >&2
         line=$(printf '%s' "$errors" | sed -n 's/.*[Ll]ine:* *\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)
         [ -z "$line" ] || printf '%s' "$transaction" | sed -n "${{line}}s/^/refused: /p" >&2
@@ -93,8 +99,8 @@ if [ -n "$now" ]; then
         ufw) ufw disable >&2 ;;
         ufw-left)
             "$tool-save" -c | sed -e '/^:ufw6*-/d' -e '/ -[Aj] ufw6*-/d' \\
-                -e 's/^\\(:[A-Z]* \\)DROP /\\1ACCEPT /' | "$tool-restore" -c -w "$lock_wait" ;;
-        firewalld) systemctl disable --now firewalld >&2; systemctl mask firewalld >&2 ;;
+                -e 's/^\\(:[A-Z]* \\)DROP /\\1ACCEPT /' | "$tool-restore" -c $lock_option ;;
+        firewalld) svc_disable firewalld >&2; systemctl -q mask firewalld >&2 ;;
     esac
     exit 75
 fi
@@ -105,15 +111,18 @@ fi
 # jumps to, until it knows the open connections. What we print is a packet of our own connection.
 _TRACK = """\
 uses_states() { grep -Eqe '-m (state|conntrack) '; }
+tracking() { # LINES: a transaction about the chain
+    printf '*filter\\n%s\\nCOMMIT\\n' "$1" | "$tool-restore" -n $lock_option
+}
 tracked=
 if printf '%s' "$transaction" | uses_states && ! "$tool-save" | uses_states && command -v ss >/dev/null; then
     tracked=STOCKADE-OPEN
-    "$tool" -w "$lock_wait" -N "$tracked" 2>/dev/null || :
-    "$tool" -w "$lock_wait" -A "$tracked" -m state --state ESTABLISHED
+    tracking ":$tracked - [0:0]
+-A $tracked -m state --state ESTABLISHED"
     case $tool in iptables) ip=4 ;; *) ip=6 ;; esac
     tries=0
     while [ "$tries" -lt 10 ]; do
-        open=$(ss -Htn"$ip" state established | wc -l)
+        open=$(ss -tn"$ip" state established | sed 1d | wc -l)
         known=$(grep -Ec "^ipv$ip .*ESTABLISHED" /proc/net/nf_conntrack 2>/dev/null || :)
         [ "${known:-0}" -lt "$open" ] || break
         echo "tracking $open open connections"
@@ -125,14 +134,15 @@ fi
 
 _TRACKED = """\
 if [ -n "$tracked" ]; then
-    "$tool" -w "$lock_wait" -F "$tracked"
-    "$tool" -w "$lock_wait" -X "$tracked"
+    tracking "-F $tracked
+-X $tracked"
 fi
 """
 
 APPLY = f"""\
 {_BOOT}
 {WRITE_FILE}
+{_WAITING}
 {_TAKE_OVER}
 {_FRESH}
 {_TRY}
@@ -151,6 +161,7 @@ trap - EXIT
 
 RESTORE = f"""\
 {_BOOT}
+{_WAITING}
 {_FRESH}
 {_TRY}
 arm
@@ -174,9 +185,10 @@ printf '%s\\n' "$boot" >"$guard/boot_path"
 [ ! -f "$boot" ] || cp -p "$boot" "$guard/boot"
 """
 
-BACK = """\
+BACK = f"""\
+{_WAITING}
 boot=$(cat "$guard/boot_path")
-[ "$occasion" = boot ] || "$tool-restore" -c -w "$lock_wait" <"$guard/rules"
+[ "$occasion" = boot ] || "$tool-restore" -c $lock_option <"$guard/rules"
 rm -f "$boot.next"
 if [ ! -f "$guard/boot" ]; then
     rm -f "$boot"
@@ -190,7 +202,7 @@ COMMIT = f"""\
 {_BOOT}
 {RESTORE_FILE}
 if [ -f "$boot.next" ]; then
-    systemctl -q is-enabled "$boot_unit" >/dev/null || systemctl -q enable "$boot_unit" # which takes a second
+    [ "$(svc_enabled "$boot_unit")" = enabled ] || svc_on "$boot_unit" # which takes a second
     mv -f "$boot.next" "$boot"
 elif [ -n "$boot_back" ]; then
     restore_file prior
@@ -207,10 +219,13 @@ for table in $untouched; do
     fi
 done
 restore_file prior
-case $unit_back in disabled) systemctl -q disable "$boot_unit" ;; esac
+case $unit_back in
+    disabled) svc_off "$boot_unit" ;;
+    masked) systemctl -q mask "$boot_unit" ;;
+esac
 case $controller in
     ufw) ufw --force enable >&2 ;;
-    firewalld) systemctl unmask firewalld >&2; systemctl enable --now firewalld >&2 ;;
+    firewalld) svc_enable firewalld >&2 ;;
 esac
 """
 

@@ -26,7 +26,11 @@ opts=$(cat /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null | sed -n -e 's/^SSHD
     tr -d "\\"'" | tail -n 1)
 {ENTRY}line=$(entry)
 set -- ${{line:-127.0.0.1 0 127.0.0.1 22}}
-spec="host=${{1%%%*}},addr=${{1%%%*}},laddr=${{3%%%*}},lport=$4"
+spec="host=${{1%%%*}},addr=${{1%%%*}}"
+# OpenSSH before 6.1 knows no more of a connection
+if sshd -T -f /dev/null -C "user=root,$spec,laddr=::1,lport=22" >/dev/null 2>&1; then
+    spec="$spec,laddr=${{3%%%*}},lport=$4"
+fi
 admin=${{admin:-${{SUDO_USER:-$(id -un)}}}}
 listener=
 if [ -d /run/systemd/system ]; then
@@ -59,7 +63,8 @@ listens() {{ # CONFIG: the ports
 
 OBSERVE = f"""\
 {_COMMON}
-section version sshd -V 2>&1 || :
+version() {{ sshd -V 2>&1 | grep OpenSSH || :; }} # before 9.2 among what it says of an unknown option
+section version version
 begin wanted # nothing where they are refused; `apply` says why
 (wanted) 2>/dev/null || :
 end
@@ -117,6 +122,9 @@ place() { # where what we write comes before everything else
     esac
     if echo 'Include /dev/null' | sshd -t -f /dev/stdin 2>/dev/null; then echo aside; else echo block; fi
 }
+for_all() { # OpenSSH before 6.5 has no `Match all`
+    if echo 'Match all' | sshd -t -f /dev/stdin 2>/dev/null; then cat; else sed 's/^Match all$/Match User */'; fi
+}
 marked() { printf '# >>> Stockade\\n'; cat; printf '# <<< Stockade\\n'; }
 top() {
     printf '%s' "$head"
@@ -141,7 +149,7 @@ write_ours() {
                 top | marked
                 if [ -n "$first" ] && [ -n "$match" ]; then
                     head -n "$((first - 1))" "$new"
-                    printf '%s' "$match" | marked
+                    printf '%s' "$match" | for_all | marked
                     tail -n "+$first" "$new"
                 else
                     cat "$new"
@@ -246,8 +254,8 @@ reload_sshd() { # yes, where the socket unit has changed; open sessions live in 
         done
     fi
     for script in ssh sshd; do
-        [ -x "/etc/init.d/$script" ] && [ -f /run/sshd.pid ] || continue
-        hang_up "$(cat /run/sshd.pid)" "/etc/init.d/$script" reload
+        [ -x "/etc/init.d/$script" ] && [ -f /var/run/sshd.pid ] || continue
+        hang_up "$(cat /var/run/sshd.pid)" "/etc/init.d/$script" reload
         return
     done
     echo 'neither ssh.service, sshd.service, ssh.socket nor /etc/init.d/ssh runs on this host' >&2
@@ -320,7 +328,8 @@ BACK = f"""\
 start_again() {{ # a reload may have ended sshd
     if [ ! -d /run/systemd/system ]; then
         for script in ssh sshd; do
-            if [ -x "/etc/init.d/$script" ]; then "/etc/init.d/$script" restart; return; fi
+            # sshd must not inherit our umask
+            if [ -x "/etc/init.d/$script" ]; then (umask 022; "/etc/init.d/$script" restart 9>&- >&2); return; fi
         done
         return 1
     fi

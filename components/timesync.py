@@ -15,7 +15,7 @@ from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.packages import Packages
-from hosts.services import SYSTEMD, ServiceState, service_states
+from hosts.services import SERVICES, ServiceState, service_states
 from hosts.shell import Answer, Script
 
 Daemon = Literal["openntpd", "chrony", "systemd-timesyncd"]
@@ -70,7 +70,7 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
 
     def observe(self, inputs: TimeSyncInputs) -> Script:
         body = (
-            SYSTEMD
+            SERVICES
             + 'section state svc_state "$unit"\n'
             + "begin capable; sed -n 's/^CapBnd:[^0-9a-f]*//p' /proc/1/status; end\n"
         )
@@ -85,13 +85,13 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
 
     def apply(self, inputs: TimeSyncInputs, known: Known[TimeSyncInputs, TimeSyncFacts]) -> Script:
         # where the clock may not be set, the daemon is enabled and can't start
-        body = SYSTEMD + 'systemctl -q unmask "$unit"\nsystemctl -q enable "$unit"\nsvc_start "$unit" || :\n'
+        body = SERVICES + 'svc_on "$unit"\nsvc_start "$unit" || :\n'
         return Script(step="enable the time daemon", body=body, values=_unit(inputs))
 
     def restore(self, inputs: TimeSyncInputs, known: Known[TimeSyncInputs, TimeSyncFacts]) -> Script:
         prior = known.prior or TimeSyncFacts(enabled="absent", active="inactive", may_set_clock=False)
         values = {**_unit(inputs), "enabled": prior.enabled, "active": prior.active}
-        body = SYSTEMD + '[ "$(svc_state "$unit")" != "$unit absent inactive" ] || exit 0\n'
+        body = SERVICES + '[ "$(svc_state "$unit")" != "$unit absent inactive" ] || exit 0\n'
         body += 'svc_restore "$unit" "$enabled" "$active"\n'
         return Script(step="put the time daemon back", body=body, values=values)
 

@@ -1,4 +1,5 @@
-"""`AutomaticUpdates`: security updates installed every day, with nobody asked: by unattended-upgrades or dnf-automatic.
+"""`AutomaticUpdates`: security updates installed every day, with nobody asked: by unattended-upgrades, dnf-automatic or
+yum-cron.
 
 What is compared and verified is what apt itself reads from all its files (`apt-config dump`) and whether the timers
 run. Source: the guide, "Automatic Security Updates"; apt.conf(5), /usr/lib/apt/apt.systemd.daily.
@@ -6,6 +7,7 @@ run. Source: the guide, "Automatic Security Updates"; apt.conf(5), /usr/lib/apt/
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
@@ -16,9 +18,7 @@ from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.packages import Packages
-from components.updates_dnf import DnfAutomatic
-from components.updates_dnf import parse as parse_dnf
-from components.updates_dnf import text as dnf_text
+from components.updates_dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates_shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.files import FileState, file_state
 from hosts.services import service_states
@@ -95,7 +95,7 @@ class UpdateInputs(ChapterInputs):
     mail_report: str = "on-change"
 
     def dnf(self) -> DnfAutomatic:
-        """Return the same for dnf-automatic, which knows security updates and no sources."""
+        """Return the same for dnf-automatic and yum-cron, which know security updates and no sources."""
         reboot = f"shutdown -r {self.reboot_time}" if self.reboot_time else ""
         return DnfAutomatic(self.enabled, self.origins == SECURITY, reboot, self.mail or "")
 
@@ -169,7 +169,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         return "automatic updates"
 
     def observe(self, inputs: UpdateInputs) -> Script:
-        return Script("look at automatic updates", OBSERVE, {"dropin": DROP_IN}, exits=EXITS)
+        return Script("look at automatic updates", OBSERVE, exits=EXITS)
 
     def parse(self, inputs: UpdateInputs, answer: Answer) -> UpdateFacts:
         part = answer.sections
@@ -180,10 +180,14 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
             names=tuple(states),
             installed=bool(part["program"].strip()),
         )
-        if part["updater"].strip() == "dnf-automatic":
-            return common.model_copy(update=_dnf_facts(parse_dnf(part["config"])))
-        found = re.findall(r'^(\S+) "(.*)";$', part["config"], re.M)
-        last = {name.lower(): value for name, value in found}
+        program, _, distro = part["updater"].strip().partition(" ")
+        if program != "unattended-upgrades":
+            found = parse(part["config"])
+            if (program, distro) == ("yum-cron", "centos"):  # all updates, since it is not told which these are
+                found = replace(found, security=True)
+            return common.model_copy(update=_dnf_facts(found))
+        lines = re.findall(r'^(\S+) "(.*)";$', part["config"], re.M)
+        last = {name.lower(): value for name, value in lines}
         lists = ("unattended-upgrade::origins-pattern::", "unattended-upgrade::allowed-origins::")
         return common.model_copy(
             update={
@@ -192,7 +196,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
                     last.get("apt::periodic::update-package-lists", ""),
                     last.get("apt::periodic::unattended-upgrade", ""),
                 ),
-                "origins": tuple(value for name, value in found if name.lower() in lists),
+                "origins": tuple(value for name, value in lines if name.lower() in lists),
                 "reboot": last.get("unattended-upgrade::automatic-reboot", "").lower() in ("true", "1", "yes", "on"),
                 "reboot_time": last.get("unattended-upgrade::automatic-reboot-time", ""),
                 "mail": last.get("unattended-upgrade::mail", ""),
@@ -202,9 +206,10 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
 
     def apply(self, inputs: UpdateInputs, known: Seen) -> Script:
         values = {
-            "dropin": DROP_IN,
-            "text": inputs.text(),
-            "dnf_text": dnf_text(inputs.dnf()),
+            "text_apt": inputs.text(),
+            "text_dnf": dnf_text(inputs.dnf()),
+            "text_yum": yum_text(inputs.dnf()),
+            "text_sysconfig": sysconfig_text(inputs.dnf()),
             "sources": "" if inputs.origins == SECURITY else "others",
             "reboot_time": inputs.reboot_time or "",
             "enabled": "yes" if inputs.enabled else "",

@@ -1,15 +1,14 @@
 """The sh of `components/updates.py` and `components/updates_system.py`.
 
-Values of the first: dropin (path), text (its content; dnf_text for dnf-automatic's file), sources (`others` than
-security), reboot_time, enabled (yes or empty), mail, prior_* (a FileState), timer_N (`enabled active`). Of the second:
-full (yes or empty).
+Values of the first: text_apt, text_dnf, text_yum, text_sysconfig (the file for each kind of program), sources
+(`others` than security), reboot_time, enabled (yes or empty), mail, prior_* (a FileState), timer_N (`enabled active`).
+Of the second: full (yes or empty).
 """
 
-from components.updates_dnf import CONFIG
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.packages_limits import LOCK_TIMEOUT
-from hosts.services import SYSTEMD
+from hosts.services import SERVICES
 
 ABSENT = 69
 REFUSED = 70
@@ -21,11 +20,12 @@ NO_REBOOT = 84
 _UPDATER = f"""\
 {DISTRO}
 known_distro
-case $updater in
+dropin=$updater_file
+case $updater in # timers: what starts the program
     unattended-upgrades)
         program=unattended-upgrade timers='apt-daily.timer apt-daily-upgrade.timer' ;;
-    dnf-automatic)
-        program=dnf-automatic timers=dnf-automatic.timer dropin={CONFIG} ;;
+    dnf-automatic) program=dnf-automatic timers=dnf-automatic.timer ;;
+    yum-cron) program=/etc/cron.daily/0yum* timers='yum-cron crond' ;;
     *) exit {NO_UPDATER} ;;
 esac
 """
@@ -33,37 +33,49 @@ esac
 OBSERVE = f"""\
 {_UPDATER}
 {SHOW_FILE}
-{SYSTEMD}
+{SERVICES}
 show_file dropin "$dropin"
-section updater echo "$updater"
+section updater echo "$updater $distro"
 section timers svc_state $timers
 begin config
 case $updater in
-    dnf-automatic) [ ! -f "$dropin" ] || cat "$dropin" ;;
-    *) apt-config dump ;;
+    unattended-upgrades) apt-config dump ;;
+    *) [ ! -f "$dropin" ] || cat "$dropin" ;;
 esac
 end
 begin program
-command -v "$program" || :
+command -v $program || :
 end
 """
 
 APPLY = f"""\
 {_UPDATER}
-{SYSTEMD}
+{SERVICES}
 {WRITE_FILE}
 if [ -n "$enabled" ]; then
-    command -v "$program" >/dev/null || exit {ABSENT}
+    command -v $program >/dev/null || exit {ABSENT}
     if [ -n "$mail" ] && [ ! -x /usr/bin/mail ] && [ ! -x /usr/sbin/sendmail ]; then exit {NO_MAIL}; fi
 fi
-if [ "$updater" = dnf-automatic ]; then
+if [ "$updater" != unattended-upgrades ]; then
     [ -z "$sources" ] || exit {NO_SOURCES}
     if [ -n "$reboot_time" ]; then
-        grep -rqs reboot_command /usr/lib/python3*/site-packages/dnf/automatic "$(command -v dnf-automatic)" ||
+        [ "$updater" = dnf-automatic ] &&
+            grep -rqs reboot_command /usr/lib/python3*/site-packages/dnf/automatic "$(command -v dnf-automatic)" ||
             exit {NO_REBOOT}
     fi
-    text=$dnf_text
-else
+fi
+case $updater_file in
+    /etc/apt/*) text=$text_apt ;;
+    /etc/dnf/*) text=$text_dnf ;;
+    /etc/yum/*) text=$text_yum ;;
+    /etc/sysconfig/*) text=$text_sysconfig ;;
+esac
+all_updates() {{ case $text in *"$1"*) text=${{text%%"$1"*}}$2${{text#*"$1"}} ;; esac; }}
+if [ "$updater $distro" = 'yum-cron centos' ]; then # its repositories do not tell which updates are about security
+    all_updates 'update_cmd = security' 'update_cmd = default'
+    all_updates 'YUM_PARAMETER=--security' 'YUM_PARAMETER='
+fi
+if [ "$updater" = unattended-upgrades ]; then
     trial=$(mktemp)
     trap 'rm -f "$trial"' EXIT
     printf '%s' "$text" >"$trial"
@@ -72,7 +84,6 @@ fi
 write_file "$dropin" 644 root root "$text"
 if [ -n "$enabled" ]; then
     for timer in $timers; do
-        systemctl -q unmask "$timer"
         svc_enable "$timer"
     done
 fi
@@ -80,7 +91,7 @@ fi
 
 RESTORE = f"""\
 {_UPDATER}
-{SYSTEMD}
+{SERVICES}
 {RESTORE_FILE}
 restore_file prior
 number=0
@@ -93,10 +104,10 @@ done
 
 EXITS = {
     **UNSUPPORTED_EXIT,
-    ABSENT: "what installs the updates (unattended-upgrades, dnf-automatic) is not installed on the host",
+    ABSENT: "what installs the updates (unattended-upgrades, dnf-automatic, yum-cron) is not installed on the host",
     NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
-    NO_SOURCES: "dnf-automatic knows no `origins`: leave them out for this host, it installs security updates alone",
-    NO_REBOOT: "this host's dnf-automatic cannot reboot by itself (dnf 4.15 can): leave `rebootTime` out for this host",
+    NO_SOURCES: "dnf-automatic and yum-cron know no `origins`: leave them out for this host",
+    NO_REBOOT: "this host's updates cannot reboot it (dnf 4.15 can): leave `rebootTime` out for this host",
     REFUSED: "apt does not understand the settings; nothing was changed",
     NO_MAIL: "`mail` is set, and the host cannot send any: install a mail program (bsd-mailx) and a mail server, "
     "or leave `mail` out",
@@ -117,7 +128,7 @@ known_distro
 installed() {{
     case $pkg_manager in
         apt) dpkg-query -W -f '${{db:Status-Status}} ${{binary:Package}} ${{Version}}\\n' | sed -n 's/^installed //p' ;;
-        dnf) rpm -qa --qf '%{{NAME}}.%{{ARCH}} %{{VERSION}}-%{{RELEASE}}\\n' ;;
+        dnf | yum) rpm -qa --qf '%{{NAME}}.%{{ARCH}} %{{VERSION}}-%{{RELEASE}}\\n' ;;
         pacman) pacman -Q ;;
     esac
 }}
@@ -139,6 +150,9 @@ upgrade() {{
             apt update
             if [ "$full" = yes ]; then apt full-upgrade; else apt --with-new-pkgs upgrade; fi ;;
         dnf) run dnf -y --refresh ${{full:+--allowerasing}} upgrade ;;
+        yum)
+            run yum clean expire-cache
+            if [ "$full" = yes ]; then run yum -y upgrade; else run yum -y update; fi ;;
         pacman) run pacman -Syu --noconfirm --noprogressbar ;;
     esac
 }}

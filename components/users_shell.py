@@ -46,7 +46,7 @@ enter() {
     [ "$(pwd -P)" = "${_real%/}/.ssh" ]
 }
 keys_there() { [ ! -L authorized_keys ] && [ -f authorized_keys ]; }
-read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock status=none; }
+read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock 2>/dev/null; }
 """
 
 OBSERVE = f"""\
@@ -82,7 +82,7 @@ fi
 AS_USER = f"""\
 as_user() {{
     if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
-    else runuser -u "$name" -- "$@"; fi
+    else runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@"; fi # CentOS 6 has neither setpriv nor runuser's -u
 }}
 put_keys() {{ # MODE CONTENT
     printf '%s' "$2" | as_user sh -c 'rm -f ./.stockade.?????? # of a run that a power cut ended

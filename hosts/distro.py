@@ -4,15 +4,16 @@
 
     distro distro_version   ID and VERSION_ID; `linux` and "" where nothing tells
     family                  name of the row of `FAMILIES`; "" where none fits
-    pkg_manager             apt, dnf or pacman
+    pkg_manager             apt, dnf, yum or pacman
     admin_groups            groups that sudo knows, the distribution's own first
     boot_v4 boot_v6         files of iptables rules that are loaded at boot
     unit_v4 unit_v6         units that load them
     updater                 program of the automatic updates; "" where there is none
+    updater_file            its settings
 
 and has the functions
 
-    known_distro            ends the script with status `UNSUPPORTED` where no row fits
+    known_distro            ends the script with status `UNSUPPORTED` where no row fits, and says why where it is known
     real_names NAME…        sets named: what packages of these (Debian's) names are called here; those that do not exist
                             here go to nameless
 
@@ -34,18 +35,20 @@ class Family:
     """Distributions that are administered alike.
 
     `releases`: patterns of `ID:MAJOR`, MAJOR being VERSION_ID up to its first dot; the host's ID is tried first, then
-    each word of ID_LIKE. `packages`: what packages of Debian's names are called; "" where there is no such thing.
+    each word of ID_LIKE. `packages`: what packages of Debian's names are called; "" where there is no such thing, and
+    `a|b` where releases differ: the one that is there, else the first that is to be had.
     `lacks`: why a package that a chapter needs does not exist.
     """
 
     name: str
     title: str
     releases: tuple[str, ...]
-    manager: Literal["apt", "dnf", "pacman"]
+    manager: Literal["apt", "dnf", "yum", "pacman"]
     admin_groups: tuple[str, ...]
     boot: tuple[str, str]
     boot_units: tuple[str, str]
     updater: str = ""
+    updater_file: str = ""
     packages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -61,13 +64,28 @@ _EXIM = {
 _RPM = {
     **_EXIM,
     "fail2ban": "fail2ban-server",  # `fail2ban` itself brings firewalld along
-    "iptables-persistent": "iptables-services",
-    "netfilter-persistent": "iptables-services",
+    "iptables-persistent": "iptables-services|iptables-nft-services",  # the latter in RHEL from 9 on
+    "netfilter-persistent": "iptables-services|iptables-nft-services",
     "unattended-upgrades": "dnf-automatic",
     "nfs-common": "nfs-utils",
     "cron": "cronie",
     "netcat-openbsd": "netcat",
 }
+
+_YUM = {
+    "iptables-persistent": "iptables-services",
+    "netfilter-persistent": "iptables-services",
+    "unattended-upgrades": "yum-cron",
+    "netcat-openbsd": "nc",
+}
+
+UNTRIED = {
+    "debian:[1-8]": "Debian before 9 has a dpkg, a fail2ban or a systemd-run that Stockade does not know",
+    "ubuntu:[4-9]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
+    "ubuntu:1[0-5]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
+    "fedora:4[1-9]": "from Fedora 41 on, dnf is dnf 5, which has other commands and was not tried",
+}
+"""Releases of supported distributions that no family has, and why; those derived from them count for themselves."""
 
 FAMILIES = (
     Family(
@@ -79,6 +97,7 @@ FAMILIES = (
         boot=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
         boot_units=("netfilter-persistent", "netfilter-persistent"),
         updater="unattended-upgrades",
+        updater_file="/etc/apt/apt.conf.d/99stockade-updates",
     ),
     Family(
         name="fedora",
@@ -99,7 +118,39 @@ FAMILIES = (
         boot=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
         boot_units=("iptables", "ip6tables"),
         updater="dnf-automatic",
+        updater_file="/etc/dnf/automatic.conf",
         packages=_RPM,
+    ),
+    Family(
+        name="centos7",
+        title="RHEL and CentOS 7, Fedora 18 to 21",
+        releases=("centos:7", "rhel:7", "fedora:1[89]", "fedora:2[01]"),
+        manager="yum",
+        admin_groups=("wheel", "sudo"),
+        boot=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        boot_units=("iptables", "ip6tables"),
+        updater="yum-cron",
+        updater_file="/etc/yum/yum-cron.conf",
+        packages={**_RPM, **_YUM, "python3-systemd": "systemd-python"},
+    ),
+    Family(
+        name="centos6",
+        title="RHEL and CentOS 6, Fedora 10 to 17",
+        releases=("centos:6", "rhel:6", "fedora:1[0-7]"),
+        manager="yum",
+        admin_groups=("wheel", "sudo"),
+        boot=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        boot_units=("iptables", "ip6tables"),
+        updater="yum-cron",
+        updater_file="/etc/sysconfig/yum-cron",
+        packages={
+            **_RPM,
+            **_YUM,
+            "fail2ban": "fail2ban",
+            "python3-systemd": "fail2ban",  # there is no journal to read
+            "iptables-persistent": "iptables-ipv6",  # which brings iptables along
+            "netfilter-persistent": "iptables-ipv6",
+        },
     ),
     Family(
         name="arch",
@@ -158,9 +209,12 @@ elif [ -f "$distro_root/etc/arch-release" ]; then
 elif [ -f "$distro_root/etc/debian_version" ]; then
     distro=debian distro_version=$(sed 's/\\..*//' "$distro_root/etc/debian_version")
 fi
-family= pkg_manager= admin_groups= boot_v4= boot_v6= unit_v4= unit_v6= updater=
+family= pkg_manager= admin_groups= boot_v4= boot_v6= unit_v4= unit_v6= updater= updater_file= _untried=
+case $distro:${distro_version%%.*} in
+@UNTRIED@
+esac
 for _word in $distro $_like; do
-    [ -z "$family" ] || break
+    [ -z "$family$_untried" ] || break
     case $_word:${distro_version%%.*} in
 @CASES@
     esac
@@ -170,7 +224,7 @@ done
 _KNOWN = f"""\
 known_distro() {{
     [ -z "$family" ] || return 0
-    echo "it is $distro $distro_version" >&2
+    echo "it is $distro $distro_version${{_untried:+: $_untried}}" >&2
     exit {UNSUPPORTED}
 }}
 """
@@ -186,6 +240,7 @@ def _assignments(family: Family) -> str:
         "unit_v4": family.boot_units[0],
         "unit_v6": family.boot_units[1],
         "updater": family.updater,
+        "updater_file": family.updater_file,
     }
     return " ".join(f"{name}='{value}'" for name, value in values.items())
 
@@ -193,7 +248,8 @@ def _assignments(family: Family) -> str:
 def _name_cases() -> Iterator[str]:
     for family in FAMILIES:
         for name, real in family.packages.items():
-            yield f"            {family.name}:{name}) _real='{real}' ;;"
+            found = f"$(pkg_first {real.replace('|', ' ')})" if "|" in real else f"'{real}'"
+            yield f"            {family.name}:{name}) _real={found} ;;"
 
 
 def _lack_cases() -> Iterator[str]:
@@ -203,6 +259,7 @@ def _lack_cases() -> Iterator[str]:
 
 
 _NAMES = """\
+command -v pkg_first >/dev/null || pkg_first() { echo "$1"; } # NAMES…: what hosts/packages.py knows better
 real_names() {
     named= nameless=
     for _name in "$@"; do
@@ -228,7 +285,7 @@ DISTRO = (
     _RECOGNISE.replace(
         "@CASES@",
         "\n".join(f"        {' | '.join(one.releases)}) {_assignments(one)} ;;" for one in FAMILIES),
-    )
+    ).replace("@UNTRIED@", "\n".join(f"    {release}) _untried='{why}' ;;" for release, why in UNTRIED.items()))
     + _KNOWN
     + _NAMES.replace("@NAMES@", "\n".join(_name_cases())).replace("@LACKS@", "\n".join(_lack_cases()))
 )

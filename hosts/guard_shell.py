@@ -82,7 +82,8 @@ _parent() {{ sed -n 's/^PPid:[^0-9]*//p' "/proc/$1/status"; }}
 _runs_something() {{ cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^. $1 "; }}
 _silent() {{
     command -v ss >/dev/null || return 1
-    _heard=$(ss -Htnpi 2>/dev/null | grep -A 1 "pid=$1," | sed -n 's/.*lastrcv:\\([0-9]*\\).*/\\1/p' | head -n 1)
+    _heard=$(ss -tnpi 2>/dev/null | grep -A 1 -e "pid=$1," -e '",'"$1," |
+        sed -n 's/.*lastrcv:\\([0-9]*\\).*/\\1/p' | head -n 1)
     [ "${{_heard:-0}}" -gt {SILENCE} ]
 }}
 _other_holds() {{ # sets held_by
@@ -174,9 +175,12 @@ _go_on() {{ # what was saved before the first step is what to go back to
 }}
 if [ -z "$guard_further" ]; then _save; else _go_on; fi
 _at_boot
-if [ -d /run/systemd/system ]; then
-    systemd-run -q --collect --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \\
+_by_timer() {{ # --collect is not known before systemd 236
+    systemd-run -q "$@" --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \\
         --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$_changer"
+}}
+if [ -d /run/systemd/system ]; then
+    _by_timer --collect 2>/dev/null || _by_timer
 else
     setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$_changer" \\
         </dev/null >/dev/null 2>&1 &

@@ -19,7 +19,7 @@ LISTENERS = f"""\
 {DISTRO}\
 _package_of() {{ # a path; a merged /usr is not what dpkg knows
     case $pkg_manager in
-        dnf) rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
+        dnf | yum) rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
         pacman) pacman -Qqo "$1" 2>/dev/null | head -n 1 ;;
         *) {{ dpkg-query -S "$1" || dpkg-query -S "${{1#/usr}}"; }} 2>/dev/null | sed -n '1s/[:,].*//p' ;;
     esac || :
@@ -34,10 +34,11 @@ else
     exit {NO_TOOL}
 fi
 begin owners
-printf '%s\\n' "$_shown" | grep -oE 'pid=[0-9]+| [0-9]+/' | tr -dc '0-9\\n' | sort -un | while read -r _pid; do
-    _exe=$(readlink "/proc/$_pid/exe" | sed 's/ (deleted)$//') || continue
-    printf '%s %s\\n' "$_pid" "$(_package_of "$_exe")"
-done
+printf '%s\\n' "$_shown" | grep -oE 'pid=[0-9]+|",[0-9]+,| [0-9]+/' | tr -dc '0-9\\n' | sort -un |
+    while read -r _pid; do
+        _exe=$(readlink "/proc/$_pid/exe" | sed 's/ (deleted)$//') || continue
+        printf '%s %s\\n' "$_pid" "$(_package_of "$_exe")"
+    done
 end
 begin sockets
 [ ! -d /run/systemd/system ] || systemctl list-sockets --no-legend --no-pager --full |
@@ -84,7 +85,7 @@ class Listener:
         return f"{self.protocol} {place}:{self.port}{who}" + (f" (package {self.package})" if self.package else "")
 
 
-_USER = re.compile(r'\("(?P<name>(?:[^"\\]|\\.)*)",pid=(?P<pid>\d+)')
+_USER = re.compile(r'\("(?P<name>(?:[^"\\]|\\.)*)",(?:pid=)?(?P<pid>\d+)')  # no pid= in iproute2 of CentOS 6
 
 
 def parse_ss(text: str) -> list[Listener]:

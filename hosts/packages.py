@@ -1,7 +1,7 @@
 """The host's packages: shell functions that a script puts before its own body.
 
 `PACKAGES` has the functions of the host's own package manager (hosts/distro.py tells which); each manager has its file:
-apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_pacman.py`.
+apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_yum.py`, `hosts/packages_pacman.py`.
 
     pkg_versions NAME…           prints `name version` of those that are installed
     pkg_install NAME…            installs what is missing; upgrades nothing that is there
@@ -21,6 +21,7 @@ apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_pacman.py`.
     pkg_half NAME…               those of them that are removed, but whose configuration is there
     pkg_is_auto NAME, pkg_auto NAME…   whether it came as a dependency; say that these did
     pkg_files NAME, pkg_conffiles NAME, pkg_owners PATH   paths, those under /etc that are settings, names
+    pkg_first NAME…              the first of them that is installed, else the first that is to be had
     pkg_left PATH TAR            removes what the manager left of a file in /etc under another name, unless TAR has it
 
 Nothing ever asks. Recommended packages are not installed: chapters name what they need. Files that the administrator
@@ -33,6 +34,7 @@ import re
 from hosts.packages_dnf import DNF
 from hosts.packages_limits import COMMON, LOCKED
 from hosts.packages_pacman import PACMAN
+from hosts.packages_yum import YUM
 
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]+")
 """What names a package; Debian's have no capitals and no underscores (Debian Policy 5.6.7)."""
@@ -172,6 +174,8 @@ apt)
 {APT}    ;;
 dnf)
 {DNF}    ;;
+yum)
+{YUM}    ;;
 pacman)
 {PACMAN}    ;;
 esac

@@ -1,18 +1,17 @@
-"""The functions of `hosts/packages.py` for dnf and yum. dnf(8), yum(8), rpm(8).
+"""The functions of `hosts/packages.py` for dnf 4. dnf(8), rpm(8).
 
 What goes and what comes are two transactions, since dnf has no command for both: both are worked out first, and what
 comes is downloaded before anything goes.
 """
 
 from hosts.packages_limits import COMMON, LOCKED
+from hosts.packages_rpm import RPM
 
 DNF = f"""\
-{COMMON}\
-_dnf_program=dnf
-command -v dnf >/dev/null || _dnf_program=yum
+{COMMON}{RPM}\
 _dnf_raw() ( # what is merely recommended is not installed, and a lock ends it with status 200
     umask 022
-    exec "$_dnf_program" --setopt=exit_on_lock=True --setopt=install_weak_deps=False "$@" </dev/null 2>&1
+    exec dnf --setopt=exit_on_lock=True --setopt=install_weak_deps=False "$@" </dev/null 2>&1
 )
 _dnf() {{
     _tries=$((lock_wait / 2))
@@ -27,37 +26,15 @@ _dnf() {{
         sleep 2
     done
 }}
-# The table of a transaction: headings, below them lines of one blank and a name. `Inst name` and `Remv name`.
-_dnf_table() {{
-    awk '
-        /^(Installing|Reinstalling)/ {{ what = "Inst"; next }}
-        /^Removing/ {{ what = "Remv"; next }}
-        /^Transaction Summary/ {{ exit }}
-        /^[A-Z]/ {{ what = "" }}
-        what != "" && /^ [^ ]/ {{ print what, $1 }}'
-}}
 _simulated() {{ # COMMAND NAMES…; what it would do, or why it can't
     _told=$(_dnf_raw --assumeno "$@") || :
     case $_told in
         *'Operation aborted'* | *'Exiting on user'* | *'othing to do'* | *'o packages marked for removal'*)
-            printf '%s\\n' "$_told" | _dnf_table ;;
+            printf '%s\\n' "$_told" | _table ;;
         *'following protected packages: '*) # dnf plans no such removal; the caller refuses it by their names
             printf '%s\\n' "$_told" | sed -n 's/.*protected packages: //p' | tr -s ', ' '\\n' | sed 's/^/Remv /' ;;
         *) printf '%s\\n' "$_told" >&2; return 1 ;;
     esac
-}}
-_only() {{ sed -n "s/^\\\\($1\\\\) //p" | sort -u; }}
-pkg_versions() {{ # a name may also be what a package provides: `iptables` is iptables-nft's
-    [ $# -gt 0 ] || return 0
-    for _asked in "$@"; do
-        case $_asked in
-            *[*?]*) rpm -qa --qf '%{{NAME}} %|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\\n' "$_asked" ;;
-            *)
-                _form="$_asked %|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\\n"
-                rpm -q --qf "$_form" "$_asked" 2>/dev/null ||
-                    rpm -q --whatprovides --qf "$_form" "$_asked" 2>/dev/null | head -n 1 ;;
-        esac
-    done | grep -v ' is not installed$\\|^no package provides' || :
 }}
 pkg_install() {{
     _wanted=$(_missing "$@")
@@ -68,13 +45,6 @@ pkg_purge() {{
     _gone=$(_without "$*" "$(_missing "$@")")
     [ -z "$_gone" ] || _dnf remove $_gone
 }}
-pkg_simulate() {{
-    _what=$1
-    shift
-    case $_what in purge) _what=remove ;; esac
-    _simulated "$_what" "$@"
-}}
-_evr() {{ for _word in $1; do printf ' %s' "$_word" | sed 's/=/-/'; done; }}
 pkg_plan() {{
     pkg_new= pkg_lost= pkg_request=$(_evr "$1") _drops=$2
     if [ -n "$(echo $2)" ]; then
@@ -99,17 +69,15 @@ pkg_mend() {{ # a killed one leaves two versions of a package; rpm's own databas
     _twice=$(rpm -qa --qf '%{{NAME}}.%{{ARCH}}\\n' | sort | uniq -d | grep -v '^gpg-pubkey\\|^kernel' || :)
     [ -z "$_twice" ] || _dnf remove --duplicates
 }}
-pkg_answers() {{ cat >/dev/null; }}
-pkg_goes() {{ _simulated remove "$1" | _only Remv; }}
-pkg_goes_for() {{ _simulated install "$1" | _only Remv; }}
-pkg_orphans() {{ "$_dnf_program" -q repoquery --unneeded --qf '%{{name}}' 2>/dev/null </dev/null || :; }}
-pkg_half() {{ :; }}
+pkg_orphans() {{ dnf -q repoquery --unneeded --qf '%{{name}}' 2>/dev/null </dev/null || :; }}
 pkg_is_auto() {{
-    ! "$_dnf_program" -q repoquery --userinstalled --qf '%{{name}}' 2>/dev/null </dev/null | grep -qxF "$1"
+    ! dnf -q repoquery --userinstalled --qf '%{{name}}' 2>/dev/null </dev/null | grep -qxF "$1"
 }}
 pkg_auto() {{ _dnf_raw -y mark remove "$@" >&2; }}
-pkg_files() {{ rpm -ql "$1"; }}
-pkg_conffiles() {{ rpm -qc "$1" | grep '^/etc/' || :; }}
-pkg_owners() {{ rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v '^error\\| is not owned by ' || :; }}
-pkg_left() {{ [ ! -f "$1.rpmsave" ] || tar -tf "$2" "${{1#/}}.rpmsave" >/dev/null 2>&1 || rm -f "$1.rpmsave"; }}
+pkg_first() {{
+    for _one in "$@"; do ! rpm -q "$_one" >/dev/null 2>&1 || {{ echo "$_one"; return 0; }}; done
+    _there=$(dnf -q repoquery --qf '%{{name}}' "$@" 2>/dev/null </dev/null) || :
+    for _one in "$@"; do ! printf '%s\\n' "$_there" | grep -qxF "$_one" || {{ echo "$_one"; return 0; }}; done
+    echo "$1"
+}}
 """

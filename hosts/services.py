@@ -1,47 +1,102 @@
 """The host's services: shell functions that a script puts before its own body, and the reader of what they print.
 
 svc_state NAME…        prints `name enabled active` for each: systemctl(1)'s words, "absent" for an unknown unit
-svc_enable NAME        enabled at boot and running now
+svc_enabled NAME       prints the first of the two words, or nothing
+svc_active NAME        whether it runs
+svc_on | svc_off NAME  started at boot, or not
+svc_enable NAME        started at boot and running now
 svc_disable NAME       neither
 svc_start | svc_stop | svc_restart | svc_reload NAME
 svc_restore NAME ENABLED ACTIVE    as svc_state told
+
+Where process 1 is not systemd, they are about the scripts in /etc/init.d: service(8), and chkconfig(8) of Red Hat or
+update-rc.d(8) of Debian. Units of other kinds than services are absent there.
 """
 
 from dataclasses import dataclass
 
-NO_SYSTEMD = 69
-"""Exit status (EX_UNAVAILABLE of sysexits.h): process 1 is not systemd."""
-
-SYSTEMD = f"""\
-_systemd() {{
-    [ -d /run/systemd/system ] || {{ echo 'process 1 of this host is not systemd' >&2; exit {NO_SYSTEMD}; }}
-}}
-svc_state() {{
-    _systemd
-    for _unit in "$@"; do
-        _enabled=$(systemctl is-enabled "$_unit" 2>/dev/null) || :
-        _active=$(systemctl is-active "$_unit" 2>/dev/null) || :
-        case $_enabled in '' | not-found) _enabled=absent ;; esac
-        printf '%s %s %s\\n' "$_unit" "$_enabled" "${{_active:-inactive}}"
-    done
-}}
-svc_enable() {{ _systemd; systemctl -q enable --now "$1"; }}
-svc_disable() {{ _systemd; systemctl -q disable --now "$1"; }}
-svc_start() {{ _systemd; systemctl start "$1"; }}
-svc_stop() {{ _systemd; systemctl stop "$1"; }}
-svc_restart() {{ _systemd; systemctl restart "$1"; }}
-svc_reload() {{ _systemd; systemctl reload "$1"; }}
-svc_restore() {{
-    _systemd
-    case $2 in
-        enabled) systemctl -q unmask "$1" && systemctl -q enable "$1" ;;
-        disabled) systemctl -q unmask "$1" && systemctl -q disable "$1" ;;
-        masked) systemctl -q mask "$1" ;;
-        *) : ;; # static, generated, absent: not ours to change
-    esac
-    case $2 in absent) return 0 ;; esac
-    case $3 in active) systemctl start "$1" ;; *) systemctl stop "$1" ;; esac
-}}
+SERVICES = """\
+if [ -d /run/systemd/system ]; then
+    svc_state() {
+        for _unit in "$@"; do
+            _enabled=$(systemctl is-enabled "$_unit" 2>/dev/null) || :
+            _active=$(systemctl is-active "$_unit" 2>/dev/null) || :
+            case $_enabled in '' | not-found) _enabled=absent ;; esac
+            printf '%s %s %s\\n' "$_unit" "$_enabled" "${_active:-inactive}"
+        done
+    }
+    svc_enabled() { systemctl is-enabled "$1" 2>/dev/null || :; }
+    svc_active() { systemctl -q is-active "$1"; }
+    svc_on() { systemctl -q unmask "$1" && systemctl -q enable "$1"; }
+    svc_off() { systemctl -q disable "$1"; }
+    svc_start() { systemctl start "$1"; }
+    svc_stop() { systemctl stop "$1"; }
+    svc_restart() { systemctl restart "$1"; }
+    svc_reload() { systemctl reload "$1"; }
+    svc_restore() {
+        case $2 in
+            enabled) svc_on "$1" ;;
+            disabled) systemctl -q unmask "$1" && svc_off "$1" ;;
+            masked) systemctl -q mask "$1" ;;
+            *) : ;; # static, generated, absent: not ours to change
+        esac
+        case $2 in absent) return 0 ;; esac
+        case $3 in active) systemctl start "$1" ;; *) systemctl stop "$1" ;; esac
+    }
+else
+    _script() { # sets _name; whether there is such a script
+        _name=${1%.service}
+        case $_name in *.*) return 1 ;; esac
+        [ -x "/etc/init.d/$_name" ]
+    }
+    _service() ( # a daemon must not keep what we hold open, nor our umask
+        umask 022
+        service "$@" </dev/null >/dev/null 2>&1 9>&- 8>&-
+    )
+    svc_state() {
+        for _unit in "$@"; do
+            _enabled=$(svc_enabled "$_unit")
+            _active=inactive
+            ! svc_active "$_unit" || _active=active
+            printf '%s %s %s\\n' "$_unit" "${_enabled:-absent}" "$_active"
+        done
+    }
+    svc_enabled() {
+        _script "$1" || return 0
+        for _link in /etc/rc[2-5S].d/S[0-9][0-9]"$_name"; do
+            if [ -e "$_link" ]; then echo enabled; return; fi
+        done
+        echo disabled
+    }
+    svc_active() { _script "$1" && _service "$_name" status; }
+    svc_on() {
+        _script "$1" || return 1
+        if command -v chkconfig >/dev/null; then chkconfig "$_name" on
+        else update-rc.d "$_name" defaults >/dev/null && update-rc.d "$_name" enable >/dev/null; fi
+    }
+    svc_off() {
+        _script "$1" || return 1
+        if command -v chkconfig >/dev/null; then chkconfig "$_name" off
+        else update-rc.d "$_name" disable >/dev/null; fi
+    }
+    svc_start() { _script "$1" && _service "$_name" start; }
+    svc_stop() { _script "$1" && _service "$_name" stop; }
+    svc_restart() { _script "$1" && _service "$_name" restart; }
+    svc_reload() { _script "$1" && _service "$_name" reload; }
+    svc_restore() {
+        case $2 in
+            enabled) svc_on "$1" ;;
+            disabled) svc_off "$1" ;;
+            *) return 0 ;;
+        esac
+        case $3 in
+            active) svc_active "$1" || svc_start "$1" ;;
+            *) ! svc_active "$1" || svc_stop "$1" ;;
+        esac
+    }
+fi
+svc_enable() { svc_on "$1" && svc_start "$1"; }
+svc_disable() { svc_off "$1" && svc_stop "$1"; }
 """
 
 

@@ -25,7 +25,8 @@ class Variant:
     group: str
     rules: tuple[str, str]
     units: tuple[str, ...]
-    timer: str = ""
+    timers: tuple[str, ...] = ()
+    log: str = "journal"
     prepare: str = ":"
     settings: tuple[tuple[str, object], ...] = ()
     without: tuple[tuple[str, str], ...] = ()
@@ -41,7 +42,7 @@ VARIANTS = (
         group="sudo",
         rules=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
         units=("netfilter-persistent",),
-        timer="apt-daily-upgrade.timer",
+        timers=("apt-daily-upgrade.timer",),
         prepare="DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends rpcbind </dev/null",
     ),
     Variant(
@@ -53,8 +54,32 @@ VARIANTS = (
         group="wheel",
         rules=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
         units=("iptables", "ip6tables"),
-        timer="dnf-automatic.timer",
+        timers=("dnf-automatic.timer",),
         settings=(("firewall", {"takeOver": True}),),  # firewalld is active, as Fedora comes
+    ),
+    Variant(
+        name="centos7",
+        title="CentOS, RHEL 7",
+        installed="rpm -q --qf 'installed\\n'",
+        packages=("iptables-services", "fail2ban-server", "yum-cron", "sudo"),
+        removed="yum remove",
+        group="wheel",
+        rules=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        units=("iptables", "ip6tables"),
+        timers=("yum-cron", "crond"),
+        settings=(("firewall", {"takeOver": True}),),
+    ),
+    Variant(
+        name="centos6",
+        title="CentOS, RHEL 6",
+        installed="rpm -q --qf 'installed\\n'",
+        packages=("iptables-ipv6", "fail2ban", "yum-cron", "sudo"),
+        removed="yum remove",
+        group="wheel",
+        rules=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        units=("iptables", "ip6tables"),
+        timers=("yum-cron", "crond"),
+        log="/var/log/secure",
     ),
     Variant(
         name="arch",
@@ -76,7 +101,13 @@ find /etc /var/lib/stockade -xdev ! -type d ! -name guard.log ! -path '/etc/ssh/
     -exec sh -c 'for f; do echo "$(stat -c "%n %a %U %G" "$f") $(sha256sum <"$f" 2>/dev/null) $(readlink "$f")"; done' \
     x {} + 2>/dev/null | sort
 { dpkg-query -W || rpm -qa || pacman -Q; } 2>/dev/null | sort
-{ apt-mark showauto || dnf -q repoquery --userinstalled || pacman -Qqe; } 2>/dev/null | sort
+if command -v yum; then cd /var/lib/yum/yumdb && grep -r . .; else
+    { apt-mark showauto || dnf -q repoquery --userinstalled || pacman -Qqe; } 2>/dev/null
+fi | sort
+! command -v chkconfig || for unit in iptables ip6tables rpcbind fail2ban yum-cron crond sshd; do
+    echo "$unit $(chkconfig --list "$unit" 2>&1)"
+    case $unit in ip*) ;; *) service "$unit" status 2>&1 | tr -d 0-9 ;; esac
+done
 for unit in firewalld rpcbind.service rpcbind.socket fail2ban apt-daily.timer dnf-automatic.timer ssh sshd; do
     echo "$unit $(systemctl is-enabled "$unit" 2>/dev/null) $(systemctl is-active "$unit")"
 done
@@ -85,13 +116,28 @@ sshd -T | sort
 iptables-save | grep '^-A\\|^:.*DROP'
 ip6tables-save | grep '^-A\\|^:.*DROP'
 nft list table inet firewalld 2>/dev/null
-ss -Htuln | awk '{ print $1, $5 }' | sort
+ss -tuln | sed 1d | awk '{ print $1, $5 }' | sort
 """
 
 
 def snapshot(host: LabHost) -> list[str]:
     """What must be as it was once everything is given back: /etc, packages and why they are there, services, rules."""
     return host.exec(_SNAPSHOT, check=False).stdout.splitlines()
+
+
+def service(host: LabHost, name: str) -> tuple[str, str]:
+    """Whether a service is started at boot, and whether it runs, by the host's own tools in systemctl's words."""
+    systemd = f"systemctl is-enabled {name}; systemctl is-active {name}"
+    on = f"if chkconfig {name}; then echo enabled; else echo disabled; fi"
+    runs = f"if service {name} status >&2; then echo active; else echo inactive; fi"
+    shown = host.exec(f"if command -v systemctl >&2; then {systemd}; else {on}; {runs}; fi", check=False).stdout
+    enabled, active = shown.split()
+    return enabled, active
+
+
+def _called(units: Sequence[str], host: LabHost) -> list[str]:
+    sysv = host.exec("cat /proc/1/comm").stdout == "init\n"
+    return [f"service {unit}" if sysv else f"{unit}.service" for unit in units]
 
 
 def _packages(lab: Lab, host: LabHost, variant: Variant) -> str:
@@ -127,30 +173,35 @@ def _firewall(lab: Lab, host: LabHost, variant: Variant) -> str:
     assert knock(lab, host, seen) == {"ipv4": seen, "ipv6": seen}
     for file, unit in zip(variant.rules, variant.units * 2, strict=False):
         assert "--dport 443" in host.exec(["cat", file]).stdout
-        assert host.exec(["systemctl", "is-enabled", unit]).stdout == "enabled\n"
-    return f"{', '.join(variant.rules)}; {', '.join(f'{unit}.service' for unit in variant.units)}"
+        assert service(host, unit)[0] == "enabled"
+    return f"{', '.join(variant.rules)}; {', '.join(_called(variant.units, host))}"
 
 
 def _fail2ban(lab: Lab, host: LabHost, variant: Variant) -> str:
-    assert host.exec("systemctl is-enabled fail2ban; systemctl is-active fail2ban").stdout == "enabled\nactive\n"
+    assert service(host, "fail2ban") == ("enabled", "active")
     host.exec("fail2ban-client set sshd banip 198.51.100.200")
     banned = "iptables -S | grep -q 'f2b-sshd -s 198.51.100.200'"
     host.exec(f"for i in $(seq 50); do ! {banned} || exit 0; sleep 0.1; done; exit 1")
     assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
     host.exec("fail2ban-client set sshd unbanip 198.51.100.200")
-    return "jail sshd, journal"
+    failed = "fail2ban-client status sshd | grep -q 'Total failed:[^0-9]*[1-9]'"
+    options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    # the log is read: a failed login counts (the operator's own address would not)
+    lab.outside(["ssh", *options, f"nobody-there@{host.ipv4}", "true"], check=False)
+    host.exec(f"for i in $(seq 100); do ! {failed} || exit 0; sleep 0.1; done; exit 1")
+    return f"jail sshd, {variant.log}"
 
 
 def _updates(lab: Lab, host: LabHost, variant: Variant) -> str:
-    if not variant.timer:
+    if not variant.timers:
         return dict(variant.without)["updates"]
-    shown = host.exec(f"systemctl is-enabled {variant.timer}; systemctl is-active {variant.timer}").stdout
-    assert shown == "enabled\nactive\n"
-    return variant.timer
+    for timer in variant.timers:
+        assert service(host, timer) == ("enabled", "active")
+    return ", ".join(variant.timers)
 
 
 def _listeners(lab: Lab, host: LabHost, variant: Variant) -> str:
-    shown = host.exec("ss -Htuln | awk '{ print $1, $5 }' | sort").stdout.splitlines()
+    shown = host.exec("ss -tuln | sed 1d | awk '{ print $1, $5 }' | sort").stdout.splitlines()
     assert shown == ["tcp 0.0.0.0:22", "tcp [::]:22"]
     return "sshd alone"
 

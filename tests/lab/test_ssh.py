@@ -14,7 +14,7 @@ from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, file_state
 from hosts.host import Host
 from hosts.packages import APT
 from hosts.pool import Pool
-from hosts.services import SYSTEMD, ServiceState, service_states
+from hosts.services import SERVICES, ServiceState, service_states
 from hosts.shell import Script
 from local.lab.api import LabHost
 
@@ -259,7 +259,7 @@ def test_lists_that_do_not_know_a_package_are_refreshed(root: Host, lab_host: La
 
 
 def test_services(root: Host) -> None:
-    [answer] = root.run(Script("look", SYSTEMD + "svc_state ssh no-such.service"))
+    [answer] = root.run(Script("look", SERVICES + "svc_state ssh no-such.service"))
     states = service_states(answer.stdout)
     assert states["ssh"] == ServiceState("ssh", "enabled", "active")
     assert states["no-such.service"] == ServiceState("no-such.service", "absent", "inactive")
@@ -268,11 +268,11 @@ def test_services(root: Host) -> None:
     make = f"printf '{text}' >/etc/systemd/system/{unit}"
     look = f"svc_state {unit}"
     steps = ["svc_enable", "svc_disable"]
-    bodies = [f"{SYSTEMD}\n{step} {unit}; {look}" for step in steps]
+    bodies = [f"{SERVICES}\n{step} {unit}; {look}" for step in steps]
     root.run(Script("make", f"{make}; systemctl daemon-reload"))
     on, off = (service_states(one.stdout)[unit] for one in root.run(*(Script("s", body) for body in bodies)))
     assert (on, off) == (ServiceState(unit, "enabled", "active"), ServiceState(unit, "disabled", "inactive"))
-    restore = f"{SYSTEMD}\nsvc_restore {unit} {on.enabled} {on.active}; {look}"
+    restore = f"{SERVICES}\nsvc_restore {unit} {on.enabled} {on.active}; {look}"
     assert service_states(root.run(Script("restore", restore))[0].stdout)[unit] == on
 
 

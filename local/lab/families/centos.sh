@@ -106,7 +106,10 @@ without_option() { # PATH OPTION: a program that does not have it yet
     stand_in "$1" <<END
 #!/bin/sh
 for word; do
-    case \$word in $2) printf "%s: unrecognized option '%s'\n" "$1" "\$word" >&2; exit 64 ;; esac
+    case \$word in
+        $2) printf "%s: unrecognized option '%s'\n" "$1" "\$word" >&2; exit 64 ;;
+        --help) /usr/libexec/lab/${1##*/} --help | grep -v -e '${2%\*}'; exit ;;
+    esac
 done
 exec /usr/libexec/lab/${1##*/} "\$@"
 END
@@ -234,4 +237,5 @@ repository() {
     sed -e 's/fedora/base/' -e 's/Fedora/CentOS/' /etc/yum.repos.d/fedora.repo >/etc/yum.repos.d/CentOS-Base.repo
     rm /etc/yum.repos.d/fedora.repo
     createrepo_c -q /srv/rpm
+    yum -y install glibc </dev/null >/dev/null # which is there: yum writes its notes
 }

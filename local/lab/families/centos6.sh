@@ -206,6 +206,7 @@ init_script cronie crond 2345 90 60 <<'END'
     status) status ;;
 END
 rc_scripts cronie crond
+printf '%%pre\nmkdir -p /var/spool/cron/crontabs\n' >>/build/cronie.scripts
 make_rpm cronie 1.4.4-16 'Requires: glibc'
 
 old_yum 3.2.29 --no-such-option no-such-command
@@ -214,6 +215,7 @@ registered centos-release python iptables yum openssh-server initscripts rsyslog
 without_option /usr/bin/tar --verbatim-files-from
 without_option /usr/bin/dd 'status=none'
 without_option /usr/bin/ss '-H*'
+without_option /usr/sbin/runuser -u
 rm -rf /usr/bin/setpriv /usr/bin/systemctl /usr/bin/systemd-* /usr/bin/journalctl /usr/bin/loginctl /usr/bin/busctl \
     /usr/lib/systemd /etc/systemd /usr/share/dbus-1/system-services/org.freedesktop.systemd1.service
 sed -i /pam_systemd/d /etc/pam.d/common-session
@@ -252,7 +254,7 @@ written fail2ban /usr/bin/fail2ban-client 755 <<'END'
 #!/bin/sh
 real=/usr/libexec/lab/fail2ban-client
 case " $* " in
-    *' -t '* | *' --test '*) echo "$0: option -t not recognized" >&2; exit 255 ;;
+    *' -t '* | *' --test '*) echo "Usage: $0 [OPTIONS] <COMMAND>"; exit 255 ;;
     *' get '*' banip '*) echo "ERROR  NOK: ('Invalid command (no get action or not yet implemented)',)" >&2; exit 255 ;;
     *' -i '*) sed 's/^get \([^ ]*\) banip/get \1 no-such-value/' | "$real" "$@" ;;
     *) exec "$real" "$@" ;;

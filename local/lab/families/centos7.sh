@@ -103,6 +103,7 @@ WantedBy=multi-user.target
 END
 printf 'enable crond.service\nenable yum-cron.service\n' >>/usr/lib/systemd/system-preset/90-default.preset
 unit_scripts cronie crond.service
+printf '%%pre\nmkdir -p /var/spool/cron/crontabs\n' >>/build/cronie.scripts
 make_rpm cronie 1.4.11-23 'Requires: glibc'
 repository
 rm -rf /build

@@ -23,7 +23,7 @@ unit_scripts() { # NAME UNIT…: as %systemd_post, %systemd_preun and %systemd_p
 [ \$1 -ne 1 ] || systemctl --no-reload preset $* >/dev/null 2>&1 || :
 systemctl daemon-reload >/dev/null 2>&1 || :
 %preun
-[ \$1 -ne 0 ] || systemctl --no-reload disable --now $* >/dev/null 2>&1 || :
+[ \$1 -ne 0 ] || { systemctl --no-reload disable $*; systemctl stop $*; } >/dev/null 2>&1 || :
 %postun
 systemctl daemon-reload >/dev/null 2>&1 || :
 END

@@ -70,6 +70,11 @@ def test_ss_names_the_service_and_not_the_systemd_that_opened_its_socket() -> No
     assert len(found) == 6
 
 
+def test_ss_of_centos_6_has_no_pid_before_the_number() -> None:
+    text = 'tcp LISTEN 0 128 :::22 :::* users:(("sshd",1204,4))\n'
+    assert parse_ss(text) == [Listener("tcp", "::", 22, "sshd", pid=1204)]
+
+
 def test_a_socket_that_waits_for_its_first_connection_is_named_by_its_unit() -> None:
     sections = {
         "ss": SS,

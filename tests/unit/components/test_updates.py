@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from components.chapter import Known
 from components.gai import prefers_ipv4, with_ipv4_first, without_ipv4_first
 from components.updates import SECURITY, UpdateChapter, UpdateFacts, UpdateInputs, UpdateSettings
-from components.updates_dnf import parse as parse_dnf
-from components.updates_dnf import text as dnf_text
+from components.updates_dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates_system import as_root, command_connection
 from hosts.connection import Connection
 from hosts.shell import Answer
@@ -104,30 +103,54 @@ def test_all_files_count_whatever_their_spelling() -> None:
     assert seen.on
 
 
-def test_dnf_automatic_reads_back_what_it_is_told() -> None:
+PROGRAMS = {
+    "dnf-automatic fedora": (dnf_text, "apply_updates = yes", "apply_updates = no"),
+    "yum-cron rhel": (yum_text, "apply_updates = yes", "apply_updates = no"),
+    "yum-cron fedora": (sysconfig_text, "CHECK_ONLY=no", "CHECK_ONLY=yes"),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_of_red_hat_read_back_what_they_are_told(program: str) -> None:
+    text, applied, not_applied = PROGRAMS[program]
     for wanted in (
         inputs(),
-        inputs(rebootTime="04:00"),
         inputs(mail="root@example.org"),
         inputs(enabled=False),
+        *([inputs(rebootTime="04:00")] if text is dnf_text else []),
     ):
         parts = {
             "dropin.meta": "absent\n/etc/dnf/automatic.conf\n",
-            "updater": "dnf-automatic\n",
-            "config": dnf_text(wanted.dnf()),
+            "updater": f"{program}\n",
+            "config": text(wanted.dnf()),
             "timers": "dnf-automatic.timer enabled active\n",
             "program": "/usr/bin/dnf-automatic",
         }
         seen = UpdateChapter().parse(wanted, Answer("", "", 0, parts))
         assert UpdateChapter().unmet(wanted, seen) == ""
-        by_hand = {**parts, "config": parts["config"].replace("apply_updates = yes", "apply_updates = no")}
+        by_hand = {**parts, "config": parts["config"].replace(applied, not_applied)}
         changed = UpdateChapter().parse(wanted, Answer("", "", 0, by_hand))
         assert UpdateChapter().shown(wanted, Known(), changed).enabled is False
 
 
+def test_centos_does_not_tell_which_updates_are_about_security() -> None:
+    plain = DnfAutomatic(apply=True)
+    for distro, on in (("centos", True), ("rhel", False)):
+        for text in (yum_text(plain), sysconfig_text(plain)):
+            parts = {
+                "dropin.meta": "absent\n/etc/yum/yum-cron.conf\n",
+                "updater": f"yum-cron {distro}\n",
+                "config": text,
+                "timers": "yum-cron enabled active\ncrond enabled active\n",
+                "program": "/etc/cron.daily/0yum-daily.cron",
+            }
+            seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+            assert (UpdateChapter().unmet(inputs(), seen) == "") is on
+
+
 @pytest.mark.parametrize("config", ["", "no section\n", "[commands]\nupgrade_type = default\napply_updates = no\n"])
 def test_dnf_automatic_as_it_comes_installs_nothing(config: str) -> None:
-    assert not parse_dnf(config).apply
+    assert not parse(config).apply
 
 
 def test_a_connection_in_the_terms_of_pulumi_command(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hosts.distro import DISTRO, FAMILIES, SUPPORTED, UNSUPPORTED
+from hosts.packages import PACKAGES
 
 ROCKY = """\
 NAME="Rocky Linux"
@@ -30,15 +31,18 @@ SYSTEMS = {
     "fedora 42": ("os-release", "ID=fedora\nVERSION_ID=42\n", ""),  # dnf 5
     "arch": ("os-release", "# comment\nID=arch\nBUILD_ID=rolling\n", "arch"),
     "manjaro": ("os-release", "ID=manjaro\nID_LIKE=arch\n", "arch"),
-    "centos 7": ("os-release", CENTOS_7, ""),
+    "centos 7": ("os-release", CENTOS_7, "centos7"),
     "opensuse-leap 15.6": ("os-release", 'ID="opensuse-leap"\nID_LIKE="suse opensuse"\nVERSION_ID="15.6"\n', ""),
     "weird": ("os-release", "ID=weird\nHOME=$NOWHERE\n", ""),
     "linux": ("os-release", "ID=weird\nNAME='unfinished\n", ""),
-    "centos 6.10": ("redhat-release", "CentOS release 6.10 (Final)\n", ""),
-    "fedora 19": ("redhat-release", "Fedora release 19 (Schrödinger)\n", ""),
-    "rhel 6.9": ("redhat-release", "Red Hat Enterprise Linux Server release 6.9 (Santiago)\n", ""),
+    "centos 6.10": ("redhat-release", "CentOS release 6.10 (Final)\n", "centos6"),
+    "fedora 19": ("redhat-release", "Fedora release 19 (Schrödinger)\n", "centos7"),
+    "rhel 6.9": ("redhat-release", "Red Hat Enterprise Linux Server release 6.9 (Santiago)\n", "centos6"),
+    "fedora 14": ("redhat-release", "Fedora release 14 (Laughlin)\n", "centos6"),
+    "linuxmint 6": ("os-release", "ID=linuxmint\nID_LIKE=debian\nVERSION_ID=6\n", "debian"),  # its own number
+    "ubuntu 14.04": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="14.04"\n', ""),
     "arch ": ("arch-release", "", "arch"),
-    "debian 6": ("debian_version", "6.0.10\n", "debian"),
+    "debian 6": ("debian_version", "6.0.10\n", ""),
 }
 
 
@@ -73,6 +77,7 @@ def test_the_row_of_the_table_is_what_a_script_gets(tmp_path: Path, family: obje
     name, _, major = row.releases[0].partition(":")
     release = system(tmp_path, "os-release", f"ID={name}\nVERSION_ID={major.replace('[2-9]', '2').strip('*')}\n")
     names = ["family", "pkg_manager", "admin_groups", "boot_v4", "boot_v6", "unit_v4", "unit_v6", "updater"]
+    names.append("updater_file")
     told = on(release, "known_distro\n" + "\n".join(f'echo "${name}"' for name in names)).stdout.splitlines()
     assert told == [
         row.name,
@@ -81,6 +86,7 @@ def test_the_row_of_the_table_is_what_a_script_gets(tmp_path: Path, family: obje
         *row.boot,
         *row.boot_units,
         row.updater,
+        row.updater_file,
     ]
 
 
@@ -91,6 +97,38 @@ def test_packages_have_the_names_that_they_have_there(tmp_path: Path) -> None:
     assert arch.stdout.splitlines() == ["sudo iptables fail2ban exim", "unattended-upgrades exim4-base"]
     assert "Arch supports no unattended updates" in arch.stderr
     assert "arch has no package for exim4-base" in arch.stderr
+
+
+def test_why_a_release_is_not_supported_is_told(tmp_path: Path) -> None:
+    done = on(system(tmp_path, "os-release", "ID=fedora\nVERSION_ID=42\n"), "known_distro")
+    assert (done.returncode, done.stderr) == (
+        UNSUPPORTED,
+        "it is fedora 42: from Fedora 41 on, dnf is dnf 5, which has other commands and was not tried\n",
+    )
+
+
+RPM_AND_DNF = """\
+rpm() { [ "$*" = "-q $installed" ]; }
+dnf() { printf '%s\\n' $to_be_had; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("installed", "to_be_had", "name"),
+    [
+        ("", "iptables-services", "iptables-services"),
+        ("", "iptables-nft-services", "iptables-nft-services"),
+        ("", "iptables-nft-services iptables-services", "iptables-services"),
+        ("iptables-nft-services", "iptables-services", "iptables-nft-services"),
+        ("", "", "iptables-services"),
+    ],
+)
+def test_a_package_with_two_names_is_the_one_that_is_there(
+    tmp_path: Path, installed: str, to_be_had: str, name: str
+) -> None:
+    script = f"{PACKAGES}installed={installed!r} to_be_had={to_be_had!r}\n{RPM_AND_DNF}"
+    done = on(system(tmp_path, "os-release", ROCKY), f"{script}real_names iptables-persistent; echo $named")
+    assert done.stdout == f"{name}\n", done.stderr
 
 
 def test_what_is_supported_is_named() -> None:

@@ -1,0 +1,41 @@
+"""What `hosts/packages_dnf.py` and `hosts/packages_yum.py` share: questions to rpm(8), how plans are shown."""
+
+RPM = """\
+pkg_versions() { # a name may also be what a package provides: `iptables` is iptables-nft's
+    [ $# -gt 0 ] || return 0
+    for _asked in "$@"; do
+        case $_asked in
+            *[*?]*) rpm -qa --qf '%{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n' "$_asked" ;;
+            *)
+                _form="$_asked %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n"
+                rpm -q --qf "$_form" "$_asked" 2>/dev/null ||
+                    rpm -q --whatprovides --qf "$_form" "$_asked" 2>/dev/null | head -n 1 ;;
+        esac
+    done | grep -v ' is not installed$\\|^no package provides' || :
+}
+# The table of a transaction: headings, below them lines of one blank and a name. `Inst name` and `Remv name`.
+_table() {
+    awk '
+        /^(Installing|Reinstalling)/ { what = "Inst"; next }
+        /^Removing/ { what = "Remv"; next }
+        /^Transaction Summary/ { exit }
+        /^[A-Z]/ { what = "" }
+        what != "" && /^ [^ ]/ { print what, $1 }'
+}
+_only() { sed -n "s/^\\($1\\) //p" | sort -u; }
+_evr() { for _word in $1; do printf ' %s' "$_word" | sed 's/=/-/'; done; }
+pkg_simulate() {
+    _what=$1
+    shift
+    case $_what in purge) _what=remove ;; esac
+    _simulated "$_what" "$@"
+}
+pkg_answers() { cat >/dev/null; }
+pkg_goes() { _simulated remove "$1" | _only Remv; }
+pkg_goes_for() { _simulated install "$1" | _only Remv; }
+pkg_half() { :; }
+pkg_files() { rpm -ql "$1"; }
+pkg_conffiles() { rpm -qc "$1" | grep '^/etc/' || :; }
+pkg_owners() { rpm -qf --qf '%{NAME}\\n' "$1" 2>/dev/null | grep -v '^error\\| is not owned by ' || :; }
+pkg_left() { [ ! -f "$1.rpmsave" ] || tar -tf "$2" "${1#/}.rpmsave" >/dev/null 2>&1 || rm -f "$1.rpmsave"; }
+"""
