@@ -129,7 +129,7 @@ thousand-short: .venv/ready  ## see that it runs: 4 hosts in two stacks, from th
 
 .bench/venv/ready: bench/requirements.lock
 	@$(PYTHON) -m venv .bench/venv
-	@.bench/venv/bin/pip install -q --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@.bench/venv/bin/pip install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r bench/requirements.lock
 	@touch $@
 
 .venv/ready: requirements.lock
@@ -138,5 +138,5 @@ thousand-short: .venv/ready  ## see that it runs: 4 hosts in two stacks, from th
 	    apt-get update -q >/dev/null; apt-get install -y -q python3-venv </dev/null >/dev/null; }
 	@echo "installing the pinned dependencies into .venv"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/pip install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 	@touch $@

@@ -118,9 +118,9 @@ class HardenedHost(ComponentResource):
         entered: list[Resource] = [packages, *users]
         before = [*entered, *restricted]
         wanted = self._wanted
-        if wanted.fail2ban:
+        if wanted.fail2ban:  # takes as long as firewall and sshd together, and shares only xtables' lock with them
             props = {**self._common, **self._existing, **wanted.fail2ban.props()}
-            jails = Fail2BanJails(self._name, props, self._after(*before))
+            jails = Fail2BanJails(self._name, props, self._after(*entered))
             self._told["fail2ban"] = jails.config.apply(lambda text: text.count("enabled = true"))
         if wanted.updates:
             props = {**self._common, **self._existing, **wanted.updates.props()}

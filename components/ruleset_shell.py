@@ -202,7 +202,7 @@ COMMIT = f"""\
 {_BOOT}
 {RESTORE_FILE}
 if [ -f "$boot.next" ]; then
-    [ "$(svc_enabled "$boot_unit")" = enabled ] || svc_on "$boot_unit" # which takes a second
+    svc_on "$boot_unit"
     mv -f "$boot.next" "$boot"
 elif [ -n "$boot_back" ]; then
     restore_file prior

@@ -27,7 +27,8 @@ if [ -d /run/systemd/system ]; then
     }
     svc_enabled() { systemctl is-enabled "$1" 2>/dev/null || :; }
     svc_active() { systemctl -q is-active "$1"; }
-    svc_on() { systemctl -q unmask "$1" && systemctl -q enable "$1"; }
+    # unmask and enable reload systemd each, and enable runs what looks after SysV links: a second, mostly for nothing
+    svc_on() { [ "$(svc_enabled "$1")" = enabled ] || { systemctl -q unmask "$1" && systemctl -q enable "$1"; }; }
     svc_off() { systemctl -q disable "$1"; }
     svc_start() { systemctl start "$1"; }
     svc_stop() { systemctl stop "$1"; }
