@@ -1,4 +1,4 @@
-"""What all tests share: how long hypothesis looks for counterexamples.
+"""What all tests share: how long hypothesis looks for counterexamples, and where started programs keep compiled Python.
 
 `STOCKADE_HYPOTHESIS=thorough`, as in `make test`, tries ten times as many as an ordinary run.
 """
@@ -12,3 +12,7 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile(os.environ.get("STOCKADE_HYPOTHESIS", "quick"))
+
+# Each test has a project folder of its own, full of links: a cache by path would compile everything anew for each.
+for name in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
