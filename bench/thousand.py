@@ -163,10 +163,10 @@ def _measured(tool: Tool, phase: Phase, endpoints: Endpoints) -> Row:
 
 def _fault(tool: Tool, phase: Phase, measured: Measured, looked: int, unknown: frozenset[str]) -> str:
     """Why the time does not count; empty when it does."""
+    if unknown:
+        return f"asked what is in no recording (made with other scripts? leave --reuse out): {sorted(unknown)[0]}"
     if measured.status:
         return f"ended with status {measured.status}:\n{measured.output[-2000:]}"
-    if unknown:
-        return f"asked what is in no recording: {sorted(unknown)[0]}"
     expected = 0 if isinstance(tool, Shards) and phase is Phase.NOTHING else len(tool.hosts)
     return "" if looked == expected else f"looked at {looked} hosts instead of {expected}"
 
