@@ -38,13 +38,13 @@ def move_all(engine: Engine, environment: Environment, tell: Callable[[str], Non
 def _elsewhere(
     resources: Sequence[Mapping[str, Any]], stack: str, hosts: Mapping[str, Any], environment: Environment
 ) -> dict[str, list[tuple[str, str]]]:
-    """Return the hosts in a state that belong to other stacks: names and URNs, by stack."""
+    """Return the hosts in a state that belong to other stacks: names and URNs, by stack, in the inventory's order."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for name, urn in _hosts(resources):
-        if name in hosts:  # else it is gone, and is undone where it is
-            home = stack_of(environment.name, home_of(name, hosts[name], environment.shards))
-            if home != stack:
-                found.setdefault(home, []).append((name, urn))
+    there = dict(_hosts(resources))
+    for name, host in hosts.items():  # one that is in none of the lists is gone, and is undone where it is
+        home = stack_of(environment.name, home_of(name, host, environment.shards))
+        if name in there and home != stack:
+            found.setdefault(home, []).append((name, there[name]))
     return found
 
 
