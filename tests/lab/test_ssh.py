@@ -216,7 +216,8 @@ def test_facts_and_distribution(root: Host) -> None:
     assert (facts.uid, facts.user, facts.init) == (0, "root", "systemd")
     assert "ID=debian" in facts.os_release
     which = Script("which distribution", f'{DISTRO}known_distro; echo "$distro $distro_version|$family"')
-    assert root.run(which).stdout == "debian 12|debian\n"
+    [answer] = root.run(which)
+    assert answer.stdout == "debian 12|debian\n"
 
 
 def test_files_are_given_back_with_owner_and_mode(root: Host, lab_host: LabHost) -> None:
