@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: help up up-all test-distributions preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -88,7 +88,14 @@ engine: .venv/ready  ## tests of the embedded engine, against the Pulumi CLI whe
 fleet-tests: .venv/ready  ## many stacks at once, by each engine
 	.venv/bin/pytest -q -n 2 tests/fleet
 
-kernel: .venv/ready  ## the rules' meaning against the kernel, in short
+kernel-tools: # what loads rules in the namespaces of tests/kernel
+	@[ "$$(id -u)" = 0 ] || exit 0; for tool in ip nsenter nft iptables-nft-restore ip6tables-nft-restore iptables-legacy-restore; do \
+	    command -v $$tool >/dev/null || { echo "installing iproute2, iptables and nftables on this machine"; \
+	        apt-get update -q >/dev/null; \
+	        apt-get install -y -q iproute2 iptables nftables util-linux </dev/null >/dev/null; break; }; \
+	done
+
+kernel: .venv/ready kernel-tools  ## the rules' meaning against the kernel, in short
 	.venv/bin/pytest -q tests/kernel
 
 lab-tests: .venv/ready  ## tests on real hosts of the lab
@@ -97,7 +104,7 @@ lab-tests: .venv/ready  ## tests on real hosts of the lab
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
 	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
-test-kernel: .venv/ready  ## the same over 500 random rulesets, two minutes
+test-kernel: .venv/ready kernel-tools  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-tests.md); long: PART="sshd and reboots"
