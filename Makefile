@@ -88,7 +88,7 @@ engine: .venv/ready  ## tests of the embedded engine, against the Pulumi CLI whe
 fleet-tests: .venv/ready  ## many stacks at once, by each engine
 	.venv/bin/pytest -q -n 2 tests/fleet
 
-kernel-tools: # what loads rules in the namespaces of tests/kernel
+kernel-tools: # what tests load and list rules with on this machine
 	@[ "$$(id -u)" = 0 ] || exit 0; for tool in ip nsenter nft iptables-nft-restore ip6tables-nft-restore iptables-legacy-restore; do \
 	    command -v $$tool >/dev/null || { echo "installing iproute2, iptables and nftables on this machine"; \
 	        apt-get update -q >/dev/null; \
@@ -98,7 +98,7 @@ kernel-tools: # what loads rules in the namespaces of tests/kernel
 kernel: .venv/ready kernel-tools  ## the rules' meaning against the kernel, in short
 	.venv/bin/pytest -q tests/kernel
 
-lab-tests: .venv/ready  ## tests on real hosts of the lab
+lab-tests: .venv/ready kernel-tools  ## tests on real hosts of the lab
 	.venv/bin/pytest -q -n 2 --dist loadfile tests/lab --ignore-glob='*/test_lockout*'
 
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults

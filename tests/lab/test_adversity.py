@@ -14,11 +14,10 @@ from tests.lab.test_firewall import saved
 
 WAIT = """\
 #!/bin/sh
-touch /root/applying
-read -r _ </root/go
+case " $* " in *" --noflush "*) touch /root/applying; read -r _ </root/go ;; esac
 exec /usr/sbin/iptables-restore "$@"
 """
-"""Stands in the way of iptables-restore until told to go on: so a test can act in the middle of an apply."""
+"""Holds up the loading of rules, which are tried before, until told to go on: so a test can act in the middle of it."""
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +132,7 @@ def test_delete_without_the_host_names_the_way_out_and_loses_nothing(host: LabHo
 
 
 def hold_up(host: LabHost) -> None:
-    """Make the next iptables-restore wait; until the next boot at most."""
+    """Make the next iptables-restore that loads wait; until the next boot at most."""
     host.exec("mount -t tmpfs tmpfs /usr/local/sbin")
     host.exec("cat >/usr/local/sbin/iptables-restore && chmod +x /usr/local/sbin/iptables-restore", input=WAIT)
     host.exec("mkfifo /root/go")

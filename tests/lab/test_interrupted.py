@@ -24,7 +24,7 @@ Listeners("listeners", common)
 """
 
 POINTS = {
-    "systemctl": ("-q enable chrony.service", "-q enable --now apt-daily-upgrade.timer"),
+    "systemctl": ("-q enable chrony.service", "-q enable apt-daily-upgrade.timer"),
     "mv": ("* /etc/gai.conf",),
     "apt-get": ("* install net-tools",),
 }
