@@ -13,6 +13,8 @@ from bench.job import USER, Job
 VENV = Path(__file__).parents[2] / ".bench" / "venv"
 """The bench's own tools (bench/requirements.lock), apart from the project's."""
 
+_COMPILED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+
 
 class Phase(StrEnum):
     """What is measured."""
@@ -87,8 +89,9 @@ class Tool(ABC):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of its commands: the user's, but compiled modules may be kept."""
-        kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        """The environment of its commands: the user's, but compiled modules are kept, and beside the sources: by the path
+        of a folder that is made anew for each run, as the Makefile keeps them, none would ever be found."""
+        kept = {key: value for key, value in os.environ.items() if key not in _COMPILED}
         return {**kept, "NO_COLOR": "1"}
 
     @cached_property
