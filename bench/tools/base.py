@@ -89,8 +89,10 @@ class Tool(ABC):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of its commands: the user's, but compiled modules are kept, and beside the sources: by the path
-        of a folder that is made anew for each run, as the Makefile keeps them, none would ever be found."""
+        """The environment of its commands: the user's, but compiled modules are kept, and beside the sources.
+
+        As the Makefile keeps them, by path, those of a folder that is made anew for each run would never be found.
+        """
         kept = {key: value for key, value in os.environ.items() if key not in _COMPILED}
         return {**kept, "NO_COLOR": "1"}
 
