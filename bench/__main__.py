@@ -95,7 +95,8 @@ def _chosen(names: str) -> list[type[Tool]]:
 
 
 def _tell(sample: Sample) -> None:
-    verdict = f"NOT COUNTED: {sample.fault}" if sample.fault else f"verified; logged in to {sample.looked}"
+    logins = "" if sample.looked is None else f"; logged in to {sample.looked}"
+    verdict = f"NOT COUNTED: {sample.fault}" if sample.fault else f"verified{logins}"
     print(
         f"{sample.tool:15} {sample.hosts:2} hosts  {sample.phase:17} {sample.wall:7.2f} s  "
         f"CPU {sample.cpu:6.2f} s  {sample.memory / 1e6:5.0f} MB  {verdict}",

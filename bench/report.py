@@ -58,8 +58,9 @@ def _cell(samples: Sequence[Sample], hosts: int) -> str:
     if any(sample.fault for sample in samples):
         return "failed"
     text = spread([sample.wall for sample in samples])
-    if samples and not all(sample.looked == hosts for sample in samples):
-        seen = max(sample.looked for sample in samples)
+    looked = [sample.looked for sample in samples if sample.looked is not None]
+    if not all(count == hosts for count in looked):
+        seen = max(looked)
         text += ", touches no host" if seen == 0 else f", looks at {seen} hosts"
     return text
 

@@ -19,7 +19,7 @@ FIRST_PORT = 8080
 
 @dataclass(frozen=True)
 class Sample:
-    """One measured command. `looked`: hosts that it logged in to."""
+    """One measured command. `looked`: hosts that it logged in to; None where that says nothing."""
 
     tool: str
     hosts: int
@@ -27,7 +27,7 @@ class Sample:
     wall: float
     cpu: float
     memory: int
-    looked: int
+    looked: int | None
     fault: str = ""
 
 
@@ -70,7 +70,7 @@ def run(
                 wall=measured.wall,
                 cpu=measured.cpu,
                 memory=measured.memory,
-                looked=looked,
+                looked=None if kind.keeps_connections else looked,
                 fault=_fault(measured, hosts, job),
             )
             samples.append(sample)

@@ -19,6 +19,7 @@ class Ansible(Tool):
     """One playbook, with modules of ansible-core alone."""
 
     name = "ansible"
+    keeps_connections = True
     drift_note = "--check"
 
     @classmethod

@@ -61,6 +61,8 @@ class Tool(ABC):
     """One tool with one set of hosts; `folder` is its own."""
 
     name: str
+    keeps_connections = False
+    """Whether it goes on using the connections of its last run, so that looking at a host needs no login."""
     drift_note = ""
     """What its drift check is, where it is not what the word says."""
 
