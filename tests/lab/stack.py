@@ -104,8 +104,15 @@ class Stack:
 
     def run(self, *args: str, check: bool = True) -> Result:
         """Run one engine command on this stack; with `check`, it must succeed."""
+        result = self._ended(self._argv(*args))
+        if check:
+            assert result.status == 0, result.output
+        return result
+
+    def _ended(self, argv: list[str]) -> Result:
+        """Run a command to its end, as a user does in this folder."""
         done = subprocess.run(
-            self._argv(*args),
+            argv,
             cwd=self.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -115,8 +122,6 @@ class Stack:
             timeout=LIMIT,
             check=False,
         )
-        if check:
-            assert done.returncode == 0, done.stdout
         return Result(done.returncode, done.stdout)
 
     @contextmanager
@@ -146,19 +151,7 @@ class Stack:
 
     def fleet(self, command: str, *args: str) -> Result:
         """Run one command on all shards of the environment that has this stack's config."""
-        argv = [sys.executable, "-m", "fleet", command, self.name, "--yes", *args]
-        done = subprocess.run(
-            argv,
-            cwd=self.folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout)
+        return self._ended([sys.executable, "-m", "fleet", command, self.name, "--yes", *args])
 
     def up(self, check: bool = True) -> Result:
         """Apply."""
