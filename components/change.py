@@ -42,7 +42,7 @@ class Change:
             return self.host.run(hold(self.host.identity), *steps, resource=self.title)[1:]
         except (CommandFailed, ConnectionLost, TimedOut) as error:
             if self.guard is not None:
-                _add(error, self._go_back(self.guard))
+                _add(error, self.go_back())
             raise
 
     def _ready(self, script: Script, further: bool) -> Script:
@@ -63,7 +63,7 @@ class Change:
         except HostError as error:
             raise Failure(
                 f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
-                f"What was tried: {error}\n{self._go_back(self.guard)}"
+                f"What was tried: {error}\n{self.go_back()}"
             ) from error
 
     def keep(self, then: Script) -> Answer:
@@ -83,21 +83,22 @@ class Change:
                 return self.host.run(hold(run), commit, then, resource=self.title)[-1]
         except CommandFailed as error:
             if error.exit_status != GONE_BACK and error.step == commit.step:
-                _add(error, self._go_back(guard))
+                _add(error, self.go_back())
             raise
         except (ConnectionLost, TimedOut, Unreachable) as error:
             _add(error, "It is not known whether the host kept the change; `refresh` shows it, `up` finishes it.")
             raise
 
-    def _go_back(self, guard: Guard) -> str:
+    def go_back(self) -> str:
         """Let the host go back now, and say what came of it; where it does not hear us, it goes back by itself."""
+        assert self.guard is not None
         script = given_up(self.title, self.host.identity)
         try:
-            [answer] = self.host.run(script, resource=self.title, timeout=guard.limit + BACK_TIME)
+            [answer] = self.host.run(script, resource=self.title, timeout=self.guard.limit + BACK_TIME)
         except CommandFailed as error:
             return str(error)
         except HostError:
-            return BY_ITSELF.format(limit=guard.limit)
+            return BY_ITSELF.format(limit=self.guard.limit)
         return f"The host: {answer.stdout.strip()}." if answer.stdout.strip() else ""
 
 

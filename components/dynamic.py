@@ -131,21 +131,23 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
         title = self.chapter.title(inputs)
         enter = partial(self.chapter.enter, host, inputs, restoring=True)
+        further = False
         for _ in range(ATTEMPTS):
             guard = self.chapter.guard(inputs, known, host.access, restoring=True)
             restore = self.chapter.restore(inputs, known)
             change = Change(host, title, guard, enter)
             if guard is None:
                 restore = forget_after(restore, title)
-            [restored] = change.run(restore)
+            [restored] = change.run(restore, further=further)
+            further = further or is_armed(restored)
             if restored.status != STALE:
-                if is_armed(restored):
+                if further:
                     change.keep(forget(title))
                 elif guard is not None:
                     change.run(forget(title))
                 return
             known = known.seen(self._observe(host, inputs))
-        raise _restless(inputs.host, title)
+        raise _restless(change, further)
 
     def _make_so(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[F, F]:
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""
@@ -182,7 +184,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 return change, known, (applied, after)
             further = further or is_armed(applied)
             known = known.seen(chapter.parse(inputs, after))
-        raise _restless(inputs.host, title)
+        raise _restless(change, further)
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
         there = self.chapter.occupied(inputs, self._observe(host, inputs))
@@ -215,8 +217,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return connection_pool().host(access)
 
 
-def _restless(host: str, title: str) -> Failure:
-    return Failure(f"{host}: {title}: something keeps changing the host meanwhile; try again")
+def _restless(change: Change, armed: bool) -> Failure:
+    back = f"\n  {change.go_back()}" if armed else ""
+    return Failure(f"{change.host.name}: {change.title}: something keeps changing the host meanwhile; try again{back}")
 
 
 def _outs(inputs: I, prior: F | None, seen: F) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hosts.entry import ENTRY
 from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.services import SERVICES
 from rules.family import Family
+from rules.ownership import UNMOVED
 
 TOOLS: dict[Family, dict[str, str]] = {
     Family.IPV4: {"tool": "iptables", "database": "ahostsv4", "nft_family": "ip"},
@@ -67,24 +68,46 @@ show_file boot "$boot"
 
 # If the host shows other lines than those the plan was made from, the plan's rule numbers are wrong.
 _FRESH = """\
-seen=$("$tool-save" | awk -v watched="$watched" '
-    BEGIN { n = split(watched, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
-    /^\\*/ { table = substr($0, 2) }
-    /^:/ && ((table "/" substr($1, 2)) in ok) { print table, $1, $2 }
-    /^-A / && ((table "/" $2) in ok) { print table, $0 }')
-[ "$seen" = "$expected" ] || exit 75
+fresh() {
+    seen=$("$tool-save" | awk -v watched="$watched" '
+        BEGIN { n = split(watched, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+        /^\\*/ { table = substr($0, 2) }
+        /^:/ && ((table "/" substr($1, 2)) in ok) { print table, $1, $2 }
+        /^-A / && ((table "/" $2) in ok) { print table, $0 }')
+    [ "$seen" = "$expected" ]
+}
+fresh || exit 75
 """
 
-# Tried first, so that what iptables does not understand arms nothing; the kernel has its say when it is loaded.
+# Tried first, so that what iptables does not understand arms nothing; the kernel has its say when it is loaded. What
+# fails because somebody changed the rules since they were read is planned anew. Before 1.8.3, iptables over nf_tables
+# cannot take a rule out in the transaction that adds it, which is how the transaction checks its rule numbers.
 _TRY = f"""\
+restore() {{ # TRANSACTION OPTION…
+    lines=$1
+    shift
+    printf '%s\\n' "$lines" | "$tool-restore" "$@" $lock_option 2>&1
+}}
+tracked=
 send() {{ # OPTION…
     [ -n "$transaction" ] || return 0
-    errors=$(printf '%s' "$transaction" | "$tool-restore" "$@" $lock_option 2>&1) || {{
+    ! restore "$transaction" "$@" >/dev/null || return 0
+    fresh || {{ untrack; exit 75; }}
+    unchecked=$(printf '%s' "$transaction" | sed '/^-N {UNMOVED}$/,/^-X {UNMOVED}$/d')
+    errors=$(restore "$unchecked" "$@") || {{
         printf '%s\\n' "$errors" >&2
         line=$(printf '%s' "$errors" | sed -n 's/.*[Ll]ine:* *\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)
-        [ -z "$line" ] || printf '%s' "$transaction" | sed -n "${{line}}s/^/refused: /p" >&2
+        [ -z "$line" ] || printf '%s\\n' "$unchecked" | sed -n "${{line}}s/^/refused: /p" >&2
         exit {REFUSED}
     }}
+}}
+tracking() {{ # LINES: a transaction about a chain
+    printf '*filter\\n%s\\nCOMMIT\\n' "$1" | "$tool-restore" -n $lock_option
+}}
+untrack() {{
+    [ -z "$tracked" ] || tracking "-F $tracked
+-X $tracked"
+    tracked=
 }}
 send -n --test
 """
@@ -111,10 +134,6 @@ fi
 # jumps to, until it knows the open connections. What we print is a packet of our own connection.
 _TRACK = """\
 uses_states() { grep -Eqe '-m (state|conntrack) '; }
-tracking() { # LINES: a transaction about the chain
-    printf '*filter\\n%s\\nCOMMIT\\n' "$1" | "$tool-restore" -n $lock_option
-}
-tracked=
 if printf '%s' "$transaction" | uses_states && ! "$tool-save" | uses_states && command -v ss >/dev/null; then
     tracked=STOCKADE-OPEN
     tracking ":$tracked - [0:0]
@@ -129,13 +148,6 @@ if printf '%s' "$transaction" | uses_states && ! "$tool-save" | uses_states && c
         tries=$((tries + 1))
         sleep 0.05
     done
-fi
-"""
-
-_TRACKED = """\
-if [ -n "$tracked" ]; then
-    tracking "-F $tracked
--X $tracked"
 fi
 """
 
@@ -155,7 +167,7 @@ fi
 arm
 {_TRACK}
 {_LOAD}
-{_TRACKED}
+untrack
 trap - EXIT
 """
 

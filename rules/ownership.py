@@ -30,6 +30,9 @@ __all__ = [
 
 RuleEdit = Insert[Rule] | Replace[Rule] | Delete
 
+UNMOVED = "STOCKADE-UNMOVED"
+"""A chain that exists while a transaction checks that the rule numbers in it still hold."""
+
 
 @dataclass(frozen=True)
 class ChainPlan:
@@ -38,6 +41,17 @@ class ChainPlan:
     name: str
     edits: tuple[RuleEdit, ...]
     size: int
+
+    def unmoved(self) -> tuple[str, ...]:
+        """Lines of a restore file that fail unless the chain has ``size`` rules.
+
+        A jump is put behind the last rule and taken out again by the number it must have. Where the chain has grown,
+        another rule is taken out, the jump stays and ``UNMOVED`` cannot be removed; where it has shrunk, there is no
+        rule of that number.
+        """
+        if not self.size:
+            return ()
+        return f"-A {self.name} -j {UNMOVED}", f"-D {self.name} {self.size + 1}"
 
     def commands(self) -> Iterator[str]:
         """The edits as lines of a restore file."""
@@ -67,7 +81,9 @@ class TablePlan:
 
     def commands(self) -> tuple[str, ...]:
         """Lines of a restore file between ``*table`` and ``COMMIT``."""
+        unmoved = [line for chain in self.chains for line in chain.unmoved()]
         return (
+            *((f"-N {UNMOVED}", *unmoved, f"-X {UNMOVED}") if unmoved else ()),
             *(f"-N {name}" for name in self.new_chains),
             *(line for chain in self.chains for line in chain.commands()),
             *(f"-P {chain} {policy}" for chain, policy in self.policies),
@@ -91,7 +107,9 @@ class Plan:
     def transaction(self) -> str:
         """Input for ``iptables-restore --noflush``; empty when there is nothing to do.
 
-        It has no ``:CHAIN`` line, which would reset the counters of the chain, and flushes no chain that stays.
+        It has no ``:CHAIN`` line, which would reset the counters of the chain, and flushes no chain that stays. It does
+        nothing at all where a chain got or lost rules since it was read (fail2ban adds its jump when it first bans), as
+        its rule numbers would mean other rules then.
         """
         return "".join("\n".join((f"*{table.name}", *table.commands(), "COMMIT", "")) for table in self.tables)
 

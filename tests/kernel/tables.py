@@ -25,21 +25,30 @@ def missing(backend: str) -> str | None:
     return None
 
 
-def restore_all(backend: str, family: Family, steps: Sequence[tuple[str, ...]], *, counters: bool = False) -> list[str]:
+def restore_all(
+    backend: str,
+    family: Family,
+    steps: Sequence[tuple[str, ...]],
+    *,
+    counters: bool = False,
+    refused: bool = False,
+) -> list[str]:
     """For each step load its texts one after the other, the first from scratch, the rest with ``--noflush``.
 
     All of it in one network namespace that ends with the call. Returns what iptables-save prints after each step;
-    fails the test where a text is refused. ``counters``: set those of the texts, and print them.
+    fails the test where a text is refused. ``counters``: set those of the texts, and print them. ``refused``: the last
+    text of each step must be refused instead.
     """
     if reason := missing(backend):
         pytest.skip(reason)
     tool = f"{family.command}-{backend}"
     flag = " -c" if counters else ""
-    script = ["set -e", f"refused() {{ {tool}-save; exit 9; }}"]
+    script = ["set -e", f"wrong() {{ {tool}-save; exit 9; }}"]
     for texts in steps:
         script.append(f"{tool}-restore <<'TEXT'\n{_EMPTY}TEXT")
-        for text in texts:
-            script.append(f"{tool}-restore{flag} --noflush -w 5 <<'TEXT' || refused\n{text}TEXT")
+        for number, text in enumerate(texts, start=1):
+            operator = "&&" if refused and number == len(texts) else "||"
+            script.append(f"{tool}-restore{flag} --noflush -w 5 <<'TEXT' {operator} wrong\n{text}TEXT")
         script += [f"{tool}-save{flag}", f"echo '{_MARK}'"]
     run = subprocess.run(
         ["unshare", "-n", "sh", "-s"],
@@ -52,7 +61,11 @@ def restore_all(backend: str, family: Family, steps: Sequence[tuple[str, ...]], 
     printed = run.stdout.split(f"{_MARK}\n")
     if run.returncode:
         failed = steps[min(len(printed), len(steps)) - 1]
-        pytest.fail(f"{tool} refused: {run.stderr}\n" + "\n".join(failed) + f"\nafter:\n{printed[-1]}")
+        pytest.fail(
+            f"{tool} {'did not refuse' if refused else 'refused'}: {run.stderr}\n"
+            + "\n".join(failed)
+            + f"\nafter:\n{printed[-1]}"
+        )
     return printed[:-1]
 
 

@@ -44,6 +44,22 @@ def test_a_plan_carried_out_gives_what_is_declared_and_leaves_the_rest(backend: 
 
 
 @backends
+@families
+def test_a_plan_does_nothing_where_somebody_added_or_took_a_rule_meanwhile(backend: str, family: Family) -> None:
+    cases = [situation(family, seed) for seed in range(ROUNDS)]
+    steps: list[tuple[str, ...]] = []
+    for case in cases:
+        made = plan(case.current, case.desired, previous=case.previous)
+        for chain in (chain for table in made.tables for chain in table.chains if chain.size):
+            for meanwhile in (f"-I {chain.name} -j RETURN", f"-D {chain.name} 1"):
+                steps.append((render(case.current), f"*filter\n{meanwhile}\nCOMMIT\n", made.transaction()))
+    assert len(steps) > ROUNDS
+    before = restore_all(backend, family, [step[:2] for step in steps])
+    after = restore_all(backend, family, steps, refused=True)
+    assert [parse_saved(text, family) for text in after] == [parse_saved(text, family) for text in before]
+
+
+@backends
 def test_counters_of_rules_that_stay_survive_a_plan(backend: str) -> None:
     family = Family.IPV4
     rules = "-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp --dport 22 -j ACCEPT\n-A INPUT -p tcp --dport 80 -j ACCEPT\n"

@@ -110,6 +110,32 @@ def test_fail2bans_chain_and_its_ban_survive(lab: Lab, host: LabHost, stack: Sta
     assert host.exec("iptables -S f2b-sshd").stdout == rules
 
 
+BETWEEN = """#!/bin/sh
+case "$*" in *--noflush*) if [ -f /root/meanwhile ]; then mv /root/meanwhile /root/done; sh /root/done; fi ;; esac
+exec /usr/sbin/iptables-restore "$@"
+"""
+
+
+def test_a_jump_that_comes_or_goes_while_rules_are_loaded_moves_no_rule(
+    host: LabHost, new_stack: Callable[..., Stack]
+) -> None:
+    """As fail2ban's, which it puts at the head when it first bans, and takes out when it ends."""
+    host.exec("cat >/usr/local/sbin/iptables-restore; chmod 755 /usr/local/sbin/iptables-restore", input=BETWEEN)
+    host.exec("iptables -N f2b-sshd")
+    prior = saved(host)
+    stack = new_stack(host, firewall=app_on(8443))
+    stack.up()
+    declared = saved(host)[0]
+    host.exec("echo 'iptables -I INPUT -j f2b-sshd' >/root/meanwhile")
+    stack.configure(hosts={host.name: entry(host)}, firewall=app_on(8444))
+    stack.up()
+    assert saved(host)[0] == declared.replace("8443", "8444").replace("-A INPUT", "-A INPUT -j f2b-sshd\n-A INPUT", 1)
+    host.exec("ls /root/done && rm /root/done && echo 'iptables -D INPUT -j f2b-sshd' >/root/meanwhile")
+    stack.destroy()
+    host.exec("ls /root/done")
+    assert saved(host) == prior
+
+
 @pytest.mark.parametrize("prior", ["", "rules"])
 def test_destroy_gives_back_what_was_there(host: LabHost, stack: Stack, prior: str) -> None:
     if prior:
