@@ -23,13 +23,15 @@ BY_ITSELF = (
 class Change:
     """A change of `host` by the resource `title`, guarded or not.
 
-    `enter` proves that the host can be entered, within so many seconds, or raises HostError.
+    `enter` proves that the host can be entered, within so many seconds, or raises HostError. Changes whose `enter` does
+    the `same`, if that is not empty, are proved together.
     """
 
     host: "Host"
     title: str
     guard: Guard | None
     enter: Callable[[float], None]
+    same: str = ""
 
     def run(self, *scripts: Script, further: bool = False) -> list[Answer]:
         """Run the scripts in one go; any may answer `STALE`. With a guard, the one that calls `arm` is armed.
@@ -37,6 +39,8 @@ class Change:
         `further`: the next step of a change that is armed already. Raises HostError; what was armed has gone back then,
         or goes back by itself, and the error says so.
         """
+        if self.guard is not None:
+            self.host.proofs.coming(self.title)
         steps = [self._ready(replace(script, accepts=script.accepts | {STALE}), further) for script in scripts]
         try:
             return self.host.run(hold(self.host.identity), *steps, resource=self.title)[1:]
@@ -59,12 +63,18 @@ class Change:
         """
         assert self.guard is not None
         try:
-            self.enter(self.guard.limit / 2)
+            self._enter(self.guard.limit)
         except HostError as error:
             raise Failure(
                 f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
                 f"What was tried: {error}\n{self.go_back()}"
             ) from error
+
+    def _enter(self, limit: int) -> None:
+        if self.same:
+            self.host.proofs.prove(self.title, self.same, lambda: self.enter(limit / 2), limit / 10)
+        else:
+            self.enter(limit / 2)
 
     def keep(self, then: Script) -> Answer:
         """`prove`, then make the change last, and run `then`."""

@@ -93,6 +93,8 @@ class Chapter(ABC, Generic[I, F]):
     facts: type[F]
     replaced_by: ClassVar[frozenset[str]] = frozenset({"host"})
     """Inputs whose change makes it another resource."""
+    proof: ClassVar[str] = "the login in use"
+    """What `enter` proves: chapters that say the same share their logins. Empty: this chapter's differs."""
 
     @abstractmethod
     def title(self, inputs: I) -> str:

@@ -132,34 +132,36 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         title = self.chapter.title(inputs)
         enter = partial(self.chapter.enter, host, inputs, restoring=True)
         further = False
-        for _ in range(ATTEMPTS):
-            guard = self.chapter.guard(inputs, known, host.access, restoring=True)
-            restore = self.chapter.restore(inputs, known)
-            change = Change(host, title, guard, enter)
-            if guard is None:
-                restore = forget_after(restore, title)
-            [restored] = change.run(restore, further=further)
-            further = further or is_armed(restored)
-            if restored.status != STALE:
-                if further:
-                    change.keep(forget(title))
-                elif guard is not None:
-                    change.run(forget(title))
-                return
-            known = known.seen(self._observe(host, inputs))
-        raise _restless(change, further)
+        with host.proofs.change(title):
+            for _ in range(ATTEMPTS):
+                guard = self.chapter.guard(inputs, known, host.access, restoring=True)
+                restore = self.chapter.restore(inputs, known)
+                change = Change(host, title, guard, enter, self.chapter.proof and f"{self.chapter.proof}, before")
+                if guard is None:
+                    restore = forget_after(restore, title)
+                [restored] = change.run(restore, further=further)
+                further = further or is_armed(restored)
+                if restored.status != STALE:
+                    if further:
+                        change.keep(forget(title))
+                    elif guard is not None:
+                        change.run(forget(title))
+                    return
+                known = known.seen(self._observe(host, inputs))
+            raise _restless(change, further)
 
     def _make_so(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[F, F]:
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""
         chapter, title = self.chapter, self.chapter.title(inputs)
         observe = chapter.observe(inputs)
         *steps, last = chapter.steps(host, inputs, known)
-        for number, step in enumerate(steps):
-            change, known, _ = self._apply(host, inputs, step, known, further=number > 0)
-            change.prove()
-        change, known, (applied, after) = self._apply(host, inputs, last, known, further=bool(steps))
-        if is_armed(applied):
-            after = change.keep(observe)
+        with host.proofs.change(title):
+            for number, step in enumerate(steps):
+                change, known, _ = self._apply(host, inputs, step, known, further=number > 0)
+                change.prove()
+            change, known, (applied, after) = self._apply(host, inputs, last, known, further=bool(steps))
+            if is_armed(applied):
+                after = change.keep(observe)
         seen = chapter.parse(inputs, after)
         unmet = chapter.unmet(inputs, seen)
         if unmet:
@@ -175,7 +177,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         observe = chapter.observe(inputs)
         for _ in range(ATTEMPTS):
             guard = chapter.guard(step, known, host.access)
-            change = Change(host, title, guard, partial(chapter.enter, host, step))
+            change = Change(host, title, guard, partial(chapter.enter, host, step), chapter.proof)
             first = () if known.prior else (remember(title, observe),)
             *kept, applied, after = change.run(*first, chapter.apply(step, known), observe, further=further)
             if kept:

@@ -146,6 +146,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
     inputs = SshdInputs
     facts = SshdFacts
+    proof = ""
 
     def title(self, inputs: SshdInputs) -> str:
         return "sshd"

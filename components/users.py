@@ -42,6 +42,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
     inputs = UserInputs
     facts = UserFacts
     replaced_by = frozenset({"host", "name"})
+    proof = ""
 
     def title(self, inputs: UserInputs) -> str:
         return f"user {inputs.name}"

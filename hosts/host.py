@@ -7,6 +7,7 @@ from typing import Any
 
 from hosts.connection import Connection, HostAccess
 from hosts.guard import Run
+from hosts.proofs import Proofs
 from hosts.reads import Reads
 from hosts.shell import Answer, Script
 from hosts.waits import CONFIRMATION, timed, waiting
@@ -47,6 +48,7 @@ class Host:
     ) -> None:
         self.access = access
         self.identity = identity
+        self.proofs = Proofs()
         self._wire = wire
         self._reads = Reads(wire)
         self._call = call

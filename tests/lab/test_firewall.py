@@ -182,6 +182,17 @@ def test_one_edited_rule_is_one_changed_line_and_open_connections_carry_on(
     assert "--dport 8444" in saved(host)[0]
 
 
+def test_both_rulesets_are_proved_by_the_same_logins(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    stack = new_stack(host, firewall={"services": [{"name": "app", "ports": [8443]}]})
+    stack.up()
+    logins = "journalctl -q -u ssh --no-pager | grep -c 'Accepted publickey'"
+    before = int(host.exec(logins).stdout)
+    stack.configure(hosts={host.name: entry(host)}, firewall={"services": [{"name": "app", "ports": [8444]}]})
+    stack.up()
+    assert ["--dport 8444" in rules for rules in saved(host)] == [True, True]
+    assert int(host.exec(logins).stdout) - before == 2  # the run's own, and one that proves both
+
+
 def packets(host: LabHost) -> list[str]:
     """Packets and bytes that the first rule of INPUT counted: they begin at 0 again where a table is loaded anew."""
     return host.exec("iptables -vxnL INPUT 1").stdout.split()[:2]
