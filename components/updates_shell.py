@@ -24,7 +24,7 @@ dropin=$updater_file
 case $updater in # timers: what starts the program
     unattended-upgrades)
         program=unattended-upgrade timers='apt-daily.timer apt-daily-upgrade.timer' ;;
-    dnf-automatic) program=dnf-automatic timers=dnf-automatic.timer ;;
+    dnf-automatic | dnf5-automatic) program=dnf-automatic timers=$updater.timer ;;
     yum-cron) program=/etc/cron.daily/0yum* timers='yum-cron crond' ;;
     *) exit {NO_UPDATER} ;;
 esac
@@ -59,9 +59,13 @@ fi
 if [ "$updater" != unattended-upgrades ]; then
     [ -z "$sources" ] || exit {NO_SOURCES}
     if [ -n "$reboot_time" ]; then
-        [ "$updater" = dnf-automatic ] &&
-            grep -rqs reboot_command /usr/lib/python3*/site-packages/dnf/automatic "$(command -v dnf-automatic)" ||
-            exit {NO_REBOOT}
+        case $updater in
+            dnf5-automatic) ;;
+            dnf-automatic)
+                grep -rqs reboot_command /usr/lib/python3*/site-packages/dnf/automatic "$(command -v dnf-automatic)" ||
+                    exit {NO_REBOOT} ;;
+            *) exit {NO_REBOOT} ;;
+        esac
     fi
 fi
 case $updater_file in
@@ -104,9 +108,9 @@ done
 
 EXITS = {
     **UNSUPPORTED_EXIT,
-    ABSENT: "what installs the updates (unattended-upgrades, dnf-automatic, yum-cron) is not installed on the host",
+    ABSENT: "what installs the updates (unattended-upgrades, dnf5-automatic, dnf-automatic, yum-cron) is not there",
     NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
-    NO_SOURCES: "dnf-automatic and yum-cron know no `origins`: leave them out for this host",
+    NO_SOURCES: "dnf-automatic, dnf5-automatic and yum-cron know no `origins`: leave them out for this host",
     NO_REBOOT: "this host's updates cannot reboot it (dnf 4.15 can): leave `rebootTime` out for this host",
     REFUSED: "apt does not understand the settings; nothing was changed",
     NO_MAIL: "`mail` is set, and the host cannot send any: install a mail program (bsd-mailx) and a mail server, "
@@ -149,7 +153,7 @@ upgrade() {{
             if dpkg --audit | grep -q .; then run dpkg --force-confdef --force-confold --configure -a; fi
             apt update
             if [ "$full" = yes ]; then apt full-upgrade; else apt --with-new-pkgs upgrade; fi ;;
-        dnf) run dnf -y --refresh ${{full:+--allowerasing}} upgrade ;;
+        dnf) run dnf -y --refresh upgrade ${{full:+--allowerasing}} ;;
         yum)
             run yum clean expire-cache
             if [ "$full" = yes ]; then run yum -y upgrade; else run yum -y update; fi ;;

@@ -83,7 +83,6 @@ UNTRIED = {
     "debian:[1-8]": "Debian before 9 has a dpkg, a fail2ban or a systemd-run that Stockade does not know",
     "ubuntu:[4-9]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
     "ubuntu:1[0-5]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
-    "fedora:4[1-9]": "from Fedora 41 on, dnf is dnf 5, which has other commands and was not tried",
 }
 """Releases of supported distributions that no family has, and why; those derived from them count for themselves."""
 
@@ -120,6 +119,18 @@ FAMILIES = (
         updater="dnf-automatic",
         updater_file="/etc/dnf/automatic.conf",
         packages=_RPM,
+    ),
+    Family(
+        name="fedora41",
+        title="Fedora from 41 on",
+        releases=("fedora:4[1-9]", "fedora:[5-9]?"),
+        manager="dnf",  # that is dnf 5 there
+        admin_groups=("wheel", "sudo"),
+        boot=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        boot_units=("iptables", "ip6tables"),
+        updater="dnf5-automatic",
+        updater_file="/etc/dnf/automatic.conf",
+        packages={**_RPM, "unattended-upgrades": "dnf5-plugin-automatic"},
     ),
     Family(
         name="centos7",

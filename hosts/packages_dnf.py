@@ -1,4 +1,4 @@
-"""The functions of `hosts/packages.py` for dnf 4. dnf(8), rpm(8).
+"""The functions of `hosts/packages.py` for dnf 4 and 5. dnf(8), rpm(8), dnf5-changes-from-dnf4(7).
 
 What goes and what comes are two transactions, since dnf has no command for both: both are worked out first, and what
 comes is downloaded before anything goes.
@@ -9,25 +9,28 @@ from hosts.packages_rpm import RPM
 
 DNF = f"""\
 {COMMON}{RPM}\
-_dnf_raw() ( # what is merely recommended is not installed, and a lock ends it with status 200
-    umask 022
-    exec dnf --setopt=exit_on_lock=True --setopt=install_weak_deps=False "$@" </dev/null 2>&1
-)
-_dnf() {{
-    _tries=$((lock_wait / 2))
-    while :; do
-        _failed=0
-        _said=$(_dnf_raw -y -q "$@") || _failed=$?
-        [ -z "$_said" ] || printf '%s\\n' "$_said" >&2
-        [ "$_failed" -ne 0 ] || return 0
-        [ "$_failed" -eq 200 ] || return 1
-        [ "$_tries" -gt 0 ] || exit {LOCKED}
-        _tries=$((_tries - 1))
+_five() {{ case $(readlink -f "$(command -v dnf)") in */dnf5) ;; *) return 1 ;; esac; }}
+_turn() {{ # dnf 5.4 would wait for another one without an end
+    _lock=/var/lib/dnf/system-repo.lock
+    _turns=$((lock_wait / 2))
+    while [ -e "$_lock" ] && grep -qs ":$(stat -c %i "$_lock") " /proc/locks; do
+        [ "$_turns" -gt 0 ] || exit {LOCKED}
+        _turns=$((_turns - 1))
         sleep 2
     done
 }}
+_dnf_raw() ( # what is merely recommended is not installed, and a lock ends it with status 200
+    umask 022
+    _turn
+    exec dnf --setopt=exit_on_lock=True --setopt=install_weak_deps=False "$@" </dev/null 2>&1
+)
+_dnf() {{ _patiently _dnf_raw -y -q "$@"; }}
+_queried() ( # QUESTION…: names; dnf 5 puts no line's end to them
+    _turn
+    dnf -q repoquery --qf '%{{name}}\\n' "$@" 2>/dev/null </dev/null
+)
 _simulated() {{ # COMMAND NAMES…; what it would do, or why it can't
-    _told=$(_dnf_raw --assumeno "$@") || :
+    _told=$(_dnf_raw --assumeno "$@") || [ $? -ne {LOCKED} ] || exit {LOCKED}
     case $_told in
         *'Operation aborted'* | *'Exiting on user'* | *'othing to do'* | *'o packages marked for removal'*)
             printf '%s\\n' "$_told" | _table ;;
@@ -40,12 +43,21 @@ pkg_install() {{
     _wanted=$(_missing "$@")
     [ -z "$_wanted" ] || _dnf install $_wanted || _dnf --refresh install $_wanted
 }}
-pkg_remove() {{ _dnf remove "$@"; }}
+_own_names() {{ # NAMES: dnf 5 removes by these alone, not by what a package provides
+    for _name in $1; do
+        _owner=$(rpm -q --qf '%{{NAME}}\\n' "$_name" 2>/dev/null) ||
+            _owner=$(rpm -q --whatprovides --qf '%{{NAME}}\\n' "$_name" 2>/dev/null) || _owner=$_name
+        printf ' %s' $_owner
+    done
+}}
+pkg_remove() {{ _dnf remove $(_own_names "$*"); }}
+pkg_goes() {{ _simulated remove $(_own_names "$1") | _only Remv; }}
 pkg_purge() {{
-    _gone=$(_without "$*" "$(_missing "$@")")
+    _gone=$(_own_names "$(_without "$*" "$(_missing "$@")")")
     [ -z "$_gone" ] || _dnf remove $_gone
 }}
 pkg_plan() {{
+    set -- "$1" "$(_own_names "$2")" "$3"
     pkg_new= pkg_lost= pkg_request=$(_evr "$1") _drops=$2
     if [ -n "$(echo $2)" ]; then
         _plan=$(_simulated remove $2) || return
@@ -61,7 +73,7 @@ pkg_plan() {{
     fi
 }}
 pkg_change() {{
-    if [ -n "$pkg_request" ]; then _dnf --downloadonly install $pkg_request || return; fi
+    if [ -n "$pkg_request" ]; then _dnf install --downloadonly $pkg_request || return; fi
     if [ -n "$(echo $_drops)" ]; then _dnf --setopt=clean_requirements_on_remove=False remove $_drops || return; fi
     [ -z "$pkg_request" ] || _dnf install $pkg_request
 }}
@@ -69,14 +81,15 @@ pkg_mend() {{ # a killed one leaves two versions of a package; rpm's own databas
     _twice=$(rpm -qa --qf '%{{NAME}}.%{{ARCH}}\\n' | sort | uniq -d | grep -v '^gpg-pubkey\\|^kernel' || :)
     [ -z "$_twice" ] || _dnf remove --duplicates
 }}
-pkg_orphans() {{ dnf -q repoquery --unneeded --qf '%{{name}}' 2>/dev/null </dev/null || :; }}
+pkg_orphans() {{ _queried --unneeded || :; }}
 pkg_is_auto() {{
-    ! dnf -q repoquery --userinstalled --qf '%{{name}}' 2>/dev/null </dev/null | grep -qxF "$1"
+    _wanted=$(_queried --userinstalled) || [ $? -ne {LOCKED} ] || exit {LOCKED}
+    ! printf '%s\\n' "$_wanted" | grep -qxF "$1"
 }}
-pkg_auto() {{ _dnf_raw -y mark remove "$@" >&2; }}
+pkg_auto() {{ if _five; then _dnf mark dependency "$@"; else _dnf mark remove "$@"; fi; }}
 pkg_first() {{
     for _one in "$@"; do ! rpm -q "$_one" >/dev/null 2>&1 || {{ echo "$_one"; return 0; }}; done
-    _there=$(dnf -q repoquery --qf '%{{name}}' "$@" 2>/dev/null </dev/null) || :
+    _there=$(_queried "$@") || :
     for _one in "$@"; do ! printf '%s\\n' "$_there" | grep -qxF "$_one" || {{ echo "$_one"; return 0; }}; done
     echo "$1"
 }}

@@ -1,6 +1,24 @@
-"""What `hosts/packages_dnf.py` and `hosts/packages_yum.py` share: questions to rpm(8), how plans are shown."""
+"""What `hosts/packages_dnf.py` and `hosts/packages_yum.py` share: questions to rpm(8), plans read, patience."""
+
+from hosts.packages_limits import LOCKED
 
 RPM = """\
+_patiently() { # dnf or yum with its first options, and what it is to do: another one at work is waited for
+    _tries=$((lock_wait / 2))
+    while :; do
+        _failed=0
+        _said=$("$@" </dev/null) || _failed=$?
+        [ -z "$_said" ] || printf '%s\\n' "$_said" >&2
+        case $_failed:$_said in
+            0:*) return 0 ;;
+            200:* | *'rpm transaction lock'*) [ "$_tries" -gt 0 ] || exit LOCKED ;; # the words are dnf 5's
+            LOCKED:*) exit LOCKED ;;
+            *) return 1 ;;
+        esac
+        _tries=$((_tries - 1))
+        sleep 2
+    done
+}
 pkg_versions() { # a name may also be what a package provides: `iptables` is iptables-nft's
     [ $# -gt 0 ] || return 0
     for _asked in "$@"; do
@@ -14,13 +32,16 @@ pkg_versions() { # a name may also be what a package provides: `iptables` is ipt
     done | grep -v ' is not installed$\\|^no package provides' || :
 }
 # The table of a transaction: headings, below them lines of one blank and a name. `Inst name` and `Remv name`.
+# What makes way for another name stands below that, with its architecture in dnf 4 and as a column of its own in dnf 5.
 _table() {
     awk '
         /^(Installing|Reinstalling)/ { what = "Inst"; next }
         /^Removing/ { what = "Remv"; next }
         /^Transaction Summary/ { exit }
         /^[A-Z]/ { what = "" }
-        what != "" && /^ [^ ]/ { print what, $1 }'
+        /^ [^ ]/ { name = $1 }
+        what != "" && /^ [^ ]/ { print what, $1 }
+        $1 == "replacing" && /^ / { if (NF < 5) sub(/\\.[^.]*$/, "", $2); if ($2 != name) print "Remv", $2 }'
 }
 _only() { sed -n "s/^\\($1\\) //p" | sort -u; }
 _evr() { for _word in $1; do printf ' %s' "$_word" | sed 's/=/-/'; done; }
@@ -38,4 +59,4 @@ pkg_files() { rpm -ql "$1"; }
 pkg_conffiles() { rpm -qc "$1" | grep '^/etc/' || :; }
 pkg_owners() { rpm -qf --qf '%{NAME}\\n' "$1" 2>/dev/null | grep -v '^error\\| is not owned by ' || :; }
 pkg_left() { [ ! -f "$1.rpmsave" ] || tar -tf "$2" "${1#/}.rpmsave" >/dev/null 2>&1 || rm -f "$1.rpmsave"; }
-"""
+""".replace("LOCKED", str(LOCKED))

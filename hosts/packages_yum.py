@@ -5,7 +5,7 @@ in its notes (yumdb), which nothing but yum-utils can ask for. As with dnf, what
 transactions; what comes is downloaded before where yum can do that without installing.
 """
 
-from hosts.packages_limits import COMMON, LOCKED
+from hosts.packages_limits import COMMON
 from hosts.packages_rpm import RPM
 
 YUM = f"""\
@@ -14,19 +14,7 @@ _yum_raw() ( # a lock ends it with status 200
     umask 022
     exec yum --setopt=exit_on_lock=1 "$@" 2>&1
 )
-_yum() {{
-    _tries=$((lock_wait / 2))
-    while :; do
-        _failed=0
-        _said=$(_yum_raw -y -q "$@" </dev/null) || _failed=$?
-        [ -z "$_said" ] || printf '%s\\n' "$_said" >&2
-        [ "$_failed" -ne 0 ] || return 0
-        [ "$_failed" -eq 200 ] || return 1
-        [ "$_tries" -gt 0 ] || exit {LOCKED}
-        _tries=$((_tries - 1))
-        sleep 2
-    done
-}}
+_yum() {{ _patiently _yum_raw -y -q "$@"; }}
 _simulated() {{ # COMMAND NAMES…; what it would do, or why it can't
     _told=$(echo n | _yum_raw "$@") || :
     _kept=$(printf '%s\\n' "$_told" | sed -n 's#.*load-transaction \\(/tmp/yum_save_tx[^ ]*\\).*#\\1#p')

@@ -16,7 +16,7 @@ class Variant:
     Attributes:
         name: what `--variant` takes.
         title: for people.
-        suite: release that debootstrap installs.
+        suite: release that debootstrap installs; with a `base`, the one that `tools` come from.
         mirror: where its packages come from, unless the machine's own apt names another mirror for that suite.
         keyring: keys that sign the mirror's indexes.
         include: packages on top of debootstrap's `minbase`.
@@ -127,8 +127,18 @@ FEDORA = replace(
     include=(),
     repository=(),
     tools=("dnf", "rpm", "createrepo-c"),
-    customise=recipe_of("tools", "common", "rpm", "fedora"),
+    customise=recipe_of("tools", "common", "rpm", "fedora40", "fedora"),
     base=DEBIAN,
+)
+
+FEDORA_41 = replace(
+    FEDORA,
+    name="fedora41",
+    title="what Fedora has from 41 on (dnf 5), on a Debian 13 root",
+    suite="testing",  # the first with a dnf5
+    tools=("dnf5", "rpm", "createrepo-c"),
+    customise=recipe_of("fedora41", "tools", "common", "rpm", "fedora"),
+    base=DEBIAN_13,
 )
 
 ARCH = replace(
@@ -156,7 +166,7 @@ CENTOS_6 = replace(
     customise=recipe_of("common", "rpm", "centos", "centos6"),
 )
 
-_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, ARCH, CENTOS_7, CENTOS_6)
+_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, FEDORA_41, ARCH, CENTOS_7, CENTOS_6)
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 
 

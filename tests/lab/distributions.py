@@ -58,6 +58,18 @@ VARIANTS = (
         settings=(("firewall", {"takeOver": True}),),  # firewalld is active, as Fedora comes
     ),
     Variant(
+        name="fedora41",
+        title="Fedora from 41 on",
+        installed="rpm -q --qf 'installed\\n'",
+        packages=("iptables-services", "fail2ban-server", "dnf5-plugin-automatic", "sudo"),
+        removed="dnf remove",
+        group="wheel",
+        rules=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
+        units=("iptables", "ip6tables"),
+        timers=("dnf5-automatic.timer",),
+        settings=(("firewall", {"takeOver": True}),),
+    ),
+    Variant(
         name="centos7",
         title="CentOS, RHEL 7",
         installed="rpm -q --qf 'installed\\n'",
@@ -101,14 +113,15 @@ find /etc /var/lib/stockade -xdev ! -type d ! -name guard.log ! -path '/etc/ssh/
     -exec sh -c 'for f; do echo "$(stat -c "%n %a %U %G" "$f") $(sha256sum <"$f" 2>/dev/null) $(readlink "$f")"; done' \
     x {} + 2>/dev/null | sort
 { dpkg-query -W || rpm -qa || pacman -Q; } 2>/dev/null | sort
-if command -v yum; then cd /var/lib/yum/yumdb && grep -r . .; else
-    { apt-mark showauto || dnf -q repoquery --userinstalled || pacman -Qqe; } 2>/dev/null
+if cd /var/lib/yum/yumdb; then grep -r . .; else
+    { apt-mark showauto || dnf -q repoquery --qf '%{name}\\n' --userinstalled || pacman -Qqe; } 2>/dev/null
 fi | sort
 ! command -v chkconfig || for unit in iptables ip6tables rpcbind fail2ban yum-cron crond sshd; do
     echo "$unit $(chkconfig --list "$unit" 2>&1)"
     case $unit in ip*) ;; *) service "$unit" status 2>&1 | tr -d 0-9 ;; esac
 done
-for unit in firewalld rpcbind.service rpcbind.socket fail2ban apt-daily.timer dnf-automatic.timer ssh sshd; do
+for unit in firewalld rpcbind.service rpcbind.socket fail2ban ssh sshd apt-daily.timer dnf-automatic.timer \\
+    dnf5-automatic.timer; do
     echo "$unit $(systemctl is-enabled "$unit" 2>/dev/null) $(systemctl is-active "$unit")"
 done
 for unit in netfilter-persistent iptables ip6tables; do echo "$unit $(systemctl is-enabled "$unit" 2>/dev/null)"; done

@@ -134,6 +134,7 @@ def test_destroy_gives_each_its_prior_state_back(hosts: Hosts, stack: Stack, bef
 REFUSED = {
     "debian": ({"absent": ["ucf"]}, "because these would be removed with it: openssh-server"),
     "fedora": ({"absent": ["python3"]}, "because these would be removed with it: dnf"),
+    "fedora41": ({"absent": ["librepo"]}, "because these would be removed with it: dnf5"),
     "centos7": ({"absent": ["python"]}, "because these would be removed with it: yum"),
     "centos6": ({"absent": ["python"]}, "because these would be removed with it: yum"),
     "arch": ({"present": ["unattended-upgrades"]}, "Arch supports no unattended updates"),

@@ -1,15 +1,40 @@
-# Fedora: dnf and rpm, sshd.service, wheel, firewalld active, rules in /etc/sysconfig.
+# Fedora: dnf and rpm, sshd.service, wheel, firewalld active, rules in /etc/sysconfig; what differs was set before.
+daily_unit() { # PACKAGE UNIT COMMAND: a timer and the service that it starts
+    written "$1" "/usr/lib/systemd/system/$2.timer" <<END
+[Unit]
+Description=$2 timer
+ConditionPathExists=!/run/ostree-booted
+Wants=network-online.target
+
+[Timer]
+OnCalendar=*-*-* 6:00
+RandomizedDelaySec=60m
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+END
+    written "$1" "/usr/lib/systemd/system/$2.service" <<END
+[Unit]
+Description=$2
+ConditionPathExists=!/run/ostree-booted
+
+[Service]
+Type=oneshot
+ExecStart=$3
+END
+}
 mkdir -p /srv/rpm /etc/sysconfig
-cat >/usr/lib/os-release <<'END'
+cat >/usr/lib/os-release <<END
 NAME="Fedora Linux"
-VERSION="40 (Server Edition)"
+VERSION="$release (Server Edition)"
 ID=fedora
-VERSION_ID=40
-PLATFORM_ID="platform:f40"
-PRETTY_NAME="Fedora Linux 40 (Server Edition)"
+VERSION_ID=$release
+PLATFORM_ID="platform:f$release"
+PRETTY_NAME="Fedora Linux $release (Server Edition)"
 VARIANT_ID=server
 END
-echo 'Fedora release 40 (Forty)' >/etc/fedora-release
+echo "Fedora release $release ($in_words)" >/etc/fedora-release
 ln -s fedora-release /etc/redhat-release
 echo 'OPTIONS=' >/etc/sysconfig/sshd
 other_names
@@ -23,14 +48,14 @@ printf 'disable *\n' >/usr/lib/systemd/system-preset/99-default-disable.preset
 
 # Registered, with some of their files: what the root has already.
 adopted fedora-release /usr/lib/os-release /etc/fedora-release /etc/redhat-release
-make_rpm fedora-release 40-39 'Provides: system-release = 40' 'Provides: system-release(releasever) = 40'
+make_rpm fedora-release "$release-1" "Provides: system-release = $release" "Provides: system-release(releasever) = $release"
 adopted glibc /usr/lib/x86_64-linux-gnu/libc.so.6
 make_rpm glibc 2.39-6
 adopted bash /usr/bin/bash
 make_rpm bash 5.2.26-3 'Requires: glibc' 'Provides: /bin/sh'
 adopted systemd /usr/lib/systemd/systemd /usr/bin/systemctl
 make_rpm systemd 255.4-1 'Requires: glibc'
-adopted python3 /usr/bin/python3.11
+adopted python3 /usr/bin/python3.1?
 make_rpm python3 3.12.2-2 'Requires: glibc'
 adopted shadow-utils /usr/sbin/useradd /usr/sbin/usermod /usr/sbin/userdel
 make_rpm shadow-utils 4.15.1-2 'Epoch: 2' 'Requires: glibc'
@@ -47,8 +72,7 @@ adopted iptables-nft /usr/sbin/xtables-nft-multi
 make_rpm iptables-nft 1.8.10-7 'Requires: glibc' 'Provides: iptables'
 adopted rpm /usr/bin/rpm
 make_rpm rpm 4.19.1-1 'Requires: glibc'
-adopted dnf /usr/bin/dnf-3
-make_rpm dnf 4.19.2-1 'Requires: rpm' 'Requires: python3'
+manager
 # firewalld: its unit's name and what a host with it is like to others; not firewalld itself
 written firewalld /etc/firewalld/lab.nft <<'END'
 table inet firewalld {
@@ -105,43 +129,7 @@ unpacked fail2ban-server fail2ban
 rm -rf /build/fail2ban-server/etc/fail2ban/jail.d /build/fail2ban-server/etc/logrotate.d
 unit_scripts fail2ban-server fail2ban.service
 make_rpm fail2ban-server 1.0.2-9 'Requires: python3' 'Requires: python3-systemd' 'Requires: iptables'
-written dnf-automatic /usr/bin/dnf-automatic 755 <<'END'
-#!/usr/bin/python3
-import sys
-
-from dnf.automatic.main import main
-
-sys.exit(main(sys.argv[1:]))
-END
-adopted dnf-automatic /etc/dnf/automatic.conf
-for kind in '' -install -download -notifyonly; do
-    written dnf-automatic "/usr/lib/systemd/system/dnf-automatic$kind.timer" <<END
-[Unit]
-Description=dnf-automatic$kind timer
-ConditionPathExists=!/run/ostree-booted
-Wants=network-online.target
-
-[Timer]
-OnCalendar=*-*-* 6:00
-RandomizedDelaySec=60m
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-END
-    written dnf-automatic "/usr/lib/systemd/system/dnf-automatic$kind.service" <<END
-[Unit]
-Description=dnf automatic$kind
-ConditionPathExists=!/run/ostree-booted
-
-[Service]
-Type=oneshot
-ExecStart=/usr/bin/dnf-automatic /etc/dnf/automatic.conf --timer
-END
-done
-rm -f /etc/dnf/automatic.conf
-unit_scripts dnf-automatic dnf-automatic.timer
-make_rpm dnf-automatic 4.19.2-1 'Requires: dnf'
+automatic
 mkdir -p /build/fail2ban /build/net-tools
 make_rpm fail2ban 1.0.2-9 'Requires: fail2ban-server' 'Requires: firewalld'
 unpacked net-tools net-tools
@@ -158,7 +146,7 @@ enabled=1
 gpgcheck=0
 END
 dnf -y -q --setopt=tsflags=justdb install fedora-release glibc bash systemd python3 shadow-utils iproute openssh \
-    openssh-server sudo iptables-nft rpm dnf </dev/null
+    openssh-server sudo iptables-nft rpm $registered </dev/null
 dnf -y -q install firewalld rpcbind </dev/null
 systemctl -q enable firewalld.service rpcbind.socket rpcbind.service
 no_debian

@@ -7,7 +7,8 @@ make_rpm() { # NAME VERSION-RELEASE LINES…: more lines of the spec's head; scr
         printf 'Summary: %s as far as the lab needs it\nLicense: see Debian\nBuildArch: noarch\nAutoReqProv: no\n' "$name"
         [ $# -eq 0 ] || printf '%s\n' "$@"
         printf '%%description\nBuilt by the lab.\n%%install\ncp -a /build/%s/. %%{buildroot}\n%%files\n' "$name"
-        (cd "/build/$name" && find . ! -type d) | sed -e 's|^\.||' -e 's|^/etc/|%config(noreplace) &|'
+        (cd "/build/$name" && find . ! -type d) | sed -e 's|^\.||' -e "s|^${ghost:-/}\$|%ghost &|" \
+            -e 's|^\(%ghost \)\{0,1\}/etc/|\1%config(noreplace) /etc/|'
         [ ! -f "/build/$name.scripts" ] || cat "/build/$name.scripts"
     } >"/build/$name.spec"
     rpmbuild -bb --quiet --define "_rpmdir /srv/rpm" --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.rpm' \

@@ -105,6 +105,7 @@ def test_all_files_count_whatever_their_spelling() -> None:
 
 PROGRAMS = {
     "dnf-automatic fedora": (dnf_text, "apply_updates = yes", "apply_updates = no"),
+    "dnf5-automatic fedora": (dnf_text, "apply_updates = yes", "apply_updates = no"),
     "yum-cron rhel": (yum_text, "apply_updates = yes", "apply_updates = no"),
     "yum-cron fedora": (sysconfig_text, "CHECK_ONLY=no", "CHECK_ONLY=yes"),
 }

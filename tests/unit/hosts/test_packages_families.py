@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,66 @@ Upgrade  1 Package
 Total download size: 9.7 M
 Operation aborted.
 """
+DNF5_REMOVES = """\
+Package         Arch   Version       Repository      Size
+Removing:
+ rpcbind        x86_64 0:1.2.7-3     fedora     119.4 KiB
+Removing dependent packages:
+ nfs-utils      x86_64 1:2.8.3-1     fedora       1.5 MiB
+Removing unused dependencies:
+ libtirpc       x86_64 0:1.3.6-1     fedora     198.9 KiB
+
+Transaction Summary:
+ Removing:           3 packages
+
+After this operation, 2 MiB will be freed (install 0 B, remove 2 MiB).
+Operation aborted by the user.
+"""
+DNF5_INSTALLS = """\
+Updating and loading repositories:
+Repositories loaded.
+Package "sudo-1.9.15-3.p5.x86_64" is already installed.
+
+Package                  Arch   Version       Repository      Size
+Upgrading:
+ python3-libs            x86_64 0:3.14.2-1    updates     43.2 MiB
+   replacing python3-libs x86_64 0:3.14.0-1   fedora      43.1 MiB
+Installing:
+ netcat                  x86_64 0:1.229-4     fedora      67.9 KiB
+   replacing nc.openbsd  x86_64 0:1.226-1     fedora      67.9 KiB
+Installing dependencies:
+ libbsd                  x86_64 0:0.12.2-6    fedora     417.0 KiB
+
+Transaction Summary:
+ Installing:         2 packages
+ Upgrading:          1 package
+ Replacing:          2 packages
+
+Total size of inbound packages is 9 MiB. Need to download 9 MiB.
+After this operation, 1 MiB extra will be used (install 44 MiB, remove 43 MiB).
+Operation aborted by the user.
+"""
+DNF5_REFUSES = """\
+Failed to resolve the transaction:
+Problem 1: The operation would result in broken dependencies for the following protected packages: dnf5, sudo
+Problem 2: installed package libdnf5-5.4.6.0-1.x86_64 requires librepo, but none of the providers can be installed
+  - conflicting requests
+"""
+DNF4_REPLACES = """\
+Dependencies resolved.
+================================================================================
+ Package            Architecture  Version              Repository          Size
+================================================================================
+Installing:
+ netcat             x86_64        1.229-4.fc40         fedora              34 k
+     replacing  nc.openbsd.x86_64 1.226-1.fc40
+
+Transaction Summary
+================================================================================
+Install  1 Package
+
+Operation aborted.
+"""
 MANAGER = """\
 #!/bin/sh
 printf '%s\\n' "$*" >>"$FAKE/calls"
@@ -114,6 +175,7 @@ PLAN = 'pkg_plan "fail2ban-server=1.0" rpcbind kept; echo $pkg_lost; echo $pkg_n
     [
         (DNF_REMOVES, "a-name-that-is-too-long-for-its-column nfs-utils quota rpcbind"),
         (YUM_REMOVES, "nfs-utils rpcbind"),
+        (DNF5_REMOVES, "libtirpc nfs-utils rpcbind"),
     ],
 )
 def test_dnfs_and_yums_tables_are_read(fake: Path, told: str, lost: str) -> None:
@@ -123,13 +185,20 @@ def test_dnfs_and_yums_tables_are_read(fake: Path, told: str, lost: str) -> None
     assert done.stdout.splitlines() == [lost, "fail2ban-server python3-systemd"], done.stderr
 
 
+@pytest.mark.parametrize(("told", "came"), [(DNF5_INSTALLS, "libbsd netcat"), (DNF4_REPLACES, "netcat")])
+def test_what_makes_way_for_another_name_is_lost(fake: Path, told: str, came: str) -> None:
+    (fake / "installs").write_text(told)
+    done = run(fake, DNF, 'pkg_plan netcat "" ""; echo $pkg_lost; echo $pkg_new')
+    assert done.stdout.splitlines() == ["nc.openbsd", came], done.stderr
+
+
 def test_what_comes_is_downloaded_before_anything_goes(fake: Path) -> None:
     (fake / "removes").write_text(YUM_REMOVES)
     (fake / "installs").write_text(DNF_INSTALLS)
     run(fake, DNF, PLAN)
     done = [line.split("install_weak_deps=False ")[1] for line in (fake / "calls").read_text().splitlines()]
     assert done[-3:] == [
-        "-y -q --downloadonly install fail2ban-server-1.0",
+        "-y -q install --downloadonly fail2ban-server-1.0",
         "-y -q --setopt=clean_requirements_on_remove=False remove rpcbind nfs-utils",
         "-y -q install fail2ban-server-1.0",
     ]
@@ -143,25 +212,81 @@ def test_what_the_declared_ones_need_stays(fake: Path) -> None:
     assert pacman.stdout == "rpcbind libtirpc\nlibtirpc rpcbind\n", pacman.stderr
 
 
-def test_what_dnf_itself_protects_is_told_by_name(fake: Path) -> None:
-    refusal = "Error: \n Problem: The operation would result in removing the following protected packages: dnf, sudo\n"
+@pytest.mark.parametrize(
+    ("refusal", "kept"),
+    [
+        (
+            "Error: \n Problem: The operation would result in removing the following protected packages: dnf, sudo\n",
+            "dnf",
+        ),
+        (DNF5_REFUSES, "dnf5"),
+    ],
+)
+def test_what_dnf_itself_protects_is_told_by_name(fake: Path, refusal: str, kept: str) -> None:
     (fake / "removes").write_text(refusal)
     done = run(fake, DNF, 'pkg_plan "" python3 ""; echo $pkg_lost')
-    assert done.stdout == "dnf sudo\n", done.stderr
+    assert done.stdout == f"{kept} sudo\n", done.stderr
 
 
-def test_an_error_of_the_plan_is_told(fake: Path) -> None:
-    (fake / "installs").write_text("Error: Unable to find a match: no-such-package\n")
+@pytest.mark.parametrize(
+    "told", ["Error: Unable to find a match: ", "Failed to resolve the transaction:\nNo match for argument: "]
+)
+def test_an_error_of_the_plan_is_told(fake: Path, told: str) -> None:
+    (fake / "installs").write_text(f"{told}no-such-package\n")
     done = run(fake, DNF, 'pkg_plan no-such-package "" ""')
     assert done.returncode != 0
-    assert "Unable to find a match: no-such-package" in done.stderr
+    assert f"{told}no-such-package" in done.stderr
 
 
-def test_another_dnf_is_waited_for_up_to_the_limit(fake: Path) -> None:
-    (fake / "status").write_text("200")
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(200, ""), (1, "Failed to obtain rpm transaction lock. Another transaction is in progress.\n")],
+    ids=["dnf 4", "dnf 5"],
+)
+def test_another_dnf_is_waited_for_up_to_the_limit(fake: Path, status: int, says: str) -> None:
+    (fake / "status").write_text(str(status))
+    (fake / "installs").write_text(says)
     done = run(fake, DNF, "lock_wait=10; _dnf install x")
     assert done.returncode == LOCKED
     assert len((fake / "calls").read_text().splitlines()) == 6
+
+
+LOCK_HELD = """\
+import fcntl, subprocess, sys
+with open(sys.argv[1], "w") as held:
+    fcntl.lockf(held, fcntl.LOCK_EX)
+    sys.exit(subprocess.run(sys.argv[2:]).returncode)
+"""
+
+
+@pytest.mark.parametrize("body", ["_dnf install x", "pkg_plan x '' ''", "pkg_is_auto x"])
+def test_dnf_5_is_not_started_while_another_one_has_its_lock(fake: Path, body: str) -> None:
+    lock = fake / "system-repo.lock"
+    functions = DNF.replace("/var/lib/dnf/system-repo.lock", str(lock))
+    script = f"{functions}lock_wait=4; {body}"
+    env = {"PATH": f"{fake}:{os.environ['PATH']}", "FAKE": str(fake), "LC_ALL": "C"}
+    held = [sys.executable, "-c", LOCK_HELD, str(lock), "sh", "-euc", script]
+    assert subprocess.run(held, env=env, check=False).returncode == LOCKED
+    assert not (fake / "calls").exists()
+    (fake / "installs").write_text(DNF5_INSTALLS)
+    subprocess.run(held[4:], env=env, check=False)
+    assert (fake / "calls").exists()
+
+
+@pytest.mark.parametrize(("link", "word"), [("dnf-3", "remove"), ("dnf5", "dependency")])
+def test_dnf_5_marks_dependencies_by_another_word(fake: Path, link: str, word: str) -> None:
+    (fake / "dnf").rename(fake / link)
+    (fake / "dnf").symlink_to(link)
+    run(fake, DNF, "pkg_auto libtirpc")
+    assert (fake / "calls").read_text().endswith(f"-y -q mark {word} libtirpc\n")
+
+
+def test_what_a_package_provides_is_removed_by_the_packages_own_name(fake: Path) -> None:
+    provides = '#!/bin/sh\n[ "$2" = --whatprovides ] && [ "$5" = iptables ] || exit 1\necho iptables-nft\n'
+    (fake / "rpm").write_text(provides)
+    (fake / "removes").write_text(DNF5_REMOVES)
+    run(fake, DNF, 'pkg_plan "" "iptables other" ""')
+    assert (fake / "calls").read_text().splitlines()[0].endswith("--assumeno remove iptables-nft other")
 
 
 def test_another_pacman_is_waited_for_up_to_the_limit(fake: Path) -> None:
