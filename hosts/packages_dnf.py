@@ -10,10 +10,10 @@ from hosts.packages_rpm import RPM
 DNF = f"""\
 {COMMON}{RPM}\
 _five() {{ case $(readlink -f "$(command -v dnf)") in */dnf5) ;; *) return 1 ;; esac; }}
+_locked() {{ [ -e "$1/system-repo.lock" ] && grep -qs ":$(stat -c %i "$1/system-repo.lock") " /proc/locks; }}
 _turn() {{ # dnf 5.4 would wait for another one without an end
-    _lock=/var/lib/dnf/system-repo.lock
     _turns=$((lock_wait / 2))
-    while [ -e "$_lock" ] && grep -qs ":$(stat -c %i "$_lock") " /proc/locks; do
+    while _locked /var/lib/dnf || _locked /usr/lib/sysimage/libdnf5; do
         [ "$_turns" -gt 0 ] || exit {LOCKED}
         _turns=$((_turns - 1))
         sleep 2
@@ -77,9 +77,9 @@ pkg_change() {{
     if [ -n "$(echo $_drops)" ]; then _dnf --setopt=clean_requirements_on_remove=False remove $_drops || return; fi
     [ -z "$pkg_request" ] || _dnf install $pkg_request
 }}
-pkg_mend() {{ # a killed one leaves two versions of a package; rpm's own database mends itself
-    _twice=$(rpm -qa --qf '%{{NAME}}.%{{ARCH}}\\n' | sort | uniq -d | grep -v '^gpg-pubkey\\|^kernel' || :)
-    [ -z "$_twice" ] || _dnf remove --duplicates
+pkg_mend() {{ # rpm's own database mends itself; dnf 5 has this only from 5.4.3 on
+    _two=$(_twice)
+    [ -z "$_two" ] || _dnf remove --duplicates || _without_older $_two
 }}
 pkg_orphans() {{ _queried --unneeded || :; }}
 pkg_is_auto() {{

@@ -55,6 +55,14 @@ pkg_answers() { cat >/dev/null; }
 pkg_goes() { _simulated remove "$1" | _only Remv; }
 pkg_goes_for() { _simulated install "$1" | _only Remv; }
 pkg_half() { :; }
+_twice() { rpm -qa --qf '%{NAME}.%{ARCH}\\n' | sort | uniq -d | grep -v '^gpg-pubkey\\|^kernel' || :; }
+_without_older() { # NAMES: a killed transaction leaves two versions of a package, and the newer one is whole
+    for _name in "$@"; do
+        rpm -q --last "$_name" | sed -n '2,$s/ .*//p' | while read -r _old; do
+            rpm -e --nodeps --noscripts "$_old" </dev/null >&2 || :
+        done
+    done
+}
 pkg_files() { rpm -ql "$1"; }
 pkg_conffiles() { rpm -qc "$1" | grep '^/etc/' || :; }
 pkg_owners() { rpm -qf --qf '%{NAME}\\n' "$1" 2>/dev/null | grep -v '^error\\| is not owned by ' || :; }

@@ -61,14 +61,7 @@ pkg_change() {{
     if [ -n "$(echo $_drops)" ]; then _yum --setopt=clean_requirements_on_remove=0 remove $_drops || return; fi
     [ -z "$(echo $pkg_request)" ] || _yum install $pkg_request
 }}
-pkg_mend() {{ # a killed one leaves two versions of a package: the newer one is whole
-    _twice=$(rpm -qa --qf '%{{NAME}}.%{{ARCH}}\\n' | sort | uniq -d | grep -v '^gpg-pubkey\\|^kernel' || :)
-    for _name in $_twice; do
-        rpm -q --last "${{_name%.*}}" | sed -n '2,$s/ .*//p' | while read -r _old; do
-            rpm -e --nodeps --noscripts "$_old" </dev/null >&2 || :
-        done
-    done
-}}
+pkg_mend() {{ _without_older $(_twice); }}
 pkg_orphans() {{ _simulated autoremove 2>/dev/null | _only Remv || :; }} # there is none before 3.4
 _note_of() {{ # NAME: yum's file of the reason
     _key=$(rpm -q --qf '%{{NAME}}-%{{VERSION}}-%{{RELEASE}}-%{{ARCH}}\\n' "$1" | head -n 1)

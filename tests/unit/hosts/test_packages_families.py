@@ -259,10 +259,11 @@ with open(sys.argv[1], "w") as held:
 """
 
 
+@pytest.mark.parametrize("folder", ["/var/lib/dnf", "/usr/lib/sysimage/libdnf5"])
 @pytest.mark.parametrize("body", ["_dnf install x", "pkg_plan x '' ''", "pkg_is_auto x"])
-def test_dnf_5_is_not_started_while_another_one_has_its_lock(fake: Path, body: str) -> None:
+def test_dnf_5_is_not_started_while_another_one_has_its_lock(fake: Path, body: str, folder: str) -> None:
     lock = fake / "system-repo.lock"
-    functions = DNF.replace("/var/lib/dnf/system-repo.lock", str(lock))
+    functions = DNF.replace(f"_locked {folder}", f"_locked {fake}")
     script = f"{functions}lock_wait=4; {body}"
     env = {"PATH": f"{fake}:{os.environ['PATH']}", "FAKE": str(fake), "LC_ALL": "C"}
     held = [sys.executable, "-c", LOCK_HELD, str(lock), "sh", "-euc", script]
@@ -279,6 +280,26 @@ def test_dnf_5_marks_dependencies_by_another_word(fake: Path, link: str, word: s
     (fake / "dnf").symlink_to(link)
     run(fake, DNF, "pkg_auto libtirpc")
     assert (fake / "calls").read_text().endswith(f"-y -q mark {word} libtirpc\n")
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_of_two_versions_that_a_killed_dnf_left_the_older_one_goes(fake: Path, knows: bool) -> None:
+    rpm = """\
+#!/bin/sh
+case "$1 $2" in
+    '-qa --qf') printf '%s\\n' app.noarch lib.i686 lib.x86_64 app.noarch kernel.x86_64 kernel.x86_64 ;;
+    '-q --last') echo "${3%.*}-2-1.noarch Fri"; echo "${3%.*}-1-1.noarch Thu" ;;
+    *) echo "rpm $*" >>"$FAKE/calls" ;;
+esac
+"""
+    (fake / "rpm").write_text(rpm)
+    if not knows:
+        (fake / "status").write_text("2")
+    done = run(fake, DNF, "pkg_mend")
+    calls = (fake / "calls").read_text().splitlines()
+    assert done.returncode == 0, done.stderr
+    assert calls[0].endswith("-y -q remove --duplicates")
+    assert calls[1:] == ([] if knows else ["rpm -e --nodeps --noscripts app-1-1.noarch"])
 
 
 def test_what_a_package_provides_is_removed_by_the_packages_own_name(fake: Path) -> None:
