@@ -38,30 +38,29 @@ _settle() {
 """
 
 KEEP = """\
-_units_of() { # templates are nothing that runs
-    pkg_files "$1" | sed -n '/@/d
-        s#^.*/lib/systemd/system/\\([^/]*\\.\\(service\\|socket\\|timer\\|path\\)\\)$#\\1#p
-        s#^/etc/\\(rc\\.d/\\)*init\\.d/\\([^/]*\\)$#\\2.service#p' | sort -u
+# Packages are asked about all at once: on a host with a whole distribution's lists, each question takes a while.
+_units_of() { # NAMES, of those that `files` lists: `name unit`; templates are nothing that runs
+    _keep_lines files "$1" | sed -n '/ .*@/d
+        s#^\\([^ ]*\\) .*/lib/systemd/system/\\([^/]*\\.\\(service\\|socket\\|timer\\|path\\)\\)$#\\1 \\2#p
+        s#^\\([^ ]*\\) /etc/\\(rc\\.d/\\)*init\\.d/\\([^/]*\\)$#\\1 \\3.service#p' | sort -u
 }
-_answers_of() { # what debconf knows of a package, passwords left out
-    awk -v owner="$1" 'BEGIN { RS = ""; FS = "\\n" }
+_answers_of() { # NAMES: what debconf knows of them, passwords left out
+    awk -v names="$(echo $1)" '
+        BEGIN { RS = ""; FS = "\\n"; n = split(names, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         {
             delete f
             for (i = 1; i <= NF; i++)
                 if (match($i, /^[A-Za-z]+: /)) f[substr($i, 1, RLENGTH - 2)] = substr($i, RLENGTH + 1)
         }
         FILENAME ~ /templates/ { type[f["Name"]] = f["Type"]; next }
-        ("Value" in f) && (", " f["Owners"] ",") ~ (", " owner ",") && f["Flags"] ~ /seen/ {
+        ("Value" in f) && f["Flags"] ~ /seen/ {
             t = type[f["Template"]]
-            if (t ~ /^(string|boolean|select|multiselect)$/) print owner, f["Name"], t, f["Value"]
+            n = t ~ /^(string|boolean|select|multiselect)$/ ? split(f["Owners"], owner, ", ") : 0
+            for (i = 1; i <= n; i++) if (owner[i] in ok) print owner[i], f["Name"], t, f["Value"]
         }' /var/cache/debconf/templates.dat /var/cache/debconf/config.dat 2>/dev/null || :
 }
 _causes() { # LOST GONE MISSING: `name causes` for each of LOST
-    for _cause in $2 $3; do
-        _goes=pkg_goes
-        if _has "$_cause" "$3"; then _goes=pkg_goes_for; fi
-        "$_goes" "$_cause" | sed "s|.*|& $_cause|" || :
-    done | awk -v lost="$(echo $1)" -v all="$(echo $2 $3 | tr ' ' ,)" '
+    pkg_causes "$2" "$3" | awk -v lost="$(echo $1)" -v all="$(echo $2 $3 | tr ' ' ,)" '
         $1 == $2 { own[$1] = 1 }
         { why[$1] = why[$1] (why[$1] ? "," : "") $2 }
         END {
@@ -69,35 +68,44 @@ _causes() { # LOST GONE MISSING: `name causes` for each of LOST
             for (i = 1; i <= n; i++) print w[i], own[w[i]] ? w[i] : why[w[i]] ? why[w[i]] : all
         }'
 }
-_own_etc() { # PACKAGE LOST: what it has in /etc; folders (written with a slash at the end) that no other package shares
-    pkg_files "$1" | sed -n 's|^/etc/|&|p' | while IFS= read -r _path; do
-        [ -d "$_path" ] && [ ! -L "$_path" ] || { printf '%s\\n' "${_path#/}"; continue; }
-        _sharers=$(pkg_owners "$_path")
-        [ -n "$(_without "$_sharers" "$2")" ] || printf '%s/\\n' "${_path#/}"
-    done
+_own_etc() { # LOST: `name path` for what they have in /etc; folders, with a slash at the end, that no other shares
+    sed -n 's|^\\([^ ]* \\)/\\(etc/.*\\)|\\1\\2|p' "$folder/files" | while IFS= read -r _line; do
+        _path=/${_line#* }
+        [ ! -d "$_path" ] || [ -L "$_path" ] || _line=$_line/
+        printf '%s\\n' "$_line"
+    done >"$folder/etc"
+    sed -n 's|^[^ ]* \\(.*\\)/$|/\\1|p' "$folder/etc" | sort -u | pkg_owners_of >"$folder/owners"
+    awk -v names="$(echo $1)" 'BEGIN { n = split(names, w, " "); for (i = 1; i <= n; i++) lost[w[i]] = 1 }
+        { path = $0; sub("^[^ ]* /*", "", path) }
+        FILENAME == ARGV[1] { if (!($1 in lost)) shared[path "/"] = 1; next }
+        !(path in shared)' "$folder/owners" "$folder/etc"
 }
-_keep() { # LOST GONE MISSING: writes down what is needed to bring them back
+_keep() { # LOST GONE MISSING: writes down what is needed to bring them back; `files` lists theirs
     _ours="$(_names installed) $(_names pulled) $(sed -n 's/ missing$//p' "$folder/before")"
-    _kept=$(_without "$1" "$_ours $(_names removed)")
-    for _name in $(_without "$1" "$_kept $(_names removed)"); do
-        _own_etc "$_name" "$1"
-    done >"$folder/foreign"
+    _known=$(_names removed)
+    _kept=$(_without "$1" "$_ours $_known")
+    _own_etc "$1" >"$folder/own"
+    _keep_lines own "$(_without "$1" "$_kept $_known")" | sed 's/^[^ ]* //' >"$folder/foreign"
     [ -n "$(_without "$1" "$_ours")" ] || { rm -f "$folder/foreign"; return 0; }
-    _causes "$_kept" "$2" "$3" | while read -r _name _why; do
-        _version=$(pkg_versions "$_name")
-        _mark=manual
-        ! pkg_is_auto "$_name" || _mark=auto
-        _own_etc "$_name" "$1" | sed "s|^|$_name |" >>"$folder/owned"
-        pkg_conffiles "$_name" | while IFS= read -r _path; do
-            [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "$_name ${_path#/}" # by the administrator
-        done
-        for _unit in $(_units_of "$_name"); do
-            _note owned "$_name unit:${_unit%.*}"
-            svc_state "$_unit" | sed "/ alias /d; s|^|$_name |" >>"$folder/units"
-        done
-        _answers_of "$_name" >>"$folder/debconf"
-        _note removed "$_name ${_version#* } $_mark $_why"
+    _keep_lines own "$_kept" >>"$folder/owned"
+    pkg_conffiles_of $_kept | while IFS= read -r _line; do
+        _path=/${_line#* /}
+        [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "${_line%% *} ${_path#/}" # by the administrator
     done
+    _units_of "$_kept" >"$folder/units.of"
+    sed 's/ \\(.*\\)\\.[a-z]*$/ unit:\\1/' "$folder/units.of" >>"$folder/owned"
+    svc_state $(sed 's/.* //' "$folder/units.of" | sort -u) |
+        awk 'NR == FNR { state[$1] = $2 " " $3; next }
+            state[$2] !~ /^alias / { print $0, state[$2] }' - "$folder/units.of" >>"$folder/units"
+    _answers_of "$_kept" >>"$folder/debconf"
+    {
+        pkg_versions $_kept | sed 's/^/version /'
+        pkg_autos $_kept | sed 's/^/auto /'
+        _causes "$_kept" "$2" "$3" | sed 's/^/cause /'
+    } | awk '
+        $1 == "version" { version[$2] = $3 }
+        $1 == "auto" { auto[$2] = 1 }
+        $1 == "cause" { print $2, version[$2], ($2 in auto) ? "auto" : "manual", $3 }' >>"$folder/removed"
     _draft
 }
 """

@@ -52,14 +52,20 @@ section ours cat "$folder/installed" 2>/dev/null || :
 _RECORDS = """\
 _note() { printf '%s\\n' "$2" >>"$folder/$1"; }
 _names() { [ ! -f "$folder/$1" ] || sed 's/ .*//' "$folder/$1"; }
-_has() { case " $(echo $2) " in *" $1 "*) return 0 ;; esac; return 1; }
+_has() { # WORD LIST
+    _sought=$1
+    set -- $2
+    case " $* " in *" $_sought "*) return 0 ;; esac
+    return 1
+}
 _common() { for _word in $1; do ! _has "$_word" "$2" || printf ' %s' "$_word"; done; }
 _keep_lines() { # FILE NAMES, or FILE NAMES -v: only the lines of these packages, or all but theirs
-    [ -f "$folder/$1" ] || return 0
+    [ -s "$folder/$1" ] && [ -n "$2${3:-}" ] || return 0
     awk -v names="$(echo $2)" -v but="${3:-}" 'BEGIN { n = split(names, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         but ? !($1 in ok) : ($1 in ok)' "$folder/$1"
 }
 _drop_lines() {
+    [ -n "$1" ] || return 0
     for _file in before installed pulled removed owned deleted units debconf; do
         [ -f "$folder/$_file" ] || continue
         _keep_lines "$_file" "$1" -v >"$folder/$_file.new"
@@ -139,18 +145,18 @@ _transact() { # MISSING GONE DROP BACK
     done
     for _name in $(_without "$pkg_new" "$1 $4 $(_names pulled) $(_names removed)"); do _note pulled "$_name"; done
     : >"$folder/unfinished"
+    pkg_files_of $pkg_lost >"$folder/files"
     _keep "$pkg_lost" "$2" "$1"
-    for _name in $(_common "$pkg_lost" "$(_names installed) $(_names pulled)"); do
-        _units_of "$_name"
-    done >>"$folder/aliases"
+    _units_of "$(_common "$pkg_lost" "$(_names installed) $(_names pulled)")" | sed 's/.* //' >>"$folder/aliases"
+    for _file in files own etc owners units.of; do rm -f "$folder/$_file"; done
     _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')"
     if [ -n "$4" ]; then _keep_lines debconf "$4" | pkg_answers || :; fi
     for _name in $1; do
         case $_name in
             iptables-persistent) # else the rules of the moment, bans included, are frozen into the boot file
                 for _family in v4 v6; do
-                    echo "iptables-persistent iptables-persistent/autosave_$_family boolean false" | pkg_answers
-                done ;;
+                    echo "iptables-persistent iptables-persistent/autosave_$_family boolean false"
+                done | pkg_answers ;;
         esac
     done
     if _has iptables-persistent "$1" && _has ufw "$pkg_lost" && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then
@@ -177,12 +183,11 @@ present=$named
 real_names $absent
 absent=$named
 _open_records
-for _name in $present $absent; do
-    if ! _has "$_name" "$(_names before)"; then
-        _state=there
-        [ -n "$(_there "$_name")" ] || _state=missing
-        _note before "$_name $_state"
-    fi
+found=$(_there $present $absent)
+for _name in $(_without "$present $absent" "$(_names before)"); do
+    _state=there
+    _has "$_name" "$found" || _state=missing
+    _note before "$_name $_state"
 done
 declared="$present $absent"
 back=

@@ -16,13 +16,18 @@ apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_yum.py`, `hosts/packag
                                  remove these
     pkg_remove NAME…             removes them with their configuration
     pkg_answers                  (apt) answers packages' questions: stdin, lines `package question type value`
-    pkg_goes NAME, pkg_goes_for NAME   names that go where NAME is removed, or installed
+    pkg_causes GONE MISSING      after pkg_plan: `name cause` for what goes where one of GONE (a list of names) is
+                                 removed, or one of MISSING installed
     pkg_orphans                  names that came as dependencies and that nothing needs any more
     pkg_half NAME…               those of them that are removed, but whose configuration is there
-    pkg_is_auto NAME, pkg_auto NAME…   whether it came as a dependency; say that these did
-    pkg_files NAME, pkg_conffiles NAME, pkg_owners PATH   paths, those under /etc that are settings, names
+    pkg_autos NAME…, pkg_auto NAME…    those of them that came as dependencies; say that these did
+    pkg_files_of NAME…, pkg_conffiles_of NAME…   `name path` for all that they have, for their settings under /etc
+    pkg_owners_of                stdin, paths: `name path` for each package that has it
     pkg_first NAME…              the first of them that is installed, else the first that is to be had
     pkg_left PATH TAR            removes what the manager left of a file in /etc under another name, unless TAR has it
+
+For the questions that a manager answers for one package only, it has pkg_goes NAME and pkg_goes_for NAME (names that go
+where it is removed, or installed), pkg_is_auto NAME, pkg_files NAME, pkg_conffiles NAME, pkg_owners PATH instead.
 
 Nothing ever asks. Recommended packages are not installed: chapters name what they need. Files that the administrator
 changed are kept. Another package manager at work is waited for, `lock_wait` seconds at most (a value of the script;
@@ -108,24 +113,25 @@ pkg_simulate() {{
         sed -n 's/^\\(Inst\\|Remv\\|Purg\\) \\([^ ]*\\).*/\\1 \\2/p' | sed 's/^Purg/Remv/'
 }}
 pkg_plan() {{
-    pkg_request=$1 pkg_new= pkg_lost=
-    if [ -n "$(echo $1)" ] && ! _simulated install $1 >/dev/null 2>&1; then _apt update || return; fi
+    pkg_request=$1 pkg_new= pkg_lost= _alone=
+    if [ -n "$(echo $1)" ] && ! _alone=$(_simulated install $1 2>/dev/null); then
+        _apt update || return
+        _alone=$(_simulated install $1 2>/dev/null) || _alone=
+    fi
     for _name in $2; do pkg_request="$pkg_request $_name-"; done
     if [ -n "$(echo $2)" ]; then
-        _old=$(pkg_orphans)
         _plan=$(_simulated install --autoremove $pkg_request) || return
-        for _name in $(_without "$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')" "$_old $2 $3"); do
-            pkg_request="$pkg_request $_name-"
-        done
-        _alone=
-        [ -z "$(echo $1)" ] || _alone=$(_simulated install $1 | _only Inst)
+        _along=$(_without "$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')" "$2 $3")
+        [ -z "$_along" ] || _along=$(_without "$_along" "$(pkg_orphans)")
+        for _name in $_along; do pkg_request="$pkg_request $_name-"; done
     fi
     for _round in 1 2 3 4 5; do
-        _plan=$(_simulated install $pkg_request) || return
+        if [ -z "$(echo $2)" ] && [ -n "$_alone" ]; then _plan=$_alone
+        else _plan=$(_simulated install $pkg_request) || return; fi
         pkg_new=$(_missing $(printf '%s\\n' "$_plan" | _only Inst))
         pkg_lost=$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')
         [ -n "$(echo $2)" ] || return 0
-        _instead=$(_without "$pkg_new" "$_alone")
+        _instead=$(_without "$pkg_new" "$(printf '%s\\n' "$_alone" | _only Inst)")
         [ -n "$_instead" ] || return 0
         for _name in $_instead; do pkg_request="$pkg_request $_name-"; done
     done
@@ -154,17 +160,40 @@ _mended() {{
 pkg_mend() {{ _mended && _unmark "$@"; }}
 pkg_answers() {{ debconf-set-selections; }}
 pkg_remove() {{ _apt purge "$@"; }}
-pkg_goes() {{ _simulated --autoremove install "$1-" | _only 'Remv\\|Purg'; }}
-pkg_goes_for() {{ _simulated --autoremove install "$1" | _only 'Remv\\|Purg'; }}
+pkg_causes() {{ # what the plan has shown already is not simulated again
+    _for=
+    [ -z "$(printf '%s\\n' "$_alone" | _only 'Remv\\|Purg')" ] || _for=$2
+    if _single $1 $_for; then printf "%s $(echo $1 $_for)\\n" $pkg_lost; return; fi
+    for _each in $1; do _goes "$_each-" "$_each"; done
+    for _each in $_for; do _goes "$_each" "$_each"; done
+}}
+_single() {{ [ $# -eq 1 ]; }}
+_goes() {{ _simulated --autoremove install "$1" | _only 'Remv\\|Purg' | sed "s|.*|& $2|"; }}
 pkg_half() {{
     [ $# -eq 0 ] ||
         dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' "$@" 2>/dev/null | sed -n 's/^config-files //p'
 }}
-pkg_is_auto() {{ [ -n "$(apt-mark showauto "$1")" ]; }}
+pkg_autos() {{ [ $# -eq 0 ] || apt-mark showauto "$@" | sed 's/:.*//'; }}
 pkg_auto() {{ apt-mark auto "$@" >&2; }}
-pkg_files() {{ dpkg-query -L "$1"; }}
-pkg_conffiles() {{ dpkg-query -W -f '${{Conffiles}}\\n' "$1" | sed -n 's|^ \\(/etc/.*\\) [0-9a-f]*$|\\1|p'; }}
-pkg_owners() {{ dpkg-query -S "$1" 2>/dev/null | sed -n 's|: /.*||p' | tr -d ,; }}
+pkg_files_of() {{ # dpkg-query lists nothing more after a name that it does not understand
+    [ $# -gt 0 ] || return 0
+    if _listing=$(dpkg-query -L "$@" 2>/dev/null); then
+        printf '%s\\n' "$_listing" | awk -v names="$*" 'BEGIN {{ split(names, name, " "); i = 1 }}
+            $0 == "" {{ i++; next }}
+            {{ print name[i], $0 }}'
+    else for _each in "$@"; do dpkg-query -L "$_each" | sed "s|^|$_each |"; done; fi
+}}
+pkg_conffiles_of() {{
+    [ $# -eq 0 ] || dpkg-query -W -f '${{Package}}\\n${{Conffiles}}\\n' "$@" |
+        awk '/^[^ ]/ {{ name = $0 }} sub("^ /etc/", "/etc/") && sub(" [0-9a-f]*$", "") {{ print name, $0 }}'
+}}
+pkg_owners_of() {{
+    xargs -r -d '\\n' dpkg-query -S 2>/dev/null | awk '{{
+        i = index($0, ": /")
+        n = split(substr($0, 1, i - 1), name, /,? /)
+        for (k = 1; k <= n; k++) print name[k], substr($0, i + 2)
+    }}'
+}}
 pkg_left() {{ :; }}
 """
 

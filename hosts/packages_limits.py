@@ -9,13 +9,24 @@ LOCKED = 72
 COMMON = f"""\
 : "${{lock_wait:={LOCK_TIMEOUT}}}"
 _without() {{ # LIST LESS: the words of LIST that are not in LESS
-    for _word in $1; do
-        case " $(echo $2) " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac
+    _list=$1
+    set -- $2
+    for _word in $_list; do
+        case " $* " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac
     done
 }}
-_missing() {{
-    for _name in "$@"; do
-        [ -n "$(pkg_versions "$_name")" ] || printf ' %s' "$_name"
+_missing() {{ _without "$*" "$(pkg_versions "$@" | sed 's/ .*//')"; }}
+# Questions about many packages, asked one by one; a manager that answers them at once has its own.
+pkg_files_of() {{ for _each in "$@"; do pkg_files "$_each" | sed "s|^|$_each |"; done; }}
+pkg_conffiles_of() {{ for _each in "$@"; do pkg_conffiles "$_each" | sed "s|^|$_each |"; done; }}
+pkg_autos() {{ for _each in "$@"; do ! pkg_is_auto "$_each" || echo "$_each"; done; }}
+pkg_owners_of() {{
+    while IFS= read -r _path; do
+        for _each in $(pkg_owners "$_path" </dev/null); do printf '%s %s\\n' "$_each" "$_path"; done
     done
+}}
+pkg_causes() {{
+    for _each in $1; do pkg_goes "$_each" | sed "s|.*|& $_each|" || :; done
+    for _each in $2; do pkg_goes_for "$_each" | sed "s|.*|& $_each|" || :; done
 }}
 """

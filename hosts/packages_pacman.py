@@ -94,8 +94,8 @@ pkg_plan() {{ # an older version of a package is not to be had
 _end_services() {{ # pacman lets the services of what it removes run on, and their links under /etc stay
     [ -d /run/systemd/system ] || return 0
     for _name in $pkg_lost; do
-        _units=$(pkg_files "$_name" |
-            sed -n '/@/d; s#^.*/systemd/system/\\([^/]*\\.\\(service\\|socket\\|timer\\|path\\)\\)$#\\1#p')
+        _units=$(pkg_files_of "$_name" |
+            sed -n '/ .*@/d; s#^.*/systemd/system/\\([^/]*\\.\\(service\\|socket\\|timer\\|path\\)\\)$#\\1#p')
         [ -z "$_units" ] || systemctl -q disable --now $_units >&2 || :
     done
 }}
@@ -113,9 +113,9 @@ pkg_goes() {{ _simulated remove "$1" | _only Remv; }}
 pkg_goes_for() {{ :; }}
 pkg_orphans() {{ pacman -Qqdt 2>/dev/null || :; }}
 pkg_half() {{ :; }}
-pkg_is_auto() {{ pacman -Qqd "$1" >/dev/null 2>&1; }}
+pkg_autos() {{ [ $# -eq 0 ] || pacman -Qqd "$@" 2>/dev/null || :; }}
 pkg_auto() {{ pacman -D --asdeps "$@" >&2; }}
-pkg_files() {{ pacman -Qlq "$1" | sed 's|/$||'; }}
+pkg_files_of() {{ [ $# -eq 0 ] || pacman -Ql "$@" | sed 's|/$||'; }}
 pkg_conffiles() {{ pacman -Qii "$1" | sed -n 's|^[^/]*\\(/etc/[^ \\t]*\\).*|\\1|p'; }}
 pkg_owners() {{ pacman -Qqo "$1" 2>/dev/null || :; }}
 pkg_left() {{ [ ! -f "$1.pacsave" ] || tar -tf "$2" "${{1#/}}.pacsave" >/dev/null 2>&1 || rm -f "$1.pacsave"; }}

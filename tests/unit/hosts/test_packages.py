@@ -57,6 +57,63 @@ def test_a_plan_takes_new_orphans_along_and_puts_nothing_in_the_place_of_what_go
     ], done.stderr
 
 
+CAUSES = """\
+pkg_lost='exim4 mailutils rpcbind ufw'
+_alone="{alone}"
+_simulated() {{ echo "$*" >>"$FAKE/simulated"; case $* in *rpcbind-*) echo 'Purg rpcbind:amd64 [1]' ;; esac; }}
+pkg_causes "{gone}" "net-tools iptables-persistent"
+"""
+
+
+@pytest.mark.parametrize(
+    ("gone", "alone", "simulated", "said"),
+    [
+        ("exim4", "Inst net-tools (1)", [], [f"{name} exim4" for name in ("exim4", "mailutils", "rpcbind", "ufw")]),
+        ("exim4 rpcbind", "Inst net-tools (1)", ["exim4-", "rpcbind-"], ["rpcbind rpcbind"]),
+        ("rpcbind", "Remv ufw [1]", ["rpcbind-", "net-tools", "iptables-persistent"], ["rpcbind rpcbind"]),
+    ],
+)
+def test_causes_are_simulated_only_where_the_plan_does_not_tell_them(
+    fake: Path, gone: str, alone: str, simulated: list[str], said: list[str]
+) -> None:
+    (fake / "simulated").touch()
+    done = run(fake, CAUSES.format(gone=gone, alone=alone))
+    assert done.stdout.splitlines() == said, done.stderr
+    asked = [line.split()[-1] for line in (fake / "simulated").read_text().splitlines()]
+    assert asked == simulated
+
+
+DPKG_QUERY = """\
+#!/bin/sh
+case $* in
+    *libx*' '*) echo "dpkg-query: error: ambiguous package name 'libx'" >&2; exit 2 ;;
+    '-L rpcbind'*) printf '%s\\n' /. /etc/rpcbind '' /. '/etc/my file' ;;
+    '-L '*) echo /etc/libx ;;
+    -S*) printf '%s\\n' 'dpkg, apt: /etc/cron.daily' 'libx:amd64: /etc/my file' ;;
+    -W*) printf '%s\\n' rpcbind '' ' /etc/rpcbind d41d' ' /etc/old d41d obsolete' libx '' ' /etc/my file d41d' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("pkg_files_of rpcbind exim4", "rpcbind /.|rpcbind /etc/rpcbind|exim4 /.|exim4 /etc/my file"),
+        ("pkg_files_of libx libx", "libx /etc/libx|libx /etc/libx"),
+        ("pkg_conffiles_of rpcbind x", "rpcbind /etc/rpcbind|libx /etc/my file"),
+        (
+            "printf '%s\\n' /etc/cron.daily '/etc/my file' | pkg_owners_of",
+            "dpkg /etc/cron.daily|apt /etc/cron.daily|libx:amd64 /etc/my file",
+        ),
+        ("pkg_files_of; pkg_conffiles_of; pkg_autos; pkg_owners_of </dev/null", ""),
+    ],
+)
+def test_dpkg_is_asked_about_many_packages_at_once(fake: Path, question: str, answer: str) -> None:
+    (fake / "dpkg-query").write_text(DPKG_QUERY)
+    done = run(fake, question)
+    assert "|".join(done.stdout.splitlines()) == answer, done.stderr
+
+
 def test_apt_gets_own_wait_for_dpkg_is_not_repeated(fake: Path) -> None:
     (fake / "failures").write_text("9")
     (fake / "says").write_text("E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)\n")
