@@ -28,12 +28,13 @@ OBSERVE = f"""\
 {SHOW_FILE}
 {SERVICES}
 show_file dropin "$dropin"
-section unit svc_state {UNIT}
+unit=$(svc_state {UNIT})
+section unit echo "$unit"
 begin local
 ls /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*.local 2>/dev/null || :
 end
 begin jails
-if command -v fail2ban-client >/dev/null && svc_active {UNIT}; then
+if command -v fail2ban-client >/dev/null && [ "${{unit##* }}" = active ]; then
     for jail in $jails; do
         for value in maxretry findtime bantime ignoreip; do printf 'get %s %s\\n' "$jail" "$value"; done
         printf 'status %s\\n' "$jail" # fail2ban before 0.11 tells bans nowhere else

@@ -44,7 +44,7 @@ controllers() { # ufw, firewalld: those that are active; ufw-left: rules of ufw,
     elif ! command -v ufw >/dev/null && "$tool-save" | grep -q '^:ufw6*-before-input '; then
         echo ufw-left
     fi
-    if svc_active firewalld; then echo firewalld; fi
+    if [ -d /etc/firewalld ] && svc_active firewalld; then echo firewalld; fi
 }
 """
 

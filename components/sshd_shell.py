@@ -27,13 +27,16 @@ opts=$(cat /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null | sed -n -e 's/^SSHD
 {ENTRY}line=$(entry)
 set -- ${{line:-127.0.0.1 0 127.0.0.1 22}}
 spec="host=${{1%%%*}},addr=${{1%%%*}}"
-# OpenSSH before 6.1 knows no more of a connection
-if sshd -T -f /dev/null -C "user=root,$spec,laddr=::1,lport=22" >/dev/null 2>&1; then
-    spec="$spec,laddr=${{3%%%*}},lport=$4"
-fi
 admin=${{admin:-${{SUDO_USER:-$(id -un)}}}}
-listener=
-if [ -d /run/systemd/system ]; then
+# OpenSSH before 6.1 knows no more of a connection
+all="$spec,laddr=${{3%%%*}},lport=$4"
+if shown=$(sshd -T $opts -f "$main" -C "user=$admin,$all" 2>/dev/null); then
+    spec=$all
+elif shown= && sshd -T -f /dev/null -C "user=root,$all" >/dev/null 2>&1; then
+    spec=$all
+fi
+listener= cached=
+if [ -d /run/systemd/system ] && systemctl is-active --quiet ssh.socket sshd.socket; then # one of them at least
     for unit in ssh sshd; do
         if [ -z "$listener" ] && systemctl is-active --quiet "$unit.socket"; then listener=$unit.socket; fi
     done
@@ -50,12 +53,15 @@ $head
 EOF
     about || :
 }}
-effective() {{ told sshd -T $opts -f "$1" -C "user=$2,$spec"; about || :; }}
+ask() {{ # CONFIG USER: sets answer; a call of sshd takes a while, and `observe` has the admin's already
+    if [ "$1 $2" = "$cached" ]; then answer=$shown; else told sshd -T $opts -f "$1" -C "user=$2,$spec"; fi
+}}
+effective() {{ ask "$1" "$2"; about || :; }}
 listens() {{ # CONFIG: the ports
     if [ -n "$listener" ]; then
         systemctl show -p Listen "$listener" | sed -n 's/.*:\\([0-9]*\\) (Stream)$/\\1/p' | sort -nu
     else
-        told sshd -T $opts -f "$1" -C "user=$admin,$spec"
+        ask "$1" "$admin"
         printf '%s\\n' "$answer" | sed -n 's/^listenaddress .*:\\([0-9]*\\).*/\\1/p' | sort -nu
     fi
 }}
@@ -63,6 +69,7 @@ listens() {{ # CONFIG: the ports
 
 OBSERVE = f"""\
 {_COMMON}
+[ -z "$shown" ] || cached="$main $admin"
 version() {{ sshd -V 2>&1 | grep OpenSSH || :; }} # before 9.2 among what it says of an unknown option
 section version version
 begin wanted # nothing where they are refused; `apply` says why

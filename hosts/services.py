@@ -17,12 +17,22 @@ from dataclasses import dataclass
 
 SERVICES = """\
 if [ -d /run/systemd/system ]; then
-    svc_state() {
+    _line='
+'
+    _words() { echo "$#"; }
+    svc_state() { # all at once where each has an answer: some systemctl say nothing of unknown units
+        _enabled=$(systemctl is-enabled "$@" 2>/dev/null) || :
+        _active=$(systemctl is-active "$@" 2>/dev/null) || :
+        _active=${_active:-inactive}
+        if [ "$#" -gt 1 ] && [ "$(_words $_enabled) $(_words $_active)" != "$# $#" ]; then
+            for _unit in "$@"; do svc_state "$_unit"; done
+            return
+        fi
         for _unit in "$@"; do
-            _enabled=$(systemctl is-enabled "$_unit" 2>/dev/null) || :
-            _active=$(systemctl is-active "$_unit" 2>/dev/null) || :
-            case $_enabled in '' | not-found) _enabled=absent ;; esac
-            printf '%s %s %s\\n' "$_unit" "$_enabled" "${_active:-inactive}"
+            _word=${_enabled%%"$_line"*} _enabled=${_enabled#*"$_line"}
+            case $_word in '' | not-found) _word=absent ;; esac
+            printf '%s %s %s\\n' "$_unit" "$_word" "${_active%%"$_line"*}"
+            _active=${_active#*"$_line"}
         done
     }
     svc_enabled() { systemctl is-enabled "$1" 2>/dev/null || :; }

@@ -154,11 +154,18 @@ class Server(ResourceProviderServicer):
             return self._providers[reference]
 
 
+CHAPTERS = ("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai", "listeners", "ruleset")
+"""Modules of `components` with a provider, what takes long to load last: the first asks already for a connection."""
+
+
 def _warm() -> None:
-    """Import the chapters while the engine still starts the program: else the first operation would wait for it."""
-    importlib.import_module("components.host")
+    """Import what operations need while the engine still starts the program: else the first ones would wait for it."""
+    importlib.import_module("hosts.pool")
+    for chapter in CHAPTERS:
+        importlib.import_module(f"components.{chapter}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve until the engine ends."""
     threading.Thread(target=_warm, daemon=True).start()
     serve(Server(), THREADS)

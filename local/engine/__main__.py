@@ -1,5 +1,6 @@
 """`python -m local.engine`: see cli.py."""
 
+import gc
 import importlib.util
 import os
 import sys
@@ -24,6 +25,7 @@ def skip_sdk() -> None:
 def run(arguments: list[str]) -> NoReturn:
     """Run one command and end the process."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC tells of every connection that a plugin closes
+    gc.set_threshold(100_000, 50, 50)  # what is loaded stays, and the process is short
     skip_sdk()
     from .cli import main
 

@@ -1,0 +1,9 @@
+"""`python -m provider`: see server.py."""
+
+import gc
+
+if __name__ == "__main__":
+    gc.set_threshold(100_000, 50, 50)  # what is loaded stays: looking for garbage took a tenth of the start
+    from provider.server import main
+
+    main()
