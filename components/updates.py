@@ -236,8 +236,8 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         return _in_force(inputs, seen)
 
     def occupied(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
-        ours = seen.dropin.path == DROP_IN  # dnf-automatic's own file is always there
-        return f"{DROP_IN} is there already" if seen.dropin.exists and ours else ""
+        bare = seen.dropin.path == DROP_IN or "dnf5-automatic.timer" in seen.names  # else a package brings the file
+        return f"{seen.dropin.path} is there already" if seen.dropin.exists and bare else ""
 
 
 def _dnf_facts(found: DnfAutomatic) -> dict[str, Any]:

@@ -149,6 +149,20 @@ def test_centos_does_not_tell_which_updates_are_about_security() -> None:
             assert (UpdateChapter().unmet(inputs(), seen) == "") is on
 
 
+@pytest.mark.parametrize(("program", "taken"), [("dnf-automatic", False), ("dnf5-automatic", True)])
+def test_a_file_that_no_package_brings_is_somebodys(program: str, taken: bool) -> None:
+    parts = {
+        "dropin.meta": "file 644 root root 0 0\n/etc/dnf/automatic.conf\n",
+        "dropin.content": "",
+        "updater": f"{program} fedora\n",
+        "config": "",
+        "timers": f"{program}.timer disabled inactive\n",
+        "program": "/usr/bin/dnf-automatic",
+    }
+    seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert UpdateChapter().occupied(inputs(), seen) == ("/etc/dnf/automatic.conf is there already" if taken else "")
+
+
 @pytest.mark.parametrize("config", ["", "no section\n", "[commands]\nupgrade_type = default\napply_updates = no\n"])
 def test_dnf_automatic_as_it_comes_installs_nothing(config: str) -> None:
     assert not parse(config).apply
