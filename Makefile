@@ -65,7 +65,7 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	rm -rf .state .lab
 
 test: export STOCKADE_HYPOTHESIS = thorough
-test: lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout  ## everything but the long fault suite
+test: lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short  ## everything but the long fault suite
 
 lint: .venv/ready
 	.venv/bin/ruff check .
