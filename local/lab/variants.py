@@ -135,7 +135,7 @@ FEDORA_41 = replace(
     FEDORA,
     name="fedora41",
     title="what Fedora has from 41 on (dnf 5), on a Debian 13 root",
-    suite="testing",  # the first with a dnf5
+    suite="forky",  # the first with a dnf5
     tools=("dnf5", "rpm", "createrepo-c"),
     customise=recipe_of("fedora41", "tools", "common", "rpm", "fedora"),
     base=DEBIAN_13,
