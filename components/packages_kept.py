@@ -69,10 +69,10 @@ _causes() { # LOST GONE MISSING: `name causes` for each of LOST
         }'
 }
 _own_etc() { # LOST: `name path` for what they have in /etc; folders, with a slash at the end, that no other shares
-    sed -n 's|^\\([^ ]* \\)/\\(etc/.*\\)|\\1\\2|p' "$folder/files" | while IFS= read -r _line; do
-        _path=/${_line#* }
-        [ ! -d "$_path" ] || [ -L "$_path" ] || _line=$_line/
-        printf '%s\\n' "$_line"
+    sed -n 's|^\\([^ ]* \\)/\\(etc/.*\\)|\\1\\2|p' "$folder/files" | while IFS= read -r _row; do
+        _path=/${_row#* }
+        [ ! -d "$_path" ] || [ -L "$_path" ] || _row=$_row/
+        printf '%s\\n' "$_row"
     done >"$folder/etc"
     sed -n 's|^[^ ]* \\(.*\\)/$|/\\1|p' "$folder/etc" | sort -u | pkg_owners_of >"$folder/owners"
     awk -v names="$(echo $1)" 'BEGIN { n = split(names, w, " "); for (i = 1; i <= n; i++) lost[w[i]] = 1 }
@@ -88,9 +88,9 @@ _keep() { # LOST GONE MISSING: writes down what is needed to bring them back; `f
     _keep_lines own "$(_without "$1" "$_kept $_known")" | sed 's/^[^ ]* //' >"$folder/foreign"
     [ -n "$(_without "$1" "$_ours")" ] || { rm -f "$folder/foreign"; return 0; }
     _keep_lines own "$_kept" >>"$folder/owned"
-    pkg_conffiles_of $_kept | while IFS= read -r _line; do
-        _path=/${_line#* /}
-        [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "${_line%% *} ${_path#/}" # by the administrator
+    pkg_conffiles_of $_kept | while IFS= read -r _row; do
+        _path=/${_row#* /}
+        [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "${_row%% *} ${_path#/}" # by the administrator
     done
     _units_of "$_kept" >"$folder/units.of"
     sed 's/ \\(.*\\)\\.[a-z]*$/ unit:\\1/' "$folder/units.of" >>"$folder/owned"

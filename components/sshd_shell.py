@@ -27,19 +27,16 @@ opts=$(cat /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null | sed -n -e 's/^SSHD
 {ENTRY}line=$(entry)
 set -- ${{line:-127.0.0.1 0 127.0.0.1 22}}
 spec="host=${{1%%%*}},addr=${{1%%%*}}"
+version=$(sshd -V 2>&1 | grep OpenSSH) || : # before 9.2 among what it says of an unknown option
+case $version in
+    *OpenSSH_[1-5].* | *OpenSSH_6.0*) ;; # knows no more of a connection
+    *) spec="$spec,laddr=${{3%%%*}},lport=$4" ;;
+esac
 admin=${{admin:-${{SUDO_USER:-$(id -un)}}}}
-# OpenSSH before 6.1 knows no more of a connection
-all="$spec,laddr=${{3%%%*}},lport=$4"
-if shown=$(sshd -T $opts -f "$main" -C "user=$admin,$all" 2>/dev/null); then
-    spec=$all
-elif shown= && sshd -T -f /dev/null -C "user=root,$all" >/dev/null 2>&1; then
-    spec=$all
-fi
-listener= cached=
-if [ -d /run/systemd/system ] && systemctl is-active --quiet ssh.socket sshd.socket; then # one of them at least
-    for unit in ssh sshd; do
-        if [ -z "$listener" ] && systemctl is-active --quiet "$unit.socket"; then listener=$unit.socket; fi
-    done
+listener=
+if [ -d /run/systemd/system ]; then
+    set -- $(systemctl is-active ssh.socket sshd.socket)
+    case "${{1-}} ${{2-}}" in active' '*) listener=ssh.socket ;; *' 'active) listener=sshd.socket ;; esac
 fi
 told() {{ # COMMAND…: its answer, without the places where configurations are tried
     if answer=$("$@" 2>&1); then return 0; fi
@@ -48,13 +45,15 @@ told() {{ # COMMAND…: its answer, without the places where configurations are 
 }}
 about() {{ printf '%s\\n' "$answer" | grep -E "$keys" | sed '/^listenaddress /s/:[0-9]*$//' | sort -u; }}
 wanted() {{
+    asked=
     told sshd -T -f /dev/stdin -C "user=$admin,$spec" <<EOF
 $head
 EOF
     about || :
 }}
-ask() {{ # CONFIG USER: sets answer; a call of sshd takes a while, and `observe` has the admin's already
-    if [ "$1 $2" = "$cached" ]; then answer=$shown; else told sshd -T $opts -f "$1" -C "user=$2,$spec"; fi
+ask() {{ # CONFIG USER: what it says of a login, not twice in a row
+    [ "${{asked-}}" = "$1 $2" ] || told sshd -T $opts -f "$1" -C "user=$2,$spec"
+    asked="$1 $2"
 }}
 effective() {{ ask "$1" "$2"; about || :; }}
 listens() {{ # CONFIG: the ports
@@ -69,14 +68,12 @@ listens() {{ # CONFIG: the ports
 
 OBSERVE = f"""\
 {_COMMON}
-[ -z "$shown" ] || cached="$main $admin"
-version() {{ sshd -V 2>&1 | grep OpenSSH || :; }} # before 9.2 among what it says of an unknown option
-section version version
+section version printf '%s\\n' "$version"
 begin wanted # nothing where they are refused; `apply` says why
 (wanted) 2>/dev/null || :
 end
-section admin effective "$main" "$admin"
 section root effective "$main" root
+section admin effective "$main" "$admin"
 section ports listens "$main"
 begin ours
 if [ -f "$dropin" ]; then cat "$dropin"; fi
@@ -207,8 +204,9 @@ _CHECK = """\
         }' "$stage/new$file" >"$stage/check$file"
 done
 [ -n "$give_back" ] || wanted >"$stage/wanted"
-told sshd -t $opts -f "$stage/check$main"
-if [ -z "$give_back" ]; then
+if [ -n "$give_back" ]; then
+    told sshd -t $opts -f "$stage/check$main"
+else
     for user in "$admin" root; do
         effective "$stage/check$main" "$user" >"$stage/effective"
         cmp -s "$stage/wanted" "$stage/effective" || fail 65 "nothing was changed: something on the host overrides the
@@ -234,11 +232,11 @@ hang_up() { # PID COMMAND…: reloads, and waits until sshd has opened its socke
     pid=$1 before=$(listeners "$1") try=0
     shift
     "$@" >&2 || return 1
-    while [ "$try" -lt 100 ] && kill -0 "$pid" 2>/dev/null; do
+    while [ "$try" -lt 300 ] && kill -0 "$pid" 2>/dev/null; do
         now=$(listeners "$pid")
         if [ -n "$now" ] && [ "$now" != "$before" ]; then return 0; fi
         try=$((try + 1))
-        sleep 0.1
+        sleep 0.03
     done
     echo 'sshd has not come back after the reload' >&2
     return 1

@@ -1,6 +1,6 @@
 """A host as the rest of the program sees it: synchronous, from any thread, one connection for all."""
 
-import time
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -145,24 +145,29 @@ class Host:
         them works. `address` and `port` override the connection's. `timeout` is in seconds, retries included.
         Returns the user that got in. Raises any HostError.
         """
-        logins = self.access.logins()
-        chosen = [pair for pair in logins if pair[0] == login] if login in dict(logins) else logins[:1]
-        moved = [
-            (name, _moved(connection, address or connection.host, port or connection.port, timeout))
-            for name, connection in (logins if login == "any" else chosen)
-        ]
         with waiting(CONFIRMATION), timed(None):
-            user: str = self._call(self._confirm(tuple(moved), timeout))
+            user: str = self._call(self._confirm(self._ways(login, address, port, timeout), timeout))
         return user
 
     def confirm_everywhere(self, patience: float = 20, *, login: str = "", port: int | None = None) -> None:
-        """`confirm` a login (the one in use) over every address by which the host is reached, within `patience` seconds
-        in all (but one second for each at least). Raises any HostError.
+        """`confirm` a login (the one in use) over every address by which the host is reached, all at once, within
+        `patience` seconds (but one second at least). Raises any HostError.
         """
-        until = time.monotonic() + patience
-        for address in (None, *self.access.addresses):
-            left = max(until - time.monotonic(), 1)
-            self.confirm(login=login or self.login, address=address, port=port, timeout=left)
+        login, patience = login or self.login, max(patience, 1)
+        ways = [self._ways(login, address, port, patience) for address in (None, *self.access.addresses)]
+        with waiting(CONFIRMATION), timed(None):
+            self._call(_all(*(self._confirm(way, patience) for way in ways)))
+
+    def _ways(
+        self, login: str, address: str | None, port: int | None, timeout: float
+    ) -> tuple[tuple[str, Connection], ...]:
+        """The connections that count as `login`, in the order in which they are tried."""
+        logins = self.access.logins()
+        chosen = [pair for pair in logins if pair[0] == login] if login in dict(logins) else logins[:1]
+        return tuple(
+            (name, _moved(connection, address or connection.host, port or connection.port, timeout))
+            for name, connection in (logins if login == "any" else chosen)
+        )
 
     async def _confirm(self, logins: tuple[tuple[str, Connection], ...], timeout: float) -> str:
         ladder = self._wire.ladder
@@ -177,6 +182,20 @@ class Host:
     def close(self) -> None:
         """Hang up; the next run connects again."""
         self._call(self._wire.ladder.close())
+
+
+async def _all(*works: Coroutine[Any, Any, Any]) -> None:
+    """Run them side by side to their ends; where one fails, end the others and raise what failed."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in failed:
+        task.result()
 
 
 def _moved(connection: Connection, host: str, port: int, timeout: float) -> Connection:

@@ -251,6 +251,38 @@ def test_confirm_at_another_address_expects_the_same_host_key(
     assert host.confirm(address="localhost") == "root"
 
 
+MEETING = """\
+#!/bin/sh
+if [ "$1" = -c ]; then
+    echo >>{folder}/arrived
+    tries=0
+    until [ "$(wc -l <{folder}/arrived)" -ge 2 ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 100 ] || exit 1
+        sleep 0.05
+    done
+fi
+exec /bin/sh "$@"
+"""
+"""A shell that begins to work when there is a second login beside its own."""
+
+
+def test_all_addresses_are_proved_side_by_side(pool: Pool, access: HostAccess, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "sh").write_text(MEETING.format(folder=tmp_path))
+    (tmp_path / "sh").chmod(0o755)
+    server.behaviour.path_prefix = str(tmp_path)
+    host = pool.host(access.model_copy(update={"addresses": ("localhost",)}))
+    host.confirm_everywhere(10, login="admin")
+    assert server.logins == ["root", "root"]
+
+
+def test_one_address_that_does_not_let_in_is_enough_to_fail(pool: Pool, access: HostAccess, server: Server) -> None:
+    host = pool.host(access.model_copy(update={"addresses": ("127.0.0.2",)}))
+    with pytest.raises(HostError, match=r"127\.0\.0\.2"):
+        host.confirm_everywhere(1, login="admin")
+    assert server.logins == ["root"]
+
+
 def test_a_pool_can_be_used_again_after_close(pool: Pool, access: HostAccess) -> None:
     assert pool.host(access).run(HELLO)[0].ran
     old = pool.host(access)
