@@ -20,7 +20,14 @@ if [ -d /run/systemd/system ]; then
     _line='
 '
     _words() { echo "$#"; }
-    svc_state() { # all at once where each has an answer: some systemctl say nothing of unknown units
+    _scripted() { for _unit in "$@"; do [ ! -e "/etc/init.d/${_unit%.service}" ] || return 0; done; return 1; }
+    # All at once where each has an answer in its turn: systemctl tells of SysV's scripts first, and some of them say
+    # nothing of unknown units.
+    svc_state() {
+        if [ "$#" -gt 1 ] && _scripted "$@"; then
+            for _unit in "$@"; do svc_state "$_unit"; done
+            return
+        fi
         _enabled=$(systemctl is-enabled "$@" 2>/dev/null) || :
         _active=$(systemctl is-active "$@" 2>/dev/null) || :
         _active=${_active:-inactive}

@@ -277,6 +277,20 @@ def test_services(root: Host) -> None:
     assert service_states(root.run(Script("restore", restore))[0].stdout)[unit] == on
 
 
+def test_states_asked_for_at_once_are_those_asked_for_alone(root: Host, lab_host: LabHost) -> None:
+    """Systemctl tells of what has nothing but a script of SysV before all the rest."""
+    script = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: elder\n# Default-Start: 2 3 4 5\n### END INIT INFO\n"
+    lab_host.exec("cat >/etc/init.d/elder; chmod 755 /etc/init.d/elder; systemctl daemon-reload", input=script)
+    units = ["systemd-tmpfiles-clean.timer", "elder.service", "dbus.service", "no-such.service", "ssh.service"]
+    alone = "".join(f"svc_state {unit}\n" for unit in units)
+    for chosen in (units, units[:3], [units[0], units[2]]):
+        at_once, singly = root.run(
+            Script("look", f"{SERVICES}\nsvc_state {' '.join(chosen)}"), Script("look", f"{SERVICES}\n{alone}")
+        )
+        assert set(at_once.stdout.splitlines()) <= set(singly.stdout.splitlines())
+        assert [line.split()[0] for line in at_once.stdout.splitlines()] == chosen
+
+
 def test_a_reboot_is_waited_for(pool: Pool, login: Login, lab_host: LabHost) -> None:
     host = as_admin(pool, login("deploy"), connectTimeout=60)
     boot = Script("boot id", "cat /proc/sys/kernel/random/boot_id; cat /proc/1/stat | cut -d' ' -f22")
