@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from local.lab.disk import layers
-from local.lab.errors import LabError
+from local.lab.errors import LabError, NotToBeHad
 from local.lab.progress import Progress
 from local.lab.run import run, tail
 from local.lab.store import Places, all_records, locked
@@ -94,7 +94,10 @@ def _layer(variant: Variant, base: Path, draft: Path) -> None:
     if variant.tools:
         tools = draft / "root/srv/tools"
         tools.mkdir(parents=True)
-        _download(variant, _mirror(variant), layers(base)[-1], (variant.tools,), tools)
+        try:
+            _download(variant, _mirror(variant), layers(base)[-1], (variant.tools,), tools)
+        except LabError as error:
+            raise NotToBeHad(str(error)) from error
     lower = ":".join(map(str, layers(base)))
     parts = [str(draft / "whole"), str(base / "apt"), variant.customise, str(draft), lower]
     run(

@@ -6,7 +6,7 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab import test_packages, test_updates
-from tests.lab.conftest import entry
+from tests.lab.conftest import entry, up_if_to_be_had
 from tests.lab.stack import Stack
 
 # $1 name, $2 version: a package in the repository whose script does not end while /srv/hold is there
@@ -47,7 +47,9 @@ HELD = "for i in $(seq 200); do [ ! -e /srv/held ] || exit 0; sleep 0.1; done; e
 
 @pytest.fixture(scope="module")
 def host(lab: Lab) -> Iterator[LabHost]:
-    (host,) = lab.up(["real-dnf5"], "fedora41")
+    host = up_if_to_be_had(lab, "real-dnf5", "fedora41")
+    if host is None:
+        pytest.skip("the packages of fedora41 cannot be downloaded now: they are of a Debian that is not out yet")
     yield host
     lab.down([host.name])
 
