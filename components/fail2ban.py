@@ -14,7 +14,15 @@ from pydantic import field_validator
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.fail2ban_shell import APPLY, EXITS, HEAD, OBSERVE, RESTORE, UNIT
-from components.fail2ban_text import Fail2BanSettings, Jail, jails_in, same_addresses, seconds, with_value
+from components.fail2ban_text import (
+    Fail2BanSettings,
+    Jail,
+    as_declared,
+    jails_in,
+    same_addresses,
+    seconds,
+    with_value,
+)
 from components.packages import Packages
 from hosts.files import FileState, file_state
 from hosts.services import service_states
@@ -120,7 +128,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
                 continue
             numbers = dict(zip(_NUMBERS, told, strict=False))
             jails[name] = JailFacts(**numbers, ignoreip=_listed(told[3]))
-            banned = told[4].rpartition("Banned IP list:")[2].split()
+            banned = told[4].rpartition("IP list:")[2].partition("\n")[0].split()
             tools = {"ip6tables" if ":" in address else "iptables" for address in banned}
             if jail.uses_iptables and not {f"{tool} {name}" for tool in tools} <= jumps:
                 unenforced.append(name)
@@ -154,7 +162,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         return Script("put fail2ban's prior settings back", RESTORE, values, exits=EXITS)
 
     def unmet(self, inputs: JailsInputs, seen: JailsFacts) -> str:
-        if seen.declared != inputs.config:
+        if as_declared(seen.declared, inputs.config) != inputs.config:
             return f"{DROP_IN} is not as declared"
         if not inputs.enabled:
             return f"the service is {seen.active}" if seen.active == "active" else ""
@@ -163,7 +171,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         return "; ".join(_differences(inputs, seen))
 
     def shown(self, inputs: JailsInputs, known: Seen, seen: JailsFacts) -> JailsInputs:
-        config, enabled = seen.declared, inputs.enabled
+        config, enabled = as_declared(seen.declared, inputs.config), inputs.enabled
         if not inputs.enabled:
             enabled = seen.active == "active"
         elif seen.active != "active" or seen.enabled != "enabled" or seen.unenforced:
@@ -274,7 +282,7 @@ def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
 
 def _in_force(inputs: JailsInputs, seen: JailsFacts) -> str:
     """Return the text that stands in the file, with the values that the server really uses."""
-    text = seen.declared
+    text = as_declared(seen.declared, inputs.config)
     there = jails_in(text)
     for name, jail in inputs.jails.items():
         if name not in there:

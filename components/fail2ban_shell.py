@@ -18,6 +18,24 @@ HEAD = """\
 # Found on the host when this was applied:
 """
 
+# fail2ban 0.8.6 reads no jail.d, and none before 0.9 knows a jail `sshd` or filters of the jail's name. They take a
+# section INCLUDES for a jail, which is on unless it says otherwise.
+_INCLUDE = """\
+# >>> Stockade
+[INCLUDES]
+enabled = false
+port = 0:65535
+after = jail.d/zz-stockade.local
+# <<< Stockade"""
+_OLD_DEFAULTS = """\
+filter = %(__name__)s
+port = 0:65535
+[sshd]
+port = ssh
+logpath = /var/log/auth.log
+[ssh]
+enabled = false"""
+
 WITHOUT_LOCK = (
     'action_ = %(banaction)s[name=%(__name__)s, port="%(port)s", protocol="%(protocol)s", chain="%(chain)s", '
     'lockingopt=""]'
@@ -31,7 +49,9 @@ show_file dropin "$dropin"
 unit=$(svc_state {UNIT})
 section unit echo "$unit"
 begin local
-ls /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*.local 2>/dev/null || :
+local=/etc/fail2ban/jail.local
+if sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" 2>/dev/null | grep -q .; then echo "$local"; fi
+ls /etc/fail2ban/jail.d/*.local 2>/dev/null || :
 end
 begin jails
 if command -v fail2ban-client >/dev/null && [ "${{unit##* }}" = active ]; then
@@ -43,7 +63,8 @@ fi
 end
 begin jumps
 for tool in iptables ip6tables; do
-    ! command -v "$tool" >/dev/null || "$tool" -S 2>/dev/null | sed -n "s/^-A .* -j f2b-\\(.*\\)/$tool \\1/p"
+    ! command -v "$tool" >/dev/null || "$tool" -S 2>/dev/null |
+        sed -n "s/^-A .* -j \\(f2b\\|fail2ban\\)-\\(.*\\)/$tool \\2/p"
 done
 end
 """
@@ -51,13 +72,23 @@ end
 _COMMON = (
     SERVICES
     + RESTORE_FILE
+    + WRITE_FILE
     + """\
+local=/etc/fail2ban/jail.local
+write_local() { # TO [LINES]: what others wrote there, with our LINES before it, or without any
+    rest=$(sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" 2>/dev/null && echo .) || rest=.
+    case ${2:+
+}${rest%.} in *"
+[INCLUDES]"*) echo "$local has a section INCLUDES: move what that names into the file itself" >&2; exit REFUSED ;; esac
+    if [ -n "${2-}${rest%.}" ]; then write_file "$1" 644 root root "${2:+$2
+}${rest%.}"; else rm -f "$1"; fi
+}
 ask() { fail2ban-client "$@" 2>/dev/null; }
 running() { command -v fail2ban-client >/dev/null && svc_active fail2ban; }
 bans() { # `jail address` of all that are banned now
     running || return 0
     for jail in $(ask status | sed -n 's/.*Jail list:[[:space:]]*//p' | tr -d ','); do
-        for address in $(ask status "$jail" | sed -n 's/.*Banned IP list://p'); do echo "$jail $address"; done
+        for address in $(ask status "$jail" | sed -n 's/.*IP list://p'); do echo "$jail $address"; done
     done
 }
 ready() { # the server answers before its jails are there
@@ -71,6 +102,15 @@ wait_for() {
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] && running || return 1
         sleep 0.1
+    done
+}
+old() { [ ! -e /etc/fail2ban/paths-common.conf ]; } # before 0.9
+ban() { # JAIL ADDRESS; 0.8 takes it for one failure more
+    times=1
+    ! old || times=$(ask get "$1" maxretry)
+    while [ "$times" -gt 0 ]; do
+        ask set "$1" banip "$2" >/dev/null || :
+        times=$((times - 1))
     done
 }
 bans_are_back() {
@@ -92,11 +132,11 @@ put_bans_back() { # from its database it takes them itself, after a moment
         sleep 0.1
     done
     printf '%s\\n' "$banned" | while read -r jail address; do
-        grep -qxF "$jail $address" "$shown" || ask set "$jail" banip "$address" >/dev/null || :
+        grep -qxF "$jail $address" "$shown" || ban "$jail" "$address"
     done
     rm -f "$shown"
 }
-"""
+""".replace("exit REFUSED", f"exit {REFUSED}")
 )
 
 # sudo drops SSH_CONNECTION; the shell that sshd started for the operator, an ancestor of this one, still has it.
@@ -113,17 +153,29 @@ operator=${operator#::ffff:}
 APPLY = f"""\
 command -v fail2ban-client >/dev/null || exit {ABSENT}
 {_COMMON}
-{WRITE_FILE}
 {_OPERATOR}
+include=
 backend=auto
 python=$(sed -n '1s/^#! *\\([^ ]*\\).*/\\1/p' "$(command -v fail2ban-client)")
 if [ -d /run/systemd/journal ] && "${{python:-python3}}" -c 'import systemd.journal' 2>/dev/null; then
     backend=systemd
 fi
+if old; then
+    backend=auto include=yes
+    # times in seconds alone
+    config=$(printf '%s' "$config" | awk '
+        BEGIN {{ unit["s"] = 1; unit["m"] = 60; unit["h"] = 3600; unit["d"] = 86400; unit["w"] = 604800 }}
+        /^(findtime|bantime) = [0-9]+[smhdw]$/ {{ $3 = substr($3, 1, length($3) - 1) * unit[substr($3, length($3))] }}
+        {{ print }}'; echo .)
+    config=${{config%.}}
+fi
 own="stockade_backend = $backend
 stockade_operator = $operator"
+if [ -n "$include" ]; then
+    own="$own
+"'{_OLD_DEFAULTS}'
 # iptables before 1.4.20 has no -w, with which fail2ban calls it
-if iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/null 2>&1; then
+elif iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/null 2>&1; then
     own="$own
 "'{WITHOUT_LOCK}'
 fi
@@ -133,6 +185,8 @@ $config"
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
 cp -a /etc/fail2ban/. "$trial"
+mkdir -p "$trial/jail.d"
+if [ -n "$include" ]; then write_local "$trial/jail.local" '{_INCLUDE}'; fi
 write_file "$trial/jail.d/${{dropin##*/}}" 644 root root "$content"
 tried() {{ fail2ban-client -c "$trial" "$1" 2>&1; }}
 if ! said=$(tried -t) && case $said in *Usage:*) ! said=$(tried -d) ;; esac; then # before 0.10 there is no -t
@@ -141,6 +195,8 @@ if ! said=$(tried -t) && case $said in *Usage:*) ! said=$(tried -d) ;; esac; the
 fi
 banned=$(bans)
 stop_jails "$restarts"
+(umask 022 && mkdir -p "${{dropin%/*}}")
+if [ -n "$include" ]; then write_local "$local" '{_INCLUDE}'; fi
 write_file "$dropin" 644 root root "$content"
 if [ -z "$enabled" ]; then
     svc_disable {UNIT}
@@ -166,6 +222,10 @@ RESTORE = f"""\
 banned=$(bans)
 stop_jails "$jails"
 restore_file prior
+if grep -qs '^# >>> Stockade' "$local"; then
+    [ -f "$prior_path" ] || write_local "$local"
+    rmdir "${{prior_path%/*}}" 2>/dev/null || :
+fi
 if running && [ "$prior_active" = active ]; then
     fail2ban-client reload >/dev/null || svc_restart {UNIT}
     put_bans_back

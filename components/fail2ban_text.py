@@ -194,6 +194,17 @@ def with_value(text: str, jail: str, key: str, value: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def as_declared(text: str, declared: str) -> str:
+    """Return `declared` where `text` differs from it in nothing but times, which fail2ban 0.8 has in seconds alone."""
+    return declared if _in_seconds(text) == _in_seconds(declared) else text
+
+
+def _in_seconds(text: str) -> str:
+    return re.sub(
+        r"^((?:findtime|bantime) = )(\d+[smhdw]?)$", lambda found: f"{found[1]}{seconds(found[2])}", text, flags=re.M
+    )
+
+
 def same_addresses(some: Iterable[str], others: Iterable[str]) -> bool:
     """Tell whether two lists name the same addresses, networks and hosts, however they are spelled."""
     return {_canonical(item) for item in some} == {_canonical(item) for item in others}

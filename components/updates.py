@@ -39,6 +39,9 @@ SECURITY = (
 )
 """The security sources of Debian and Ubuntu; those that a host does not have match nothing."""
 
+WITHOUT_CODENAME = tuple(dict.fromkeys(re.sub(r",codename=[^,]*", "", origin) for origin in SECURITY))
+"""The same for unattended-upgrades before 0.80, which stops at a codename; the label tells enough."""
+
 _FIELD = r"(o|origin|a|archive|suite|l|label|c|component|n|codename|site)=[^,\"';\\\s]([^,\"';\\\n]*[^,\"';\\\s])?"
 _NEVER = ("", "0")
 
@@ -122,6 +125,8 @@ class UpdateInputs(ChapterInputs):
                 f'Unattended-Upgrade::Mail "{self.mail}";',
                 f'Unattended-Upgrade::MailReport "{self.mail_report}";',
             ]
+        if self.mail and self.mail_report == "only-on-error":
+            lines.append('Unattended-Upgrade::MailOnlyOnError "true";')  # what MailReport was before 2.2
         return "\n".join([*lines, ""])
 
 
@@ -189,6 +194,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         lines = re.findall(r'^(\S+) "(.*)";$', part["config"], re.M)
         last = {name.lower(): value for name, value in lines}
         lists = ("unattended-upgrade::origins-pattern::", "unattended-upgrade::allowed-origins::")
+        origins = tuple(value for name, value in lines if name.lower() in lists)
         return common.model_copy(
             update={
                 "periodic": (
@@ -196,7 +202,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
                     last.get("apt::periodic::update-package-lists", ""),
                     last.get("apt::periodic::unattended-upgrade", ""),
                 ),
-                "origins": tuple(value for name, value in lines if name.lower() in lists),
+                "origins": SECURITY if origins == WITHOUT_CODENAME else origins,
                 "reboot": last.get("unattended-upgrade::automatic-reboot", "").lower() in ("true", "1", "yes", "on"),
                 "reboot_time": last.get("unattended-upgrade::automatic-reboot-time", ""),
                 "mail": last.get("unattended-upgrade::mail", ""),

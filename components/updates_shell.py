@@ -16,6 +16,8 @@ NO_MAIL = 71
 NO_SOURCES = 82
 NO_UPDATER = 83
 NO_REBOOT = 84
+NO_CODENAME = 85
+NO_TIMER = 86
 
 _UPDATER = f"""\
 {DISTRO}
@@ -23,7 +25,10 @@ known_distro
 dropin=$updater_file
 case $updater in # timers: what starts the program
     unattended-upgrades)
-        program=unattended-upgrade timers='apt-daily.timer apt-daily-upgrade.timer' ;;
+        program=unattended-upgrade timers=cron # before apt 1.2.10: /etc/cron.daily/apt
+        if [ -d /run/systemd/system ] && [ -e /lib/systemd/system/apt-daily.timer ]; then
+            timers='apt-daily.timer apt-daily-upgrade.timer'
+        fi ;;
     dnf-automatic | dnf5-automatic) program=dnf-automatic timers=$updater.timer ;;
     yum-cron) program=/etc/cron.daily/0yum* timers='yum-cron crond' ;;
     *) exit {NO_UPDATER} ;;
@@ -55,6 +60,7 @@ APPLY = f"""\
 if [ -n "$enabled" ]; then
     command -v $program >/dev/null || exit {ABSENT}
     if [ -n "$mail" ] && [ ! -x /usr/bin/mail ] && [ ! -x /usr/sbin/sendmail ]; then exit {NO_MAIL}; fi
+    [ "$timers" != cron ] || [ -n "$(svc_enabled cron)" ] || exit {NO_TIMER}
 fi
 if [ "$updater" != unattended-upgrades ]; then
     [ -z "$sources" ] || exit {NO_SOURCES}
@@ -78,6 +84,13 @@ all_updates() {{ case $text in *"$1"*) text=${{text%%"$1"*}}$2${{text#*"$1"}} ;;
 if [ "$updater $distro" = 'yum-cron centos' ]; then # its repositories do not tell which updates are about security
     all_updates 'update_cmd = security' 'update_cmd = default'
     all_updates 'YUM_PARAMETER=--security' 'YUM_PARAMETER='
+fi
+if [ "$updater$enabled" = unattended-upgradesyes ] && ! grep -qs Automatic-Reboot-Time "$(command -v $program)"; then
+    # before 0.80 it reboots at once, and stops at an origin with a codename
+    case $reboot_time in '' | now) ;; *) exit {NO_REBOOT} ;; esac
+    if [ -n "$sources" ] && printf '%s' "$text" | grep -Eq '"([^"]*,)?(n|codename)='; then exit {NO_CODENAME}; fi
+    text=$(printf '%s' "$text" | sed 's/,codename=[^,"]*//' | awk '!/origin=/ || !seen[$0]++'; echo .)
+    text=${{text%.}}
 fi
 if [ "$updater" = unattended-upgrades ]; then
     trial=$(mktemp)
@@ -111,7 +124,10 @@ EXITS = {
     ABSENT: "what installs the updates (unattended-upgrades, dnf5-automatic, dnf-automatic, yum-cron) is not there",
     NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
     NO_SOURCES: "dnf-automatic, dnf5-automatic and yum-cron know no `origins`: leave them out for this host",
-    NO_REBOOT: "this host's updates cannot reboot it (dnf 4.15 can): leave `rebootTime` out for this host",
+    NO_REBOOT: "this host's updates cannot reboot it at that time (dnf 4.15 and unattended-upgrades 0.80 can): leave "
+    "`rebootTime` out for this host",
+    NO_CODENAME: "unattended-upgrades before 0.80 knows no codename in `origins`: use `archive` or `label`",
+    NO_TIMER: "what would start the updates every day is not there; install cron",
     REFUSED: "apt does not understand the settings; nothing was changed",
     NO_MAIL: "`mail` is set, and the host cannot send any: install a mail program (bsd-mailx) and a mail server, "
     "or leave `mail` out",
@@ -131,7 +147,8 @@ trap 'rm -rf "$work"' EXIT
 known_distro
 installed() {{
     case $pkg_manager in
-        apt) dpkg-query -W -f '${{db:Status-Status}} ${{binary:Package}} ${{Version}}\\n' | sed -n 's/^installed //p' ;;
+        apt) dpkg-query -W -f '${{Status}} ${{binary:Package}} ${{Version}}\\n' |
+            sed -n 's/^[a-z]* [a-z]* installed //p' ;;
         dnf | yum) rpm -qa --qf '%{{NAME}}.%{{ARCH}} %{{VERSION}}-%{{RELEASE}}\\n' ;;
         pacman) pacman -Q ;;
     esac
@@ -147,12 +164,12 @@ apt() {{
     run apt-get -q -y -o DPkg::Lock::Timeout={LOCK_TIMEOUT} -o Dpkg::Use-Pty=0 \\
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }}
-upgrade() {{
+upgrade() {{ # Upgrade-Allow-New is --with-new-pkgs, which apt before 1.0 refuses
     case $pkg_manager in
         apt)
             if dpkg --audit | grep -q .; then run dpkg --force-confdef --force-confold --configure -a; fi
             apt update
-            if [ "$full" = yes ]; then apt full-upgrade; else apt --with-new-pkgs upgrade; fi ;;
+            if [ "$full" = yes ]; then apt dist-upgrade; else apt -o APT::Get::Upgrade-Allow-New=true upgrade; fi ;;
         dnf) run dnf -y --refresh upgrade ${{full:+--allowerasing}} ;;
         yum)
             run yum clean expire-cache

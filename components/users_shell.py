@@ -82,7 +82,9 @@ fi
 AS_USER = f"""\
 as_user() {{
     if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
-    else runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@"; fi # CentOS 6 has neither setpriv nor runuser's -u
+    elif command -v runuser >/dev/null; then runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@" # not -u: CentOS 6
+    else perl -e '($u, $g) = splice @ARGV, 0, 2; $) = "$g $g"; $( = $g; ($<, $>) = ($u, $u);
+            exec @ARGV if $< == $u && $> == $u && $( == $g && $) == $g; exit 126' "$uid" "$gid" "$@"; fi # Debian 7
 }}
 put_keys() {{ # MODE CONTENT
     printf '%s' "$2" | as_user sh -c 'rm -f ./.stockade.?????? # of a run that a power cut ended

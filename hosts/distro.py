@@ -37,7 +37,8 @@ class Family:
     `releases`: patterns of `ID:MAJOR`, MAJOR being VERSION_ID up to its first dot; the host's ID is tried first, then
     each word of ID_LIKE. `packages`: what packages of Debian's names are called; "" where there is no such thing, and
     `a|b` where releases differ: the one that is there, else the first that is to be had.
-    `lacks`: why a package that a chapter needs does not exist.
+    `lacks`: why a package that a chapter needs does not exist. `derived`: whether those that name it in ID_LIKE count
+    too; not where they have numbers of their own.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Family:
     updater_file: str = ""
     packages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     lacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    derived: bool = True
 
 
 _EXIM = {
@@ -80,13 +82,29 @@ _YUM = {
 }
 
 UNTRIED = {
-    "debian:[1-8]": "Debian before 9 has a dpkg, a fail2ban or a systemd-run that Stockade does not know",
+    "debian:[1-6]": "Debian before 7 has another iptables-persistent, dpkg and fail2ban, and was not tried",
     "ubuntu:[4-9]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
     "ubuntu:1[0-5]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
 }
 """Releases of supported distributions that no family has, and why; those derived from them count for themselves."""
 
 FAMILIES = (
+    Family(
+        name="debian7",
+        title="Debian 7",
+        releases=("debian:7",),
+        manager="apt",
+        admin_groups=("sudo", "wheel"),
+        boot=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
+        boot_units=("iptables-persistent", "iptables-persistent"),
+        updater="unattended-upgrades",
+        updater_file="/etc/apt/apt.conf.d/99stockade-updates",
+        packages={
+            "netfilter-persistent": "iptables-persistent",
+            "python3-systemd": "fail2ban",  # there is no journal to read
+        },
+        derived=False,  # Linux Mint has a release 7 that is like Debian 13
+    ),
     Family(
         name="debian",
         title="Debian, Ubuntu and those derived from them",
@@ -223,6 +241,7 @@ fi
 family= pkg_manager= admin_groups= boot_v4= boot_v6= unit_v4= unit_v6= updater= updater_file= _untried=
 case $distro:${distro_version%%.*} in
 @UNTRIED@
+@OWN@
 esac
 for _word in $distro $_like; do
     [ -z "$family$_untried" ] || break
@@ -254,6 +273,11 @@ def _assignments(family: Family) -> str:
         "updater_file": family.updater_file,
     }
     return " ".join(f"{name}='{value}'" for name, value in values.items())
+
+
+def _cases(*, derived: bool) -> str:
+    rows = (family for family in FAMILIES if family.derived is derived)
+    return "\n".join(f"        {' | '.join(row.releases)}) {_assignments(row)} ;;" for row in rows)
 
 
 def _name_cases() -> Iterator[str]:
@@ -293,10 +317,9 @@ why_nameless() { # NAME…: the reasons, where they are known
 """
 
 DISTRO = (
-    _RECOGNISE.replace(
-        "@CASES@",
-        "\n".join(f"        {' | '.join(one.releases)}) {_assignments(one)} ;;" for one in FAMILIES),
-    ).replace("@UNTRIED@", "\n".join(f"    {release}) _untried='{why}' ;;" for release, why in UNTRIED.items()))
+    _RECOGNISE.replace("@CASES@", _cases(derived=True))
+    .replace("@OWN@", _cases(derived=False))
+    .replace("@UNTRIED@", "\n".join(f"    {release}) _untried='{why}' ;;" for release, why in UNTRIED.items()))
     + _KNOWN
     + _NAMES.replace("@NAMES@", "\n".join(_name_cases())).replace("@LACKS@", "\n".join(_lack_cases()))
 )

@@ -28,6 +28,21 @@ BOOT_SCRIPT = """\
 for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done
 """
 
+DEBIAN_BOOT_SCRIPT = """\
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides: stockade-guard
+# Required-Start: $local_fs
+# Required-Stop:
+# X-Start-Before: iptables-persistent networking ssh
+# Default-Start: S
+# Default-Stop:
+# Short-Description: puts back what Stockade changed and nobody confirmed
+### END INIT INFO
+[ "$1" = start ] || exit 0
+for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done
+"""
+
 WHY = """\
 case $occasion in
     boot) why='the host started again before the change was confirmed' ;;

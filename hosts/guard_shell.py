@@ -5,7 +5,7 @@ file `back` of a guard while that guard goes back or is committed. Whoever has t
 first, so that a commit and a timer can't both win, and that a power cut leaves no doubt which of them did.
 """
 
-from hosts.guard_back_shell import BOOT_SCRIPT, BOOT_UNIT
+from hosts.guard_back_shell import BOOT_SCRIPT, BOOT_UNIT, DEBIAN_BOOT_SCRIPT
 from hosts.shell import quote
 
 HELD = 78
@@ -36,6 +36,8 @@ _guard_wanted=/etc/systemd/system/sysinit.target.wants/stockade-guard.service
 _guard_levels=/etc/rc.d
 _guard_script=/etc/rc.d/init.d/stockade-guard
 _guard_start=S01stockade-guard
+_guard_lsb=/etc/init.d/stockade-guard
+_guard_first=/etc/rcS.d
 _started() {{ sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }}
 _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
     for _folder in "$1" "$1.going"; do
@@ -44,6 +46,7 @@ _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
         if [ -f "$_folder/back" ]; then sh "$_folder/back" "$2" 9<&- >&2 || [ ! -d "$1.going" ] || return 1; fi
     done
 }}
+_rc_links() {{ flock "$_guard_lock/rc" update-rc.d stockade-guard "$1" >&2; }}
 _at_boot() {{ # wanted by hand: `systemctl enable` would reload systemd, which takes longer than all the rest
     if [ -d /run/systemd/system ]; then
         [ ! -L "$_guard_wanted" ] || return 0
@@ -57,6 +60,12 @@ _at_boot() {{ # wanted by hand: `systemctl enable` would reload systemd, which t
         mv -f "$_guard_script.$$" "$_guard_script"
         for _level in 2 3 4 5; do ln -sf ../init.d/stockade-guard "$_guard_levels/rc$_level.d/$_guard_start"; done
         sync
+    elif [ -d "$_guard_first" ] && [ ! -L "$(echo "$_guard_first"/S??stockade-guard)" ]; then
+        ( umask 022; printf '%s' {quote(DEBIAN_BOOT_SCRIPT)} >"$_guard_lsb.$$"; chmod 755 "$_guard_lsb.$$" )
+        mv -f "$_guard_lsb.$$" "$_guard_lsb"
+        if [ -x /sbin/insserv ] && [ ! -e /etc/init.d/.legacy-bootordering ]; then _rc_links defaults
+        else ln -s ../init.d/stockade-guard "$_guard_first/S37stockade-guard"; fi # after the disks, before the network
+        sync
     fi
 }}
 _stop_timer() {{
@@ -69,6 +78,10 @@ _no_guards() {{
     [ -d "$_guards" ] || return 0
     rmdir "$_guards" 2>/dev/null || return 0
     rm -f "$_guard_wanted" "$_guard_unit" "$_guard_script" "$_guard_levels"/rc?.d/"$_guard_start"
+    if [ -f "$_guard_lsb" ]; then
+        rm -f "$_guard_lsb" "$_guard_first"/S??stockade-guard
+        [ ! -x /sbin/insserv ] || _rc_links remove || :
+    fi
     if [ -d "$_guards" ]; then _at_boot; return 0; fi # another change was armed meanwhile
     rmdir /var/lib/stockade 2>/dev/null || :
 }}
@@ -179,8 +192,13 @@ _by_timer() {{ # --collect is not known before systemd 236
     systemd-run -q "$@" --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \\
         --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$_changer"
 }}
+_by_service() {{ # no timers before systemd 218
+    printf '%s' "stockade-back-$guard_name-$$.service" >"$guard/timer"
+    systemd-run --unit="stockade-back-$guard_name-$$" /bin/sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard \\
+        "$guard_limit" "$guard/back" "$_changer" >&2
+}}
 if [ -d /run/systemd/system ]; then
-    _by_timer --collect 2>/dev/null || _by_timer
+    _by_timer --collect 2>/dev/null || _by_timer 2>/dev/null || _by_service
 else
     setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$_changer" \\
         </dev/null >/dev/null 2>&1 &

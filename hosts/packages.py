@@ -53,7 +53,7 @@ _quietly() (
     exec "$@" </dev/null 2>&1
 )
 _apt() {{
-    _tries=$((lock_wait / 2))
+    _until=$(($(date +%s) + lock_wait))
     while :; do
         _failed=
         _said=$(_quietly apt-get -qq -y -o DPkg::Lock::Timeout="$lock_wait" -o Dpkg::Use-Pty=0 \\
@@ -62,11 +62,11 @@ _apt() {{
         printf '%s\\n' "$_said" >&2
         [ -n "$_failed" ] || return 0
         case $_said in
-            *'dpkg frontend lock'* | */var/lib/dpkg/lock*) exit {LOCKED} ;; # apt-get itself has waited
-            *'Could not get lock'*) [ "$_tries" -gt 0 ] || exit {LOCKED} ;; # for these locks it does not
+            # for some of these locks apt-get itself has waited; it does so for none before 1.9.11
+            *'dpkg frontend lock'* | */var/lib/dpkg/lock* | *'Could not get lock'*)
+                [ "$(date +%s)" -lt "$_until" ] || exit {LOCKED} ;;
             *) return 1 ;;
         esac
-        _tries=$((_tries - 1))
         sleep 2
     done
 }}
@@ -79,7 +79,8 @@ pkg_orphans() {{
 }}
 pkg_versions() {{
     [ $# -gt 0 ] || return 0
-    dpkg-query -W -f '${{db:Status-Status}} ${{Package}} ${{Version}}\\n' "$@" 2>/dev/null | sed -n 's/^installed //p'
+    dpkg-query -W -f '${{Status}} ${{Package}} ${{Version}}\\n' "$@" 2>/dev/null |
+        sed -n 's/^[a-z]* [a-z]* installed //p'
 }}
 _fetched() {{ # apt-get's words: once more with fresh lists where they name a version that is gone
     _apt "$@" && return 0
@@ -120,7 +121,7 @@ pkg_plan() {{
     fi
     for _name in $2; do pkg_request="$pkg_request $_name-"; done
     if [ -n "$(echo $2)" ]; then
-        _plan=$(_simulated install --autoremove $pkg_request) || return
+        _plan=$(_simulated install --auto-remove $pkg_request) || return
         _along=$(_without "$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')" "$2 $3")
         [ -z "$_along" ] || _along=$(_without "$_along" "$(pkg_orphans)")
         for _name in $_along; do pkg_request="$pkg_request $_name-"; done
@@ -138,14 +139,14 @@ pkg_plan() {{
 }}
 pkg_change() {{ [ -z "$(echo $pkg_request)" ] || _fetched --purge install $pkg_request; }}
 _removed_by_half() {{ # apt would take them for installed, and configure them
-    _begun=$(dpkg-query -W -f '${{db:Status-Want}} ${{db:Status-Status}} ${{Package}}\\n' |
-        sed -n 's/^\\(deinstall\\|purge\\) \\(unpacked\\|half-configured\\|half-installed\\) //p')
+    _begun=$(dpkg-query -W -f '${{Status}} ${{Package}}\\n' |
+        sed -n 's/^\\(deinstall\\|purge\\) [a-z]* \\(unpacked\\|half-configured\\|half-installed\\) //p')
     [ -z "$_begun" ] || _quietly dpkg --remove $_begun >&2
 }}
 _unmark() {{ # NAMES: a killed apt-get has told dpkg what it was going to remove
     [ $# -gt 0 ] || return 0
-    dpkg-query -W -f '${{db:Status-Want}} ${{db:Status-Status}} ${{binary:Package}}\\n' "$@" 2>/dev/null |
-        sed -n 's/^\\(deinstall\\|purge\\) installed \\(.*\\)/\\2 install/p' | dpkg --set-selections || :
+    dpkg-query -W -f '${{Status}} ${{binary:Package}}\\n' "$@" 2>/dev/null |
+        sed -n 's/^\\(deinstall\\|purge\\) [a-z]* installed \\(.*\\)/\\2 install/p' | dpkg --set-selections || :
 }}
 _mended() {{
     [ -n "$(dpkg --audit 2>/dev/null)$(ls /var/lib/dpkg/updates)" ] || return 0
@@ -168,10 +169,10 @@ pkg_causes() {{ # what the plan has shown already is not simulated again
     for _each in $_for; do _goes "$_each" "$_each"; done
 }}
 _single() {{ [ $# -eq 1 ]; }}
-_goes() {{ _simulated --autoremove install "$1" | _only 'Remv\\|Purg' | sed "s|.*|& $2|"; }}
+_goes() {{ _simulated --auto-remove install "$1" | _only 'Remv\\|Purg' | sed "s|.*|& $2|"; }}
 pkg_half() {{
     [ $# -eq 0 ] ||
-        dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' "$@" 2>/dev/null | sed -n 's/^config-files //p'
+        dpkg-query -W -f '${{Status}} ${{Package}}\\n' "$@" 2>/dev/null | sed -n 's/^[a-z]* [a-z]* config-files //p'
 }}
 pkg_autos() {{ [ $# -eq 0 ] || apt-mark showauto "$@" | sed 's/:.*//'; }}
 pkg_auto() {{ apt-mark auto "$@" >&2; }}

@@ -154,7 +154,7 @@ CENTOS_7 = replace(
     name="centos7",
     title="what CentOS 7 has instead, on a Debian root",
     tools=(),
-    customise=recipe_of("common", "rpm", "centos", "centos7"),
+    customise=recipe_of("common", "rpm", "old", "centos", "centos7"),
     base=FEDORA,
 )
 
@@ -163,10 +163,25 @@ CENTOS_6 = replace(
     name="centos6",
     title="what CentOS 6 has instead, SysV init included, on a Debian root",
     tools=("sysvinit-core",),
-    customise=recipe_of("common", "rpm", "centos", "centos6"),
+    customise=recipe_of("common", "rpm", "old", "centos", "centos6"),
 )
 
-_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, FEDORA_41, ARCH, CENTOS_7, CENTOS_6)
+DEBIAN_7 = replace(
+    FRESH,
+    name="debian7",
+    title="what Debian 7 has instead, SysV init included, on a Debian 12 root",
+    tools=("sysvinit-core", "sysv-rc", "initscripts"),
+    customise=recipe_of("old", "debian-then", "debian7"),
+)
+
+DEBIAN_8 = replace(
+    FRESH,
+    name="debian8",
+    title="what Debian 8 has instead, on a Debian 12 root",
+    customise=recipe_of("old", "debian-then", "debian8"),
+)
+
+_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, FEDORA_41, ARCH, CENTOS_7, CENTOS_6, DEBIAN_7, DEBIAN_8)
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 
 

@@ -1,6 +1,7 @@
-"""What could lock an administrator out of a host whose process 1 is SysV init: some of the faults, on `centos6`.
+"""What could lock an administrator out of a host without systemd's timers: some of the faults.
 
-The way back is a process of its own there, and a script of init after a reboot (`hosts/guard_shell.py`).
+The way back is a process of its own there, or a service that sleeps (`debian8`), and a script of SysV init or a unit
+after a reboot (`hosts/guard_shell.py`).
 """
 
 from collections.abc import Callable, Iterator
@@ -24,10 +25,10 @@ CHOSEN = (
     "the host loses power while confirming",
 )
 FAULTS = tuple(fault for fault in FIREWALL_FAULTS if fault.name in CHOSEN)
-HOOK = "ls /etc/init.d/stockade-guard /etc/rc3.d/S01stockade-guard 2>/dev/null"
+HOOK = "ls /etc/init.d/stockade-guard /etc/rc[3S].d/S*stockade-guard /etc/systemd/system/stockade-guard* 2>/dev/null"
 
 
-class SysvScene(FirewallScene):
+class CentosScene(FirewallScene):
     """A default-deny ruleset on a host without systemd, changed to another one."""
 
     variant = "centos6"
@@ -38,10 +39,25 @@ class SysvScene(FirewallScene):
         return self._named(self.host.exec("cat /etc/sysconfig/iptables").stdout)
 
 
-@pytest.fixture(scope="module")
-def host(lab: Lab) -> Iterator[LabHost]:
-    """A pristine host of the variant."""
-    (host,) = lab.up(["lock-centos6"], "centos6")
+class Debian7Scene(FirewallScene):
+    """The same with iptables-persistent's own script."""
+
+    variant = "debian7"
+
+
+class Debian8Scene(FirewallScene):
+    """The same with systemd of 2014."""
+
+    variant = "debian8"
+
+
+SCENES: dict[str, type[FirewallScene]] = {scene.variant: scene for scene in (CentosScene, Debian7Scene, Debian8Scene)}
+
+
+@pytest.fixture(scope="module", params=SCENES)
+def host(lab: Lab, request: pytest.FixtureRequest) -> Iterator[LabHost]:
+    """A pristine host of each variant."""
+    (host,) = lab.up([f"lock-{request.param}"], request.param)
     yield host
     lab.down([host.name])
 
@@ -51,11 +67,12 @@ def test_all_of_the_faults_are_there() -> None:
 
 
 @pytest.mark.parametrize("fault", [pytest.param(f, id=f.name.replace(" ", "-")) for f in FAULTS])
-def test_the_way_in_survives_without_systemd(host: LabHost, new_stack: Callable[..., Stack], fault: Fault) -> None:
+def test_the_way_in_survives_without_timers(host: LabHost, new_stack: Callable[..., Stack], fault: Fault) -> None:
     if host.status().boots > 1 or host.exec(HOOK, check=False).stdout:
         host.reset()
-    host.exec(SysvScene.made_by)
-    scene = SysvScene(host, new_stack(host, program=SysvScene.program), limit=fault.limit)
+    kind = SCENES[host.status().variant]
+    host.exec(kind.made_by)
+    scene = kind(host, new_stack(host, program=kind.program), limit=fault.limit)
     scene.begin()
     with Watch(host, scene.address, scene.user) as watch:
         ending = fault.act(scene, watch)

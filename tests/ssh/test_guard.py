@@ -67,6 +67,9 @@ class Sandbox:
             "/run/stockade": f"{self.root}/run",
             "/run/systemd/system": f"{self.root}/none",
             "/etc/rc.d": f"{self.root}/rc.d",
+            "/etc/rcS.d": f"{self.root}/rcS.d",
+            "/etc/init.d": f"{self.root}/init.d",
+            "/sbin/insserv": f"{self.root}/none",
             "logger -t": ": -t",
             "sleep 0.25": ":",
             'sleep "$pause"': f"[ ! -e {self.meanwhile} ] || sh {self.meanwhile}",
@@ -277,6 +280,21 @@ def test_an_init_script_goes_back_at_boot_where_there_is_no_systemd(host: Sandbo
     host.change(guard)
     host.run(committed(guard, TITLE, OURS))
     assert [path for path in (host.root / "rc.d").rglob("*") if not path.is_dir()] == []
+
+
+def test_a_script_of_debian_goes_back_at_boot_where_there_is_no_systemd(host: Sandbox) -> None:
+    for folder in ("init.d", "rcS.d"):
+        (host.root / folder).mkdir()
+    guard = host.guard()
+    host.change(guard)
+    script = host.root / "rcS.d/S37stockade-guard"  # without insserv: after the disks, before the network
+    subprocess.run([script, "stop"], timeout=AWAIT, check=True)
+    assert host.setting.read_text() == "new\n"
+    subprocess.run([script, "start"], timeout=AWAIT, check=True)
+    assert host.setting.read_text() == "old\n"
+    host.change(guard)
+    host.run(committed(guard, TITLE, OURS))
+    assert [path for name in ("init.d", "rcS.d") for path in (host.root / name).iterdir()] == []
 
 
 def test_a_further_step_goes_back_to_what_was_before_the_first(host: Sandbox) -> None:

@@ -161,6 +161,7 @@ old_sshd 5.3p1 'include acceptenvs allowstreamlocalforwarding authenticationmeth
  ipqos kexalgorithms permitlisten permittty permituserrc persourcemaxstartups persourcenetblocksize
  pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthoptions rekeylimit requiredrsasize revokedkeys
  securitykeyprovider setenv streamlocalbindmask streamlocalbindunlink trustedusercakeys versionaddendum' yes
+old_sshd_config
 part_of_root openssh-server sshd
 make_rpm openssh-server 5.3p1-124 'Requires: glibc'
 for tool in iptables ip6tables; do

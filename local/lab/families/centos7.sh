@@ -15,6 +15,7 @@ forgotten fedora-release python3 iptables-nft dnf
 registered centos-release python iptables yum
 old_sshd 7.4p1 'include casignaturealgorithms exposeauthinfo hostbasedacceptedalgorithms pubkeyacceptedalgorithms
  permitlisten persourcemaxstartups persourcenetblocksize pubkeyauthoptions securitykeyprovider setenv requiredrsasize'
+old_sshd_config
 old_iptables 1.4.21 '--wait-interval*'
 without_option /usr/bin/tar --verbatim-files-from
 without_option /usr/bin/systemd-run --collect

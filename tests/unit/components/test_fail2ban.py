@@ -123,6 +123,19 @@ def test_a_host_as_declared_is_no_drift() -> None:
     assert JailsChapter().shown(wanted, Known(), seen) == wanted
 
 
+def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() -> None:
+    wanted = inputs(bantime="1h", findtime="5m")
+    own = "filter = %(__name__)s\n[ssh]\nenabled = false\n\n"
+    text = wanted.config.replace("= 1h", "= 3600").replace("= 5m", "= 300")
+    assert text != wanted.config
+    seen = facts(wanted, dropin=FileState(DROP_IN, True, FOUND.rstrip() + "\n" + own + text, "644", "root", "root"))
+    assert JailsChapter().unmet(wanted, seen) == ""
+    assert JailsChapter().shown(wanted, Known(), seen) == wanted
+    other = seen.model_copy(update={"dropin": FileState(DROP_IN, True, FOUND + text.replace("= 300", "= 301"))})
+    assert "not as declared" in JailsChapter().unmet(wanted, other)
+    assert "findtime = 301" in JailsChapter().shown(wanted, Known(), other).config
+
+
 @pytest.mark.parametrize(
     ("change", "told", "line"),
     [
@@ -162,6 +175,23 @@ def test_an_edited_file_that_is_no_configuration_is_still_shown() -> None:
     shown = JailsChapter().shown(wanted, Known(), facts(wanted, dropin=broken))
     assert shown.config == "[sshd\nwhat"
     assert JailsInputs.model_validate(shown.props()).jails == {}
+
+
+def test_answers_of_the_client_of_0_8_are_read() -> None:
+    status = "|- filter\n|  `- Total failed:\t4\n`- action\n   |- Currently banned:\t1\n   |  `- IP list:\t192.0.2.7 \n"
+    answers = ["5", "600", "3600", "These are ignored:\n|- ::1\n`- 192.0.2.1", status + "   `- Total banned:\t2"]
+    parts = {
+        "dropin.meta": "absent\n/x\n",
+        "unit": "fail2ban enabled active\n",
+        "local": "",
+        "jails": "".join(f"fail2ban> {answer}\n" for answer in answers),
+        "jumps": "",
+    }
+    seen = JailsChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert (seen.jails["sshd"].bantime, seen.jails["sshd"].ignoreip) == ("3600", ("::1", "192.0.2.1"))
+    assert seen.unenforced == ("sshd",)  # an address is banned, and no rule is there
+    seen = JailsChapter().parse(inputs(), Answer("", "", 0, {**parts, "jumps": "iptables sshd\n"}))
+    assert seen.unenforced == ()
 
 
 def test_answers_of_the_client_are_read() -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from components.chapter import Known
 from components.gai import prefers_ipv4, with_ipv4_first, without_ipv4_first
-from components.updates import SECURITY, UpdateChapter, UpdateFacts, UpdateInputs, UpdateSettings
+from components.updates import SECURITY, WITHOUT_CODENAME, UpdateChapter, UpdateFacts, UpdateInputs, UpdateSettings
 from components.updates_dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates_system import as_root, command_connection
 from hosts.connection import Connection
@@ -101,6 +101,21 @@ def test_all_files_count_whatever_their_spelling() -> None:
     assert seen.origins == ("Debian:stable", "origin=X")
     assert seen.reboot
     assert seen.on
+
+
+def test_the_security_sources_are_the_same_where_no_codename_is_known() -> None:
+    lines = "".join(f'Unattended-Upgrade::Origins-Pattern:: "{origin}";\n' for origin in WITHOUT_CODENAME)
+    parts = {
+        "dropin.meta": "absent\n/x\n",
+        "updater": "unattended-upgrades\n",
+        "config": f'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n{lines}',
+        "timers": "cron enabled active\n",
+        "program": "/usr/bin/unattended-upgrade",
+    }
+    assert not any(",codename=" in origin for origin in WITHOUT_CODENAME)
+    assert "origin=Debian,label=Debian-Security" in WITHOUT_CODENAME
+    seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert UpdateChapter().unmet(inputs(), seen) == ""
 
 
 PROGRAMS = {

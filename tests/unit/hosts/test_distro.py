@@ -46,6 +46,9 @@ SYSTEMS = {
     "ubuntu 14.04": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="14.04"\n', ""),
     "arch ": ("arch-release", "", "arch"),
     "debian 6": ("debian_version", "6.0.10\n", ""),
+    "debian 7": ("os-release", 'PRETTY_NAME="Debian GNU/Linux 7 (wheezy)"\nVERSION_ID="7"\nID=debian\n', "debian7"),
+    "debian 8": ("os-release", 'PRETTY_NAME="Debian GNU/Linux 8 (jessie)"\nVERSION_ID="8"\nID=debian\n', "debian"),
+    "linuxmint 7": ("os-release", "ID=linuxmint\nID_LIKE=debian\nVERSION_ID=7\n", "debian"),
 }
 
 

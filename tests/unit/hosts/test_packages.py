@@ -15,7 +15,7 @@ printf '%s\\n' "$*" >>"$FAKE/calls"
 case "$*" in *' -s '* | '-s '*)
     case "$*" in
         *' autoremove') cat "$FAKE/orphans" ;;
-        *--autoremove*) cat "$FAKE/with_orphans" ;;
+        *--auto-remove*) cat "$FAKE/with_orphans" ;;
         *postfix-*) cat "$FAKE/plain" ;;
         *exim4-*) cat "$FAKE/replaced" ;;
     esac
@@ -24,14 +24,32 @@ esac
 n=$(cat "$FAKE/failures" 2>/dev/null || echo 0)
 [ "$n" -gt 0 ] || exit 0
 echo $((n - 1)) >"$FAKE/failures"
+[ ! -f "$FAKE/waits" ] || sleep "$(cat "$FAKE/waits")"
 cat "$FAKE/says" >&2
 exit 100
+"""
+
+SLEEP = '#!/bin/sh\necho $(($(cat "$FAKE/now") + $1)) >"$FAKE/now"\n'
+DATE = '#!/bin/sh\ncat "$FAKE/now"\n'
+STATUS = """\
+#!/bin/sh
+# as dpkg before 1.17.11, which leaves fields empty that it does not know
+format=$3
+shift 3
+for name; do
+    case $name in gone) status='deinstall ok config-files' ;; half) status='purge ok half-configured' ;;
+        unhappy) status='install reinstreq installed' ;; *) status='install ok installed' ;; esac
+    printf "$format" | sed -e "s/\\${Status}/$status/" -e "s/\\${[a-z]*:*Package}/$name/" -e 's/\\${Version}/1.0/' \
+        -e 's/\\${[^}]*}//g'
+done
 """
 
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Path:
-    for name, text in {"apt-get": APT_GET, "dpkg-query": "#!/bin/sh\nexit 1\n", "sleep": "#!/bin/sh\n"}.items():
+    (tmp_path / "now").write_text("1000\n")
+    programs = {"apt-get": APT_GET, "dpkg-query": "#!/bin/sh\nexit 1\n", "sleep": SLEEP, "date": DATE}
+    for name, text in programs.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     return tmp_path
@@ -116,6 +134,7 @@ def test_dpkg_is_asked_about_many_packages_at_once(fake: Path, question: str, an
 
 def test_apt_gets_own_wait_for_dpkg_is_not_repeated(fake: Path) -> None:
     (fake / "failures").write_text("9")
+    (fake / "waits").write_text("40")
     (fake / "says").write_text("E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)\n")
     done = run(fake, "lock_wait=40; _apt install x")
     assert done.returncode == LOCKED
@@ -123,12 +142,19 @@ def test_apt_gets_own_wait_for_dpkg_is_not_repeated(fake: Path) -> None:
     assert "DPkg::Lock::Timeout=40" in (fake / "calls").read_text()
 
 
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\n",
+        "E: Could not get lock /var/lib/dpkg/lock - open (11: Resource temporarily unavailable)\n",  # before 1.9.11
+    ],
+)
 @pytest.mark.parametrize(("failures", "status"), [(3, 0), (99, LOCKED)])
 def test_locks_that_apt_get_does_not_wait_for_are_tried_again_up_to_the_limit(
-    fake: Path, failures: int, status: int
+    fake: Path, failures: int, status: int, lock: str
 ) -> None:
     (fake / "failures").write_text(str(failures))
-    (fake / "says").write_text("E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\n")
+    (fake / "says").write_text(lock)
     done = run(fake, "lock_wait=10; _apt update")
     assert done.returncode == status
     assert len((fake / "calls").read_text().splitlines()) == min(failures, 5) + 1
@@ -140,3 +166,9 @@ def test_an_error_is_not_taken_for_a_lock(fake: Path) -> None:
     done = run(fake, "_apt install no-such-package")
     assert done.returncode == 1
     assert "Unable to locate package" in done.stderr
+
+
+def test_what_is_installed_is_told_by_a_dpkg_of_any_age(fake: Path) -> None:
+    (fake / "dpkg-query").write_text(STATUS)
+    done = run(fake, "pkg_versions sudo gone half unhappy; echo --; pkg_half sudo gone half")
+    assert done.stdout.splitlines() == ["sudo 1.0", "unhappy 1.0", "--", "gone"], done.stderr
