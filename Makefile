@@ -50,6 +50,8 @@ up-all: .venv/ready  ## the same on one disposable host of every family of distr
 	@$(RUN) -m local.lab up web34 --variant centos7
 	@$(RUN) -m local.lab up web35 --variant centos6
 	@$(RUN) -m local.lab up web36 --variant fedora41
+	@$(RUN) -m local.lab up web37 --variant debian7
+	@$(RUN) -m local.lab up web38 --variant debian8
 	@$(PULUMI) up --stack every-distribution --yes
 
 test-distributions: .venv/ready  ## every chapter on every family; ONLY=fedora,centos6 takes these alone

@@ -83,8 +83,8 @@ _YUM = {
 
 UNTRIED = {
     "debian:[1-6]": "Debian before 7 has another iptables-persistent, dpkg and fail2ban, and was not tried",
-    "ubuntu:[4-9]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
-    "ubuntu:1[0-5]": "Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know",
+    "ubuntu:[4-9]": "Ubuntu before 16.04 has Upstart, whose jobs (sshd is one) Stockade does not know",
+    "ubuntu:1[0-5]": "Ubuntu before 16.04 has Upstart, whose jobs (sshd is one) Stockade does not know",
 }
 """Releases of supported distributions that no family has, and why; those derived from them count for themselves."""
 
@@ -107,7 +107,7 @@ FAMILIES = (
     ),
     Family(
         name="debian",
-        title="Debian, Ubuntu and those derived from them",
+        title="Debian from 8, Ubuntu from 16.04 and those derived from them",
         releases=("debian:*", "ubuntu:*"),
         manager="apt",
         admin_groups=("sudo", "wheel"),

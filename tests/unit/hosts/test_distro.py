@@ -110,7 +110,7 @@ def test_why_a_release_is_not_supported_is_told(tmp_path: Path) -> None:
     done = on(system(tmp_path, "os-release", "ID=ubuntu\nVERSION_ID=12.04\n"), "known_distro")
     assert (done.returncode, done.stderr) == (
         UNSUPPORTED,
-        "it is ubuntu 12.04: Ubuntu before 16.04 has jobs of Upstart and a dpkg that Stockade does not know\n",
+        "it is ubuntu 12.04: Ubuntu before 16.04 has Upstart, whose jobs (sshd is one) Stockade does not know\n",
     )
 
 
