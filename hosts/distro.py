@@ -81,10 +81,12 @@ _YUM = {
     "netcat-openbsd": "nc",
 }
 
+_UPSTART = "Upstart, whose jobs (sshd is one) Stockade does not know"
+
 UNTRIED = {
     "debian:[1-6]": "Debian before 7 has another iptables-persistent, dpkg and fail2ban, and was not tried",
-    "ubuntu:[4-9]": "Ubuntu before 16.04 has Upstart, whose jobs (sshd is one) Stockade does not know",
-    "ubuntu:1[0-5]": "Ubuntu before 16.04 has Upstart, whose jobs (sshd is one) Stockade does not know",
+    "ubuntu:[4-9]": f"Ubuntu before 16.04 has {_UPSTART}",
+    "ubuntu:1[0-5]": f"Ubuntu before 16.04 has {_UPSTART}",
 }
 """Releases of supported distributions that no family has, and why; those derived from them count for themselves."""
 
@@ -249,6 +251,10 @@ for _word in $distro $_like; do
 @CASES@
     esac
 done
+# also where a distribution that is like Ubuntu has another number; CentOS 6 has it too, and scripts for all services
+if [ "$pkg_manager" = apt ] && [ -x "$distro_root/sbin/initctl" ] && [ ! -d "$distro_root/run/systemd/system" ]; then
+    family= _untried='@UPSTART@'
+fi
 """
 
 _KNOWN = f"""\
@@ -319,6 +325,7 @@ why_nameless() { # NAME…: the reasons, where they are known
 DISTRO = (
     _RECOGNISE.replace("@CASES@", _cases(derived=True))
     .replace("@OWN@", _cases(derived=False))
+    .replace("@UPSTART@", f"its init is {_UPSTART}")
     .replace("@UNTRIED@", "\n".join(f"    {release}) _untried='{why}' ;;" for release, why in UNTRIED.items()))
     + _KNOWN
     + _NAMES.replace("@NAMES@", "\n".join(_name_cases())).replace("@LACKS@", "\n".join(_lack_cases()))

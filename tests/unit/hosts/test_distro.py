@@ -114,6 +114,28 @@ def test_why_a_release_is_not_supported_is_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("release", "systemd", "supported"),
+    [
+        ("ID=linuxmint\nID_LIKE=ubuntu\nVERSION_ID=17\n", False, False),
+        ("ID=debian\nVERSION_ID=7\n", False, False),
+        ("ID=ubuntu\nVERSION_ID=16.04\n", True, True),  # the package may be there beside systemd
+        ("ID=centos\nVERSION_ID=6\n", False, True),
+    ],
+)
+def test_upstart_is_not_supported_where_services_are_its_jobs(
+    tmp_path: Path, release: str, systemd: bool, supported: bool
+) -> None:
+    root = system(tmp_path, "os-release", release)
+    (root / "sbin").mkdir()
+    (root / "sbin/initctl").touch(0o755)
+    if systemd:
+        (root / "run/systemd/system").mkdir(parents=True)
+    done = on(root, "known_distro")
+    assert done.returncode == (0 if supported else UNSUPPORTED), done.stderr
+    assert supported or "its init is Upstart" in done.stderr
+
+
 RPM_AND_DNF = """\
 rpm() { [ "$*" = "-q $installed" ]; }
 dnf() { printf '%s\\n' $to_be_had; }
