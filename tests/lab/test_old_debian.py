@@ -1,9 +1,10 @@
-"""What programs of Debian 7 do not know, on the lab's host of it: fail2ban 0.8.6 and unattended-upgrades 0.79.5."""
+"""What programs of Debian 7 do not know, on the lab's host of it, and the script by which a change goes back at its boot."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from hosts.guard_shell import HEAD
 from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import knock
@@ -14,6 +15,13 @@ from tests.lab.test_updates import PROGRAM as UPDATES
 LOCAL = "/etc/fail2ban/jail.local"
 OWN = "[DEFAULT]\nmta = mail\n\n[dropbear]\nenabled = true\nmaxretry = 9\n"
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -qy {} </dev/null"
+BACK = """\
+mkdir -p "$_guard_lock" "$_guards/probe"
+cat >"$_guards/probe/back" <<'END'
+{ echo "$1"; ip -o address show eth0; pgrep -x sshd; } >/root/seen
+rm -rf /var/lib/stockade/guard/probe
+END
+"""
 READY = "for i in $(seq 100); do fail2ban-client status {} >&2 && exit; sleep 0.1; done; exit 1"
 
 
@@ -34,6 +42,16 @@ def _pristine(host: LabHost) -> Iterator[None]:
 def jails(host: LabHost) -> str:
     """Names of those that run."""
     return host.exec("fail2ban-client status | sed -n 's/.*Jail list:[[:space:]]*//p'").stdout.strip()
+
+
+def test_what_is_not_confirmed_goes_back_before_network_and_sshd(host: LabHost) -> None:
+    links = "ls /etc/init.d/stockade-guard /etc/rcS.d/S*stockade-guard; grep -c stockade /etc/init.d/.depend.boot"
+    host.exec(f"{HEAD}{BACK}_at_boot")
+    assert host.exec(links, check=False).stdout.count("stockade-guard") == 2
+    host.reboot(hard=True)
+    assert host.exec("cat /root/seen").stdout == "boot\n"  # no address, no sshd
+    host.exec(f"{HEAD}mkdir -p $_guard_lock; _no_guards")
+    assert host.exec(links, check=False).stdout == "0\n"
 
 
 def test_fail2ban_without_a_jail_d(lab: Lab, host: LabHost, new_stack: Callable[..., Stack]) -> None:
