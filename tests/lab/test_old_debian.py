@@ -1,4 +1,4 @@
-"""What programs of Debian 7 do not know, on the lab's host of it, and the script by which a change goes back at its boot."""
+"""What programs of Debian 7 do not know, on the lab's host of it, and what goes back at its boot."""
 
 from collections.abc import Callable, Iterator
 
