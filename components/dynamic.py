@@ -159,10 +159,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             for number, step in enumerate(steps):
                 change, known, _ = self._apply(host, inputs, step, known, further=number > 0)
                 change.prove()
-            change, known, (applied, after) = self._apply(host, inputs, last, known, further=bool(steps))
+            change, known, (applied, *after) = self._apply(host, inputs, last, known, further=bool(steps))
             if is_armed(applied):
-                after = change.keep(observe)
-        seen = chapter.parse(inputs, after)
+                after = [change.keep(observe)]
+        seen = chapter.parse(inputs, after[0]) if after else self._observe(host, inputs)
         unmet = chapter.unmet(inputs, seen)
         if unmet:
             raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
@@ -170,22 +170,24 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _apply(
         self, host: "Host", inputs: I, step: I, known: Known[I, F], *, further: bool
-    ) -> tuple[Change, Known[I, F], tuple[Answer, Answer]]:
+    ) -> tuple[Change, Known[I, F], list[Answer]]:
         """Apply one `step` on the way to `inputs`, planning anew while the host is found other than expected; return
-        also what was printed."""
+        also what `apply` printed and, where no guard is to be confirmed before, what `observe` did."""
         chapter, title = self.chapter, self.chapter.title(inputs)
         observe = chapter.observe(inputs)
         for _ in range(ATTEMPTS):
             guard = chapter.guard(step, known, host.access)
             change = Change(host, title, guard, partial(chapter.enter, host, step), chapter.proof)
-            first = () if known.prior else (remember(title, observe),)
-            *kept, applied, after = change.run(*first, chapter.apply(step, known), observe, further=further)
-            if kept:
-                known = replace(known, prior=chapter.parse(inputs, kept[0]))
+            first = [] if known.prior else [remember(title, observe)]
+            last = [observe] if guard is None else []
+            answers = change.run(*first, chapter.apply(step, known), *last, further=further)
+            if first:
+                known = replace(known, prior=chapter.parse(inputs, answers.pop(0)))
+            applied, *after = answers
             if applied.status != STALE:
-                return change, known, (applied, after)
+                return change, known, answers
             further = further or is_armed(applied)
-            known = known.seen(chapter.parse(inputs, after))
+            known = known.seen(chapter.parse(inputs, after[0]) if after else self._observe(host, inputs))
         raise _restless(change, further)
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
