@@ -6,7 +6,7 @@ from typing import Any
 from tests.lab.lockout.faults import LONGER, Ending, Fault, at, at_in, cuts, fill_up, kills, restarts, stand_still
 from tests.lab.lockout.firewall_faults import FIREWALL_FAULTS, NO_LOGIN
 from tests.lab.lockout.login_scenes import SshdScene, UserScene
-from tests.lab.lockout.points import SSHD_POINTS, USER_POINTS, Point, release
+from tests.lab.lockout.points import SSHD_CHANGED, SSHD_POINTS, USER_POINTS, Point, release
 from tests.lab.lockout.scene import Scene
 from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Running
@@ -91,7 +91,7 @@ SSHD_FAULTS: tuple[Fault, ...] = (
         says=NO_LOGIN,
     ),
     _sshd("sshd: the change stands still", partial(at, _SSHD_ARMED, stand_still), says=("in force again",)),
-    _sshd("sshd: it ends soon after the change", partial(at, _SSHD_LOOKING, _stop_sshd), says=("in force again",)),
+    _sshd("sshd: it ends soon after the change", partial(at, SSHD_CHANGED, _stop_sshd), says=("in force again",)),
     _sshd(
         "sshd: the disk is full",
         partial(_sshd_full, "", _SSHD_UNARMED),

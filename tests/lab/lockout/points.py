@@ -62,27 +62,26 @@ class Point:
     later: Call | None = None
 
 
-def _points(save: Call, change: Call, look: Call) -> tuple[Point, ...]:
-    """The stops in a change, by the calls that save what is there, change it and look at what came of it."""
+def _points(save: Call, change: Call) -> tuple[Point, ...]:
+    """The stops in a change, by the calls that save what is there and change it; the new login asks who it is."""
     return (
         Point("right before arming", save),
         Point("after arming", change),
         Point("after applying", change, "after"),
-        Point("before confirming", look, later=change),
-        Point("while confirming", Call("/usr/bin/id", "-u"), later=change),
+        Point("before confirming", Call("/usr/bin/id", "-u"), later=change),
+        Point("while confirming", Call("/usr/bin/id", "-u"), "after", later=change),
     )
 
 
 POINTS = _points(
     Call("/usr/sbin/iptables-save", "-c"),
     Call("/usr/sbin/iptables-restore", "--noflush"),
-    Call("/usr/sbin/iptables-save"),
 )
 BEFORE_ARMING, AFTER_ARMING, AFTER_APPLYING, BEFORE_CONFIRMING, WHILE_CONFIRMING = POINTS
-SSHD_POINTS = _points(Call("/usr/sbin/sshd", "-t"), Call("/usr/bin/systemctl", "reload"), Call("/usr/sbin/sshd", "-T"))
-USER_POINTS = _points(
-    Call("/usr/sbin/visudo", "-cqf"), Call("/usr/sbin/usermod", "-aG"), Call("/usr/bin/getent", "passwd")
-)
+SSHD_POINTS = _points(Call("/usr/sbin/sshd", "-T"), Call("/usr/bin/systemctl", "reload"))
+SSHD_CHANGED = Point("after the change", Call("/usr/bin/rm", "-rf"), later=Call("/usr/bin/systemctl", "reload"))
+"""sshd has opened its sockets anew; nobody has logged in yet."""
+USER_POINTS = _points(Call("/usr/sbin/visudo", "-cqf"), Call("/usr/sbin/usermod", "-aG"))
 
 
 def set_up(host: LabHost, point: Point) -> None:
