@@ -120,7 +120,9 @@ class HardenedHost(ComponentResource):
         wanted = self._wanted
         if wanted.fail2ban:  # takes as long as firewall and sshd together, and shares only xtables' lock with them
             props = {**self._common, **self._existing, **wanted.fail2ban.props()}
-            jails = Fail2BanJails(self._name, props, self._after(*entered))
+            # but its unit is PartOf=firewalld.service: stopping that stops it, too
+            stopping = restricted if wanted.firewall and wanted.firewall.take_over else []
+            jails = Fail2BanJails(self._name, props, self._after(*entered, *stopping))
             self._told["fail2ban"] = jails.config.apply(lambda text: text.count("enabled = true"))
         if wanted.updates:
             props = {**self._common, **self._existing, **wanted.updates.props()}
