@@ -130,25 +130,27 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
         title = self.chapter.title(inputs)
-        enter = partial(self.chapter.enter, host, inputs, restoring=True)
-        further = False
         with host.proofs.change(title):
-            for _ in range(ATTEMPTS):
-                guard = self.chapter.guard(inputs, known, host.access, restoring=True)
-                restore = self.chapter.restore(inputs, known)
-                change = Change(host, title, guard, enter, self.chapter.proof and f"{self.chapter.proof}, before")
-                if guard is None:
-                    restore = forget_after(restore, title)
-                [restored] = change.run(restore, further=further)
-                further = further or is_armed(restored)
-                if restored.status != STALE:
-                    if further:
-                        change.keep(forget(title))
-                    elif guard is not None:
-                        change.run(forget(title))
-                    return
-                known = known.seen(self._observe(host, inputs))
-            raise _restless(change, further)
+            change, armed = self._restore(host, inputs, known)
+            if armed:
+                change.keep(forget(title))
+            elif change.guard is not None:
+                change.run(forget(title))
+
+    def _restore(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[Change, bool]:
+        """Restore, planning anew while the host is found other than expected; return also whether that is armed."""
+        chapter, title, armed = self.chapter, self.chapter.title(inputs), False
+        enter = partial(chapter.enter, host, inputs, restoring=True)
+        for _ in range(ATTEMPTS):
+            guard = chapter.guard(inputs, known, host.access, restoring=True)
+            change = Change(host, title, guard, enter, chapter.proof and f"{chapter.proof}, before")
+            restore = chapter.restore(inputs, known)
+            [restored] = change.run(restore if guard else forget_after(restore, title), further=armed)
+            armed = armed or is_armed(restored)
+            if restored.status != STALE:
+                return change, armed
+            known = known.seen(self._observe(host, inputs))
+        raise _restless(change, armed)
 
     def _make_so(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[F, F]:
         """Apply, planning anew while the host is found other than expected; return the facts before and after."""

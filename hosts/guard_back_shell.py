@@ -20,15 +20,16 @@ WantedBy=sysinit.target
 """
 
 # For SysV init as Red Hat has it: before network (10), iptables (08) and sshd (55).
-BOOT_SCRIPT = """\
+_ALL_BACK = 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done\n'
+
+BOOT_SCRIPT = f"""\
 #!/bin/sh
 # chkconfig: 2345 01 99
 # description: puts back what Stockade changed and nobody confirmed
 [ "$1" = start ] || exit 0
-for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done
-"""
+{_ALL_BACK}"""
 
-DEBIAN_BOOT_SCRIPT = """\
+DEBIAN_BOOT_SCRIPT = f"""\
 #!/bin/sh
 ### BEGIN INIT INFO
 # Provides: stockade-guard
@@ -40,8 +41,7 @@ DEBIAN_BOOT_SCRIPT = """\
 # Short-Description: puts back what Stockade changed and nobody confirmed
 ### END INIT INFO
 [ "$1" = start ] || exit 0
-for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done
-"""
+{_ALL_BACK}"""
 
 WHY = """\
 case $occasion in

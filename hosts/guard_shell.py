@@ -141,6 +141,9 @@ done
 _no_guards
 """
 
+_LATER = 'sleep "$1"; exec sh "$2" timer "$3"'
+"""SECONDS BACK CHANGER: what takes a change back where there is no timer."""
+
 # `changer`: whoever goes back ends it first, lest a change that stood still comes into force after the way back is gone
 ARM = f"""\
 guard=$_guards/$guard_name.$run
@@ -194,13 +197,13 @@ _by_timer() {{ # --collect is not known before systemd 236
 }}
 _by_service() {{ # no timers before systemd 218
     printf '%s' "stockade-back-$guard_name-$$.service" >"$guard/timer"
-    systemd-run --unit="stockade-back-$guard_name-$$" /bin/sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard \\
+    systemd-run --unit="stockade-back-$guard_name-$$" /bin/sh -c '{_LATER}' guard \\
         "$guard_limit" "$guard/back" "$_changer" >&2
 }}
 if [ -d /run/systemd/system ]; then
     _by_timer --collect 2>/dev/null || _by_timer 2>/dev/null || _by_service
 else
-    setsid sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$_changer" \\
+    setsid sh -c '{_LATER}' guard "$guard_limit" "$guard/back" "$_changer" \\
         </dev/null >/dev/null 2>&1 &
     printf '%s\\n' "$! $(_started "$!")" >"$guard/sleeper"
 fi

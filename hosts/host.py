@@ -186,16 +186,12 @@ class Host:
 
 async def _all(*works: Coroutine[Any, Any, Any]) -> None:
     """Run them side by side to their ends; where one fails, end the others and raise what failed."""
-    tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in failed:
-        task.result()
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 def _moved(connection: Connection, host: str, port: int, timeout: float) -> Connection:
