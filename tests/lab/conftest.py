@@ -30,12 +30,12 @@ def lab() -> Lab:
 
 
 @pytest.fixture(scope="module")
-def bring_up(lab: Lab) -> Iterator[Callable[[str], LabHost]]:
-    """Bring up a pristine host by name, for the length of the module."""
+def bring_up(lab: Lab) -> Iterator[Callable[..., LabHost]]:
+    """Bring up a pristine host by name (and variant), for the length of the module."""
     names: list[str] = []
 
-    def up(name: str) -> LabHost:
-        (host,) = lab.up([name])
+    def up(name: str, variant: str = "debian") -> LabHost:
+        (host,) = lab.up([name], variant)
         if host.status().boots > 1 or name in names:
             host.reset()
         names.append(name)
@@ -43,6 +43,13 @@ def bring_up(lab: Lab) -> Iterator[Callable[[str], LabHost]]:
 
     yield up
     lab.down(names)
+
+
+@pytest.fixture
+def pristine(host: LabHost) -> Iterator[None]:
+    """Give the module's `host` its first state back after each test."""
+    yield
+    host.reset()
 
 
 MOVING = frozenset({"fedora41"})

@@ -4,7 +4,7 @@ Each returns what did the work, for the table of docs/distributions.md, and fail
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local.lab.api import Lab, LabHost
 from tests.lab.outside import knock
@@ -33,19 +33,30 @@ class Variant:
     without: tuple[tuple[str, str], ...] = ()
 
 
+_DEBIAN = Variant(
+    name="debian",
+    title="Debian, Ubuntu",
+    installed="dpkg-query -W -f '${db:Status-Status}\\n'",
+    packages=("iptables-persistent", "fail2ban", "unattended-upgrades", "sudo"),
+    removed="apt-get purge",
+    group="sudo",
+    rules=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
+    units=("netfilter-persistent",),
+    timers=("apt-daily-upgrade.timer",),
+    prepare="DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends rpcbind </dev/null",
+)
+_DEBIAN_8 = replace(
+    _DEBIAN,
+    name="debian8",
+    title="Debian 8",
+    timers=("cron",),
+    log="/var/log/auth.log",
+    chain="fail2ban-sshd",
+    prepare=":",
+)
+
 VARIANTS = (
-    Variant(
-        name="debian",
-        title="Debian, Ubuntu",
-        installed="dpkg-query -W -f '${db:Status-Status}\\n'",
-        packages=("iptables-persistent", "fail2ban", "unattended-upgrades", "sudo"),
-        removed="apt-get purge",
-        group="sudo",
-        rules=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
-        units=("netfilter-persistent",),
-        timers=("apt-daily-upgrade.timer",),
-        prepare="DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends rpcbind </dev/null",
-    ),
+    _DEBIAN,
     Variant(
         name="fedora",
         title="Fedora, RHEL and its like",
@@ -94,31 +105,13 @@ VARIANTS = (
         timers=("yum-cron", "crond"),
         log="/var/log/secure",
     ),
-    Variant(
-        name="debian8",
-        title="Debian 8",
-        installed="dpkg-query -W -f '${db:Status-Status}\\n'",
-        packages=("iptables-persistent", "fail2ban", "unattended-upgrades", "sudo"),
-        removed="apt-get purge",
-        group="sudo",
-        rules=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
-        units=("netfilter-persistent",),
-        timers=("cron",),
-        log="/var/log/auth.log",
-        chain="fail2ban-sshd",
-    ),
-    Variant(
+    _DEBIAN_8,
+    replace(
+        _DEBIAN_8,
         name="debian7",
         title="Debian 7",
         installed="dpkg-query -W -f '${Status}\\n'",
-        packages=("iptables-persistent", "fail2ban", "unattended-upgrades", "sudo"),
-        removed="apt-get purge",
-        group="sudo",
-        rules=("/etc/iptables/rules.v4", "/etc/iptables/rules.v6"),
         units=("iptables-persistent",),
-        timers=("cron",),
-        log="/var/log/auth.log",
-        chain="fail2ban-sshd",
     ),
     Variant(
         name="arch",

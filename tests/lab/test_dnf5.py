@@ -9,6 +9,8 @@ from tests.lab import test_packages, test_updates
 from tests.lab.conftest import entry, up_if_to_be_had
 from tests.lab.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("pristine")
+
 # $1 name, $2 version: a package in the repository whose script does not end while /srv/hold is there
 PROBE = """
 mkdir -p /srv/made && cd /srv/made
@@ -52,12 +54,6 @@ def host(lab: Lab) -> Iterator[LabHost]:
         pytest.skip("the packages of fedora41 cannot be downloaded now: they are of a Debian that is not out yet")
     yield host
     lab.down([host.name])
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -10,6 +10,8 @@ from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import knock
 from tests.lab.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, pulumi
@@ -45,12 +47,6 @@ for _ in range(int(sys.argv[2])):
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     return bring_up("f2b1")
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 def guess(lab: Lab, host: LabHost, times: int) -> None:

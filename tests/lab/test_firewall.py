@@ -4,7 +4,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -13,18 +13,14 @@ from tests.lab.conftest import entry
 from tests.lab.outside import knock, listen, pings
 from tests.lab.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("pristine")
+
 OPEN = dict.fromkeys((22, 80, 443), "open") | {8080: "refused"}
 
 
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     return bring_up("firewall1")
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What listens on a real host: before and after the guide's purge, as drift, and by netstat where there is no ss."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -8,6 +8,8 @@ from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import listen
 from tests.lab.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, pulumi
@@ -31,12 +33,6 @@ Listeners("l", {**common, **wanted["listeners"]}, pulumi.ResourceOptions(depends
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     return bring_up("lis1")
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 @pytest.fixture

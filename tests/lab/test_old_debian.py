@@ -1,6 +1,6 @@
 """What programs of Debian 7 do not know, on the lab's host of it, and what goes back at its boot."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +11,8 @@ from tests.lab.outside import knock
 from tests.lab.stack import Stack
 from tests.lab.test_fail2ban import PROGRAM as FAIL2BAN
 from tests.lab.test_updates import PROGRAM as UPDATES
+
+pytestmark = pytest.mark.usefixtures("pristine")
 
 LOCAL = "/etc/fail2ban/jail.local"
 OWN = "[DEFAULT]\nmta = mail\n\n[dropbear]\nenabled = true\nmaxretry = 9\n"
@@ -26,17 +28,8 @@ READY = "for i in $(seq 100); do fail2ban-client status {} >&2 && exit; sleep 0.
 
 
 @pytest.fixture(scope="module")
-def host(lab: Lab) -> Iterator[LabHost]:
-    """A pristine host of the variant."""
-    (host,) = lab.up(["old-debian"], "debian7")
-    yield host
-    lab.down([host.name])
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
+def host(bring_up: Callable[..., LabHost]) -> LabHost:
+    return bring_up("old-debian", "debian7")
 
 
 def jails(host: LabHost) -> str:

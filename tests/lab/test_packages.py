@@ -1,12 +1,14 @@
 """Packages that come and go in one transaction on a real host, and everything of theirs given back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, pulumi
@@ -24,12 +26,6 @@ MAIL = ["exim4-base", "exim4-config", "exim4-daemon-light"]
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     return bring_up("pkg1")
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Updates on a real host: what apt itself says is in force, and packages that are really upgraded."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +9,8 @@ import pytest
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, pulumi
@@ -54,12 +56,6 @@ SUDO_PASSWORD = "correct-horse-battery"
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     return bring_up("upd1")
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 def say(host: LabHost, command: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, os, pulumi
@@ -36,12 +38,6 @@ SECRETS = ("first and 2nd: 'secret'", "another $ecret\\n", "pair passphrase")
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     return bring_up("users1")
-
-
-@pytest.fixture(autouse=True)
-def _pristine(host: LabHost) -> Iterator[None]:
-    yield
-    host.reset()
 
 
 @pytest.fixture(scope="module")

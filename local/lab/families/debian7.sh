@@ -3,7 +3,7 @@ systemctl disable lab-network.service
 apt-get install -y -q --no-install-recommends --allow-remove-essential /srv/tools/*.deb cron rsyslog rpcbind </dev/null
 apt-get purge -y -q --allow-remove-essential systemd libpam-systemd dbus-user-session </dev/null
 apt-get autoremove -y -q --purge </dev/null
-rm -rf /etc/systemd /usr/lib/systemd /usr/local/sbin/lab-network
+rm -rf /etc/systemd /usr/lib/systemd
 old_debian 7 wheezy 11
 
 # what systemd's packages bring in Debian 12
@@ -46,13 +46,7 @@ init_script() { # FOLDER NAME PROVIDES REQUIRED BEFORE LEVELS: the cases of its 
 }
 init_script '' networking networking 'mountkernfs $local_fs' '' S <<'END'
     start) [ -s /usr/lib/os-release ] || rm -f /usr/lib/os-release # the lab's, from before the boot
-        . /etc/lab-network
-        echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra
-        echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
-        ip link set lo up
-        ip -4 address replace "$IPV4" dev eth0
-        ip -6 address replace "$IPV6" dev eth0 nodad
-        ip link set eth0 up ;;
+        /usr/local/sbin/lab-network ;;
     stop | restart) ;;
 END
 init_script '' rsyslog rsyslog '$remote_fs $time' '' '2 3 4 5' <<'END'
