@@ -39,8 +39,8 @@ class Change:
         `further`: the next step of a change that is armed already. Raises HostError; what was armed has gone back then,
         or goes back by itself, and the error says so.
         """
-        if self.guard is not None:
-            self.host.proofs.coming(self.title)
+        if self.guard is not None and self.same:
+            self.host.proofs.coming(self.title, self.same)
         steps = [self._ready(replace(script, accepts=script.accepts | {STALE}), further) for script in scripts]
         try:
             return self.host.run(hold(self.host.identity), *steps, resource=self.title)[1:]

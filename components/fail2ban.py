@@ -31,6 +31,10 @@ from hosts.shell import Answer, Script
 PACKAGES = ("fail2ban", "iptables", "python3-systemd")
 """What the chapter needs: Debian 12 has no auth.log, and fail2ban reads the journal through python3-systemd."""
 
+STARTED_HERE = (UNIT,)
+"""What does not start when it is installed: with Debian's own jail it would ban the operator, whose admin login failed
+as long as there was no such user."""
+
 DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
 """Read last (jail.conf(5)): what it says holds."""
 
@@ -235,7 +239,8 @@ class Fail2Ban(ComponentResource):
         common: dict[str, Any] = {"host": host, "connection": connection}
         if packages is None:
             child = ResourceOptions(parent=self, retain_on_delete=retain)
-            packages = Packages(f"{name}-fail2ban-packages", {**common, "present": PACKAGES}, child)
+            wanted = {**common, "present": PACKAGES, "unstarted": STARTED_HERE}
+            packages = Packages(f"{name}-fail2ban-packages", wanted, child)
         child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
         jails = Fail2BanJails(name, {**common, "existing": existing, **settings.props()}, child)
         self.enforced = jails.config.apply(lambda text: _told(text) if settings.enabled else {})

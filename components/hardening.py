@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.alias_generators import to_camel
 
 from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
+from components.fail2ban import STARTED_HERE as FAIL2BAN_SERVICES
 from components.fail2ban_text import Fail2BanSettings
 from components.firewall import BOOT_PACKAGES, FirewallSettings
 from components.inventory import HostSettings, Settings, plain
@@ -79,6 +80,10 @@ class Hardening(Settings):
         needed |= {*UPDATE_PACKAGES} if self.updates else set()
         needed |= {*self.time_sync.packages()[0]} if self.time_sync else set()
         return tuple(sorted(needed))
+
+    def unstarted(self) -> tuple[str, ...]:
+        """Return the services that their chapter starts, not their package; unless the package is wanted for itself."""
+        return FAIL2BAN_SERVICES if self.fail2ban and "fail2ban" not in self.packages.present else ()
 
     def absent(self) -> tuple[str, ...]:
         """Return all packages that must not be there."""

@@ -34,8 +34,9 @@ class HardenedHost(ComponentResource):
         opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack. What is
             in `depends_on` (a key pair, a machine) is there before anything is done on the host.
 
-    The order: what is installed and removed, in one transaction; the users, so that somebody can get in; the firewall;
-    then who may log in (proved first over a new connection); last what watches over it. `destroy` goes the way back.
+    The order: what is installed and removed, in one transaction; the users, so that somebody can get in; then side by
+    side the firewall, who may log in (each proved over new connections by a user's login, or it goes back) and what
+    watches over it. Where sshd may move to another port, the firewall comes before. `destroy` goes the way back.
 
     Outputs: `enforced`: what is in force, by chapter.
     """
@@ -59,6 +60,9 @@ class HardenedHost(ComponentResource):
             self._connection = connection
             self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
             self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
+            self._by_port_22 = isinstance(connection, HostAccess) and all(
+                login.port == 22 for _, login in connection.logins()
+            )
             self._common: dict[str, Any] = {"host": name, "connection": self._way}
             self._existing: dict[str, Any] = {"existing": existing}
             self._wanted = wanted or Hardening()
@@ -66,7 +70,7 @@ class HardenedHost(ComponentResource):
             packages = self._packages()
             users = self._users(packages, tuple(keys))
             firewall = self._firewall(packages, users)
-            sshd = self._sshd([packages, *users, *firewall])
+            sshd = self._sshd([packages, *users], firewall)
             self._watch(packages, users, [*firewall, *sshd])
             self.enforced = Output.from_input(self._told)
             self.register_outputs({"enforced": self.enforced})
@@ -75,7 +79,7 @@ class HardenedHost(ComponentResource):
         present, absent = self._wanted.present(), self._wanted.absent()
         takes_over = bool(self._wanted.firewall and self._wanted.firewall.take_over)
         self._told["packages"] = f"{len(present)} installed, {len(absent)} removed"
-        names = {"present": present, "absent": absent, "takeOver": takes_over}
+        names = {"present": present, "absent": absent, "unstarted": self._wanted.unstarted(), "takeOver": takes_over}
         opts = ResourceOptions(parent=self, depends_on=self._before, retain_on_delete=self._retain)
         return Packages(self._name, {**self._common, **names}, opts)
 
@@ -101,9 +105,11 @@ class HardenedHost(ComponentResource):
             AddressPreference(self._name, {**self._common, **self._existing}, opts)
         return [firewall]
 
-    def _sshd(self, before: list[Resource]) -> list[Resource]:
+    def _sshd(self, before: list[Resource], firewall: list[Resource]) -> list[Resource]:
         if self._wanted.sshd is None:
             return []
+        if self._wanted.sshd.declares_ports or not self._by_port_22:
+            before = [*before, *firewall]  # sshd may move, and the firewall must accept where it goes
         props = {**self._common, **self._existing, **self._wanted.sshd.props(self._name, self._admin)}
         sshd = Sshd(self._name, props, self._after(*before))
         self._told["sshd"] = sshd.settings.apply(lambda text: text.splitlines())

@@ -52,17 +52,20 @@ class PackageInputs(ChapterInputs):
 
     `present`: installed with what they depend on. `absent`: purged, with what depends on them and what only they had
     needed. `group`: tells several of these resources on one host from each other; their names must not overlap.
-    `take_over`: an active ufw or firewalld may be removed where a wanted package can't be there beside it.
+    `unstarted`: services that are not started when their package is installed, because another resource starts them
+    once they are configured (apt; elsewhere packages start nothing). `take_over`: an active ufw or firewalld may be
+    removed where a wanted package can't be there beside it.
     `lock_timeout`: seconds to wait for another package manager.
     """
 
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     group: str = Field("", pattern=r"^[a-z0-9]*$")
+    unstarted: tuple[str, ...] = ()
     take_over: bool = False
     lock_timeout: int = Field(LOCK_TIMEOUT, ge=0, le=_TIMEOUT)
 
-    @field_validator("present", "absent")
+    @field_validator("present", "absent", "unstarted")
     @classmethod
     def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -168,8 +171,8 @@ class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
 class Packages(Resource, module="stockade", name="Packages"):
     """Packages on one host.
 
-    Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `group` (str), `takeOver`
-    (bool), `lockTimeout` (seconds).
+    Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `unstarted` (list of
+    services), `group` (str), `takeOver` (bool), `lockTimeout` (seconds).
 
     Outputs: `observed`: `installed` (versions by name), `removed`, `ours`.
     """
@@ -193,6 +196,7 @@ def _values(inputs: PackageInputs) -> dict[str, str]:
         "present": " ".join(inputs.present),
         "absent": " ".join(inputs.absent),
         "protected": " ".join(PROTECTED),
+        "unstarted": " ".join(inputs.unstarted),
         "take_over": "yes" if inputs.take_over else "no",
         "lock_wait": str(inputs.lock_timeout),
     }

@@ -111,12 +111,12 @@ _keep() { # LOST GONE MISSING: writes down what is needed to bring them back; `f
 """
 
 BACK = """\
-_freeze() { # UNITS: they start when their files are back, not before; another's policy is left alone
+_freeze() { # UNITS: they start when their files are there, not before; another's policy is left alone
     [ -n "$1" ] && [ ! -e POLICY ] || return 0
     trap 'rm -f POLICY' EXIT
     trap 'exit 129' HUP INT TERM PIPE
     {
-        printf '#!/bin/sh\\n# stockade: until the configuration of what is installed again is back\\n'
+        printf '#!/bin/sh\\n# stockade: until the configuration of what is being installed is there\\n'
         printf 'while [ "${1#--}" != "$1" ]; do shift; done\\ncase ${1%%.service} in '
         for _unit in $1; do printf '%s | ' "${_unit%.service}"; done
         printf ':) exit 101 ;; esac\\nexit 0\\n'

@@ -1,7 +1,7 @@
 """The sh of `components/packages.py`: one transaction for what comes and what goes, and what it takes to undo it.
 
-Values: folder (the records of this resource), present, absent, protected (patterns of names), take_over (yes or no),
-lock_wait (seconds). The records, which only root can read, until `delete` drops them:
+Values: folder (the records of this resource), present, absent, protected (patterns of names), unstarted (services),
+take_over (yes or no), lock_wait (seconds). The records, which only root can read, until `delete` drops them:
 
     before      name and `there` or `missing`: each declared package as it was found
     installed   names that were installed because they are declared
@@ -134,6 +134,10 @@ _TRANSACTION = """\
 _pinned() { # with their versions of then
     for _name in $1; do _keep_lines removed "$_name" | awk '{ printf " %s=%s", $1, $2 }'; done
 }
+_asleep() { # MISSING: the services that another resource starts, configured
+    [ -n "$(echo $1)" ] && [ "$pkg_manager" = apt ] || return 0
+    for _unit in $unstarted; do svc_active "$_unit" || printf ' %s' "$_unit"; done
+}
 _transact() { # MISSING GONE DROP BACK
     _guarded=$(_without "$(_there $protected)" "$(_names installed) $(_names pulled)")
     pkg_plan "$1$(_pinned "$4")" "$2 $3" "$present $_guarded" 2>/dev/null ||
@@ -149,7 +153,7 @@ _transact() { # MISSING GONE DROP BACK
     _keep "$pkg_lost" "$2" "$1"
     _units_of "$(_common "$pkg_lost" "$(_names installed) $(_names pulled)")" | sed 's/.* //' >>"$folder/aliases"
     for _file in files own etc owners units.of; do rm -f "$folder/$_file"; done
-    _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')"
+    _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')$(_asleep "$1")"
     if [ -n "$4" ]; then _keep_lines debconf "$4" | pkg_answers || :; fi
     for _name in $1; do
         case $_name in

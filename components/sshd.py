@@ -76,6 +76,11 @@ class SshdSettings(Settings):
             own["KbdInteractiveAuthentication"] = False
         return effective.from_settings({**own, **self.settings})
 
+    @property
+    def declares_ports(self) -> bool:
+        """Whether sshd's ports are declared."""
+        return bool(effective.ports(self.text()))
+
     def props(self, host: str, admin: str = "") -> dict[str, Any]:
         """Return the inputs of `Sshd`, but for `connection`; `admin` is the login name that must get in."""
         own = {"host": host, "settings": self.text(), "confirmWithin": self.confirm_within}

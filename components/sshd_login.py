@@ -70,6 +70,8 @@ class Entrance:
                 f"uses port {self.connection.port}. Set `admin: {{port: {declared[0]}}}`, and "
                 f"`bootstrap: {{port: {self.connection.port}}}` for the way back."
             )
+        if self.host.first_login_proved and self.host.access.logins()[0][1] == self.connection and not self.moves:
+            return  # by this very login, a moment ago
         try:
             self.sole.confirm(address=self.current.host, port=self.current.port, timeout=CONFIRM_TIMEOUT)
         except HostError as error:

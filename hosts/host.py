@@ -53,6 +53,8 @@ class Host:
         self._reads = Reads(wire)
         self._call = call
         self._facts: tuple[object, Facts] | None = None
+        self.first_login_proved = False
+        """Whether the login that later runs use first has let this process in over every address of its own."""
 
     def __repr__(self) -> str:
         return f"Host({self.name!r})"
@@ -150,13 +152,16 @@ class Host:
         return user
 
     def confirm_everywhere(self, patience: float = 20, *, login: str = "", port: int | None = None) -> None:
-        """`confirm` a login (the one in use) over every address by which the host is reached, all at once, within
-        `patience` seconds (but one second at least). Raises any HostError.
+        """`confirm` a login over every address by which the host is reached, all at once, within `patience` seconds
+        (but one second at least). By default it is the one that later runs use first, if that was proved before, else
+        the one in use. Raises any HostError.
         """
-        login, patience = login or self.login, max(patience, 1)
+        name, first = self.access.logins()[0]
+        login, patience = login or (name if self.first_login_proved else self.login), max(patience, 1)
         ways = [self._ways(login, address, port, patience) for address in (None, *self.access.addresses)]
         with waiting(CONFIRMATION), timed(None):
             self._call(_all(*(self._confirm(way, patience) for way in ways)))
+        self.first_login_proved |= login == name and port in (None, first.port)
 
     def _ways(
         self, login: str, address: str | None, port: int | None, timeout: float

@@ -11,7 +11,7 @@ class Proofs:
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self._coming: set[str] = set()
+        self._coming: dict[str, str] = {}
         self._open: dict[str, Future[None]] = {}
 
     @contextmanager
@@ -22,14 +22,14 @@ class Proofs:
         finally:
             self._arrived(title)
 
-    def coming(self, title: str) -> None:
-        """Tell that a change is being made that will want a proof."""
+    def coming(self, title: str, kind: str) -> None:
+        """Tell that a change is being made that will want a proof of this `kind`."""
         with self._news:
-            self._coming.add(title)
+            self._coming[title] = kind
 
     def prove(self, title: str, kind: str, logins: Callable[[], None], patience: float) -> None:
         """Make the `logins` that prove a change in force, or share in those that another change of the same `kind` is
-        about to make. Changes that are coming are waited for, `patience` seconds at most.
+        about to make. Those of its kind that are coming are waited for, `patience` seconds at most.
 
         Raises what `logins` raises.
         """
@@ -39,7 +39,7 @@ class Proofs:
             first = proof is None
             if proof is None:
                 proof = self._open[kind] = Future()
-                self._news.wait_for(lambda: not self._coming, patience)
+                self._news.wait_for(lambda: kind not in self._coming.values(), patience)
                 del self._open[kind]  # what comes into force from here on, these logins may miss
         if first:
             try:
@@ -52,5 +52,5 @@ class Proofs:
 
     def _arrived(self, title: str) -> None:
         with self._news:
-            self._coming.discard(title)
+            self._coming.pop(title, None)
             self._news.notify_all()

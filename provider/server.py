@@ -8,6 +8,7 @@ import asyncio
 import base64
 import importlib
 import os
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
@@ -169,3 +170,7 @@ def main() -> None:
     """Serve until the engine ends."""
     threading.Thread(target=_warm, daemon=True).start()
     serve(Server(), THREADS)
+    importlib.import_module("hosts.pool").connection_pool().close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to do: the interpreter took a third of a second to take itself apart

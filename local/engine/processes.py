@@ -78,11 +78,11 @@ class Process:
         """End the process: by SIGTERM, after five seconds by SIGKILL."""
         if self._child.poll() is None:
             self._signal(signal.SIGTERM)
-            try:
-                self._child.wait(STOP_LIMIT)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-                self._child.wait(STOP_LIMIT)
+            timer = threading.Timer(STOP_LIMIT, self._signal, [signal.SIGKILL])
+            timer.daemon = True
+            timer.start()
+            self._child.wait()  # with a limit it would look every 50 ms
+            timer.cancel()
         for reader in self._readers:
             reader.join(STOP_LIMIT)
 

@@ -1,5 +1,6 @@
 """Fail2Ban on a real host: real failed logins, real bans, and what becomes of them."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -182,6 +183,20 @@ def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stac
     assert host.exec(state).stdout == before
     assert setting(host, "maxretry") == "9"
     assert banned(host) == ["192.0.2.9"]
+
+
+def test_the_packages_own_jail_bans_nobody_before_ours(
+    bring_up: Callable[[str, str], LabHost], new_stack: Callable[..., Stack]
+) -> None:
+    host = bring_up("f2b2", "debian-13")  # whose own jail finds its log, and bans at once
+    subprocess.run([sys.executable, "-c", _GUESS, host.ipv4, "6"], check=True)
+    stack = new_stack(host, program=PROGRAM)
+    stack.up()
+    assert OPERATOR not in banned(host)
+    assert host.exec("journalctl -b -u fail2ban -o cat | grep -c ^Started").stdout.strip() == "1"
+    assert not host.exec("ls /usr/sbin/policy-rc.d", check=False).stdout
+    stack.destroy()
+    assert host.exec(INSTALLED).stdout.split() == ["iptables"]
 
 
 def test_a_run_killed_half_way_is_continued(host: LabHost, new_stack: Callable[..., Stack]) -> None:

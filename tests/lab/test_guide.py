@@ -202,6 +202,15 @@ class TestHardened:
         stack.refresh()
         stack.unchanged()
 
+    def test_sshd_waits_for_the_firewall_only_where_it_moves(self, stack: Stack) -> None:
+        waits_for = {
+            item["urn"].rpartition("::")[2]: [urn for urn in item["dependencies"] if "Ruleset" in urn]
+            for item in stack.state()
+            if item["type"].endswith(":Sshd")
+        }
+        assert {name for name, rulesets in waits_for.items() if rulesets} == {"guide2"}
+        assert set(waits_for) == set(KINDS)
+
     def test_what_listens_is_looked_at_again_when_packages_change(self, stack: Stack) -> None:
         looked = {
             item["inputs"]["host"]: item["inputs"] for item in stack.state() if item["type"].endswith(":Listeners")

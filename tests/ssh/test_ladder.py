@@ -43,6 +43,19 @@ def test_bootstrap_where_admin_is_refused_then_admin(
     assert host.user == "deploy"
 
 
+def test_once_the_admin_has_got_in_changes_are_proved_by_it(
+    pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey
+) -> None:
+    host = pool.host(pair(connection, user_key))
+    host.connect()
+    host.confirm_everywhere(5)
+    server.behaviour.keys["deploy"] = public(user_key)
+    host.confirm_everywhere(5, login="admin")
+    assert host.login == "bootstrap"  # by which this run came in
+    host.confirm_everywhere(5)
+    assert server.logins == ["root", "root", "deploy", "deploy"]
+
+
 def test_both_refused_names_both(pool: Pool, server: Server, connection: Connection, user_key: asyncssh.SSHKey) -> None:
     server.behaviour.keys = {}
     error = refused_by(pool, pair(connection, user_key), LoginRefused)
