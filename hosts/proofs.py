@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+from hosts.waits import CONFIRMATION, waiting
+
 
 class Proofs:
     """Those of one host. Any thread may call."""
@@ -34,7 +36,7 @@ class Proofs:
         Raises what `logins` raises.
         """
         self._arrived(title)
-        with self._news:
+        with waiting(CONFIRMATION), self._news:
             proof = self._open.get(kind)
             first = proof is None
             if proof is None:
@@ -48,7 +50,8 @@ class Proofs:
                 proof.set_exception(error)
                 raise
             proof.set_result(None)
-        proof.result()
+        with waiting(CONFIRMATION):
+            proof.result()
 
     def _arrived(self, title: str) -> None:
         with self._news:

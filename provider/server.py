@@ -4,7 +4,6 @@
 with a traceback. This server speaks the same protocol (pulumi/proto/provider.proto) for the same pickled providers.
 """
 
-import asyncio
 import base64
 import importlib
 import os
@@ -58,9 +57,15 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _struct(properties: Mapping[str, Any]) -> Any:
-    """Serialise plain properties for the engine."""
+    """Serialise plain properties for the engine: the SDK's coroutine has nothing to wait for, and an event loop of its
+    own would cost as much as its work."""
     work: Coroutine[Any, Any, Any] = rpc.serialize_properties(dict(properties), {})
-    return asyncio.run(work)
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        return ended.value
+    work.close()
+    raise TypeError("properties that are not plain values")
 
 
 class Server(ResourceProviderServicer):
