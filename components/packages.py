@@ -53,8 +53,8 @@ class PackageInputs(ChapterInputs):
     `present`: installed with what they depend on. `absent`: purged, with what depends on them and what only they had
     needed. `group`: tells several of these resources on one host from each other; their names must not overlap.
     `unstarted`: services that are not started when their package is installed, because another resource starts them
-    once they are configured (apt; elsewhere packages start nothing). `take_over`: an active ufw or firewalld may be
-    removed where a wanted package can't be there beside it.
+    once they are configured (apt with systemd; elsewhere it does nothing). `take_over`: an active ufw or firewalld may
+    be removed where a wanted package can't be there beside it.
     `lock_timeout`: seconds to wait for another package manager.
     """
 

@@ -135,7 +135,8 @@ _pinned() { # with their versions of then
     for _name in $1; do _keep_lines removed "$_name" | awk '{ printf " %s=%s", $1, $2 }'; done
 }
 _asleep() { # MISSING: the services that another resource starts, configured
-    [ -n "$(echo $1)" ] && [ "$pkg_manager" = apt ] || return 0
+    # not with SysV: some of its scripts fail to stop what does not run, and then the package cannot be removed
+    [ -n "$(echo $1)" ] && [ "$pkg_manager" = apt ] && [ -d /run/systemd/system ] || return 0
     for _unit in $unstarted; do svc_active "$_unit" || printf ' %s' "$_unit"; done
 }
 _transact() { # MISSING GONE DROP BACK
