@@ -60,9 +60,6 @@ class HardenedHost(ComponentResource):
             self._connection = connection
             self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
             self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
-            self._by_port_22 = isinstance(connection, HostAccess) and all(
-                login.port == 22 for _, login in connection.logins()
-            )
             self._common: dict[str, Any] = {"host": name, "connection": self._way}
             self._existing: dict[str, Any] = {"existing": existing}
             self._wanted = wanted or Hardening()
@@ -108,7 +105,7 @@ class HardenedHost(ComponentResource):
     def _sshd(self, before: list[Resource], firewall: list[Resource]) -> list[Resource]:
         if self._wanted.sshd is None:
             return []
-        if self._wanted.sshd.declares_ports or not self._by_port_22:
+        if self._wanted.sshd.declares_ports or not _only_port_22(self._connection):
             before = [*before, *firewall]  # sshd may move, and the firewall must accept where it goes
         props = {**self._common, **self._existing, **self._wanted.sshd.props(self._name, self._admin)}
         sshd = Sshd(self._name, props, self._after(*before))
@@ -148,6 +145,11 @@ class HardenedHost(ComponentResource):
 
     def _after(self, *resources: Resource) -> ResourceOptions:
         return ResourceOptions(parent=self, depends_on=list(resources), retain_on_delete=self._retain)
+
+
+def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:
+    """Tell whether no login uses another port, as far as is known yet."""
+    return isinstance(connection, HostAccess) and all(login.port == 22 for _, login in connection.logins())
 
 
 def _packages_now(observed: Mapping[str, Any] | None) -> list[str]:

@@ -19,9 +19,9 @@ ExecStart=/bin/sh -c 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] 
 WantedBy=sysinit.target
 """
 
-# For SysV init as Red Hat has it: before network (10), iptables (08) and sshd (55).
 _ALL_BACK = 'for b in /var/lib/stockade/guard/*/back; do [ ! -f "$b" ] || sh "$b" boot; done\n'
 
+# For SysV init as Red Hat has it: before network (10), iptables (08) and sshd (55).
 BOOT_SCRIPT = f"""\
 #!/bin/sh
 # chkconfig: 2345 01 99

@@ -2,7 +2,6 @@
 
 import ctypes.util
 import importlib.util
-import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -10,14 +9,13 @@ from types import ModuleType
 
 
 class WhenUsed(MetaPathFinder):
-    """Finds these modules for an import that loads them at the first look into them.
+    """A finder for `sys.meta_path`, by which these modules are loaded at the first look into them.
 
     For `pulumi.automation`: HTTP, YAML and version parsing, a quarter of importing the SDK.
     """
 
     def __init__(self, *names: str) -> None:
         self._names = names
-        sys.meta_path.insert(0, self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -50,11 +51,8 @@ class Process:
 
     def read_port(self) -> int:
         """The port on the first line of stdout; raises EngineError if the process ends or prints something else."""
-        timer = threading.Timer(START_LIMIT, self._child.kill)
-        timer.daemon = True
-        timer.start()
-        line = self._child.stdout.readline() if self._child.stdout else ""
-        timer.cancel()
+        with self._killed_after(START_LIMIT):
+            line = self._child.stdout.readline() if self._child.stdout else ""
         if not line.strip().isdigit():
             raise EngineError(f"the plugin {self.name} did not start" + (f" (it printed {line!r})" if line else ""))
         return int(line)
@@ -78,11 +76,8 @@ class Process:
         """End the process: by SIGTERM, after five seconds by SIGKILL."""
         if self._child.poll() is None:
             self._signal(signal.SIGTERM)
-            timer = threading.Timer(STOP_LIMIT, self._signal, [signal.SIGKILL])
-            timer.daemon = True
-            timer.start()
-            self._child.wait()  # with a limit it would look every 50 ms
-            timer.cancel()
+            with self._killed_after(STOP_LIMIT):
+                self._child.wait()  # with a limit of its own it would look every 50 ms
         for reader in self._readers:
             reader.join(STOP_LIMIT)
 
@@ -90,6 +85,17 @@ class Process:
         """End the process at once."""
         if self._child.poll() is None:
             self._signal(signal.SIGKILL)
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        """End the process by SIGKILL where what is done inside, which its end ends, takes longer."""
+        timer = threading.Timer(seconds, self._signal, [signal.SIGKILL])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _signal(self, number: signal.Signals) -> None:
         try:
