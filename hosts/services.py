@@ -17,30 +17,36 @@ from dataclasses import dataclass
 
 SERVICES = """\
 if [ -d /run/systemd/system ]; then
-    _line='
-'
-    _words() { echo "$#"; }
-    _scripted() { for _unit in "$@"; do [ ! -e "/etc/init.d/${_unit%.service}" ] || return 0; done; return 1; }
-    # All at once where each has an answer in its turn: systemctl tells of SysV's scripts first, and some of them say
-    # nothing of unknown units.
-    svc_state() {
-        if [ "$#" -gt 1 ] && _scripted "$@"; then
-            for _unit in "$@"; do svc_state "$_unit"; done
-            return
-        fi
-        _enabled=$(systemctl is-enabled "$@" 2>/dev/null) || :
-        _active=$(systemctl is-active "$@" 2>/dev/null) || :
-        _active=${_active:-inactive}
-        if [ "$#" -gt 1 ] && [ "$(_words $_enabled) $(_words $_active)" != "$# $#" ]; then
-            for _unit in "$@"; do svc_state "$_unit"; done
-            return
-        fi
-        for _unit in "$@"; do
-            _word=${_enabled%%"$_line"*} _enabled=${_enabled#*"$_line"}
-            case $_word in '' | not-found) _word=absent ;; esac
-            printf '%s %s %s\\n' "$_unit" "$_word" "${_active%%"$_line"*}"
-            _active=${_active#*"$_line"}
-        done
+    _state_of() { # NAME
+        _enabled=$(systemctl is-enabled "$1" 2>/dev/null </dev/null) || :
+        case $_enabled in '' | not-found) _enabled=absent ;; esac
+        _active=$(systemctl is-active "$1" 2>/dev/null </dev/null) || :
+        printf '%s %s %s\\n' "$1" "$_enabled" "${_active:-inactive}"
+    }
+    _unlike() { # NAME: whether `show` tells otherwise: of another name of a unit, and of a script of SysV's
+        case "$_id" in "$1" | "$1.service") ;; *) return 0 ;; esac
+        [ -n "$_source" ] || { [ -z "$_enabled" ] && [ -e "/etc/init.d/${1%.service}" ]; }
+    }
+    svc_state() { # all in one question
+        _id= _active= _enabled= _source=
+        while [ $# -gt 0 ] && IFS= read -r _row; do
+            case $_row in
+                Id=*) _id=${_row#*=} ;;
+                ActiveState=*) _active=${_row#*=} ;;
+                UnitFileState=*) _enabled=${_row#*=} ;;
+                SourcePath=*) _source=${_row#*=} ;;
+                '')
+                    if _unlike "$1"; then _state_of "$1"
+                    else printf '%s %s %s\\n' "$1" "${_enabled:-absent}" "$_active"; fi
+                    shift
+                    _id= _active= _enabled= _source=
+                    ;;
+            esac
+        done <<EOF
+$(systemctl show -p Id -p ActiveState -p UnitFileState -p SourcePath "$@" 2>/dev/null)
+
+EOF
+        for _unit in "$@"; do _state_of "$_unit"; done # of which it told nothing
     }
     svc_enabled() { systemctl is-enabled "$1" 2>/dev/null || :; }
     svc_active() { systemctl -q is-active "$1"; }

@@ -1,5 +1,6 @@
 """hosts/ against a real Debian: sshd, sudo, apt, systemd, reboots and cables that are pulled."""
 
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -277,18 +278,23 @@ def test_services(root: Host) -> None:
     assert service_states(root.run(Script("restore", restore))[0].stdout)[unit] == on
 
 
-def test_states_asked_for_at_once_are_those_asked_for_alone(root: Host, lab_host: LabHost) -> None:
-    """Systemctl tells of what has nothing but a script of SysV before all the rest."""
+def test_states_asked_for_at_once_are_what_systemctl_calls_them(root: Host, lab_host: LabHost) -> None:
+    """One question for all; but of a script of SysV's, and of a unit's other name, `show` would tell otherwise."""
     script = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: elder\n# Default-Start: 2 3 4 5\n### END INIT INFO\n"
     lab_host.exec("cat >/etc/init.d/elder; chmod 755 /etc/init.d/elder; systemctl daemon-reload", input=script)
-    units = ["systemd-tmpfiles-clean.timer", "elder.service", "dbus.service", "no-such.service", "ssh.service"]
-    alone = "".join(f"svc_state {unit}\n" for unit in units)
-    for chosen in (units, units[:3], [units[0], units[2]]):
-        at_once, singly = root.run(
-            Script("look", f"{SERVICES}\nsvc_state {' '.join(chosen)}"), Script("look", f"{SERVICES}\n{alone}")
-        )
-        assert set(at_once.stdout.splitlines()) <= set(singly.stdout.splitlines())
-        assert [line.split()[0] for line in at_once.stdout.splitlines()] == chosen
+    lab_host.exec("cp /etc/init.d/elder /etc/init.d/unread; systemctl mask systemd-pstore.service")
+    units = ["systemd-tmpfiles-clean.timer", "elder.service", "dbus.service", "no-such.service", "sshd.service"]
+    units += ["ssh", "unread.service", "systemd-pstore.service", "not a unit"]
+    names = " ".join(map(shlex.quote, units))
+    ask = 'for unit in "$@"; do echo "$(systemctl is-enabled "$unit" 2>/dev/null) $(systemctl is-active "$unit")"; done'
+    at_once, singly = root.run(
+        Script("look", f"{SERVICES}\nsvc_state {names}"), Script("ask", f"set -- {names}\n{ask}")
+    )
+    words = [line.strip().rpartition(" ") for line in singly.stdout.splitlines()]
+    assert at_once.stdout.splitlines() == [
+        f"{unit} {enabled.strip() or 'absent'} {active}"
+        for unit, (enabled, _, active) in zip(units, words, strict=True)
+    ]
 
 
 def test_a_reboot_is_waited_for(pool: Pool, login: Login, lab_host: LabHost) -> None:
