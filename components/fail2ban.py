@@ -4,6 +4,7 @@ What is compared and verified is what the running server answers for each jail, 
 keeps the present bans. Source: the guide, "Use Fail2Ban for SSH Login Protection"; jail.conf(5), fail2ban-client(1).
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -121,18 +122,19 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
     def parse(self, inputs: JailsInputs, answer: Answer) -> JailsFacts:
         part = answer.sections
         unit = service_states(part["unit"])[UNIT]
-        answers = [text.strip() for text in part["jails"].split("fail2ban> ")[1:]]
+        answers = [json.loads(line) for line in part["jails"].splitlines()]
         each = len(_NUMBERS) + 2
         jails: dict[str, JailFacts] = {}
         unenforced = []
         jumps = set(part["jumps"].splitlines())
         for index, (name, jail) in enumerate(inputs.jails.items()):
             told = answers[index * each : (index + 1) * each]
-            if len(told) < each or not told[0].isdigit():
+            if len(told) < each or None in told:
                 continue
-            numbers = dict(zip(_NUMBERS, told, strict=False))
-            jails[name] = JailFacts(**numbers, ignoreip=_listed(told[3]))
-            banned = told[4].rpartition("IP list:")[2].partition("\n")[0].split()
+            *numbers, ignored, status = told
+            values = dict(zip(_NUMBERS, map(str, numbers), strict=True))
+            jails[name] = JailFacts(**values, ignoreip=tuple(ignored))
+            banned = _banned(status)
             tools = {"ip6tables" if ":" in address else "iptables" for address in banned}
             if jail.uses_iptables and not {f"{tool} {name}" for tool in tools} <= jumps:
                 unenforced.append(name)
@@ -247,9 +249,10 @@ class Fail2Ban(ComponentResource):
         self.register_outputs({"enforced": self.enforced})
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    """Return the addresses in the client's drawing of a list."""
-    return tuple(line[3:].strip() for line in text.splitlines() if line[:3] in ("|- ", "`- "))
+def _banned(status: Any) -> list[str]:
+    """Return the addresses in the answer to `status JAIL`: pairs of a title and a value, in groups."""
+    pairs = [pair for _, group in status for pair in group]
+    return [address for title, value in pairs if str(title).endswith("IP list") for address in value]
 
 
 def _restarts(last: JailsInputs | None, inputs: JailsInputs) -> list[str]:

@@ -4,6 +4,7 @@ Values: dropin (path of the file), jails (names, for `observe`); for a change al
 (yes or empty), restarts (jails whose actions or logs change), prior_* (a FileState), prior_enabled, prior_active.
 """
 
+from components.fail2ban_client import FAIL2BAN_CLIENT
 from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.services import SERVICES
 
@@ -41,10 +42,10 @@ WITHOUT_LOCK = (
     'lockingopt=""]'
 )
 
-# One client for all questions: each start of one costs 0.1 s. It answers them in their order.
 OBSERVE = f"""\
 {SHOW_FILE}
 {SERVICES}
+{FAIL2BAN_CLIENT}
 show_file dropin "$dropin"
 unit=$(svc_state {UNIT})
 section unit echo "$unit"
@@ -58,7 +59,7 @@ if command -v fail2ban-client >/dev/null && [ "${{unit##* }}" = active ]; then
     for jail in $jails; do
         for value in maxretry findtime bantime ignoreip; do printf 'get %s %s\\n' "$jail" "$value"; done
         printf 'status %s\\n' "$jail" # fail2ban before 0.11 tells bans nowhere else
-    done | {{ cat; echo exit; }} | fail2ban-client -i 2>/dev/null || :
+    done | f2b_ask 2>/dev/null || :
 fi
 end
 begin jumps
@@ -71,6 +72,7 @@ end
 
 _COMMON = (
     SERVICES
+    + FAIL2BAN_CLIENT
     + RESTORE_FILE
     + WRITE_FILE
     + """\
@@ -92,10 +94,11 @@ bans() { # `jail address` of all that are banned now
     done
 }
 ready() { # the server answers before its jails are there
-    for jail in "$@"; do
-        ask get "$jail" bantime >/dev/null || return 1
-    done
+    [ $# -gt 0 ] || return 0
+    _told=$(printf 'get %s bantime\\n' "$@" | f2b_ask 2>/dev/null) || return 1
+    case $_told in *null*) return 1 ;; esac
 }
+answers() { [ "$(echo ping | f2b_ask 2>/dev/null)" = '"pong"' ]; }
 wait_for() {
     tries=100
     until "$@"; do
@@ -156,8 +159,7 @@ command -v fail2ban-client >/dev/null || exit {ABSENT}
 {_OPERATOR}
 include=
 backend=auto
-python=$(sed -n '1s/^#! *\\([^ ]*\\).*/\\1/p' "$(command -v fail2ban-client)")
-if [ -d /run/systemd/journal ] && "${{python:-python3}}" -c 'import systemd.journal' 2>/dev/null; then
+if [ -d /run/systemd/journal ] && (cd / && "$f2b_python" -c 'import systemd.journal') 2>/dev/null; then
     backend=systemd
 fi
 if old; then
@@ -203,7 +205,7 @@ if [ -z "$enabled" ]; then
     exit 0
 fi
 svc_on {UNIT}
-if running && wait_for ask ping >/dev/null; then
+if running && wait_for answers; then
     fail2ban-client reload >/dev/null
 else
     [ ! -d /run/systemd/system ] || systemctl reset-failed {UNIT} 2>/dev/null || :

@@ -81,7 +81,7 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
         "active",
     ]
     guess(lab, host, 2)
-    assert knock(lab, host, [22])["ipv4"] == {22: "open"}
+    assert knock(lab, host, [22])["ipv4"] == {22: "open"}, host.exec("tail -n 20 /var/log/fail2ban.log").stdout
     guess(lab, host, 2)
     wait_for_ban(host)
     assert knock(lab, host, [22])["ipv4"] == {22: "refused"}

@@ -1,5 +1,6 @@
 """Fail2Ban's settings, the text they become, and what is read from a host."""
 
+import json
 from typing import Any
 
 import pytest
@@ -177,40 +178,37 @@ def test_an_edited_file_that_is_no_configuration_is_still_shown() -> None:
     assert JailsInputs.model_validate(shown.props()).jails == {}
 
 
-def test_answers_of_the_client_of_0_8_are_read() -> None:
-    status = "|- filter\n|  `- Total failed:\t4\n`- action\n   |- Currently banned:\t1\n   |  `- IP list:\t192.0.2.7 \n"
-    answers = ["5", "600", "3600", "These are ignored:\n|- ::1\n`- 192.0.2.1", status + "   `- Total banned:\t2"]
-    parts = {
-        "dropin.meta": "absent\n/x\n",
+OLD = [["filter", [["Total failed", 4]]], ["action", [["Currently banned", 1], ["IP list", ["192.0.2.7"]]]]]
+NEW = [["Filter", [["Total failed", 0]]], ["Actions", [["Banned IP list", ["192.0.2.1", "2001:db8::1"]]]]]
+
+
+def _seen(answers: list[Any], **parts: str) -> JailsFacts:
+    shown = {
+        "dropin.meta": f"absent\n{DROP_IN}\n",
         "unit": "fail2ban enabled active\n",
         "local": "",
-        "jails": "".join(f"fail2ban> {answer}\n" for answer in answers),
+        "jails": "".join(f"{json.dumps(answer)}\n" for answer in answers),
         "jumps": "",
     }
-    seen = JailsChapter().parse(inputs(), Answer("", "", 0, parts))
+    return JailsChapter().parse(inputs(), Answer("", "", 0, {**shown, **parts}))
+
+
+def test_answers_of_the_server_of_0_8_are_read() -> None:
+    answers = [5, 600, 3600, ["::1", "192.0.2.1"], OLD]
+    seen = _seen(answers)
     assert (seen.jails["sshd"].bantime, seen.jails["sshd"].ignoreip) == ("3600", ("::1", "192.0.2.1"))
     assert seen.unenforced == ("sshd",)  # an address is banned, and no rule is there
-    seen = JailsChapter().parse(inputs(), Answer("", "", 0, {**parts, "jumps": "iptables sshd\n"}))
-    assert seen.unenforced == ()
+    assert _seen(answers, jumps="iptables sshd\n").unenforced == ()
 
 
-def test_answers_of_the_client_are_read() -> None:
-    wanted = inputs()
-    listed = "These IP addresses/networks are ignored:\n|- 127.0.0.0/8\n`- ::1\n"
-    answer = Answer(
-        "",
-        "",
-        0,
-        {
-            "dropin.meta": f"absent\n{DROP_IN}\n",
-            "unit": "fail2ban enabled active\n",
-            "local": f"{DROP_IN}\n/etc/fail2ban/jail.local\n",
-            "jails": f"banner\n\nfail2ban> 5\nfail2ban> 600\nfail2ban> 600\nfail2ban> {listed}"
-            "fail2ban> 192.0.2.1 2001:db8::1\nfail2ban> ",
-            "jumps": "iptables sshd\n",
-        },
-    )
-    seen = JailsChapter().parse(wanted, answer)
+def test_answers_of_the_server_are_read() -> None:
+    local = f"{DROP_IN}\n/etc/fail2ban/jail.local\n"
+    seen = _seen([5, 600, 600, ["127.0.0.0/8", "::1"], NEW], jumps="iptables sshd\n", local=local)
     assert seen.jails["sshd"].ignoreip == ("127.0.0.0/8", "::1")
     assert seen.unenforced == ("sshd",)  # the IPv6 ban has no rule
     assert seen.local == ("/etc/fail2ban/jail.local",)
+
+
+@pytest.mark.parametrize("answers", [[None] * 5, [], [5, 600, 600]])
+def test_a_jail_of_which_the_server_knows_nothing_does_not_run(answers: list[Any]) -> None:
+    assert _seen(answers).jails == {}

@@ -1,0 +1,52 @@
+"""Questions to fail2ban's server in the words of fail2ban-client(1), but without starting it.
+
+Each start of the client costs 0.1 s of CPU, most of it for reading its modules. Its protocol has been the same from
+0.8 to 1.1 (csocket.py and asyncserver.py of both): a pickled list of words and `END` over the server's socket, and as
+much back; one connection for each question, because old servers close it then. What they answer are plain values, and
+an exception of a class of their own where they refuse. Only root may write to the socket, as only root may run the
+client.
+"""
+
+_CODE = r"""
+import json, socket, sys
+try: import cPickle as pickle
+except ImportError: import pickle
+END = b"<F2B_END_COMMAND>"
+path = "/var/run/fail2ban/fail2ban.sock"
+for name in sys.argv[1:]:
+    try: rows = open(name).read().splitlines()
+    except IOError: continue
+    for row in rows:
+        key, equals, value = row.partition("=")
+        if equals and key.strip() == "socket": path = value.strip()
+for words in sys.stdin.read().splitlines():
+    server = socket.socket(socket.AF_UNIX)
+    server.settimeout(30)
+    try:
+        server.connect(path)
+        server.sendall(pickle.dumps(words.split(), 2) + END)
+        told = b""
+        while not told.endswith(END):
+            part = server.recv(65536)
+            if not part: sys.exit(1)
+            told += part
+    except (socket.error, OSError): sys.exit(1)
+    try: failed, answer = pickle.loads(told[:-len(END)])
+    except (ImportError, ValueError): failed, answer = 1, None
+    print(json.dumps(None if failed else answer, default=str))
+"""
+
+FAIL2BAN_CLIENT = f"""\
+# The interpreter that fail2ban runs with
+set -- $(sed -n '1s/^#! *//p' "$(command -v fail2ban-client)" 2>/dev/null)
+case ${{1-}} in */env) shift ;; esac
+case ${{1-}} in
+    *python*) f2b_python=$1 ;;
+    *) f2b_python=$(command -v python3 || command -v python) || f2b_python=false ;;
+esac
+f2b_ask() {{ # stdin: a question a line; prints the answers as lines of JSON, null where one is refused
+    (cd / && "$f2b_python" -E -S -c '{_CODE}' /etc/fail2ban/fail2ban.conf /etc/fail2ban/fail2ban.d/*.conf \\
+        /etc/fail2ban/fail2ban.local /etc/fail2ban/fail2ban.d/*.local)
+}}
+"""
+"""Before a script's body: it sets the positional parameters anew."""
