@@ -150,20 +150,20 @@ _transact() { # MISSING GONE DROP BACK
     done
     for _name in $(_without "$pkg_new" "$1 $4 $(_names pulled) $(_names removed)"); do _note pulled "$_name"; done
     : >"$folder/unfinished"
+    _answering=
+    if _has iptables-persistent "$1"; then # else the rules of the moment, bans included, are frozen into the boot file
+        for _family in v4 v6; do
+            echo "iptables-persistent iptables-persistent/autosave_$_family boolean false"
+        done | pkg_answers & # debconf takes its time to start
+        _answering=$!
+    fi
     pkg_files_of $pkg_lost >"$folder/files"
     _keep "$pkg_lost" "$2" "$1"
     _units_of "$(_common "$pkg_lost" "$(_names installed) $(_names pulled)")" | sed 's/.* //' >>"$folder/aliases"
     for _file in files own etc owners units.of; do rm -f "$folder/$_file"; done
     _freeze "$(_keep_lines units "$4" | awk '{ print $2 }')$(_asleep "$1")"
+    [ -z "$_answering" ] || wait "$_answering"
     if [ -n "$4" ]; then _keep_lines debconf "$4" | pkg_answers || :; fi
-    for _name in $1; do
-        case $_name in
-            iptables-persistent) # else the rules of the moment, bans included, are frozen into the boot file
-                for _family in v4 v6; do
-                    echo "iptables-persistent iptables-persistent/autosave_$_family boolean false"
-                done | pkg_answers ;;
-        esac
-    done
     if _has iptables-persistent "$1" && _has ufw "$pkg_lost" && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then
         : >"$folder/ufw" # its rules stay in force until the Ruleset's take their place
         sed -i 's/^ENABLED=yes/ENABLED=no/' /etc/ufw/ufw.conf

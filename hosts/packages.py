@@ -113,18 +113,32 @@ pkg_simulate() {{
     apt-get -s -qq -o APT::Install-Recommends=false "$_what" "$@" </dev/null |
         sed -n 's/^\\(Inst\\|Remv\\|Purg\\) \\([^ ]*\\).*/\\1 \\2/p' | sed 's/^Purg/Remv/'
 }}
+_foresee() {{ # INSTALL REMOVE: sets _alone, _plan, _idle and _because by simulations; two at a time, each is 0.1 s
+    _into=$(mktemp -d)
+    {{
+        [ -z "$(echo $1)" ] || _simulated install $1 >"$_into/alone" 2>/dev/null || : >"$_into/unknown"
+        pkg_orphans >"$_into/idle" || :
+    }} &
+    _simulated install --auto-remove $pkg_request >"$_into/plan" 2>/dev/null || : >"$_into/plan"
+    _single $2 || for _each in $2; do _goes "$_each-" "$_each"; done >"$_into/because" 2>/dev/null
+    wait $!
+    _alone=$(cat "$_into/alone" 2>/dev/null) || :
+    _plan=$(cat "$_into/plan") _idle=$(cat "$_into/idle") _because=$(cat "$_into/because" 2>/dev/null) || :
+    [ ! -e "$_into/unknown" ] || _alone=unknown
+    rm -rf "$_into"
+    [ "$_alone" != unknown ]
+}}
 pkg_plan() {{
-    pkg_request=$1 pkg_new= pkg_lost= _alone=
-    if [ -n "$(echo $1)" ] && ! _alone=$(_simulated install $1 2>/dev/null); then
-        _apt update || return
-        _alone=$(_simulated install $1 2>/dev/null) || _alone=
-    fi
+    pkg_request=$1 pkg_new= pkg_lost= _alone= _goers=$2 _because=
     for _name in $2; do pkg_request="$pkg_request $_name-"; done
     if [ -n "$(echo $2)" ]; then
-        _plan=$(_simulated install --auto-remove $pkg_request) || return
+        _foresee "$1" "$2" || {{ _apt update || return; _foresee "$1" "$2" || _alone=; }}
+        [ -n "$_plan" ] || _plan=$(_simulated install --auto-remove $pkg_request) || return
         _along=$(_without "$(printf '%s\\n' "$_plan" | _only 'Remv\\|Purg')" "$2 $3")
-        [ -z "$_along" ] || _along=$(_without "$_along" "$(pkg_orphans)")
-        for _name in $_along; do pkg_request="$pkg_request $_name-"; done
+        for _name in $(_without "$_along" "$_idle"); do pkg_request="$pkg_request $_name-"; done
+    elif [ -n "$(echo $1)" ] && ! _alone=$(_simulated install $1 2>/dev/null); then
+        _apt update || return
+        _alone=$(_simulated install $1 2>/dev/null) || _alone=
     fi
     for _round in 1 2 3 4 5; do
         if [ -z "$(echo $2)" ] && [ -n "$_alone" ]; then _plan=$_alone
@@ -165,7 +179,8 @@ pkg_causes() {{ # what the plan has shown already is not simulated again
     _for=
     [ -z "$(printf '%s\\n' "$_alone" | _only 'Remv\\|Purg')" ] || _for=$2
     if _single $1 $_for; then printf "%s $(echo $1 $_for)\\n" $pkg_lost; return; fi
-    for _each in $1; do _goes "$_each-" "$_each"; done
+    if [ -n "$_because" ] && [ "$(echo $_goers)" = "$(echo $1)" ]; then printf '%s\\n' "$_because"
+    else for _each in $1; do _goes "$_each-" "$_each"; done; fi
     for _each in $_for; do _goes "$_each" "$_each"; done
 }}
 _single() {{ [ $# -eq 1 ]; }}
