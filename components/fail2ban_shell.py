@@ -5,6 +5,7 @@ Values: dropin (path of the file), jails (names, for `observe`); for a change al
 """
 
 from components.fail2ban_client import FAIL2BAN_CLIENT
+from hosts.entry import ENTRY
 from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.services import SERVICES
 
@@ -142,21 +143,12 @@ put_bans_back() { # from its database it takes them itself, after a moment
 """.replace("exit REFUSED", f"exit {REFUSED}")
 )
 
-# sudo drops SSH_CONNECTION; the shell that sshd started for the operator, an ancestor of this one, still has it.
-_OPERATOR = """\
-operator=
-pid=$$
-while [ "$pid" -gt 1 ] && [ -z "$operator" ]; do
-    operator=$(tr '\\0' '\\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=\\([^ ]*\\) .*/\\1/p')
-    pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
-done
-operator=${operator#::ffff:}
-"""
-
 APPLY = f"""\
 command -v fail2ban-client >/dev/null || exit {ABSENT}
 {_COMMON}
-{_OPERATOR}
+{ENTRY}operator=$(entry)
+operator=${{operator%% *}}
+operator=${{operator#::ffff:}}
 include=
 backend=auto
 if [ -d /run/systemd/journal ] && (cd / && "$f2b_python" -c 'import systemd.journal') 2>/dev/null; then

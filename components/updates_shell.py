@@ -100,8 +100,8 @@ if [ "$updater" = unattended-upgrades ]; then
 fi
 write_file "$dropin" 644 root root "$text"
 if [ -n "$enabled" ]; then
-    for timer in $timers; do
-        svc_enable "$timer"
+    svc_state $timers | while read -r timer state; do
+        [ "$state" = 'enabled active' ] || svc_enable "$timer" </dev/null
     done
 fi
 """

@@ -7,10 +7,12 @@ from hosts.shell import Script
 
 ENTRY = """\
 entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not from that of who called it
-    _entry= _pid=$$
+    _entry=${SSH_CONNECTION-} _pid=$PPID
     while [ -z "$_entry" ] && [ "${_pid:-0}" -gt 1 ]; do
         _entry=$(tr '\\0' '\\n' <"/proc/$_pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
-        _pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$_pid/status")
+        read -r _stat <"/proc/$_pid/stat" || break
+        set -- ${_stat##*) }
+        _pid=$2
     done
     printf '%s\\n' "$_entry"
 }

@@ -38,7 +38,12 @@ _guard_script=/etc/rc.d/init.d/stockade-guard
 _guard_start=S01stockade-guard
 _guard_lsb=/etc/init.d/stockade-guard
 _guard_first=/etc/rcS.d
-_started() {{ sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }}
+_started() {{ # the 22nd field of proc(5); read by the shell itself, as each change asks for several
+    read -r _stat 2>/dev/null <"/proc/$1/stat" || return 0
+    set -- ${{_stat##*) }}
+    shift 19
+    echo "$1"
+}}
 _go_back() {{ # FOLDER OCCASION; what runs in there must not inherit our locks
     for _folder in "$1" "$1.going"; do
         [ -d "$_folder" ] || continue
@@ -91,7 +96,7 @@ _told() {{ grep -sF " $guard_name.$run " "$_guard_log" | tail -n 1 | sed "s/ $gu
 # The holder is the process of sshd that serves the run: it ends with the run's connection, whatever ended that. Where
 # a cut cable ended it, sshd learns nothing for hours; then it counts as gone when it has been silent and runs nothing.
 HOLD = f"""\
-_parent() {{ sed -n 's/^PPid:[^0-9]*//p' "/proc/$1/status"; }}
+_parent() {{ read -r _stat <"/proc/$1/stat" && set -- ${{_stat##*) }} && echo "$2"; }}
 _runs_something() {{ cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^. $1 "; }}
 _silent() {{
     command -v ss >/dev/null || return 1
@@ -108,7 +113,8 @@ _other_holds() {{ # sets held_by
 }}
 server=$$
 while [ "$server" -gt 1 ]; do
-    case $(cat "/proc/$server/comm") in sshd* | dropbear*) break ;; esac
+    read -r _comm <"/proc/$server/comm"
+    case $_comm in sshd* | dropbear*) break ;; esac
     server=$(_parent "$server")
 done
 [ "$server" -gt 1 ] || server=$$

@@ -179,7 +179,7 @@ pkg_causes() {{ # what the plan has shown already is not simulated again
     _for=
     [ -z "$(printf '%s\\n' "$_alone" | _only 'Remv\\|Purg')" ] || _for=$2
     if _single $1 $_for; then printf "%s $(echo $1 $_for)\\n" $pkg_lost; return; fi
-    if [ -n "$_because" ] && [ "$(echo $_goers)" = "$(echo $1)" ]; then printf '%s\\n' "$_because"
+    if [ -n "${{_because-}}" ] && [ "$(echo $_goers)" = "$(echo $1)" ]; then printf '%s\\n' "$_because"
     else for _each in $1; do _goes "$_each-" "$_each"; done; fi
     for _each in $_for; do _goes "$_each" "$_each"; done
 }}

@@ -101,6 +101,17 @@ def test_causes_are_simulated_only_where_the_plan_does_not_tell_them(
     assert asked == simulated
 
 
+@pytest.mark.parametrize(("gone", "asked"), [("exim4 rpcbind", []), ("rpcbind ufw", ["rpcbind-", "ufw-"])])
+def test_causes_that_were_simulated_with_the_plan_are_not_simulated_again(
+    fake: Path, gone: str, asked: list[str]
+) -> None:
+    (fake / "simulated").touch()
+    foreseen = "_goers='exim4 rpcbind ' _because='mailutils exim4'\n"
+    done = run(fake, foreseen + CAUSES.format(gone=gone, alone="Inst net-tools (1)"))
+    assert done.stdout.splitlines() == ["rpcbind rpcbind" if asked else "mailutils exim4"], done.stderr
+    assert [line.split()[-1] for line in (fake / "simulated").read_text().splitlines()] == asked
+
+
 DPKG_QUERY = """\
 #!/bin/sh
 case $* in
