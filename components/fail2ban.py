@@ -204,7 +204,7 @@ class Fail2BanJails(Resource, module="stockade", name="Fail2BanJails"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(JailsProvider(), name, {**props, "observed": None, "prior": None}, opts)
+        super().__init__(JailsProvider(), name, {**props, "observed": None}, opts)
 
 
 class Fail2Ban(ComponentResource):

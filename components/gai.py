@@ -134,7 +134,7 @@ class AddressPreference(Resource, module="stockade", name="AddressPreference"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(PreferenceProvider(), name, {**props, "observed": None, "prior": None}, opts)
+        super().__init__(PreferenceProvider(), name, {**props, "observed": None}, opts)
 
 
 def _expected(seen: PreferenceFacts) -> dict[str, str]:

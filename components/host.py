@@ -69,8 +69,14 @@ class HardenedHost(ComponentResource):
             firewall = self._firewall(packages, users)
             sshd = self._sshd([packages, *users], firewall)
             self._watch(packages, users, [*firewall, *sshd])
-            self.enforced = Output.from_input(self._told)
+            self.enforced = self._all_told()
             self.register_outputs({"enforced": self.enforced})
+
+    def _all_told(self) -> Output[dict[str, Any]]:
+        """All that is told of the host; what is known already is no Output, each of which takes the SDK its time."""
+        told = self._told
+        late = {name: value for name, value in told.items() if isinstance(value, Output)}
+        return Output.all(**late).apply(lambda values: {**told, **values})
 
     def _packages(self) -> Packages:
         present, absent = self._wanted.present(), self._wanted.absent()

@@ -149,7 +149,7 @@ class Listeners(Resource, module="stockade", name="Listeners"):
     observed: Output[dict[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(ListenerProvider(), name, {"observed": None, "prior": None, **props}, opts)
+        super().__init__(ListenerProvider(), name, {"observed": None, **props}, opts)
         self.observed.apply(self._warn)
 
     def _warn(self, observed: Mapping[str, Any] | None) -> None:

@@ -180,7 +180,7 @@ class Packages(Resource, module="stockade", name="Packages"):
     observed: Output[dict[str, Any] | None]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(PackageProvider(), name, {"observed": None, "prior": None, **props}, opts)
+        super().__init__(PackageProvider(), name, {"observed": None, **props}, opts)
 
 
 class RemovedPackages(Packages, module="stockade", name="Packages"):

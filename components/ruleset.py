@@ -286,14 +286,14 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
 class Ruleset(Resource, module="stockade", name="Ruleset"):
     """The rules of one address family on one host. Properties: those of `RulesetInputs`.
 
-    Outputs: `rules` (canonical text), `observed` (what the host shows), `prior` (what delete puts back).
+    Outputs: `rules` (canonical text), `observed` (what the host shows).
     """
 
     rules: Output[str]
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(RulesetProvider(), name, {**props, "observed": None, "prior": None}, opts)
+        super().__init__(RulesetProvider(), name, {**props, "observed": None}, opts)
 
 
 @lru_cache(maxsize=64)  # pure; every look at the state asks again

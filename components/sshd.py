@@ -249,7 +249,7 @@ class Sshd(Resource, module="stockade", name="Sshd"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(SshdProvider(), name, {**props, "observed": None, "prior": None}, opts)
+        super().__init__(SshdProvider(), name, {**props, "observed": None}, opts)
 
 
 def _values(inputs: SshdInputs) -> dict[str, str]:

@@ -121,7 +121,7 @@ class TimeSyncService(Resource, module="stockade", name="TimeSyncService"):
     """The unit of a time daemon on one host. Properties: `host` (str), `connection`, `daemon` (str)."""
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(TimeSyncProvider(), name, {"observed": None, "prior": None, **props}, opts)
+        super().__init__(TimeSyncProvider(), name, {"observed": None, **props}, opts)
 
 
 class TimeSync(ComponentResource):

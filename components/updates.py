@@ -272,7 +272,7 @@ class UnattendedUpgrades(Resource, module="stockade", name="UnattendedUpgrades")
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(UpdateProvider(), name, {**props, "observed": None, "prior": None}, opts)
+        super().__init__(UpdateProvider(), name, {**props, "observed": None}, opts)
 
 
 class AutomaticUpdates(ComponentResource):

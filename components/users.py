@@ -207,7 +207,7 @@ class UserProvider(HostProvider[UserInputs, UserFacts]):
 class LimitedUser(Resource, module="stockade", name="LimitedUser"):
     """An account on one host. Properties: those of `UserInputs`.
 
-    Outputs: those, `observed` (what the host shows) and `prior` (what delete gives back). The password is a secret.
+    Outputs: those and `observed` (what the host shows). The password is a secret.
     """
 
     name: Output[str]
@@ -216,7 +216,7 @@ class LimitedUser(Resource, module="stockade", name="LimitedUser"):
 
     def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
         own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
-        super().__init__(UserProvider(), name, {**own, "observed": None, "prior": None}, opts)
+        super().__init__(UserProvider(), name, {**own, "observed": None}, opts)
 
 
 def _names(inputs: UserInputs) -> dict[str, str]:
