@@ -1,7 +1,7 @@
 """`python -m bench.thousand`: what many hosts cost the machine that looks after them, measured on simulated hosts.
 
 One real lab host is hardened and looked at through a recorder (bench/simulated/); then any number of SSH endpoints on
-loopback addresses play its answers back. Stockade runs with its hosts in stacks of 50, two stacks at a time; Ansible
+loopback addresses play its answers back. Stockade runs with its hosts in stacks of 100, two stacks at a time; Ansible
 and pyinfra do the same job on the same endpoints. Needs root on Linux (the lab), unless `--reuse` finds all recordings.
 """
 
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     names = ",".join(kind.name for kind in (*OURS, *OTHERS))
     counts = lambda text: tuple(int(word) for word in text.split(","))  # noqa: E731
     parser.add_argument("--hosts", type=counts, default=(1, 50, 250, 1000), metavar="N,N", help="(1,50,250,1000)")
-    parser.add_argument("--shard", type=int, default=50, help="hosts in a stack (50)")
+    parser.add_argument("--shard", type=int, default=100, help="hosts in a stack (100)")
     parser.add_argument("--stacks", type=int, default=2, help="stacks that run at a time (2)")
     parser.add_argument("--parallel", type=int, default=64, help="operations at once in one stack (64)")
     parser.add_argument("--delay", type=float, default=0.1, help="seconds that a host takes to answer (0.1)")
