@@ -76,7 +76,7 @@ class HardenedHost(ComponentResource):
         """All that is told of the host; what is known already is no Output, each of which takes the SDK its time."""
         told = self._told
         late = {name: value for name, value in told.items() if isinstance(value, Output)}
-        return Output.all(**late).apply(lambda values: {**told, **values})
+        return Output.from_input(late).apply(lambda values: {**told, **values})
 
     def _packages(self) -> Packages:
         present, absent = self._wanted.present(), self._wanted.absent()
