@@ -48,6 +48,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     serialize_as_secret_always = False
     chapter: Chapter[I, F]
+    outputs = OUTPUTS
+    """What is no input: where all else is as it was, `diff` finds no change, and is not even asked (provider/)."""
     _access = Inventory({})
 
     def configure(self, req: ConfigureRequest) -> None:

@@ -5,7 +5,7 @@ iptables commands, in this order. Source: the guide, "Configure a Firewall".
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -129,6 +129,15 @@ class FirewallSettings(Settings):
 
         Raises `RuleSyntaxError` for text that is not a ruleset, `OSError` for a file that can't be read.
         """
+        if family not in self._texts:
+            self._texts[family] = self._compiled(family)
+        return self._texts[family]
+
+    @cached_property
+    def _texts(self) -> dict[Family, str]:
+        return {}  # the hosts of a stack mostly share their settings
+
+    def _compiled(self, family: Family) -> str:
         text = self.ipv4 if family is Family.IPV4 else self.ipv6
         base = text.text()
         if base is None:

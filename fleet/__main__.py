@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 from pulumi.automation.errors import CommandError, InvalidVersionError
@@ -88,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.command in CREATING:
                 for stack in engine.missing(stacks):
                     engine.create(stack)
-            outcomes = run_all(engine, stacks, _job(options, environment), options.parallel_stacks, processes)
+            job, at_once = _job(options, environment), options.parallel_stacks
+            with engine.many() if len(stacks) > at_once else nullcontext():
+                outcomes = run_all(engine, stacks, job, at_once, processes)
     except (FleetError, EngineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class Automation:
         """See Engine. `pulumi state move` takes what is below the resources along."""
         command = ["state", "move", "--source", source, "--dest", dest, "--yes", *urns]
         self._workspace.pulumi_command.run(command, self._workspace.work_dir, {})
+
+    def many(self) -> AbstractContextManager[None]:
+        """See Engine: there is nothing to prepare."""
+        return nullcontext()
 
     def run(self, stack: str, job: Job) -> Outcome:
         """See Engine. An `up` with policies is previewed first: they hold before anything changes, as with `pulumi up`.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from pulumi.automation.events import EngineEvent
 from fleet.environment import Environment
 from fleet.job import Job, Run
 from fleet.outcome import Outcome
-from fleet.processes import Processes
+from fleet.processes import Processes, started
+from local.engine.forks import Forked, fork_server
 from local.engine.moving import move
 from local.engine.session import open_session, there_is
 
 ROOT = Path(__file__).parents[1]
+PRELOAD = ("local.engine.run", "provider.loaded")
+"""What the processes of a run load."""
 
 
 class Embedded:
@@ -27,6 +32,14 @@ class Embedded:
 
     def __init__(self, environment: Environment, processes: Processes) -> None:
         self._folder, self._processes = environment.folder, processes
+        self._forks: Mapping[str, str] = {}
+
+    @contextmanager
+    def many(self) -> Iterator[None]:
+        """See Engine."""
+        with fork_server(self._folder, PRELOAD) as self._forks:
+            yield
+        self._forks = {}
 
     def missing(self, stacks: Sequence[str]) -> Sequence[str]:
         """See Engine."""
@@ -52,12 +65,19 @@ class Embedded:
         run = Run(stack)
         with tempfile.TemporaryDirectory(prefix="stockade-fleet-") as folder:
             log = Path(folder) / "events"
-            argv = [sys.executable, "-m", "local.engine", *_words(job), "--stack", stack]
-            argv += ["--cwd", str(self._folder), "--event-log", str(log), *job.policies(stack)]
-            status = self._processes.run(argv, ROOT, os.environ, run.print, run.print)
+            words = ["-m", "local.engine", *_words(job), "--stack", stack]
+            words += ["--cwd", str(self._folder), "--event-log", str(log), *job.policies(stack)]
+            status = self._processes.follow(self._started(words), run.print, run.print)
             for line in log.read_text().splitlines() if log.exists() else ():
                 run.events.add(EngineEvent.from_json(json.loads(line)))
         return run.ended(ok=status == 0, cancelled=self._processes.interrupted)
+
+    def _started(self, words: Sequence[str]) -> subprocess.Popen[str] | Forked:
+        environment = {**os.environ, **self._forks}
+        if self._forks:
+            with suppress(OSError):  # it has ended: a new process does the same
+                return Forked(words, python=sys.executable, folder=self._folder, cwd=ROOT, env=environment)
+        return started([sys.executable, *words], ROOT, environment)
 
 
 def _words(job: Job) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +43,9 @@ class Engine(Protocol):
 
     def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
         """Give resources, and all below them, from one stack to another. Raises EngineError, CommandError."""
+
+    def many(self) -> AbstractContextManager[None]:
+        """Prepare for more stacks than run at once, so that each starts sooner."""
 
     def run(self, stack: str, job: Job) -> Outcome:
         """Run one command on one stack to its end; what a user can cause is an outcome, not an exception."""

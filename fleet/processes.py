@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from local.engine.forks import Forked
+
 
 class Processes:
     """Runs commands in many threads, and interrupts all that run. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
+        self._running: set[subprocess.Popen[str] | Forked] = set()
         self.interrupted = False
 
     def run(
@@ -28,17 +30,16 @@ class Processes:
         on_error: Callable[[str], None],
     ) -> int:
         """Run one command to its end; return its exit status. Lines of output are told as they come."""
-        with subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as process:
+        return self.follow(started(argv, cwd, environment), on_output, on_error)
+
+    def follow(
+        self,
+        process: subprocess.Popen[str] | Forked,
+        on_output: Callable[[str], None],
+        on_error: Callable[[str], None],
+    ) -> int:
+        """The same for a process that runs already."""
+        with process:
             with self._lock:
                 self._running.add(process)
                 if self.interrupted:
@@ -73,6 +74,21 @@ class Processes:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def started(argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """A new process, to be followed."""
+    return subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
 
 
 def _tell(stream: Iterator[str] | None, tell: Callable[[str], None]) -> None:

@@ -26,6 +26,7 @@ from hosts.errors import HostError
 from hosts.waits import timed
 from provider.serving import serve
 from provider.slowest import Slowest
+from provider.structs import plain, properties, same_but
 
 PROVIDER_KEY = "__provider"
 THREADS = 256
@@ -76,6 +77,7 @@ class Server(ResourceProviderServicer):
         self._config: dict[str, Any] = {}
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
+        self._thread = threading.local()
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
@@ -85,18 +87,22 @@ class Server(ResourceProviderServicer):
 
     @_plain
     def Check(self, request: Any) -> Any:
-        olds = rpc.deserialize_properties(request.olds, True)
-        news = rpc.deserialize_properties(request.news, True)
-        result = self._provider(request, news, olds).check(olds, news)
+        news = plain(request.news)
+        given = properties(request.news) if news is None else news
+        result = self._provider(request, request.news, request.olds).check(properties(request.olds), given)
         failures = [proto.CheckFailure(property=f.property, reason=f.reason) for f in result.failures]
-        inputs = {**result.inputs, PROVIDER_KEY: news[PROVIDER_KEY]}
+        inputs = {**result.inputs, PROVIDER_KEY: given[PROVIDER_KEY]}
+        if inputs == news:  # all that is normal already
+            return proto.CheckResponse(inputs=request.news, failures=failures)
         return proto.CheckResponse(inputs=_struct(inputs), failures=failures)
 
     @_plain
     def Diff(self, request: Any) -> Any:
-        olds = rpc.deserialize_properties(request.olds, True)
-        news = rpc.deserialize_properties(request.news, True)
-        result = self._provider(request, news, olds).diff(request.id, olds, news)
+        provider = self._provider(request, request.news, request.olds)
+        outputs: frozenset[str] | None = getattr(provider, "outputs", None)
+        if outputs is not None and same_but(request.olds, request.news, outputs):
+            return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
+        result = provider.diff(request.id, properties(request.olds), properties(request.news))
         some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE
         return proto.DiffResponse(
             changes=proto.DiffResponse.DIFF_UNKNOWN if result.changes is None else some,
@@ -107,7 +113,7 @@ class Server(ResourceProviderServicer):
     @_plain
     def Create(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
-        result = self._provider(request, props).create(props)
+        result = self._provider(request, request.properties).create(props)
         outs = {**(result.outs or {}), PROVIDER_KEY: props[PROVIDER_KEY]}
         return proto.CreateResponse(id=result.id, properties=_struct(outs))
 
@@ -115,14 +121,15 @@ class Server(ResourceProviderServicer):
     def Update(self, request: Any) -> Any:
         olds = rpc.deserialize_properties(request.olds)
         news = rpc.deserialize_properties(request.news)
-        result = self._provider(request, news).update(request.id, olds, news)
+        result = self._provider(request, request.news).update(request.id, olds, news)
         outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
         return proto.UpdateResponse(properties=_struct(outs))
 
     @_plain
     def Read(self, request: Any) -> Any:
-        props = rpc.deserialize_properties(request.properties) or rpc.deserialize_properties(request.inputs)
-        result = self._provider(request, props).read(request.id, props)
+        recorded = request.properties if request.properties.fields else request.inputs
+        props = rpc.deserialize_properties(recorded)
+        result = self._provider(request, recorded).read(request.id, props)
         reference = {PROVIDER_KEY: props[PROVIDER_KEY]}
         inputs = None if result.inputs is None else _struct({**result.inputs, **reference})
         return proto.ReadResponse(
@@ -132,7 +139,7 @@ class Server(ResourceProviderServicer):
     @_plain
     def Delete(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
-        self._provider(request, props).delete(request.id, props)
+        self._provider(request, request.properties).delete(request.id, props)
         return empty_pb2.Empty()
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
@@ -142,16 +149,17 @@ class Server(ResourceProviderServicer):
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
         return proto.PluginInfo(version="0.1.0")
 
-    def _provider(
-        self, request: Any, props: Mapping[str, Any], olds: Mapping[str, Any] | None = None
-    ) -> ResourceProvider:
-        """Return the provider that `props` (or, while it is unknown, `olds`) refers to, configured once per process."""
+    def _provider(self, request: Any, props: Any, olds: Any = None) -> ResourceProvider:
+        """Return the provider that the Struct `props` (or, while it is unknown, `olds`) refers to, configured once per
+        process."""
         project = os.environ.get("PULUMI_PROJECT", "project")
         stack = request.urn.partition("::")[0].rpartition(":")[2]
-        configure(Settings(project=project, stack=stack, organization="organization"))
-        reference = props[PROVIDER_KEY]
-        if reference == rpc.UNKNOWN and olds:
-            reference = olds[PROVIDER_KEY]
+        if getattr(self._thread, "stack", None) != stack:  # the SDK keeps its settings by thread
+            configure(Settings(project=project, stack=stack, organization="organization"))
+            self._thread.stack = stack
+        reference = props.fields[PROVIDER_KEY].string_value
+        if reference == rpc.UNKNOWN and olds and PROVIDER_KEY in olds.fields:
+            reference = olds.fields[PROVIDER_KEY].string_value
         with self._lock:
             if reference not in self._providers:
                 provider: ResourceProvider = dill.loads(base64.b64decode(reference))  # noqa: S301 - our own program's
@@ -164,7 +172,7 @@ CHAPTERS = ("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai
 """Modules of `components` with a provider, what takes long to load last: the first asks already for a connection."""
 
 
-def _warm() -> None:
+def warm() -> None:
     """Import what operations need while the engine still starts the program: else the first ones would wait for it."""
     importlib.import_module("hosts.pool")
     for chapter in CHAPTERS:
@@ -173,7 +181,7 @@ def _warm() -> None:
 
 def main() -> None:
     """Serve until the engine ends."""
-    threading.Thread(target=_warm, daemon=True).start()
+    threading.Thread(target=warm, daemon=True).start()
     serve(Server(), THREADS)
     importlib.import_module("hosts.pool").connection_pool().close()
     sys.stdout.flush()

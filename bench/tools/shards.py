@@ -1,56 +1,43 @@
-"""Stockade with its hosts in stacks of so many, some stacks at a time, as docs/performance.md recommends."""
+"""Stockade with its hosts in stacks of so many, some stacks at a time, as docs/performance.md recommends: a fleet."""
 
+import json
 import sys
 
 from bench.job import Job
 from bench.tools.base import Phase
 from bench.tools.stockade import Cli, Embedded
+from components.shards import stack_of
 from tests.lab.stack import Stack
 
-_ALL = """\
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
-
-def run(argv):
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode:
-        print(done.stdout[-2000:], flush=True)
-    return done.returncode
-
-
-with ThreadPoolExecutor({stacks}) as pool:
-    sys.exit(max(pool.map(run, {commands!r})))
-"""
+_COMMANDS = {Phase.FIRST: ("up", "--yes"), Phase.NOTHING: ("up", "--yes"), Phase.DRIFT: ("drift",)}
+NAME = "bench"
 
 
 class Shards(Embedded):
-    """Stacks of `size` hosts in one project, `stacks` of them at a time, `parallel` operations at once in each."""
+    """Stacks of `size` hosts in one environment, `stacks` of them at a time, `parallel` operations at once in each."""
 
-    size = 50
+    size = 100
     stacks = 2
     parallel = 64
 
     @property
     def names(self) -> list[str]:
         """The stacks' names."""
-        return [f"bench{number:03}" for number in range(0, len(self.hosts), self.size)]
+        return [stack_of(NAME, number) for number in range(1, -(-len(self.hosts) // self.size) + 1)]
 
     def write(self, job: Job, phase: Phase) -> None:
         if phase is not Phase.FIRST:
             return
-        self.stack = Stack(self.folder / "project", name="")
-        for number, name in enumerate(self.names):
-            self.stack.name = name
-            self._configure(job, self.hosts[number * self.size : (number + 1) * self.size])
+        self.stack = Stack(self.folder / "project", name=NAME)
+        entries = self._entries(self.hosts)
+        inventory = {name: {**entries[name], "shard": 1 + place // self.size} for place, name in enumerate(entries)}
+        (self.stack.folder / "stacks" / "hosts.json").write_text(json.dumps(inventory))
+        self._configure(job, inventory="stacks/hosts.json", shard={"of": len(self.names)})
 
     def argv(self, phase: Phase) -> list[str] | None:
-        commands = [self._command(phase, name, self.parallel) for name in self.names]
-        if len(commands) == 1:
-            return commands[0]
-        (self.folder / "all.py").write_text(_ALL.format(stacks=self.stacks, commands=commands))
-        return [sys.executable, "all.py"]
+        command, *options = _COMMANDS[phase]
+        options += ["--parallel-stacks", str(self.stacks), "--parallel", str(self.parallel)]
+        return [sys.executable, "-m", "fleet", command, NAME, "-C", str(self.stack.folder), *options]
 
     def state_bytes(self) -> int:
         """What all stacks' state takes on disk."""

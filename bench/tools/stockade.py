@@ -37,12 +37,15 @@ class Embedded(Tool):
     def write(self, job: Job, phase: Phase) -> None:
         if phase is Phase.FIRST:
             self.stack = Stack(self.folder / "project", name="bench")
-        self._configure(job, self.hosts)
+        self._configure(job, hosts=self._entries(self.hosts))
 
-    def _configure(self, job: Job, hosts: Sequence[Target]) -> None:
-        key = {"privateKeyFile": str(self.key_file)}
+    def _entries(self, hosts: Sequence[Target]) -> dict[str, Any]:
+        login = {"user": USER, "privateKeyFile": str(self.key_file)}
+        return {host.name: _entry(host, login) for host in hosts}
+
+    def _configure(self, job: Job, **hosts: Any) -> None:
         self.stack.configure(
-            hosts={host.name: _entry(host, {"user": USER, **key}) for host in hosts},
+            **hosts,
             packages={"absent": list(ABSENT)},
             users=[{"name": USER, "sudo": "nopasswd", "keyFiles": [f"{self.key_file}.pub"]}],
             firewall={"preset": "web", "services": [{"ports": [port]} for port in job.ports]},

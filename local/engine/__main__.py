@@ -13,6 +13,8 @@ def skip_sdk() -> None:
 
     Only for a process in which nothing else uses the SDK.
     """
+    if "pulumi" in sys.modules:  # forked from a process that has it
+        return
     spec = importlib.util.find_spec("pulumi")
     if spec is None or not spec.submodule_search_locations:
         return

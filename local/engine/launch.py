@@ -10,10 +10,11 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import EngineError, UnsupportedError
+from .forks import ADDRESS, Forked
 from .processes import Process
 from .project import Project
 
@@ -52,19 +53,32 @@ class Launcher:
         options = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in self.project.runtime_options.items()}
         environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
         command = plugin_command(self.project, package)
-        return self.start([*command, self.address], self.project.root, environment)
+        words = _python_words(self.project, command)
+        return self.start([*command, self.address], self.project.root, environment, words and [*words, self.address])
 
-    def start(self, argv: list[str], folder: Path, environment: Mapping[str, str]) -> Process:
-        """Start any process of the run."""
-        process = Process(argv, cwd=folder, env=environment)
+    def start(
+        self, argv: list[str], folder: Path, environment: Mapping[str, str], words: Sequence[str] = ()
+    ) -> Process:
+        """Start any process of the run; one that is Python with the arguments `words` by the fork server, if there is
+        one."""
+        process = Process(argv, cwd=folder, env=environment, child=self._forked(words, folder, environment))
         self._started.append(process)
         return process
+
+    def _forked(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Forked | None:
+        if not words or ADDRESS not in environment:
+            return None
+        python, root = python_of(self.project), self.project.root
+        try:
+            return Forked(words, python=python, folder=root, cwd=folder, env=environment)
+        except OSError:
+            return None  # it is another project's or gone: a new process does the same
 
     def program(self) -> Process:
         """A process of the program, which waits for its settings on stdin."""
         main = self.project.main
         folder = main if main.is_dir() else main.parent
-        return self.start([python_of(self.project), "-u", str(RUNNER)], folder, self.environment)
+        return self.start([python_of(self.project), "-u", str(RUNNER)], folder, self.environment, [str(RUNNER)])
 
     def stop(self) -> None:
         """End the processes that nobody took."""
@@ -95,6 +109,15 @@ def plugin_command(project: Project, package: str) -> list[str]:
     if package == DYNAMIC:
         return [python_of(project), "-u", "-m", "pulumi.dynamic"]
     raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")
+
+
+def _python_words(project: Project, command: Sequence[str]) -> list[str]:
+    """The words after `python` for the SDK's own plugin, or for one of the project whose folder is a package to run."""
+    if command[0] == python_of(project):
+        return list(command[2:])
+    package = Path(command[0]).parent
+    own = package.parent.resolve() == project.root.resolve() and (package / "__main__.py").is_file()
+    return ["-m", package.name] if own else []
 
 
 def python_of(project: Project) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import EngineError
+from .forks import Forked
 
 START_LIMIT = 60.0
 STOP_LIMIT = 5.0
@@ -21,7 +22,12 @@ Output = Callable[[str], None]
 class Process:
     """A child process in a session of its own: Ctrl-C reaches the engine only. Its lines wait until they are wanted."""
 
-    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], child: Forked | None = None) -> None:
+        self.name = Path(argv[0]).name
+        self._readers: list[threading.Thread] = []
+        if child is not None:
+            self._child: subprocess.Popen[str] | Forked = child
+            return
         try:
             self._child = subprocess.Popen(
                 list(argv),
@@ -36,8 +42,6 @@ class Process:
             )
         except OSError as error:
             raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from None
-        self.name = Path(argv[0]).name
-        self._readers: list[threading.Thread] = []
 
     def send(self, line: str) -> None:
         """Write a line to the process's stdin, which stays open. It does not matter if it has ended: `wait` tells."""

@@ -8,6 +8,7 @@ Exit status: 0, 32 if the program's error was reported, else 1.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
 import logging
@@ -28,13 +29,16 @@ REPORTED = 32
 
 def main() -> int:
     """Configure the SDK, run the program and wait for all of its resources."""
-    gc.set_threshold(100_000, 50, 50)  # what is loaded stays: looking for garbage took a tenth of the start
+    gc.set_threshold(500_000, 50, 50)  # resources and what is loaded stay: looking for garbage took a tenth of a run
     sys.path.pop(0)  # the engine's own folder
-    sys.meta_path.insert(0, _WhenUsed())
+    sys.meta_path.insert(0, WhenUsed())
     import pulumi
     import pulumi.runtime
 
     pulumi.log.debug = _unheard
+    _remember_types()
+    _remember_providers()
+    _quick_urns()
     settings = json.loads(sys.stdin.readline())
     _end_with_engine()
     pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
@@ -73,7 +77,7 @@ def main() -> int:
     return 0
 
 
-class _WhenUsed(MetaPathFinder):
+class WhenUsed(MetaPathFinder):
     """Has the SDK's Automation API, a quarter of importing the SDK, loaded when a program first looks into it."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -86,6 +90,47 @@ class _WhenUsed(MetaPathFinder):
 def _unheard(*_args: object, **_options: object) -> None:
     """Drop a debug message: the SDK writes four for each resource, each a call that is waited for, and the engine shows
     none of them."""
+
+
+def _remember_types() -> None:
+    """Have the types of a class's outputs worked out once, not for each resource."""
+    from pulumi import _types
+
+    _types.resource_types = functools.lru_cache(maxsize=None)(_types.resource_types)
+
+
+def _remember_providers() -> None:
+    """Have a dynamic provider that has nothing of its own, from a module, pickled once, not for each resource."""
+    from pulumi.dynamic import dynamic
+
+    pickled = dynamic.serialize_provider
+    known: dict[type, str] = {}
+
+    def serialize_provider(provider: Any) -> str:
+        kind = type(provider)
+        if vars(provider) or kind.__module__ == "__main__":
+            return str(pickled(provider))
+        if kind not in known:
+            known[kind] = pickled(provider)
+        return known[kind]
+
+    dynamic.serialize_provider = serialize_provider
+
+
+def _quick_urns() -> None:
+    """Have a URN of known parts made at once: for each resource the SDK makes one that it needs only without an engine,
+    through eight Outputs."""
+    from pulumi import Output
+    from pulumi.runtime import resource
+
+    made = resource.create_urn
+
+    def create_urn(name: Any, type_: Any, parent: Any = None, project: Any = None, stack: Any = None) -> Any:
+        if not (isinstance(name, str) and isinstance(type_, str) and isinstance(parent, str)):
+            return made(name, type_, parent, project, stack)
+        return Output.from_input(f"{parent[: parent.rfind('::')]}${type_}::{name}")
+
+    resource.create_urn = create_urn
 
 
 def _end_with_engine() -> None:

@@ -1,0 +1,157 @@
+"""The fork server: `python -m local.engine.forking SOCKET FOLDER MODULE...`, started and spoken to by forks.py.
+
+It loads the modules, then forks itself for each request: the child takes over the pipes, the folder and the environment
+that came with it and runs a script or module as a Python of its own would. It has one thread and never uses gRPC
+itself, so that a fork of it is as good as a new process. It ends when its stdin does.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .forks import READY
+from .runner import WhenUsed
+
+
+class Refused(Exception):  # noqa: N818
+    """A request that must be done by a new process."""
+
+
+class ForkServer:
+    """See the module."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._path = list(sys.path[1:])  # what `python` adds itself comes first
+        self._children: dict[int, socket.socket] = {}
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(address)
+        self._listener.listen(64)
+        self._woken, waking = socket.socketpair()
+        waking.setblocking(False)
+        self._waking = waking
+
+    def serve(self) -> None:
+        """Fork until stdin ends."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._waking.fileno())
+        with selectors.DefaultSelector() as selector:
+            for source in (self._listener, self._woken, sys.stdin):
+                selector.register(source, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is sys.stdin:
+                        return
+                    if key.fileobj is self._woken:
+                        self._woken.recv(4096)
+                        self._reap()
+                    else:
+                        self._answer(self._listener.accept()[0])
+
+    def _answer(self, client: socket.socket) -> None:
+        descriptors: list[int] = []
+        try:
+            size, descriptors, _, _ = socket.recv_fds(client, 8, 3)
+            with client.makefile("rb") as stream:
+                request = json.loads(stream.read(int.from_bytes(size, "big")))
+            self._check(request)
+            pid = os.fork()
+            if pid == 0:
+                self._become(request, descriptors)
+            self._children[pid] = client
+            client.sendall(f"{pid}\n".encode())
+        except (OSError, ValueError, Refused) as error:
+            with suppress(OSError):  # it has gone
+                client.sendall(f"{error}\n".encode())
+            client.close()
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _check(self, request: dict[str, Any]) -> None:
+        """Refuse what would not be the same in a fork of this process."""
+        if Path(request["python"]).parent.resolve() != Path(sys.executable).parent.resolve():
+            raise Refused("another Python")
+        if Path(request["folder"]).resolve() != self._folder:
+            raise Refused("another project")
+        if threading.active_count() != 1:
+            raise Refused("what is loaded has started threads")
+
+    def _reap(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            client = self._children.pop(pid)
+            with suppress(OSError):  # nobody waits for it
+                client.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            client.close()
+
+    def _become(self, request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+        """Be the process that was asked for."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            for number, descriptor in enumerate(descriptors):
+                os.dup2(descriptor, number)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            os.environ.clear()
+            os.environ.update(request["env"])
+            os.chdir(request["cwd"])
+            self._run(request["argv"])
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _run(self, argv: list[str]) -> None:
+        if argv[0] == "-m":
+            sys.argv = argv[1:]
+            sys.path[:] = [os.getcwd(), *self._path]
+            runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = argv
+            sys.path[:] = [str(Path(argv[0]).parent), *self._path]
+            runpy.run_path(argv[0], run_name="__main__")
+
+
+def main() -> None:
+    """Load, say so, serve."""
+    address, folder, *modules = sys.argv[1:]
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    gc.disable()  # what is loaded stays
+    sys.meta_path.insert(0, WhenUsed())
+    server = ForkServer(address, Path(folder))
+    sys.path[0] = folder
+    for module in modules:
+        with suppress(ModuleNotFoundError):  # a project without
+            importlib.import_module(module)
+    gc.freeze()  # the children's collections leave it alone, and its pages shared
+    gc.enable()
+    sys.stdout.buffer.write(READY)
+    sys.stdout.flush()
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

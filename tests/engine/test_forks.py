@@ -1,0 +1,109 @@
+"""Processes from the fork server: the same as new ones, but that nothing is loaded anew."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from local.engine.forks import Forked, fork_server
+
+from .conftest import ROOT, STACK, Sample
+
+SCRIPT = """\
+import os, sys
+sys.stderr.write("told\\n")
+print(sys.argv[1:], os.getcwd(), os.environ["SAID"], sys.path[0], os.getppid(), "items" in sys.modules, input())
+sys.exit(7)
+"""
+PROGRAM = """\
+import os, sys
+import pulumi
+from items import Item
+Item("a", {})
+print("parent", os.getppid(), pulumi.get_stack())
+"""
+
+
+@pytest.fixture
+def forks(sample: Sample) -> Iterator[Mapping[str, str]]:
+    """The environment of a fork server that has loaded the sample project's module."""
+    with fork_server(sample.folder, ["items", "not.there"]) as variables:
+        yield {**os.environ, **sample.environment, **variables}
+
+
+def _forked(sample: Sample, forks: Mapping[str, str], *words: str, cwd: Path = ROOT, **more: str) -> Forked:
+    return Forked(words, python=sys.executable, folder=sample.folder, cwd=cwd, env={**forks, **more})
+
+
+def test_a_fork_is_what_python_would_be(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    parents = set()
+    for said in ("one", "two"):
+        with _forked(sample, forks, str(script), "a", "b c", cwd=sample.folder, SAID=said) as process:
+            process.stdin.write("given\n")
+            process.stdin.flush()
+            words = process.stdout.read().split()
+            assert process.stderr.read() == "told\n"
+            assert process.wait() == 7
+        shown = ["['a',", "'b", "c']", str(sample.folder), said, str(tmp_path)]
+        assert words == [*shown, words[-3], "True", "given"]
+        parents.add(words[-3])
+    assert len(parents) == 1
+    assert int(parents.pop()) != os.getpid()
+
+
+def test_a_signal_ends_it_and_is_told(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("print('there', flush=True)\ninput()")
+    with _forked(sample, forks, str(script)) as process:
+        assert process.stdout.readline() == "there\n"
+        assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        process.send_signal(signal.SIGKILL)  # nobody is there any more
+
+
+def test_a_fault_is_shown_as_python_shows_it(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("raise ValueError('as it is')")
+    with _forked(sample, forks, str(script)) as process:
+        assert process.stderr.read().endswith("ValueError: as it is\n")
+        assert process.wait() == 1
+
+
+def test_what_would_not_be_the_same_is_refused(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="another project"):
+        Forked(["-m", "this"], python=sys.executable, folder=tmp_path, cwd=ROOT, env=forks)
+    with pytest.raises(OSError, match="another Python"):
+        Forked(["-m", "this"], python=str(tmp_path / "python"), folder=sample.folder, cwd=ROOT, env=forks)
+
+
+def test_the_processes_of_a_run_are_forks(sample: Sample, forks: Mapping[str, str]) -> None:
+    """The program's and the engine's parent is the server; without one, the program's is the engine."""
+    (sample.folder / "__main__.py").write_text(PROGRAM)
+    words = ["-m", "local.engine", "up", "--yes", "--skip-preview", "--create", "--cwd", str(sample.folder)]
+    parents = set()
+    for _ in range(2):
+        with _forked(sample, forks, *words, "--stack", STACK) as engine:
+            out, err = engine.stdout.read(), engine.stderr.read()
+            assert engine.wait() == 0, out + err
+        parents.add(out.split("parent ")[1].split()[0])
+    assert len(parents) == 1
+    assert "2 unchanged" in out
+    assert sample.engine("up", "--yes", "--skip-preview").split("parent ")[1].split()[0] not in parents
+
+
+def test_it_ends_with_its_block_and_a_new_process_does_the_same(sample: Sample) -> None:
+    with fork_server(sample.folder, []) as variables:
+        pass
+    with pytest.raises(OSError, match="No such file"):
+        _forked(sample, {**os.environ, **variables}, "-m", "this")
+    sample.spec({"a": {}})
+    sample.environment.update(variables)
+    assert "2 created" in sample.engine("up", "--yes", "--skip-preview")
