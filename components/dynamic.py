@@ -27,9 +27,8 @@ from pydantic.alias_generators import to_camel
 
 from components.change import Change
 from components.chapter import STALE, Chapter, F, Failure, I, Known
-from components.inventory import Inventory
+from components.inventory import Inventory, way_to
 from components.shards import split
-from hosts.connection import HostAccess
 from hosts.errors import Unreachable
 from hosts.guard import is_armed
 from hosts.record import forget, forget_after, remember
@@ -54,8 +53,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
-        names = ("hosts", "defaults", "inventory", "shard")
-        self._access = Inventory({name: req.config.get(name) for name in names})
+        self._access = Inventory.of(req.config.get)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise the inputs; what is unknown in a preview is left for later."""
@@ -215,9 +213,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return Known(self._inputs(props), recorded, prior, recorded)
 
     def _host(self, inputs: I) -> "Host":
-        access = self._access.get(inputs.host)
-        if access is None and inputs.connection:
-            access = HostAccess.model_validate({"name": inputs.host, **inputs.connection})
+        access = way_to(inputs.host, self._access, inputs.connection)
         if access is None:
             raise Failure(f"{inputs.host}: no way to connect is known; add it to `stockade:hosts` in the stack config")
         from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it

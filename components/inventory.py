@@ -5,7 +5,7 @@ under `admin` or `bootstrap` for that login alone; the nearer wins.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from pulumi import Output
@@ -135,6 +135,11 @@ class Inventory(Mapping[str, HostAccess]):
         self._entries: Mapping[str, Any] | None = None
         self._ways: dict[str, HostAccess] = {}
 
+    @classmethod
+    def of(cls, get: Callable[[str], Any]) -> "Inventory":
+        """Take what counts from the stack config, whose entries `get` returns by name."""
+        return cls({name: get(name) for name in ("hosts", "defaults", "inventory", "shard")})
+
     def __contains__(self, name: object) -> bool:
         return name in self._hosts()
 
@@ -167,6 +172,15 @@ class Inventory(Mapping[str, HostAccess]):
                 raise Failure(str(error)) from None
             self._entries = {**further, **(_value(self._config.get("hosts")) or {})}
         return self._entries
+
+
+def way_to(host: str, inventory: Mapping[str, HostAccess], connection: Mapping[str, Any] | None) -> HostAccess | None:
+    """Return how a resource's host is reached: as the stack config says today, or else as the resource itself does.
+
+    Raises `Failure` and `pydantic.ValidationError`.
+    """
+    access = inventory.get(host)
+    return HostAccess.model_validate({"name": host, **connection}) if access is None and connection else access
 
 
 def connections(

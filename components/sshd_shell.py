@@ -51,8 +51,16 @@ $head
 EOF
     about || :
 }}
-ask() {{ # CONFIG USER: what it says of a login, not twice in a row
-    [ "${{asked-}}" = "$1 $2" ] || told sshd -T $opts -f "$1" -C "user=$2,$spec"
+told_apart() {{ # CONFIG: whether users may be: by a Match of it or its drop-ins, or by files that they include
+    grep -hiE '^[^#]*(match.*(user|group)|include)' "$1" /etc/ssh/sshd_config.d/*.conf 2>/dev/null |
+        grep -qivE '^[[:space:]]*include[[:space:]]+/etc/ssh/sshd_config[.]d/\\*[.]conf[[:space:]]*$'
+}}
+ask() {{ # CONFIG USER: what it says of a login, not twice in a row nor of users that are all the same
+    case ${{asked-}} in
+        "$1 $2") return 0 ;;
+        "$1 "*) ! told_apart "$1" || told sshd -T $opts -f "$1" -C "user=$2,$spec" ;;
+        *) told sshd -T $opts -f "$1" -C "user=$2,$spec" ;;
+    esac
     asked="$1 $2"
 }}
 effective() {{ ask "$1" "$2"; about || :; }}

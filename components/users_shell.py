@@ -35,7 +35,12 @@ shadow() { # three lines: kind of password, the ageing fields, what has expired
             ($3 == "0" || ($3 != "" && $5 != "" && $5 >= 0 && today > $3 + $5) ? "password" : "")
     }'
 }
-field() { getent passwd "$name" | cut -d: -f"$1"; }
+field() { # N of the account, nothing where there is none
+    _left=$(getent passwd "$name") || :
+    _n=$1
+    while [ "$_n" -gt 1 ]; do _left=${_left#*:} _n=$((_n - 1)); done
+    printf '%s\n' "${_left%%:*}"
+}
 is_local() { awk -F: -v name="$name" '$1 == name { found = 1 } END { exit !found }' /etc/passwd; }
 """
 
@@ -51,13 +56,15 @@ read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock 2>/d
 
 OBSERVE = f"""\
 {DISTRO}{SHOW_FILE}{SHADOW}{KEYS}
-section account getent passwd "$name" || :
+begin account
+if getent passwd "$name"; then account=there; else account=; fi
+end
 section group getent group "$name" || :
 begin sudo_group
 for group in ${{admin_groups:-wheel sudo}}; do if getent group "$group" >/dev/null; then echo "$group"; break; fi; done
 end
 show_file dropin "$dropin"
-if getent passwd "$name" >/dev/null; then
+if [ -n "$account" ]; then
     section groups id -Gn "$name"
     section shadow shadow
     section sudo sudo -n -l -U "$name" || :

@@ -9,7 +9,8 @@ ENTRY = """\
 entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not from that of who called it
     _entry=${SSH_CONNECTION-} _pid=$PPID
     while [ -z "$_entry" ] && [ "${_pid:-0}" -gt 1 ]; do
-        _entry=$(tr '\\0' '\\n' <"/proc/$_pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
+        { _entry=$(grep -az '^SSH_CONNECTION=' "/proc/$_pid/environ"); } 2>/dev/null || : # bash warns of the NUL
+        _entry=${_entry#*=}
         read -r _stat <"/proc/$_pid/stat" || break
         set -- ${_stat##*) }
         _pid=$2

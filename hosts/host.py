@@ -1,11 +1,13 @@
 """A host as the rest of the program sees it: synchronous, from any thread, one connection for all."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from hosts.connection import Connection, HostAccess
+from hosts.errors import HostError
 from hosts.guard import Run
 from hosts.proofs import Proofs
 from hosts.reads import Reads
@@ -93,6 +95,11 @@ class Host:
         """
         way = self._call(self._wire.ladder.climb())
         return str(way.login)
+
+    async def expect(self) -> None:
+        """In the pool's loop: the same, but a failure waits for the first run."""
+        with contextlib.suppress(HostError):
+            await self._wire.ladder.climb()
 
     def run(
         self,

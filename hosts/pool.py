@@ -51,6 +51,12 @@ class Pool:
                 self._hosts[access] = Host(access, Wire(access, ladder), self.call, self.run)
             return self._hosts[access]
 
+    def knock(self, access: HostAccess) -> None:
+        """Begin to connect to a host that will be asked something soon. If that fails, whoever asks is told."""
+        host, loop = self.host(access), self._loop
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(host.expect(), loop)
+
     def call(self, work: Coroutine[object, object, T]) -> T:
         """Run a coroutine in the pool's loop and wait for it here."""
         loop = self._loop

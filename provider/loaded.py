@@ -16,7 +16,8 @@ def _build(model: type[BaseModel]) -> None:
         _build(below)
 
 
-importlib.import_module("provider.server").warm()
+importlib.import_module("provider.server")
+importlib.import_module("provider.chapters").load()
 importlib.import_module("components.config")
 importlib.import_module("components.host")
 _build(BaseModel)

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from components.chapter import Failure
 from hosts.errors import HostError
 from hosts.waits import timed
+from provider.chapters import Chapters
 from provider.serving import serve
 from provider.slowest import Slowest
 from provider.structs import plain, properties, same_but
@@ -38,6 +39,7 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(self: "Server", request: Any, context: grpc.ServicerContext) -> Any:
         clock = self.slowest.clock()
+        self.chapters.wait(run.__name__, request, self._config)
         try:
             with timed(clock):
                 return run(self, request)
@@ -72,12 +74,13 @@ def _struct(properties: Mapping[str, Any]) -> Any:
 class Server(ResourceProviderServicer):
     """Serves the pickled `ResourceProvider` that comes with each resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, chapters: Chapters | None = None) -> None:
         self.slowest = Slowest()
         self._config: dict[str, Any] = {}
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
+        self.chapters = chapters or Chapters()
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
@@ -168,21 +171,11 @@ class Server(ResourceProviderServicer):
             return self._providers[reference]
 
 
-CHAPTERS = ("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai", "listeners", "ruleset")
-"""Modules of `components` with a provider, what takes long to load last: the first asks already for a connection."""
-
-
-def warm() -> None:
-    """Import what operations need while the engine still starts the program: else the first ones would wait for it."""
-    importlib.import_module("hosts.pool")
-    for chapter in CHAPTERS:
-        importlib.import_module(f"components.{chapter}")
-
-
 def main() -> None:
     """Serve until the engine ends."""
-    threading.Thread(target=warm, daemon=True).start()
-    serve(Server(), THREADS)
+    chapters = Chapters()
+    chapters.load()
+    serve(Server(chapters), THREADS)
     importlib.import_module("hosts.pool").connection_pool().close()
     sys.stdout.flush()
     sys.stderr.flush()

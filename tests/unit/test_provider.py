@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pulumi.runtime import rpc
 
-from provider.server import CHAPTERS, _struct
+from provider.chapters import CHAPTERS
+from provider.server import _struct
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 

@@ -1,0 +1,76 @@
+"""What operations need, imported while the engine still starts the program: it takes half a second."""
+
+import importlib
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.chapter import Failure
+from provider.structs import plain
+
+CHAPTERS = ("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai", "listeners", "ruleset")
+"""Modules of `components` with a provider."""
+
+
+def load() -> None:
+    """Import the SSH client and all chapters."""
+    importlib.import_module("hosts.pool")
+    for chapter in CHAPTERS:
+        importlib.import_module(f"components.{chapter}")
+
+
+class Chapters:
+    """Operations wait until all is imported, since they need most of it and share one processor with it.
+
+    But a host that will be read is connected meanwhile: it has processors of its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client = threading.Event()
+        self._all = threading.Event()
+        self._all.set()
+        self._called: set[str] = set()
+
+    def load(self) -> None:
+        """Begin to import."""
+        self._all.clear()
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            importlib.import_module("hosts.pool")
+            importlib.import_module("components.inventory")
+            self._client.set()
+            load()
+        finally:  # where something cannot be imported, each operation tells so
+            self._client.set()
+            self._all.set()
+
+    def wait(self, operation: str, request: Any, config: Mapping[str, Any]) -> None:
+        """Wait until an operation can begin. `config`: the stack's, as the engine sent it."""
+        if operation == "Read" and not self._all.is_set():
+            self._client.wait()
+            self._knock(request, config)
+        self._all.wait()
+
+    def _knock(self, request: Any, config: Mapping[str, Any]) -> None:
+        from components.inventory import Inventory, way_to
+        from hosts.pool import connection_pool
+
+        props = plain(request.properties) or {}
+        host = props.get("host")
+        with self._lock:
+            if not isinstance(host, str) or host in self._called:
+                return
+            self._called.add(host)
+        project = os.environ.get("PULUMI_PROJECT", "project")
+        try:
+            access = way_to(host, Inventory.of(lambda name: config.get(f"{project}:{name}")), props.get("connection"))
+        except (Failure, ValidationError):
+            return  # which the operation itself will tell
+        if access is not None:
+            connection_pool().knock(access)
