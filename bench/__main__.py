@@ -4,12 +4,11 @@ Needs root on Linux (the lab). `--publish` writes the result into docs/performan
 """
 
 import argparse
-import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
+from bench.kept import Kept
 from bench.report import publish, table
 from bench.series import Sample, run
 from bench.tools.ansible import Ansible
@@ -23,6 +22,7 @@ from local.lab.errors import LabError
 
 TOOLS: tuple[type[Tool], ...] = (Raw, Embedded, Cli, PulumiCommand, Pyinfra, Ansible)
 WORK = Path(__file__).parents[1] / ".bench"
+FILE = WORK / "samples.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     chosen = _chosen(options.tools)
     WORK.mkdir(exist_ok=True)
-    samples: list[Sample] = []
+    names_chosen = [tool.name for tool in chosen]
+    kept = Kept.read(FILE, names_chosen, options.hosts) if options.add else Kept()
+    kept.begin(
+        " ".join(["python -m bench", *(arguments or sys.argv[1:])]), {tool.name: tool.version() for tool in chosen}
+    )
     lab = Lab()
     begun = time.monotonic()
     names = [f"{options.prefix}{number}" for number in range(1, max(options.hosts) + 1)]
@@ -40,21 +44,20 @@ def main(arguments: list[str] | None = None) -> int:
             for number in range(options.runs):
                 turn = number % len(chosen)
                 for tool in (*chosen[turn:], *chosen[:turn]):
-                    samples += run(tool, hosts, options.repeats, _tell, WORK)
-                    (WORK / "samples.json").write_text(json.dumps([asdict(sample) for sample in samples]))
+                    kept.samples += run(tool, hosts, options.repeats, _tell, WORK)
+                    kept.write(FILE)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     finally:
         lab.down(names)
-    ordered = sorted(samples, key=lambda sample: [tool.name for tool in TOOLS].index(sample.tool))
-    for count in options.hosts:
+    ordered = sorted(kept.samples, key=lambda sample: [tool.name for tool in TOOLS].index(sample.tool))
+    for count in sorted({sample.hosts for sample in ordered}):
         print(f"\n{count} host{'s' if count > 1 else ''}, seconds\n{table(ordered, count)}")
     print(f"\n{time.monotonic() - begun:.0f} s in all")
     if options.publish:
-        versions = {tool.name: tool.version() for tool in chosen}
-        publish(ordered, versions, " ".join(["python -m bench", *(arguments or sys.argv[1:])]))
-    return int(any(sample.fault for sample in samples))
+        publish(ordered, kept.versions, kept.commands)
+    return int(any(sample.fault for sample in ordered))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=2, help="times each other phase is measured in a run (2)")
     parser.add_argument("--tools", default=names, help=f"some of {names}; those that are not there are left out")
     parser.add_argument("--prefix", default="bench", help="the lab hosts' names start with this (bench)")
+    parser.add_argument("--add", action="store_true", help="keep what was measured before with other tools or hosts")
     parser.add_argument("--publish", action="store_true", help="write docs/performance.md and docs/performance.svg")
     return parser
 

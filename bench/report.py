@@ -73,11 +73,12 @@ def machine() -> str:
     return f"{len(cpus) or 1} cores ({model}), {int(memory) / 1e6:.0f} GB, Linux {platform.release().split('-')[0]}"
 
 
-def markdown(samples: Sequence[Sample], versions: Mapping[str, str], command: str) -> str:
+def markdown(samples: Sequence[Sample], versions: Mapping[str, str], commands: Sequence[str]) -> str:
     """Everything between the markers."""
     counts = sorted({sample.hosts for sample in samples})
     day = datetime.now(UTC).strftime("%Y-%m-%d")
-    parts = [f"Measured on {day} by `{command}`: {machine()}, Debian 12 hosts on the same machine."]
+    run = ", ".join(f"`{command}`" for command in commands)
+    parts = [f"Measured on {day} by {run}: {machine()}, Debian 12 hosts on the same machine."]
     parts.append("; ".join(f"{tool}: {version}" for tool, version in versions.items()) + ".")
     for hosts in counts:
         parts += [f"#### {hosts} host{'s' if hosts > 1 else ''}", table(samples, hosts)]
@@ -102,13 +103,13 @@ def draw(samples: Sequence[Sample]) -> str:
     return chart("Seconds, less is better", groups)
 
 
-def publish(samples: Sequence[Sample], versions: Mapping[str, str], command: str, page: Path = PAGE) -> None:
+def publish(samples: Sequence[Sample], versions: Mapping[str, str], commands: Sequence[str], page: Path = PAGE) -> None:
     """Write the tables between the markers of the page, and the chart beside it. Raises ValueError without markers."""
     text = page.read_text(encoding="utf-8")
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page} has no markers: {BEGIN} {END}")
-    body = markdown(samples, versions, command)
+    body = markdown(samples, versions, commands)
     page.write_text(f"{head}{BEGIN}\n{body}\n{END}{tail}", encoding="utf-8")
     page.with_suffix(".svg").write_text(draw(samples), encoding="utf-8")
