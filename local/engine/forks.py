@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-ADDRESS = "PULUMI_EMBEDDED_FORK_SERVER"
+ADDRESS = "EMBEDDED_ENGINE_FORK_SERVER"
 """The environment variable with the server's Unix socket."""
 READY = b"ready\n"
 
