@@ -17,9 +17,10 @@ from pulumi.automation.events import EngineEvent
 from fleet.environment import Environment
 from fleet.job import Job, Run
 from fleet.outcome import Outcome
-from fleet.processes import Processes, started
+from fleet.processes import Processes
 from local.engine.forks import Forked, fork_server
 from local.engine.moving import move
+from local.engine.processes import started
 from local.engine.session import open_session, there_is
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +78,7 @@ class Embedded:
         if self._forks:
             with suppress(OSError):  # it has ended: a new process does the same
                 return Forked(words, python=sys.executable, folder=self._folder, cwd=ROOT, env=environment)
-        return started([sys.executable, *words], ROOT, environment)
+        return started([sys.executable, *words], ROOT, environment, stdin=subprocess.DEVNULL)
 
 
 def _words(job: Job) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from local.engine.forks import Forked
+from local.engine.processes import started
 
 
 class Processes:
@@ -30,7 +31,7 @@ class Processes:
         on_error: Callable[[str], None],
     ) -> int:
         """Run one command to its end; return its exit status. Lines of output are told as they come."""
-        return self.follow(started(argv, cwd, environment), on_output, on_error)
+        return self.follow(started(argv, cwd, environment, stdin=subprocess.DEVNULL), on_output, on_error)
 
     def follow(
         self,
@@ -74,21 +75,6 @@ class Processes:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def started(argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    """A new process, to be followed."""
-    return subprocess.Popen(
-        argv,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
 
 
 def _tell(stream: Iterator[str] | None, tell: Callable[[str], None]) -> None:

@@ -27,7 +27,7 @@ from hosts.waits import timed
 from provider.chapters import Chapters
 from provider.serving import serve
 from provider.slowest import Slowest
-from provider.structs import plain, properties, same_but
+from provider.structs import plain, properties, same, same_but
 
 PROVIDER_KEY = "__provider"
 THREADS = 256
@@ -39,8 +39,8 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(self: "Server", request: Any, context: grpc.ServicerContext) -> Any:
         clock = self.slowest.clock()
-        self.chapters.wait(run.__name__, request, self._config)
         try:
+            self.chapters.wait(run.__name__, request, self._config)
             with timed(clock):
                 return run(self, request)
         except (HostError, Failure) as error:
@@ -91,11 +91,11 @@ class Server(ResourceProviderServicer):
     @_plain
     def Check(self, request: Any) -> Any:
         news = plain(request.news)
-        given = properties(request.news) if news is None else news
+        given = rpc.deserialize_properties(request.news, True) if news is None else news
         result = self._provider(request, request.news, request.olds).check(properties(request.olds), given)
         failures = [proto.CheckFailure(property=f.property, reason=f.reason) for f in result.failures]
         inputs = {**result.inputs, PROVIDER_KEY: given[PROVIDER_KEY]}
-        if inputs == news:  # all that is normal already
+        if news is not None and same(inputs, news):  # all that is normal already
             return proto.CheckResponse(inputs=request.news, failures=failures)
         return proto.CheckResponse(inputs=_struct(inputs), failures=failures)
 

@@ -34,6 +34,15 @@ def properties(struct: Any) -> dict[str, Any]:
     return rpc.deserialize_properties(struct, True) if found is None else found
 
 
+def same(one: Any, other: Any) -> bool:
+    """Return whether two plain values make the same Struct: as `==`, but that `True` is not 1 there."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
+
+
 def same_but(one: Any, other: Any, left_out: Set[str]) -> bool:
     """Return whether two Structs agree in all properties but these."""
     mine, theirs = one.fields, other.fields

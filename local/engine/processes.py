@@ -19,6 +19,21 @@ STOP_LIMIT = 5.0
 Output = Callable[[str], None]
 
 
+def started(argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: int) -> subprocess.Popen[str]:
+    """A new process in a session of its own, whose output is read as text. Raises OSError."""
+    return subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env=dict(env),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
 class Process:
     """A child process in a session of its own: Ctrl-C reaches the engine only. Its lines wait until they are wanted."""
 
@@ -29,17 +44,7 @@ class Process:
             self._child: subprocess.Popen[str] | Forked = child
             return
         try:
-            self._child = subprocess.Popen(
-                list(argv),
-                cwd=cwd,
-                env=dict(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
+            self._child = started(argv, cwd, env, stdin=subprocess.PIPE)
         except OSError as error:
             raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from None
 

@@ -11,7 +11,7 @@ from pulumi.runtime import proto, rpc
 
 from components.ruleset import RulesetProvider
 from provider.server import PROVIDER_KEY, Server
-from provider.structs import SIGNATURE, plain, properties, same_but
+from provider.structs import SIGNATURE, plain, properties, same, same_but
 
 SCALARS = st.one_of(st.text(max_size=5), st.booleans(), st.floats(allow_nan=False), st.just(rpc.UNKNOWN), st.none())
 VALUES = st.recursive(
@@ -69,6 +69,14 @@ def test_what_differs_beside_the_outputs(other: dict[str, Any], same: bool) -> N
     one = _struct({"a": 1, "b": [1, {"c": True}], "seen": 1})
     assert same_but(one, _struct(other), frozenset({"seen"})) is same
     assert same_but(_struct(other), one, frozenset({"seen"})) is same
+
+
+@given(OBJECTS, OBJECTS)
+def test_the_same_is_what_makes_the_same_struct(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert same(one, other) is (_struct(one) == _struct(other))
+    assert same(one, one)
+    assert not same({"a": [1, True]}, {"a": [1, 1]})
+    assert same({"a": [1]}, {"a": [1.0]})
 
 
 def test_check_and_diff_of_what_is_normal_already() -> None:
