@@ -6,11 +6,11 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 
 from local.engine.forks import Forked
+from local.engine.interrupts import heard
 from local.engine.processes import started
 
 
@@ -61,20 +61,14 @@ class Processes:
             for process in self._running:
                 process.send_signal(signal.SIGINT)
 
-    @contextmanager
-    def interruptible(self, told: Callable[[], None]) -> Iterator[None]:
+    def interruptible(self, told: Callable[[], None]) -> AbstractContextManager[None]:
         """Pass Ctrl-C and SIGTERM on to the engines, and go on to the summary; `told` is called each time."""
 
-        def handle(_number: int, _frame: FrameType | None) -> None:
+        def pass_on() -> None:
             told()
-            threading.Thread(target=self.interrupt).start()  # a handler must not wait for the lock
+            self.interrupt()
 
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return heard(pass_on, pass_on)
 
 
 def _tell(stream: Iterator[str] | None, tell: Callable[[str], None]) -> None:

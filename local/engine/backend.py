@@ -194,6 +194,7 @@ class Writer:
         self._offered = 0
         self._written = 0
         self._closed = False
+        self._abandoned = False
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
 
@@ -226,6 +227,10 @@ class Writer:
             thread.join()
             self.wait(number)
 
+    def abandon(self) -> None:
+        """Write nothing that is not being written already; returns at once."""
+        self._abandoned = True
+
     def _run(self) -> None:
         while True:
             with self._condition:
@@ -234,7 +239,10 @@ class Writer:
                     return
                 number = self._offered
             try:
-                self._backend.write(self._encoder.deployment(self._newest()))
+                text = self._encoder.deployment(self._newest())
+                if self._abandoned:
+                    return
+                self._backend.write(text)
             except BaseException as error:
                 with self._condition:
                     self._error = error

@@ -23,6 +23,7 @@ class Remover:
         self._preview = preview
         self._parallel = parallel
         self._slots = threading.Semaphore(parallel)
+        self._draining = threading.Lock()
         self._ledger = ledger
         self._providers = providers
         self._sink = sink
@@ -39,9 +40,10 @@ class Remover:
 
     def drain(self) -> None:
         """Wait until no operation is in flight."""
-        for _ in range(self._parallel):
-            self._slots.acquire()
-        self._slots.release(self._parallel)
+        with self._draining:  # two that took slots from each other would wait for ever
+            for _ in range(self._parallel):
+                self._slots.acquire()
+            self._slots.release(self._parallel)
 
     def condemn(self, old: Resource) -> None:
         """Note a resource (marked `delete`) whose replacement is there, to be deleted at the end."""

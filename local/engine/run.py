@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
@@ -21,6 +18,7 @@ from .deployment import Deployment
 from .display import Display, Report
 from .errors import EngineError
 from .events import Severity
+from .interrupts import heard
 from .launch import Launcher
 from .ledger import Ledger
 from .monitor import EngineService, MonitorService, Server, deployment_info
@@ -64,7 +62,6 @@ class Run:
         launcher.bound()
         self.writer: Writer | None = None
         self.program: Process | None = None
-        self._stopping = 0
         self.snapshot = session.snapshot()
         if self.snapshot.pending:
             self._warn_of_pending()
@@ -107,27 +104,16 @@ class Run:
         if self.program:
             self.program.stop()
 
-    @contextlib.contextmanager
-    def interruptible(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """Ctrl-C (or SIGTERM) cancels; the second time the run is given up at once. They reach the main run alone."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    def give_up(self) -> None:
+        """End at once. The state keeps what was in flight as begun: what came of it, nobody knows."""
+        if self.writer:
+            self.writer.abandon()
+        self.launcher.kill()
+        os._exit(130)
 
-        def handle(number: int, frame: FrameType | None) -> None:
-            self._stopping += 1
-            if self._stopping == 1:
-                threading.Thread(target=cancel, daemon=True).start()
-            else:
-                self.launcher.kill()
-                os._exit(130)
-
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def interruptible(self, cancel: Callable[[], None]) -> AbstractContextManager[None]:
+        """Ctrl-C (or SIGTERM) cancels; the second time the run is given up. They reach the main run alone."""
+        return heard(cancel, self.give_up)
 
     def _write_rest(self) -> None:
         try:
@@ -177,8 +163,8 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
         deployment.cancelled.set()
         run.cancel()
 
-    try:
-        with run.interruptible(cancel):
+    with run.interruptible(cancel):
+        try:
             program.show_output(lambda line: run.display.log(Severity.INFO, line))
             program.send(_program_settings(run, config))
             policies.await_start()  # beside the program; each resource waits for them, and is refused without
@@ -192,9 +178,9 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
             if not broken and not deployment.cancelled.is_set():
                 deployment.remove_rest()
             packs = policies.names()
-    finally:
-        policies.stop()
-        report = run.close(packs)
+        finally:
+            policies.stop()
+            report = run.close(packs)
     report.failed |= broken or run.remover.failed or policies.failed
     return report
 
@@ -241,11 +227,11 @@ def run_destroy(session: Session, options: Options, launcher: Launcher, *, previ
     """Delete everything in the state, without running the program."""
     run = Run("destroy", session, options, launcher, preview=preview)
     run.server.start()
-    try:
-        with run.interruptible(run.cancel):
+    with run.interruptible(run.cancel):
+        try:
             run.remover.remove(run.snapshot.resources)
-    finally:
-        report = run.close([])
+        finally:
+            report = run.close([])
     report.failed |= run.remover.failed
     return report
 
@@ -254,10 +240,10 @@ def run_refresh(session: Session, options: Options, launcher: Launcher, *, previ
     """Read every resource and take what it is now into the state."""
     run = Run("refresh", session, options, launcher, preview=preview)
     run.server.start()
-    try:
-        with run.interruptible(run.cancel):
+    with run.interruptible(run.cancel):
+        try:
             Refresher(run.ledger, run.providers, run.remover, run.display, options.parallel).refresh(run.snapshot)
-    finally:
-        report = run.close([])
+        finally:
+            report = run.close([])
     report.failed |= run.remover.failed
     return report

@@ -1,0 +1,82 @@
+"""Ctrl-C is heard also by a main thread that does not listen, and what it cuts short stays in the state as begun."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from local.engine.backend import Backend, Writer
+from local.engine.interrupts import SIGNALS, heard
+from local.engine.ledger import Ledger
+from local.engine.removal import Remover
+from local.engine.state import Encoder, Resource, Snapshot
+
+from .crypter import CRYPTER
+
+TIME_LIMIT = 20.0
+
+
+def test_a_signal_is_heard_though_the_main_thread_never_wakes_up() -> None:
+    """The kernel may give it to another thread: nothing ends the main thread's wait for a process."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+    heard_of: list[str] = []
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        assert child.stdin
+
+        def interrupt() -> None:
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+        def first() -> None:
+            heard_of.append("first")
+            threading.Thread(target=interrupt).start()
+
+        def again() -> None:
+            heard_of.append("again")
+            os.close(child.stdin.fileno())  # type: ignore[union-attr]  # which ends it
+
+        limit = threading.Timer(TIME_LIMIT, child.kill)
+        limit.start()
+        with heard(first, again):
+            threading.Thread(target=interrupt).start()
+            status = child.wait()
+        limit.cancel()
+        child.stdin = None
+    assert heard_of == ["first", "again"]
+    assert status == 0
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_run_that_is_given_up_writes_no_end_of_what_was_in_flight(tmp_path: Path) -> None:
+    backend = Backend(tmp_path, "p", "s")
+    ledger = Ledger(Snapshot())
+    writer = Writer(backend, Encoder(CRYPTER), ledger.snapshot)
+    ledger.connect(writer.offer, writer.wait)
+    token = ledger.begin(Resource(urn="urn:pulumi:s::p::t::new", custom=True, type="t"), "creating")
+    writer.abandon()
+    ledger.end(token)  # its provider has been killed
+    for thread in threading.enumerate():
+        if thread.name == "state writer":
+            thread.join(TIME_LIMIT)
+            assert not thread.is_alive()
+    assert [item["type"] for item in backend.read()["pending_operations"]] == ["creating"]
+
+
+def test_those_that_wait_for_what_is_in_flight_do_not_wait_for_each_other() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that they meet
+    try:
+        for _ in range(10):
+            remover = Remover(preview=False, parallel=200, ledger=None, providers=None, sink=None)  # type: ignore[arg-type]
+            threads = [threading.Thread(target=remover.drain, daemon=True) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(TIME_LIMIT)
+                assert not thread.is_alive()
+    finally:
+        sys.setswitchinterval(interval)
