@@ -53,7 +53,10 @@ for words in sys.stdin.read().splitlines():
 
 FAIL2BAN_CLIENT = f"""\
 # The interpreter that fail2ban runs with
-set -- $(sed -n '1s/^#! *//p' "$(command -v fail2ban-client)" 2>/dev/null)
+set --
+if _client=$(command -v fail2ban-client) && read -r _line <"$_client"; then
+    case $_line in '#!'*) set -- ${{_line#??}} ;; esac
+fi
 case ${{1-}} in */env) shift ;; esac
 case ${{1-}} in
     *python*) f2b_python=$1 ;;

@@ -52,8 +52,8 @@ unit=$(svc_state {UNIT})
 section unit echo "$unit"
 begin local
 local=/etc/fail2ban/jail.local
-if sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" 2>/dev/null | grep -q .; then echo "$local"; fi
-ls /etc/fail2ban/jail.d/*.local 2>/dev/null || :
+if [ -f "$local" ] && sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" | grep -q .; then echo "$local"; fi
+for file in /etc/fail2ban/jail.d/*.local; do [ ! -e "$file" ] || echo "$file"; done
 end
 begin jails
 if command -v fail2ban-client >/dev/null && [ "${{unit##* }}" = active ]; then

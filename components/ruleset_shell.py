@@ -38,11 +38,14 @@ esac
 """
 
 _CONTROLLER = """\
-controllers() { # ufw, firewalld: those that are active; ufw-left: rules of ufw, which has been removed meanwhile
-    if grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then
+controllers() { # SAVED: ufw, firewalld, those that are active; ufw-left: rules of ufw, which has been removed meanwhile
+    if [ -f /etc/ufw/ufw.conf ] && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then
         echo ufw
-    elif ! command -v ufw >/dev/null && "$tool-save" | grep -q '^:ufw6*-before-input '; then
-        echo ufw-left
+    elif ! command -v ufw >/dev/null; then
+        case "
+$1" in *"
+:ufw-before-input "* | *"
+:ufw6-before-input "*) echo ufw-left ;; esac
     fi
     if [ -d /etc/firewalld ] && svc_active firewalld; then echo firewalld; fi
 }
@@ -54,9 +57,10 @@ OBSERVE = f"""\
 {_CONTROLLER}
 {ENTRY}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
-section saved "$tool-save"
+saved=$("$tool-save")
+section saved printf '%s\\n' "$saved"
 section entry entry
-section controller controllers
+section controller controllers "$saved"
 section boot_unit svc_enabled "$boot_unit"
 begin names
 for name in $names; do
@@ -115,7 +119,7 @@ _LOAD = "send --noflush\n"
 
 _TAKE_OVER = f"""\
 {_CONTROLLER}
-now=$(controllers | tail -n 1)
+now=$(controllers "$("$tool-save")" | tail -n 1)
 if [ -n "$now" ]; then
     [ -n "$take_over" ] || {{ echo "$now is active" >&2; exit {ACTIVE_CONTROLLER}; }}
     case $now in

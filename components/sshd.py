@@ -161,17 +161,19 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
     def parse(self, inputs: SshdInputs, answer: Answer) -> SshdFacts:
         part = answer.sections
-        told = {line.key for line in map(effective.row, part["wanted"].splitlines())}
+        admin = part.get("admin", part["root"])
+        wanted = effective.about(part["wanted"], inputs.settings)
+        told = {line.key for line in map(effective.row, wanted.splitlines())}
         ours = {line.strip() for line in part["ours"].splitlines()}
         silent = (str(line) for line in effective.parse(inputs.settings) if line.key not in told)
         return SshdFacts(
-            wanted=part["wanted"],
-            admin=part["admin"],
-            root=part["root"],
-            ports=tuple(sorted(int(port) for port in part["ports"].split())),
+            wanted=wanted,
+            admin=effective.about(admin, inputs.settings),
+            root=effective.about(part["root"], inputs.settings),
+            ports=effective.listening(admin, part.get("listener")),
             unwritten=tuple(line for line in silent if line not in ours),
             ours=bool(ours),
-            version=part["version"].partition(",")[0].strip(),
+            version=part["version"].partition("\n")[0].partition(",")[0].strip(),
         )
 
     def apply(self, inputs: SshdInputs, known: Seen) -> Script:

@@ -39,6 +39,9 @@ _FORMER_NAMES = {
 _NAMES = frozenset({"acceptenv", "allowgroups", "allowusers", "denygroups", "denyusers"})
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9]*)\s+(\S.*)")
 _PORT_IN_ADDRESS = re.compile(r"\[.*\]:\d+|[^:]*:\d+")
+_PORT = re.compile(r":[0-9]*$")
+_LISTENS = re.compile(r"^listenaddress .*:([0-9]+)", re.M)
+_STREAM = re.compile(r":([0-9]+) \(Stream\)$", re.M)
 
 Value = str | int | bool | Sequence[str | int] | None
 
@@ -116,6 +119,19 @@ def pattern(text: str) -> str:
     """Return an extended regular expression for the lines of `sshd -T` that are about the declared keywords."""
     keys = dict.fromkeys(_ere(line.key) for line in map(row, written(text).splitlines()))
     return f"^({'|'.join(keys)}) " if keys else "^$"
+
+
+def about(told: str, text: str) -> str:
+    """Return the lines of `sshd -T` that are about the declared keywords: sorted, addresses without their ports."""
+    wanted = re.compile(pattern(text))
+    lines = {_PORT.sub("", line) if line.startswith("listenaddress ") else line for line in told.splitlines()}
+    return "".join(f"{line}\n" for line in sorted(lines) if wanted.match(line))
+
+
+def listening(told: str, sockets: str | None) -> tuple[int, ...]:
+    """Return the ports at which sshd listens, by `sshd -T`, or by what systemctl(1) tells of the unit that does it."""
+    found = _LISTENS.findall(told) if sockets is None else _STREAM.findall(sockets)
+    return tuple(sorted({int(port) for port in found}))
 
 
 def silenced(text: str) -> str:

@@ -22,12 +22,18 @@ fail() {{ printf '%s\\n' "$2" >&2; exit "$1"; }}
 command -v sshd >/dev/null && cd /etc/ssh && [ -f "$main" ] || fail 69 'there is no OpenSSH server on the host'
 # sshd -t asks for it, and where ssh.socket listens nobody has made it yet
 [ -d /run/sshd ] || (umask 022 && mkdir -p /run/sshd)
-opts=$(cat /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null | sed -n -e 's/^SSHD_OPTS=//p' -e 's/^OPTIONS=//p' |
-    tr -d "\\"'" | tail -n 1)
+opts=
+for file in /etc/default/ssh /etc/sysconfig/sshd; do
+    [ ! -r "$file" ] || while IFS= read -r row || [ -n "$row" ]; do
+        case $row in SSHD_OPTS=* | OPTIONS=*) opts=${{row#*=}} ;; esac
+    done <"$file"
+done
+while :; do case $opts in *[\\"\\']*) opts=${{opts%%[\\"\\']*}}${{opts#*[\\"\\']}} ;; *) break ;; esac; done
 {ENTRY}line=$(entry)
 set -- ${{line:-127.0.0.1 0 127.0.0.1 22}}
 spec="host=${{1%%%*}},addr=${{1%%%*}}"
-version=$(sshd -V 2>&1 | grep OpenSSH) || : # before 9.2 among what it says of an unknown option
+version=$(sshd -V 2>&1) || : # before 9.2 among what it says of an unknown option
+case $version in *OpenSSH*) version=OpenSSH${{version#*OpenSSH}} ;; *) version= ;; esac
 case $version in
     *OpenSSH_[1-5].* | *OpenSSH_6.0*) ;; # knows no more of a connection
     *) spec="$spec,laddr=${{3%%%*}},lport=$4" ;;
@@ -43,13 +49,12 @@ told() {{ # COMMAND…: its answer, without the places where configurations are 
     printf '%s\\n' "$answer" | sed -e "s,$stage/check,,g" -e 's,/dev/stdin,the declared settings,g' >&2
     exit 65
 }}
-about() {{ printf '%s\\n' "$answer" | grep -E "$keys" | sed '/^listenaddress /s/:[0-9]*$//' | sort -u; }}
+about() {{ printf '%s\\n' "$answer" | grep -E "$keys" | sed '/^listenaddress /s/:[0-9]*$//' | sort -u || :; }}
 wanted() {{
     asked=
     told sshd -T -f /dev/stdin -C "user=$admin,$spec" <<EOF
 $head
 EOF
-    about || :
 }}
 told_apart() {{ # CONFIG: whether users may be: by a Match of it or its drop-ins, or by files that they include
     grep -hiE '^[^#]*(match.*(user|group)|include)' "$1" /etc/ssh/sshd_config.d/*.conf 2>/dev/null |
@@ -63,26 +68,22 @@ ask() {{ # CONFIG USER: what it says of a login, not twice in a row nor of users
     esac
     asked="$1 $2"
 }}
-effective() {{ ask "$1" "$2"; about || :; }}
-listens() {{ # CONFIG: the ports
-    if [ -n "$listener" ]; then
-        systemctl show -p Listen "$listener" | sed -n 's/.*:\\([0-9]*\\) (Stream)$/\\1/p' | sort -nu
-    else
-        ask "$1" "$admin"
-        printf '%s\\n' "$answer" | sed -n 's/^listenaddress .*:\\([0-9]*\\).*/\\1/p' | sort -nu
-    fi
-}}
 """
 
+# the whole answers: what of them is wanted takes ten programs to pick here
 OBSERVE = f"""\
 {_COMMON}
+say() {{ printf '%s\\n' "$answer"; }}
 section version printf '%s\\n' "$version"
 begin wanted # nothing where they are refused; `apply` says why
-(wanted) 2>/dev/null || :
+(wanted; say) 2>/dev/null || :
 end
-section root effective "$main" root
-section admin effective "$main" "$admin"
-section ports listens "$main"
+ask "$main" root
+section root say
+of_root=$answer
+ask "$main" "$admin"
+[ "$answer" = "$of_root" ] || section admin say
+[ -z "$listener" ] || section listener systemctl show -p Listen "$listener"
 begin ours
 if [ -f "$dropin" ]; then cat "$dropin"; fi
 if [ -f "$aside" ]; then cat "$aside"; fi
@@ -211,12 +212,13 @@ _CHECK = """\
             print ""
         }' "$stage/new$file" >"$stage/check$file"
 done
-[ -n "$give_back" ] || wanted >"$stage/wanted"
+[ -n "$give_back" ] || { wanted; about >"$stage/wanted"; }
 if [ -n "$give_back" ]; then
     told sshd -t $opts -f "$stage/check$main"
 else
     for user in "$admin" root; do
-        effective "$stage/check$main" "$user" >"$stage/effective"
+        ask "$stage/check$main" "$user"
+        about >"$stage/effective"
         cmp -s "$stage/wanted" "$stage/effective" || fail 65 "nothing was changed: something on the host overrides the
 declared settings for $user. Wanted:
 $(cat "$stage/wanted")
@@ -224,7 +226,8 @@ There would be:
 $(cat "$stage/effective")"
     done
     if [ -n "$ports" ] && [ -z "$listener" ]; then
-        there=$(listens "$stage/check$main")
+        ask "$stage/check$main" "$admin"
+        there=$(printf '%s\\n' "$answer" | sed -n 's/^listenaddress .*:\\([0-9]*\\).*/\\1/p' | sort -nu)
         [ "$(echo $there)" = "$ports" ] || fail 65 "nothing was changed: a ListenAddress on the host names ports
 itself ($(echo $there)), so Port would not count: declare ListenAddress as well"
     fi

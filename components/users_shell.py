@@ -36,7 +36,7 @@ shadow() { # three lines: kind of password, the ageing fields, what has expired
     }'
 }
 field() { # N of the account, nothing where there is none
-    _left=$(getent passwd "$name") || :
+    _left=${account-$(getent passwd "$name")} || :
     _n=$1
     while [ "$_n" -gt 1 ]; do _left=${_left#*:} _n=$((_n - 1)); done
     printf '%s\n' "${_left%%:*}"
@@ -57,7 +57,7 @@ read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock 2>/d
 OBSERVE = f"""\
 {DISTRO}{SHOW_FILE}{SHADOW}{KEYS}
 begin account
-if getent passwd "$name"; then account=there; else account=; fi
+if account=$(getent passwd "$name"); then printf '%s\\n' "$account"; else account=; fi
 end
 section group getent group "$name" || :
 begin sudo_group

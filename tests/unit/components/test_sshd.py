@@ -16,6 +16,15 @@ from hosts.shell import Answer
 
 GUIDE = "KbdInteractiveAuthentication no\nPasswordAuthentication no\nPermitRootLogin no\n"
 TOLD = "kbdinteractiveauthentication no\npasswordauthentication no\npermitrootlogin no\n"
+WHOLE = f"""\
+port 2222
+port 22
+listenaddress [::]:2222
+listenaddress 0.0.0.0:22
+{TOLD}passwordauthenticationx no
+banner none
+"""
+"""As `sshd -T` prints it, but shorter."""
 
 
 def text(**settings: Any) -> str:
@@ -190,11 +199,24 @@ def test_a_port_counts_where_something_listens() -> None:
     assert shown(declared, seen.model_copy(update={"ports": (2222,)})) == "Port 2222\n"
 
 
+def test_what_sshd_tells_is_read_for_each_login_and_for_the_socket_unit_that_listens() -> None:
+    declared = inputs("ListenAddress 0.0.0.0\nPermitRootLogin no\nPort 22\n")
+    sections = {"wanted": "", "root": WHOLE, "version": "", "ours": ""}
+    admin = WHOLE.replace("rootlogin no", "rootlogin yes")
+    socket = "Listen=0.0.0.0:2200 (Stream)\nListen=[::]:2200 (Stream)\nListen=/run/x (Stream)\n"
+    seen = SshdChapter().parse(declared, Answer("", "", 0, {**sections, "admin": admin, "listener": socket}))
+    addresses = "listenaddress 0.0.0.0\nlistenaddress [::]\n"
+    assert seen.root == f"{addresses}permitrootlogin no\nport 22\nport 2222\n"
+    assert seen.admin == f"{addresses}permitrootlogin yes\nport 22\nport 2222\n"
+    assert seen.ports == (2200,)
+
+
 def test_keywords_that_sshd_does_not_tell_are_looked_for_in_our_file() -> None:
     declared = inputs(GUIDE + "DebianBanner no\n")
-    sections = {"wanted": TOLD, "admin": TOLD, "root": TOLD, "ports": "22\n", "version": "OpenSSH_9.2p1 X, OpenSSL 3\n"}
+    sections = {"wanted": TOLD, "root": WHOLE, "version": "OpenSSH_9.2p1 X, OpenSSL 3\nusage: sshd\n"}
     there = SshdChapter().parse(declared, Answer("", "", 0, {**sections, "ours": "# Written\nDebianBanner no\n"}))
-    assert (there.unwritten, there.ports, there.version) == ((), (22,), "OpenSSH_9.2p1 X")
+    assert (there.unwritten, there.ports, there.version) == ((), (22, 2222), "OpenSSH_9.2p1 X")
+    assert (there.root, there.admin, there.wanted) == (TOLD, TOLD, TOLD)
     gone = SshdChapter().parse(declared, Answer("", "", 0, {**sections, "ours": ""}))
     assert gone.unwritten == ("DebianBanner no",)
     assert shown(declared, gone) == GUIDE
