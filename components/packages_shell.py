@@ -51,7 +51,7 @@ section ours cat "$folder/installed" 2>/dev/null || :
 
 _RECORDS = """\
 _note() { printf '%s\\n' "$2" >>"$folder/$1"; }
-_names() { [ ! -f "$folder/$1" ] || sed 's/ .*//' "$folder/$1"; }
+_names() { [ ! -s "$folder/$1" ] || _firsts <"$folder/$1"; }
 _has() { # WORD LIST
     _sought=$1
     set -- $2
@@ -72,7 +72,7 @@ _drop_lines() {
         mv "$folder/$_file.new" "$folder/$_file"
     done
 }
-_there() { _only_names $(pkg_versions "$@" | sed 's/ .*//'); }
+_there() { _only_names $(pkg_versions "$@" | _firsts); }
 _only_names() { for _word in "$@"; do printf ' %s' "$_word"; done; }
 _stranded() { # NAMES: what a killed run left of what would have gone along, of these and of what came along
     [ -z "$1$(_names pulled)" ] || _common "$(pkg_orphans)" "$1 $(_names pulled)"

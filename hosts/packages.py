@@ -71,7 +71,7 @@ _apt() {{
     done
 }}
 _simulated() {{ apt-get -s -qq -o APT::Install-Recommends=false --purge "$@" </dev/null; }}
-_only() {{ sed -n "s/^\\\\($1\\\\) \\\\([^ ]*\\\\).*/\\\\2/p" | sed 's/:.*//' | sort -u; }}
+_only() {{ sed -n "s/^\\\\($1\\\\) \\\\([^ :]*\\\\).*/\\\\2/p" | sort -u; }}
 # what is merely recommended or suggested by something else keeps nothing that came with ours
 pkg_orphans() {{
     apt-get -s -qq -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \\

@@ -15,7 +15,8 @@ _without() {{ # LIST LESS: the words of LIST that are not in LESS
         case " $* " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac
     done
 }}
-_missing() {{ _without "$*" "$(pkg_versions "$@" | sed 's/ .*//')"; }}
+_firsts() {{ while read -r _first _rest; do printf '%s\\n' "$_first"; done; }} # stdin: the first word of each line
+_missing() {{ _without "$*" "$(pkg_versions "$@" | _firsts)"; }}
 # Questions about many packages, asked one by one; a manager that answers them at once has its own.
 pkg_files_of() {{ for _each in "$@"; do pkg_files "$_each" | sed "s|^|$_each |"; done; }}
 pkg_conffiles_of() {{ for _each in "$@"; do pkg_conffiles "$_each" | sed "s|^|$_each |"; done; }}
