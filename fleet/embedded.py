@@ -18,7 +18,7 @@ from fleet.environment import Environment
 from fleet.job import Job, Run
 from fleet.outcome import Outcome
 from fleet.processes import Processes
-from local.engine.forks import Forked, fork_server
+from local.engine.forks import Forked, Request, fork_server
 from local.engine.moving import move
 from local.engine.processes import started
 from local.engine.session import open_session, there_is
@@ -77,7 +77,7 @@ class Embedded:
         environment = {**os.environ, **self._forks}
         if self._forks:
             with suppress(OSError):  # it has ended: a new process does the same
-                return Forked(words, python=sys.executable, folder=self._folder, cwd=ROOT, env=environment)
+                return Request(words, python=sys.executable, folder=self._folder, cwd=ROOT, env=environment).answered()
         return started([sys.executable, *words], ROOT, environment, stdin=subprocess.DEVNULL)
 
 

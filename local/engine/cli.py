@@ -140,10 +140,17 @@ def _report(
     """What one run has to report. The processes are started before the rest of the engine is even loaded."""
     launcher = Launcher(session.project)
     runs_program = options.command in ("preview", "up")
-    program = launcher.program() if runs_program else None
+    dynamic = session.backend.mentions(f":providers:{DYNAMIC}::") or (
+        runs_program and DYNAMIC in session.project.plugins
+    )
+    program = None
     try:
-        if session.backend.mentions(f":providers:{DYNAMIC}::") or (runs_program and DYNAMIC in session.project.plugins):
+        if dynamic:
+            if runs_program:
+                launcher.share(DYNAMIC)
             launcher.prestart(DYNAMIC)
+        if runs_program:
+            program = launcher.program()
         from . import run
 
         settings = run.Options(
@@ -162,6 +169,7 @@ def _report(
         if program is not None:
             program.stop()
         launcher.stop()
+        launcher.close()
 
 
 def _confirmed(command: str) -> bool:

@@ -1,8 +1,9 @@
-"""The fork server: `python -m local.engine.forking SOCKET FOLDER MODULE...`, started and spoken to by forks.py.
+"""The fork server: `python -m local.engine.forking LISTENER FOLDER MODULE...`, started and spoken to by forks.py.
 
-It loads the modules, then forks itself for each request: the child takes over the pipes, the folder and the environment
-that came with it and runs a script or module as a Python of its own would. It has one thread and never uses gRPC
-itself, so that a fork of it is as good as a new process. It ends when its stdin does.
+LISTENER is the number of an inherited socket. It loads the modules, then forks itself for each request: the child takes
+over the pipes, the folder and the environment that came with it and runs a script or module as a Python of its own
+would. It has one thread and never uses gRPC itself, so that a fork of it is as good as a new process. It ends when its
+stdin does.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .forks import READY
 from .runner import WhenUsed
 
 
@@ -33,13 +33,11 @@ class Refused(Exception):  # noqa: N818
 class ForkServer:
     """See the module."""
 
-    def __init__(self, address: str, folder: Path) -> None:
+    def __init__(self, listener: socket.socket, folder: Path) -> None:
         self._folder = folder.resolve()
         self._path = list(sys.path[1:])  # what `python` adds itself comes first
         self._children: dict[int, socket.socket] = {}
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(address)
-        self._listener.listen(64)
+        self._listener = listener
         self._woken, waking = socket.socketpair()
         waking.setblocking(False)
         self._waking = waking
@@ -136,20 +134,18 @@ class ForkServer:
 
 
 def main() -> None:
-    """Load, say so, serve."""
-    address, folder, *modules = sys.argv[1:]
+    """Load, then serve."""
+    listener, folder, *modules = sys.argv[1:]
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     gc.disable()  # what is loaded stays
     sys.meta_path.insert(0, WhenUsed())
-    server = ForkServer(address, Path(folder))
+    server = ForkServer(socket.socket(fileno=int(listener)), Path(folder))
     sys.path[0] = folder
     for module in modules:
-        with suppress(ModuleNotFoundError):  # a project without
+        with suppress(Exception):  # who needs it tells what is wrong with it
             importlib.import_module(module)
     gc.freeze()  # the children's collections leave it alone, and its pages shared
     gc.enable()
-    sys.stdout.buffer.write(READY)
-    sys.stdout.flush()
     server.serve()
 
 

@@ -11,10 +11,11 @@ import shutil
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import EngineError, UnsupportedError
-from .forks import ADDRESS, Forked
+from .forks import ADDRESS, ForkServer, Request
 from .processes import Process
 from .project import Project
 
@@ -36,6 +37,7 @@ class Launcher:
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
         self._spare: dict[str, Process] = {}
         self._started: list[Process] = []
+        self._forks: ForkServer | None = None
 
     def bound(self) -> None:
         """Give up the reservation of the port: the server has it now."""
@@ -61,29 +63,53 @@ class Launcher:
     ) -> Process:
         """Start any process of the run; one that is Python with the arguments `words` by the fork server, if there is
         one."""
-        process = Process(argv, cwd=folder, env=environment, child=self._forked(words, folder, environment))
+        process = Process(argv, cwd=folder, env=environment, request=self._request(words, folder, environment))
         self._started.append(process)
         return process
 
-    def _forked(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Forked | None:
+    def _request(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Request | None:
         if not words or ADDRESS not in environment:
             return None
         python, root = python_of(self.project), self.project.root
         try:
-            return Forked(words, python=python, folder=root, cwd=folder, env=environment)
+            return Request(words, python=python, folder=root, cwd=folder, env=environment)
         except OSError:
-            return None  # it is another project's or gone: a new process does the same
+            return None  # it is gone: a new process does the same
+
+    def share(self, package: str) -> None:
+        """Have what the program and a package's plugin both load (module `shared` of the plugin) loaded only once.
+
+        Not where the plugin is no Python of the project, where the program has other modules than the project's, or
+        where a fork server is there already.
+        """
+        words = _python_words(self.project, plugin_command(self.project, package))
+        same = Path(python_of(self.project)).parent.resolve() == Path(sys.executable).parent.resolve()
+        beside = self._program_folder.resolve() == self.project.root.resolve()
+        if not (words and same and beside) or ADDRESS in self.environment:
+            return
+        with suppress(OSError):  # new processes do the same
+            self._forks = ForkServer(self.project.root, ["pulumi", words[1], f"{words[1]}.shared"])
+            self.environment |= self._forks.environment
 
     def program(self) -> Process:
         """A process of the program, which waits for its settings on stdin."""
+        argv = [python_of(self.project), "-u", str(RUNNER)]
+        return self.start(argv, self._program_folder, self.environment, [str(RUNNER)])
+
+    @property
+    def _program_folder(self) -> Path:
         main = self.project.main
-        folder = main if main.is_dir() else main.parent
-        return self.start([python_of(self.project), "-u", str(RUNNER)], folder, self.environment, [str(RUNNER)])
+        return main if main.is_dir() else main.parent
 
     def stop(self) -> None:
         """End the processes that nobody took."""
         for process in self._spare.values():
             process.stop()
+
+    def close(self) -> None:
+        """End what the processes of the run came from; they have ended by now."""
+        if self._forks is not None:
+            self._forks.close()
 
     def kill(self) -> None:
         """End all processes at once."""

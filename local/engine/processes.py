@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import EngineError
-from .forks import Forked
+from .forks import Forked, Request
 
 START_LIMIT = 60.0
 STOP_LIMIT = 5.0
@@ -37,16 +38,32 @@ def started(argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: in
 class Process:
     """A child process in a session of its own: Ctrl-C reaches the engine only. Its lines wait until they are wanted."""
 
-    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], child: Forked | None = None) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], request: Request | None = None
+    ) -> None:
         self.name = Path(argv[0]).name
         self._readers: list[threading.Thread] = []
-        if child is not None:
-            self._child: subprocess.Popen[str] | Forked = child
-            return
+        self._anew = functools.partial(started, argv, cwd, env, stdin=subprocess.PIPE)
+        self._request = request
+        self._lock = threading.Lock()
+        self._there: subprocess.Popen[str] | Forked | None = None if request else self._new()
+
+    def _new(self) -> subprocess.Popen[str]:
         try:
-            self._child = started(argv, cwd, env, stdin=subprocess.PIPE)
+            return self._anew()
         except OSError as error:
-            raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from None
+            raise EngineError(f"cannot start {self._anew.args[0][0]}: {error.strerror}") from None
+
+    @property
+    def _child(self) -> subprocess.Popen[str] | Forked:
+        """The process: the fork that was asked for, once it is there; a new one where there is none to be had."""
+        with self._lock:
+            if self._there is None:
+                try:
+                    self._there = self._request.answered() if self._request else self._new()
+                except OSError:
+                    self._there = self._new()
+            return self._there
 
     def send(self, line: str) -> None:
         """Write a line to the process's stdin, which stays open. It does not matter if it has ended: `wait` tells."""

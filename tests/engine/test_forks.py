@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine.forks import Forked, fork_server
+from local.engine.forks import Forked, Request, fork_server
 
 from .conftest import ROOT, STACK, Sample
 
@@ -37,7 +37,7 @@ def forks(sample: Sample) -> Iterator[Mapping[str, str]]:
 
 
 def _forked(sample: Sample, forks: Mapping[str, str], *words: str, cwd: Path = ROOT, **more: str) -> Forked:
-    return Forked(words, python=sys.executable, folder=sample.folder, cwd=cwd, env={**forks, **more})
+    return Request(words, python=sys.executable, folder=sample.folder, cwd=cwd, env={**forks, **more}).answered()
 
 
 def test_a_fork_is_what_python_would_be(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
@@ -69,6 +69,18 @@ def test_a_signal_ends_it_and_is_told(sample: Sample, forks: Mapping[str, str], 
         process.send_signal(signal.SIGKILL)  # nobody is there any more
 
 
+def test_one_that_outlives_the_server_is_there_until_it_ends(sample: Sample, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("print('there', flush=True)\ninput()")
+    with fork_server(sample.folder, []) as variables:
+        process = _forked(sample, {**os.environ, **variables}, str(script))
+        assert process.stdout.readline() == "there\n"
+    with process:
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == -signal.SIGKILL  # nobody knows any more
+
+
 def test_a_fault_is_shown_as_python_shows_it(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("raise ValueError('as it is')")
@@ -79,9 +91,9 @@ def test_a_fault_is_shown_as_python_shows_it(sample: Sample, forks: Mapping[str,
 
 def test_what_would_not_be_the_same_is_refused(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
     with pytest.raises(OSError, match="another project"):
-        Forked(["-m", "this"], python=sys.executable, folder=tmp_path, cwd=ROOT, env=forks)
+        Request(["-m", "this"], python=sys.executable, folder=tmp_path, cwd=ROOT, env=forks).answered()
     with pytest.raises(OSError, match="another Python"):
-        Forked(["-m", "this"], python=str(tmp_path / "python"), folder=sample.folder, cwd=ROOT, env=forks)
+        Request(["-m", "this"], python=str(tmp_path / "python"), folder=sample.folder, cwd=ROOT, env=forks).answered()
 
 
 def test_the_processes_of_a_run_are_forks(sample: Sample, forks: Mapping[str, str]) -> None:
@@ -97,6 +109,29 @@ def test_the_processes_of_a_run_are_forks(sample: Sample, forks: Mapping[str, st
     assert len(parents) == 1
     assert "2 unchanged" in out
     assert sample.engine("up", "--yes", "--skip-preview").split("parent ")[1].split()[0] not in parents
+
+
+PROVIDER = """\
+import os, runpy, sys, threading
+open("world/provider", "w").write(str(os.getppid()))
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+runpy.run_module("pulumi.dynamic", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("fault", ["", "raise ValueError('not loaded')"])
+def test_a_run_loads_once_what_its_program_and_its_provider_share(sample: Sample, fault: str) -> None:
+    (sample.folder / "__main__.py").write_text(PROGRAM)
+    (sample.folder / "provider" / "__main__.py").write_text(PROVIDER)
+    shared = sample.folder / "provider" / "shared.py"
+    shared.write_text(f"import os\nopen('{sample.world}/shared', 'a').write(f'{{os.getpid()}}\\n')\n{fault}")
+    shown = sample.engine("up", "--yes", "--skip-preview")
+    parents = shown.split("parent ")[1].split()[0], (sample.world / "provider").read_text()
+    assert "2 created" in shown
+    assert "not loaded" not in shown
+    [loader] = (sample.world / "shared").read_text().split()
+    assert parents == (loader, loader)
+    assert not Path(f"/proc/{loader}").exists()
 
 
 def test_it_ends_with_its_block_and_a_new_process_does_the_same(sample: Sample) -> None:
