@@ -56,13 +56,20 @@ class Process:
 
     @property
     def _child(self) -> subprocess.Popen[str] | Forked:
-        """The process: the fork that was asked for, once it is there; a new one where there is none to be had."""
+        child = self._begun(anew=True)
+        assert child is not None
+        return child
+
+    def _begun(self, *, anew: bool) -> subprocess.Popen[str] | Forked | None:
+        """The process: the fork that was asked for, once it is there; where none is to be had a new one, or None."""
         with self._lock:
-            if self._there is None:
+            if self._there is None and self._request is not None:
                 try:
-                    self._there = self._request.answered() if self._request else self._new()
+                    self._there = self._request.answered()
                 except OSError:
-                    self._there = self._new()
+                    self._request = None
+            if self._there is None and anew:
+                self._there = self._new()
             return self._there
 
     def send(self, line: str) -> None:
@@ -100,16 +107,18 @@ class Process:
 
     def stop(self) -> None:
         """End the process: by SIGTERM, after five seconds by SIGKILL."""
-        if self._child.poll() is None:
+        child = self._begun(anew=False)
+        if child is not None and child.poll() is None:
             self._signal(signal.SIGTERM)
             with self._killed_after(STOP_LIMIT):
-                self._child.wait()  # with a limit of its own it would look every 50 ms
+                child.wait()  # with a limit of its own it would look every 50 ms
         for reader in self._readers:
             reader.join(STOP_LIMIT)
 
     def kill(self) -> None:
         """End the process at once."""
-        if self._child.poll() is None:
+        child = self._begun(anew=False)
+        if child is not None and child.poll() is None:
             self._signal(signal.SIGKILL)
 
     @contextmanager
