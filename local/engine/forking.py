@@ -38,6 +38,7 @@ class ForkServer:
         self._path = list(sys.path[1:])  # what `python` adds itself comes first
         self._children: dict[int, socket.socket] = {}
         self._listener = listener
+        self.address: str = listener.getsockname()
         self._woken, waking = socket.socketpair()
         waking.setblocking(False)
         self._waking = waking
@@ -140,6 +141,7 @@ def main() -> None:
     gc.disable()  # what is loaded stays
     sys.meta_path.insert(0, WhenUsed())
     server = ForkServer(socket.socket(fileno=int(listener)), Path(folder))
+    address = Path(server.address)
     sys.path[0] = folder
     for module in modules:
         with suppress(Exception):  # who needs it tells what is wrong with it
@@ -147,6 +149,9 @@ def main() -> None:
     gc.freeze()  # the children's collections leave it alone, and its pages shared
     gc.enable()
     server.serve()
+    with suppress(OSError):  # where who started it was killed, nobody else tidies up
+        address.unlink()
+        address.parent.rmdir()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from local.engine.forks import Forked, Request, fork_server
 
-from .conftest import ROOT, STACK, Sample
+from .conftest import ROOT, STACK, TIME_LIMIT, Sample
 
 SCRIPT = """\
 import os, sys
@@ -79,6 +81,19 @@ def test_one_that_outlives_the_server_is_there_until_it_ends(sample: Sample, tmp
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait() == -signal.SIGKILL  # nobody knows any more
+
+
+def test_nothing_is_left_of_it_where_its_user_was_killed(sample: Sample) -> None:
+    code = "import os, sys; from pathlib import Path; from local.engine.forks import ADDRESS, ForkServer; "
+    code += "print(ForkServer(Path(sys.argv[1]), []).environment[ADDRESS], flush=True); os.kill(os.getpid(), 9)"
+    argv = [sys.executable, "-c", code, str(sample.folder)]
+    shown = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False).stdout
+    folder = Path(shown.strip()).parent
+    assert folder.name.startswith("pulumi-forks-")
+    limit = time.monotonic() + TIME_LIMIT
+    while folder.exists():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 def test_a_fault_is_shown_as_python_shows_it(sample: Sample, forks: Mapping[str, str], tmp_path: Path) -> None:
