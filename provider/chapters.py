@@ -15,21 +15,27 @@ CHAPTERS = ("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai
 """Modules of `components` with a provider."""
 
 
-def load() -> None:
-    """Import the SSH client and all chapters."""
+def load_chapter(name: str) -> None:
+    """Import one of them."""
+    importlib.import_module(f"components.{name}")
+
+
+def load_client() -> None:
+    """Import the SSH client and what tells the way to a host."""
     importlib.import_module("hosts.pool")
-    for chapter in CHAPTERS:
-        importlib.import_module(f"components.{chapter}")
+    importlib.import_module("components.inventory")
 
 
 class Chapters:
-    """Operations wait until all is imported, since they need most of it and share one processor with it.
+    """Operations wait until the chapters are imported, since they need most of it and share one processor with it.
 
-    But a host that will be read is connected meanwhile: it has processors of its own.
+    The SSH client comes after the chapters, unless a host will be read: that is logged in to while they are imported,
+    for it has processors of its own.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._reading = threading.Event()
         self._client = threading.Event()
         self._all = threading.Event()
         self._all.set()
@@ -42,17 +48,26 @@ class Chapters:
 
     def _load(self) -> None:
         try:
-            importlib.import_module("hosts.pool")
-            importlib.import_module("components.inventory")
-            self._client.set()
-            load()
+            for chapter in CHAPTERS:
+                if self._reading.is_set():
+                    self._load_client()
+                load_chapter(chapter)
         finally:  # where something cannot be imported, each operation tells so
-            self._client.set()
             self._all.set()
+        self._load_client()
+
+    def _load_client(self) -> None:
+        if self._client.is_set():
+            return
+        try:
+            load_client()
+        finally:
+            self._client.set()
 
     def wait(self, operation: str, request: Any, config: Mapping[str, Any]) -> None:
         """Wait until an operation can begin. `config`: the stack's, as the engine sent it."""
         if operation == "Read" and not self._all.is_set():
+            self._reading.set()
             self._client.wait()
             self._knock(request, config)
         self._all.wait()

@@ -4,6 +4,7 @@ import importlib
 
 from pydantic import BaseModel
 
+from provider.chapters import load_client
 from provider.starting import leave_out
 
 leave_out("oqs", "liboqs")
@@ -16,8 +17,8 @@ def _build(model: type[BaseModel]) -> None:
         _build(below)
 
 
-importlib.import_module("provider.server")
-importlib.import_module("provider.chapters").load()
+importlib.import_module("provider.shared")
 importlib.import_module("components.config")
 importlib.import_module("components.host")
+load_client()
 _build(BaseModel)

@@ -1,6 +1,9 @@
-"""What this process and the program both load, in one import: for the engine's fork server (local/engine/launch.py)."""
+"""What this process and the program both load, in one import: for a run's fork server (local/engine/launch.py)."""
 
 import importlib
 
-for _module in ("provider.server", "components.config", "components.host"):
-    importlib.import_module(_module)
+from provider.chapters import CHAPTERS, load_chapter
+
+importlib.import_module("provider.server")
+for _chapter in CHAPTERS:
+    load_chapter(_chapter)
