@@ -54,7 +54,7 @@ class Chapters:
                 load_chapter(chapter)
         finally:  # where something cannot be imported, each operation tells so
             self._all.set()
-        self._load_client()
+            self._load_client()
 
     def _load_client(self) -> None:
         if self._client.is_set():

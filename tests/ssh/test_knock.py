@@ -93,3 +93,21 @@ def test_a_host_that_does_not_answer_is_told_by_what_asks(
     chapters.wait("Read", _read("gone", closed), {})  # raises nothing
     with pytest.raises(Unreachable):
         pool.host(HostAccess(name="gone", admin=closed, connect_timeout=1)).connect()
+
+
+def test_a_chapter_that_cannot_be_imported_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, importing: threading.Event, connection: Connection
+) -> None:
+    def load(_name: str) -> None:
+        importing.wait(LIMIT)
+        raise ImportError("broken")
+
+    monkeypatch.setattr(provider.chapters, "load_chapter", load)
+    monkeypatch.setattr(threading, "excepthook", lambda _told: None)
+    chapters = Chapters()
+    chapters.load()
+    reading = threading.Thread(target=chapters.wait, args=["Read", _read("web1", connection), {}], daemon=True)
+    reading.start()
+    importing.set()
+    reading.join(LIMIT)
+    assert not reading.is_alive()
