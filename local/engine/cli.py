@@ -145,12 +145,10 @@ def _report(
     )
     program = None
     try:
-        if dynamic:
-            if runs_program:
-                launcher.share(DYNAMIC)
-            launcher.prestart(DYNAMIC)
         if runs_program:
-            program = launcher.program()
+            program = launcher.program_and(DYNAMIC) if dynamic else launcher.program()
+        elif dynamic:
+            launcher.prestart(DYNAMIC)
         from . import run
 
         settings = run.Options(

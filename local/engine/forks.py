@@ -51,6 +51,10 @@ class ForkServer:
         self.environment: Mapping[str, str] = {ADDRESS: address}
         """What its clients need."""
 
+    def retire(self) -> None:
+        """Take no more requests; those made before are served."""
+        self._private.cleanup()
+
     def close(self) -> None:
         """End it; what it has forked goes on."""
         with self._server as server:

@@ -76,12 +76,20 @@ class Launcher:
         except OSError:
             return None  # it is gone: a new process does the same
 
-    def share(self, package: str) -> None:
-        """Have what the program and a package's plugin both load (module `shared` of the plugin) loaded only once.
+    def program_and(self, package: str) -> Process:
+        """The program's process. A plugin that will most probably be needed is started with it: what both load (module
+        `shared` of the plugin) is loaded once."""
+        self._share(package)
+        self.prestart(package)
+        program = self.program()
+        if self._forks is not None:
+            del self.environment[ADDRESS]
+            self._forks.retire()
+        return program
 
-        Not where the plugin is no Python of the project, where the program has other modules than the project's, or
-        where a fork server is there already.
-        """
+    def _share(self, package: str) -> None:
+        """Start a fork server for both. Not where the plugin is no Python of the project, where the program has other
+        modules than the project's, or where such a server is there already."""
         words = _python_words(self.project, plugin_command(self.project, package))
         same = Path(python_of(self.project)).parent.resolve() == Path(sys.executable).parent.resolve()
         beside = self._program_folder.resolve() == self.project.root.resolve()
