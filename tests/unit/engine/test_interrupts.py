@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from local.engine.backend import Backend, Writer
@@ -24,10 +25,15 @@ def test_a_signal_is_heard_though_the_main_thread_never_wakes_up() -> None:
     """The kernel may give it to another thread: nothing ends the main thread's wait for a process."""
     before = [signal.getsignal(number) for number in SIGNALS]
     heard_of: list[str] = []
+    waits_in = Path(f"/proc/self/task/{threading.get_native_id()}/wchan")
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         assert child.stdin
 
         def interrupt() -> None:
+            limit = time.monotonic() + TIME_LIMIT
+            while waits_in.read_text() != "do_wait":
+                assert time.monotonic() < limit, "the main thread does not wait for the process"
+                time.sleep(0.01)
             signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
         def first() -> None:
