@@ -49,7 +49,6 @@ told() {{ # COMMAND…: its answer, without the places where configurations are 
     printf '%s\\n' "$answer" | sed -e "s,$stage/check,,g" -e 's,/dev/stdin,the declared settings,g' >&2
     exit 65
 }}
-about() {{ printf '%s\\n' "$answer" | grep -E "$keys" | sed '/^listenaddress /s/:[0-9]*$//' | sort -u || :; }}
 wanted() {{
     asked=
     told sshd -T -f /dev/stdin -C "user=$admin,$spec" <<EOF
@@ -212,6 +211,7 @@ _CHECK = """\
             print ""
         }' "$stage/new$file" >"$stage/check$file"
 done
+about() { printf '%s\\n' "$answer" | grep -E "$keys" | sed '/^listenaddress /s/:[0-9]*$//' | sort -u || :; }
 [ -n "$give_back" ] || { wanted; about >"$stage/wanted"; }
 if [ -n "$give_back" ]; then
     told sshd -t $opts -f "$stage/check$main"

@@ -35,9 +35,9 @@ shadow() { # three lines: kind of password, the ageing fields, what has expired
             ($3 == "0" || ($3 != "" && $5 != "" && $5 >= 0 && today > $3 + $5) ? "password" : "")
     }'
 }
-field() { # N of the account, nothing where there is none
-    _left=${account-$(getent passwd "$name")} || :
-    _n=$1
+field() { nth "$1" "$(getent passwd "$name")"; } # N of the account, nothing where there is none
+nth() { # N LINE
+    _n=$1 _left=$2
     while [ "$_n" -gt 1 ]; do _left=${_left#*:} _n=$((_n - 1)); done
     printf '%s\n' "${_left%%:*}"
 }
@@ -68,7 +68,7 @@ if [ -n "$account" ]; then
     section groups id -Gn "$name"
     section shadow shadow
     section sudo sudo -n -l -U "$name" || :
-    home=$(field 6)
+    home=$(nth 6 "$account")
     begin home; [ ! -d "$home" ] || stat -Lc '%a %U %G' "$home"; end
     begin ssh
     if [ -L "$home/.ssh" ]; then echo link

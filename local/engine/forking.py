@@ -38,7 +38,6 @@ class ForkServer:
         self._path = list(sys.path[1:])  # what `python` adds itself comes first
         self._children: dict[int, socket.socket] = {}
         self._listener = listener
-        self.address: str = listener.getsockname()
         self._woken, waking = socket.socketpair()
         waking.setblocking(False)
         self._waking = waking
@@ -140,8 +139,9 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     gc.disable()  # what is loaded stays
     sys.meta_path.insert(0, WhenUsed())
-    server = ForkServer(socket.socket(fileno=int(listener)), Path(folder))
-    address = Path(server.address)
+    accepting = socket.socket(fileno=int(listener))
+    address = Path(accepting.getsockname())
+    server = ForkServer(accepting, Path(folder))
     sys.path[0] = folder
     for module in modules:
         with suppress(Exception):  # who needs it tells what is wrong with it
