@@ -76,9 +76,12 @@ DEBIAN = Variant(
     repository=(
         "chrony",
         "cron",
+        "exim4",
         "exim4-daemon-light",
         "fail2ban",
+        "firewalld",
         "ipset",
+        "ipset-persistent",
         "iptables-persistent",
         "lynis",
         "net-tools",
