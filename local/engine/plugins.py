@@ -38,10 +38,17 @@ class PartialFailureError(ProviderError):
     """A resource that was created or changed, but not completely; what there is goes into the state."""
 
     def __init__(self, detail: pb.ErrorResourceInitFailed) -> None:
-        super().__init__("\n".join(detail.reasons) or "the resource was not completely initialised")
+        super().__init__("\n".join(detail.reasons) or "resource init failed")
         self.id: str = detail.id
         self.outputs = from_struct(detail.properties)
-        self.reasons = tuple(detail.reasons)
+        self.inputs = from_struct(detail.inputs) if detail.HasField("inputs") else None
+        self.reasons = tuple(detail.reasons) or (str(self),)  # without one, the state would not tell of it
+
+    def marked(self, outputs: PropertyMap, inputs: PropertyMap) -> PartialFailureError:
+        """Mark as secret what is so in `outputs` and `inputs`: the answer of a provider that knows no secrets."""
+        self.outputs = mark_secrets(self.outputs, outputs)
+        self.inputs = None if self.inputs is None else mark_secrets(self.inputs, inputs)
+        return self
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,15 @@ class Provider:
             return getattr(self._stub.result(), method)(request, timeout=timeout)
         except grpc.RpcError as error:
             raise _provider_error(error) from None
+
+    def _operate(
+        self, method: str, request: Any, settings: pb.ConfigureResponse, outputs: PropertyMap, inputs: PropertyMap
+    ) -> Any:
+        """Call what may come half-way; `outputs` and `inputs` say what is secret then."""
+        try:
+            return self._call(method, request)
+        except PartialFailureError as error:
+            raise error if settings.acceptSecrets else error.marked(outputs, inputs) from None
 
     def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
         """The provider's own inputs, checked; as they are if it does not check them."""
@@ -202,7 +218,12 @@ class Provider:
             name=new.name,
             type=new.type,
         )
-        response = self._call("Create", request)
+        try:
+            response = self._operate("Create", request, settings, new.inputs, new.inputs)
+        except PartialFailureError as error:
+            if error.id:
+                raise
+            raise ProviderError(f"{error}\nplugin returned empty resource.ID from create '{new.urn}'") from None
         if not response.id and not preview:
             raise ProviderError(f"plugin returned empty resource.ID from create '{new.urn}'")
         return response.id, self._received(response.properties, new.inputs, settings)
@@ -226,7 +247,7 @@ class Provider:
             name=old.name,
             type=old.type,
         )
-        response = self._call("Update", request)
+        response = self._operate("Update", request, settings, new.inputs, new.inputs)
         return self._received(response.properties, new.inputs, settings)
 
     def delete(self, old: Resource) -> None:
@@ -259,7 +280,7 @@ class Provider:
             name=old.name,
             type=old.type,
         )
-        response = self._call("Read", request)
+        response = self._operate("Read", request, settings, old.outputs, old.inputs)
         inputs = None
         if response.HasField("inputs"):
             inputs = self._received(response.inputs, old.inputs, settings)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .errors import EngineError
 from .events import Op, Severity, Sink, Step
 from .ledger import Ledger
-from .plugins import ProviderError
+from .plugins import PartialFailureError, ProviderError
 from .providers import ProviderPool
 from .removal import Remover
 from .state import STACK_TYPE, Resource, Snapshot, now
@@ -53,7 +53,7 @@ class Refresher:
         step = Step(Op.READ, old.urn, old, old)
         self.sink.started(step)
         try:
-            step = _read(old, self.providers)
+            step = self._read(old)
         except (ProviderError, EngineError) as error:
             self.remover.failed = True
             self.sink.finished(step, failed=True)
@@ -65,6 +65,26 @@ class Refresher:
             self.ledger.put([step.new], [old])
         self.sink.finished(step)
         return old.urn if step.new is None else ""
+
+    def _read(self, old: Resource) -> Step:
+        provider = self.providers.get(old.provider)
+        reasons: tuple[str, ...] = ()
+        try:
+            identity, outputs, inputs = provider.read(old)
+        except PartialFailureError as error:  # not well, but this is how it is
+            identity, outputs, inputs, reasons = error.id, error.outputs, error.inputs, error.reasons
+            told = "\n".join(f"* {reason}" for reason in reasons)
+            self.sink.log(Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{told}", old.urn)
+        if not identity:
+            return Step(Op.FORGET, old.urn, old, None)
+        read = old.inputs if inputs is None else inputs
+        new = old.changed(id=identity, outputs=outputs, inputs=read, init_errors=reasons)
+        if new == old:
+            return Step(Op.SAME, old.urn, old, new)
+        # what would change if the program were run now, seen from the other side
+        differs = provider.diff(new, old.inputs, old.ignore_changes).changed
+        new = new.changed(modified=now())
+        return Step(Op.UPDATE if differs else Op.SAME, old.urn, old, new, by_outputs=new.inputs == old.inputs)
 
 
 def together(readable: Iterable[Resource], everything: Iterable[Resource]) -> list[list[Resource]]:
@@ -82,20 +102,6 @@ def together(readable: Iterable[Resource], everything: Iterable[Resource]) -> li
 
 def _is_read(item: Resource) -> bool:
     return item.custom and not item.is_provider and not item.pending_replacement and not item.delete
-
-
-def _read(old: Resource, providers: ProviderPool) -> Step:
-    provider = providers.get(old.provider)
-    identity, outputs, inputs = provider.read(old)
-    if not identity:
-        return Step(Op.FORGET, old.urn, old, None)
-    new = old.changed(id=identity, outputs=outputs, inputs=old.inputs if inputs is None else inputs, init_errors=())
-    if new == old:
-        return Step(Op.SAME, old.urn, old, new)
-    # what would change if the program were run now, seen from the other side
-    differs = provider.diff(new, old.inputs, old.ignore_changes).changed
-    new = new.changed(modified=now())
-    return Step(Op.UPDATE if differs else Op.SAME, old.urn, old, new, by_outputs=new.inputs == old.inputs)
 
 
 def _forget(gone: set[str], ledger: Ledger) -> None:

@@ -103,8 +103,8 @@ class Steps:
                 self._ledger.end(token)
                 raise
             new = new.changed(outputs=sealed(new, outputs), modified=now())
-            if failure:
-                new = new.changed(init_errors=failure.reasons)
+            if failure:  # as it is now, it was not made from the new inputs: the next update compares with the old
+                new = new.changed(init_errors=failure.reasons, inputs=old.inputs)
             self._ledger.end(token, add=[new], remove=[old])
             if failure:
                 raise failure
