@@ -53,8 +53,9 @@ class ChapterInputs(Model):
     """What every chapter's resource takes.
 
     `host`: the host's name in the stack config, or any name when `connection` is given.
-    `connection`: how to reach it (`admin`, `bootstrap`); the stack config's entry of that name, read at run time, goes
-    before it. `existing`: what `create` does about settings that are there already: `adopt` or `fail`.
+    `connection`: how to reach it (`admin`, `bootstrap`), where the stack config has no host of this name: its entry is
+    read when a command runs, and goes before this. `existing`: what `create` does about settings that are there
+    already: `adopt` or `fail`.
     """
 
     host: str

@@ -215,7 +215,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _host(self, inputs: I) -> "Host":
         access = way_to(inputs.host, self._access, inputs.connection)
         if access is None:
-            raise Failure(f"{inputs.host}: no way to connect is known; add it to `stockade:hosts` in the stack config")
+            raise Failure(
+                f"{inputs.host}: nothing says how to connect: the stack config has no host of this name. To have it "
+                "undone, put its entry back under `hosts`, `pulumi destroy --target` its HardenedHost with "
+                "`--target-dependents`, then take it out"
+            )
         from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
         return connection_pool().host(access)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi.dynamic import Resource
 from pydantic import field_validator
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
@@ -25,6 +24,7 @@ from components.fail2ban_text import (
     with_value,
 )
 from components.packages import Packages
+from components.resource import HostResource
 from hosts.files import FileState, file_state
 from hosts.services import service_states
 from hosts.shell import Answer, Script
@@ -197,7 +197,7 @@ class JailsProvider(HostProvider[JailsInputs, JailsFacts]):
     chapter = JailsChapter()
 
 
-class Fail2BanJails(Resource, module="stockade", name="Fail2BanJails"):
+class Fail2BanJails(HostResource, module="stockade", name="Fail2BanJails"):
     """Fail2Ban's jails on one host; fail2ban must be installed. Properties: those of `JailsInputs`."""
 
     config: Output[str]

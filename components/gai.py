@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import Resource
 
 from components.chapter import STALE, Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
+from components.resource import HostResource
 from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
 from hosts.shell import Answer, Script
 
@@ -127,7 +127,7 @@ class PreferenceProvider(HostProvider[PreferenceInputs, PreferenceFacts]):
     chapter = PreferenceChapter()
 
 
-class AddressPreference(Resource, module="stockade", name="AddressPreference"):
+class AddressPreference(HostResource, module="stockade", name="AddressPreference"):
     """Names are tried over IPv4 first on one host. Properties: those of `PreferenceInputs`."""
 
     ipv4_first: Output[bool]

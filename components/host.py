@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError
 
 from components.fail2ban import Fail2BanJails
 from components.firewall import Firewall
 from components.gai import AddressPreference
 from components.hardening import Hardening
-from components.inventory import connection_props
+from components.inventory import connection_props, stack_inventory
 from components.listeners import Listeners
 from components.packages import Packages
 from components.places import without_places
@@ -25,9 +25,10 @@ class HardenedHost(ComponentResource):
     """One host, hardened.
 
     Args:
-        name: the host's name in the stack config.
+        name: the host's name, in the stack config where it stands there.
         connection: how to reach it; a `HostAccess`, or a mapping of the same names whose values may be Outputs of a
-            machine that this program creates.
+            machine that this program creates. Default: as the stack config's `hosts` says when a command runs, which
+            goes before anything given here, too.
         wanted: the settings of each chapter; the guide's web server firewall alone by default.
         keys: public keys for every user, beside the user's own (`KeyPair.public_key`).
         existing: `adopt` settings that are there already (delete puts them back) or `fail` when there are any.
@@ -46,7 +47,7 @@ class HardenedHost(ComponentResource):
     def __init__(
         self,
         name: str,
-        connection: HostAccess | Mapping[str, Input[Any]],
+        connection: HostAccess | Mapping[str, Input[Any]] | None = None,
         wanted: Hardening | None = None,
         *,
         keys: Sequence[Input[str]] = (),
@@ -57,10 +58,12 @@ class HardenedHost(ComponentResource):
             super().__init__("stockade:index:HardenedHost", name, {}, opts)
             self._name, self._retain = name, opts.retain_on_delete if opts else None
             self._before = opts.depends_on if opts else None
-            self._connection = connection
+            self._connection = connection = _known_way(name, connection)
             self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
-            self._way = connection_props(connection) if isinstance(connection, HostAccess) else connection
-            self._common: dict[str, Any] = {"host": name, "connection": self._way}
+            self._way = _given_way(name, connection)
+            self._common: dict[str, Any] = {"host": name}
+            if self._way is not None:
+                self._common["connection"] = self._way
             self._existing: dict[str, Any] = {"existing": existing}
             self._wanted = wanted or Hardening()
             self._told: dict[str, Input[Any]] = {}
@@ -151,6 +154,26 @@ class HardenedHost(ComponentResource):
 
     def _after(self, *resources: Resource) -> ResourceOptions:
         return ResourceOptions(parent=self, depends_on=list(resources), retain_on_delete=self._retain)
+
+
+def _known_way(name: str, given: HostAccess | Mapping[str, Input[Any]] | None) -> HostAccess | Mapping[str, Input[Any]]:
+    """Return how the program knows the host to be reached. Raises `RunError` where nothing says so."""
+    if given is not None:
+        return given
+    way = stack_inventory().get(name)
+    if way is None:
+        raise RunError(
+            f'HardenedHost("{name}"): no `connection` is given, and the stack config has no host of this name under '
+            "`hosts`"
+        )
+    return way
+
+
+def _given_way(name: str, connection: HostAccess | Mapping[str, Input[Any]]) -> Mapping[str, Input[Any]] | None:
+    """Return the way as an input of the host's resources; None where they read it from the stack config."""
+    if not isinstance(connection, HostAccess):
+        return connection
+    return None if name in stack_inventory() else connection_props(connection)
 
 
 def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:

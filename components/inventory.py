@@ -6,13 +6,16 @@ under `admin` or `bootstrap` for that login alone; the nearer wins.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
-from pulumi import Output
+from pulumi import get_project
+from pulumi.runtime.config import CONFIG
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
 from components.chapter import Failure
+from components.resource import sealed
 from components.shards import InventoryError, home_of, index_in, read_inventory, split, stack_of
 from hosts.connection import SECRET_FIELDS, HostAccess
 
@@ -123,6 +126,9 @@ def access(name: str, host: HostSettings, defaults: Reach | None = None) -> Host
     return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in further.items() if item}})
 
 
+_ENTRIES = ("hosts", "defaults", "inventory", "shard")
+
+
 class Inventory(Mapping[str, HostAccess]):
     """The ways to reach all hosts of an environment, as the provider process finds them in the stack config.
 
@@ -138,7 +144,7 @@ class Inventory(Mapping[str, HostAccess]):
     @classmethod
     def of(cls, get: Callable[[str], Any]) -> "Inventory":
         """Take what counts from the stack config, whose entries `get` returns by name."""
-        return cls({name: get(name) for name in ("hosts", "defaults", "inventory", "shard")})
+        return cls({name: get(name) for name in _ENTRIES})
 
     def __contains__(self, name: object) -> bool:
         return name in self._hosts()
@@ -154,6 +160,22 @@ class Inventory(Mapping[str, HostAccess]):
 
     def __len__(self) -> int:
         return len(self._hosts())
+
+    def formerly(self, name: str, address: str, host_key: str | None = None) -> HostAccess | None:
+        """Return the way to a host that is in the config under this name no more, by where and what it was last.
+
+        That is the way of the entry that is the same machine now, by its key or else its address, or as `defaults`
+        logs in; None where these say no login.
+        """
+        for way in self.values():
+            for _, login in way.logins():
+                if login.host_key == host_key if login.host_key and host_key else login.host == address:
+                    return way.model_copy(update={"name": name})
+        common = Reach.model_validate(_value(self._config.get("defaults")) or {})
+        if common.admin is None and common.bootstrap is None:
+            return None
+        pinned = {"hostKey": host_key} if host_key else {}
+        return access(name, HostSettings.model_validate({"address": address, **pinned}), common)
 
     def moved_to(self, name: str, stack: str) -> str | None:
         """Return the stack that a host belongs to now, where that is another shard than `stack`."""
@@ -174,6 +196,17 @@ class Inventory(Mapping[str, HostAccess]):
         return self._entries
 
 
+def stack_inventory() -> Inventory:
+    """Return the hosts of this stack's config, in the program."""
+    config, project = CONFIG.get(), get_project()
+    return _inventory(tuple(config.get(f"{project}:{name}") for name in _ENTRIES))
+
+
+@lru_cache(maxsize=1)  # each host of a program asks
+def _inventory(texts: tuple[str | None, ...]) -> Inventory:
+    return Inventory(dict(zip(_ENTRIES, texts, strict=True)))
+
+
 def way_to(host: str, inventory: Mapping[str, HostAccess], connection: Mapping[str, Any] | None) -> HostAccess | None:
     """Return how a resource's host is reached: as the stack config says today, or else as the resource itself does.
 
@@ -192,15 +225,10 @@ def connections(
 
 def connection_props(way: HostAccess) -> dict[str, Any]:
     """Return `way` as resource inputs: what is secret in it as Pulumi secrets, the rest readable in a diff."""
-
-    def guard(key: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: guard(name, item) for name, item in value.items()}
-        return Output.secret(value) if key in SECRET_FIELDS else value
-
     props: dict[str, Any] = _reveal(way.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True))
     props.pop("name")
-    return {key: guard(key, value) for key, value in props.items()}
+    secret: dict[str, Any] = sealed(props)
+    return secret
 
 
 def _value(value: str | Mapping[str, Any] | None) -> Any:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import Resource
 from pydantic import Field, field_validator
 
 from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
+from components.resource import HostResource
 from hosts.distro import DISTRO
 from hosts.listeners import LISTENERS, Listener, listeners
 from hosts.packages import PACKAGES
@@ -137,7 +137,7 @@ class ListenerProvider(HostProvider[ListenerInputs, ListenerFacts]):
     chapter = ListenerChapter()
 
 
-class Listeners(Resource, module="stockade", name="Listeners"):
+class Listeners(HostResource, module="stockade", name="Listeners"):
     """What listens on one host, and what of it is not expected.
 
     Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `triggers` (list

@@ -9,12 +9,12 @@ from fnmatch import fnmatch
 from typing import Any, Self
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import Resource
 from pydantic import Field, field_validator, model_validator
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.packages_shell import APPLY, EXITS, OBSERVE, RESTORE
+from components.resource import HostResource
 from hosts.packages import PACKAGE_NAME
 from hosts.packages_limits import LOCK_TIMEOUT, LOCKED
 from hosts.shell import Answer, Script
@@ -168,7 +168,7 @@ class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
     chapter = PackageChapter()
 
 
-class Packages(Resource, module="stockade", name="Packages"):
+class Packages(HostResource, module="stockade", name="Packages"):
     """Packages on one host.
 
     Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `unstarted` (list of

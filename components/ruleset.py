@@ -13,11 +13,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import CheckFailure, CheckResult, DiffResult, Resource
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pydantic import Field, ValidationError, model_validator
 
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider, has_unknown
+from components.resource import HostResource
 from components.ruleset_shell import APPLY, BACK, COMMIT, EXITS, OBSERVE, RESTORE, RESTORED, SAVE, TOOLS
 from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
@@ -283,7 +284,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
             return None
 
 
-class Ruleset(Resource, module="stockade", name="Ruleset"):
+class Ruleset(HostResource, module="stockade", name="Ruleset"):
     """The rules of one address family on one host. Properties: those of `RulesetInputs`.
 
     Outputs: `rules` (canonical text), `observed` (what the host shows).

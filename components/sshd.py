@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import Resource
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components import sshd_effective as effective
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
+from components.resource import HostResource
 from components.sshd_login import entrance, sole_login
 from components.sshd_shell import APPLY, BACK, COMMIT, HEADER, OBSERVE, SAVE
 from hosts.connection import HostAccess
@@ -241,7 +241,7 @@ class SshdProvider(HostProvider[SshdInputs, SshdFacts]):
     chapter = SshdChapter()
 
 
-class Sshd(Resource, module="stockade", name="Sshd"):
+class Sshd(HostResource, module="stockade", name="Sshd"):
     """The settings of sshd on one host. Properties: those of `SshdInputs`; see `SshdSettings.props`.
 
     Outputs: `settings` (canonical lines), `observed` (what is in force), `prior` (what was before).

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pulumi import ComponentResource, Input, ResourceOptions
-from pulumi.dynamic import Resource
 from pydantic import Field
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.packages import Packages
+from components.resource import HostResource
 from hosts.services import SERVICES, ServiceState, service_states
 from hosts.shell import Answer, Script
 
@@ -117,7 +117,7 @@ class TimeSyncProvider(HostProvider[TimeSyncInputs, TimeSyncFacts]):
     chapter = TimeSyncChapter()
 
 
-class TimeSyncService(Resource, module="stockade", name="TimeSyncService"):
+class TimeSyncService(HostResource, module="stockade", name="TimeSyncService"):
     """The unit of a time daemon on one host. Properties: `host` (str), `connection`, `daemon` (str)."""
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:

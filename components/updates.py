@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pulumi.dynamic import Resource
 from pydantic import AfterValidator, Field
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.packages import Packages
+from components.resource import HostResource
 from components.updates_dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates_shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.files import FileState, file_state
@@ -264,7 +264,7 @@ class UpdateProvider(HostProvider[UpdateInputs, UpdateFacts]):
     chapter = UpdateChapter()
 
 
-class UnattendedUpgrades(Resource, module="stockade", name="UnattendedUpgrades"):
+class UnattendedUpgrades(HostResource, module="stockade", name="UnattendedUpgrades"):
     """Automatic updates of one host; unattended-upgrades must be installed. Properties: those of `UpdateInputs`."""
 
     enabled: Output[bool]

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pulumi import Input, Output, ResourceOptions
-from pulumi.dynamic import CheckFailure, CheckResult, DiffResult, Resource
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pulumi.output import Unknown
 from pydantic import SecretStr
 
 from components.authorized_keys import found, merge, only
 from components.chapter import STALE, Chapter, Known
 from components.dynamic import HostProvider
+from components.resource import HostResource
 from components.users_back_shell import BACK, SAVE
 from components.users_data import UserFacts, UserInputs, effective_sudo, keys_in_force, mode_of, refusal
 from components.users_guard import guard, outside
@@ -204,7 +205,7 @@ class UserProvider(HostProvider[UserInputs, UserFacts]):
             host.close()  # its login is gone; what comes next logs in anew
 
 
-class LimitedUser(Resource, module="stockade", name="LimitedUser"):
+class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
     """An account on one host. Properties: those of `UserInputs`.
 
     Outputs: those and `observed` (what the host shows). The password is a secret.

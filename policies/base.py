@@ -7,9 +7,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -31,6 +33,7 @@ RULESET, SSHD, USER, KEY_PAIR = f"{PREFIX}Ruleset", f"{PREFIX}Sshd", f"{PREFIX}L
 PACKAGES, LISTENERS = f"{PREFIX}Packages", f"{PREFIX}Listeners"
 JAILS, UPDATES = f"{PREFIX}Fail2BanJails", f"{PREFIX}UnattendedUpgrades"
 HARDENED = "stockade:index:HardenedHost"
+_PROJECT = Path(__file__).parents[1]
 
 Props = Mapping[str, Any]
 # Analyses share caches that were not made for threads; the pack's server has several.
@@ -148,24 +151,58 @@ def hosts(resources: Sequence[PolicyResource]) -> list[Host]:
     return sorted(found.values(), key=lambda host: host.name)
 
 
-def configured_hosts() -> Sequence[str]:
-    """The names of the hosts that the stack config gives this stack; none where it cannot be read, or is a secret."""
+@lru_cache  # a pack serves one run
+def configured_hosts() -> Mapping[str, Any]:
+    """The hosts that the stack config gives this stack, as they stand there; none where it cannot be read."""
     try:
         entries = {**_setting("hosts", {})}
         inventory, shard = _setting("inventory", ""), _setting("shard", {})
         if inventory:
-            entries |= read_inventory(inventory, Path(__file__).parents[1])
+            entries |= read_inventory(inventory, _PROJECT)
         index = index_in(shard, os.environ.get("PULUMI_STACK", ""))
-        return tuple(name for name in entries if not shard or home_of(name, entries[name], shard["of"]) == index)
+        ours = (name for name in entries if not shard or home_of(name, entries[name], shard["of"]) == index)
+        return {name: entries[name] for name in ours}
     except (ValueError, TypeError, KeyError, AttributeError):  # the program tells what is wrong with the config
-        return ()
+        return {}
+
+
+def configured_login(name: str) -> Mapping[str, Any]:
+    """The login that stays, as the stack config has it: the admin's, or the only one; empty for a host that it lacks.
+
+    What stands nearer wins, as in components/inventory.py.
+    """
+    entry, common = configured_hosts().get(name), _setting("defaults", {})
+    if not isinstance(entry, Mapping) or not isinstance(common, Mapping):
+        return {}
+    below = {"host": entry["address"]} if "address" in entry else {}
+    shared = {**common, **entry, **below}
+    for login in ("admin", "bootstrap"):
+        if login in entry or login in common:
+            return {**shared, **(common.get(login) or {}), **(entry.get(login) or {})}
+    return shared
 
 
 def _setting(name: str, default: Any) -> Any:
     """A setting of the stack config: text, or JSON."""
     config = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
-    value = config.get(f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:{name}", default)
+    key = f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:{name}"
+    value = config[key] if key in config else _in_file(key, default)
     return json.loads(value) if isinstance(value, str) and value.startswith(("{", "[")) else value
+
+
+def _in_file(key: str, default: Any) -> Any:
+    """The same from the file: engines hand no setting to a pack that has a secret anywhere below it."""
+    try:
+        where = _yaml(_PROJECT / "Pulumi.yaml").get("stackConfigDir") or "."
+        stack = _yaml(_PROJECT / where / f"Pulumi.{os.environ.get('PULUMI_STACK', '')}.yaml")
+        return (stack.get("config") or {}).get(key, default)
+    except (OSError, AttributeError, yaml.YAMLError):
+        return default
+
+
+@lru_cache
+def _yaml(file: Path) -> Any:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def items(values: Any) -> tuple[list[Any], bool]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from policies.base import RULESET, Host, host_policy
+from policies.base import RULESET, Host, configured_login, host_policy
 from policies.firewall import WAIVED_MATCHES, analysed, answers, arriving, doubts, packets
 from policies.settings import Settings, texts
 from rules.family import Family
@@ -35,7 +35,7 @@ def _login(host: Host) -> Iterator[tuple[str, int]]:
     """Address and port of the login that stays: the admin's, or the only one."""
     ways = (resource.props.get("connection") for resource in host.of(RULESET))
     way: Mapping[str, Any] = next((way for way in ways if way), {})
-    login = way.get("admin") or way.get("bootstrap") or way
+    login = configured_login(host.name) or way.get("admin") or way.get("bootstrap") or way
     if login.get("host"):
         yield login["host"], int(login.get("port") or _SSH)
 

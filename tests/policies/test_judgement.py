@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,45 @@ def test_a_shard_answers_for_its_own_hosts(tmp_path: Path) -> None:
     with running_pack({**environment, "PULUMI_CONFIG": json.dumps(config)}) as pack:
         told = pack.analyze_stack(hardened("web1"), ruleset(V4), ruleset(V6, "ipv6"))
     assert [one.message.partition(":")[0] for one in only(told, "limited-user")] == ["db1", "web1"]
+
+
+LOGINS = {"admin": {"user": "deploy"}, "bootstrap": {"user": "root", "port": 22}}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "defaults", "port"),
+    [
+        ({"web1": {"address": "198.51.100.7", "port": 2222, **LOGINS}}, {}, 2222),
+        ({"web1": {"address": "198.51.100.7", "admin": {"port": 2222}}}, LOGINS, 2222),
+        ({"web1": {"address": "198.51.100.7"}}, {**LOGINS, "port": 2222}, 2222),
+        ({"web1": {"address": "198.51.100.7", "bootstrap": {}}}, {"port": 2222}, 2222),
+        ({"web1": {"address": "198.51.100.7", "admin": {}}}, {"bootstrap": {"port": 2222}}, 22),
+    ],
+)
+def test_the_way_that_the_stack_config_tells(hosts: dict[str, Any], defaults: dict[str, Any], port: int) -> None:
+    config = {"stockade:hosts": json.dumps(hosts), "stockade:defaults": json.dumps(defaults)}
+    environment = {"PULUMI_PROJECT": "stockade", "PULUMI_STACK": "test", "PULUMI_DRY_RUN": "true"}
+    with running_pack({**environment, "PULUMI_CONFIG": json.dumps(config)}) as pack:
+        told = only(pack.analyze_stack(ruleset(V4.replace("--dport 22 ", "--dport 1 "))), "way-in")
+        assert [one.message.partition(" over ")[0] for one in told] == [
+            f"web1: nobody can connect to SSH on port {port}"
+        ]
+        assert only(pack.analyze_stack(ruleset(V4.replace("--dport 22 ", f"--dport {port} "))), "way-in") == []
+
+
+def test_hosts_with_a_secret_among_them_are_read_from_the_file() -> None:
+    """No engine hands them to a pack; their addresses are in clear all the same."""
+    environment = {"PULUMI_PROJECT": "stockade", "PULUMI_STACK": "staging", "PULUMI_DRY_RUN": "true"}
+    with running_pack({**environment, "PULUMI_CONFIG": "{}"}) as pack:
+        told = pack.analyze_stack(
+            hardened("web1"), ruleset(V4.replace("--dport 22 ", "--dport 1 ")), ruleset(V6, "ipv6")
+        )
+    assert [one.message.partition(" over ")[0] for one in only(told, "way-in")] == [
+        "web1: nobody can connect to SSH on port 22"
+    ]
+    assert [one.message.partition(". ")[0] for one in only(told, "both-families")] == [
+        "web2: nothing filters IPv4 and IPv6"
+    ]
 
 
 def test_a_waiver_is_for_one_host_and_has_a_reason(pack: Pack) -> None:

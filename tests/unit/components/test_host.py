@@ -1,0 +1,118 @@
+"""What `HardenedHost` declares: seen by the engine's side of the SDK, without a host."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks, set_mocks
+from pulumi.runtime import test as ended
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+
+from components.hardening import Hardening
+from components.host import HardenedHost
+from components.inventory import stack_inventory
+from hosts.connection import HostAccess
+
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET\n-----END OPENSSH PRIVATE KEY-----\n"
+LOGIN = {"host": "192.0.2.1", "user": "root", "password": "TOPSECRET", "privateKey": KEY, "sudoPassword": "TOPSECRET"}
+JUMP = {
+    "host": "192.0.2.2",
+    "private_key_password": "TOPSECRET",
+    "proxy": {"host": "192.0.2.3", "password": "TOPSECRET"},
+}
+WANTED = Hardening.model_validate(
+    {"users": [{"name": "deploy"}], "sshd": {}, "fail2ban": {}, "updates": {}, "listeners": {}}
+)
+
+
+class Recorder(mocks.Mocks):
+    """Writes down what resources are registered with."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, Mapping[str, Any]] = {}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.inputs[f"{args.typ.rpartition(':')[2]} {args.name}"] = args.inputs
+        return args.name, {**args.inputs, "config": "", "settings": "", "rules": "", "enabled": True}
+
+    def call(self, _args: mocks.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+def declared(program: Callable[[], Any], **config: Any) -> dict[str, Mapping[str, Any]]:
+    """Run a program; return the inputs of the resources about hosts, by type and name."""
+    recorder = Recorder()
+    set_mocks(recorder, project="shop", stack="test")
+    set_all_config({f"shop:{name}": json.dumps(value) for name, value in config.items()})
+    try:
+        ended(program)()
+    finally:
+        set_all_config({})
+    return {name: inputs for name, inputs in recorder.inputs.items() if "host" in inputs}
+
+
+def in_clear(value: Any) -> str:
+    """What a state would have in clear of an input."""
+    if is_rpc_secret(value):
+        return ""
+    if isinstance(value, Mapping):
+        return " ".join(in_clear(item) for item in value.values())
+    return " ".join(in_clear(item) for item in value) if isinstance(value, list | tuple) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """An input without its marks of secrets."""
+    value = unwrap_rpc_secret(value)
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+ENTRY = {"address": "192.0.2.1", "admin": {"user": "deploy", "sudoPassword": "TOPSECRET"}, "bootstrap": {}}
+
+
+@pytest.mark.parametrize("given", [None, "the same"])
+def test_the_way_of_the_stack_config_is_copied_into_no_resource(given: str | None) -> None:
+    def program() -> None:
+        way = stack_inventory()["web1"] if given else None
+        HardenedHost("web1", way, WANTED)
+
+    found = declared(program, hosts={"web1": ENTRY})
+    assert len(found) > 6
+    assert not [name for name, inputs in found.items() if "connection" in inputs or "192.0.2.1" in in_clear(inputs)]
+    assert found["Sshd web1"]["admin"] == "deploy"
+
+
+def test_a_host_that_is_named_nowhere_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match=r"web9.*no `connection` is given"):
+        declared(lambda: HardenedHost("web9", wanted=WANTED), hosts={"web1": ENTRY})
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda: {"admin": {**LOGIN, "proxy": JUMP}, "bootstrap": LOGIN},
+        lambda: {"admin": {**LOGIN, "proxy": pulumi.Output.from_input(JUMP)}},
+        lambda: {"admin": pulumi.Output.from_input({**LOGIN, "proxy": JUMP})},
+        lambda: {"admin": {**LOGIN, "password": pulumi.Output.from_input("TOPSECRET")}},
+        lambda: pulumi.Output.from_input({"admin": {**LOGIN, "proxy": JUMP}}),
+        lambda: HostAccess.model_validate({"name": "web1", "admin": {**LOGIN, "proxy": JUMP}}),
+    ],
+    ids=[
+        "a mapping",
+        "a jump host as an Output",
+        "a login as an Output",
+        "a password as an Output",
+        "an Output",
+        "access",
+    ],
+)
+def test_credentials_that_a_program_gives_are_secrets_at_any_depth(way: Callable[[], Any]) -> None:
+    found = declared(lambda: HardenedHost("web1", way(), WANTED))
+    assert len(found) > 6
+    for name, inputs in found.items():
+        assert "TOPSECRET" not in in_clear(inputs), name
+        login = plain(inputs["connection"])["admin"]
+        assert login["password"] == "TOPSECRET", name
+        assert HostAccess.model_validate({"name": "web1", **plain(inputs["connection"])}).admin is not None
