@@ -11,9 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from policies.names import FILE, misspelled, named_in
 
 COMMANDS = {
     "preview": ["preview"],
@@ -27,6 +29,7 @@ COMMANDS = {
 CREATING = ("preview", "up", "import")
 LAB, EVERY = "lab", "every-distribution"
 PROGRAM_RUNS = ("preview", "up")
+ROOT = Path(__file__).resolve().parents[1]
 PACK = Path("policies")
 """The project's policy pack, enforced unless another is given or STOCKADE_POLICIES is `off`."""
 
@@ -37,7 +40,7 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(255)
 
 
-def value_of(arguments: list[str], *names: str) -> str | None:
+def value_of(arguments: Sequence[str], *names: str) -> str | None:
     """The value of an option, given as `--name value` or `--name=value`."""
     for index, argument in enumerate(arguments):
         if argument in names:
@@ -84,6 +87,21 @@ def policy_arguments(command: str, given: list[str], stack: str, folder: Path, w
     ]
 
 
+def check_policy_config(given: Sequence[str], folder: Path) -> Mapping[str, str]:
+    """Return what the pack's process must find in its environment to read `--policy-pack-config` as documented.
+
+    Ends with an error for a policy that there is not. A pack that is not this project's is not looked after.
+    """
+    pack, config = value_of(given, "--policy-pack"), value_of(given, "--policy-pack-config")
+    if not pack or not config or (folder / pack).resolve() != ROOT / PACK:
+        return {}
+    file = folder / config
+    problems = [*misspelled(named_in(file))]
+    if problems:
+        fail(f"{config}: {'; '.join(problems)}")
+    return {FILE: str(file.resolve())}
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Run one command with one of the engines; ends the process with the engine's exit status."""
     if not arguments or arguments[0] not in COMMANDS:
@@ -95,6 +113,7 @@ def main(arguments: list[str]) -> NoReturn:
     set_lab_passphrase(stack, os.environ)
     project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
     rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
+    os.environ.update(check_policy_config(rest, project))
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
         print("Engine: embedded (no pulumi on PATH)" if cli is None else "Engine: embedded", file=sys.stderr)

@@ -28,12 +28,12 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 from components.shards import home_of, index_in, read_inventory
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
 
+ROOT = Path(__file__).parents[1]
 PREFIX = "pulumi-python:dynamic/stockade:"
 RULESET, SSHD, USER, KEY_PAIR = f"{PREFIX}Ruleset", f"{PREFIX}Sshd", f"{PREFIX}LimitedUser", f"{PREFIX}KeyPair"
 PACKAGES, LISTENERS = f"{PREFIX}Packages", f"{PREFIX}Listeners"
 JAILS, UPDATES = f"{PREFIX}Fail2BanJails", f"{PREFIX}UnattendedUpgrades"
 HARDENED = "stockade:index:HardenedHost"
-_PROJECT = Path(__file__).parents[1]
 
 Props = Mapping[str, Any]
 # Analyses share caches that were not made for threads; the pack's server has several.
@@ -155,10 +155,7 @@ def hosts(resources: Sequence[PolicyResource]) -> list[Host]:
 def configured_hosts() -> Mapping[str, Any]:
     """The hosts that the stack config gives this stack, as they stand there; none where it cannot be read."""
     try:
-        entries = {**_setting("hosts", {})}
-        inventory, shard = _setting("inventory", ""), _setting("shard", {})
-        if inventory:
-            entries |= read_inventory(inventory, _PROJECT)
+        entries, shard = _entries(), _setting("shard", {})
         index = index_in(shard, os.environ.get("PULUMI_STACK", ""))
         ours = (name for name in entries if not shard or home_of(name, entries[name], shard["of"]) == index)
         return {name: entries[name] for name in ours}
@@ -182,6 +179,20 @@ def configured_login(name: str) -> Mapping[str, Any]:
     return shared
 
 
+def known_hosts() -> Sequence[str] | None:
+    """The names of all hosts that share this stack's config, in all its shards; None where that cannot be told."""
+    try:
+        entries = _entries()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return None if [*entries] == ["secure"] else tuple(entries)
+
+
+def _entries() -> Mapping[str, Any]:
+    inventory = _setting("inventory", "")
+    return {**(read_inventory(inventory, ROOT) if inventory else {}), **_setting("hosts", {})}
+
+
 def _setting(name: str, default: Any) -> Any:
     """A setting of the stack config: text, or JSON."""
     config = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
@@ -193,8 +204,8 @@ def _setting(name: str, default: Any) -> Any:
 def _in_file(key: str, default: Any) -> Any:
     """The same from the file: engines hand no setting to a pack that has a secret anywhere below it."""
     try:
-        where = _yaml(_PROJECT / "Pulumi.yaml").get("stackConfigDir") or "."
-        stack = _yaml(_PROJECT / where / f"Pulumi.{os.environ.get('PULUMI_STACK', '')}.yaml")
+        where = _yaml(ROOT / "Pulumi.yaml").get("stackConfigDir") or "."
+        stack = _yaml(ROOT / where / f"Pulumi.{os.environ.get('PULUMI_STACK', '')}.yaml")
         return (stack.get("config") or {}).get(key, default)
     except (OSError, AttributeError, yaml.YAMLError):
         return default

@@ -8,6 +8,7 @@ from policies import (
     accounts,
     automatic_updates,
     bans,
+    configuration,
     dead_rules,
     default_deny,
     denied_logged,
@@ -43,4 +44,5 @@ POLICIES: list[Policy] = [
     *unwanted.POLICIES,
     *unexpected.POLICIES,
     *forgotten.POLICIES,
+    *configuration.POLICIES,
 ]

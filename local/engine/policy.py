@@ -92,15 +92,15 @@ class Pack:
             data = json.loads(file.read_text())
         except (OSError, ValueError) as error:
             raise EngineError(f"the policy configuration {file}: {error}") from None
-        # "all" first: what is said of one policy goes before what is said of all
-        for name, value in sorted(data.items(), key=lambda item: item[0] != "all"):
+        for name, value in data.items():
             if not isinstance(value, str | dict):
                 raise EngineError(f"the policy configuration {file}: {name}: a level or an object is expected")
             properties = {} if isinstance(value, str) else dict(value)
             level = value if isinstance(value, str) else properties.pop("enforcementLevel", None)
             if level is not None and level not in _LEVELS:
                 raise EngineError(f"the policy configuration {file}: {name}: unknown enforcement level {level!r}")
-            for policy in [*wanted] if name == "all" else [name]:
+            # "all" is for those that are not named
+            for policy in [one for one in wanted if one not in data] if name == "all" else [name]:
                 config = wanted.setdefault(policy, pb.PolicyConfig())
                 if level is not None:
                     config.enforcementLevel = _LEVELS[level]

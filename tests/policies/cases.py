@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rules import presets
@@ -25,13 +25,14 @@ RSA_1024 = (
 
 @dataclass(frozen=True)
 class Case:
-    """One policy: what it passes, what it does not, and what it says then."""
+    """One policy: what it passes, what it does not, and what it says then; `config`: of other policies, by name."""
 
     policy: str
     good: Declared | Sequence[Declared]
     bad: Declared | Sequence[Declared]
     message: str
     mandatory: bool = True
+    config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 def without(rules: str, *lines: str) -> str:
@@ -218,5 +219,13 @@ CASES = [
         [Declared("linode:index/instance:Instance", "box"), WEB],
         'box (linode:index/instance:Instance) is not hardened by anything. Add `HardenedHost("box", '
         'connection={"host": ..., ...})` with its address as an Output.',
+    ),
+    Case(
+        "waivers-needed",
+        [hardened("web1"), hardened("old1")],
+        [hardened("web1")],
+        "waivedHosts of both-families names hosts that are not there: old1.",
+        mandatory=False,
+        config={"both-families": {"waivedHosts": {"old1": "no IPv6 there", "web1": "none here, either"}}},
     ),
 ]

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from pulumi.runtime.proto import analyzer_pb2 as pb
 
 from tests.lab.stack import REPOSITORY, Stack
 
+from .analyzer import Pack
 from .cases import ED25519
 
 ENGINES = [
@@ -72,6 +75,41 @@ def test_the_environment_decides(tmp_path: Path) -> None:
     assert "[mandatory]  denied-logged" in shown
     stack.environment["STOCKADE_POLICIES"] = "off"
     assert "Policies:" not in stack.preview()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_all_is_for_the_policies_that_are_not_named(tmp_path: Path, engine: str) -> None:
+    stack = _stack(tmp_path, engine, firewall={"services": [{"name": "app", "ports": [8443]}]}, updates=False)
+    file = stack.folder / "stacks" / "policy.test.json"
+    allowed = {"sshPorts": [22], "waivedHosts": {"old1": "it is gone"}, "allowedOnHosts": {"db1": []}}
+    file.write_text(json.dumps({"exposure-allowed": allowed, "all": "disabled", "waivers-needed": "advisory"}))
+    shown = stack.preview(check=False)
+    assert shown.status != 0, shown.output
+    assert "web1: tcp/8443 from anywhere can be reached and must not be." in shown
+    assert "nothing installs security updates" not in shown
+    assert "waivedHosts of exposure-allowed names hosts that are not there: old1." in shown
+    assert "allowedOnHosts of exposure-allowed names hosts that are not there: db1." in shown
+
+    file.write_text(json.dumps({"exposure-allowed": {"enforcementLevel": "disabled", "sshPorts": [22]}}))
+    assert "tcp/8443 from anywhere can be reached" not in stack.preview(check=False)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("settings", ["mandatory", {"sshPorts": [22]}])
+def test_a_misspelled_policy_is_named(tmp_path: Path, engine: str, settings: object) -> None:
+    stack = _stack(tmp_path, engine)
+    (stack.folder / "stacks" / "policy.test.json").write_text(json.dumps({"exposure-alowed": settings}))
+    shown = stack.preview(check=False)
+    assert shown.status != 0
+    assert "policy.test.json: no policy is named exposure-alowed; is exposure-allowed meant?" in shown
+
+
+def test_the_pack_itself_refuses_a_misspelled_policy(pack: Pack) -> None:
+    """Plain `pulumi preview` looks at nothing else."""
+    wanted = {"exposure-alowed": pb.PolicyConfig(enforcementLevel=pb.MANDATORY)}
+    with pytest.raises(grpc.RpcError) as refused:
+        pack.stub.Configure(pb.ConfigureAnalyzerRequest(policyConfig=wanted))
+    assert "no policy is named exposure-alowed; is exposure-allowed meant?" in str(refused.value)
 
 
 def test_a_pack_that_cannot_start_stops_everything(tmp_path: Path) -> None:

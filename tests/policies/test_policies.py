@@ -15,6 +15,7 @@ def _asked(pack: Pack, stack: object, policy: str) -> list[Told]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.policy)
 def test_a_good_stack_passes_and_a_bad_one_fails(pack: Pack, case: Case) -> None:
+    pack.configure(case.config)
     assert _asked(pack, case.good, case.policy) == []
     assert _asked(pack, case.bad, case.policy) == [Told(case.policy, case.message, case.mandatory)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.names import NAMES, misspelled, named_in, named_without_level
 from policies.pack import POLICIES
 from policies.reference import policy_table, setting_table
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError, number, texts
@@ -44,6 +45,20 @@ def test_names_are_unique_and_lower_case() -> None:
     names = [policy.name for policy in POLICIES]
     assert len(set(names)) == len(names)
     assert all(name.replace("-", "").isalnum() and name == name.lower() for name in names)
+
+
+def test_the_names_of_policies_can_be_had_without_the_pack(tmp_path: Path) -> None:
+    assert tuple(policy.name for policy in POLICIES) == NAMES
+    assert [*misspelled(["all", "way-in"])] == []
+    assert [*misspelled(["way-inn", "xyzzy"])] == [
+        "no policy is named way-inn; is way-in meant?",
+        "no policy is named xyzzy",
+    ]
+    file = tmp_path / "policy.json"
+    file.write_text('{"all": "disabled", "way-in": {}, "no-passwords": {"enforcementLevel": "advisory"}}')
+    assert named_in(file) == ["way-in", "no-passwords"]
+    assert named_without_level(file) == ["way-in"]
+    assert named_in(tmp_path / "none.json") == []
 
 
 def test_no_module_hides_another() -> None:

@@ -1,0 +1,72 @@
+"""The names of all policies, in the order of the documentation, for those who read a configuration without the pack.
+
+Nothing in here needs Pulumi.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+FILE = "STOCKADE_POLICY_CONFIG"
+"""By this variable `python -m local` and `python -m fleet` tell the pack which file `--policy-pack-config` names."""
+NAMES = (
+    "default-deny-ipv4",
+    "default-deny-ipv6",
+    "forwarding-denied",
+    "both-families",
+    "exposure-allowed",
+    "way-in",
+    "loopback-spoofing-refused",
+    "replies-accepted",
+    "icmpv6-accepted",
+    "denied-logged",
+    "no-dead-rules",
+    "no-root-login",
+    "no-passwords",
+    "sshd-declared",
+    "strong-keys",
+    "strong-key-pair",
+    "limited-user",
+    "fail2ban-on",
+    "updates-on",
+    "unwanted-absent",
+    "listeners-expected",
+    "no-forgotten-machine",
+    "waivers-needed",
+)
+
+
+def misspelled(names: Iterable[str]) -> Iterator[str]:
+    """Yield what is wrong with the names of policies in a configuration."""
+    for name in sorted({*names} - {*NAMES, "all"}):
+        near = difflib.get_close_matches(name, NAMES, 1)
+        yield f"no policy is named {name}" + (f"; is {near[0]} meant?" if near else "")
+
+
+def named_in(file: str | Path | None) -> list[str]:
+    """Return the policies that a configuration names; none where it cannot be read, which is the engine's to tell."""
+    return [name for name in _read(file) if name != "all"]
+
+
+def named_without_level(file: str | Path | None) -> list[str]:
+    """Return the policies that a configuration gives settings and no level: theirs is their own, whatever `all` says.
+
+    (To Pulumi, `all` counts for them, too.)
+    """
+    config = _read(file)
+    return [
+        name
+        for name, settings in config.items()
+        if name != "all" and isinstance(settings, dict) and "enforcementLevel" not in settings
+    ]
+
+
+def _read(file: str | Path | None) -> dict[str, object]:
+    try:
+        config = json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
