@@ -17,6 +17,8 @@ from components.packages import Packages
 from components.ruleset import Ruleset
 from rules import presets
 from rules.family import Family
+from rules.isolation import connects_out
+from rules.parse import parse
 from rules.render import canonical, render
 from rules.service_rules import Service, service_rules
 
@@ -28,7 +30,12 @@ class ServiceSettings(Settings):
 
     name: str = Field("", description="For people; becomes the rules' comment where none is given.")
     ports: tuple[int | str, ...] = Field((), description="Ports (443), ranges ('6000:6010') or names ('https').")
-    protocol: Literal["tcp", "udp", "sctp", "icmp", "esp", "ah", "gre"] = Field("tcp", description="Protocol.")
+    protocol: Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah", "gre"] = Field(
+        "tcp", description="Protocol; `icmp` is ICMPv6 in IPv6."
+    )
+    types: tuple[int | str, ...] = Field(
+        (), description="ICMP types, by name ('time-exceeded') or number (of `icmp`: IPv4's). Default: all."
+    )
     sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
     comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
     position: int | None = Field(None, ge=1, description="Rule number in INPUT. Default: after HTTP and HTTPS.")
@@ -44,6 +51,7 @@ class ServiceSettings(Settings):
         return Service(
             name=self.name,
             ports=self.ports,
+            types=self.types,
             protocol=self.protocol,
             sources=self.sources,
             comment=self.comment or self.name or None,
@@ -93,6 +101,9 @@ class FirewallSettings(Settings):
     services: tuple[ServiceSettings, ...] = Field((), description="Further services, below HTTP and HTTPS.")
     longview: bool = Field(False, description="Allow Linode Longview (longview.linode.com).")
     nodebalancer: bool = Field(False, description="Allow Linode NodeBalancers (192.168.255.0/24).")
+    icmp: Literal["printed", "listed"] = Field(
+        "printed", description="IPv4: echo requests, as the guide's ruleset is `printed`, or its `listed` three types."
+    )
     log: bool = Field(True, description="Log what is denied.")
     log_rate: str = Field(
         "5/min", pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$", description="At most."
@@ -133,6 +144,13 @@ class FirewallSettings(Settings):
             self._texts[family] = self._compiled(family)
         return self._texts[family]
 
+    @property
+    def uses_ipv6(self) -> bool:
+        """Whether the host can open any connection over IPv6; else it must not try to first (gai.conf(5))."""
+        if self.ipv6 == FamilyText():  # the presets are known, and working it out takes a while
+            return self.ipv6_mode != "reject"
+        return connects_out(parse(self.ruleset(Family.IPV6), Family.IPV6))
+
     @cached_property
     def _texts(self) -> dict[Family, str]:
         return {}  # the hosts of a stack mostly share their settings
@@ -157,6 +175,7 @@ class FirewallSettings(Settings):
             nodebalancer=self.nodebalancer,
             log=self.log,
             log_rate=self.log_rate,
+            icmp=self.icmp,
         )
 
 

@@ -107,7 +107,7 @@ class HardenedHost(ComponentResource):
             self._name, self._name, settings, connection=self._way, packages=packages, opts=opts, **self._existing
         )
         self._told["firewall"] = firewall.enforced
-        if settings.ipv6_mode == "reject":
+        if not settings.uses_ipv6:
             AddressPreference(self._name, {**self._common, **self._existing}, opts)
         return [firewall]
 

@@ -31,7 +31,7 @@ from rules.family import Family
 from rules.foreign import DEFAULT_PRESERVE, own_rules, spellings
 from rules.model import Ruleset as Rules
 from rules.model import Table
-from rules.naming import names, resolve
+from rules.naming import moved_names, names, resolve
 from rules.ownership import plan
 from rules.parse import parse, parse_saved
 from rules.reachability import TooIntricateError, exposure
@@ -204,9 +204,11 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def shown(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
         before = known.recorded or RulesetFacts()
         then, now = _own(inputs, before), _own(inputs, seen)
+        moved = moved_names(before.addresses, seen.addresses)
         changes: dict[str, Any] = {}
-        if render(then) != render(now):
-            changes |= _told(as_shown(inputs.declared, before.addresses, then, now))
+        if moved or render(then) != render(now):
+            shown = as_shown(inputs.declared, before.addresses, then, now)
+            changes |= _told(resolve(shown, before.addresses, moved))
         if inputs.persistent and not self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen))):
             changes["persistent"] = False
         if seen.controller:

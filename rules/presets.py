@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from rules.extensions import quote
 from rules.family import Family
@@ -17,6 +18,8 @@ NODEBALANCER = "192.168.255.0/24"
 LONGVIEW = "longview.linode.com"
 # The chain that holds the ICMPv6 rules, so that rule numbers in INPUT are those of IPv4.
 ICMPV6_CHAIN = "icmpv6"
+# In the order of the guide's `iptables -vL`.
+_LISTED = ("destination-unreachable", "echo-request", "time-exceeded")
 # RFC 4890, 4.4.1 and 4.4.2. Errors and echo may come from anywhere:
 _ICMPV6_ANYWHERE = (1, 2, 3, 4, 128, 129)
 # Neighbour discovery (133-136), inverse (141, 142) and SEND (148, 149) are valid with hop limit 255 only: on the link.
@@ -37,6 +40,7 @@ def web(
     log: bool = True,
     log_rate: str = "5/min",
     dhcpv6: bool = True,
+    icmp: Literal["printed", "listed"] = "printed",
 ) -> Ruleset:
     """The guide's ruleset for a web server, in the guide's order, for one family.
 
@@ -45,6 +49,8 @@ def web(
     ``log``, ``log_rate``: log what is denied, at most so often (packets per second, minute, hour or day). ``dhcpv6``:
     in IPv6, accept the answers to our DHCPv6 client (RFC 8415): they come from another address than the multicast
     one that was asked, so they are never ESTABLISHED, and without them a host loses its address when the lease ends.
+    ``icmp``: in IPv4, accept what the guide's ruleset has, echo requests that are NEW, or the three types that its
+    listing of the rules shows, in any state.
 
     IPv6 differs from the guide where that would cut the host off: SSH is accepted, and ICMPv6 goes to the chain
     ``icmpv6`` that accepts, without a state match, what RFC 4890 (section 4.4) says a host must or should not drop:
@@ -67,7 +73,7 @@ def web(
         accepted.append(_read("-A INPUT -s fe80::/10 -p udp --dport 546 -j ACCEPT", family))
     rules = [
         *_loopback(family),
-        _ping(family),
+        *_ping(family, icmp),
         *accepted,
         _read("-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT", family),
         *_deny("INPUT", family, log, log_rate),
@@ -133,10 +139,12 @@ def _loopback(family: Family) -> tuple[Rule, Rule]:
     return _read("-A INPUT -i lo -j ACCEPT", family), _read(f"-A INPUT ! -i lo -s {loopback} -j REJECT", family)
 
 
-def _ping(family: Family) -> Rule:
+def _ping(family: Family, icmp: str) -> tuple[Rule, ...]:
     if family is Family.IPV6:
-        return _read(f"-A INPUT -p icmpv6 -j {ICMPV6_CHAIN}", family)
-    return _read("-A INPUT -p icmp -m state --state NEW --icmp-type 8 -j ACCEPT", family)
+        return (_read(f"-A INPUT -p icmpv6 -j {ICMPV6_CHAIN}", family),)
+    if icmp == "listed":
+        return tuple(_read(f"-A INPUT -p icmp --icmp-type {kind} -j ACCEPT", family) for kind in _LISTED)
+    return (_read("-A INPUT -p icmp -m state --state NEW --icmp-type 8 -j ACCEPT", family),)
 
 
 def _icmpv6() -> tuple[Rule, ...]:

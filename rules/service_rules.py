@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from rules.errors import ExpectedError
 from rules.extensions import quote
 from rules.family import Family
+from rules.icmp import read_icmp_type
 from rules.model import Rule
 from rules.parse import parse_rule
 from rules.ports import MULTIPORT_LIMIT
 
+WITH_TYPES = ("icmp", "icmpv6")
 WITH_PORTS = ("tcp", "udp", "sctp", "dccp", "udplite")
 ACTIONS = ("ACCEPT", "DROP", "REJECT")
 
@@ -26,8 +29,8 @@ class Service:
     bytes. ``position``: rule number in INPUT, from 1; below the web ports when None. ``action``: one of
     :data:`ACTIONS`.
 
-    Raises :class:`ValueError` for ports without a protocol that has them, a protocol without its ports, and an action
-    or position that is none.
+    Raises :class:`ValueError` for ports without a protocol that has them, a protocol without its ports, types that no
+    ICMP has, and an action or position that is none.
     """
 
     name: str = ""
@@ -37,13 +40,23 @@ class Service:
     comment: str | None = None
     position: int | None = None
     action: str = "ACCEPT"
+    types: tuple[int | str, ...] = ()
 
     def __post_init__(self) -> None:
         label = f"service {self.name}" if self.name else "a service"
         if self.protocol in WITH_PORTS and not self.ports:
             raise ValueError(f"{label}: {self.protocol} needs ports")
         if self.ports and self.protocol not in WITH_PORTS:
-            raise ValueError(f"{label}: {self.protocol} has no ports")
+            instead = "; its types are `types`" if self.protocol in WITH_TYPES else ""
+            raise ValueError(f"{label}: {self.protocol} has no ports{instead}")
+        if self.types and self.protocol not in WITH_TYPES:
+            raise ValueError(f"{label}: {self.protocol} has no types, icmp has")
+        for kind in map(str, self.types):
+            if not any(_known(kind, self.protocol, family) for family in Family):
+                try:
+                    read_icmp_type(kind, Family.IPV6 if self.protocol == "icmpv6" else Family.IPV4)
+                except ExpectedError as error:
+                    raise ValueError(f"{label}: type {kind}: {error}") from None
         if self.action not in ACTIONS:
             raise ValueError(f"{label}: {self.action} is none of {', '.join(ACTIONS)}")
         if self.position is not None and self.position < 1:
@@ -51,17 +64,41 @@ class Service:
 
 
 def service_rules(service: Service, family: Family) -> tuple[Rule, ...]:
-    """The rules of a service for one family: one per source and per 15 ports; none when all sources are of the other.
+    """The rules of a service for one family: one per source and per 15 ports or ICMP type.
+
+    None when all its sources, types or its protocol are of the other family.
 
     New connections are matched, as in the guide; ICMP without state, as conntrack leaves neighbour discovery untracked.
     Raises :class:`rules.errors.RuleSyntaxError` for a port or a source that is none.
     """
     sources = sources_of(service.sources, family)
     return tuple(
-        _rule(service, family, source, ports)
+        _rule(service, family, source, what)
         for source in sources
-        for ports in (_groups(service.ports) if service.ports else ("",))
+        for what in (_groups(service.ports) if service.ports else _types(service, family))
     )
+
+
+def _types(service: Service, family: Family) -> tuple[str, ...]:
+    """The ICMP types of a family, each once; an empty text where there are none to tell apart."""
+    if service.protocol == "icmpv6" and family is Family.IPV4:
+        return ()
+    if not service.types:
+        return ("",)
+    return tuple(dict.fromkeys(kind for kind in map(str, service.types) if _known(kind, service.protocol, family)))
+
+
+def _known(kind: str, protocol: str, family: Family) -> bool:
+    """Whether a type is one of a family's."""
+    if protocol == "icmpv6" and family is Family.IPV4:
+        return False
+    if kind[:1].isdecimal() and protocol == "icmp" and family is Family.IPV6:
+        return False
+    try:
+        read_icmp_type(kind, family)
+    except ExpectedError:
+        return False
+    return True
 
 
 def sources_of(sources: Sequence[str], family: Family) -> tuple[str, ...]:
@@ -93,15 +130,18 @@ def _groups(ports: Sequence[int | str]) -> Iterator[str]:
     yield ",".join(group)
 
 
-def _rule(service: Service, family: Family, source: str, ports: str) -> Rule:
+def _rule(service: Service, family: Family, source: str, what: str) -> Rule:
+    """``what``: ports, or an ICMP type."""
     protocol = "icmpv6" if service.protocol == "icmp" and family is Family.IPV6 else service.protocol
     words = ["-A INPUT"]
     words += [f"-s {quote(source)}"] if source else []
     words.append(f"-p {quote(protocol)}")
-    if "," in ports or service.protocol == "udplite":
-        words.append(f"-m multiport --dports {quote(ports)}")
-    elif ports:
-        words.append(f"--dport {quote(ports)}")
+    if service.protocol in WITH_TYPES:
+        words += [f"--{protocol}-type {quote(what)}"] if what else []
+    elif "," in what or service.protocol == "udplite":
+        words.append(f"-m multiport --dports {quote(what)}")
+    elif what:
+        words.append(f"--dport {quote(what)}")
     words += [] if service.protocol.startswith("icmp") else ["-m state --state NEW"]
     words += [f"-m comment --comment {quote(service.comment)}"] if service.comment else []
     words.append(f"-j {service.action}")

@@ -116,3 +116,21 @@ def test_credentials_that_a_program_gives_are_secrets_at_any_depth(way: Callable
         login = plain(inputs["connection"])["admin"]
         assert login["password"] == "TOPSECRET", name
         assert HostAccess.model_validate({"name": "web1", **plain(inputs["connection"])}).admin is not None
+
+
+@pytest.mark.parametrize(
+    ("firewall", "preferred"),
+    [
+        ({}, False),
+        ({"ipv6Mode": "reject"}, True),
+        ({"ipv6": {"rules": "*filter\n-A INPUT -j REJECT\n-A FORWARD -j REJECT\n-A OUTPUT -j REJECT\nCOMMIT\n"}}, True),
+        ({"ipv6": {"commands": ["-I OUTPUT 1 ! -o lo -j REJECT"]}}, True),
+        ({"ipv6": {"rules": "-P INPUT DROP\n-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT\n"}}, False),
+        (False, False),
+    ],
+)
+def test_rules_that_end_ipv6_bring_the_line_of_gai_conf(firewall: Any, preferred: bool) -> None:
+    wanted = Hardening.model_validate({"firewall": firewall})
+    access = HostAccess.model_validate({"name": "web1", "bootstrap": {"host": "192.0.2.1"}})
+    found = declared(lambda: HardenedHost("web1", access, wanted))
+    assert ("AddressPreference web1" in found) is preferred

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rules import presets
@@ -166,3 +168,42 @@ def test_insert_at_a_position() -> None:
             insert(ruleset, "filter", "INPUT", position, rule)
     with pytest.raises(ValueError, match="no chain"):
         insert(ruleset, "filter", "NOWHERE", 1, rule)
+
+
+def test_icmp_as_the_guide_prints_it_or_as_its_listing_shows_it() -> None:
+    state = [line for line in _chain(presets.web(V4)) if "icmp-type" in line]
+    assert state == ["-A INPUT -p icmp -m state --state NEW -m icmp --icmp-type 8 -j ACCEPT"]
+    lines = _chain(presets.web(V4, icmp="listed"))
+    assert lines[2:5] == [f"-A INPUT -p icmp -m icmp --icmp-type {kind} -j ACCEPT" for kind in (3, 8, 11)]
+    assert presets.web(V6, icmp="listed") == presets.web(V6)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "types", "four", "six"),
+    [
+        ("icmp", ("echo-request", "time-exceeded"), [8, 11], [128, 3]),
+        ("icmp", (8, "3/4", "packet-too-big"), [8, "3/4"], [2]),
+        ("icmp", ("timestamp-request",), [13], []),
+        ("icmpv6", ("echo-request", 137), [], [128, 137]),
+    ],
+)
+def test_icmp_types_are_those_of_the_family(
+    protocol: str, types: tuple[int | str, ...], four: list[int | str], six: list[int | str]
+) -> None:
+    service = Service("ping", protocol=protocol, types=types)
+    assert _service(service) == [f"-A INPUT -p icmp -m icmp --icmp-type {kind} -j ACCEPT" for kind in four]
+    assert _service(service, V6) == [f"-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j ACCEPT" for kind in six]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"protocol": "icmp", "ports": (8,)}, "icmp has no ports; its types are `types`"),
+        ({"ports": (8,), "types": (8,)}, "tcp has no types, icmp has"),
+        ({"protocol": "icmp", "types": ("echo-requst",)}, "did you mean echo-request"),
+        ({"protocol": "icmpv6", "types": (300,)}, "a service: type 300: 300 is out of range"),
+    ],
+)
+def test_icmp_types_that_are_none_are_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Service(**fields)
