@@ -98,6 +98,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "password_form": "-e" if inputs.hashed else "",
             "password_changed": _flag(last_password != inputs.password),
             "dropin_content": inputs.drop_in,
+            "sudo_wanted": inputs.sudo,
+            "first": _flag(last is None),
             "keys_managed": _flag(_keys_managed(inputs, last)),
             "keys_expected": content,
             "keys_content": _wanted_keys(inputs, known, content),

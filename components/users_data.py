@@ -20,6 +20,45 @@ NO_LOGIN = ("nologin", "false")
 HASHES = re.compile(r"\$(y|gy|7|2[aby]|6|5)\$[./A-Za-z0-9$=,]+")
 """A password that is hashed already, as crypt(5) writes it."""
 
+SYSTEM_NAMES = frozenset(
+    {
+        # of every Debian, of every Fedora and Arch
+        *("backup", "bin", "daemon", "games", "gnats", "irc", "list", "lp", "mail", "man", "news", "nobody", "proxy"),
+        *("sync", "sys", "uucp", "www-data", "_apt", "adm", "ftp", "halt", "http", "operator", "shutdown", "nfsnobody"),
+        # of services that most hosts have
+        *(
+            "avahi",
+            "chrony",
+            "colord",
+            "dbus",
+            "fail2ban",
+            "messagebus",
+            "named",
+            "ntp",
+            "ntpsec",
+            "polkitd",
+            "postfix",
+        ),
+        *(
+            "apache",
+            "mysql",
+            "nginx",
+            "postgres",
+            "rpc",
+            "rpcuser",
+            "sshd",
+            "statd",
+            "syslog",
+            "tcpdump",
+            "tss",
+            "uuidd",
+        ),
+        # groups that give their members what is root's
+        *("disk", "docker", "kmem", "lxd", "shadow", "sudo", "wheel"),
+    }
+)
+"""Names that systems have for themselves; of any other, the host tells whether it is one."""
+
 RULES = {"password": "ALL=(ALL:ALL) ALL", "nopasswd": "ALL=(ALL:ALL) NOPASSWD: ALL"}
 """What the sudoers drop-in grants."""
 
@@ -111,6 +150,8 @@ def refusal(inputs: UserInputs) -> tuple[str, str]:
     no_login = inputs.shell is not None and inputs.shell.rsplit("/", 1)[-1] in NO_LOGIN
     if inputs.name == "root":
         return "name", "root is not a limited user"
+    if inputs.name in SYSTEM_NAMES or inputs.name.startswith("systemd-"):
+        return "name", f"{inputs.name} is an account of the system; a limited user is a person's"
     if not inputs.enabled:
         return "enabled", "false only shows that an account was locked; leave it out"
     if inputs.sudo == "other":
@@ -154,12 +195,22 @@ class UserFacts(Model):
 
 
 def effective_sudo(listing: str) -> Sudo:
-    """Read what `sudo -l -U` prints: the last rule that lets everything run as root counts (sudoers(5))."""
+    """Read what `sudo -l -U` prints: the last rule about everything as root counts (sudoers(5)).
+
+    `!ALL` takes the right away.
+    """
     rights: Sudo = "none"
     for line in listing.splitlines():
-        match = re.fullmatch(r"\s+\((?:ALL|root)\b[^)]*\)\s+((?:[A-Z_]+:\s*)*)ALL", line.rstrip())
-        if match:
-            rights = "nopasswd" if "NOPASSWD:" in match[1] else "password"
+        match = re.fullmatch(r"\s+\((?:ALL|root)\b[^)]*\)\s+(.*)", line.rstrip())
+        free = False
+        for command in re.split(r", +", match[1]) if match else ():
+            *tags, what = re.split(r": *", command)
+            for tag in tags:
+                free = tag == "NOPASSWD" if tag in ("NOPASSWD", "PASSWD") else free
+            if what == "ALL":
+                rights = "nopasswd" if free else "password"
+            elif re.fullmatch(r"! ?ALL", what):
+                rights = "none"
     return rights
 
 

@@ -7,12 +7,19 @@ reads them. The account's own shadow line is kept on the host alone, beside the 
 Values: name, dropin (path of the sudoers drop-in); those of a change are set by the chapter.
 """
 
+from components.users_sudo_shell import CHECK_SUDO, SUDO_EXITS
 from hosts.distro import DISTRO
-from hosts.files import NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import FILE_EXITS, FIXED, NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 
 FOREIGN, LINKED, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(90, 100)
+SYSTEM = 88
+UNWRITABLE = 87
 
 EXITS = {
+    **FILE_EXITS,
+    **SUDO_EXITS,
+    SYSTEM: "this is an account of the system and no person's; nothing was changed. Declare another name",
+    UNWRITABLE: "a file that would have to be written cannot be; nothing was changed",
     FOREIGN: "the account is not in /etc/passwd but in a directory service (LDAP, SSSD); manage it there",
     LINKED: "~/.ssh or authorized_keys is a symbolic link, no ordinary file, or someone else's; it is left alone",
     NO_TOOL: "a program is missing on the host (sudo, or what comes with the package passwd)",
@@ -23,7 +30,6 @@ EXITS = {
     KEYS_ELSEWHERE: "sshd reads this user's keys from another place than ~/.ssh/authorized_keys (AuthorizedKeysFile)",
     OWN_LOGIN: "this run is logged in as the user that it shall delete; give the host a `bootstrap` login",
     BUSY: "the user's processes do not end",
-    NOT_WRITTEN: "a file could not be written: disk full, quota, or read-only file system",
 }
 
 SHADOW = """\
@@ -87,6 +93,7 @@ fi
 """
 
 AS_USER = f"""\
+{FIXED}\
 as_user() {{
     if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
     elif command -v runuser >/dev/null; then runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@" # not -u: CentOS 6
@@ -97,7 +104,7 @@ put_keys() {{ # MODE CONTENT
     printf '%s' "$2" | as_user sh -c 'rm -f ./.stockade.?????? # of a run that a power cut ended
         new=$(mktemp ./.stockade.XXXXXX) || exit 1
         cat >"$new" && chmod "$1" "$new" && {{ sync "$new" 2>/dev/null || :; }} && mv -f "$new" authorized_keys ||
-            {{ rm -f "$new"; exit 1; }}' put "$1" || exit {NOT_WRITTEN}
+            {{ rm -f "$new"; exit 1; }}' put "$1" || {{ fixed . authorized_keys || :; exit {NOT_WRITTEN}; }}
 }}
 label() {{ if command -v restorecon >/dev/null; then restorecon -R "$1" || :; fi; }}
 """
@@ -144,6 +151,28 @@ for tool in useradd usermod chpasswd chage gpasswd vipw ${{dropin_content:+sudo 
     command -v "$tool" >/dev/null || {{ printf '%s\\n' "$tool" >&2; exit {NO_TOOL}; }}
 done
 [ -z "$(field 1)" ] || is_local || exit {FOREIGN}
+limit() {{ # NAME, in login.defs(5)
+    _limit=$(awk -v name="$1" '$1 == name {{ last = $2 }} END {{ print last }}' /etc/login.defs 2>/dev/null) || :
+}}
+if [ -n "$(field 1)" ]; then
+    limit UID_MIN
+    _uid=$(field 3)
+    if [ "$_uid" -lt "${{_limit:-1000}}" ] || [ "$_uid" = 65534 ] || [ "$_uid" = 65535 ]; then
+        echo "$name has the number $_uid; people's accounts have those from ${{_limit:-1000}} on" >&2
+        exit {SYSTEM}
+    fi
+    case ${{first:+${{shell:-$(field 7)}}}} in
+        */nologin | */false)
+            echo "$name has the shell $(field 7), which ends every login; a person gets another by 'shell'" >&2
+            exit {SYSTEM} ;;
+    esac
+elif _gid=$(getent group "$name" | cut -d: -f3) && [ -n "$_gid" ]; then
+    limit GID_MIN
+    [ "$_gid" -ge "${{_limit:-1000}}" ] || {{
+        echo "the group $name, whose member the account would be, is the system's (number $_gid)" >&2
+        exit {SYSTEM}
+    }}
+fi
 [ -z "$shell" ] || [ -x "$shell" ] || {{ printf '%s\\n' "$shell" >&2; exit {NO_SHELL}; }}
 for group in $groups; do
     getent group "$group" >/dev/null || {{ printf '%s\\n' "$group" >&2; exit {NO_GROUP}; }}
@@ -154,6 +183,32 @@ if [ -n "$dropin_content" ]; then
     visudo -cqf "$trial" >&2 || {{ rm -f "$trial"; exit {BAD_SUDOERS}; }}
     rm -f "$trial"
 fi
+# said before: useradd calls it a lock of /etc/passwd that somebody else has
+set --
+[ -n "$(field 1)" ] || set -- /etc /etc/passwd /etc/shadow /etc/group /etc/gshadow
+if [ -n "$dropin_content" ] && [ "$(cat "$dropin" 2>/dev/null && echo .)" != "$dropin_content." ]; then
+    set -- "$@" "${{dropin%/*}}" "$dropin"
+elif [ -z "$dropin_content" ] && [ -f "$dropin" ]; then
+    set -- "$@" "${{dropin%/*}}" "$dropin"
+fi
+! fixed "$@" || exit {UNWRITABLE}
+if [ -n "$keys_managed" ] && [ "$keys_content" != "$keys_expected" ]; then
+    (
+        home=$(field 6)
+        [ -n "$home" ] && enter || exit 0
+        ! fixed . authorized_keys || exit {UNWRITABLE}
+    )
+fi
+"""
+
+# what a tool of the system could not write is told as its own trouble
+_FAILED = """\
+told() {
+    _ended=$?
+    [ "$_ended" = 0 ] || fixed /etc /etc/passwd /etc/shadow /etc/group /etc/gshadow || :
+    exit "$_ended"
+}
+trap told EXIT
 """
 
 _ACCOUNT = f"""\
@@ -263,7 +318,7 @@ if [ -n "$keys_managed" ]; then (
 ) fi
 """
 
-APPLY = _CHANGE + _CHECK_BEFORE + _ACCOUNT + _AUTHENTICATION + _SUDO + _WRITE_KEYS
+APPLY = _CHANGE + _CHECK_BEFORE + CHECK_SUDO + _FAILED + _ACCOUNT + _AUTHENTICATION + _SUDO + _WRITE_KEYS
 
 END_PROCESSES = f"""\
 processes() {{ grep -ls "^Uid:[[:space:]]*$uid[[:space:]]" /proc/[0-9]*/status | cut -d/ -f3; }}

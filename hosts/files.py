@@ -9,6 +9,8 @@ Put the constants before a script's own body; each includes what it needs.
 A symbolic link, folder or device in the place of a file is never followed or replaced: the script ends with status 73
 and names it. A file is written beside its place, synced, given owner and mode, then renamed over it, so a reader sees
 all of it or none; only if something differs. A full disk ends the script with status 74 and changes nothing.
+
+    FIXED          fixed PATH…       whether nobody, not even root, may change one of them; says which and why on stderr
 """
 
 import base64
@@ -23,7 +25,7 @@ NOT_WRITTEN = 74
 
 FILE_EXITS = {
     NOT_A_FILE: "something that is not an ordinary file is in the place of one",
-    NOT_WRITTEN: "a file could not be written (No space left on device, read-only, ...?); nothing was changed",
+    NOT_WRITTEN: "a file could not be written; it is as it was",
 }
 """For `Script.exits` of those who write files."""
 
@@ -34,6 +36,23 @@ _ordinary() {{
         exit {NOT_A_FILE}
     fi
 }}
+"""
+
+FIXED = """\
+fixed() {
+    _fixed=1
+    for _path in "$@"; do
+        case $(lsattr -d "$_path" 2>/dev/null | cut -d' ' -f1) in
+            *i*) _attribute=i _word=immutable ;;
+            *a*) _attribute=a _word='append-only' ;;
+            *) continue ;;
+        esac
+        printf '%s is %s (chattr +%s): chattr -%s %s makes it an ordinary one\\n' \\
+            "$_path" "$_word" "$_attribute" "$_attribute" "$_path" >&2
+        _fixed=0
+    done
+    return "$_fixed"
+}
 """
 
 SHOW_FILE = (
@@ -52,7 +71,12 @@ show_file() {
 
 _PUT = (
     _COMMON
+    + FIXED
     + f"""\
+_unwritten() {{ # PATH: what the programs have said may not tell why
+    fixed "${{1%/*}}" "$1" || :
+    exit {NOT_WRITTEN}
+}}
 _put() {{ # PATH MODE OWNER GROUP FORMAT CONTENT
     _ordinary "$1"
     written=no
@@ -60,15 +84,15 @@ _put() {{ # PATH MODE OWNER GROUP FORMAT CONTENT
         [ "$(cat "$1" && echo .)" = "$(printf "$5" "$6" && echo .)" ]; then
         return 0
     fi
-    [ -d "${{1%/*}}" ] || (umask 022 && mkdir -p "${{1%/*}}") || exit {NOT_WRITTEN}
+    [ -d "${{1%/*}}" ] || (umask 022 && mkdir -p "${{1%/*}}") || _unwritten "$1"
     rm -f "${{1%/*}}/.stockade.${{1##*/}}."?????? # of a run that a power cut ended
-    _new=$(mktemp "${{1%/*}}/.stockade.${{1##*/}}.XXXXXX") || exit {NOT_WRITTEN}
+    _new=$(mktemp "${{1%/*}}/.stockade.${{1##*/}}.XXXXXX") || _unwritten "$1"
     if printf "$5" "$6" >"$_new" && chown "$3:$4" "$_new" && chmod "$2" "$_new" &&
         {{ sync "$_new" 2>/dev/null || :; }} && mv -f "$_new" "$1"; then
         written=yes
     else
         rm -f "$_new"
-        exit {NOT_WRITTEN}
+        _unwritten "$1"
     fi
     if command -v restorecon >/dev/null; then restorecon "$1" || :; fi
 }}
@@ -84,17 +108,17 @@ write_file() { _put "$1" "$2" "$3" "$4" '%s' "$5"; }
 
 RESTORE_FILE = (
     _PUT
-    + f"""\
-restore_file() {{
+    + """\
+restore_file() {
     eval "set -- \\"\\$$1_path\\" \\"\\$$1_mode\\" \\"\\$$1_owner\\" \\"\\$$1_group\\" \\"\\$$1_content\\""
     if [ -z "$2" ]; then
         _ordinary "$1"
         written=no
-        if [ -f "$1" ]; then rm -f "$1" || exit {NOT_WRITTEN}; written=yes; fi
+        if [ -f "$1" ]; then rm -f "$1" || _unwritten "$1"; written=yes; fi
     else
         _put "$1" "$2" "$3" "$4" '%b' "$5"
     fi
-}}
+}
 """
 )
 

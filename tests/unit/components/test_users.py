@@ -12,9 +12,11 @@ from components.chapter import STALE, Failure, Known
 from components.users import UserChapter, UserProvider
 from components.users_data import UserFacts, UserInputs, UserSettings, effective_sudo, keys_in_force
 from components.users_guard import guard, outside
+from components.users_sudo_shell import RIGHT
 from hosts.connection import HostAccess
 from hosts.files import FileState
-from hosts.shell import Answer
+from hosts.shell import Answer, Script
+from tests.unit.hosts.test_shell import one
 
 
 def line(seed: int) -> str:
@@ -148,19 +150,23 @@ def test_nothing_is_planned_before_the_host_was_looked_at() -> None:
     assert CHAPTER.apply(inputs(), Known(prior=UserFacts())).body == f"exit {STALE}"
 
 
-@pytest.mark.parametrize(
-    ("rules", "right"),
-    [
-        ("", "none"),
-        ("User deploy is not allowed to run sudo on web1.", "none"),
-        ("    (ALL : ALL) ALL", "password"),
-        ("    (ALL : ALL) ALL\n    (ALL : ALL) NOPASSWD: ALL", "nopasswd"),
-        ("    (ALL) NOPASSWD: ALL\n    (ALL : ALL) ALL", "password"),
-        ("    (root) NOPASSWD: SETENV: ALL", "nopasswd"),
-        ("    (ALL) NOPASSWD: /usr/bin/apt", "none"),
-        ("    (www-data) NOPASSWD: ALL", "none"),
-    ],
-)
+LISTINGS = [
+    ("", "none"),
+    ("User deploy is not allowed to run sudo on web1.", "none"),
+    ("    (ALL : ALL) ALL", "password"),
+    ("    (ALL : ALL) ALL\n    (ALL : ALL) NOPASSWD: ALL", "nopasswd"),
+    ("    (ALL) NOPASSWD: ALL\n    (ALL : ALL) ALL", "password"),
+    ("    (root) NOPASSWD: SETENV: ALL", "nopasswd"),
+    ("    (ALL) NOPASSWD: /usr/bin/apt", "none"),
+    ("    (www-data) NOPASSWD: ALL", "none"),
+    ("    (ALL : ALL) NOPASSWD: ALL\n    (ALL) !ALL", "none"),
+    ("    (root) NOPASSWD: SETENV: /bin/true, ALL", "nopasswd"),
+    ("    (ALL) NOPASSWD: /bin/true, PASSWD: ALL", "password"),
+    ("    (ALL) ALL, !ALL", "none"),
+]
+
+
+@pytest.mark.parametrize(("rules", "right"), LISTINGS)
 def test_the_last_rule_decides_what_sudo_grants(rules: str, right: str) -> None:
     defaults = "Matching Defaults entries for deploy on web1:\n    env_reset, use_pty\n\n"
     assert effective_sudo(f"{defaults}User deploy may run the following commands on web1:\n{rules}\n") == right
@@ -310,3 +316,19 @@ def test_two_names_never_share_a_drop_in_and_sudo_reads_it() -> None:
     paths = {inputs(name=name).drop_in_path for name in ("a.b", "a_b", "a-b", "ab")}
     assert len(paths) == 4
     assert not any("." in path.rsplit("/", 1)[1] or path.endswith("~") for path in paths)
+
+
+@pytest.mark.parametrize("name", ["daemon", "www-data", "systemd-resolve", "sudo", "root"])
+def test_accounts_of_the_system_are_refused_in_the_preview(name: str) -> None:
+    assert list(failures(name=name)) == ["name"]
+
+
+def sudo_told(listing: str) -> str:
+    """What the host's own sh makes of a listing."""
+    fake = f"sudo() {{ printf '%s\\n' \"$listing\"; }}\nname=deploy\n{RIGHT}right"
+    return one(Script("ask", fake, {"listing": listing})).stdout.strip()
+
+
+@pytest.mark.parametrize(("rules", "right"), LISTINGS)
+def test_the_host_reads_the_listing_as_we_do(rules: str, right: str) -> None:
+    assert sudo_told(rules) == right

@@ -1,0 +1,112 @@
+"""What cannot come true on a host is told before anything is changed there, with the file, unit or package to blame."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.lab.api import LabHost
+from tests.lab.conftest import entry
+from tests.lab.stack import Result, Stack
+
+pytestmark = pytest.mark.usefixtures("pristine")
+
+
+@pytest.fixture(scope="module")
+def host(bring_up: Callable[[str], LabHost]) -> LabHost:
+    return bring_up("told1")
+
+
+@pytest.fixture
+def stack(new_stack: Callable[..., Stack], host: LabHost) -> Stack:
+    return new_stack(host)
+
+
+def shape(host: LabHost) -> set[str]:
+    """What settings, accounts and units there are, line by line."""
+    text = host.exec(
+        "cd /etc; find . -printf '%p %y %m %U %G %l\\n' | grep -v '^./.pwd.lock'; find . -type f -exec cksum {} +;"
+        "ls -A /home /var/spool; find /home -printf '%p %m %U %s\\n'; systemctl list-unit-files --no-legend --no-pager;"
+        "systemctl list-units --no-legend --no-pager --plain --type=timer,socket | cut -d' ' -f1;"
+        "dpkg-query -W; apt-mark showhold"
+    )
+    return set(text.stdout.splitlines())
+
+
+def refused(stack: Stack, host: LabHost, *told: str, **settings: Any) -> Result:
+    """Apply what cannot be: each of `told` is said, and the host is as it was."""
+    before = shape(host)
+    stack.configure(hosts={host.name: entry(host)}, **{"firewall": False, **settings})
+    done = stack.up(check=False)
+    assert done.status != 0, done.output
+    for text in told:
+        assert text in done, done.output
+    assert "Traceback" not in done
+    assert shape(host) ^ before == set()
+    return done
+
+
+def user(host: LabHost, **more: Any) -> list[dict[str, Any]]:
+    key = " ".join(host.exec("cat /root/.ssh/authorized_keys").stdout.split()[:2])
+    return [{"name": "deploy", "keys": [key], "sudo": "nopasswd", **more}]
+
+
+def test_the_rule_of_sudoers_that_decides(host: LabHost, stack: Stack) -> None:
+    host.exec("apt-get -qq install -y sudo </dev/null")
+    company = "/etc/sudoers.d/zzz-company"
+    for rule, sudo in (
+        ("%sudo ALL=(ALL) ALL", "nopasswd"),
+        ("ALL ALL=(ALL) !ALL", "nopasswd"),
+        ("ALL ALL=(ALL) NOPASSWD: ALL", "none"),
+    ):
+        host.exec(f"printf '# theirs\\n{rule}\\n' >{company}; chmod 440 {company}".replace("%", "%%"))
+        refused(stack, host, f"{company}:2: {rule}", "nothing was changed", users=user(host, sudo=sudo))
+    # an alias, on several lines, in a file that another one includes by a link
+    host.exec(
+        "mkdir /etc/company; printf 'User_Alias OPS = bob, \\\\\\n  deploy\\nOPS ALL=(ALL) \\\\\\n  PASSWD: ALL\\n'"
+        f" >/etc/company/rules; ln -sf /etc/company/rules {company}; chmod 440 /etc/company/rules"
+    )
+    refused(stack, host, f"{company}:3: OPS ALL=(ALL)", users=user(host))
+    host.exec(f"rm {company}; sed -i '/^@includedir/d' /etc/sudoers")
+    refused(stack, host, "/etc/sudoers does not read /etc/sudoers.d", "#includedir", users=user(host))
+    # one that decides nothing is nobody's trouble; drift is told in the same way
+    host.exec("echo '@includedir /etc/sudoers.d' >>/etc/sudoers; echo 'deploy ALL=(root) /bin/true' >>/etc/sudoers")
+    stack.configure(hosts={host.name: entry(host)}, firewall=False, users=user(host))
+    stack.up()
+    assert host.exec("runuser -u deploy -- sudo -n id -u").stdout == "0\n"
+    host.exec("echo 'deploy ALL=(ALL) PASSWD: ALL' >>/etc/sudoers")
+    stack.refresh()
+    assert "/etc/sudoers:" in stack.up(check=False)
+
+
+def test_accounts_of_the_system(host: LabHost, stack: Stack) -> None:
+    host.exec("useradd -r -m -s /bin/bash ansible; useradd -s /usr/sbin/nologin shop; groupadd -r dialers")
+    host.exec("useradd -o -u 0 -g 0 -d /root -s /bin/bash toor")
+    for name, why in (
+        ("daemon", "an account of the system"),
+        ("systemd-network", "an account of the system"),
+        ("ansible", "people's accounts have those from 1000 on"),
+        ("toor", "has the number 0"),
+        ("shop", "has the shell /usr/sbin/nologin"),
+        ("dialers", "the group dialers"),
+    ):
+        refused(stack, host, why, users=user(host, name=name))
+    stack.configure(hosts={host.name: entry(host)}, firewall=False, users=user(host, name="shop", shell="/bin/bash"))
+    stack.up()
+    assert host.exec("runuser -u shop -- sudo -n id -u").stdout == "0\n"
+
+
+def test_files_that_nobody_can_change(host: LabHost, stack: Stack) -> None:
+    for path in ("/etc/shadow", "/etc/group"):
+        host.exec(f"cp -p {path} {path}.new; mv {path}.new {path}; chattr +i {path}")  # what is on the lab's own layer
+        refused(stack, host, f"{path} is immutable (chattr +i)", users=user(host))
+        host.exec(f"chattr -i {path}")
+    stack.configure(hosts={host.name: entry(host)}, firewall=False, users=user(host))
+    stack.up()
+    host.exec("chattr +i ~deploy/.ssh/authorized_keys")
+    more = [*user(host)[0]["keys"], "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFj0hrzR8YmJsYVzvnYzV8cS5i2cAyyHrUPXm4V4Y2m"]
+    refused(stack, host, "authorized_keys is immutable (chattr +i)", users=user(host, keys=more))
+    host.exec("chattr -i ~deploy/.ssh/authorized_keys; chattr +a /etc/passwd")
+    refused(stack, host, "/etc/passwd is append-only (chattr +a)", users=user(host, shell="/bin/sh"))
+    host.exec("chattr -a /etc/passwd")
+    stack.destroy()
