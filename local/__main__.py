@@ -15,8 +15,6 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from policies.names import FILE, misspelled, named_in
-
 COMMANDS = {
     "preview": ["preview"],
     "up": ["up"],
@@ -95,6 +93,8 @@ def check_policy_config(given: Sequence[str], folder: Path) -> Mapping[str, str]
     pack, config = value_of(given, "--policy-pack"), value_of(given, "--policy-pack-config")
     if not pack or not config or (folder / pack).resolve() != ROOT / PACK:
         return {}
+    from policies.names import FILE, misspelled, named_in  # not every project has a pack
+
     file = folder / config
     problems = [*misspelled(named_in(file))]
     if problems:
