@@ -4,9 +4,9 @@
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def _wrong_hosts(config: StackConfig, prefix: str, places: Mapping[str, str]) ->
         if host.shard and host.shard > (config.shard.of if config.shard else 0):
             there = f"there are {config.shard.of} shards" if config.shard else f"there is no {prefix}shard"
             problems.append(_problem(f"{places[name]}.shard", there))
-    return problems or list(_same_addresses(config, places))
+    return problems or list(_same_machines(config, places))
 
 
 def _wrong_shard(config: StackConfig, shard: ShardSettings, stack: str, prefix: str) -> Iterator[str]:
@@ -160,14 +160,34 @@ def _problem(path: str, message: str) -> str:
     return f"  {path.replace('..', '.').rstrip('.:')}: " + message.replace("\n", "\n    ")
 
 
-def _same_addresses(config: StackConfig, places: Mapping[str, str]) -> Iterator[str]:
-    names = defaultdict(list)
+def _same_machines(config: StackConfig, places: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with entries that are one machine: each would undo what the other did."""
+    first: dict[tuple[str, ...], str] = {}
+    told = set()
     for name, way in config.access().items():
-        for place in {(*connection.endpoint, connection.proxy) for _, connection in way.logins()}:
-            names[place].append(name)
-    for (address, port, _proxy), twice in names.items():
-        if len(twice) > 1:
-            yield _problem(places[twice[1]], f"the same address as {twice[0]}: {address}, port {port}")
+        for mark, words in _marks(way):
+            other = first.setdefault(mark, name)
+            if other != name and (other, name) not in told:
+                told.add((other, name))
+                yield _problem(places[name], f"the same {words[0]} as {other}: {words[1]}")
+
+
+def _marks(way: HostAccess) -> Iterator[tuple[tuple[str, ...], tuple[str, str]]]:
+    """Yield what tells one machine from another, and in words: its addresses behind a jump host, its pinned keys."""
+    for _, login in way.logins():
+        if login.host_key:
+            yield ("key", *login.host_key.split()[:2]), ("hostKey", "they are one machine")
+        through = repr(login.proxy and (login.proxy.endpoint, login.proxy.user, login.proxy.proxy))
+        for address in (login.host, *way.addresses):
+            mark = ("address", _plain_address(address), str(login.port), through)
+            yield mark, ("address", f"{address}, port {login.port}")
+
+
+def _plain_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text.lower().rstrip(".")
 
 
 def _json(value: str) -> Any:

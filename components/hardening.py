@@ -3,13 +3,12 @@
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
-from pydantic.alias_generators import to_camel
 
 from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
 from components.fail2ban import STARTED_HERE as FAIL2BAN_SERVICES
 from components.fail2ban_text import Fail2BanSettings
 from components.firewall import BOOT_PACKAGES, FirewallSettings
-from components.inventory import HostSettings, Settings, plain
+from components.inventory import HostSettings, Settings, camel, plain
 from components.listeners import ListenerSettings
 from components.sshd import SshdSettings
 from components.timesync import TimeSyncSettings
@@ -42,7 +41,7 @@ class Hardening(Settings):
 
     users: tuple[UserSettings, ...] = Field((), description="Limited users with sudo and keys.")
     firewall: Annotated[FirewallSettings | None, Chapter] = Field(
-        FirewallSettings(), description="The firewall; on unless it is `false`."
+        None, description="What may be reached, over IPv4 and IPv6."
     )
     sshd: Annotated[SshdSettings | None, Chapter] = Field(None, description="Who may log in over SSH, and how.")
     fail2ban: Annotated[Fail2BanSettings | None, Chapter] = Field(None, description="Bans for password guessers.")
@@ -69,7 +68,12 @@ class Hardening(Settings):
         below = getattr(self, chapter)
         if not isinstance(own, dict) or not isinstance(below, Settings):
             return own
-        return {**plain(below), **{to_camel(key): item for key, item in own.items()}}
+        return {**plain(below), **{camel(key): item for key, item in own.items()}}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is wanted of the host."""
+        return not any(getattr(self, name) for name in CHAPTERS - {"packages"}) and self.packages == PackageSettings()
 
     def present(self) -> tuple[str, ...]:
         """Return all packages that the chapters need."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError, log
 
 from components.fail2ban import Fail2BanJails
-from components.firewall import Firewall
+from components.firewall import Firewall, FirewallSettings
 from components.gai import AddressPreference
 from components.hardening import Hardening
 from components.inventory import connection_props, stack_inventory
@@ -29,7 +29,8 @@ class HardenedHost(ComponentResource):
         connection: how to reach it; a `HostAccess`, or a mapping of the same names whose values may be Outputs of a
             machine that this program creates. Default: as the stack config's `hosts` says when a command runs, which
             goes before anything given here, too.
-        wanted: the settings of each chapter; the guide's web server firewall alone by default.
+        wanted: the settings of each chapter; one that is not among them is left out. Default: the firewall alone, the
+            guide's for a web server; the other chapters need to be told something, or change who may log in.
         keys: public keys for every user, beside the user's own (`KeyPair.public_key`).
         existing: `adopt` settings that are there already (delete puts them back) or `fail` when there are any.
         opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack. What is
@@ -65,13 +66,15 @@ class HardenedHost(ComponentResource):
             if self._way is not None:
                 self._common["connection"] = self._way
             self._existing: dict[str, Any] = {"existing": existing}
-            self._wanted = wanted or Hardening()
+            self._wanted = Hardening(firewall=FirewallSettings()) if wanted is None else wanted
             self._told: dict[str, Input[Any]] = {}
             packages = self._packages()
             users = self._users(packages, tuple(keys))
             firewall = self._firewall(packages, users)
             sshd = self._sshd([packages, *users], firewall)
             self._watch(packages, users, [*firewall, *sshd])
+            if self._wanted.is_empty:
+                log.warn(f"{name}: no chapter is declared for it, so nothing is hardened", self)
             self.enforced = self._all_told()
             self.register_outputs({"enforced": self.enforced})
 

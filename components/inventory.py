@@ -28,11 +28,16 @@ class Problems(ValueError):  # noqa: N818
         super().__init__("; ".join(f"{path}: {message}" for path, message in found.items()))
 
 
+def camel(name: str) -> str:
+    """Return a setting's name as users write it."""
+    return name if name == "fail2ban" else to_camel(name)
+
+
 class Settings(BaseModel):
     """Base of what users write in a stack config: camelCase as Pulumi's names (snake_case is understood as well)."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", defer_build=True
+        alias_generator=camel, populate_by_name=True, frozen=True, extra="forbid", defer_build=True
     )
 
 
@@ -89,7 +94,7 @@ class ShardSettings(Settings):
     index: int | None = Field(None, ge=1, description="Which one this is. Default: the number that its name ends in.")
 
 
-_OWN = frozenset(to_camel(name) for name in {*HostSettings.model_fields} - {*Login.model_fields})
+_OWN = frozenset(camel(name) for name in {*HostSettings.model_fields} - {*Login.model_fields})
 
 
 def secrets_in(entry: Any) -> Iterator[str]:

@@ -38,7 +38,7 @@ def _clean(host: LabHost) -> None:
 
 @pytest.fixture
 def stack(new_stack: Callable[..., Stack], host: LabHost) -> Stack:
-    return new_stack(host)
+    return new_stack(host, firewall={})
 
 
 def types(stack: Stack) -> list[str]:
@@ -62,7 +62,7 @@ def test_a_rule_the_host_refuses_is_named_and_nothing_is_loaded(host: LabHost, n
     assert host.exec("cat /etc/iptables/rules.v4; ls /etc/iptables").stdout.split() == ["rules.v4", "rules.v6"]
     assert types(stack) == [host.name, f"{host.name}-ipv6"]
 
-    stack.configure(hosts={host.name: entry(host)})
+    stack.configure(hosts={host.name: entry(host)}, firewall={})
     stack.up()
     assert types(stack) == [host.name, f"{host.name}-ipv4", f"{host.name}-ipv6"]
 
@@ -97,7 +97,7 @@ def test_a_full_disk_changes_nothing(host: LabHost, stack: Stack) -> None:
 def test_a_host_that_cannot_be_entered(host: LabHost, stack: Stack, way: dict[str, object], message: str) -> None:
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stack.folder / "other-key")]
     subprocess.run(argv, check=True, timeout=30)
-    stack.configure(hosts={host.name: {**entry(host), **way}})
+    stack.configure(hosts={host.name: {**entry(host), **way}}, firewall={})
     result = stack.up(check=False)
     assert result.status != 0
     assert message in result
@@ -117,7 +117,7 @@ def test_an_unknown_stack_is_named(stack: Stack) -> None:
 
 def test_delete_without_the_host_names_the_way_out_and_loses_nothing(host: LabHost, stack: Stack) -> None:
     stack.up()
-    stack.configure(hosts={host.name: entry(host, connectTimeout=2)})
+    stack.configure(hosts={host.name: entry(host, connectTimeout=2)}, firewall={})
     host.cut()
     try:
         result = stack.destroy(check=False)
@@ -180,7 +180,7 @@ def test_a_host_that_dies_in_the_middle_is_finished_by_the_next_up(host: LabHost
 
 def test_what_is_there_already_is_refused_by_option(host: LabHost, stack: Stack) -> None:
     host.exec("iptables -A INPUT -p tcp -m tcp --dport 25 -j DROP")
-    stack.configure(hosts={host.name: entry(host, existing="fail")})
+    stack.configure(hosts={host.name: entry(host, existing="fail")}, firewall={})
     result = stack.up(check=False)
     assert result.status != 0
     assert "the host has 1 rules of its own" in result or "the host has 1 rule of its own" in result
@@ -189,7 +189,7 @@ def test_what_is_there_already_is_refused_by_option(host: LabHost, stack: Stack)
 
 
 def test_retained_hosts_stay_hardened(host: LabHost, stack: Stack) -> None:
-    stack.configure(hosts={host.name: entry(host, retainOnDelete=True)})
+    stack.configure(hosts={host.name: entry(host, retainOnDelete=True)}, firewall={})
     stack.up()
     before = saved(host)
     stack.destroy()
@@ -202,13 +202,14 @@ def test_a_changed_way_to_connect_touches_no_host(host: LabHost, stack: Stack, t
     key.write_bytes(host.key_file.read_bytes())
     key.chmod(0o600)
     moved = entry(host, bootstrap={"user": "root", "privateKeyFile": str(key)})
-    stack.configure(hosts={host.name: moved})
+    stack.configure(hosts={host.name: moved}, firewall={})
     host.cut()
     try:
         result = stack.up()
     finally:
         host.mend()
-    assert "updated" in result
+    assert "unchanged" in result
+    assert "updated" not in result
     stack.unchanged()
 
 
@@ -236,7 +237,7 @@ HardenedHost("made", {"bootstrap": {**way["bootstrap"], "host": machine.address}
 
 
 def test_a_machine_of_the_same_program_is_hardened(host: LabHost, new_stack: Callable[..., Stack]) -> None:
-    stack = new_stack(host, program=MACHINE)
+    stack = new_stack(host, program=MACHINE, firewall={})
     preview = stack.run("preview", "--diff")  # the address is not known yet
     assert "--dport 22" in preview
     stack.up()

@@ -25,7 +25,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 @pytest.fixture
 def stack(new_stack: Callable[..., Stack], host: LabHost) -> Stack:
-    return new_stack(host)
+    return new_stack(host, firewall={})
 
 
 def saved(host: LabHost) -> tuple[str, str]:

@@ -73,6 +73,7 @@ def configure(stack: Stack, host: LabHost, key: Path, password: str, **more: obj
         keyPair={"path": str(key), "type": "ed25519", "passphrase": Secret(TYPED["passphrase"])},
         users=[{"name": "deploy", "sudo": "password", "password": Secret(TYPED["password"])}]
         + ([{"name": "second", "sudo": "password", "password": Secret(password)}] if password else []),
+        firewall={},
         sshd={},
         fail2ban={},
         updates={},

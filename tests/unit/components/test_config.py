@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from components.config import SCHEMA, ConfigError, parse, schema
-from components.inventory import connections
+from components.hardening import CHAPTERS
+from components.inventory import camel, connections
 
 HOSTS = {"web1": {"address": "198.51.100.11", "admin": {"user": "deploy"}}}
 REPOSITORY = Path(__file__).parents[3]
@@ -74,6 +76,49 @@ def test_no_secret_is_told() -> None:
     assert secret not in told
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPcXUGdbFXHkJMKaJl6QK/0yA0Jv6IoBCT7cCGj0bGmE"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ({"address": "x"}, {"address": "X."}, "X., port 22"),
+        ({"address": "2001:db8::7"}, {"address": "2001:DB8:0::7"}, "2001:DB8:0::7, port 22"),
+        ({"address": "x", "addresses": ["192.0.2.7"]}, {"address": "192.0.2.7"}, "192.0.2.7, port 22"),
+        (
+            {"address": "x", "port": 2222},
+            {"address": "y", "admin": {"host": "x", "port": 2222}},
+            "x, port 2222",
+        ),
+        ({"address": "x", "hostKey": KEY}, {"address": "y", "hostKey": f"{KEY} root@web"}, "hostKey"),
+        ({"address": "x", "hostKey": KEY}, {"address": "y", "bootstrap": {"hostKey": KEY}}, "hostKey"),
+    ],
+)
+def test_one_machine_under_two_names_is_refused_with_both(one: Any, other: Any, words: str) -> None:
+    told = errors(hosts={"alpha": one, "beta": other, "gamma": {"address": "z"}})
+    what = f"address as alpha: {words}" if "port" in words else "hostKey as alpha: they are one machine"
+    assert told == [f"  stockade:hosts.beta: the same {what}"]
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [{"port": 2222}, {"proxy": {"host": "jump", "hostKey": KEY}}, {"admin": {"user": "a", "port": 23}, "address": "y"}],
+)
+def test_machines_that_share_something_and_are_not_one(differs: dict[str, Any]) -> None:
+    proxy = {"host": "jump2", "hostKey": KEY}
+    assert parse({"hosts": {"alpha": {"address": "x", "proxy": proxy}, "beta": {"address": "x", **differs}}}, "lab")
+
+
+@pytest.mark.parametrize("chapter", ["sshd", "fail2ban", "updates", "listeners", "upgrade", "timeSync", "packages"])
+def test_a_block_that_is_not_there_is_left_out(chapter: str) -> None:
+    """Whichever block is there, no other chapter comes with it."""
+    config = parse({"hosts": HOSTS, chapter: {}}, "lab")
+    (wanted,) = (config.hardening().on(host) for host in config.hosts.values())
+    there = {camel(name) for name in CHAPTERS if getattr(wanted, name)} - {"packages"}
+    assert there == {chapter} - {"packages"}
+    assert "iptables-persistent" not in wanted.present()
+
+
 def test_two_hosts_behind_different_jump_hosts_may_share_an_address() -> None:
     hosts = {name: {"address": "10.0.0.5", "proxy": {"host": name}} for name in ("east", "west")}
     assert parse({"hosts": hosts}, "lab").access()["east"].bootstrap.proxy.host == "east"  # type: ignore[union-attr]
@@ -117,6 +162,12 @@ def test_a_chapter_is_left_out_by_false() -> None:
     assert (web1.firewall, web2.firewall, web2.sshd, web2.updates) == (None, None, None, None)
     assert web1.sshd
     assert web3.firewall
+
+
+def test_editors_know_every_setting_by_the_name_that_the_docs_have() -> None:
+    properties = schema()["properties"]["config"]["properties"]
+    for file in (REPOSITORY / "stacks").glob("Pulumi.*.yaml"):
+        assert set(yaml.safe_load(file.read_text())["config"]) <= set(properties), file.name
 
 
 def test_the_schema_for_editors_is_that_of_the_models() -> None:

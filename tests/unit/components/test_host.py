@@ -24,7 +24,7 @@ JUMP = {
     "proxy": {"host": "192.0.2.3", "password": "TOPSECRET"},
 }
 WANTED = Hardening.model_validate(
-    {"users": [{"name": "deploy"}], "sshd": {}, "fail2ban": {}, "updates": {}, "listeners": {}}
+    {"users": [{"name": "deploy"}], "firewall": {}, "sshd": {}, "fail2ban": {}, "updates": {}, "listeners": {}}
 )
 
 
@@ -134,3 +134,19 @@ def test_rules_that_end_ipv6_bring_the_line_of_gai_conf(firewall: Any, preferred
     access = HostAccess.model_validate({"name": "web1", "bootstrap": {"host": "192.0.2.1"}})
     found = declared(lambda: HardenedHost("web1", access, wanted))
     assert ("AddressPreference web1" in found) is preferred
+
+
+def test_what_is_not_wanted_is_left_out_and_nothing_at_all_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    def kinds(*wanted: Hardening) -> set[str]:
+        return {name.partition(" ")[0] for name in declared(lambda: HardenedHost("web1", {"admin": LOGIN}, *wanted))}
+
+    def only(**chapters: Any) -> Hardening:
+        return Hardening.model_validate(chapters)
+
+    assert kinds() == {"Packages", "Ruleset"}  # the default
+    assert kinds(only(fail2ban={})) == {"Packages", "Fail2BanJails"}
+    assert kinds(only(sshd={}, updates={})) == {"Packages", "Sshd", "UnattendedUpgrades"}
+    assert kinds(only(packages={"absent": ["rpcbind"]})) == {"Packages"}
+    assert "nothing is hardened" not in caplog.text
+    assert kinds(only()) == {"Packages"}
+    assert "web1: no chapter is declared for it, so nothing is hardened" in caplog.text

@@ -96,7 +96,11 @@ def test_a_shard_may_be_said_in_place_of_the_name(inventory: Path) -> None:
         ("p-01", {"keyPair": {}}, "stockade:keyPair: each shard would have it"),
         ("p-01", {"inventory": "none.yaml"}, "stockade:inventory: none.yaml: No such file or directory"),
         ("p-01", {"hosts": {"web7": {"address": "x"}}}, "hosts.yaml: web7: the same name as stockade:hosts.web7"),
-        ("p-01", {"hosts": {"a": {"address": "203.0.113.9"}}}, "hosts.yaml: web9: the same address as a: 203.0.113.9"),
+        (
+            "p-01",
+            {"hosts": {"a": {"address": "203.0.113.9"}}},
+            "hosts.yaml: web9: the same address as a: 203.0.113.9",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(inventory: Path, stack: str, more: dict[str, Any], line: str) -> None:
