@@ -153,7 +153,7 @@ class HardenedHost(ComponentResource):
             changed = packages.observed.apply(_packages_now)
             props = {**self._common, **wanted.listeners.props(), "triggers": changed}
             looked = Listeners(self._name, props, self._after(*before))
-            self._told["listeners"] = looked.observed.apply(lambda seen: (seen or {}).get("listening"))
+            self._told["listeners"] = looked.observed.apply(_listening)
 
     def _after(self, *resources: Resource) -> ResourceOptions:
         return ResourceOptions(parent=self, depends_on=list(resources), retain_on_delete=self._retain)
@@ -182,6 +182,11 @@ def _given_way(name: str, connection: HostAccess | Mapping[str, Input[Any]]) -> 
 def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:
     """Tell whether no login uses another port, as far as is known yet."""
     return isinstance(connection, HostAccess) and all(login.port == 22 for _, login in connection.logins())
+
+
+def _listening(observed: Mapping[str, Any] | None) -> list[str] | None:
+    """Say what listens, the loopback last."""
+    return [*observed["listening"], *observed["loopback"]] if observed else None
 
 
 def _packages_now(observed: Mapping[str, Any] | None) -> list[str]:

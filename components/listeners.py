@@ -31,6 +31,9 @@ _EXPECTED = (
 EXPECTED = tuple(sorted(_EXPECTED))
 """sshd, time synchronisation and what keeps the host's address."""
 
+ON_LOOPBACK = ("systemd-resolve:53/tcp", "systemd-resolve:53/udp")
+"""Expected on the loopback alone, where that is judged: the host's own resolver."""
+
 _SHAPE = re.compile(r"(?P<who>[A-Za-z0-9_.+@-]*)(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?")
 _MANAGER = DISTRO + "known_distro\n" + PACKAGES
 _NET_TOOLS = "if ! command -v ss >/dev/null && ! command -v netstat >/dev/null; then pkg_install net-tools; fi\n"
@@ -43,6 +46,7 @@ class ListenerSettings(Settings):
         (), description="Expected besides sshd and time sync: `[process or package][:port][/tcp or /udp]`, as `nginx`."
     )
     unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other: warn, or fail.")
+    loopback: bool = Field(False, description="Judge also what only the host itself can reach. It is shown anyhow.")
 
     @field_validator("expected")
     @classmethod
@@ -51,19 +55,23 @@ class ListenerSettings(Settings):
 
     def props(self, *more: str) -> dict[str, Any]:
         """The properties of a `Listeners` resource; `more`: what other chapters expect."""
-        return {"expected": sorted({*EXPECTED, *self.expected, *more}), "unexpected": self.unexpected}
+        wanted = sorted({*EXPECTED, *self.expected, *more})
+        return {"expected": wanted, "unexpected": self.unexpected, "loopback": self.loopback}
 
 
 class ListenerInputs(ChapterInputs):
     """`expected`: who may be reached over the network, each as `[process or package][:port][/tcp or /udp]`.
 
-    `unexpected`: what a run does about others: `warn` or `fail`. `triggers`: texts whose change makes it look again,
-    as what was removed.
+    `unexpected`: what a run does about others: `warn` or `fail`. `loopback`: whether what only the host itself can
+    reach counts, too. `triggers`: texts whose change makes it look again, as what was removed. `unexpected_listeners`:
+    nothing, when all is well; `refresh` shows here who came since the last run.
     """
 
     expected: tuple[str, ...] = EXPECTED
     unexpected: Literal["warn", "fail"] = "warn"
+    loopback: bool = False
     triggers: tuple[str, ...] = ()
+    unexpected_listeners: tuple[str, ...] = ()
 
     @field_validator("expected")
     @classmethod
@@ -74,8 +82,8 @@ class ListenerInputs(ChapterInputs):
 class ListenerFacts(Model):
     """Each as `tcp 0.0.0.0:22 sshd (package openssh-server)`.
 
-    `listening`: all that can be reached over the network. `unexpected`: those among them that nobody expects.
-    `loopback`: what only the host itself can reach. `tool`: whether there was ss or netstat.
+    `listening`: all that can be reached over the network. `loopback`: what only the host itself can reach.
+    `unexpected`: those among them that are judged and that nobody expects. `tool`: whether there was ss or netstat.
     """
 
     listening: tuple[str, ...] = ()
@@ -103,7 +111,7 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
         facing = [one for one in found if not one.loopback]
         return ListenerFacts(
             listening=_said(facing),
-            unexpected=_said([one for one in facing if not expected(one, inputs.expected)]),
+            unexpected=_said([one for one in found if _judged(one, inputs)]),
             loopback=_said([one for one in found if one.loopback]),
         )
 
@@ -125,10 +133,10 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
     def shown(
         self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts], seen: ListenerFacts
     ) -> ListenerInputs:
-        """An unexpected listener that is new shows as one more that `expected` would have to allow."""
+        """Who is not expected and was not there when a run looked last."""
         before = set(known.recorded.unexpected) if known.recorded else set()
-        new = tuple(_entry(one) for one in seen.unexpected if one not in before)
-        return inputs.model_copy(update={"expected": (*inputs.expected, *dict.fromkeys(new))}) if new else inputs
+        new = tuple(one for one in seen.unexpected if one not in before)
+        return inputs.model_copy(update={"unexpected_listeners": new})
 
 
 class ListenerProvider(HostProvider[ListenerInputs, ListenerFacts]):
@@ -140,8 +148,8 @@ class ListenerProvider(HostProvider[ListenerInputs, ListenerFacts]):
 class Listeners(HostResource, module="stockade", name="Listeners"):
     """What listens on one host, and what of it is not expected.
 
-    Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `triggers` (list
-    of str). It must look after packages were removed: `depends_on` them.
+    Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `loopback`
+    (bool), `triggers` (list of str). It must look after packages were removed: `depends_on` them.
 
     Outputs: `observed`: `listening`, `unexpected`, `loopback`, each a list of texts.
     """
@@ -181,6 +189,13 @@ def expected(one: Listener, entries: tuple[str, ...]) -> bool:
         ):
             return True
     return False
+
+
+def _judged(one: Listener, inputs: ListenerInputs) -> bool:
+    """Whether it must be expected, and is not."""
+    if one.loopback and not inputs.loopback:
+        return False
+    return not expected(one, (*inputs.expected, *ON_LOOPBACK) if one.loopback else inputs.expected)
 
 
 def complaint(unexpected: tuple[str, ...] | list[str]) -> str:

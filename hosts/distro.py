@@ -85,8 +85,8 @@ _UPSTART = "Upstart, whose jobs (sshd is one) Stockade does not know"
 
 UNTRIED = {
     "debian:[1-6]": "Debian before 7 has another iptables-persistent, dpkg and fail2ban, and was not tried",
-    "ubuntu:[4-9]": f"Ubuntu before 16.04 has {_UPSTART}",
-    "ubuntu:1[0-5]": f"Ubuntu before 16.04 has {_UPSTART}",
+    "ubuntu:[4-9]": f"Ubuntu before 15.04 has {_UPSTART}",
+    "ubuntu:1[0-4]": f"Ubuntu before 15.04 has {_UPSTART}",
 }
 """Releases of supported distributions that no family has, and why; those derived from them count for themselves."""
 
@@ -109,7 +109,7 @@ FAMILIES = (
     ),
     Family(
         name="debian",
-        title="Debian from 8, Ubuntu from 16.04 and those derived from them",
+        title="Debian from 8, Ubuntu from 15.04 and those derived from them",
         releases=("debian:*", "ubuntu:*"),
         manager="apt",
         admin_groups=("sudo", "wheel"),

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pulumi_policy import PolicyPack
 
 from policies.configuration import observe
-from policies.pack import NAME, POLICIES
+from policies.pack import NAME, POLICIES, VERSION
 
-observe(POLICIES)
+observe(POLICIES, VERSION)
 PolicyPack(NAME, POLICIES)

@@ -11,7 +11,10 @@ from policies.settings import Settings
 def _check(host: Host, settings: Settings) -> Iterable[str]:
     declared = [resource.props for resource in host.of(UPDATES)]
     if not declared:
-        yield "nothing installs security updates. Declare `stockade:updates: {}`."
+        yield (
+            "nothing installs security updates. Declare `stockade:updates: {}`; a host whose distribution has no "
+            "unattended updates (Arch) is named in this policy's `waivedHosts`, with who updates it."
+        )
     elif not any(props.get("enabled", True) for props in declared):
         yield "automatic updates are turned off. Take `enabled: false` under `stockade:updates` away."
 

@@ -25,11 +25,15 @@ _BY_HOST = (WAIVED_HOSTS.name, "allowedOnHosts")
 _given: dict[str, Mapping[str, Any]] = {}
 
 
-def observe(policies: Iterable[Policy]) -> None:
-    """Have the server refuse a configuration of policies that there are not, and keep what it is given."""
+def observe(policies: Iterable[Policy], version: str) -> None:
+    """Have the server refuse a configuration of policies that there are not, keep what it is given, and say which
+    `version` of the pack it is: the SDK says 0.0.1 of every pack."""
     levels = {policy.name: _LEVELS[policy.enforcement_level or EnforcementLevel.MANDATORY] for policy in policies}
 
     class Servicer(sdk._PolicyAnalyzerServicer):
+        def __init__(self, name: str, _version: str, *more: Any) -> None:
+            super().__init__(name, version, *more)
+
         def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - a method of the protocol
             problems = [*misspelled(request.policyConfig)]
             if problems:
@@ -41,7 +45,7 @@ def observe(policies: Iterable[Policy]) -> None:
             _given.update({name: MessageToDict(given.properties) for name, given in request.policyConfig.items()})
             return super().Configure(request, context)  # type: ignore[no-untyped-call]
 
-    sdk._PolicyAnalyzerServicer = Servicer  # type: ignore[misc]
+    sdk._PolicyAnalyzerServicer = Servicer  # type: ignore[misc, assignment]
 
 
 def _check(args: StackValidationArgs, _settings: Settings) -> Iterator[str]:

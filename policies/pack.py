@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from pulumi_policy import Policy
 
 from policies import (
@@ -26,6 +29,8 @@ from policies import (
 )
 
 NAME = "stockade"
+VERSION = "".join(re.findall(r"(?m)^version: (\S+)$", Path(__file__).with_name("PulumiPolicy.yaml").read_text("utf-8")))
+"""Where Pulumi reads it."""
 POLICIES: list[Policy] = [
     *default_deny.POLICIES,
     *families.POLICIES,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from components.listeners import EXPECTED
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import listen
@@ -77,8 +78,16 @@ def test_a_new_listener_is_drift(host: LabHost, stack: Stack) -> None:
     host.exec(["systemd-run", "-q", "--unit=lo", "nc", "-lk", "127.0.0.1", "9090"])
     stack.refresh()
     diff = stack.preview(check=False)
-    assert "nc.openbsd:8080/tcp" in diff or "nc:8080/tcp" in diff
+    assert "unexpectedListeners" in diff
+    assert "tcp 0.0.0.0:8080 nc" in diff
+    assert "expected:" not in diff
     assert "9090" not in diff
+    # ended by hand: as if it had never been
+    host.exec("systemctl stop listen4-8080 listen6-8080")
+    stack.refresh()
+    stack.unchanged()
+    listen(host, 8080)
+    stack.refresh()
     warned = stack.up()
     assert "unexpected listeners" in warned
     assert {line.split()[1].rpartition(":")[2] for line in observed(stack)["unexpected"]} == {"8080"}
@@ -86,6 +95,9 @@ def test_a_new_listener_is_drift(host: LabHost, stack: Stack) -> None:
     assert [line.split()[1] for line in observed(stack)["loopback"]] == ["127.0.0.1:9090"]
     stack.refresh()
     stack.unchanged()
+    # judged as well, on request
+    want(stack, host, {"unexpected": "fail", "loopback": True, "expected": [*EXPECTED, ":8080"]})
+    assert "127.0.0.1:9090" in stack.up(check=False)
 
 
 def test_without_ss_and_netstat_net_tools_comes_and_goes(host: LabHost, stack: Stack) -> None:

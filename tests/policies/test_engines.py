@@ -46,6 +46,7 @@ def test_the_program_passes_and_a_violation_stops_it_before_anything_is_applied(
     shown = stack.preview()
     assert "stockade@v0.1.0" in shown
     assert "[mandatory]" not in shown
+    assert "stockade@v0.0.1" not in shown
     assert "cannot tell yet: web1: what listens is seen only in `pulumi up`, which decides then" in shown
 
     opened = {"services": [{"name": "app", "ports": [8443]}]}
@@ -56,7 +57,7 @@ def test_the_program_passes_and_a_violation_stops_it_before_anything_is_applied(
         'web1: tcp/8443 from anywhere can be reached and must not be. Take the rules away, or add "tcp/8443 from '
         'anywhere" to allowedExposure.'
     ) in shown
-    assert "web1: nothing installs security updates. Declare `stockade:updates: {}`." in shown
+    assert "web1: nothing installs security updates. Declare `stockade:updates: {}`;" in shown
     assert stack.state() == []
 
 

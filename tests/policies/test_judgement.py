@@ -41,7 +41,7 @@ def test_unknown_rules_are_not_passed(pack: Pack) -> None:
     assert (
         Told(
             "default-deny-ipv4",
-            "can't run policy 'default-deny-ipv4' from policy pack 'stockade@v0.0.1' during preview: cannot tell yet: "
+            "can't run policy 'default-deny-ipv4' from policy pack 'stockade@v0.1.0' during preview: cannot tell yet: "
             "web1: rules is known only in `pulumi up`, which decides then",
             mandatory=False,
         )
@@ -54,7 +54,7 @@ def test_what_is_known_is_decided_beside_what_is_not(pack: Pack) -> None:
     told = pack.analyze_stack(ruleset(V4, host="db1"), ruleset(V4, host="web1"), ruleset(V6, UNKNOWN, host="web1"))
     assert [one.message.partition(": ")[0] for one in only(told, "both-families") if one.mandatory] == ["db1"]
     assert [one.message for one in only(told, "both-families") if not one.mandatory] == [
-        "can't run policy 'both-families' from policy pack 'stockade@v0.0.1' during preview: cannot tell yet: "
+        "can't run policy 'both-families' from policy pack 'stockade@v0.1.0' during preview: cannot tell yet: "
         "web1: family is known only in `pulumi up`, which decides then"
     ]
 

@@ -4,7 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from components.chapter import Failure, Known
-from components.listeners import EXPECTED, ListenerChapter, ListenerFacts, ListenerInputs, expected
+from components.listeners import (
+    EXPECTED,
+    ListenerChapter,
+    ListenerFacts,
+    ListenerInputs,
+    ListenerSettings,
+    _judged,
+    expected,
+)
 from hosts.listeners import Listener, listeners, parse_netstat, parse_ss
 from hosts.shell import Answer
 
@@ -138,6 +146,21 @@ def test_a_new_unexpected_listener_is_drift_and_a_known_one_is_not() -> None:
     intruder = "tcp [::]:8080 nc (package netcat-openbsd)"
     more = recorded.model_copy(update={"unexpected": (*recorded.unexpected, intruder)})
     shown = ListenerChapter().shown(inputs, known, more)
-    assert set(shown.expected) - set(inputs.expected) == {"nc:8080/tcp"}
+    assert shown.unexpected_listeners == (intruder,)
+    assert shown.expected == inputs.expected  # what is declared stays what it is
+    assert shown.model_copy(update={"unexpected_listeners": ()}) == inputs
     fewer = recorded.model_copy(update={"unexpected": (), "listening": ()})
-    assert ListenerChapter().shown(inputs, known, fewer) == inputs
+    assert ListenerChapter().shown(shown, known, fewer) == inputs
+
+
+def test_the_loopback_is_judged_on_request() -> None:
+    mail = "tcp 127.0.0.1:25 exim4"
+    assert mail not in facts(ListenerInputs(host="h", expected=EXPECTED)).unexpected
+    judged = ListenerInputs(host="h", expected=(*EXPECTED, "rpcbind", "rpc.statd"), loopback=True)
+    seen = facts(judged)
+    assert seen.unexpected == (mail, "tcp [::1]:25 exim4")
+    assert mail in seen.loopback
+    assert ListenerSettings(loopback=True).props()["loopback"] is True
+    resolver = Listener("udp", "127.0.0.53", 53, "systemd-resolve", "systemd-resolved")
+    assert not _judged(resolver, judged)
+    assert _judged(Listener("udp", "0.0.0.0", 53, "systemd-resolve"), judged)

@@ -43,6 +43,9 @@ SYSTEMS = {
     "rhel 6.9": ("redhat-release", "Red Hat Enterprise Linux Server release 6.9 (Santiago)\n", "centos6"),
     "fedora 14": ("redhat-release", "Fedora release 14 (Laughlin)\n", "centos6"),
     "linuxmint 6": ("os-release", "ID=linuxmint\nID_LIKE=debian\nVERSION_ID=6\n", "debian"),  # its own number
+    "ubuntu 15.04": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="15.04"\n', "debian"),
+    "ubuntu 15.10": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="15.10"\n', "debian"),
+    "ubuntu 14.10": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="14.10"\n', ""),
     "ubuntu 14.04": ("os-release", 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="14.04"\n', ""),
     "arch ": ("arch-release", "", "arch"),
     "debian 6": ("debian_version", "6.0.10\n", ""),
@@ -110,7 +113,7 @@ def test_why_a_release_is_not_supported_is_told(tmp_path: Path) -> None:
     done = on(system(tmp_path, "os-release", "ID=ubuntu\nVERSION_ID=12.04\n"), "known_distro")
     assert (done.returncode, done.stderr) == (
         UNSUPPORTED,
-        "it is ubuntu 12.04: Ubuntu before 16.04 has Upstart, whose jobs (sshd is one) Stockade does not know\n",
+        "it is ubuntu 12.04: Ubuntu before 15.04 has Upstart, whose jobs (sshd is one) Stockade does not know\n",
     )
 
 
@@ -119,7 +122,8 @@ def test_why_a_release_is_not_supported_is_told(tmp_path: Path) -> None:
     [
         ("ID=linuxmint\nID_LIKE=ubuntu\nVERSION_ID=17\n", False, False),
         ("ID=debian\nVERSION_ID=7\n", False, False),
-        ("ID=ubuntu\nVERSION_ID=16.04\n", True, True),  # the package may be there beside systemd
+        ("ID=ubuntu\nVERSION_ID=15.10\n", True, True),  # the package may be there beside systemd
+        ("ID=ubuntu\nVERSION_ID=15.04\n", False, False),  # and be chosen at boot
         ("ID=centos\nVERSION_ID=6\n", False, True),
     ],
 )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from policies.names import NAMES, misspelled, named_in, named_without_level
-from policies.pack import POLICIES
+from policies.pack import POLICIES, VERSION
 from policies.reference import policy_table, setting_table
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError, number, texts
+from provider.server import Server
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "stacks").glob("policy.*.json"))
@@ -92,3 +95,11 @@ def test_wrong_settings_are_named(config: dict[str, object], message: str) -> No
     with pytest.raises(SettingsError) as error:
         Settings(KNOWN, config)
     assert str(error.value) == message
+
+
+def test_there_is_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    provider = Server.GetPluginInfo(object(), None, None).version  # type: ignore[arg-type]
+    assert (VERSION, provider) == (project, project)
+    shown = "".join(file.read_text() for file in (ROOT / "docs").glob("*.md"))
+    assert set(re.findall(r"stockade@v([\d.]+\d)", shown)) == {project}
