@@ -93,13 +93,12 @@ def sole_login(host: "Host", settings: str) -> "Host":
     login, connection = host.access.logins()[0]
     if effective.value(settings, "passwordauthentication") != "yes":
         connection = connection.model_copy(update={"password": None})
-    other = "bootstrap" if login == "admin" else "admin"
-    return connection_pool().host(host.access.model_copy(update={login: connection, other: None}))
+    return connection_pool().host(host.access.only(login).model_copy(update={login: connection}))
 
 
 def entrance(host: "Host", settings: str, admin: str) -> Entrance:
     """Look at how this run got in, and at the login to prove. Raises any HostError."""
-    current = dict(host.access.logins())[host.connect()]
+    current = host.entered()
     user = {"user": admin or host.access.logins()[0][1].user}
     [look] = host.run(Script("look at the login", _LOOK, user, as_root=False), resource="sshd")
     address, port, groups = [*look.stdout.split("\n"), "", "", ""][:3]

@@ -142,8 +142,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def enter(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
         # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
-        port = dict(host.access.logins())[host.connect()].port
-        host.confirm_everywhere(patience, login=host.access.logins()[0][0], port=port)
+        host.confirm_everywhere(patience, login=host.access.logins()[0][0], port=host.entered().port)
 
     def unmet(self, inputs: UserInputs, seen: UserFacts) -> str:
         if not seen.exists:

@@ -47,7 +47,10 @@ def own_key(connection: "Connection") -> AuthorizedKey | None:
         return None
     from hosts.credentials import credentials_of  # the SSH client takes 0.2 s to import
 
-    for pair in credentials_of(connection).keys:
+    pairs = credentials_of(connection).keys
+    if any(pair.has_cert for pair in pairs):
+        return None  # the host may let it in by that, whatever authorized_keys has; the proof tells
+    for pair in pairs:
         raw = pair.public_data
         kind = raw[4 : 4 + int.from_bytes(raw[:4], "big")].decode("ascii")
         return parse_key(f"{kind} {base64.b64encode(raw).decode('ascii')}")
@@ -74,4 +77,4 @@ def outside(host: "Host", name: str, *, adopted: bool) -> "Host":
         )
     from hosts.pool import connection_pool
 
-    return connection_pool().host(access.model_copy(update=dict.fromkeys(own)))
+    return connection_pool().host(access.only(*others))

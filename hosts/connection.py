@@ -15,6 +15,8 @@ from pydantic.alias_generators import to_camel
 SECRET_FIELDS = ("password", "privateKey", "privateKeyPassword", "sudoPassword")
 """Names (as in the stack config) of the fields that are secret."""
 
+DEFAULT_PORT = 22
+
 UNLIMITED = (0, -1)
 """Values of dialErrorLimit that mean no limit."""
 
@@ -67,6 +69,9 @@ class Connection(_Model):
     """Used without `host_key`. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts."""
     host_key_alias: str | None = None
     """What to look up in known_hosts instead of the host, as ssh_config(5)'s HostKeyAlias."""
+    known_as: tuple[tuple[str, int], ...] = Field(default=(), exclude=True, repr=False)
+    """Hosts and ports to look up in known_hosts, in this order, where they are not `names` alone. Worked out, never
+    written down."""
     sudo_password: SecretStr | None = None
     """For a login other than root whose sudo asks."""
     proxy: "Connection | None" = None
@@ -123,6 +128,13 @@ class Connection(_Model):
         return self.host, self.port
 
     @property
+    def names(self) -> tuple[tuple[str, int], ...]:
+        """What to look up in known_hosts, one after the other, as ssh does: `[host]:port`, then `host`."""
+        if self.host_key_alias is not None:
+            return ((self.host_key_alias, DEFAULT_PORT),)
+        return self.known_as or tuple(dict.fromkeys((self.endpoint, (self.host, DEFAULT_PORT))))
+
+    @property
     def address(self) -> str:
         """For messages: `user@host`, with the port where it is not 22."""
         host = f"[{self.host}]" if ":" in self.host and self.port != 22 else self.host
@@ -160,12 +172,43 @@ class HostAccess(_Model):
 
     def logins(self) -> tuple[tuple[str, Connection], ...]:
         """The ladder: ("admin", …) and ("bootstrap", …), those that are there, in this order."""
-        ladder = (("admin", self.admin), ("bootstrap", self.bootstrap))
-        return tuple((login, connection) for login, connection in ladder if connection is not None)
+        ladder = (("admin", self.admin, self.bootstrap), ("bootstrap", self.bootstrap, self.admin))
+        return tuple(
+            (login, _one_machine(connection, other)) for login, connection, other in ladder if connection is not None
+        )
+
+    def rungs(self) -> tuple[tuple[str, Connection], ...]:
+        """The ladder of a run: each login at its own port, then at the other login's port of the same machine. While
+        sshd moves from one port to the other it is not known where it listens."""
+        logins = self.logins()
+        rungs: list[tuple[str, Connection]] = []
+        for login, connection in logins:
+            rungs.append((login, connection))
+            for _, other in logins:
+                if other.host == connection.host and other.proxy == connection.proxy and other.port != connection.port:
+                    moved = {"port": other.port, "known_as": connection.names}
+                    rungs.append((login, connection.model_copy(update=moved)))
+        return tuple(rungs)
+
+    def only(self, *logins: str) -> "HostAccess":
+        """The same host by these of its logins, which keep what is known of the machine by the others."""
+        kept = {login: connection for login, connection in self.logins() if login in logins}
+        return self.model_copy(update={"admin": None, "bootstrap": None, **kept})
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value of both logins, for masking."""
         return tuple(secret for _, connection in self.logins() for secret in connection.secrets())
+
+
+def _one_machine(connection: Connection, other: Connection | None) -> Connection:
+    """Let a login without a host key of its own go by what is pinned or known of the other login to the same address:
+    both are of one machine, whose sshd may have moved from port to port."""
+    if other is None or other.host != connection.host or connection.host_key is not None:
+        return connection
+    if other.host_key is not None:
+        return connection.model_copy(update={"host_key": other.host_key})
+    names = tuple(dict.fromkeys((*connection.names, *other.names)))
+    return connection if names == connection.names else connection.model_copy(update={"known_as": names})
 
 
 def resolve(path: str) -> Path:

@@ -8,11 +8,13 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncssh
 
 from hosts.connection import Connection, resolve
 from hosts.errors import BadCredentials
+from hosts.textfiles import BadFile, read_private_key, read_text
 
 _AGENT_TIMEOUT = 10.0
 
@@ -35,12 +37,14 @@ def credentials_of(connection: Connection) -> Credentials:
     keys: list[asyncssh.SSHKeyPair] = []
     described: list[str] = []
     if connection.private_key is not None:
-        keys += _load(connection.private_key.get_secret_value(), connection, "privateKey")
+        keys += asyncssh.load_keypairs(_load(connection.private_key.get_secret_value(), connection, "privateKey"))
         described.append("privateKey")
     if connection.private_key_file is not None:
         path = resolve(connection.private_key_file)
-        keys += _load(_read(str(path)), connection, f"privateKeyFile {path}")
-        described.append(f"key {path}")
+        key = _load(_read(path), connection, f"privateKeyFile {path}")
+        certificate = _certificate(path, key)
+        keys += asyncssh.load_keypairs((key, certificate) if certificate else key)  # each by itself too, as ssh does
+        described.append(f"key {path}" + (" and its certificate" if certificate else ""))
     agent = str(resolve(connection.agent_socket_path)) if connection.agent_socket_path else None
     password = connection.password.get_secret_value() if connection.password is not None else None
     if not keys and agent is None and password is None:
@@ -54,19 +58,26 @@ def credentials_of(connection: Connection) -> Credentials:
     return Credentials(tuple(keys), agent, password, tuple(described))
 
 
-def _read(path: str) -> str:
+def _read(path: Path) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise BadCredentials(f"privateKeyFile {path} cannot be read: {reason}") from None
+        return read_private_key(path)
+    except BadFile as error:
+        raise BadCredentials(f"privateKeyFile {error}") from None
 
 
-def _load(text: str, connection: Connection, name: str) -> Sequence[asyncssh.SSHKeyPair]:
+def _certificate(path: Path, key: asyncssh.SSHKey) -> asyncssh.SSHCertificate | None:
+    """The certificate in the file beside a key file, as `ssh -i` looks for it; one that is of no use is left out."""
+    try:
+        found = asyncssh.import_certificate(read_text(path.with_name(path.name + "-cert.pub")))
+    except (BadFile, asyncssh.KeyImportError):
+        return None
+    return found if found.key.public_data == key.public_data else None
+
+
+def _load(text: str, connection: Connection, name: str) -> asyncssh.SSHKey:
     secret = connection.private_key_password
     try:
-        key = asyncssh.import_private_key(text, secret.get_secret_value() if secret is not None else None)
+        return asyncssh.import_private_key(text, secret.get_secret_value() if secret is not None else None)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         said = str(error).lower()
         if "bcrypt" in said:
@@ -77,7 +88,6 @@ def _load(text: str, connection: Connection, name: str) -> Sequence[asyncssh.SSH
             hint = "Give the passphrase as privateKeyPassword."
             raise BadCredentials(f"{name} is encrypted and its passphrase is not given", hint=hint) from None
         raise BadCredentials(f"{name} is not a private key that can be read") from None
-    return asyncssh.load_keypairs(key)
 
 
 async def agent_keys(path: str) -> tuple[asyncssh.SSHAgentClient, Sequence[asyncssh.SSHKeyPair]]:

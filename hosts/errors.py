@@ -117,8 +117,16 @@ class BadCredentials(HostError):
     """A key file that is missing or unreadable, a wrong passphrase, an agent that doesn't answer: nothing was sent."""
 
 
-class SudoRefused(HostError):
+class Useless(HostError):
+    """A login that works and cannot be used: nothing of what was sent has been run."""
+
+
+class SudoRefused(Useless):
     """The login works, but its sudo does not let us become root."""
+
+
+class ShellRefused(Useless):
+    """The login works, but what runs is a command of the host's own, or nothing."""
 
 
 class CommandFailed(HostError):

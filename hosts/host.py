@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hosts.connection import Connection, HostAccess
-from hosts.errors import HostError
+from hosts.errors import HostError, Useless
 from hosts.guard import Run
 from hosts.proofs import Proofs
 from hosts.reads import Reads
@@ -96,6 +96,14 @@ class Host:
         way = self._call(self._wire.ladder.climb())
         return str(way.login)
 
+    def entered(self) -> Connection:
+        """The login that runs on this host are made by, at the port where it got in. Raises any HostError."""
+        if not self._wire.runs:  # a login that gets no root is found out by the first run
+            self.run(_ROOT_CHECK)
+        way = self._call(self._wire.ladder.climb())
+        connection: Connection = way.line.connection
+        return connection
+
     async def expect(self) -> None:
         """In the pool's loop: the same, but a failure waits for the first run."""
         with contextlib.suppress(HostError):
@@ -161,10 +169,13 @@ class Host:
     def confirm_everywhere(self, patience: float = 20, *, login: str = "", port: int | None = None) -> None:
         """`confirm` a login over every address by which the host is reached, all at once, within `patience` seconds
         (but one second at least). By default it is the one that later runs use first, if that was proved before, else
-        the one in use. Raises any HostError.
+        the one in use, where it is in use. Raises any HostError.
         """
         name, first = self.access.logins()[0]
-        login, patience = login or (name if self.first_login_proved else self.login), max(patience, 1)
+        way = self._wire.ladder.way
+        if not login and not self.first_login_proved and way is not None:
+            login, port = way.login, port or way.line.connection.port
+        login, patience = login or name, max(patience, 1)
         ways = [self._ways(login, address, port, patience) for address in (None, *self.access.addresses)]
         with waiting(CONFIRMATION), timed(None):
             self._call(_all(*(self._confirm(way, patience) for way in ways)))
@@ -178,7 +189,7 @@ class Host:
         chosen = [pair for pair in logins if pair[0] == login] if login in dict(logins) else logins[:1]
         return tuple(
             (name, _moved(connection, address or connection.host, port or connection.port, timeout))
-            for name, connection in (logins if login == "any" else chosen)
+            for name, connection in (self.access.rungs() if login == "any" else chosen)
         )
 
     async def _confirm(self, logins: tuple[tuple[str, Connection], ...], timeout: float) -> str:
@@ -187,6 +198,11 @@ class Host:
         try:
             alone = Wire(self.access, ladder.holding(way))
             await alone.run([_ROOT_CHECK], "confirm", timeout=timeout, check=True, stop_on_failure=True)
+        except Useless:
+            others = tuple(pair for pair in logins if pair[0] != way.login)
+            if not others:
+                raise
+            return await self._confirm(others, timeout)
         finally:
             await way.line.close()
         return way.line.connection.user
@@ -211,6 +227,4 @@ def _moved(connection: Connection, host: str, port: int, timeout: float) -> Conn
     connection = connection.model_copy(update={"per_dial_timeout": min(connection.per_dial_timeout, timeout)})
     if (host, port) == connection.endpoint:
         return connection
-    known_as = connection.host if connection.port == 22 else f"[{connection.host}]:{connection.port}"
-    alias = connection.host_key_alias or known_as
-    return connection.model_copy(update={"host": host, "port": port, "host_key_alias": alias})
+    return connection.model_copy(update={"host": host, "port": port, "known_as": connection.names})

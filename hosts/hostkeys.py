@@ -1,17 +1,18 @@
 """Which host keys are trusted: the pinned one, or those of known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import asyncssh
 from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
-from hosts.connection import Connection, resolve
-from hosts.errors import HostError, HostKeyChanged, HostKeyUnknown, Unreachable
+from hosts.connection import DEFAULT_PORT, Connection, resolve
+from hosts.errors import BadCredentials, HostError, HostKeyChanged, HostKeyUnknown, Unreachable
+from hosts.textfiles import LARGEST_LIST, BadFile, read_text
 
-_SYSTEM_FILE = "/etc/ssh/ssh_known_hosts"
 _PREFERRED = {name: rank for rank, name in enumerate((b"ssh-ed25519", b"ecdsa-sha2-nistp256"))}
 _USER_FILE = "~/.ssh/known_hosts"
+_DEFAULT_FILES = (_USER_FILE, "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Trust:
     keys: tuple[asyncssh.SSHKey, ...] = ()
     authorities: tuple[asyncssh.SSHKey, ...] = ()
     revoked: tuple[asyncssh.SSHKey, ...] = ()
+    remark: str = ""
+    """What is wrong with the files that were looked at."""
+    borrowed: bool = False
+    """The keys are known under another port: that this one shows another key makes it unknown, not changed."""
 
     def lists(self) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]:
         """In the form of asyncssh's `known_hosts`: trusted, authorities, revoked."""
@@ -50,26 +55,25 @@ class Shown:
 def trust_of(connection: Connection) -> Trust:
     """The trust for a connection, read now. Missing or unreadable default files count as empty.
 
-    Raises HostError where a knownHostsFile that the user named cannot be read.
+    Raises BadCredentials where a knownHostsFile that the user named cannot be read.
     """
     if connection.host_key is not None:
         return Trust("the connection's hostKey", (asyncssh.import_public_key(connection.host_key),))
     if connection.known_hosts_file is not None:
         path = resolve(connection.known_hosts_file)
         try:
-            lines = path.read_text("utf-8", "replace").splitlines()
-        except OSError as error:
-            raise HostError(f"knownHostsFile {path} cannot be read: {error.strerror}") from None
+            lines = read_text(path, LARGEST_LIST).splitlines()
+        except BadFile as error:
+            raise BadCredentials(f"knownHostsFile {error}") from None
         return _matches(str(path), lines, connection)
-    lines = [*_lines_of(Path(_USER_FILE).expanduser()), *_lines_of(Path(_SYSTEM_FILE))]
-    return _matches(_USER_FILE, lines, connection)
-
-
-def _lines_of(path: Path) -> list[str]:
-    try:
-        return path.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []
+    lines, remarks = [], []
+    for name in _DEFAULT_FILES:
+        file = Path(name).expanduser()
+        try:
+            lines += read_text(file, LARGEST_LIST).splitlines() if file.exists() else []
+        except (BadFile, OSError) as error:
+            remarks.append(str(error))
+    return replace(_matches(_USER_FILE, lines, connection), remark="\n  ".join(remarks))
 
 
 def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
@@ -79,11 +83,19 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
             known.load(line)
         except ValueError:
             continue  # as ssh does: a line nobody can read does not make the others void
-    name, port = connection.host, connection.port if connection.port != 22 else None
-    if connection.host_key_alias is not None:
-        name, port = connection.host_key_alias, None
-    keys, authorities, revoked = known.match(name, "", port)[:3]
-    return Trust(source, tuple(keys), tuple(authorities), tuple(revoked))
+    found = [known.match(_written(*name), "", None)[:3] for name in connection.names]
+    revoked = tuple(key for _, _, keys in found for key in keys)
+    for number, (keys, authorities, _) in enumerate(found):
+        if keys or authorities:
+            borrowed = connection.names[number] != connection.names[0]
+            return Trust(source, tuple(keys), tuple(authorities), revoked, borrowed=borrowed)
+    return Trust(source, revoked=revoked)
+
+
+def _written(host: str, port: int) -> str:
+    """As known_hosts has it."""
+    name = host.lower()
+    return name if port == DEFAULT_PORT else f"[{name}]:{port}"
 
 
 def key_line(key: asyncssh.SSHKey) -> str:
@@ -102,7 +114,7 @@ def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> 
         if "revoked" in reason:
             return HostKeyChanged(f"the host key of {connection.address} is revoked in {trust.source}", hint="")
         return Unreachable(tried=(connection.address,), cause=f"host key not accepted: {reason}")
-    if trust.keys:
+    if trust.keys and not trust.borrowed:
         return HostKeyChanged(
             address=connection.address,
             expected=tuple(fingerprint(key) for key in trust.keys),
@@ -110,4 +122,8 @@ def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> 
             key_line=key_line(shown.key),
             source=trust.source,
         )
-    return HostKeyUnknown(address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key))
+    unknown = HostKeyUnknown(
+        address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key)
+    )
+    unknown.hint = "\n  ".join(part for part in (unknown.hint, trust.remark) if part)
+    return unknown

@@ -4,11 +4,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hosts.connection import UNLIMITED, Connection
 from hosts.dialing import Line, Refused, Transient, dial
-from hosts.errors import HostError, LoginRefused, Unreachable
+from hosts.errors import HostError, LoginRefused, Unreachable, Useless
 from hosts.waits import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
@@ -28,10 +28,10 @@ class Way:
 
 @dataclass
 class _Climb:
-    """What one way up has seen so far."""
+    """What one way up has seen so far, by login."""
 
     refused: dict[str, str]
-    failures: dict[str, int]
+    failures: dict[str, int] = field(default_factory=dict)
     cause: str = ""
 
 
@@ -55,6 +55,8 @@ class Ladder:
         self._way: Way | None = None
         self._failure: HostError | None = None
         self._until = 0.0
+        self._useless: dict[str, Useless] = {}
+        self._left: list[Line] = []
         self.handshakes = 0
         """How many connections were opened in all."""
 
@@ -108,25 +110,43 @@ class Ladder:
         other._way = way
         return other
 
+    def spurn(self, way: Way, fault: Useless) -> bool:
+        """Use the next login from now on: this one lets us in and then does nothing for us. False where it is the last.
+
+        What is under way on its connection comes to its end there.
+        """
+        others = {login for login, _ in self.logins} - {way.login, *self._useless}
+        if not others:
+            return False
+        self._useless[way.login] = fault
+        if self._way is way:
+            self._left.append(way.line)
+            self._way = None
+        return True
+
     async def close(self) -> None:
         """Hang up."""
-        if self._way is not None:
-            await self._way.line.close()
-            self._way = None
+        lines, self._left = [*self._left, *([self._way.line] if self._way is not None else [])], []
+        self._way = None
+        self._useless.clear()  # it may have got what it lacked
+        for line in lines:
+            await line.close()
 
     async def _retry(self, patience: float) -> Way:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         if not self.logins:
             raise Unreachable("the connection broke")
-        seen = _Climb({}, {})
+        told = {login: f"{self._address(login)}: {fault.message}" for login, fault in self._useless.items()}
+        seen = _Climb(told)
         delay = FIRST_DELAY
         while True:
             if (way := await self._round(seen)) is not None:
                 return way
-            left = [login for login, connection in self.logins if login not in seen.refused]
-            if not left:
-                raise LoginRefused(attempts=tuple(f"{login} as {told}" for login, told in seen.refused.items()))
+            if all(login in seen.refused for login, _ in self.logins):
+                hint = "\n  ".join(dict.fromkeys(fault.hint for fault in self._useless.values() if fault.hint))
+                attempts = tuple(f"{login} as {told}" for login, told in seen.refused.items())
+                raise LoginRefused(attempts=attempts, hint=hint)
             waited = loop.time() - begun
             pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
             if waited + pause > patience or self._exhausted(seen):
@@ -138,6 +158,7 @@ class Ladder:
     async def _round(self, seen: _Climb) -> Way | None:
         """Each login once, except those refused before and those of an address that just did not answer."""
         silent: set[tuple[str, int]] = set()
+        unanswered: set[str] = set()
         for login, connection in self.logins:
             if login in seen.refused or connection.endpoint in silent:
                 continue
@@ -148,11 +169,13 @@ class Ladder:
                 seen.refused[login] = str(error)
             except Transient as error:
                 seen.cause = str(error)
-                seen.failures[login] = seen.failures.get(login, 0) + 1
                 silent.add(connection.endpoint)
+                unanswered.add(login)
             else:
                 self.handshakes += 1
                 return Way(login, line)
+        for login in unanswered:
+            seen.failures[login] = seen.failures.get(login, 0) + 1
         return None
 
     async def _tunnel(self, connection: Connection) -> Line | None:
@@ -169,7 +192,12 @@ class Ladder:
         limits = {login: connection.dial_error_limit for login, connection in self.logins}
         return all(limits[login] not in UNLIMITED and count >= limits[login] for login, count in seen.failures.items())
 
+    def _address(self, login: str) -> str:
+        return dict(reversed(self.logins))[login].address
+
     def _unreachable(self, seen: _Climb, waited: float) -> Unreachable:
-        tried = tuple(connection.address for login, connection in self.logins if login not in seen.refused)
+        tried = tuple(
+            dict.fromkeys(connection.address for login, connection in self.logins if login not in seen.refused)
+        )
         hint = "; ".join(f"refused before that: {login} as {told}" for login, told in seen.refused.items())
-        return Unreachable(tried=tried, waited=waited, cause=seen.cause, hint=hint)
+        return Unreachable(tried=tuple(dict.fromkeys(tried)), waited=waited, cause=seen.cause, hint=hint)

@@ -8,7 +8,7 @@ import secrets as random
 from dataclasses import dataclass, field
 
 from hosts.connection import Connection
-from hosts.errors import SudoRefused, tail
+from hosts.errors import ShellRefused, SudoRefused, tail
 from hosts.shell import quote, reveal
 
 _ROOT_ALREADY = 'if [ "$(id -u)" = 0 ]; then'
@@ -77,6 +77,24 @@ def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefu
     if "sudo:" in said:
         return SudoRefused(f"sudo failed for {user}: {tail(stderr, 3)}", secrets=connection.secrets())
     return None
+
+
+_OWN_COMMAND = "ForceCommand in sshd_config, command= in authorized_keys, or a login shell such as nologin"
+
+
+def no_shell(connection: Connection, stdout: str, stderr: str, status: int) -> ShellRefused:
+    """The error for a login where something else ran than the shell that was asked for."""
+    user, said = connection.user, tail(f"{stdout}\n{stderr}", 3)
+    if "password change required" in said.lower() or "password has expired" in said.lower():
+        return ShellRefused(f"the password of {user} has expired and must be changed first: {said}")
+    if "account is currently not available" in said.lower():
+        return ShellRefused(f"the login shell of {user} lets nobody in; it said: {said}")
+    told = f"it said: {said}" if said else "it said nothing"
+    return ShellRefused(
+        f"{user} gets no shell: the host runs a command of its own instead ({_OWN_COMMAND}), which ended with exit "
+        f"status {status}; {told}",
+        secrets=connection.secrets(),
+    )
 
 
 def _hint(user: str, line: str) -> str:

@@ -10,7 +10,7 @@ from hosts import privilege
 from hosts.channel import OPEN_TIMEOUT, Outcome, execute
 from hosts.connection import HostAccess
 from hosts.dialing import Line
-from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
+from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Useless
 from hosts.ladder import Ladder, Way
 from hosts.shell import Answer, Run, Script, compose
 from hosts.waits import CHANNEL_SLOT, waiting
@@ -133,10 +133,15 @@ class Wire:
                 async with self.slots.one():
                     entry = await self._entry(way.line, run.scripts)
                     self.runs += 1
-                    return way, await execute(way.line.ssh, entry.command, entry.head, run, timeout)
+                    outcome = await execute(way.line.ssh, entry.command, entry.head, run, timeout)
+                fault = self._fault(run, way, outcome)
+                if fault is None or not self.ladder.spurn(way, fault):
+                    return way, outcome
+            except Useless as error:
+                if not self.ladder.spurn(way, error):
+                    raise self._placed(error, resource, step) from None
             except HostError as error:
-                error.host = self.access.name
-                raise error.during(resource=resource, step=step) from None
+                raise self._placed(error, resource, step) from None
             except (asyncssh.Error, OSError) as error:
                 refused = isinstance(error, asyncssh.ChannelOpenError) and way.line.alive
                 if refused and self.slots.refused():
@@ -154,6 +159,20 @@ class Wire:
                         step=step,
                     ) from None
                 reconnected = True
+
+    def _placed(self, error: HostError, resource: str, step: str) -> HostError:
+        error.host = self.access.name
+        return error.during(resource=resource, step=step)
+
+    def _fault(self, run: Run, way: Way, outcome: Outcome) -> Useless | None:
+        """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
+        if outcome.finished or outcome.exit_status is None or outcome.at >= 0 or outcome.pid(run) is not None:
+            return None
+        stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
+        if run.nonce in stdout + stderr:  # what we sent, values and secrets too
+            stdout, stderr = "what it was sent", ""
+        refused = privilege.refused(way.line.connection, stderr, outcome.exit_status)
+        return refused or privilege.no_shell(way.line.connection, stdout, stderr, outcome.exit_status)
 
     async def _entry(self, line: Line, scripts: Sequence[Script]) -> privilege.Entry:
         if not scripts[0].as_root:
@@ -189,9 +208,8 @@ class Wire:
             told = "it was stopped" if stopped else "it may still be running on the host"
             return TimedOut(f"{why}; {told}", **place)
         stderr = outcome.stderr.decode("utf-8", "replace").replace(run.nonce, "")
-        if outcome.at < 0 and (error := privilege.refused(way.line.connection, stderr, outcome.exit_status)):
-            error.host = self.access.name
-            return error.during(resource=resource, step=script.step)
+        if (error := self._fault(run, way, outcome)) is not None:
+            return self._placed(error, resource, script.step)
         if outcome.cut or (outcome.exit_status is None and outcome.signal is None):
             return ConnectionLost(
                 "the connection broke in the middle; it is not known whether this step was completed",

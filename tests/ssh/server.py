@@ -18,11 +18,15 @@ class Behaviour:
 
     keys: dict[str, str] = field(default_factory=dict)
     """user -> public key line that is let in."""
+    authorities: dict[str, str] = field(default_factory=dict)
+    """user -> public key line of an authority whose certificates are let in."""
     passwords: dict[str, str] = field(default_factory=dict)
     keyboard_interactive: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     path_prefix: str = ""
     """A folder put in front of PATH, for a make-believe sudo."""
+    forced: dict[str, str] = field(default_factory=dict)
+    """user -> what runs instead of what is asked for, as with sshd's ForceCommand."""
     max_sessions: int = 10
     banner: str = ""
     forwarding: bool | None = True
@@ -111,6 +115,11 @@ class _Protocol(asyncssh.SSHServer):
         self.server.attempts.append((username, line))
         return self.server.behaviour.keys.get(username) == line
 
+    def validate_ca_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        line = " ".join(key.export_public_key().decode().split()[:2])
+        self.server.attempts.append((username, "certificate"))
+        return self.server.behaviour.authorities.get(username) == line
+
     def password_auth_supported(self) -> bool:
         return not self.server.behaviour.keyboard_interactive
 
@@ -157,12 +166,13 @@ async def _pump(source: Any, sink: Any) -> None:
 async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> None:
     behaviour = server.behaviour
     server.commands.append(process.command or "")
+    command = behaviour.forced.get(process.get_extra_info("username"), process.command or "")
     path = (f"{behaviour.path_prefix}:" if behaviour.path_prefix else "") + "/usr/sbin:/usr/bin:/sbin:/bin"
     try:
         child = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
-            process.command or "",
+            command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -3,14 +3,15 @@
 import base64
 import hashlib
 import hmac
+import os
 from pathlib import Path
 
 import asyncssh
 import pytest
 
-from hosts.connection import Connection
-from hosts.errors import HostError
-from hosts.hostkeys import fingerprint, key_line, trust_of
+from hosts.connection import Connection, HostAccess
+from hosts.errors import BadCredentials, HostKeyUnknown
+from hosts.hostkeys import Shown, fingerprint, key_line, refusal, trust_of
 from tests.ssh.conftest import public
 
 
@@ -72,10 +73,69 @@ def test_known_key_types_are_asked_for_first_and_others_too(tmp_path: Path) -> N
     assert "ssh-ed25519" in algorithms
 
 
+@pytest.mark.parametrize(("before", "after"), [(22, 2222), (2222, 22), (2022, 2222)])
+def test_both_logins_are_of_one_machine(
+    before: int, after: int, host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path
+) -> None:
+    """sshd moves: known_hosts has the host by the port that it had, as ssh wrote it."""
+    entry = "web1" if before == 22 else f"[web1]:{before}"
+    old = known(tmp_path, f"{entry} {public(host_key)}\nweb2 {public(other_key)}\n", port=before)
+    new = old.model_copy(update={"user": "deploy", "port": after})
+    access = HostAccess(name="web1", admin=new, bootstrap=old)
+    for _, connection in (*access.logins(), *access.rungs(), *access.only("admin").logins()):
+        assert trust_of(connection).keys == (host_key.convert_to_public(),)
+    elsewhere = HostAccess(name="web1", admin=new.model_copy(update={"host": "web3"}), bootstrap=old)
+    assert trust_of(elsewhere.logins()[0][1]).keys == ()
+
+
+def test_a_key_pinned_for_one_login_is_that_of_the_machine(
+    host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path
+) -> None:
+    pinned = known(tmp_path, f"[web1]:2222 {public(other_key)}\n", host_key=public(host_key))
+    other = known(tmp_path, f"[web1]:2222 {public(other_key)}\n", port=2222)
+    logins = dict(HostAccess(name="web1", admin=other, bootstrap=pinned).logins())
+    assert trust_of(logins["admin"]).keys == (host_key.convert_to_public(),)
+    assert "known_as" not in HostAccess(name="web1", admin=other, bootstrap=pinned).model_dump()["admin"]
+
+
+def test_the_own_port_goes_before_and_what_is_revoked_anywhere_is_revoked(
+    host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path
+) -> None:
+    text = f"web1 {public(other_key)}\n[web1]:2222 {public(host_key)}\n@revoked [web1]:2022 {public(other_key)}\n"
+    assert trust_of(known(tmp_path, text, port=2222)).keys == (host_key.convert_to_public(),)
+    trust = trust_of(known(tmp_path, text, port=2022))
+    assert (trust.keys, trust.revoked) == ((other_key.convert_to_public(),),) * 2
+
+
+def test_another_key_than_the_one_known_without_port_is_unknown_not_changed(
+    host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path
+) -> None:
+    """As for ssh: another machine may be behind another port of the same address."""
+    connection = known(tmp_path, f"WEB1 {public(other_key)}\nweb1 {public(other_key)}\n", host="Web1", port=2222)
+    error = refusal(connection, trust_of(connection), Shown(host_key.convert_to_public()), "")
+    assert isinstance(error, HostKeyUnknown)
+    assert f"hostKey: {public(host_key)}" in str(error)
+
+
 def test_default_files_may_be_missing_a_named_one_may_not(tmp_path: Path) -> None:
     assert trust_of(Connection(host="web1")).keys == ()
-    with pytest.raises(HostError, match=r"knownHostsFile .* cannot be read"):
+    with pytest.raises(BadCredentials, match=r"knownHostsFile .*none cannot be read: No such file"):
         trust_of(Connection(host="web1", known_hosts_file=str(tmp_path / "none")))
+
+
+def test_a_file_that_ssh_cannot_read_either_is_told(
+    host_key: asyncssh.SSHKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PowerShell's `ssh-keyscan HOST > known_hosts`."""
+    named = known(tmp_path, "")
+    default = Path(os.environ["HOME"]) / ".ssh/known_hosts"
+    for path in (Path(str(named.known_hosts_file)), default):
+        path.write_text(f"web1 {public(host_key)}\n", encoding="utf-16")
+    with pytest.raises(BadCredentials, match=r"knownHostsFile .*known_hosts is UTF-16"):
+        trust_of(named)
+    unnamed = Connection(host="web1")
+    error = refusal(unnamed, trust_of(unnamed), Shown(host_key.convert_to_public()), "")
+    assert f"{default} is UTF-16" in str(error)
 
 
 def test_what_is_printed_is_what_ssh_keygen_prints(host_key: asyncssh.SSHKey) -> None:

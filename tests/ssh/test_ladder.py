@@ -70,7 +70,7 @@ def test_a_refused_admin_is_not_tried_again_while_bootstrap_is_waited_for(
     pool: Pool, server: Server, connection: Connection
 ) -> None:
     admin = connection.model_copy(update={"user": "deploy"})
-    bootstrap = connection.model_copy(update={"port": free_port()})
+    bootstrap = connection.model_copy(update={"host": "localhost", "port": free_port()})
     access = HostAccess(name="web1", admin=admin, bootstrap=bootstrap, connect_timeout=1)
     error = refused_by(pool, access, Unreachable)
     assert "refused before that: admin as deploy@" in str(error)

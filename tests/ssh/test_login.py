@@ -124,6 +124,76 @@ def test_a_missing_or_broken_key_file_is_told_before_anything_is_sent(
     assert server.attempts == []
 
 
+BAD_KEY_FILES = {
+    "missing": (None, "cannot be read: No such file"),
+    "directory": ("folder", "is a directory"),
+    "pipe": ("pipe", "is not a file"),
+    "empty": (b"", "is empty"),
+    "huge": (b"x" * (2**20 + 1), "larger than 1 MB"),
+    "binary": (b"\x30\x82\x01\x00\xff\x00", "is not a text file"),
+    "utf-16": ("-----BEGIN OPENSSH PRIVATE KEY-----".encode("utf-16"), "is UTF-16"),
+    "utf-16, no mark": ("-----BEGIN OPENSSH PRIVATE KEY-----".encode("utf-16-le"), "is UTF-16"),
+    "byte order mark": (b"\xef\xbb\xbf-----BEGIN OPENSSH PRIVATE KEY-----", "begins with a byte order mark"),
+    "public": (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI deploy\n", "is a public key"),
+    "public, SSH2": (b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "is a public key"),
+    "PuTTY": (b"PuTTY-User-Key-File-3: ssh-ed25519\r\n", "puttygen KEY.ppk -O private-openssh-new"),
+    "something else": (b"hello\n", "is not a private key"),
+    "damaged": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nrubbish\n-----END OPENSSH PRIVATE KEY-----\n", "can be read"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_KEY_FILES)
+def test_a_key_file_that_is_none_is_told_in_a_sentence(
+    pool: Pool, server: Server, connection: Connection, tmp_path: Path, what: str
+) -> None:
+    content, told = BAD_KEY_FILES[what]
+    path = tmp_path / "id"
+    if content == "folder":
+        path.mkdir()
+    elif content == "pipe":
+        os.mkfifo(path)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    error = refused_by(pool, only(connection, private_key=None, private_key_file=str(path)), BadCredentials)
+    assert f"privateKeyFile {path} " in str(error)
+    assert told in str(error)
+    assert "\n" not in str(error)
+    assert server.attempts == []
+
+
+@pytest.fixture
+def certified(tmp_path: Path, server: Server, other_key: asyncssh.SSHKey) -> Path:
+    """A key that the server does not know, and beside it a certificate by an authority that it trusts."""
+    path, authority = tmp_path / "id", tmp_path / "ca"
+    for name in (path, authority):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
+    sign = ["ssh-keygen", "-q", "-s", authority, "-I", "operator", "-n", "root", "-V", "-1h:+1h", f"{path}.pub"]
+    subprocess.run(sign, check=True)
+    server.behaviour.keys.clear()
+    server.behaviour.authorities["root"] = " ".join(authority.with_suffix(".pub").read_text().split()[:2])
+    return path
+
+
+def test_the_certificate_beside_a_key_file_is_offered(
+    pool: Pool, server: Server, connection: Connection, certified: Path, other_key: asyncssh.SSHKey
+) -> None:
+    way = only(connection, private_key=None, private_key_file=str(certified))
+    assert pool.host(way).run(HELLO)[0].stdout == "hello\n"
+    # a host that does not trust the authority, but knows the key
+    server.behaviour.authorities.clear()
+    server.behaviour.keys["root"] = " ".join(certified.with_suffix(".pub").read_text().split()[:2])
+    pool.close()
+    assert pool.host(way).run(HELLO)[0].stdout == "hello\n"
+    # one that knows neither: what was tried is told
+    server.behaviour.keys.clear()
+    pool.close()
+    assert f"key {certified} and its certificate" in str(refused_by(pool, way, LoginRefused))
+    # what is no certificate, or another key's, is of no use, as for ssh
+    certified.with_name("id-cert.pub").write_text("rubbish")
+    pool.close()
+    assert f"(with key {certified})" in str(refused_by(pool, way, LoginRefused))
+
+
 @pytest.mark.parametrize("keyboard_interactive", [False, True])
 def test_a_password(pool: Pool, server: Server, connection: Connection, keyboard_interactive: bool) -> None:
     server.behaviour.passwords["root"] = "right word"
