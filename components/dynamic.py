@@ -114,9 +114,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         try:
             self._put_back(self._host(inputs), inputs, known)
         except Unreachable as error:
+            stack, project = pulumi.get_stack(), pulumi.get_project()
+            urn = f"urn:pulumi:{stack}::{project}::stockade:index:HardenedHost::{inputs.host}"
             raise Failure(
                 f"{error}\nIf {inputs.host} is gone for good, take its resources out of the state: "
-                "`pulumi state delete URN`."
+                f"`pulumi state delete '{urn}' --target-dependents --stack {stack}`."
             ) from error
 
     def _refuse_moved(self, host: str) -> None:

@@ -48,7 +48,7 @@ class Embedded:
 
     def create(self, stack: str) -> None:
         """See Engine."""
-        open_session(self._folder, stack, create=True)
+        open_session(self._folder, stack, create=True).stored()
 
     def resources(self, stack: str) -> Sequence[Mapping[str, Any]]:
         """See Engine."""
@@ -58,7 +58,7 @@ class Embedded:
 
     def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
         """See Engine."""
-        leaving, entering = (open_session(self._folder, stack, create=False) for stack in (source, dest))
+        leaving, entering = (open_session(self._folder, stack, create=False).stored() for stack in (source, dest))
         move(leaving, entering, urns)
 
     def run(self, stack: str, job: Job) -> Outcome:

@@ -1,6 +1,7 @@
 """`python -m local COMMAND --stack S …`: the Pulumi CLI if it is on PATH, otherwise the embedded engine.
 
-Commands: preview, up, refresh, destroy, export, import, output. STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
+Commands: preview, up, refresh, destroy, export, import, output, and `config set|get|rm`, `state delete|taint|...`.
+STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
 `preview` and `up` enforce the policy pack in policies/ (docs/policies.md); STOCKADE_POLICIES=off leaves it out.
 The lab's stacks have the passphrase "lab", unless another is set: there is nothing secret in them.
 """
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -23,8 +23,12 @@ COMMANDS = {
     "export": ["stack", "export"],
     "import": ["stack", "import"],
     "output": ["stack", "output"],
+    "config": ["config"],
+    "state": ["state"],
 }
-CREATING = ("preview", "up", "import")
+CREATING = (["preview"], ["up"], ["import"], ["config", "set"])
+INDEPENDENT = ("up", "destroy")
+"""Runs in which one host that is down is to hold up no other: by itself the CLI stops at the first error."""
 LAB, EVERY = "lab", "every-distribution"
 PROGRAM_RUNS = ("preview", "up")
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +39,7 @@ PACK = Path("policies")
 def fail(message: str) -> NoReturn:
     """End with an error."""
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(255)
+    raise SystemExit(1)
 
 
 def value_of(arguments: Sequence[str], *names: str) -> str | None:
@@ -102,6 +106,12 @@ def check_policy_config(given: Sequence[str], folder: Path) -> Mapping[str, str]
     return {FILE: str(file.resolve())}
 
 
+def independence(command: str, given: list[str]) -> list[str]:
+    """The option that has the CLI go on with what a failure does not concern, as the embedded engine always does."""
+    told = any(word.partition("=")[0] == "--continue-on-error" for word in given)
+    return ["--continue-on-error"] if command in INDEPENDENT and not told else []
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Run one command with one of the engines; ends the process with the engine's exit status."""
     if not arguments or arguments[0] not in COMMANDS:
@@ -114,20 +124,20 @@ def main(arguments: list[str]) -> NoReturn:
     project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
     rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
     os.environ.update(check_policy_config(rest, project))
+    creating = any(arguments[: len(words)] == words for words in CREATING)
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
         print("Engine: embedded (no pulumi on PATH)" if cli is None else "Engine: embedded", file=sys.stderr)
         from local.engine.__main__ import run
 
-        run([command, *rest, *(["--create"] if command in CREATING else [])])
+        verb = 1 if command in ("config", "state") else 0
+        run([command, *rest[:verb], *(["--create"] if creating else []), *rest[verb:]])
     pulumi = str(cli)
     print(f"Engine: {pulumi}", file=sys.stderr)
-    if command in CREATING:
-        folder = value_of(rest, "--cwd", "-C")
-        place = ["--cwd", folder] if folder else []
-        status = subprocess.call([pulumi, "stack", "select", "--create", stack, *place], stdout=subprocess.DEVNULL)
-        if status:
-            raise SystemExit(status)
+    from local.cli import ready
+
+    rest += independence(command, rest)
+    rest += ready(pulumi, command, stack, project, create=creating)
     sys.stdout.flush()
     os.execv(pulumi, [pulumi, *COMMANDS[command], *rest])  # noqa: S606 - no shell is wanted
 

@@ -141,11 +141,12 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def write_atomically(file: Path, text: str) -> None:
-    """Write a file so that at any time either its old or its new content is there; mode 0600."""
+def write_atomically(file: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file so that at any time either its old or its new content is there."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
-        with os.fdopen(descriptor, "w") as out:
+        with os.fdopen(descriptor, "w", newline="") as out:
+            os.fchmod(descriptor, mode)
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
@@ -163,7 +164,11 @@ def write_atomically(file: Path, text: str) -> None:
 def load(backend: Backend, crypter: Crypter, encoder: Encoder, given: dict[str, Any] | None = None) -> Snapshot:
     """The stack's snapshot, or that of a given deployment; resources keep the text they were read from."""
     data = backend.read() if given is None else given
-    if _salt(data) in (None, crypter.salt):
+    kind = (data.get("secrets_providers") or {}).get("type", "passphrase")
+    if kind != "passphrase":
+        raise EngineError(f"the state is encrypted by the secrets provider {kind!r}, not by a passphrase")
+    salt = salt_of_state(data)
+    if salt is None or salt == crypter.salt:
         snapshot = decode_deployment({**data, "resources": []}, crypter)
         resources = []
         for item in data.get("resources") or ():
@@ -171,16 +176,14 @@ def load(backend: Backend, crypter: Crypter, encoder: Encoder, given: dict[str, 
             encoder.keep(resource, item)
             resources.append(resource)
         return Snapshot(tuple(resources), snapshot.pending)
-    other = data["secrets_providers"]
-    if other.get("type") != "passphrase":
-        raise EngineError(f"the state is encrypted by the secrets provider {other.get('type')!r}, not by a passphrase")
-    return decode_deployment(data, Crypter(other["state"]["salt"], crypter.phrase))
+    return decode_deployment(data, Crypter(salt, crypter.phrase))
 
 
-def _salt(data: dict[str, Any]) -> str | None:
+def salt_of_state(data: dict[str, Any]) -> str | None:
+    """The salt that the secrets in a deployment were encrypted with."""
     providers = data.get("secrets_providers") or {}
     salt = (providers.get("state") or {}).get("salt")
-    return None if not providers else str(salt)
+    return None if not salt else str(salt)
 
 
 class Writer:

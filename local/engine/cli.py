@@ -1,36 +1,36 @@
-"""The command line: `python -m local.engine preview|up|refresh|destroy|export|import|stack output --stack S`."""
+"""The command line: `python -m local.engine preview|up|refresh|destroy|stack|state|config ... --stack S`."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import io
-import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from .backend import load
-from .errors import EngineError
+from . import configuring, state_commands
+from .errors import CHANGES, FAILURE, CommandError, EngineError
 from .eventlog import write_events
 from .launch import DYNAMIC, Launcher
 from .session import Session, open_session
-from .state import STACK_TYPE, encode_resource
-from .values import contains_secret, reveal
-
-FAILURE = 255
+from .state import Snapshot
 
 
 class Parser(argparse.ArgumentParser):
     """Reports a wrong command line in one sentence."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
+
     def error(self, message: str) -> NoReturn:
         """See argparse."""
-        prefix = "unrecognized arguments: "
-        if message.startswith(prefix):
-            message = f"not supported by the embedded engine: {message.removeprefix(prefix)}"
+        for prefix in ("unrecognized arguments: ", "argument command: invalid choice: "):
+            if message.startswith(prefix):
+                what = message.removeprefix(prefix).partition(" (choose from")[0]
+                message = f"not supported by the embedded engine: {what}; the Pulumi CLI may have it"
         print(f"error: {message}", file=sys.stderr)
         raise SystemExit(FAILURE)
 
@@ -50,6 +50,12 @@ def parser() -> Parser:
     program = Parser(add_help=False, parents=[operation])
     program.add_argument("--policy-pack", type=Path, action="append", default=[], metavar="DIR")
     program.add_argument("--policy-pack-config", type=Path, action="append", default=[], metavar="FILE")
+    program.add_argument("--replace", action="append", default=[], metavar="URN", help="replace this resource")
+    first = Parser(add_help=False)
+    first.add_argument("-r", "--refresh", nargs="?", const="true", default="false", choices=("true", "false"),
+                       help="take what is there into the state first")  # fmt: skip
+    first.add_argument("--continue-on-error", nargs="?", const="true", choices=("true",),
+                       help="a failure holds up only what needs it: always so")  # fmt: skip
     change = Parser(add_help=False)
     change.add_argument("-y", "--yes", action="store_true", help="do it without asking")
     change.add_argument("-f", "--skip-preview", action="store_true", help="do not show a preview before asking")
@@ -58,27 +64,15 @@ def parser() -> Parser:
 
     top = Parser(prog="python -m local.engine", description="The embedded Pulumi engine.")
     commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
-    commands.add_parser("preview", parents=[program], help="show what an update would do")
-    commands.add_parser("up", parents=[program, change], help="create, update and delete resources")
+    commands.add_parser("preview", parents=[program, first], help="show what an update would do")
+    commands.add_parser("up", parents=[program, change, first], help="create, update and delete resources")
     commands.add_parser("refresh", parents=[operation, change, only], help="take what is there into the state")
-    commands.add_parser("destroy", parents=[operation, change, only], help="delete all resources")
-    _state_commands(commands, common)
-    stack = commands.add_parser("stack", help="the state of a stack")
-    _state_commands(stack.add_subparsers(dest="command", required=True, parser_class=Parser), common)
+    commands.add_parser("destroy", parents=[operation, change, only, first], help="delete all resources")
+    for command in commands.choices.values():
+        command.set_defaults(run=_run)
+    state_commands.add_commands(commands, common, Parser)
+    configuring.add_commands(commands, common, Parser)
     return top
-
-
-def _state_commands(commands: Any, common: Parser) -> None:
-    export = commands.add_parser("export", parents=[common], help="print the deployment")
-    export.add_argument("--file", type=Path, help="write to a file")
-    export.add_argument("--show-secrets", action="store_true")
-    importing = commands.add_parser("import", parents=[common], help="replace the deployment")
-    importing.add_argument("--file", type=Path, help="read from a file")
-    output = commands.add_parser("output", parents=[common], help="print the stack's outputs")
-    output.add_argument("name", nargs="?", help="one output only")
-    output.add_argument("--json", action="store_true")
-    output.add_argument("--show-secrets", action="store_true")
-    commands.add_parser("init", parents=[common], help="create the stack")
 
 
 def _count(text: str) -> int:
@@ -93,10 +87,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         session = open_session(options.cwd.resolve(), options.stack, create=options.create or options.command == "init")
-        return _COMMANDS.get(options.command, _run)(session, options)
+        status: int = options.run(session, options)
+        return status
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILURE
+        return error.status
     except KeyboardInterrupt:
         return 130
 
@@ -106,7 +101,7 @@ def _run(session: Session, options: argparse.Namespace) -> int:
         return _execute(session, options, preview=True)
     if not options.yes:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
+            raise CommandError("--yes must be passed in to proceed when running in non-interactive mode")
         if not options.skip_preview:
             status = _execute(session, options, preview=True)
             if status:
@@ -114,16 +109,23 @@ def _run(session: Session, options: argparse.Namespace) -> int:
         if not _confirmed(options.command):
             print("confirmation declined, not proceeding")
             return FAILURE
+    session = session.stored()
     with session.backend.locked():
         return _execute(session, options, preview=False)
 
 
 def _execute(session: Session, options: argparse.Namespace, *, preview: bool) -> int:
-    """One run, with the preview that the policies need before the first change, unless one has been made."""
+    """One run, after a refresh if one is wanted, and with the preview that the policies need before the first change,
+    unless one has been made."""
+    base, stale = None, False
+    if getattr(options, "refresh", "false") == "true":
+        refreshed = _report(session, options, "refresh", preview=preview)
+        base, stale = refreshed.after if preview else None, refreshed.failed
     check = None
     if not preview and options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
-        check = functools.partial(_report, session, options, preview=True, out=io.StringIO())
-    report = _report(session, options, preview=preview, check=check)
+        check = functools.partial(_report, session, options, options.command, preview=True, out=io.StringIO())
+    report = _report(session, options, options.command, preview=preview, check=check, base=base)
+    report.failed |= stale
     if options.event_log:
         write_events(report, options.event_log)
     return _verdict(report, options)
@@ -132,14 +134,16 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
 def _report(
     session: Session,
     options: argparse.Namespace,
+    command: str,
     *,
     preview: bool,
     out: TextIO | None = None,
     check: Callable[[], Any] | None = None,
+    base: Snapshot | None = None,
 ) -> Any:
     """What one run has to report. The processes are started before the rest of the engine is even loaded."""
     launcher = Launcher(session.project)
-    runs_program = options.command in ("preview", "up")
+    runs_program = command in ("preview", "up")
     dynamic = session.backend.mentions(f":providers:{DYNAMIC}::") or (
         runs_program and DYNAMIC in session.project.plugins
     )
@@ -158,10 +162,12 @@ def _report(
             pack_configs=tuple(file.resolve() for file in getattr(options, "policy_pack_config", [])),
             out=out,
             check=check,
+            replace=tuple(getattr(options, "replace", [])),
+            base=base,
         )
         if program is not None:
             return run.run_program(session, settings, launcher, program, preview=preview)
-        execute = run.run_refresh if options.command == "refresh" else run.run_destroy
+        execute = run.run_refresh if command == "refresh" else run.run_destroy
         return execute(session, settings, launcher, preview=preview)
     finally:
         if program is not None:
@@ -182,64 +188,5 @@ def _verdict(report: Any, options: argparse.Namespace) -> int:
         return FAILURE
     if options.expect_no_changes and report.changes:
         print("error: no changes were expected but changes were proposed", file=sys.stderr)
-        return FAILURE
+        return CHANGES
     return 0
-
-
-def _export(session: Session, options: argparse.Namespace) -> int:
-    if options.show_secrets:
-        snapshot = session.snapshot()
-        deployment = session.backend.read()
-        deployment["resources"] = [encode_resource(item, None) for item in snapshot.resources]
-    else:
-        deployment = session.backend.read()
-    text = json.dumps({"version": 3, "deployment": deployment}, indent=4, ensure_ascii=False)
-    if options.file:
-        options.file.write_text(text + "\n")
-    else:
-        print(text)
-    return 0
-
-
-def _import(session: Session, options: argparse.Namespace) -> int:
-    try:
-        document = json.loads(options.file.read_text() if options.file else sys.stdin.read())
-        version, deployment = document["version"], document["deployment"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"this is not an exported deployment: {error}") from None
-    if version != 3:
-        raise EngineError(f"the deployment has version {version}, not 3")
-    with session.backend.locked():
-        snapshot = load(session.backend, session.crypter, session.encoder, deployment)
-        session.backend.backup()
-        session.backend.write(session.encoder.deployment(snapshot))
-    print("Import complete.")
-    return 0
-
-
-def _output(session: Session, options: argparse.Namespace) -> int:
-    outputs = next((item.outputs for item in session.snapshot().resources if item.type == STACK_TYPE), {})
-    if options.name is not None and options.name not in outputs:
-        raise EngineError(f"current stack does not have output property '{options.name}'")
-    chosen = outputs if options.name is None else {options.name: outputs[options.name]}
-    shown = {
-        key: reveal(value) if options.show_secrets or options.name else "[secret]" if contains_secret(value) else value
-        for key, value in chosen.items()
-    }
-    if options.json:
-        print(json.dumps(shown if options.name is None else shown[options.name], indent=2, ensure_ascii=False))
-    elif options.name is not None:
-        value = shown[options.name]
-        print(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    else:
-        for key, value in sorted(shown.items()):
-            print(f"{key}\t{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
-    return 0
-
-
-def _init(session: Session, options: argparse.Namespace) -> int:
-    print(f"The stack '{session.stack}' is there.")
-    return 0
-
-
-_COMMANDS = {"export": _export, "import": _import, "output": _output, "init": _init}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import EngineError, UnsupportedError
 from .events import Op, Severity, Sink, Step
-from .goals import Goal, former_urns, keep_ignored, make_urn
+from .failures import Failures
+from .goals import Goal, former_urns, keep_ignored, make_urn, pattern
 from .ledger import Ledger
 from .plugins import Diff, Provider, ProviderError
 from .policy import Policies
 from .providers import ProviderPool, plugin_inputs
 from .removal import Remover, dependent_replacements
-from .state import Resource, Snapshot, now
+from .state import STACK_TYPE, Resource, Snapshot, now
 from .steps import SkippedError, Steps
 from .values import PropertyMap, contains_unknown, without_unknown
 
@@ -41,6 +43,7 @@ class Deployment:
         remover: Remover,
         policies: Policies,
         sink: Sink,
+        replace: Sequence[str] = (),
     ) -> None:
         self._project = project
         self._stack = stack
@@ -51,14 +54,16 @@ class Deployment:
         self._remover = remover
         self._policies = policies
         self._sink = sink
+        self._wanted_anew = {urn: pattern(urn) for urn in replace}
         self._base = base
         self._lock = threading.RLock()
         self._olds = {item.urn: item for item in base.resources if not item.delete}
         self._seen: set[str] = set()
         self._goals: dict[str, Goal] = {}
-        self._failed: set[str] = set()
+        self.failures = Failures()
         self._replaced: set[str] = set()
         self._aliased: dict[str, str] = {}
+        self._stack_outputs: tuple[str, PropertyMap] | None = None
         self.news: dict[str, Resource] = {}
 
     @property
@@ -69,7 +74,7 @@ class Deployment:
     @property
     def failed(self) -> bool:
         """Whether any resource has failed."""
-        return bool(self._failed)
+        return bool(self.failures.urns())
 
     def register(self, goal: Goal) -> Registered:
         """Carry out what a registration needs. A failure is reported, and not raised."""
@@ -78,20 +83,16 @@ class Deployment:
         try:
             self._claim(urn, goal)
             state = self._dispatch(urn, goal)
-        except SkippedError:
-            self._fail(urn)
+        except SkippedError as skipped:
+            self.failures.note(urn, skipped.cause)
             return Registered(urn, None)
         except (ProviderError, EngineError) as error:
-            self._fail(urn)
+            self.failures.note(urn, urn)
             self._sink.log(Severity.ERROR, str(error), urn)
             return Registered(urn, None)
         with self._lock:
             self.news[urn] = state
         return Registered(urn, state)
-
-    def _fail(self, urn: str) -> None:
-        with self._lock:
-            self._failed.add(urn)
 
     def _inherit(self, goal: Goal) -> Goal:
         with self._lock:
@@ -107,8 +108,9 @@ class Deployment:
             needs = {goal.parent, goal.deleted_with, goal.provider.rpartition("::")[0], *goal.dependencies}
             for urns in goal.property_dependencies.values():
                 needs.update(urns)
-            if needs & self._failed or self._steps.cancelled.is_set():
-                raise SkippedError
+            cause = self.failures.among(needs)
+            if cause is not None or self._steps.cancelled.is_set():
+                raise SkippedError(cause or "")
 
     def _dispatch(self, urn: str, goal: Goal) -> Resource:
         old = self._find_old(urn, goal)
@@ -206,7 +208,7 @@ class Deployment:
 
     def _known(self, new: Resource) -> None:
         if not self._preview and contains_unknown(new.inputs):
-            raise SkippedError  # an input comes from something that failed
+            raise SkippedError  # an input comes from something that failed, but does not say so
 
     def _provider_state(self, new: Resource) -> Resource | None:
         with self._lock:
@@ -216,6 +218,8 @@ class Deployment:
         with self._lock:
             if new.deleted_with and new.deleted_with in self._replaced:
                 return Diff(True, ("deletedWith",))
+        if old.taint or any(wanted.fullmatch(new.urn) for wanted in self._wanted_anew.values()):
+            return Diff(True, ("id",))  # as the CLI has it: the provider is not asked
         return provider.diff(old, new.inputs, goal.ignore_changes, goal.replace_on_changes)
 
     def _replace(self, provider: Provider, goal: Goal, old: Resource, new: Resource, diff: Diff) -> Resource:
@@ -252,26 +256,49 @@ class Deployment:
             self._olds.update({item.urn: item for item in pending})
         return self._olds[old.urn]
 
+    def unmatched(self) -> list[str]:
+        """The `--replace` options that name nothing in the program."""
+        return [urn for urn, wanted in self._wanted_anew.items() if not any(map(wanted.fullmatch, self._seen))]
+
     def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
-        """Record the outputs of a component or of the stack."""
+        """Record the outputs of a component; those of the stack, when it is known how the run went (`finish`)."""
         with self._lock:
             state = self.news.get(urn)
         if state is None:
             return
-        old = self._olds.get(urn)
+        if state.type == STACK_TYPE:
+            self._stack_outputs = (urn, outputs)
+        else:
+            self._record_outputs(state, outputs)
+
+    def finish(self, *, failed: bool) -> None:
+        """Record the outputs of the stack. After a failure, what is missing among them is not gone."""
+        if self._stack_outputs is None:
+            return
+        urn, outputs = self._stack_outputs
+        state = self.news[urn]
+        if failed:
+            outputs = state.outputs | without_unknown(outputs)
+        self._record_outputs(state, outputs)
+
+    def _record_outputs(self, state: Resource, outputs: PropertyMap) -> None:
+        old = self._olds.get(state.urn)
         if not self._preview:
             known = without_unknown(outputs)
             lost = outputs.keys() - known.keys()  # came from something that failed: the former value stays
             outputs = known | {key: state.outputs[key] for key in lost if key in state.outputs}
-        self._sink.outputs(urn, old.outputs if old else {}, outputs)
+        self._sink.outputs(state.urn, old.outputs if old else {}, outputs)
         new = state.changed(outputs=outputs)
         if new != state:
             self._ledger.put([new], [state])
             with self._lock:
-                self.news[urn] = new
+                self.news[state.urn] = new
 
     def remove_rest(self) -> None:
-        """Delete what the program no longer has, and what was replaced."""
+        """Delete what the program no longer has, and what was replaced; after failures, what has no part in them."""
         with self._lock:
             wanted = self._seen | self._providers.registered()
-            self._remover.remove([item for item in self._base.resources if item.delete or item.urn not in wanted])
+            gone = [item for item in self._base.resources if item.delete or item.urn not in wanted]
+            gone += self._remover.take_condemned()
+            parents = {urn: goal.parent for urn, goal in self._goals.items()}
+            self._remover.remove(self.failures.spare(gone, self._base.resources, parents, self._sink))

@@ -16,7 +16,12 @@ _MISSING = object()
 
 def visible(properties: PropertyMap) -> PropertyMap:
     """Properties without those that are the SDK's own business."""
-    return {key: value for key, value in sorted(properties.items()) if key not in HIDDEN}
+    return {key: properties[key] for key in sorted(properties, key=_place) if key not in HIDDEN}
+
+
+def _place(key: str) -> tuple[int, str]:
+    """Where a property comes among others: by name; elements of a list by number: the shorter is the lower."""
+    return (len(key) if key.startswith("[") else 0, key)
 
 
 def changed_keys(old: PropertyMap, new: PropertyMap) -> list[str]:
@@ -41,7 +46,9 @@ class DiffPrinter:
         """What differs between two sets of properties; with `unchanged`, also what does not."""
         before, after = visible(old), visible(new)
         shown = [
-            key for key in sorted(before | after) if unchanged or before.get(key, _MISSING) != after.get(key, _MISSING)
+            key
+            for key in sorted(before | after, key=_place)
+            if unchanged or before.get(key, _MISSING) != after.get(key, _MISSING)
         ]
         for key in shown:
             label = _padded(key, shown)
@@ -115,8 +122,7 @@ def _padded(key: str, shown: Mapping[str, object] | list[str]) -> str:
 
 
 def _indexed(items: list[PropertyValue]) -> PropertyMap:
-    width = len(str(len(items)))
-    return {f"[{index:>{width}}]".replace("[ ", "["): item for index, item in enumerate(items)}
+    return {f"[{index}]": item for index, item in enumerate(items)}
 
 
 def _is_simple(value: PropertyValue) -> bool:

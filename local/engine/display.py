@@ -6,13 +6,14 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TextIO
 
 from .diff import DiffPrinter, changed_keys
 from .events import Op, Severity, Step, Violation
 from .rows import LiveTree, Row
-from .state import PROVIDER_PREFIX, STACK_TYPE
+from .state import PROVIDER_PREFIX, STACK_TYPE, Snapshot
 from .style import Style
 from .values import PropertyMap
 
@@ -41,11 +42,17 @@ class Report:
     violations: list[Violation] = field(default_factory=list)
     outputs: tuple[PropertyMap, PropertyMap] | None = None
     failed: bool = False
+    after: Snapshot | None = None
 
     @property
     def changes(self) -> int:
         """How many resources change."""
         return sum(number for op, number in self.counts.items() if op not in (Op.SAME, Op.READ))
+
+    def failed_without(self, urns: Collection[str]) -> bool:
+        """Whether anything failed but the operations on these resources."""
+        errors = {urn for urn, said in self.messages.items() if any(level is Severity.ERROR for level, _ in said)}
+        return bool(errors.difference(urns)) or any(item.mandatory for item in self.violations)
 
 
 def type_and_name(urn: str) -> tuple[str, str]:
@@ -194,8 +201,10 @@ class Display:
                 self.report.violations.append(violation)
             self.report.failed |= violation.mandatory
 
-    def close(self, packs: list[str]) -> None:
-        """Show what is told at the end of a run."""
+    def close(self, packs: list[str], *, complete: bool = True) -> None:
+        """Show what is told at the end of a run; of packs that have not seen all, only what they found."""
+        broken = {f"{item.pack}@v{item.version}" for item in self.report.violations}
+        packs = [pack for pack in packs if complete or pack in broken]
         with self._lock:
             if self._tree:
                 self._tree.close()

@@ -1,8 +1,25 @@
 """Errors that end a run with one sentence for the user."""
 
+FAILURE, BAD_COMMAND, NO_STACK, CHANGES = 1, 2, 6, 7
+"""Exit statuses, the same as the CLI's (sdk/go/common/util/cmdutil/exit.go)."""
+
 
 class EngineError(Exception):
     """Something the user can mend; its text is the whole message."""
+
+    status = FAILURE
+
+
+class CommandError(EngineError):
+    """A command line that cannot be carried out."""
+
+    status = BAD_COMMAND
+
+
+class NoStackError(EngineError):
+    """The stack is not there."""
+
+    status = NO_STACK
 
 
 class UnsupportedError(EngineError):

@@ -85,6 +85,12 @@ def _package_of(reference: str) -> str:
     return parts[2].rsplit(":", 1)[-1] if len(parts) > 3 else ""
 
 
+def pattern(urn: str) -> re.Pattern[str]:
+    """What matches the URNs of an option: `*` is any text within a part of a URN, `**` any text."""
+    parts = (".*" if part == "**" else "[^:]*" if part == "*" else re.escape(part) for part in re.split(r"(\*+)", urn))
+    return re.compile("".join(parts))
+
+
 def read_goal(request: RegisterResourceRequest) -> Goal:
     """The goal in a registration request; raises UnsupportedError naming the first option that is not supported."""
     _refuse(request)

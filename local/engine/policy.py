@@ -215,6 +215,11 @@ class Policies:
         """Return once all packs are ready; raises EngineError if one cannot be started."""
         self._running()
 
+    @property
+    def refused(self) -> bool:
+        """Whether the preview before the first change failed."""
+        return not self._approved
+
     def names(self) -> list[str]:
         """The packs' names and versions."""
         return [f"{pack.info.name}@v{pack.version}" for pack in self._running()]

@@ -24,15 +24,15 @@ _STACK_KEYS = {"config", "encryptionsalt"}
 _HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML as Go's yaml.v3 reads it: `yes` and `on` are words, a date is a string."""
 
 
-_Loader.yaml_implicit_resolvers = {
+Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if not (pair[0].endswith(":timestamp") or first in "yYnNoO")]
-    for first, pairs in _Loader.yaml_implicit_resolvers.items()
+    for first, pairs in Loader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:null|Null|NULL)$"), ["n", "N"])
+Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:null|Null|NULL)$"), ["n", "N"])
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,27 @@ def _plugins(data: Mapping[str, Any], root: Path) -> dict[str, Path]:
 def read_yaml(file: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping; raises EngineError where it is not one."""
     try:
-        data = yaml.load(file.read_text(), _Loader)  # noqa: S506 - a safe loader
+        return parse_yaml(file.read_text(), str(file))
+    except OSError as error:
+        raise EngineError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise EngineError(f"{file}: not in UTF-8") from None
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:
+    """The mapping that a YAML text holds; `name` says which text it is, where it is not one."""
+    try:
+        data = yaml.load(text, Loader)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise EngineError(f"{name}{place}: {error.problem or error.context or 'not YAML'}") from None
     except yaml.YAMLError as error:
-        raise EngineError(f"{file}: {error}") from None
+        raise EngineError(f"{name}: {error}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise EngineError(f"{file}: must be a mapping")
+        raise EngineError(f"{name}: must be a mapping")
     return data
 
 
@@ -150,15 +164,6 @@ def load_stack(project: Project, stack: str) -> StackSettings:
     data = read_yaml(file)
     _known(data, _STACK_KEYS, file.name)
     return StackSettings(file, data.get("encryptionsalt"), data.get("config") or {})
-
-
-def store_salt(settings: StackSettings, salt: str) -> None:
-    """Write a fresh salt at the end of the stack's configuration file, leaving the rest as it is."""
-    old = settings.file.read_text() if settings.file.is_file() else ""
-    if old and not old.endswith("\n"):
-        old += "\n"
-    settings.file.parent.mkdir(parents=True, exist_ok=True)
-    settings.file.write_text(f"{old}encryptionsalt: {salt}\n")
 
 
 def resolve_config(project: Project, settings: StackSettings, crypter: Crypter | None) -> Config:

@@ -49,6 +49,11 @@ class Remover:
         """Note a resource (marked `delete`) whose replacement is there, to be deleted at the end."""
         self._condemned.append(old)
 
+    def take_condemned(self) -> list[Resource]:
+        """What was noted so."""
+        taken, self._condemned = self._condemned, []
+        return taken
+
     def delete_for_replacement(self, doomed: Sequence[Resource]) -> list[Resource]:
         """Delete resources, one after the other, that are created anew afterwards; returns their states.
 
@@ -63,10 +68,8 @@ class Remover:
             left.append(pending)
         return left
 
-    def remove(self, gone: Sequence[Resource]) -> None:
-        """Delete all these and the condemned, each once everything that needs it is deleted."""
-        doomed = [*gone, *self._condemned]
-        self._condemned = []
+    def remove(self, doomed: Sequence[Resource]) -> None:
+        """Delete all these, each once everything that needs it is deleted."""
         self._deleted.update(item.urn for item in doomed)
         kept = [item for item in doomed if self._is_protected(item)]
         waits: dict[int, Future[bool]] = {id(item): Future() for item in doomed}

@@ -30,6 +30,7 @@ from .refresh import Refresher
 from .removal import Remover
 from .runner import REPORTED
 from .session import Session
+from .state import Snapshot
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Options:
     """How a run is to be done.
 
     `out`: where it is shown; None: stdout. `check`: a run that must not fail before anything is changed.
+    `replace`: URNs of what is replaced in any case. `base`: the state to begin with, where it is not the stack's.
     """
 
     parallel: int
@@ -45,6 +47,8 @@ class Options:
     pack_configs: tuple[Path, ...] = ()
     out: TextIO | None = None
     check: Callable[[], Report] | None = None
+    replace: tuple[str, ...] = ()
+    base: Snapshot | None = None
 
 
 class Run:
@@ -62,7 +66,7 @@ class Run:
         launcher.bound()
         self.writer: Writer | None = None
         self.program: Process | None = None
-        self.snapshot = session.snapshot()
+        self.snapshot = options.base or session.snapshot()
         if self.snapshot.pending:
             self._warn_of_pending()
         self.ledger = Ledger(replace(self.snapshot, pending=()))
@@ -122,8 +126,11 @@ class Run:
         except EngineError as error:
             self.display.log(Severity.ERROR, str(error))
 
-    def close(self, packs: list[str]) -> Report:
-        """End all processes, write what is left to write, show the end of the report."""
+    def close(self, packs: list[str], *, complete: bool = True) -> Report:
+        """End all processes, write what is left to write, show the end of the report.
+
+        `complete`: the policy packs have seen all resources.
+        """
         try:
             if self.program:
                 self.program.stop()
@@ -132,7 +139,7 @@ class Run:
         finally:
             self._write_rest()
             self.server.stop()
-            self.display.close(packs)
+            self.display.close(packs, complete=complete)
         return self.display.report
 
 
@@ -141,6 +148,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
     run = Run("up", session, options, launcher, preview=preview)
     run.program = program
     packs: list[str] = []
+    broken = True
     config = run.config()
     policies = _policies(run, config)
     deployment = Deployment(
@@ -153,6 +161,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
         remover=run.remover,
         policies=policies,
         sink=run.display,
+        replace=options.replace,
     )
     info = deployment_info(session.project.name, session.stack, config, preview=preview, parallel=options.parallel)
     monitor = MonitorService(deployment, run.providers, info, run.engine)
@@ -171,16 +180,23 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
             status = program.wait()
             if status not in (0, REPORTED) and not deployment.cancelled.is_set():
                 run.display.log(Severity.ERROR, f"program exited with non-zero exit code: {status}")
-            broken = status != 0 or deployment.failed or (run.display.report.failed and not policies.failed)
+            for urn in deployment.unmatched() if status == 0 else ():
+                run.display.log(Severity.ERROR, f"--replace {urn}: no resource of this program")
+            elsewhere = run.display.report.failed_without(deployment.failures.urns())
+            broken = status != 0 or deployment.failed or (elsewhere and not policies.failed)
             if not broken:
                 policies.analyze_stack(deployment.news)
                 broken = policies.failed and not preview
-            if not broken and not deployment.cancelled.is_set():
-                deployment.remove_rest()
+            if not deployment.cancelled.is_set():
+                deployment.failures.tell(run.display)
+                if not broken or not (status or elsewhere or policies.failed or policies.refused):
+                    deployment.remove_rest()
+            if status == 0:
+                deployment.finish(failed=broken or deployment.cancelled.is_set())
             packs = policies.names()
         finally:
             policies.stop()
-            report = run.close(packs)
+            report = run.close(packs, complete=not broken)
     report.failed |= broken or run.remover.failed or policies.failed
     return report
 
@@ -245,5 +261,6 @@ def run_refresh(session: Session, options: Options, launcher: Launcher, *, previ
             Refresher(run.ledger, run.providers, run.remover, run.display, options.parallel).refresh(run.snapshot)
         finally:
             report = run.close([])
+    report.after = run.ledger.snapshot()
     report.failed |= run.remover.failed
     return report

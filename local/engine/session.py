@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .backend import Backend, load
-from .errors import EngineError
+from .backend import Backend, load, salt_of_state
+from .errors import EngineError, NoStackError
 from .project import (
     Config,
     Project,
@@ -17,9 +17,9 @@ from .project import (
     load_stack,
     resolve_config,
     stack_file,
-    store_salt,
 )
 from .secrets import Crypter, passphrase
+from .stack_file import rewrite, salt_of, with_salt
 from .state import Encoder, Snapshot
 
 
@@ -33,6 +33,21 @@ class Session:
     backend: Backend
     crypter: Crypter
     encoder: Encoder
+
+    def stored(self) -> Session:
+        """This session, once stack and salt are on disk: before the first change of the stack, and in no preview."""
+        session = self
+        if self.settings.salt is None:
+            text = rewrite(self.settings.file, lambda text: with_salt(text, self.crypter.salt))
+            salt = str(salt_of(text))
+            crypter = self.crypter
+            if salt != crypter.salt:  # another run was quicker
+                crypter = Crypter(salt, crypter.phrase)
+            settings = replace(self.settings, salt=salt)
+            session = _session(self.project, self.stack, settings, self.backend, crypter)
+        if not self.backend.exists():
+            self.backend.write(session.encoder.deployment(Snapshot()))
+        return session
 
     def config(self) -> Config:
         """The stack's configuration, decrypted."""
@@ -50,31 +65,33 @@ def there_is(cwd: Path, stack: str) -> bool:
 
 
 def open_session(cwd: Path, stack: str, *, create: bool) -> Session:
-    """Open a stack; raises EngineError if there is no such stack and it is not to be created."""
+    """Open a stack, writing nothing; raises EngineError if there is no such stack and it is not to be created."""
     project = load_project(cwd)
     backend = Backend(backend_folder(project, cwd), project.name, stack)
     if not backend.exists() and not create:
-        raise EngineError(
+        raise NoStackError(
             f"no stack named '{stack}' found in {backend.root}; `--create` makes it "
             f"(its configuration is {stack_file(project, stack)})"
         )
     settings = load_stack(project, stack)
+    return _session(project, stack, settings, backend, _crypter(settings, backend))
+
+
+def _session(project: Project, stack: str, settings: StackSettings, backend: Backend, crypter: Crypter) -> Session:
+    return Session(project, stack, settings, backend, crypter, Encoder(crypter))
+
+
+def _crypter(settings: StackSettings, backend: Backend) -> Crypter:
+    """What encrypts the stack's secrets: by the salt of its configuration, that of its state, or a fresh one."""
     phrase = passphrase()
-    if settings.salt is None:
-        if backend.exists() and backend.read().get("secrets_providers"):
-            raise EngineError(f"{settings.file} has no encryptionsalt, but the state of the stack is encrypted")
-        crypter = Crypter.new(phrase)
-        store_salt(settings, crypter.salt)
-        settings = load_stack(project, stack)
-    else:
-        crypter = Crypter(settings.salt, phrase)
-        if "secure:" in settings.file.read_text() or backend.mentions('"ciphertext"'):
-            # the key takes a third of a second: derive it while processes start
-            threading.Thread(target=_derive, args=[crypter], daemon=True).start()
-    encoder = Encoder(crypter)
-    if not backend.exists():
-        backend.write(encoder.deployment(Snapshot()))
-    return Session(project, stack, settings, backend, crypter, encoder)
+    salt = settings.salt or salt_of_state(backend.read())
+    if salt is None:
+        return Crypter.new(phrase)
+    crypter = Crypter(salt, phrase)
+    if (settings.file.is_file() and "secure:" in settings.file.read_text()) or backend.mentions('"ciphertext"'):
+        # the key takes a third of a second: derive it while processes start
+        threading.Thread(target=_derive, args=[crypter], daemon=True).start()
+    return crypter
 
 
 def _derive(crypter: Crypter) -> None:

@@ -39,6 +39,7 @@ class Resource:
     outputs: PropertyMap = field(default_factory=dict)
     parent: str = ""
     protect: bool = False
+    taint: bool = False
     external: bool = False
     dependencies: tuple[str, ...] = ()
     init_errors: tuple[str, ...] = ()
@@ -84,6 +85,13 @@ class Resource:
         return replace(self, **values)
 
 
+def outermost(urn: str, parents: Mapping[str, str]) -> str:
+    """The outermost component that a resource is part of, or itself; `parents` are those of all resources."""
+    while (parent := parents.get(urn)) and parents.get(parent):  # what has no parent is the stack
+        urn = parent
+    return urn
+
+
 def now() -> str:
     """The time, as the state has it."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
@@ -97,7 +105,7 @@ def _camel(name: str) -> str:
 _KEYS = {item.name: _camel(item.name) for item in fields(Resource) if item.name != "extra"}
 _ALWAYS = ("urn", "custom", "type")
 _BAGS = ("inputs", "outputs")
-_UNSUPPORTED = ("replaceWith", "replacementTrigger", "viewOf", "resourceHooks", "extensionRef", "snippetID", "taint")
+_UNSUPPORTED = ("replaceWith", "replacementTrigger", "viewOf", "resourceHooks", "extensionRef", "snippetID")
 
 
 def encode_resource(resource: Resource, crypter: Crypter | None) -> dict[str, Any]:

@@ -13,7 +13,11 @@ from .values import PropertyMap, Secret
 
 
 class SkippedError(Exception):
-    """The resource was not attempted: something it needs has failed, or the run is being cancelled."""
+    """The resource was not attempted: something it needs has failed (`cause`, a URN), or the run is being cancelled."""
+
+    def __init__(self, cause: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
 class Steps:

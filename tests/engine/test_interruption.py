@@ -108,4 +108,4 @@ def test_a_program_that_does_not_end_is_ended(sample: Sample, running: list[subp
         assert line, "the program did not run"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIME_LIMIT / 2)
-    assert process.returncode == 255
+    assert process.returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .conftest import PROGRAMS, Sample
 
@@ -75,11 +76,58 @@ def test_failures_stop_dependents_only(sample: Sample) -> None:
 
     sample.log()
     items["bad"] = {"props": {"text": "finer", "fail": "update"}}
-    sample.spec({"bad": items["bad"]})
+    sample.spec({"bad": items["bad"], "new": {"props": {"fail": "create"}}, "more": {"from": "new"}})
     shown = sample.engine("up", "--yes", ok=False)
-    assert sample.log() == ["update bad"]  # and nothing is deleted after a failure
+    assert sorted(sample.log()) == ["create new", "update bad"]
+    assert "held up by this, not attempted: Item more" in shown
+    assert "not deleted yet, because of what failed: Item good" in shown  # `new` may be one of them by another name
     assert sample.resources()["bad"]["inputs"]["text"] == "fine"
     assert len(sample.resources()) == 5
+
+
+def test_a_failure_holds_up_no_other_component(sample: Sample) -> None:
+    items: dict[str, Any] = {}
+    for host in ("one", "two", "old"):
+        items[host] = {"type": "host"}
+        for part in ("rules", "users"):
+            items[f"{host}-{part}"] = {"options": {"parent": host}}
+    items["one-users"]["options"]["depends_on"] = ["one-rules"]
+    sample.spec(items)
+    sample.engine("up", "--yes")
+    sample.log()
+    items["one-rules"]["props"] = {"text": "new", "fail": "update"}
+    items["one-new"] = {"options": {"parent": "one", "depends_on": ["one-users"]}}
+    items["two-rules"]["props"] = {"text": "new"}
+    wanted = {name: item for name, item in items.items() if name not in ("two-users", "old", "old-rules", "old-users")}
+    sample.spec(wanted)
+    shown = sample.engine("up", "--yes", "--continue-on-error", ok=False)
+    done = [line for line in sample.log() if line.startswith(("deleted", "updated", "created"))]
+    assert sorted(done) == ["deleted old-rules", "deleted old-users", "deleted two-users", "updated two-rules"]
+    assert "held up by this, not attempted: Item one-users, Item one-new" in shown
+    assert "not deleted yet" not in shown
+
+    del wanted["one-users"]  # belongs to what failed, and stays
+    wanted["one-new"]["options"] = {"parent": "one"}
+    sample.spec(wanted)
+    shown = sample.engine("up", "--yes", ok=False)
+    assert "not deleted yet, because of what failed: Item one-users" in shown
+    wanted["one-rules"]["props"]["fail"] = ""
+    sample.spec(wanted)
+    sample.engine("up", "--yes")
+    assert set(sample.resources()) == set(wanted)
+
+
+def test_a_program_that_fails_says_so_and_nothing_else(sample: Sample) -> None:
+    sample.spec({"one": {"props": {"text": "a"}}}, export=["one"])
+    sample.engine("up", "--yes")
+    pack = ("--policy-pack", str(PROGRAMS / "policies"))
+    for command in (["preview", *pack], ["up", "--yes", *pack], ["up", "--yes"]):
+        sample.spec({}, **{"raise": "a typo"})
+        shown = sample.engine(*command, ok=False)
+        assert "RuntimeError: a typo" in shown
+        assert "Outputs:" not in shown
+        assert "✅" not in shown
+        assert sample.state("output", "one") == "a\n"  # nobody said that it is gone
 
 
 def test_replacement_and_removal_are_in_order(sample: Sample) -> None:

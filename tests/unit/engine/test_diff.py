@@ -70,3 +70,10 @@ def test_the_new_text_can_be_read_off_the_diff(old: list[str], new: list[str]) -
 
 def test_lines_are_cut_by_what_is_seen() -> None:
     assert cut("\x1b[31mabcdef\x1b[0m", 3) == "\x1b[31mabc\x1b[0m"
+
+
+def test_elements_of_a_list_come_in_their_order() -> None:
+    shown = list(PRINTER.whole({"ports": list(range(102))}, 0))
+    assert [line.split(":")[0].strip() for line in shown[1:-1]] == [f"[{number}]" for number in range(102)]
+    shown = _diff({"p": list(range(102))}, {"p": [0, *range(101, 202)]})
+    assert [line.strip("~ ").split(":")[0].strip() for line in shown[1:-1]] == [f"[{n}]" for n in range(1, 102)]

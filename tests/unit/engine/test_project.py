@@ -13,7 +13,6 @@ from local.engine.project import (
     load_project,
     load_stack,
     resolve_config,
-    store_salt,
 )
 from tests.unit.engine.crypter import CRYPTER
 
@@ -103,12 +102,3 @@ def test_config_as_the_program_gets_it(tmp_path: Path) -> None:
         "sample:password": ConfigValue("hunter2", True),
         "sample:object": ConfigValue('{"a":["deep"],"b":[1,{"x":"\\u003c\\u0026\\u003e"}]}', True),
     }
-
-
-def test_a_new_salt_leaves_the_file_as_it_is(tmp_path: Path) -> None:
-    project = load_project(_project(tmp_path))
-    file = tmp_path / "Pulumi.s.yaml"
-    file.write_text("# a comment\nconfig:\n  sample:a: b")
-    store_salt(load_stack(project, "s"), "v1:x")
-    assert file.read_text() == "# a comment\nconfig:\n  sample:a: b\nencryptionsalt: v1:x\n"
-    assert load_stack(project, "s").salt == "v1:x"

@@ -1,0 +1,80 @@
+"""What the Pulumi CLI needs before a command on a stack, and what it is kept from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from local.engine.backend import write_atomically
+from local.engine.errors import EngineError
+from local.engine.project import Project, backend_folder, load_project, parse_yaml, stack_file
+from local.engine.secrets import Crypter, passphrase
+from local.engine.stack_file import rewrite, with_salt
+
+SECRETS = ("encryptionsalt", "secretsprovider", "encryptedkey")
+"""What a stack config says about how its secrets are encrypted; the CLI adds it where it is missing."""
+
+
+def ready(pulumi: str, command: str, stack: str, folder: Path, *, create: bool) -> list[str]:
+    """Make what a command needs; returns the options that it needs besides. Ends the process where that fails."""
+    try:
+        project = load_project(folder)
+        file = stack_file(project, stack)
+        says = set(parse_yaml(file.read_text(), str(file))) if file.is_file() else set()
+    except (EngineError, OSError, ValueError):  # not for us to judge: the CLI knows more
+        project, says = None, set(SECRETS)
+    silent = not says.intersection(SECRETS)
+    if project and silent and command == "preview":
+        _create_elsewhere(pulumi, project, stack, folder)
+        return [f"--config-file={_copy(project, file)}"]
+    if create:
+        if project and silent and file.is_file():
+            _salt(file)
+        _call([pulumi, "stack", "select", "--create", stack, "--cwd", str(folder)])
+    return []
+
+
+def _call(command: list[str]) -> None:
+    status = subprocess.call(command, stdout=subprocess.DEVNULL)
+    if status:
+        raise SystemExit(status)
+
+
+def _create_elsewhere(pulumi: str, project: Project, stack: str, folder: Path) -> None:
+    """Create the stack if it is not there. A preview changes no committed file, so not where its config is."""
+    there = [pulumi, "stack", "select", stack, "--cwd", str(folder)]
+    if subprocess.call(there, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+        return
+    try:
+        url = f"file://{backend_folder(project, folder)}?create_dir=true"
+    except EngineError:  # another kind of backend, whose address is the same from everywhere
+        url = os.environ.get("PULUMI_BACKEND_URL") or str(project.backend_url)
+    with tempfile.TemporaryDirectory(prefix="stockade-") as empty:
+        settings = {"name": project.name, "runtime": "python", "backend": {"url": url}}
+        (Path(empty) / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
+        environment = {**os.environ, "PULUMI_BACKEND_URL": url}
+        command = [pulumi, "stack", "init", "--no-select", "--stack", stack, "--cwd", empty]
+        status = subprocess.call(command, stdout=subprocess.DEVNULL, env=environment)
+    if status:
+        raise SystemExit(status)
+
+
+def _copy(project: Project, file: Path) -> Path:
+    """A copy of the stack config, which the CLI may add to; no command but a preview reads it."""
+    copy = project.root / ".state" / "preview" / file.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(copy, file.read_text() if file.is_file() else "")
+    return copy
+
+
+def _salt(file: Path) -> None:
+    """Put a salt at the top of a stack config: the CLI would put it at the end, where one goes on writing."""
+    try:
+        crypter = Crypter.new(passphrase())
+        rewrite(file, lambda text: text if "secure:" in text else with_salt(text, crypter.salt))
+    except EngineError:
+        return  # the CLI asks for a passphrase, or writes it its own way
