@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 from pydantic import Field, ValidationError
@@ -29,6 +29,9 @@ class StackConfig(Hardening):
     inventory: str | None = Field(None, description="File with further hosts; a path from the project folder.")
     shard: ShardSettings | None = Field(None, description="Split the hosts into several stacks (docs/fleet.md).")
     key_pair: KeySettings | None = Field(None, description="A key pair on this machine, for all users of the stack.")
+    policies: Literal["required", "optional"] | None = Field(
+        None, description="A run that no policy pack judges is refused, or not even warned about. Default: a warning."
+    )
     defaults: Reach = Field(Reach(), description="How hosts are reached, unless the host has settings of its own.")
 
     def access(self) -> dict[str, HostAccess]:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError, log
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError, get_stack, log
 
 from components.fail2ban import Fail2BanJails
 from components.firewall import Firewall, FirewallSettings
 from components.gai import AddressPreference
 from components.hardening import Hardening
 from components.inventory import connection_props, stack_inventory
+from components.judged import demand
 from components.listeners import Listeners
 from components.packages import Packages
 from components.places import without_places
@@ -55,6 +56,7 @@ class HardenedHost(ComponentResource):
         existing: Literal["adopt", "fail"] = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
+        demand(get_stack())
         with without_places():
             super().__init__("stockade:index:HardenedHost", name, {}, opts)
             self._name, self._retain = name, opts.retain_on_delete if opts else None

@@ -8,8 +8,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pulumi_policy import PolicyPack
 
+from components.judged import mark
 from policies.configuration import observe
 from policies.pack import NAME, POLICIES, VERSION
 
 observe(POLICIES, VERSION)
+mark(sys.argv[1])
 PolicyPack(NAME, POLICIES)

@@ -214,6 +214,7 @@ def _program_settings(run: Run, config: Config) -> str:
             "dry_run": run.preview,
             "root": str(project.root),
             "program": program,
+            "packs": [str(pack) for pack in run.options.packs],
             "config": {key: value.text for key, value in config.items()},
             "secret_keys": [key for key, value in config.items() if value.secret],
         }

@@ -40,6 +40,7 @@ def main() -> int:
     _remember_providers()
     _quick_urns()
     settings = json.loads(sys.stdin.readline())
+    os.environ["PULUMI_POLICY_PACKS"] = os.pathsep.join(settings["packs"])
     _end_with_engine()
     pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
     pulumi.runtime.configure(

@@ -104,12 +104,12 @@ class Stack:
 
     def run(self, *args: str, check: bool = True) -> Result:
         """Run one engine command on this stack; with `check`, it must succeed."""
-        result = self._ended(self._argv(*args))
+        result = self.ended(self._argv(*args))
         if check:
             assert result.status == 0, result.output
         return result
 
-    def _ended(self, argv: list[str]) -> Result:
+    def ended(self, argv: list[str]) -> Result:
         """Run a command to its end, as a user does in this folder."""
         done = subprocess.run(
             argv,
@@ -151,7 +151,7 @@ class Stack:
 
     def fleet(self, command: str, *args: str) -> Result:
         """Run one command on all shards of the environment that has this stack's config."""
-        return self._ended([sys.executable, "-m", "fleet", command, self.name, "--yes", *args])
+        return self.ended([sys.executable, "-m", "fleet", command, self.name, "--yes", *args])
 
     def up(self, check: bool = True) -> Result:
         """Apply."""

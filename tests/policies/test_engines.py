@@ -61,6 +61,35 @@ def test_the_program_passes_and_a_violation_stops_it_before_anything_is_applied(
     assert stack.state() == []
 
 
+NOBODY = "no policy pack judges this run"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_that_no_pack_judges_is_warned_about_or_refused(tmp_path: Path, engine: str) -> None:
+    stack = _stack(tmp_path, engine)
+    (stack.folder / "policies").unlink()
+    assert f"{NOBODY}: " in stack.preview()
+    stack.configure(**HARDENED, policies="required")
+    refused = stack.run("up", "--yes", check=False)
+    assert refused.status != 0
+    assert f"{NOBODY}, and the stack config wants one (`policies: required`)" in refused
+    assert "Traceback" not in refused.output
+    assert not [one for one in stack.state() if one["type"] != "pulumi:pulumi:Stack"]
+    (stack.folder / "policies").symlink_to(REPOSITORY / "policies")
+    assert NOBODY not in stack.preview()
+
+
+@pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")
+def test_plain_pulumi_is_told_apart_by_its_pack(tmp_path: Path) -> None:
+    stack = _stack(tmp_path, "pulumi", policies="required")
+    argv = ["pulumi", "preview", "--stack", stack.name, "--non-interactive"]
+    assert stack.ended(["pulumi", "stack", "select", "--create", stack.name]).status == 0
+    without = stack.ended(argv)
+    assert (without.status != 0, f"{NOBODY}, and the stack config wants one" in without) == (True, True), without.output
+    judged = stack.ended([*argv, "--policy-pack", "policies"])
+    assert (judged.status, NOBODY in judged) == (0, False), judged.output
+
+
 def test_the_environment_decides(tmp_path: Path) -> None:
     opened = {"services": [{"name": "app", "ports": [8443]}], "log": False}
     stack = _stack(tmp_path, "embedded", firewall=opened)
