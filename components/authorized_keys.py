@@ -92,6 +92,8 @@ def parse_key(line: str) -> AuthorizedKey:
     if len(fields) < 2:
         raise KeyLineError("not a public key: `ssh-ed25519 AAAA... comment` is expected")
     kind, blob, comment = fields[0], fields[1], fields[2] if len(fields) == 3 else ""
+    if "-cert-v01@" in kind:
+        raise KeyLineError("this is a certificate; the key that it is for belongs here (the file without -cert)")
     if kind not in TYPES:
         raise KeyLineError(f"{kind[:40]!r} is not a key type that OpenSSH takes: {', '.join(sorted(TYPES))}")
     _check_blob(kind, blob)
@@ -108,6 +110,11 @@ def parse_keys(text: str) -> tuple[AuthorizedKey, ...]:
             except KeyLineError as error:
                 raise KeyLineError(f"line {number}: {error}") from None
     return tuple(keys)
+
+
+def encoded_type(raw: bytes) -> str:
+    """Return the key type that a key itself tells. Raises `ValueError`."""
+    return _fields(raw)[0].decode("ascii") if raw else ""
 
 
 def found(text: str) -> dict[str, str]:

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -16,8 +17,9 @@ from pydantic import Field, ValidationError
 from components.hardening import CHAPTERS, Hardening
 from components.inventory import HostSettings, Problems, Reach, ShardSettings, access, plain, secrets_in
 from components.keys import KeySettings
+from components.remarks import advice, bad_files, in_clear
 from components.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
-from hosts.connection import HostAccess
+from hosts.connection import HostAccess, resolve
 
 SCHEMA, INVENTORY_SCHEMA = Path("stacks/stockade.schema.json"), Path("stacks/inventory.schema.json")
 
@@ -52,9 +54,28 @@ def load() -> StackConfig:
 
     Raises `ConfigError` that lists every error with its path in the file.
     """
-    prefix = pulumi.get_project() + ":"
-    values = {key: value for key, value in pulumi.runtime.config.CONFIG.get().items() if key.startswith(prefix)}
-    return parse({key.removeprefix(prefix): _json(value) for key, value in values.items()}, pulumi.get_stack(), prefix)
+    prefix, stack = pulumi.get_project() + ":", pulumi.get_stack()
+    given = {key: value for key, value in pulumi.runtime.config.CONFIG.get().items() if key.startswith(prefix)}
+    values = {key.removeprefix(prefix): _json(value) for key, value in given.items()}
+    config = parse(values, stack, prefix)
+    secret = frozenset(key for key in values if pulumi.runtime.config.is_config_secret(prefix + key))
+    if paths := in_clear(values, secret, Path(f"stacks/Pulumi.{stack}.yaml"), prefix):
+        pulumi.log.warn(advice(paths, stack))
+    _look_at_files(config, stack, prefix)
+    return config
+
+
+def _look_at_files(config: "StackConfig", stack: str, prefix: str) -> None:
+    """Refuse a key file that is none. One that is missing may be made by this run, or be on another machine: what runs
+    in CI may only preview, without any key."""
+    bad = bad_files(config.defaults, config.hosts, prefix)
+    wrong = [_problem(place, told) for place, (told, missing) in bad.items() if not missing]
+    if wrong:
+        raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *wrong)))
+    own = resolve(str(config.key_pair.props()["path"])) if config.key_pair else None
+    for place, (told, _) in bad.items():
+        if not os.environ.get("CI") and not (own and told.startswith(f"{own} ")):
+            pulumi.log.warn(f"{place}: {told}")
 
 
 def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> StackConfig:
@@ -149,7 +170,7 @@ def _lines(prefix: str, item: Any) -> Iterator[str]:
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, Problems):
         for below, message in cause.found.items():
-            yield _problem(f"{path}.{below}", message)
+            yield _problem(path + below if below.startswith("[") else f"{path}.{below}", message)
     elif item["type"] == "extra_forbidden":
         yield _problem(path, "no setting has this name")
     elif item["type"] == "missing":

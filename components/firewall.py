@@ -6,7 +6,6 @@ iptables commands, in this order. Source: the guide, "Configure a Firewall".
 
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
@@ -15,6 +14,8 @@ from pydantic import Field, model_validator
 from components.inventory import Problems, Settings
 from components.packages import Packages
 from components.ruleset import Ruleset
+from hosts.connection import resolve
+from hosts.textfiles import BadFile, read_text
 from rules import presets
 from rules.family import Family
 from rules.isolation import connects_out
@@ -87,7 +88,7 @@ class FamilyText(Settings):
         """Return the rules as written, read from the file where there is one."""
         if self.file is None:
             return self.rules
-        return Path(self.file).expanduser().read_text(encoding="utf-8")
+        return read_text(resolve(self.file))
 
 
 class FirewallSettings(Settings):
@@ -127,8 +128,8 @@ class FirewallSettings(Settings):
         for family in Family:
             try:
                 self.ruleset(family)
-            except OSError as error:
-                problems[f"{family}.file"] = f"{error.filename}: {error.strerror}"
+            except BadFile as error:
+                problems[f"{family}.file"] = str(error)
             except ValueError as error:
                 problems[str(family)] = str(error)
         if problems:
@@ -138,7 +139,7 @@ class FirewallSettings(Settings):
     def ruleset(self, family: Family) -> str:
         """Return the canonical text of all rules for `family`.
 
-        Raises `RuleSyntaxError` for text that is not a ruleset, `OSError` for a file that can't be read.
+        Raises `RuleSyntaxError` for text that is not a ruleset, `BadFile` for a file that can't be read.
         """
         if family not in self._texts:
             self._texts[family] = self._compiled(family)

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from components.authorized_keys import AuthorizedKey, KeyLineError, parse_key
 from components.chapter import Failure, Model
+from hosts.textfiles import BadFile, read_private_key, read_text
 
 if TYPE_CHECKING:
     import asyncssh  # takes 0.2 s to import; the program never needs it
@@ -82,11 +83,11 @@ def use(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
 def read_public(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
     """Read the public key; from the .pub file where the private one is sealed and no passphrase is declared.
 
-    Raises `Failure`, `OSError`, `UnicodeDecodeError`.
+    Raises `Failure`, `OSError`.
     """
     import asyncssh
 
-    text, secret = path.read_text(encoding="utf-8"), _passphrase(inputs)
+    text, secret = _text(path), _passphrase(inputs)
     if _sealed(text):
         if secret is None:
             return _public_file(path)
@@ -108,7 +109,7 @@ def reseal(path: Path, before: KeyPairInputs, inputs: KeyPairInputs) -> None:
     """Write the same key with another passphrase or comment. Raises `Failure`, `OSError`."""
     import asyncssh
 
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     for secret in (_passphrase(before), _passphrase(inputs)):  # the new one: a run that was killed had come so far
         try:
             key = asyncssh.import_private_key(text, secret)
@@ -158,7 +159,17 @@ def _public_file(path: Path) -> AuthorizedKey:
     beside = _beside(path)
     if not beside.exists():
         raise Failure(f"{path} has a passphrase and there is no {beside.name} beside it: declare the passphrase")
-    return _public(beside, beside.read_text(encoding="utf-8"))
+    try:
+        return _public(beside, read_text(beside))
+    except BadFile as error:
+        raise Failure(str(error)) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_private_key(path)
+    except BadFile as error:
+        raise Failure(str(error)) from None
 
 
 def _public(path: Path, text: str) -> AuthorizedKey:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions, RunError
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -30,7 +30,9 @@ from components.authorized_keys import AuthorizedKey, parse_keys
 from components.chapter import Failure
 from components.inventory import Settings
 from components.key_files import RSA_BITS, KeyPairInputs, generate, read_public, reseal, use
+from components.key_formats import as_lines
 from hosts.connection import resolve
+from hosts.textfiles import BadFile, private_key_fault, read_text
 
 
 class KeySettings(Settings):
@@ -56,24 +58,38 @@ class KeySettings(Settings):
         return props
 
 
-def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return public keys given as text and in files (.pub or authorized_keys), one line each, options kept.
+class NoPublicKey(ValueError, RunError):  # noqa: N818  # RunError: Pulumi shows the message and no traceback
+    """A text or file that was given as public keys and is none. The message names it."""
 
-    Raises `ValueError` that names the text or file that is no public key, `OSError` for a file that can't be read.
+
+def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return public keys given as text and in files, one line each, options kept: a .pub or authorized_keys file, or
+    what PuTTYgen saves.
+
+    Raises `NoPublicKey`.
     """
     keys: list[AuthorizedKey] = []
-    for name, text in (
-        *((f"key {number}", text) for number, text in enumerate(texts, 1)),
-        *((file, resolve(file).read_text(encoding="utf-8")) for file in files),
-    ):
+    for number, text in enumerate(texts, 1):
+        keys += _keys_in(f"key {number}", text)
+    for file in files:
         try:
-            found = parse_keys(text)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        if not found:
-            raise ValueError(f"{name}: no public key in it")
-        keys += found
+            text = read_text(resolve(file))
+        except BadFile as error:
+            raise NoPublicKey(str(error)) from None
+        keys += _keys_in(str(resolve(file)), text)
     return tuple(dict.fromkeys(str(key) for key in keys))
+
+
+def _keys_in(name: str, text: str) -> tuple[AuthorizedKey, ...]:
+    if private_key_fault(text) == "" or "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY" in text:
+        raise NoPublicKey(f"{name}: this is a private key; the public one (the file that ends in .pub) belongs here")
+    try:
+        found = parse_keys(as_lines(text))
+    except ValueError as error:
+        raise NoPublicKey(f"{name}: {error}") from None
+    if not found:
+        raise NoPublicKey(f"{name}: no public key in it")
+    return found
 
 
 class KeyPairProvider(ResourceProvider):
@@ -181,5 +197,3 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Failure(f"{error.filename or path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Failure(f"{path} is not a key file") from None

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from components.authorized_keys import AuthorizedKey, found, parse_key
 from components.chapter import ChapterInputs, Model
-from components.inventory import Settings
+from components.inventory import Problems, Settings
 from components.keys import public_keys
 from hosts.files import FileState
 from hosts.guard import LIMIT
@@ -254,6 +254,19 @@ class UserSettings(Settings):
     groups: tuple[str, ...] = Field((), description="More groups to be in.")
     remove_home: bool = Field(False, description="Delete the home directory with the user.")
     confirm_within: int = Field(LIMIT, ge=5, le=600, description="Seconds until a change of the admin goes back alone.")
+
+    @field_validator("key_files")
+    @classmethod
+    def _can_be_read(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        problems = {}
+        for number, file in enumerate(files):
+            try:
+                public_keys(files=[file])
+            except ValueError as error:
+                problems[f"[{number}]"] = str(error)
+        if problems:
+            raise Problems(problems)
+        return files
 
     def props(self, more_keys: tuple[Any, ...] = ()) -> dict[str, Any]:
         """Return the properties of `LimitedUser` but `host` and `connection`.

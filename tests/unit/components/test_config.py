@@ -34,7 +34,7 @@ def errors(**values: Any) -> list[str]:
         ({"hosts": HOSTS, "firewal": {}}, "stockade:firewal: no setting has this name"),
         (
             {"hosts": HOSTS, "firewall": {"ipv4": {"file": "no.rules"}}},
-            "stockade:firewall.ipv4.file: no.rules: No such",
+            f"stockade:firewall.ipv4.file: {Path('no.rules').absolute()} cannot be read: No such",
         ),
         (
             {"hosts": HOSTS, "firewall": {"ipv6": {"rules": "-A INPUT -s 1.2.3.4 -j ACCEPT"}}},

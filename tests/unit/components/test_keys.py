@@ -87,8 +87,8 @@ def test_a_sealed_key_is_known_by_its_public_file(tmp_path: Path) -> None:
     [
         ({"type": "rsa"}, "never overwritten"),
         ({"passphrase": PASSPHRASE}, "has no passphrase"),
-        ({"path": "{folder}"}, "Is a directory"),
-        ({"path": "{folder}/id.pub"}, "not a private key"),
+        ({"path": "{folder}"}, "is a directory"),
+        ({"path": "{folder}/id.pub"}, "is a public key; the private one belongs here"),
         ({"path": "{folder}/id/below"}, "File exists"),
     ],
 )

@@ -1,0 +1,86 @@
+"""What is told of a stack config before anything is done: secrets in clear, and files of keys that are none."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from components.inventory import HostSettings, Login, Reach
+from hosts.connection import SECRET_FIELDS, resolve
+from hosts.textfiles import LARGEST_LIST, BadFile, read_private_key, read_text
+
+_SECRETS = frozenset({*SECRET_FIELDS, "passphrase"})
+
+
+def in_clear(values: Mapping[str, Any], secret: frozenset[str], file: Path, prefix: str) -> list[str]:
+    """Return the paths of what should be secret and stands in the stack config as it is.
+
+    `secret`: the names of values that have something encrypted in them; what else they have tells `file` alone.
+    """
+    paths = [path for key, value in values.items() if key not in secret for path in _plain(value, prefix + key)]
+    if secret:
+        written = _written(file)
+        paths += [path for key in sorted(secret) for path in _plain(written.get(prefix + key), prefix + key)]
+    return paths
+
+
+def advice(paths: list[str], stack: str) -> str:
+    """Return the warning for secrets in clear."""
+    commands = "".join(f"\n  pulumi config set --stack {stack} --secret --path '{path}'" for path in paths)
+    return f"{', '.join(paths)}: in clear in stacks/Pulumi.{stack}.yaml. Change it, and have it encrypted:{commands}"
+
+
+def _plain(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, dict) and set(value) != {"secure"}:
+        for key, item in value.items():
+            below = f"{path}.{key}" if str(key).isidentifier() else f'{path}["{key}"]'
+            if to_camel(str(key)) not in _SECRETS:
+                yield from _plain(item, below)
+            elif item is not None and not isinstance(item, dict | list):
+                yield below
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _plain(item, f"{path}[{number}]")
+
+
+def _written(file: Path) -> Mapping[str, Any]:
+    import yaml  # only where a stack has secrets
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}  # the engine has read the config from elsewhere
+    config = content.get("config") if isinstance(content, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
+def bad_files(defaults: Reach, hosts: Mapping[str, HostSettings], prefix: str) -> dict[str, tuple[str, bool]]:
+    """Return what is wrong with the key files and known_hosts files that logins name, by place, each file once; and
+    whether it is only missing here."""
+    found: dict[str, tuple[str, bool]] = {}
+    seen: set[tuple[str, str]] = set()
+    for place, login in _logins(defaults, hosts, prefix):
+        for name, path in (("privateKeyFile", login.private_key_file), ("knownHostsFile", login.known_hosts_file)):
+            if path is None or (name, path) in seen:
+                continue
+            seen.add((name, path))
+            file = resolve(path)
+            try:
+                _ = read_private_key(file) if name == "privateKeyFile" else read_text(file, LARGEST_LIST)
+            except BadFile as error:
+                found[f"{place}.{name}"] = (str(error), not os.path.lexists(file))
+    return found
+
+
+def _logins(defaults: Reach, hosts: Mapping[str, HostSettings], prefix: str) -> Iterator[tuple[str, Login]]:
+    reaches: Mapping[str, Reach] = {f"{prefix}defaults": defaults} | {
+        f"{prefix}hosts.{name}": host for name, host in hosts.items()
+    }
+    for place, reach in reaches.items():
+        for below, login in ((place, reach), (f"{place}.admin", reach.admin), (f"{place}.bootstrap", reach.bootstrap)):
+            way, at = login, below
+            while way is not None:
+                yield at, way
+                way, at = way.proxy, f"{at}.proxy"
