@@ -9,9 +9,11 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal, Self
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from components.controllers import checked
 from components.inventory import Problems, Settings
+from components.kept_firewall import KeptFirewall, Program
 from components.packages import Packages
 from components.ruleset import Ruleset
 from hosts.connection import resolve
@@ -112,6 +114,9 @@ class FirewallSettings(Settings):
     ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
     ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
     ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 but on the loopback.")
+    keep: Program | None = Field(
+        None, description="Who looks after the firewall instead: nothing is changed, what is in force is judged."
+    )
     persistent: bool = Field(True, description="Load the rules at boot.")
     preserve: tuple[str, ...] | None = Field(
         None, description="Interfaces whose FORWARD, nat and mangle rules are not ours."
@@ -120,7 +125,25 @@ class FirewallSettings(Settings):
     accept_lockout: bool = Field(
         False, description="Try rules that nobody could log in through; taken back unless somebody does."
     )
-    take_over: bool = Field(False, description="Stop ufw or firewalld where it is active; delete starts it again.")
+    take_over: bool = Field(
+        False,
+        description="Stop who else filters (ufw, firewalld, nftables.service, other tables); delete starts it again.",
+    )
+    beside: tuple[str, ...] = Field(
+        (),
+        description="Tables of nftables ('inet blocklist'), or 'iptables-legacy', that stay in force beside the rules.",
+    )
+
+    @field_validator("beside")
+    @classmethod
+    def _nameable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(patterns)
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> Self:
+        if self.keep and self.take_over:
+            raise ValueError(f"{self.keep} is either kept (`keep`) or taken over (`takeOver`)")
+        return self
 
     @model_validator(mode="after")
     def _compiles(self) -> Self:
@@ -148,6 +171,8 @@ class FirewallSettings(Settings):
     @property
     def uses_ipv6(self) -> bool:
         """Whether the host can open any connection over IPv6; else it must not try to first (gai.conf(5))."""
+        if self.keep:
+            return True
         if self.ipv6 == FamilyText():  # the presets are known, and working it out takes a while
             return self.ipv6_mode != "reject"
         return connects_out(parse(self.ruleset(Family.IPV6), Family.IPV6))
@@ -193,6 +218,8 @@ class Firewall(ComponentResource):
         packages: a `Packages` resource that has `BOOT_PACKAGES` already.
         opts: resource options; `retain_on_delete` is handed to the children.
 
+    With `keep` it has one child, `NAME`, a `KeptFirewall`.
+
     Outputs: `ipv4`, `ipv6`: the rules that are in force, canonical text. `enforced`: the same in a few words.
     """
 
@@ -215,6 +242,9 @@ class Firewall(ComponentResource):
         settings = settings or FirewallSettings()
         retain = opts.retain_on_delete if opts else None
         common: dict[str, Any] = {"host": host, "connection": connection}
+        if settings.keep:
+            self._keep(name, {**common, "program": settings.keep}, packages, retain)
+            return
         if packages is None:
             child = ResourceOptions(parent=self, retain_on_delete=retain)
             packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
@@ -222,10 +252,12 @@ class Firewall(ComponentResource):
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
+        if settings.beside:
+            common["beside"] = settings.beside
         rulesets: dict[Family, Ruleset] = {}
         for family in Family:
             props = {**common, "family": family.value, "rules": settings.ruleset(family)}
-            # ufw and firewalld look after both families: stopped by the first, started again after the last is gone
+            # most of them look after both families: stopped by the first, started again after the last is gone
             order = [packages, *rulesets.values()] if settings.take_over else [packages]
             child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
             rulesets[family] = Ruleset(f"{name}-{family}", props, child)
@@ -235,6 +267,21 @@ class Firewall(ComponentResource):
             lambda text: {family: f"{_count(rules)} rules, {boot}" for family, rules in text.items()}
         )
         self.register_outputs({"enforced": self.enforced})
+
+    def _keep(self, name: str, props: dict[str, Any], packages: Packages | None, retain: bool | None) -> None:
+        after = [packages] if packages else []
+        child = ResourceOptions(parent=self, depends_on=after, retain_on_delete=retain)
+        kept = KeptFirewall(name, props, child)
+        self.ipv4 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv4", "")))
+        self.ipv6 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv6", "")))
+        self.enforced = Output.all(kept.program, kept.observed).apply(lambda known: _told_of_kept(*known))
+        self.register_outputs({"enforced": self.enforced})
+
+
+def _told_of_kept(program: str, seen: Mapping[str, Any] | None) -> dict[str, str]:
+    """What can be reached through the rules of somebody else, in a few words."""
+    found = {family: (seen or {}).get(f"exposure{str(family).capitalize()}") or () for family in Family}
+    return {str(family): f"{program}'s: {', '.join(lines) or 'nothing gets in'}" for family, lines in found.items()}
 
 
 def _count(rules: str) -> int:

@@ -79,7 +79,7 @@ class Hardening(Settings):
         """Return all packages that the chapters need."""
         needed = {*self.packages.present}
         needed |= {*USER_PACKAGES} if self.users else set()
-        needed |= {*BOOT_PACKAGES} if self.firewall else set()
+        needed |= {*BOOT_PACKAGES} if self.firewall and not self.firewall.keep else set()
         needed |= {*FAIL2BAN_PACKAGES} if self.fail2ban else set()
         needed |= {*UPDATE_PACKAGES} if self.updates else set()
         needed |= {*self.time_sync.packages()[0]} if self.time_sync else set()

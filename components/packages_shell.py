@@ -138,6 +138,10 @@ _asleep() { # MISSING: the services that another resource starts, configured
     # not with SysV: some of its scripts fail to stop what does not run, and then the package cannot be removed
     [ -n "$(echo $1)" ] && [ "$pkg_manager" = apt ] && [ -d /run/systemd/system ] || return 0
     for _unit in $unstarted; do svc_active "$_unit" || printf ' %s' "$_unit"; done
+    ! _ends_firewalld "$1" || printf ' netfilter-persistent'
+}
+_ends_firewalld() { # MISSING: Debian's loader is iptables.service, too, which firewalld.service conflicts with
+    _has iptables-persistent "$1" && svc_active firewalld
 }
 _transact() { # MISSING GONE DROP BACK
     _guarded=$(_without "$(_there $protected)" "$(_names installed) $(_names pulled)")
@@ -168,8 +172,11 @@ _transact() { # MISSING GONE DROP BACK
         : >"$folder/ufw" # its rules stay in force until the Ruleset's take their place
         sed -i 's/^ENABLED=yes/ENABLED=no/' /etc/ufw/ufw.conf
     fi
+    _loader= # firewalld stays in force until the Ruleset takes its place, also at a boot meanwhile
+    ! _ends_firewalld "$1" || _loader=netfilter-persistent
     sync "$folder"/* "$folder" 2>/dev/null || sync # what a power cut must not take
     pkg_change
+    [ -z "$_loader" ] || svc_off "$_loader"
     if grep -qs '^# stockade' POLICY; then rm -f POLICY; fi
     _settle
     _unlink

@@ -14,12 +14,34 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
+from components.controllers import (
+    KEPT_TABLES,
+    PROGRAMS,
+    brings_rules,
+    checked,
+    exposure_drift,
+    exposure_notes,
+    in_the_way,
+    obstacle,
+    taken,
+)
 from components.dynamic import HostProvider, has_unknown
 from components.resource import HostResource
-from components.ruleset_shell import APPLY, BACK, COMMIT, EXITS, OBSERVE, RESTORE, RESTORED, SAVE, TOOLS
+from components.ruleset_shell import (
+    APPLY,
+    BACK,
+    BACK_WITH_OTHERS,
+    COMMIT,
+    EXITS,
+    OBSERVE,
+    RESTORE,
+    RESTORED,
+    SAVE,
+    TOOLS,
+)
 from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
 from hosts.entry import LOOK, Entry, entry
@@ -56,11 +78,12 @@ class RulesetInputs(ChapterInputs):
 
     `family`: `ipv4` or `ipv6`. `rules`: the ruleset, in any spelling that `rules.parse` reads; kept in canonical form.
     `exposure`: who can reach what through these rules, a line each; worked out, whatever is given.
-    `persistent`: load the rules at boot. `take_over`: stop ufw or firewalld where it is active (delete starts it
-    again). `preserve`: interfaces (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else;
-    None: those of Docker, libvirt and the like. `confirm_within`: seconds until a change that nobody confirmed is taken
-    back. `accept_lockout`: try rules through which nobody could log in; they are taken back all the same unless
-    somebody does.
+    `persistent`: load the rules at boot. `take_over`: stop who else filters: ufw, firewalld, nftables.service, tables
+    of nftables, the other iptables (delete starts it again). `beside`: tables of nftables (`inet blocklist`, patterns)
+    and `iptables-legacy` or `iptables-nft`, which are left in force beside the rules. `preserve`: interfaces
+    (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else; None: those of Docker, libvirt and
+    the like. `confirm_within`: seconds until a change that nobody confirmed is taken back. `accept_lockout`: try rules
+    through which nobody could log in; they are taken back all the same unless somebody does.
     """
 
     family: Family
@@ -68,6 +91,7 @@ class RulesetInputs(ChapterInputs):
     exposure: str = ""
     persistent: bool = True
     take_over: bool = False
+    beside: tuple[str, ...] = ()
     preserve: tuple[str, ...] | None = None
     confirm_within: int = Field(LIMIT, ge=5, le=600)
     accept_lockout: bool = False
@@ -77,8 +101,14 @@ class RulesetInputs(ChapterInputs):
     def _canonical(cls, values: Any) -> Any:
         """Let one text stand for all spellings of a ruleset. Raises what `rules.parse` raises."""
         if isinstance(values, dict) and values.get("family") in set(Family) and isinstance(values.get("rules"), str):
-            return {**values, **_normal(values["rules"], Family(values["family"]))}
+            beside = tuple(values.get("beside") or ())
+            return {**values, **_normal(values["rules"], Family(values["family"]), beside)}
         return values
+
+    @field_validator("beside")
+    @classmethod
+    def _nameable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(patterns)
 
     @property
     def declared(self) -> Rules:
@@ -100,14 +130,18 @@ class RulesetFacts(Model):
 
     `saved`: the built-in chains of all tables and the declared chains, as iptables-save prints them, without counters;
     the jumps to others' chains are among the rules, as they count for rule numbers. `boot`: the file loaded at boot;
-    `boot_unit`: whether it is (`enabled`). `controller`: ufw or firewalld where one is active. `addresses`: of the
-    names in the rules. `client`, `port`: whence and where the run came in that looked.
+    `boot_unit`: whether it is (`enabled`). `controller`: who else filters, a line each (`controllers_shell.OTHERS`).
+    `other`: what iptables-legacy has where iptables is nf_tables, or the other way round. `cause`: what is known of who
+    emptied our rules. `addresses`: of the names in the rules. `client`, `port`: whence and where the run came in that
+    looked.
     """
 
     saved: str = ""
     boot: FileState = FileState("", False)
     boot_unit: str = ""
     controller: str = ""
+    other: str = ""
+    cause: str = ""
     addresses: dict[str, tuple[str, ...]] = {}
     client: str = ""
     port: int = 0
@@ -127,7 +161,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         return f"firewall {inputs.family}"
 
     def observe(self, inputs: RulesetInputs) -> Script:
-        values = {**TOOLS[inputs.family], "names": " ".join(names(inputs.declared))}
+        values = {**_tools(inputs.family), "names": " ".join(names(inputs.declared))}
         return Script("read the rules", OBSERVE, values, exits=EXITS)
 
     def parse(self, inputs: RulesetInputs, answer: Answer) -> RulesetFacts:
@@ -142,6 +176,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             boot=file_state(part, "boot").packed(),
             boot_unit=part["boot_unit"].strip(),
             controller=part["controller"].strip(),
+            other=visible(part["other"], Rules(inputs.family)),
+            cause=part["cause"].strip(),
             addresses=addresses,
             client=came.client if came else "",
             port=came.port if came else 0,
@@ -160,10 +196,19 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             if known.fresh:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {_unknown_names(inputs, before)}")
             return Script("look up the names in the rules", f"exit {STALE}")
+        obstacles = _obstacles(inputs, before)
+        if obstacles and not inputs.take_over:
+            if known.fresh:
+                raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {obstacle(obstacles)}")
+            return Script("look who else filters", f"exit {STALE}")
         wanted = _resolved(inputs, before)
+        take = taken(obstacles, before.other, inputs.family)
         values = {
             **self._change(inputs, known, before, wanted),
-            "take_over": "yes" if inputs.take_over else "",
+            "take": "\n".join(take.lines),
+            "other_transaction": take.other,
+            "other_back": take.other_back,
+            "others_expected": before.controller,
             "boot_content": inputs.boot_text(wanted),
         }
         return Script("load the rules", APPLY, values, exits=EXITS)
@@ -173,7 +218,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         saved = parse_saved(prior.saved, inputs.family)
         declared = inputs.declared
         back = own_rules(saved, declared, inputs.preserved)
-        if prior.controller:  # it loads its own rules when it is started again
+        if brings_rules(prior.controller, prior.saved):  # when it is started again
             back = Rules(inputs.family, tuple(Table(table.name) for table in declared.tables))
         return Script("put the prior rules back", RESTORE, self._change(inputs, known, now, back), exits=EXITS)
 
@@ -183,7 +228,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         declared = [table.name for table in inputs.declared.tables]
         there = {table.name for table in parse_saved(prior.saved, inputs.family).tables}
         values = {
-            **TOOLS[inputs.family],
+            **_tools(inputs.family),
             "lock_wait": LOCK_WAIT,
             "tables": " ".join(declared),
             "untouched": " ".join(table for table in declared if table not in there),
@@ -192,7 +237,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "boot_back": "yes" if known.last and known.last.persistent and not inputs.persistent else "",
             **prior.boot.unpacked().values("prior"),
         }
-        return Guard(SAVE, BACK, RESTORED if restoring else COMMIT, values, inputs.confirm_within)
+        takes = inputs.take_over and bool(_obstacles(inputs, known.before or RulesetFacts()))
+        back = BACK_WITH_OTHERS if takes and not restoring else BACK
+        return Guard(SAVE, back, RESTORED if restoring else COMMIT, values, inputs.confirm_within)
 
     def unmet(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         wanted, own = render(_resolved(inputs, seen)), render(_own(inputs, seen))
@@ -208,11 +255,16 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         changes: dict[str, Any] = {}
         if moved or render(then) != render(now):
             shown = as_shown(inputs.declared, before.addresses, then, now)
-            changes |= _told(resolve(shown, before.addresses, moved))
+            changes |= _told(resolve(shown, before.addresses, moved), inputs.beside)
         if inputs.persistent and not self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen))):
             changes["persistent"] = False
-        if seen.controller:
+        obstacles = _obstacles(inputs, seen)
+        if obstacles:
             changes["take_over"] = not inputs.take_over
+        notes = exposure_drift(obstacles, seen.cause if "rules" in changes else "")
+        told = "\n".join((changes.get("exposure", inputs.exposure), *notes))
+        if told != inputs.exposure:
+            changes["exposure"] = told
         return inputs.model_copy(update=changes)
 
     def occupied(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
@@ -229,7 +281,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             spelled = spellings(_resolved(known.last, known.recorded), _own(known.last, known.recorded))
         chains = watched(wanted, last)
         return {
-            **TOOLS[inputs.family],
+            **_tools(inputs.family),
             "lock_wait": LOCK_WAIT,
             "watched": " ".join(chains),
             "expected": watched_lines(before.saved, chains),
@@ -300,18 +352,27 @@ class Ruleset(HostResource, module="stockade", name="Ruleset"):
 
 
 @lru_cache(maxsize=64)  # pure; every look at the state asks again
-def _normal(text: str, family: Family) -> Mapping[str, str]:
-    return _told(parse(text, family))
+def _normal(text: str, family: Family, beside: tuple[str, ...]) -> Mapping[str, str]:
+    return _told(parse(text, family), beside)
 
 
-def _told(rules: Rules) -> dict[str, str]:
+def _told(rules: Rules, beside: tuple[str, ...]) -> dict[str, str]:
     """Return the canonical text of rules, and what they let in: the diff shows both."""
     count = sum(len(chain.rules) for table in rules.tables for chain in table.chains)
     try:
         lines = exposure(rules) if count <= EXPLAINED else (f"not worked out for more than {EXPLAINED} rules",)
     except TooIntricateError as error:
         lines = (f"not worked out: {error}",)
-    return {"rules": render(rules), "exposure": "\n".join(lines)}
+    return {"rules": render(rules), "exposure": "\n".join((*lines, *exposure_notes(beside)))}
+
+
+def _tools(family: Family) -> dict[str, str]:
+    return {**TOOLS[family], "programs": " ".join(PROGRAMS), "kept_tables": "\n".join(KEPT_TABLES)}
+
+
+def _obstacles(inputs: RulesetInputs, seen: RulesetFacts) -> tuple[str, ...]:
+    """Who else filters, and is not declared to."""
+    return in_the_way(seen.controller, seen.other, inputs.family, inputs.beside)
 
 
 def _own(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:

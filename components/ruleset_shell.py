@@ -1,10 +1,12 @@
 """The sh of `components/ruleset.py`, and what differs between the address families on a host.
 
-Values: tool (iptables, ip6tables), database (of getent), nft_family, names; for a change also watched and expected (the
+Values: tool (iptables, ip6tables), database (of getent), nft_family, names, and those of `controllers_shell.py`; for a
+change also others_expected (what `others` printed), watched and expected (the
 lines that the plan was made from), transaction, lock_wait (seconds), controller, unit_back (what the boot unit was).
 `boot` (the file loaded at boot) and `boot_unit` (what loads it) come from hosts/distro.py.
 """
 
+from components.controllers_shell import CAUSE, OTHERS, TAKE_OVER, UNSTARTED
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.entry import ENTRY
 from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
@@ -18,7 +20,6 @@ TOOLS: dict[Family, dict[str, str]] = {
 }
 
 ABSENT = 69
-ACTIVE_CONTROLLER = 65
 REFUSED = 70
 
 # iptables-restore before 1.6.2 cannot wait for the lock, and takes none.
@@ -37,30 +38,19 @@ case $tool in
 esac
 """
 
-_CONTROLLER = """\
-controllers() { # SAVED: ufw, firewalld, those that are active; ufw-left: rules of ufw, which has been removed meanwhile
-    if [ -f /etc/ufw/ufw.conf ] && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then
-        echo ufw
-    elif ! command -v ufw >/dev/null; then
-        case "
-$1" in *"
-:ufw-before-input "* | *"
-:ufw6-before-input "*) echo ufw-left ;; esac
-    fi
-    if [ -d /etc/firewalld ] && svc_active firewalld; then echo firewalld; fi
-}
-"""
-
 OBSERVE = f"""\
 {_BOOT}
 {SHOW_FILE}
-{_CONTROLLER}
+{OTHERS}
+{CAUSE}
 {ENTRY}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
 saved=$("$tool-save")
 section saved printf '%s\\n' "$saved"
 section entry entry
-section controller controllers "$saved"
+section controller others "$saved"
+section other show_other
+section cause cause "$saved"
 section boot_unit svc_enabled "$boot_unit"
 begin names
 for name in $names; do
@@ -117,20 +107,11 @@ send -n --test
 """
 _LOAD = "send --noflush\n"
 
-_TAKE_OVER = f"""\
-{_CONTROLLER}
-now=$(controllers "$("$tool-save")" | tail -n 1)
-if [ -n "$now" ]; then
-    [ -n "$take_over" ] || {{ echo "$now is active" >&2; exit {ACTIVE_CONTROLLER}; }}
-    case $now in
-        ufw) ufw disable >&2 ;;
-        ufw-left)
-            "$tool-save" -c | sed -e '/^:ufw6*-/d' -e '/ -[Aj] ufw6*-/d' \\
-                -e 's/^\\(:[A-Z]* \\)DROP /\\1ACCEPT /' | "$tool-restore" -c $lock_option ;;
-        firewalld) svc_disable firewalld >&2; systemctl -q mask firewalld >&2 ;;
-    esac
-    exit 75
-fi
+# Who filters, too, must be known and dealt with, one way or the other, when the plan is made.
+_ALONE = f"""\
+{OTHERS}
+{TAKE_OVER}
+[ "$(others "$("$tool-save")")" = "$others_expected" ] || exit 75
 """
 
 # The first rule with a state starts connection tracking, which takes the next packet of an open connection for a new
@@ -159,7 +140,12 @@ APPLY = f"""\
 {_BOOT}
 {WRITE_FILE}
 {_WAITING}
-{_TAKE_OVER}
+{_ALONE}
+if [ -n "$(_first)" ]; then
+    arm
+    _record
+    take_first
+fi
 {_FRESH}
 {_TRY}
 # What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
@@ -169,9 +155,12 @@ if [ -n "$boot_content" ]; then
     write_file "$boot.next" 640 root root "$boot_content"
 fi
 arm
+_record
 {_TRACK}
 {_LOAD}
 untrack
+take_rest
+start_along || exit {UNSTARTED}
 trap - EXIT
 """
 
@@ -214,6 +203,14 @@ elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # a full d
 fi
 """
 
+BACK_WITH_OTHERS = f"""\
+{SERVICES}
+{OTHERS}
+{TAKE_OVER}
+{BACK}
+give_back
+"""
+
 COMMIT = f"""\
 {_BOOT}
 {RESTORE_FILE}
@@ -239,17 +236,19 @@ case $unit_back in
     disabled) svc_off "$boot_unit" ;;
     masked) systemctl -q mask "$boot_unit" ;;
 esac
-case $controller in
+{OTHERS}
+{TAKE_OVER}
+[ -d "$filters" ] || case $controller in # taken over by an earlier version, which wrote nothing down
     ufw) ufw --force enable >&2 ;;
     firewalld) svc_enable firewalld >&2 ;;
 esac
+give_back
 """
 
 EXITS = {
     **FILE_EXITS,
     **UNSUPPORTED_EXIT,
     ABSENT: "iptables is not installed on the host",
-    ACTIVE_CONTROLLER: "another firewall program would undo Stockade's work; set `takeOver: true` under "
-    "`stockade:firewall` to let Stockade stop it (delete starts it again), or stop it yourself",
+    UNSTARTED: "what ended along with another firewall program does not start again",
     REFUSED: "the host refused a rule; nothing was loaded",
 }

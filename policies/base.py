@@ -31,6 +31,7 @@ from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
 ROOT = Path(__file__).parents[1]
 PREFIX = "pulumi-python:dynamic/stockade:"
 RULESET, SSHD, USER, KEY_PAIR = f"{PREFIX}Ruleset", f"{PREFIX}Sshd", f"{PREFIX}LimitedUser", f"{PREFIX}KeyPair"
+KEPT = f"{PREFIX}KeptFirewall"
 PACKAGES, LISTENERS = f"{PREFIX}Packages", f"{PREFIX}Listeners"
 JAILS, UPDATES = f"{PREFIX}Fail2BanJails", f"{PREFIX}UnattendedUpgrades"
 HARDENED = "stockade:index:HardenedHost"
@@ -67,12 +68,24 @@ HostCheck = Callable[[Host, Settings], Iterable[str]]
 
 
 def resource_policy(
-    name: str, description: str, kind: str, check: Check, *settings: Setting, advisory: bool = False
+    name: str,
+    description: str,
+    kind: str,
+    check: Check,
+    *settings: Setting,
+    advisory: bool = False,
+    looked_at: tuple[str, Callable[[Settings], None]] | None = None,
 ) -> Policy:
-    """A policy on every resource of one type. ``check`` yields what is wrong; the host's name is put before it."""
+    """A policy on every resource of one type. ``check`` yields what is wrong; the host's name is put before it.
+
+    ``looked_at``: another type, of which only a look at the host tells enough, so that a policy on the stack decides;
+    and what takes the settings meanwhile.
+    """
     known = (*settings, WAIVED_HOSTS)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        if looked_at and args.resource_type == looked_at[0]:
+            looked_at[1](_read(name, known, args.get_config(), report))
         if args.resource_type != kind:
             return
         with _ONE_AT_A_TIME:

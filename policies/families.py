@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.base import RULESET, Host, host_policy
+from policies.base import KEPT, RULESET, Host, host_policy
 from policies.settings import Settings
 from rules.family import Family
 
 
 def _check(host: Host, settings: Settings) -> Iterable[str]:
+    if host.of(KEPT):
+        return  # it is read for both, and judged
     there = {ruleset.props["family"] for ruleset in host.of(RULESET)}
     missing = [family.label for family in Family if family.value not in there]
     if missing:

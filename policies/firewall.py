@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pulumi_policy import Policy
 
-from policies.base import RULESET, Props, resource_policy
+from policies.base import KEPT, RULESET, Check, Props, resource_policy
 from policies.settings import Setting, Settings, texts
 from rules.family import Family
 from rules.intervals import Intervals, complement, normal, numbers
@@ -22,6 +22,8 @@ WAIVED_MATCHES = texts(
     "waivedMatches",
     "Matches that Stockade does not understand and that you have judged yourself, as iptables-save prints them.",
 )
+JUDGES: dict[str, tuple[Check, Settings]] = {}
+"""The policies on rulesets that this run has, with their settings, for rulesets that are seen on a host alone."""
 RulesCheck = Callable[[Analysis, Settings], Iterable[str]]
 
 
@@ -56,7 +58,11 @@ def ruleset_policy(
         chosen[repr(mine)] = mine
         return judged(props["rules"], family, repr(mine))
 
-    return resource_policy(name, description, RULESET, validate, *settings, advisory=advisory)
+    def take(given: Settings) -> None:
+        JUDGES[name] = (validate, given)
+
+    looked_at = None if advisory else (KEPT, take)
+    return resource_policy(name, description, RULESET, validate, *settings, advisory=advisory, looked_at=looked_at)
 
 
 @lru_cache(maxsize=64)

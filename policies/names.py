@@ -17,6 +17,7 @@ NAMES = (
     "default-deny-ipv6",
     "forwarding-denied",
     "both-families",
+    "kept-firewall",
     "exposure-allowed",
     "way-in",
     "loopback-spoofing-refused",

@@ -19,6 +19,7 @@ from policies import (
     families,
     forgotten,
     icmpv6,
+    kept,
     logins,
     loopback,
     replies,
@@ -34,6 +35,7 @@ VERSION = "".join(re.findall(r"(?m)^version: (\S+)$", Path(__file__).with_name("
 POLICIES: list[Policy] = [
     *default_deny.POLICIES,
     *families.POLICIES,
+    *kept.POLICIES,
     *exposure.POLICIES,
     *way_in.POLICIES,
     *loopback.POLICIES,

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from policies.base import RULESET, Host, configured_login, host_policy
+from policies.base import KEPT, RULESET, Host, configured_login, host_policy
 from policies.firewall import WAIVED_MATCHES, analysed, answers, arriving, doubts, packets
+from policies.kept import kept_rules
 from policies.settings import Settings, texts
 from rules.family import Family
 from rules.packets import Field
@@ -23,7 +24,7 @@ _OPEN = "-m state --state ESTABLISHED,RELATED -j ACCEPT"
 
 
 def _check(host: Host, settings: Settings) -> Iterable[str]:
-    rulesets = {Family(one.props["family"]): one.props["rules"] for one in host.of(RULESET)}
+    rulesets = {Family(one["family"]): one["rules"] for one in (*_declared(host), *kept_rules(host))}
     for address, port in _login(host):
         found = {family: rulesets[family] for family in _families(address) if family in rulesets}
         reasons = [_closed(analysed(text, family), port, settings) for family, text in found.items()]
@@ -31,9 +32,13 @@ def _check(host: Host, settings: Settings) -> Iterable[str]:
             yield reasons[0]
 
 
+def _declared(host: Host) -> Iterator[Mapping[str, Any]]:
+    return (one.props for one in host.of(RULESET))
+
+
 def _login(host: Host) -> Iterator[tuple[str, int]]:
     """Address and port of the login that stays: the admin's, or the only one."""
-    ways = (resource.props.get("connection") for resource in host.of(RULESET))
+    ways = (resource.props.get("connection") for resource in (*host.of(RULESET), *host.of(KEPT)))
     way: Mapping[str, Any] = next((way for way in ways if way), {})
     login = configured_login(host.name) or way.get("admin") or way.get("bootstrap") or way
     if login.get("host"):

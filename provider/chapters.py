@@ -11,7 +11,10 @@ from pydantic import ValidationError
 from components.chapter import Failure
 from provider.structs import plain
 
-CHAPTERS = ("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai", "listeners", "ruleset")
+CHAPTERS = (
+    *("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai", "listeners", "ruleset"),
+    "kept_firewall",
+)
 """Modules of `components` with a provider."""
 
 

@@ -91,6 +91,19 @@ CASES = [
         "`ipv6Mode: reject` turns IPv6 off).",
     ),
     Case(
+        "kept-firewall",
+        [resource("KeptFirewall", program="ufw", observed={"active": True, "ipv4": V4, "ipv6": V6})],
+        [
+            resource(
+                "KeptFirewall",
+                program="ufw",
+                observed={"active": True, "ipv4": V4.replace("--dport 443 ", "--dport 8080 "), "ipv6": V6},
+            )
+        ],
+        "web1: exposure-allowed: tcp/8080 from anywhere can be reached and must not be. Take the rules away, or add "
+        '"tcp/8080 from anywhere" to allowedExposure.',
+    ),
+    Case(
         "exposure-allowed",
         ruleset(V4),
         ruleset(with_first(V4, "-A INPUT -p tcp --dport 8080 -j ACCEPT")),

@@ -1,0 +1,30 @@
+"""A firewall that ufw or firewalld keeps is judged as declared ones are. Seen on the host, so decided after a look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from policies.base import KEPT, CannotTellYetError, Host, Props, host_policy
+from policies.firewall import JUDGES
+from policies.settings import WAIVED_HOSTS, Settings
+from rules.family import Family
+
+
+def kept_rules(host: Host) -> Iterator[Props]:
+    """What was seen of a kept firewall, as the properties of rulesets."""
+    for resource in host.of(KEPT):
+        observed = resource.props.get("observed")
+        if observed is None:
+            raise CannotTellYetError("the rules of a firewall that is kept are seen only in `pulumi up`")
+        for family in Family:
+            yield {"host": host.name, "family": family.value, "rules": observed[family.value]}
+
+
+def _check(host: Host, settings: Settings) -> Iterable[str]:
+    for props in kept_rules(host):
+        for name, (judge, chosen) in sorted(JUDGES.items()):
+            if host.name not in chosen.table(WAIVED_HOSTS.name):
+                yield from (f"{name}: {problem}" for problem in judge(props, chosen))
+
+
+POLICIES = [host_policy("kept-firewall", "A firewall that is kept passes the mandatory policies on firewalls.", _check)]
