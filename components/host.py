@@ -62,7 +62,7 @@ class HardenedHost(ComponentResource):
             self._name, self._retain = name, opts.retain_on_delete if opts else None
             self._before = opts.depends_on if opts else None
             self._connection = connection = _known_way(name, connection)
-            self._admin = connection.admin.user if isinstance(connection, HostAccess) and connection.admin else ""
+            self._admin = _admin_of(connection)
             self._way = _given_way(name, connection)
             self._common: dict[str, Any] = {"host": name}
             if self._way is not None:
@@ -179,6 +179,15 @@ def _given_way(name: str, connection: HostAccess | Mapping[str, Input[Any]]) -> 
     if not isinstance(connection, HostAccess):
         return connection
     return None if name in stack_inventory() else connection_props(connection)
+
+
+def _admin_of(connection: HostAccess | Mapping[str, Input[Any]]) -> str:
+    """Return the admin's login name, as far as it is known yet."""
+    if isinstance(connection, HostAccess):
+        return connection.admin.user if connection.admin else ""
+    admin = connection.get("admin") if isinstance(connection, Mapping) else None
+    user = admin.get("user", "") if isinstance(admin, Mapping) else ""
+    return user if isinstance(user, str) else ""
 
 
 def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:

@@ -31,6 +31,7 @@ INDEPENDENT = ("up", "destroy")
 """Runs in which one host that is down is to hold up no other: by itself the CLI stops at the first error."""
 LAB, EVERY = "lab", "every-distribution"
 PROGRAM_RUNS = ("preview", "up")
+HERE = Path(__file__).absolute().parents[1]
 ROOT = Path(__file__).resolve().parents[1]
 PACK = Path("policies")
 """The project's policy pack, enforced unless another is given or STOCKADE_POLICIES is `off`."""
@@ -71,20 +72,21 @@ def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
 def policy_arguments(command: str, given: list[str], stack: str, folder: Path, wanted: str | None) -> list[str]:
     """The options that enforce the project's policy pack, with the configuration of the stack's environment.
 
-    That is stacks/policy.<stack>.json; for a shard, whose config is a link to that of its environment, it is the
-    environment's. A stack without one has the pack's own values.
+    A project of somebody's own without one has that beside this module. The configuration is policy.<stack>.json beside
+    the stack's own file; for a shard, whose config is a link to that of its environment, it is the environment's. A
+    stack without one has the pack's own values.
     """
     if wanted not in (None, "", "on", "off"):
         fail(f"STOCKADE_POLICIES is {wanted!r}; it can be `on` or `off`")
-    there = (folder / PACK / "PulumiPolicy.yaml").is_file()
-    if wanted == "off" or command not in PROGRAM_RUNS or not there or value_of(given, "--policy-pack"):
+    packs = [place / PACK for place in (folder, HERE) if (place / PACK / "PulumiPolicy.yaml").is_file()]
+    if wanted == "off" or command not in PROGRAM_RUNS or not packs or value_of(given, "--policy-pack"):
         return []
-    stacks = folder / "stacks"
+    stacks = folder / "stacks" if (folder / "stacks").is_dir() else folder
     shared = (stacks / f"Pulumi.{stack}.yaml").resolve().name.removeprefix("Pulumi.").removesuffix(".yaml")
     files = (stacks / f"policy.{name}.json" for name in (stack, shared))
     config = next((file for file in files if file.is_file()), None)
     return [
-        f"--policy-pack={folder / PACK}",
+        f"--policy-pack={packs[0]}",
         *([f"--policy-pack-config={config}"] if config else []),
     ]
 

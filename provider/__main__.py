@@ -9,6 +9,12 @@ if __name__ == "__main__":
 
     sys.meta_path.insert(0, WhenUsed("pulumi.automation"))
     leave_out("oqs", "liboqs")
-    from provider.server import main
+    try:
+        from provider.server import main
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"Stockade's provider process was started with {sys.executable}, which lacks the module {error.name}: "
+            "install Stockade's requirements.lock there, or name its .venv as `virtualenv` in Pulumi.yaml"
+        )
 
     main()

@@ -71,6 +71,16 @@ def _struct(properties: Mapping[str, Any]) -> Any:
     raise TypeError("properties that are not plain values")
 
 
+def _loaded(reference: str) -> ResourceProvider:
+    try:
+        provider: ResourceProvider = dill.loads(base64.b64decode(reference))  # noqa: S301 - our own program's
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"the program's module {error.name} is not found: it must be in its folder, or where PYTHONPATH says"
+        ) from None
+    return provider
+
+
 class Server(ResourceProviderServicer):
     """Serves the pickled `ResourceProvider` that comes with each resource."""
 
@@ -165,7 +175,7 @@ class Server(ResourceProviderServicer):
             reference = olds.fields[PROVIDER_KEY].string_value
         with self._lock:
             if reference not in self._providers:
-                provider: ResourceProvider = dill.loads(base64.b64decode(reference))  # noqa: S301 - our own program's
+                provider = _loaded(reference)
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
                 self._providers[reference] = provider
             return self._providers[reference]

@@ -56,7 +56,7 @@ class Launcher:
         environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
         command = plugin_command(self.project, package)
         words = _python_words(self.project, command)
-        return self.start([*command, self.address], self.project.root, environment, words and [*words, self.address])
+        return self.start([*command, self.address], self._program_folder, environment, words and [*words, self.address])
 
     def start(
         self, argv: list[str], folder: Path, environment: Mapping[str, str], words: Sequence[str] = ()

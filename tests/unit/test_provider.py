@@ -1,15 +1,20 @@
 """What the provider process loads while the engine still starts the program."""
 
 import asyncio
+import base64
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from pulumi.runtime import rpc
 
+from components.chapter import Failure
 from provider.chapters import CHAPTERS
-from provider.server import _struct
+from provider.server import _loaded, _struct
 
-COMPONENTS = Path(__file__).parents[2] / "components"
+REPOSITORY = Path(__file__).parents[2]
+COMPONENTS = REPOSITORY / "components"
 
 
 def test_every_chapter_with_a_provider_is_loaded_beforehand() -> None:
@@ -35,3 +40,42 @@ async def _waits() -> None:
 
 def test_what_has_to_be_waited_for_is_refused() -> None:
     asyncio.run(_waits())
+
+
+@pytest.mark.parametrize("main", [".", "infra"])
+@pytest.mark.parametrize("venv", ["../venv", None])
+def test_the_process_finds_its_modules_and_the_programs_from_any_project(
+    tmp_path: Path, main: str, venv: str | None
+) -> None:
+    """Neither PYTHONPATH nor an absolute path of a virtual environment is needed."""
+    program = tmp_path / "project" / main
+    python = tmp_path / ("venv" if venv else "project/.venv") / "bin" / "python"
+    for folder in (program, python.parent):
+        folder.mkdir(parents=True)
+    (tmp_path / "project" / "Pulumi.yaml").touch()
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$0" "$(pwd)" "$PYTHONPATH" "$*"\n')
+    python.chmod(0o755)
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PULUMI_RUNTIME_VIRTUALENV")
+    }
+    told = subprocess.run(
+        [REPOSITORY / "provider" / "pulumi-resource-pulumi-python", "127.0.0.1:1"],
+        cwd=program,
+        env={**environment, **({"PULUMI_RUNTIME_VIRTUALENV": venv} if venv else {})},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    ).stdout.splitlines()
+    assert told == [
+        f"{venv or '.venv'}/bin/python",
+        str(tmp_path / "project"),
+        f"{REPOSITORY}:{program.resolve()}",
+        "-P -u -m provider 127.0.0.1:1",
+    ]
+
+
+def test_a_module_of_the_program_that_is_not_found_is_named() -> None:
+    reference = base64.b64encode(b"\x80\x04\x8c\x0fmachine_of_mine\x8c\x01P\x93.").decode()
+    with pytest.raises(Failure, match="the program's module machine_of_mine is not found"):
+        _loaded(reference)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.__main__ import choose_engine, policy_arguments, set_lab_passphrase, value_of
+from local.__main__ import HERE, choose_engine, policy_arguments, set_lab_passphrase, value_of
 from local.engine.cli import main, parser
 
 
@@ -68,7 +68,10 @@ def test_no_project_is_one_sentence(tmp_path, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_projects_policy_pack_is_enforced(tmp_path: Path) -> None:
-    assert policy_arguments("up", [], "lab", tmp_path, None) == []  # there is none
+    assert policy_arguments("up", [], "lab", tmp_path, None) == [f"--policy-pack={HERE}/policies"]  # it has none
+    (tmp_path / "policy.dev.json").touch()
+    given = f"--policy-pack-config={tmp_path}/policy.dev.json"
+    assert policy_arguments("up", [], "dev", tmp_path, None) == [f"--policy-pack={HERE}/policies", given]
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "PulumiPolicy.yaml").touch()
     (tmp_path / "stacks").mkdir()
@@ -94,7 +97,7 @@ def test_the_cli_gets_the_backend_as_it_is(tmp_path: Path, url: str) -> None:
     cli = tmp_path / "pulumi"
     cli.write_text('#!/bin/sh\nprintf "%s %s\\n" "$PULUMI_BACKEND_URL" "$*" >>"$(dirname "$0")/asked"\n')
     cli.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PULUMI_BACKEND_URL": url}
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PULUMI_BACKEND_URL": url, "STOCKADE_POLICIES": "off"}
     command = [sys.executable, "-m", "local", "up", "--stack", "production-01", "--yes", "--cwd", str(tmp_path)]
     subprocess.run(command, env=environment, capture_output=True, check=True, timeout=30)
     assert (tmp_path / "asked").read_text().splitlines() == [
