@@ -72,9 +72,9 @@ class HardenedHost(ComponentResource):
             self._told: dict[str, Input[Any]] = {}
             packages = self._packages()
             users = self._users(packages, tuple(keys))
-            firewall = self._firewall(packages, users)
+            firewall = self._firewall(packages, [*users])
             sshd = self._sshd([packages, *users], firewall)
-            self._watch(packages, users, [*firewall, *sshd])
+            self._watch(packages, [*users], [*firewall, *sshd])
             if self._wanted.is_empty:
                 log.warn(f"{name}: no chapter is declared for it, so nothing is hardened", self)
             self.enforced = self._all_told()
@@ -89,18 +89,23 @@ class HardenedHost(ComponentResource):
     def _packages(self) -> Packages:
         present, absent = self._wanted.present(), self._wanted.absent()
         takes_over = bool(self._wanted.firewall and self._wanted.firewall.take_over)
-        self._told["packages"] = f"{len(present)} installed, {len(absent)} removed"
         names = {"present": present, "absent": absent, "unstarted": self._wanted.unstarted(), "takeOver": takes_over}
         opts = ResourceOptions(parent=self, depends_on=self._before, retain_on_delete=self._retain)
-        return Packages(self._name, {**self._common, **names}, opts)
+        packages = Packages(self._name, {**self._common, **names}, opts)
+        self._told["packages"] = packages.observed.apply(_came_and_went)
+        return packages
 
-    def _users(self, packages: Packages, keys: tuple[Input[str], ...]) -> list[Resource]:
+    def _users(self, packages: Packages, keys: tuple[Input[str], ...]) -> list[LimitedUser]:
         """The admin's own account is made first and goes last: the others' are made and removed through it."""
-        users: list[Resource] = []
-        for user in sorted(self._wanted.users, key=lambda user: user.name != self._admin):
+        users: list[LimitedUser] = []
+        declared = sorted(self._wanted.users, key=lambda user: user.name != self._admin)
+        for user in declared:
             props = {**self._common, **self._existing, **user.props(keys)}
             users.append(LimitedUser(f"{self._name}-{user.name}", props, self._after(packages, *users[:1])))
-        self._told["users"] = [f"{user.name}: sudo {user.sudo}" for user in self._wanted.users]
+        # told when they are there, not because they are declared
+        self._told["users"] = Output.all(*(user.sudo for user in users)).apply(
+            lambda rights: [f"{user.name}: sudo {right}" for user, right in zip(declared, rights, strict=True)]
+        )
         return users
 
     def _firewall(self, packages: Packages, users: list[Resource]) -> list[Resource]:
@@ -193,6 +198,13 @@ def _admin_of(connection: HostAccess | Mapping[str, Input[Any]]) -> str:
 def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:
     """Tell whether no login uses another port, as far as is known yet."""
     return isinstance(connection, HostAccess) and all(login.port == 22 for _, login in connection.logins())
+
+
+def _came_and_went(observed: Mapping[str, Any] | None) -> dict[str, list[str]] | None:
+    """Say what was installed because it is declared, and what really went."""
+    if not observed:
+        return None
+    return {"installed": observed["ours"], "removed": [entry.partition("=")[0] for entry in observed["removed"]]}
 
 
 def _listening(observed: Mapping[str, Any] | None) -> list[str] | None:

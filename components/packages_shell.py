@@ -13,6 +13,7 @@ take_over (yes or no), lock_wait (seconds). The records, which only root can rea
     debconf     lines for debconf-set-selections(1)
     etc.tar     everything that vanished from /etc, owners and modes included
     draft.tar   /etc as it was before a removal that is under way
+    meant       name and a package that it stood for when it was declared absent (pkg_means)
     aliases     units of packages of ours that are being removed
     unfinished  is there while apt-get is at work
     ufw         is there where ufw was active and had to go
@@ -27,21 +28,49 @@ PROTECTED = 77
 """Exit status (EX_NOPERM of sysexits.h): sshd, sudo, the firewall, the init system or a declared package would go."""
 NAMELESS = 76
 """Exit status: the distribution has no such package."""
+HELD = 78
+"""Exit status: the administrator has put a package on hold that would have to change."""
 UNSTARTED = 71
 """Exit status (EX_OSERR): all is back in its place, but a service that ran before does not start."""
 
 _MANAGER = DISTRO + "known_distro\n" + PACKAGES
 
+_MEANING = """\
+_others() { # NAMES HOW: what they stand for, of the lines of pkg_means on stdin
+    sort -u | awk -v asked=" $(echo $1) " -v how="$2" 'index(asked, " " $1 " ") && $3 ~ how { print $2 }'
+}
+_to_install() { # NAMES that are wanted: in the place of one that is nobody's own, the package that provides it
+    _absentees=$(_missing "$@")
+    for _each in "$@"; do
+        _by=
+        case " $_absentees " in
+            *" $_each "*)
+                _by=$(printf '%s\\n' "$meanings" | _others "$_each" for | head -n 1)
+                [ -n "$_by" ] || _by=$(pkg_provider "$_each") ;;
+        esac
+        printf ' %s' "${_by:-$_each}"
+    done
+}
+"""
+_MANAGER += _MEANING
+
 OBSERVE = (
     _MANAGER
     + """\
 real_names $present $absent
-if [ "$(echo $named)" = "$(echo $present $absent)" ]; then
+all=$named
+real_names $absent
+meanings=$(pkg_means $(_without "$(_missing $all)" "$named") $named; cat "$folder/meant" 2>/dev/null || :)
+named=$all
+if [ "$(echo $named)" = "$(echo $present $absent)" ] && [ -z "$meanings" ]; then
     pkg_versions $named
 else
     for declared in $present $absent; do # told by the name that was declared
         real_names "$declared"
-        [ -z "$named" ] || pkg_versions $named | sed "s/^[^ ]* /$declared /"
+        how=for
+        case " $absent " in *" $declared "*) how= ;; esac
+        named="$named $(printf '%s\\n' "$meanings" | _others "$named" "$how")"
+        [ -z "$(echo $named)" ] || pkg_versions $named | sed "s/^[^ ]* /$declared /"
     done
 fi
 section removed cat "$folder/removed" 2>/dev/null || :
@@ -145,8 +174,15 @@ _ends_firewalld() { # MISSING: Debian's loader is iptables.service, too, which f
 }
 _transact() { # MISSING GONE DROP BACK
     _guarded=$(_without "$(_there $protected)" "$(_names installed) $(_names pulled)")
-    pkg_plan "$1$(_pinned "$4")" "$2 $3" "$present $_guarded" 2>/dev/null ||
-        pkg_plan "$1 $4" "$2 $3" "$present $_guarded"
+    pkg_plan "$1$(_pinned "$4")" "$2 $3" "$present $back $_guarded" 2>/dev/null ||
+        pkg_plan "$1 $4" "$2 $3" "$present $back $_guarded" 2>"$folder/said" || {
+        _failed=$?
+        _kept=$(echo $(pkg_held))
+        [ -z "$_kept" ] || { echo "$_kept" >&2; exit HELD; }
+        cat "$folder/said" >&2
+        exit "$_failed"
+    }
+    rm -f "$folder/said"
     _refuse "$pkg_lost" "$2" "$1"
     _installs=$(_common "$pkg_new" "$1")
     for _name in $(_common "$_installs" "$(sed -n 's/ missing$//p' "$folder/before")"); do
@@ -182,7 +218,7 @@ _transact() { # MISSING GONE DROP BACK
     _unlink
     rm -f "$folder/unfinished"
 }
-""".replace("POLICY", POLICY)
+""".replace("POLICY", POLICY).replace("exit HELD", f"exit {HELD}")
 
 _SHARED = _MANAGER + SERVICES + _RECORDS + ETC + KEEP + _REFUSE + BACK + _TRANSACTION
 
@@ -191,10 +227,22 @@ APPLY = (
     + f"""\
 real_names $present
 [ -z "$nameless" ] || {{ why_nameless $nameless; exit {NAMELESS}; }}
-present=$named
+wanted=$named
 real_names $absent
-absent=$named
+asked=$named
+if [ -n "$asked" ] && [ "$pkg_manager" = apt ] && ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+    _apt update || : # what a name stands for is in there
+fi
 _open_records
+pkg_gone=$(_names removed)
+meanings=$(pkg_means $(_missing $wanted) $asked)
+present=$(_to_install $wanted)
+printf '%s\\n' "$meanings" >>"$folder/meant" # also what went already
+sort -u "$folder/meant" >"$folder/meant.now"
+_keep_lines meant.now "$asked" >"$folder/meant"
+rm -f "$folder/meant.now"
+absent="$(_without "$asked" "$(sed -n 's/ .* for$//p' "$folder/meant")") $(_others "$asked" '' <"$folder/meant")"
+absent=$(_without "$absent" "$present")
 found=$(_there $present $absent)
 for _name in $(_without "$present $absent" "$(_names before)"); do
     _state=there
@@ -254,4 +302,9 @@ rmdir "${{folder%/*}}" 2>/dev/null || :
 """
 )
 
-EXITS = {**UNSUPPORTED_EXIT, NAMELESS: "the distribution of this host has not what the stack config asks for"}
+EXITS = {
+    **UNSUPPORTED_EXIT,
+    NAMELESS: "the distribution of this host has not what the stack config asks for",
+    HELD: "nothing was changed, because the administrator of the host has these packages on hold, and they would have "
+    "to change (apt-mark unhold lets them)",
+}

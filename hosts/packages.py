@@ -24,6 +24,12 @@ apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_yum.py`, `hosts/packag
     pkg_files_of NAME…, pkg_conffiles_of NAME…   `name path` for all that they have, for their settings under /etc
     pkg_owners_of                stdin, paths: `name path` for each package that has it
     pkg_first NAME…              the first of them that is installed, else the first that is to be had
+    pkg_means NAME…              `name other how` for what a name stands for. `for`: the name is nobody's own, and the
+                                 other provides it; `with`: it is a metapackage, a group or a transitional package, of
+                                 which the other is part. Only what is installed or in pkg_gone (went, may come back)
+    pkg_provider NAME            for a name that is nobody's own: the one package to be had that provides it
+    pkg_held                     after a pkg_plan that failed: what it would have changed and the administrator keeps
+                                 as it is (apt-mark hold)
     pkg_left PATH TAR            removes what the manager left of a file in /etc under another name, unless TAR has it
 
 For the questions that a manager answers for one package only, it has pkg_goes NAME and pkg_goes_for NAME (names that go
@@ -38,6 +44,7 @@ import re
 
 from hosts.packages_dnf import DNF
 from hosts.packages_limits import COMMON, LOCKED
+from hosts.packages_means import APT_MEANS
 from hosts.packages_pacman import PACMAN
 from hosts.packages_yum import YUM
 
@@ -211,12 +218,19 @@ pkg_owners_of() {{
     }}'
 }}
 pkg_left() {{ :; }}
+pkg_held() {{
+    _kept=$(apt-mark showhold 2>/dev/null) || :
+    [ -n "$_kept" ] || return 0
+    _would=$(_simulated -o APT::Ignore-Hold=true -o APT::Get::allow-change-held-packages=true install $pkg_request |
+        _only 'Inst\\|Remv\\|Purg') || _would=
+    _without "$_kept" "$(_without "$_kept" "$_would")"
+}}
 """
 
 PACKAGES = f"""\
 case $pkg_manager in
 apt)
-{APT}    ;;
+{APT}{APT_MEANS}    ;;
 dnf)
 {DNF}    ;;
 yum)

@@ -26,6 +26,9 @@ pkg_owners_of() {{
         for _each in $(pkg_owners "$_path" </dev/null); do printf '%s %s\\n' "$_each" "$_path"; done
     done
 }}
+pkg_means() {{ :; }}
+pkg_provider() {{ :; }}
+pkg_held() {{ :; }}
 pkg_causes() {{
     for _each in $1; do pkg_goes "$_each" | sed "s|.*|& $_each|" || :; done
     for _each in $2; do pkg_goes_for "$_each" | sed "s|.*|& $_each|" || :; done

@@ -50,6 +50,12 @@ pkg_versions() {{
         esac
     done
 }}
+pkg_means() {{
+    for _each in "$@"; do
+        pacman -Qq "$_each" 2>/dev/null | grep -vxF -e "$_each" | sed "s|.*|$_each & for|" || :
+        pacman -Qqg "$_each" 2>/dev/null | sed "s|.*|$_each & with|" || :
+    done
+}}
 _refresh() {{ _pacman -Sy; }}
 _fetched() {{
     _pacman "$@" && return 0

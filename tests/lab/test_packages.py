@@ -1,6 +1,7 @@
 """Packages that come and go in one transaction on a real host, and everything of theirs given back."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,53 @@ def test_a_removal_that_would_take_the_way_in_is_refused(host: LabHost, stack: S
     stack.destroy()
     assert installed(host) == before
     assert "Status: active" in host.exec("ufw status").stdout
+
+
+def observed(stack: Stack) -> dict[str, Any]:
+    facts: dict[str, Any] = next(i for i in stack.state() if i["type"].endswith(":Packages"))["outputs"]["observed"]
+    return facts
+
+
+def test_names_that_stand_for_others_and_packages_on_hold(host: LabHost, stack: Stack) -> None:
+    fresh_server(host)
+    host.exec("apt-mark hold rpcbind; systemctl start exim4")
+    before = etc(host), installed(host), services(host)
+    for wanted in ({"absent": ["rpcbind"]}, {"absent": ["libtirpc3"], "present": ["net-tools"]}):
+        declare(stack, host, **wanted)
+        refused = stack.up(check=False)
+        assert "nothing was changed" in refused
+        assert "(apt-mark unhold lets them): rpcbind\n" in refused, refused.output
+        assert installed(host) == before[1]
+    # exim4 is a metapackage and not installed; two packages provide a mailx, netcat is provided by one that is there
+    declare(stack, host, absent=["exim4"], present=["netcat"])
+    stack.up()
+    assert 25 not in listening(host)
+    assert "exim4" not in installed(host)
+    seen = observed(stack)
+    gone = {row.partition("=")[0] for row in seen["removed"]}
+    assert {name for name in gone if not name.startswith("lib")} == {*MAIL, "bsd-mailx"}
+    assert list(seen["installed"]) == ["netcat"]
+    assert seen["ours"] == []
+    stack.refresh()
+    stack.unchanged()
+    # nothing shows any more what the name stood for; what comes back is drift
+    declare(stack, host, absent=["exim4"], present=["net-tools"])
+    stack.up()
+    assert "exim4" not in installed(host)
+    host.exec(BEFORE.format("exim4-daemon-light"))
+    stack.refresh()
+    assert "exim4" in stack.preview(check=False)
+    # a virtual package, which what went provides, too
+    declare(stack, host, absent=["mail-transport-agent"])
+    stack.up()
+    assert 25 not in listening(host)
+    assert "exim4-base" in installed(host)
+    assert "exim4-daemon-light" not in installed(host)
+    stack.unchanged()
+    stack.destroy()
+    assert etc(host) == before[0]
+    assert installed(host) == before[1]
+    assert services(host) == before[2]
 
 
 HOLD = (

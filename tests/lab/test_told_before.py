@@ -110,3 +110,17 @@ def test_files_that_nobody_can_change(host: LabHost, stack: Stack) -> None:
     refused(stack, host, "/etc/passwd is append-only (chattr +a)", users=user(host, shell="/bin/sh"))
     host.exec("chattr -a /etc/passwd")
     stack.destroy()
+
+
+def test_the_outputs_tell_what_is_and_not_what_was_wanted(host: LabHost, stack: Stack) -> None:
+    host.exec("DEBIAN_FRONTEND=noninteractive apt-get -qq install -y rpcbind sudo </dev/null; apt-mark hold rpcbind")
+    done = refused(stack, host, "on hold", "): rpcbind", packages={"absent": ["rpcbind"]}, users=user(host))
+    assert "removed" not in done
+    assert "sudo nopasswd" not in done
+    host.exec("apt-mark unhold rpcbind")
+    done = stack.up()
+    assert "deploy: sudo nopasswd" in done
+    (root,) = (item for item in stack.state() if item["type"] == "pulumi:pulumi:Stack")
+    told = root["outputs"][host.name]["packages"]
+    assert "rpcbind" in told["removed"]
+    assert told["installed"] == []  # sudo was there
