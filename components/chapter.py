@@ -23,6 +23,17 @@ class Failure(Exception):  # noqa: N818
     """An operation that cannot be done, for a reason the user can mend; the message is all that is shown."""
 
 
+class Unfinished(Failure):
+    """A change that failed and could not be taken back, all or in part.
+
+    `id` and `outs` are what the state must have, so that the next `up` finishes it or `destroy` undoes it.
+    """
+
+    def __init__(self, message: str, id_: str, outs: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.id, self.outs = id_, outs
+
+
 class Model(BaseModel):
     """Property names are camelCase in state, as Pulumi's are; values never change once made.
 
@@ -55,12 +66,12 @@ class ChapterInputs(Model):
     `host`: the host's name in the stack config, or any name when `connection` is given.
     `connection`: how to reach it (`admin`, `bootstrap`), where the stack config has no host of this name: its entry is
     read when a command runs, and goes before this. `existing`: what `create` does about settings that are there
-    already: `adopt` or `fail`.
+    already: `adopt` or `fail`; `takeOver` takes also what another stack looks after.
     """
 
     host: str
     connection: dict[str, Any] | None = None
-    existing: Literal["adopt", "fail"] = "adopt"
+    existing: Literal["adopt", "fail", "takeOver"] = "adopt"
 
 
 I = TypeVar("I", bound=ChapterInputs)  # noqa: E741
@@ -94,6 +105,8 @@ class Chapter(ABC, Generic[I, F]):
     facts: type[F]
     replaced_by: ClassVar[frozenset[str]] = frozenset({"host"})
     """Inputs whose change makes it another resource."""
+    changes: ClassVar[bool] = True
+    """Whether it changes hosts at all: nothing is to be taken back otherwise."""
     proof: ClassVar[str] = "the login in use"
     """What `enter` proves: chapters that say the same share their logins. Empty: this chapter's differs."""
 
@@ -152,6 +165,15 @@ class Chapter(ABC, Generic[I, F]):
         """Say what is there already, for `existing: fail`; empty when nothing is."""
         del inputs, seen
         return ""
+
+    def same(self, one: F, other: F) -> bool:
+        """Tell whether both facts tell of the same settings, whatever else they tell."""
+        return one == other
+
+    def remover(self, host: "Host", inputs: I, known: Known[I, F]) -> "Host":
+        """Return the host as seen by the logins that may `restore`. Raises Failure where there is none."""
+        del inputs, known
+        return host
 
     def steps(self, host: "Host", inputs: I, known: Known[I, F]) -> Sequence[I]:
         """Look before create and update at what a script can't see, as another login; return what to put in force one

@@ -5,10 +5,9 @@ makes the dynamic provider of it. State refers to provider classes by module pat
 renaming one breaks the stacks of its users.
 """
 
+import secrets
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 import pulumi
 from pulumi.dynamic import (
@@ -25,21 +24,27 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.change import Change
-from components.chapter import STALE, Chapter, F, Failure, I, Known
+from components import console, stored
+from components.chapter import Chapter, F, Failure, I, Known, Unfinished
+from components.claims import CLAIMS, caller
+from components.identity import other_key
 from components.inventory import Inventory, way_to
+from components.ownership import check_owner, gone, ledger_of, noted, taken_from, undoes, with_ledger
 from components.shards import split
-from hosts.errors import Unreachable
-from hosts.guard import is_armed
-from hosts.record import forget, forget_after, remember
-from hosts.shell import Answer
+from components.stored import OUTPUTS, Stored, inputs_of, outs
+from components.transaction import Transaction
+from hosts.errors import HostError, Unreachable
+from hosts.record import Ledger
 
 if TYPE_CHECKING:
+    from hosts.connection import HostAccess
     from hosts.host import Host
 
-REFERENCE = "__provider"
-OUTPUTS = frozenset({REFERENCE, "observed", "prior"})
-ATTEMPTS = 3
+GONE_FOR_GOOD = (
+    "If {host} is gone for good, take its resources out of the state: "
+    "`pulumi state delete 'urn:pulumi:{stack}::{project}::stockade:index:HardenedHost::{host}' --target-dependents "
+    "--stack {stack}`."
+)
 
 
 class HostProvider(ResourceProvider, Generic[I, F]):
@@ -50,6 +55,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     outputs = OUTPUTS
     """What is no input: where all else is as it was, `diff` finds no change, and is not even asked (provider/)."""
     _access = Inventory({})
+    former: Inventory | None = None
+    """The hosts of the last run's stack config, for those that are no longer in it."""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
@@ -57,7 +64,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise the inputs; what is unknown in a preview is left for later."""
-        given = _inputs_of(news)
+        given = inputs_of(news)
         known = {key: value for key, value in given.items() if not has_unknown(value) and key != "connection"}
         try:
             model = self.chapter.inputs.model_validate(known)
@@ -68,58 +75,182 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return CheckResult({**given, **normal}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare input by input; a resource is replaced when an input in `replaced_by` changes."""
-        olds, news = _inputs_of(_olds), _inputs_of(_news)
+        """Compare input by input; a resource is replaced when an input in `replaced_by` changes, or its machine.
+
+        The new resource is made before the old one goes, so that what is declared is in force all the while: on one
+        host it takes over the record of the old one, whose deletion then changes nothing.
+        """
+        olds, news = inputs_of(_olds), inputs_of(_news)
         names = set(news) | set(olds)
         changed = {name for name in names if has_unknown(news.get(name)) or olds.get(name) != news.get(name)}
-        replaces = sorted(changed & self.chapter.replaced_by)
-        return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=True)
+        replaces = changed & self.chapter.replaced_by
+        if self.elsewhere(_olds, _news):
+            replaces = replaces | {"connection"}
+        changes = bool(changed or replaces or _olds.get("unfinished"))
+        return DiffResult(changes=changes, replaces=sorted(replaces), delete_before_replace=False)
+
+    def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
+        """Return the host key that the config names for a host where it is another machine's than that of the state, or
+        what tells that it will be another; "" where it is the same machine, as far as is known.
+        """
+        machine = stored.machine_of(olds)
+        host, connection = news.get("host"), news.get("connection")
+        if not machine.keys or isinstance(host, Unknown):
+            return ""
+        if host not in self._access and _unknown_machine(connection):
+            return "a machine that is not made yet"
+        access = None if has_unknown(connection) and host not in self._access else self._way(str(host), connection)
+        return other_key(machine, access) if access is not None else ""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Observe, remember what was there, apply, observe again: one remote run."""
+        """Observe, remember what was there, apply, observe again: one remote run.
+
+        A host that another resource of the stack looked after is taken over together with its prior state. Where it
+        fails, what was changed is taken back; raises `Unfinished` where that fails, too.
+        """
         inputs = self._inputs(props)
-        host = self._host(inputs)
-        if inputs.existing == "fail":
+        host = self._host(inputs.host, inputs.connection)
+        return with_ledger(host, lambda found: self._create(host, inputs, found))
+
+    def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
+        owner = caller().owner(secrets.token_hex(16))
+        title = self.chapter.title(inputs)
+        recorded = found.owner(title)
+        if recorded is not None:
+            taken_from(recorded, owner, inputs.host, title, inputs.existing)
+        elif inputs.existing == "fail":
             self._refuse_existing(host, inputs)
-        prior, seen = self._make_so(host, inputs, Known())
-        return CreateResult(f"{inputs.host}/{self.chapter.title(inputs)}", _outs(inputs, prior, seen))
+        change = Transaction(self.chapter, host, inputs, recorded, claim=None if recorded else owner)
+        id_, machine = f"{inputs.host}/{title}", found.machine
+        try:
+            seen = change.make_so(Known())
+            if recorded is not None:
+                change.take_over(owner)
+                CLAIMS.supersede(recorded.claim)
+        except (HostError, Failure) as error:
+            if not change.begun or not self.chapter.changes:
+                raise
+            if recorded is None and change.taken_back():
+                noted(host, title, None)
+                _say_taken_back(error)
+            state = outs(inputs, change.prior, None, owner.claim, machine, unfinished=True)
+            raise Unfinished(f"{error}\n  {_LEFT}", id_, state) from error
+        noted(host, title, owner)
+        CLAIMS.alive(owner.claim, caller().urn)
+        return CreateResult(id_, outs(inputs, change.prior, seen, owner.claim, machine))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Observe once; what someone changed on the host shows as changed inputs, anything else changes nothing."""
-        inputs, known = self._inputs(props), self._known(props)
-        seen = self._observe(self._host(inputs), inputs)
-        shown = self.chapter.shown(inputs, known, seen)
-        if shown == inputs:
-            return ReadResult(id_, dict(props), _inputs_of(props))
-        return ReadResult(id_, _outs(shown, known.prior, seen), shown.props())
+        """Observe once; what someone changed on the host shows as changed inputs, anything else changes nothing.
+
+        On a machine that has no record of us nothing is left of the resource: the next `up` makes it anew.
+        """
+        state = self._stored(props)
+        host = self._host_of(state)
+        change = Transaction(self.chapter, host, state.declared)
+        seen = change.observe()
+        shown = self.chapter.shown(state.declared, state.as_applied, seen)
+        found, same = ledger_of(host), shown == state.declared
+        if gone(found, change.title, state, as_declared=same):
+            console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
+            return ReadResult("", {})
+        self._renew(host, change.title, state)
+        if state.unfinished or (same and "declared" not in props):
+            return ReadResult(id_, dict(props), inputs_of(props))
+        if same:
+            kept = outs(state.declared, state.prior, state.applied, state.claim, state.machine)
+            return ReadResult(id_, kept, state.declared.props())
+        return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Apply against what was recorded last; a change in how to connect alone touches no host."""
-        inputs, known = self._inputs(_news), self._known(_olds)
-        if not (known.last and known.prior and known.recorded):  # what create wrote
-            raise Failure(
-                f"{inputs.host}: {self.chapter.title(inputs)}: the state lacks what was observed; refresh first"
-            )
+        """Apply against what was recorded last; a change in how to connect alone touches no host.
+
+        Where it fails, what was in force before is applied again; raises `Unfinished` where that fails, too.
+        """
+        inputs, state = self._inputs(_news), self._stored(_olds)
         same_way = {"connection": inputs.connection, "existing": inputs.existing}
-        if known.last.model_copy(update=same_way) == inputs:
-            return UpdateResult(_outs(inputs, known.prior, known.recorded))
-        _, seen = self._make_so(self._host(inputs), inputs, known)
-        return UpdateResult(_outs(inputs, known.prior, seen))
+        if not state.unfinished and state.shown.model_copy(update=same_way) == inputs:
+            return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
+        host = self._host(inputs.host, inputs.connection)
+        return with_ledger(host, lambda found: self._update(host, inputs, state, found))
+
+    def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
+        title, owner = self.chapter.title(inputs), caller().owner(state.claim or secrets.token_hex(16))
+        recorded = found.owner(title)
+        check_owner(found, owner, title, state, inputs.host)
+        change = Transaction(self.chapter, host, inputs, recorded)
+        try:
+            seen = change.make_so(state.known)
+        except (HostError, Failure) as error:
+            self._failed_update(error, change, state)
+        if recorded != owner:
+            change.take_over(owner)
+        noted(host, title, owner)
+        CLAIMS.alive(owner.claim, caller().urn)
+        return UpdateResult(outs(inputs, state.prior or change.prior, seen, owner.claim, found.machine))
+
+    def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
+        drifted = state.shown != state.declared
+        if not change.begun or not self.chapter.changes or drifted:  # what drifted still shows in the next preview
+            raise error
+        known, prior = state.known, state.prior or change.prior
+        if known.last is not None and change.gone_back(known.last, known):
+            _say_taken_back(error)
+        left = outs(change.inputs, prior, state.observed, state.claim, state.machine, unfinished=True)
+        raise Unfinished(f"{error}\n  {_LEFT}", f"{change.inputs.host}/{change.title}", left) from error
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Put back what was there before `create`, from the state and the stack config alone."""
-        inputs = self._inputs(_props)
-        self._refuse_moved(inputs.host)
-        known = self._known(_props)
+        """Put back what was there before `create`, from the state and the stack config alone.
+
+        By whoever is not the owner on record any more, nothing is changed, and that is said.
+        """
+        state = self._stored(_props)
+        if CLAIMS.superseded(state.claim):
+            return  # another resource of this run has taken it over
+        name = state.declared.host
+        self._refuse_moved(name)
         try:
-            self._put_back(self._host(inputs), inputs, known)
+            host = self._host_of(state)
+            with_ledger(host, lambda found: self._delete(host, state, found))
         except Unreachable as error:
-            stack, project = pulumi.get_stack(), pulumi.get_project()
-            urn = f"urn:pulumi:{stack}::{project}::stockade:index:HardenedHost::{inputs.host}"
             raise Failure(
-                f"{error}\nIf {inputs.host} is gone for good, take its resources out of the state: "
-                f"`pulumi state delete '{urn}' --target-dependents --stack {stack}`."
+                f"{error}\n{GONE_FOR_GOOD.format(host=name, stack=caller().stack, project=caller().project)}"
             ) from error
+
+    def _delete(self, host: "Host", state: Stored[I, F], found: Ledger) -> None:
+        title = self.chapter.title(state.declared)
+        change = Transaction(self.chapter, host, state.declared, found.owner(title))
+        why_not = undoes(found, title, state, caller().owner(state.claim), lambda: self._in_force(change, state))
+        if why_not:
+            console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
+            return
+        self._put_back(change, state, recorded=found.has(title))
+        noted(host, title, None)
+
+    def _put_back(self, change: Transaction[I, F], state: Stored[I, F], *, recorded: bool) -> None:
+        prior = state.prior
+        if prior is None:
+            if not recorded:
+                return  # it failed before anything was changed
+            prior = change.read_prior()
+        known = Known(state.declared, state.observed, prior, state.observed)
+        own = change.host
+        change.host = self.chapter.remover(own, state.declared, known)
+        change.put_back(known)
+        if change.host is not own:
+            own.close()  # its login is gone; what comes next logs in anew
+
+    def _in_force(self, change: Transaction[I, F], state: Stored[I, F]) -> bool:
+        return self.chapter.shown(state.declared, state.as_applied, change.observe()) == state.declared
+
+    def _look(self, state: Stored[I, F]) -> F:
+        return Transaction(self.chapter, self._host_of(state), state.declared).observe()
+
+    def _renew(self, host: "Host", title: str, state: Stored[I, F]) -> None:
+        """Record what this resource is called now: it, its stack or its project may have another name since."""
+        owner, recorded = caller().owner(state.claim), ledger_of(host).owner(title)
+        if recorded is not None and recorded.claim == owner.claim and recorded != owner and owner.resource:
+            Transaction(self.chapter, host, state.declared, recorded).take_over(owner)
+            noted(host, title, owner)
 
     def _refuse_moved(self, host: str) -> None:
         """A host that went to another shard stays hardened: only its place in the states is wrong."""
@@ -130,116 +261,74 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 f"move it there: `python -m fleet move {split(home)[0]}`"
             )
 
-    def _put_back(self, host: "Host", inputs: I, known: Known[I, F]) -> None:
-        title = self.chapter.title(inputs)
-        with host.proofs.change(title):
-            change, armed = self._restore(host, inputs, known)
-            if armed:
-                change.keep(forget(title))
-            elif change.guard is not None:
-                change.run(forget(title))
-
-    def _restore(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[Change, bool]:
-        """Restore, planning anew while the host is found other than expected; return also whether that is armed."""
-        chapter, title, armed = self.chapter, self.chapter.title(inputs), False
-        enter = partial(chapter.enter, host, inputs, restoring=True)
-        for _ in range(ATTEMPTS):
-            guard = chapter.guard(inputs, known, host.access, restoring=True)
-            change = Change(host, title, guard, enter, chapter.proof and f"{chapter.proof}, before")
-            restore = chapter.restore(inputs, known)
-            [restored] = change.run(restore if guard else forget_after(restore, title), further=armed)
-            armed = armed or is_armed(restored)
-            if restored.status != STALE:
-                return change, armed
-            known = known.seen(self._observe(host, inputs))
-        raise _restless(change, armed)
-
-    def _make_so(self, host: "Host", inputs: I, known: Known[I, F]) -> tuple[F, F]:
-        """Apply, planning anew while the host is found other than expected; return the facts before and after."""
-        chapter, title = self.chapter, self.chapter.title(inputs)
-        observe = chapter.observe(inputs)
-        *steps, last = chapter.steps(host, inputs, known)
-        with host.proofs.change(title):
-            for number, step in enumerate(steps):
-                change, known, _ = self._apply(host, inputs, step, known, further=number > 0)
-                change.prove()
-            change, known, (applied, *after) = self._apply(host, inputs, last, known, further=bool(steps))
-            if is_armed(applied):
-                after = [change.keep(observe)]
-        seen = chapter.parse(inputs, after[0]) if after else self._observe(host, inputs)
-        unmet = chapter.unmet(inputs, seen)
-        if unmet:
-            raise Failure(f"{inputs.host}: {title}: applied, but the host does not show it: {unmet}")
-        return known.prior or seen, seen
-
-    def _apply(
-        self, host: "Host", inputs: I, step: I, known: Known[I, F], *, further: bool
-    ) -> tuple[Change, Known[I, F], list[Answer]]:
-        """Apply one `step` on the way to `inputs`, planning anew while the host is found other than expected; return
-        also what `apply` printed and, where no guard is to be confirmed before, what `observe` did."""
-        chapter, title = self.chapter, self.chapter.title(inputs)
-        observe = chapter.observe(inputs)
-        for _ in range(ATTEMPTS):
-            guard = chapter.guard(step, known, host.access)
-            change = Change(host, title, guard, partial(chapter.enter, host, step), chapter.proof)
-            first = [] if known.prior else [remember(title, observe)]
-            last = [observe] if guard is None else []
-            answers = change.run(*first, chapter.apply(step, known), *last, further=further)
-            if first:
-                known = replace(known, prior=chapter.parse(inputs, answers.pop(0)))
-            applied, *after = answers
-            if applied.status != STALE:
-                return change, known, answers
-            further = further or is_armed(applied)
-            known = known.seen(chapter.parse(inputs, after[0]) if after else self._observe(host, inputs))
-        raise _restless(change, further)
-
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
-        there = self.chapter.occupied(inputs, self._observe(host, inputs))
+        there = self.chapter.occupied(inputs, Transaction(self.chapter, host, inputs).observe())
         if there:
             raise Failure(
                 f"{inputs.host}: {self.chapter.title(inputs)}: {there}; "
                 "with `existing: adopt` Stockade takes it over, and gives it back on delete"
             )
 
-    def _observe(self, host: "Host", inputs: I) -> F:
-        answer = host.read(self.chapter.observe(inputs), resource=self.chapter.title(inputs))
-        return self.chapter.parse(inputs, answer)
-
     def _inputs(self, props: Mapping[str, Any]) -> I:
-        return self.chapter.inputs.model_validate(_inputs_of(props))
+        return self.chapter.inputs.model_validate(inputs_of(props))
 
-    def _known(self, props: Mapping[str, Any]) -> Known[I, F]:
-        facts = self.chapter.facts
-        recorded, prior = facts.model_validate(props["observed"]), facts.model_validate(props["prior"])
-        return Known(self._inputs(props), recorded, prior, recorded)
+    def _stored(self, props: Mapping[str, Any]) -> Stored[I, F]:
+        return stored.read(self.chapter, props)
 
-    def _host(self, inputs: I) -> "Host":
-        access = way_to(inputs.host, self._access, inputs.connection)
-        if access is None:
-            raise Failure(
-                f"{inputs.host}: nothing says how to connect: the stack config has no host of this name. To have it "
-                "undone, put its entry back under `hosts`, `pulumi destroy --target` its HardenedHost with "
-                "`--target-dependents`, then take it out"
-            )
-        from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+    def _way(self, host: str, connection: Mapping[str, Any] | None) -> "HostAccess | None":
+        return way_to(host, self._access, connection)
 
-        return connection_pool().host(access)
+    def _host(self, name: str, connection: Mapping[str, Any] | None) -> "Host":
+        return _connected(name, self._way(name, connection))
 
-
-def _restless(change: Change, armed: bool) -> Failure:
-    back = f"\n  {change.go_back()}" if armed else ""
-    return Failure(f"{change.host.name}: {change.title}: something keeps changing the host meanwhile; try again{back}")
+    def _host_of(self, state: Stored[I, F]) -> "Host":
+        """Return the host of a state: by its name; where the config no longer has that, by its host key, by the config
+        of the last run."""
+        name = state.declared.host
+        way = self._way(name, state.declared.connection) or self._access.by_key(name, state.machine.keys)
+        if way is None and self.former is not None:
+            way = self.former.get(name)
+        return _connected(name, way)
 
 
-def _outs(inputs: I, prior: F | None, seen: F) -> dict[str, Any]:
-    before = prior.props() if prior else {}
-    return {**inputs.props(), "prior": before, "observed": seen.props()}
+_LEFT = "What it had changed could not be taken back by now: `up` finishes it, `destroy` undoes it."
+_REINSTALLED = (
+    "the host has no record of Stockade: another machine, or one that was installed anew. The next `up` applies "
+    "everything to it"
+)
 
 
-def _inputs_of(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs among `props`: no outputs, no reference to the provider, nothing that is not set."""
-    return {key: value for key, value in props.items() if key not in OUTPUTS and value is not None}
+def _connected(name: str, access: "HostAccess | None") -> "Host":
+    if access is None:
+        raise Failure(
+            f"{name}: nothing says how to connect: neither the stack config nor that of the last run has a host of "
+            "this name. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
+        )
+    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+
+    return connection_pool().host(access)
+
+
+def _say_taken_back(error: HostError | Failure) -> NoReturn:
+    told = "What it had changed was taken back."
+    if isinstance(error, HostError):
+        error.hint = "\n  ".join(part for part in (error.hint, told) if part)
+        raise error
+    raise Failure(f"{error}\n  {told}") from error
+
+
+def _unknown_machine(connection: Any) -> bool:
+    """Tell whether a connection leads to a machine of which neither key nor address is known yet."""
+    if isinstance(connection, Unknown):
+        return True
+    if not isinstance(connection, Mapping):
+        return False
+    logins = (connection.get("admin"), connection.get("bootstrap"))
+    return any(
+        isinstance(login, Unknown)
+        or (isinstance(login, Mapping) and any(isinstance(login.get(name), Unknown) for name in ("hostKey", "host")))
+        for login in logins
+    )
 
 
 def _check_failure(item: Any) -> CheckFailure:

@@ -231,7 +231,7 @@ class Fail2Ban(ComponentResource):
         settings: Fail2BanSettings | None = None,
         *,
         connection: Mapping[str, Input[Any]] | None = None,
-        existing: Literal["adopt", "fail"] = "adopt",
+        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         packages: Packages | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:

@@ -234,7 +234,7 @@ class Firewall(ComponentResource):
         settings: FirewallSettings | None = None,
         *,
         connection: Input[Mapping[str, Any]] | None = None,
-        existing: Literal["adopt", "fail"] = "adopt",
+        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         packages: Packages | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:

@@ -53,7 +53,7 @@ class HardenedHost(ComponentResource):
         wanted: Hardening | None = None,
         *,
         keys: Sequence[Input[str]] = (),
-        existing: Literal["adopt", "fail"] = "adopt",
+        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
         demand(get_stack())

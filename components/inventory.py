@@ -5,7 +5,7 @@ under `admin` or `bootstrap` for that login alone; the nearer wins.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from components.chapter import Failure
 from components.resource import sealed
 from components.shards import InventoryError, home_of, index_in, read_inventory, split, stack_of
 from hosts.connection import SECRET_FIELDS, HostAccess
+from hosts.record import fingerprint
 
 
 class Problems(ValueError):  # noqa: N818
@@ -66,7 +67,9 @@ class Reach(Login):
     admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
     bootstrap: Login | None = Field(None, description="The login that the machine came with: tried when admin fails.")
     connect_timeout: int | None = Field(None, ge=1, description="Seconds to wait for a booting host. Default: 60.")
-    existing: Literal["adopt", "fail"] | None = Field(None, description="What is there already: adopt it, or fail.")
+    existing: Literal["adopt", "fail", "takeOver"] | None = Field(
+        None, description="What is there already: adopt it, or fail; `takeOver`: also what another stack looks after."
+    )
     retain_on_delete: bool | None = Field(None, description="`destroy` forgets the host and leaves it hardened.")
 
 
@@ -166,21 +169,13 @@ class Inventory(Mapping[str, HostAccess]):
     def __len__(self) -> int:
         return len(self._hosts())
 
-    def formerly(self, name: str, address: str, host_key: str | None = None) -> HostAccess | None:
-        """Return the way to a host that is in the config under this name no more, by where and what it was last.
-
-        That is the way of the entry that is the same machine now, by its key or else its address, or as `defaults`
-        logs in; None where these say no login.
-        """
+    def by_key(self, name: str, keys: Collection[str]) -> HostAccess | None:
+        """Return the way to a host that is in the config under the name `name` no more: that of the entry whose pinned
+        key has one of these fingerprints."""
         for way in self.values():
-            for _, login in way.logins():
-                if login.host_key == host_key if login.host_key and host_key else login.host == address:
-                    return way.model_copy(update={"name": name})
-        common = Reach.model_validate(_value(self._config.get("defaults")) or {})
-        if common.admin is None and common.bootstrap is None:
-            return None
-        pinned = {"hostKey": host_key} if host_key else {}
-        return access(name, HostSettings.model_validate({"address": address, **pinned}), common)
+            if any(login.host_key and fingerprint(login.host_key) in keys for _, login in way.logins()):
+                return way.model_copy(update={"name": name})
+        return None
 
     def moved_to(self, name: str, stack: str) -> str | None:
         """Return the stack that a host belongs to now, where that is another shard than `stack`."""

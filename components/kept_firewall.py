@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import ReadResult
-from pydantic import ValidationError
 
 from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
@@ -82,6 +81,7 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
 
     inputs = KeptInputs
     facts = KeptFacts
+    changes = False
 
     def title(self, inputs: KeptInputs) -> str:
         return "firewall kept"
@@ -131,13 +131,9 @@ class KeptProvider(HostProvider[KeptInputs, KeptFacts]):
         result = super().read(id_, props)
         if not result.outs:
             return result
-        inputs = self._inputs(props)
-        try:
-            before = KeptFacts.model_validate(props.get("observed") or {})
-        except ValidationError:
-            before = KeptFacts()
-        seen = self._observe(self._host(inputs), inputs)
-        if seen == before:
+        state = self._stored(props)
+        seen = self._look(state)
+        if seen == state.observed:
             return result
         return ReadResult(id_, {**result.outs, "observed": seen.props()}, result.inputs)
 

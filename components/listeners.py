@@ -97,6 +97,7 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
 
     inputs = ListenerInputs
     facts = ListenerFacts
+    changes = False
 
     def title(self, inputs: ListenerInputs) -> str:
         return "listeners"

@@ -267,6 +267,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             changes["exposure"] = told
         return inputs.model_copy(update=changes)
 
+    def same(self, one: RulesetFacts, other: RulesetFacts) -> bool:
+        return one.model_copy(update=_about_look(other)) == other
+
     def occupied(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         own = _own(inputs, seen)
         count = sum(len(chain.rules) for table in own.tables for chain in table.chains)
@@ -373,6 +376,11 @@ def _tools(family: Family) -> dict[str, str]:
 def _obstacles(inputs: RulesetInputs, seen: RulesetFacts) -> tuple[str, ...]:
     """Who else filters, and is not declared to."""
     return in_the_way(seen.controller, seen.other, inputs.family, inputs.beside)
+
+
+def _about_look(seen: RulesetFacts) -> dict[str, Any]:
+    """Return the facts that are not about the rules."""
+    return {"addresses": seen.addresses, "client": seen.client, "port": seen.port}
 
 
 def _own(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:

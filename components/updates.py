@@ -299,7 +299,7 @@ class AutomaticUpdates(ComponentResource):
         settings: UpdateSettings | None = None,
         *,
         connection: Mapping[str, Input[Any]] | None = None,
-        existing: Literal["adopt", "fail"] = "adopt",
+        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         packages: Packages | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:

@@ -174,6 +174,9 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             changes["keys_mode"] = seen.keys.mode.zfill(3) if seen.keys.exists else inputs.keys_mode
         return inputs.model_copy(update=changes)
 
+    def remover(self, host: "Host", inputs: UserInputs, known: Seen) -> "Host":
+        return outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
+
     def occupied(self, inputs: UserInputs, seen: UserFacts) -> str:
         return "the account is there already" if seen.exists else ""
 
@@ -198,12 +201,6 @@ class UserProvider(HostProvider[UserInputs, UserFacts]):
         result = super().diff(_id, _olds, _news)
         result.delete_before_replace = False
         return result
-
-    def _put_back(self, host: "Host", inputs: UserInputs, known: Seen) -> None:
-        other = outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
-        super()._put_back(other, inputs, known)
-        if other is not host:
-            host.close()  # its login is gone; what comes next logs in anew
 
 
 class LimitedUser(HostResource, module="stockade", name="LimitedUser"):

@@ -115,7 +115,7 @@ until guard=$guard occasion=$occasion sh -c {back} 9<&-; do
     [ -f "$guard/back" ] || exit 0
 done
 record 'what was in force before is in force again'
-if [ -f "$guard/fresh" ]; then rm -f "$(cat "$guard/fresh")"; fi
+if [ -f "$guard/fresh" ]; then while read -r record; do rm -f "$record"; done <"$guard/fresh"; fi
 rm -rf "$guard"
 waited=0
 while [ -n "$asleep" ] && [ "$waited" -lt 40 ]; do

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hosts.connection import Connection, HostAccess
@@ -11,6 +12,7 @@ from hosts.errors import HostError, Useless
 from hosts.guard import Run
 from hosts.proofs import Proofs
 from hosts.reads import Reads
+from hosts.record import Ledger
 from hosts.shell import Answer, Script
 from hosts.waits import CONFIRMATION, timed, waiting
 from hosts.wire import Wire
@@ -42,6 +44,14 @@ class Facts:
     """Name of process 1: "systemd", "init"."""
 
 
+@dataclass
+class RecordCopy:
+    """What was read of a host's own record (`hosts/record.py`), once that is known."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    found: Ledger | None = None
+
+
 class Host:
     """Made by `Pool.host`. All methods may be called from any thread (not from the pool's own loop)."""
 
@@ -51,6 +61,7 @@ class Host:
         self.access = access
         self.identity = identity
         self.proofs = Proofs()
+        self.ledger = RecordCopy()
         self._wire = wire
         self._reads = Reads(wire)
         self._call = call

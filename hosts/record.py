@@ -1,38 +1,189 @@
-"""What a host was like before Stockade touched it, kept on the host itself.
+"""What Stockade keeps on a host: for each of its resources who looks after it, and what was there before it came.
 
-The state file keeps it too, but a run that is killed before the state is written would take its own half-done work for
-the prior state when it is repeated. The record is written once, before the first change, and removed by `delete`.
+The state file keeps the prior state too, but a run that is killed before the state is written would take its own
+half-done work for the prior state when it is repeated. And a host may come to another resource (renamed, replaced,
+moved to another stack): the record goes over to it, and whoever had it before no longer undoes anything.
+
+    /var/lib/stockade/prior/TITLE    what `observe` printed before the first change; removed by `delete`
+    /var/lib/stockade/owner/TITLE    whose it is, one line of JSON (`Owner`); removed by `delete`
 """
 
+import base64
+import hashlib
+import json
 import re
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
-from hosts.shell import Script
+from hosts.shell import Answer, Script
 
-FOLDER = "/var/lib/stockade/prior"
+TOP = "/var/lib/stockade"
+FOLDER = f"{TOP}/prior"
+OWNERS = f"{TOP}/owner"
+CHANGED = 76
+"""Exit status: the record is no longer as it was read; nothing was changed."""
+
 _MARK = "5d0c6f0e1f5b4c7e9a3b2d8f7c6e5a41"  # stands for the nonce of the run, which differs each time
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who looks after one resource of a host.
+
+    `claim`: a random word that the state of the owner has too; project, stack and resource (its name) are for people,
+    and for a state that has lost it.
+    """
+
+    claim: str
+    project: str
+    stack: str
+    resource: str
+
+    def text(self) -> str:
+        """Return it as the line that is kept on the host."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def named_as(self, other: "Owner") -> bool:
+        """Tell whether both are the same resource of the same stack, whatever their claims."""
+        return replace(self, claim="") == replace(other, claim="")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Which machine a host is. `id`: a digest of its machine-id(5), "" where it has none. `keys`: fingerprints of its
+    SSH host keys."""
+
+    id: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was found on a host. `owners`: by record name. `priors`: record names whose prior state is kept."""
+
+    machine: Machine
+    owners: Mapping[str, Owner]
+    priors: frozenset[str]
+
+    def owner(self, title: str) -> Owner | None:
+        """Return who looks after the resource `title`."""
+        return self.owners.get(record_name(title))
+
+    def has(self, title: str) -> bool:
+        """Tell whether anything is recorded of the resource `title`."""
+        return record_name(title) in self.owners or record_name(title) in self.priors
+
+
+LEDGER = Script(
+    "see what is recorded on the host",
+    f"""\
+begin id; cat /etc/machine-id 2>/dev/null || cat /var/lib/dbus/machine-id 2>/dev/null || :; end
+begin keys; cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null || :; end
+begin owners
+for file in {OWNERS}/*; do
+    if [ -f "$file" ] && read -r line <"$file"; then printf '%s %s\\n' "${{file##*/}}" "$line"; fi
+done
+end
+begin priors; ls {FOLDER} 2>/dev/null || :; end
+""",
+    timeout=30,
+)
+
+
+def ledger(answer: Answer) -> Ledger:
+    """Read what `LEDGER` printed; what is no record of ours is left out."""
+    part = answer.sections
+    owners = {}
+    for line in part["owners"].splitlines():
+        name, _, text = line.partition(" ")
+        owner = _owner(text)
+        if owner is not None:
+            owners[name] = owner
+    identity = part["id"].strip()
+    digest = hashlib.sha256(f"stockade {identity}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    keys = (fingerprint(line) for line in part["keys"].splitlines())
+    machine = Machine(digest if identity else "", tuple(sorted(key for key in keys if key)))
+    return Ledger(machine, owners, frozenset(part["priors"].split()))
+
+
+def fingerprint(line: str) -> str:
+    """Return the fingerprint (`SHA256:...`, as ssh-keygen -l prints it) of a public key line; "" where it is none."""
+    words = line.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (IndexError, ValueError):
+        return ""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
+def _owner(text: str) -> Owner | None:
+    try:
+        found = json.loads(text)
+        return Owner(*(str(found[name]) for name in ("claim", "project", "stack", "resource")))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+# The run that read the record holds the host by now; another one may have changed it in between.
+_UNCHANGED = f"""\
+owner_file={OWNERS}/$record_name
+found=
+if [ -f "$owner_file" ]; then read -r found <"$owner_file" || :; fi
+if [ "$found" != "$owner_expected" ]; then
+    echo "$owner_file is not as it was read" >&2
+    exit {CHANGED}
+fi
+"""
+_CLAIM = f"""\
+mkdir -p {OWNERS}
+chmod 700 {TOP} {OWNERS}
+printf '%s\\n' "$owner_line" >"$owner_file.new"
+mv "$owner_file.new" "$owner_file"
+"""
 
 # A change that goes back to what was recorded just now leaves no record: the next `create` begins anew.
 _REMEMBER = f"""\
+{_UNCHANGED}
 record={FOLDER}/$record_name
 if [ ! -f "$record" ]; then
     mkdir -p {FOLDER}
-    chmod 700 {FOLDER}
+    chmod 700 {TOP} {FOLDER}
     ( NONCE={_MARK}; eval "$record_observe" ) >"$record.new"
-    [ ! -d /run/stockade ] || printf '%s\\n' "$record" >"/run/stockade/fresh.$record_name"
+    if [ -d /run/stockade ]; then
+        printf '%s\\n' "$record" "$owner_file" >"/run/stockade/fresh.$record_name"
+    fi
     mv "$record.new" "$record"
+fi
+if [ -n "$owner_line" ]; then
+{_CLAIM}
 fi
 sed "s/^{_MARK} /$NONCE /" "$record"
 """
 
 
-def remember(title: str, observe: Script) -> Script:
-    """Answer what `observe` printed before the first change; on the first run, that is now."""
-    values = {**observe.values, "record_name": record_name(title), "record_observe": observe.body}
-    return replace(observe, step="remember the prior state", body=_REMEMBER, values=values)
+def unchanged(title: str, expected: Owner | None) -> Script:
+    """Fail with `CHANGED` where the record of `title` names another owner than `expected`."""
+    return Script("see whose it is", _UNCHANGED, _values(title, expected), exits=_EXITS)
 
 
-_FORGET = f'rm -f {FOLDER}/"$record_name"\nrmdir {FOLDER} /var/lib/stockade 2>/dev/null || :'
+def remember(title: str, observe: Script, expected: Owner | None = None, claim: Owner | None = None) -> Script:
+    """Answer what `observe` printed before the first change; on the first run, that is now.
+
+    `expected`: the owner on record. `claim`: who becomes it.
+    """
+    values = {**observe.values, **_values(title, expected, claim), "record_observe": observe.body}
+    return replace(
+        observe, step="remember the prior state", body=_REMEMBER, values=values, exits={**observe.exits, **_EXITS}
+    )
+
+
+def claimed(title: str, expected: Owner | None, owner: Owner) -> Script:
+    """Make `owner` the one on record."""
+    return Script("record whose it is", _UNCHANGED + _CLAIM, _values(title, expected, owner), exits=_EXITS)
+
+
+_FORGET = f'rm -f {FOLDER}/"$record_name" {OWNERS}/"$record_name"\nrmdir {FOLDER} {OWNERS} {TOP} 2>/dev/null || :'
+_EXITS = {CHANGED: "another run has changed the record of this host meanwhile; nothing was changed, try again"}
 
 
 def forget(title: str) -> Script:
@@ -49,3 +200,11 @@ def forget_after(restore: Script, title: str) -> Script:
 def record_name(title: str) -> str:
     """Return a file name that no other title has: users `a.b` and `a-b` are two."""
     return re.sub(r"[^a-z0-9 ]", lambda one: f"_{ord(one[0]):x}_", title).replace(" ", "-")
+
+
+def _values(title: str, expected: Owner | None, claim: Owner | None = None) -> dict[str, str]:
+    return {
+        "record_name": record_name(title),
+        "owner_expected": expected.text() if expected else "",
+        "owner_line": claim.text() if claim else "",
+    }

@@ -5,6 +5,7 @@ with a traceback. This server speaks the same protocol (pulumi/proto/provider.pr
 """
 
 import base64
+import contextlib
 import importlib
 import os
 import sys
@@ -16,12 +17,18 @@ from typing import Any
 import dill
 import grpc
 from google.protobuf import empty_pb2
+from google.protobuf.struct_pb2 import Struct
 from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from pulumi.runtime import Settings, configure, proto, rpc
 from pulumi.runtime.proto import ResourceProviderServicer
+from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
+from pulumi.runtime.proto.status_pb2 import Status
 from pydantic import ValidationError
 
-from components.chapter import Failure
+from components import console
+from components.chapter import Failure, Unfinished
+from components.claims import CLAIMS, called_for
+from components.inventory import Inventory
 from hosts.errors import HostError
 from hosts.waits import timed
 from provider.chapters import Chapters
@@ -41,8 +48,10 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
         clock = self.slowest.clock()
         try:
             self.chapters.wait(run.__name__, request, self._config)
-            with timed(clock):
+            with timed(clock), called_for(request.urn):
                 return run(self, request)
+        except Unfinished as error:
+            _abort_unfinished(context, request, error)
         except (HostError, Failure) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except ValidationError as error:
@@ -57,6 +66,43 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             self.slowest.ended(run.__name__.lower(), request, clock)
 
     return call
+
+
+def _note_alive(request: Any) -> None:
+    """Who is diffed is in the state, and not on its way out."""
+    claim = request.olds.fields["claim"].string_value if "claim" in request.olds.fields else ""
+    if claim:
+        CLAIMS.alive(claim, request.urn)
+
+
+def _changed(provider: ResourceProvider, request: Any) -> bool:
+    """Tell whether something has to be done though the inputs are as they were."""
+    if "unfinished" in request.olds.fields:
+        return True
+    elsewhere: Callable[..., str] = getattr(provider, "elsewhere", lambda *_: "")
+    olds, news = _picked(request.olds, "machine"), _picked(request.news, "host", "connection")
+    return bool(olds and elsewhere(olds, news))
+
+
+def _picked(struct: Any, *names: str) -> dict[str, Any]:
+    """Return some properties of a Struct; reading all of them for each resource takes its time."""
+    some = Struct()
+    for name in names:
+        if name in struct.fields:
+            some.fields[name].CopyFrom(struct.fields[name])
+    return properties(some)
+
+
+def _abort_unfinished(context: grpc.ServicerContext, request: Any, error: Unfinished) -> None:
+    """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
+    props = request.properties if isinstance(request, proto.CreateRequest) else request.news
+    outs = {**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}
+    message = str(error)
+    detail = proto.ErrorResourceInitFailed(id=error.id, properties=_struct(outs), reasons=[message], inputs=props)
+    status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)
+    status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNKNOWN, message)
 
 
 def _struct(properties: Mapping[str, Any]) -> Any:
@@ -87,10 +133,16 @@ class Server(ResourceProviderServicer):
     def __init__(self, chapters: Chapters | None = None) -> None:
         self.slowest = Slowest()
         self._config: dict[str, Any] = {}
+        self._former: dict[str, Any] = {}
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
         self.chapters = chapters or Chapters()
+
+    def CheckConfig(self, request: Any, _context: Any) -> Any:
+        """Keep the config of the last run as well: it knows the hosts that have been taken out since."""
+        self._former = {key: rpc.unwrap_rpc_secret(value) for key, value in properties(request.olds).items()}
+        return proto.CheckResponse(inputs=request.news)
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
@@ -112,8 +164,9 @@ class Server(ResourceProviderServicer):
     @_plain
     def Diff(self, request: Any) -> Any:
         provider = self._provider(request, request.news, request.olds)
+        _note_alive(request)
         outputs: frozenset[str] | None = getattr(provider, "outputs", None)
-        if outputs is not None and same_but(request.olds, request.news, outputs):
+        if outputs is not None and same_but(request.olds, request.news, outputs) and not _changed(provider, request):
             return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
         result = provider.diff(request.id, properties(request.olds), properties(request.news))
         some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE
@@ -177,12 +230,28 @@ class Server(ResourceProviderServicer):
             if reference not in self._providers:
                 provider = _loaded(reference)
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
+                if hasattr(provider, "former") and self._former:
+                    provider.former = Inventory.of(Config(raw_config=self._former, project_name=project).get)
                 self._providers[reference] = provider
             return self._providers[reference]
 
 
+class EngineConsole:
+    """The console of the engine at an address."""
+
+    def __init__(self, address: str) -> None:
+        self._engine = EngineStub(grpc.insecure_channel(address))
+
+    def warn(self, urn: str, text: str) -> None:
+        """Show a warning about the resource `urn`; that the engine cannot take it ends no operation."""
+        with contextlib.suppress(grpc.RpcError):
+            self._engine.Log(proto.LogRequest(severity=proto.LogSeverity.WARNING, message=text, urn=urn), timeout=10)
+
+
 def main() -> None:
     """Serve until the engine ends."""
+    if len(sys.argv) > 1:  # the engine's address, as the plugin protocol has it
+        console.use(EngineConsole(sys.argv[-1]))
     chapters = Chapters()
     chapters.load()
     serve(Server(chapters), THREADS)

@@ -10,6 +10,7 @@ import yaml
 from components.config import SCHEMA, ConfigError, parse, schema
 from components.hardening import CHAPTERS
 from components.inventory import camel, connections
+from hosts.record import fingerprint
 
 HOSTS = {"web1": {"address": "198.51.100.11", "admin": {"user": "deploy"}}}
 REPOSITORY = Path(__file__).parents[3]
@@ -174,17 +175,13 @@ def test_the_schema_for_editors_is_that_of_the_models() -> None:
     assert json.loads((REPOSITORY / SCHEMA).read_text()) == schema(), "run `make schema`"
 
 
-def test_a_host_that_left_the_config_is_found_by_what_it_was() -> None:
-    """By the entry of the same machine, by its key before its address; else as the defaults log in."""
+def test_a_host_that_left_the_config_is_found_by_its_key() -> None:
     key, other = f"ssh-ed25519 {'A' * 4}B{'C' * 63}", f"ssh-ed25519 {'A' * 4}D{'C' * 63}"
     hosts = {
         "new": {"address": "192.0.2.9", "hostKey": key, "admin": {"user": "ops"}},
         "web2": {"address": "192.0.2.2"},
     }
     inventory = connections(hosts, {"bootstrap": {"user": "root"}})
-    assert inventory.formerly("old", "192.0.2.1", key).admin.user == "ops"
-    assert inventory.formerly("old", "192.0.2.2").bootstrap.host == "192.0.2.2"
-    for address in ("192.0.2.9", "192.0.2.3"):
-        way = inventory.formerly("old", address, other)
-        assert (way.name, way.bootstrap.host, way.bootstrap.host_key, way.admin) == ("old", address, other, None)
-    assert connections(hosts, {}).formerly("old", "192.0.2.3") is None
+    found = inventory.by_key("old", [fingerprint(key)])
+    assert (found.name, found.admin.user, found.admin.host) == ("old", "ops", "192.0.2.9")
+    assert inventory.by_key("old", [fingerprint(other)]) is None

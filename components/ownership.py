@@ -1,0 +1,130 @@
+"""Whose a host's chapter is: what the record on the host says, held against what a state says."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from components.chapter import Failure
+from components.claims import CLAIMS, caller
+from components.stored import Stored
+from hosts.errors import CommandFailed
+from hosts.record import CHANGED, LEDGER, Ledger, Machine, Owner, ledger, record_name
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+T = TypeVar("T")
+
+
+def ledger_of(host: "Host") -> Ledger:
+    """Return what is recorded on a host; asked once in a run. Every change checks that it still is so."""
+    with host.ledger.lock:
+        if host.ledger.found is None:
+            host.ledger.found = ledger(host.read(LEDGER, resource="the record"))
+        return host.ledger.found
+
+
+def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:
+    """Do `work` by what is recorded on a host; once more where that was no longer so: a change of a run that died may
+    have gone back meanwhile.
+
+    Raises what `work` raises.
+    """
+    try:
+        return work(ledger_of(host))
+    except CommandFailed as error:
+        if error.exit_status != CHANGED:
+            raise
+    with host.ledger.lock:
+        host.ledger.found = None
+    return work(ledger_of(host))
+
+
+def noted(host: "Host", title: str, owner: Owner | None) -> None:
+    """Note that `title` has this owner on record now, and none where that is None."""
+    with host.ledger.lock:
+        found = host.ledger.found
+        if found is None:
+            return
+        name = record_name(title)
+        others = {key: value for key, value in found.owners.items() if key != name}
+        owners = others if owner is None else {**others, name: owner}
+        priors = found.priors - {name} if owner is None else found.priors | {name}
+        host.ledger.found = replace(found, owners=owners, priors=priors)
+
+
+def taken_from(recorded: Owner, owner: Owner, host: str, title: str, existing: str) -> None:
+    """Refuse that `owner` takes over what another stack, or another resource of this run, looks after.
+
+    Raises `Failure`.
+    """
+    alive = CLAIMS.urn(recorded.claim)
+    if alive and alive != caller().urn and not recorded.named_as(owner):
+        raise Failure(
+            f"{host}: {title}: nothing was changed: this machine is in the stack twice: {recorded.resource} looks "
+            "after it as well. Take one of the two out of the config"
+        )
+    if (recorded.project, recorded.stack) == (owner.project, owner.stack) or existing == "takeOver":
+        return
+    raise Failure(
+        f"{host}: {title}: nothing was changed: the stack {recorded.stack} of the project {recorded.project} looks "
+        f"after it ({recorded.resource}). Take the host out of one of the two stacks. If that stack has been renamed "
+        f"to {owner.stack}, run `refresh` on it first; if it is gone for good, `existing: takeOver` takes it over"
+    )
+
+
+def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], host: str) -> None:
+    """Refuse to change what is another's by now, or is gone. Raises `Failure`."""
+    recorded = found.owner(title)
+    if recorded is None:
+        if found.has(title) or not state.claim or state.unfinished:
+            return
+        raise Failure(
+            f"{host}: {title}: nothing was changed: the host has no record of Stockade any more: it is another "
+            "machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
+        )
+    if recorded.claim != owner.claim and not recorded.named_as(owner):
+        raise Failure(f"{host}: {title}: nothing was changed: {_other(recorded, owner)}")
+
+
+def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool) -> bool:
+    """Tell whether a host has nothing any more of the resource of a state: no record, and another machine or other
+    settings."""
+    if found.has(title) or not state.claim or state.unfinished:
+        return False
+    return not as_declared or _is_other(found.machine, state.machine)
+
+
+def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_force: Callable[[], bool]) -> str:
+    """Say why a resource may not undo what is on a host; "" where it may.
+
+    `in_force`: looks whether what was declared still is. A record with another claim of the same name is one that the
+    state has never heard of: the stack was restored from a backup.
+    """
+    recorded = found.owner(title)
+    if recorded is not None:
+        if recorded.claim == state.claim or not state.claim:
+            return ""
+        if recorded.named_as(owner) and not CLAIMS.urn(recorded.claim):
+            return ""
+        return _other(recorded, owner)
+    if found.has(title) or not state.claim or state.unfinished:
+        return ""
+    if _is_other(found.machine, state.machine):
+        return "the host is another machine now; the one that was hardened is left as it is"
+    if not in_force():
+        return "the host has no record of Stockade and is not as it was declared: it was undone or installed anew"
+    return ""
+
+
+def _is_other(one: Machine, other: Machine) -> bool:
+    """Tell whether two are surely different machines: neither identity nor any host key is the same."""
+    same_id = bool(one.id and one.id == other.id)
+    return not (same_id or set(one.keys) & set(other.keys)) and bool(one.keys and other.keys)
+
+
+def _other(recorded: Owner, owner: Owner) -> str:
+    where = ""
+    if (recorded.project, recorded.stack) != (owner.project, owner.stack):
+        where = f" of the stack {recorded.stack} (project {recorded.project})"
+    return f"{recorded.resource}{where} looks after it now"

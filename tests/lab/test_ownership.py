@@ -1,0 +1,245 @@
+"""Whose a host is: renamed, replaced, moved, installed anew, named by two stacks. After each run that says it is done,
+what is declared is in force, and the host that is no longer declared is as it was before."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.lab.api import Lab, LabHost
+from tests.lab.conftest import entry
+from tests.lab.outside import knock, listen
+from tests.lab.stack import Stack
+
+CLOSED = 3306
+needs_cli = pytest.mark.skipif(not shutil.which("pulumi"), reason="the Pulumi CLI is not on PATH")
+ENGINES = [pytest.param("embedded"), pytest.param("pulumi", marks=needs_cli)]
+
+
+@pytest.fixture(scope="module")
+def machines(bring_up: Callable[[str], LabHost]) -> list[LabHost]:
+    return [bring_up("owner1"), bring_up("owner2")]
+
+
+@pytest.fixture
+def host(machines: list[LabHost]) -> Iterator[LabHost]:
+    yield machines[0]
+    prepare(machines[0])
+
+
+@pytest.fixture
+def other(machines: list[LabHost]) -> Iterator[LabHost]:
+    yield machines[1]
+    prepare(machines[1])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _prepared(machines: list[LabHost]) -> None:
+    for machine in machines:
+        prepare(machine)
+
+
+def prepare(machine: LabHost) -> None:
+    """A new installation with the packages already there: installing them is not what is tested here."""
+    machine.reset()
+    machine.exec("DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persistent </dev/null")
+    listen(machine, CLOSED)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    return tmp_path / "key"
+
+
+@dataclass
+class Fleet:
+    """Stacks of the test, made with one engine."""
+
+    engine: str
+    key: Path
+    new_stack: Callable[..., Stack]
+    lab: Lab
+
+    def stack(self, **hosts: dict[str, Any]) -> Stack:
+        stack = self.new_stack()
+        stack.environment = {"STOCKADE_ENGINE": self.engine, "STOCKADE_POLICIES": "off"}
+        self.declare(stack, **hosts)
+        return stack
+
+    def entry(self, machine: LabHost, **more: Any) -> dict[str, Any]:
+        admin = {"user": "deploy", "privateKeyFile": str(self.key)}
+        return entry(machine, admin=admin, **more)
+
+    def declare(self, stack: Stack, sshd: dict[str, Any] | None = None, **hosts: dict[str, Any]) -> None:
+        user = {"name": "deploy", "sudo": "nopasswd", "keyFiles": [f"{self.key}.pub"]}
+        stack.configure(hosts=hosts, users=[user], sshd=sshd or {}, firewall={"preset": "ssh"})
+
+    def hardened(self, machine: LabHost) -> bool:
+        """What somebody on the network and an administrator see: a port that is closed, root out, the admin in."""
+        closed = knock(self.lab, machine, [CLOSED, 22])
+        assert {answers[22] for answers in closed.values()} == {"open"}
+        root_out = "permitrootlogin no" in machine.exec("sshd -T").stdout
+        login = ["ssh", "-i", str(self.key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={machine.known_hosts}"]
+        deploy = subprocess.run([*login, f"deploy@{machine.ipv4}", "sudo -n id -u"], capture_output=True, check=False)
+        seen = {
+            *(answers[CLOSED] != "open" for answers in closed.values()),
+            root_out,
+            deploy.stdout.strip() == b"0",
+        }
+        assert len(seen) == 1, (closed, root_out, deploy)
+        return seen.pop()
+
+
+@pytest.fixture(params=ENGINES)
+def fleet(request: pytest.FixtureRequest, lab: Lab, key: Path, new_stack: Callable[..., Stack]) -> Fleet:
+    return Fleet(request.param, key, new_stack, lab)
+
+
+def nothing_left(machine: LabHost) -> bool:
+    """Whether the host knows nothing of us any more."""
+    left = machine.exec("ls -A /var/lib/stockade /etc/sudoers.d 2>/dev/null", check=False).stdout
+    return not {"prior", "owner", "zz-stockade-deploy"} & set(left.split())
+
+
+def cli(stack: Stack, *args: str) -> str:
+    """Run a command of the CLI that the project's own does not have."""
+    argv = ["pulumi", *args, "--non-interactive"]
+    environment = stack._environment()
+    done = subprocess.run(argv, cwd=stack.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_renamed_host_stays_hardened(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(alpha=fleet.entry(host))
+    stack.up()
+    fleet.declare(stack, beta=fleet.entry(host))
+    stack.up()
+    assert fleet.hardened(host)
+    stack.unchanged()
+    stack.refresh()
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
+@needs_cli
+def test_replaced_tainted_and_renamed_by_the_cli_it_stays_hardened(
+    lab: Lab, key: Path, new_stack: Callable[..., Stack], host: LabHost
+) -> None:
+    fleet = Fleet("pulumi", key, new_stack, lab)
+    stack = fleet.stack(alpha=fleet.entry(host))
+    stack.up()
+    urns = [item["urn"] for item in stack.state() if "dynamic" in item["type"]]
+    replaced = stack.run("up", "--yes", "--skip-preview", *(f"--replace={urn}" for urn in urns))
+    assert "replaced" in replaced
+    assert fleet.hardened(host)
+    for urn in urns:
+        cli(stack, "state", "taint", urn, "--yes", "--stack", stack.name)
+    stack.up()
+    assert fleet.hardened(host)
+    stack.unchanged()
+    cli(stack, "stack", "rename", "later", "--stack", stack.name)
+    stack.name = "later"
+    stack.refresh()
+    stack.run("up", "--yes", "--skip-preview", *(f"--replace={urn.replace(':test::', ':later::')}" for urn in urns))
+    assert fleet.hardened(host)
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
+def test_another_machine_under_the_name_is_hardened_as_a_whole_and_the_first_one_left_alone(
+    fleet: Fleet, host: LabHost, other: LabHost
+) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    other.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")  # of its own: a prior state of its own
+    fleet.declare(stack, web=fleet.entry(other))
+    assert "replace" in stack.preview()
+    stack.up()
+    assert fleet.hardened(other)
+    assert fleet.hardened(host)
+    stack.unchanged()
+    stack.refresh()
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(other)
+    assert "--dport 4444" in other.iptables_save()
+    assert nothing_left(other)
+    assert fleet.hardened(host)
+
+
+def test_another_address_of_the_same_machine_touches_nothing(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    before = host.exec("stat -c '%n %Y %i' /etc/iptables/* /etc/ssh/* /var/lib/stockade/*/*").stdout
+    fleet.declare(stack, web=fleet.entry(host) | {"address": host.ipv6})
+    stack.unchanged()
+    stack.up()
+    assert host.exec("stat -c '%n %Y %i' /etc/iptables/* /etc/ssh/* /var/lib/stockade/*/*").stdout == before
+    stack.refresh()
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+
+
+def test_a_machine_installed_anew_under_the_same_key_is_seen_by_the_next_look(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    prepare(host)
+    host.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
+    fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
+    refused = stack.up(check=False)
+    assert refused.status != 0
+    assert "installed anew" in refused
+    stack.refresh()
+    assert "create" in stack.preview()
+    stack.up()
+    assert fleet.hardened(host)
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert "--dport 4444" in host.iptables_save()
+
+
+def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(
+    fleet: Fleet, host: LabHost, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    backup = stack.run("export").output
+    second = Stack(tmp_path_factory.mktemp("second") / "project", name="second", environment=stack.environment)
+    fleet.declare(second, www=fleet.entry(host))
+    refused = second.up(check=False)
+    assert refused.status != 0
+    assert "the stack test of the project stockade looks after it" in refused
+    second.destroy()
+    assert fleet.hardened(host)
+
+    fleet.declare(stack, alpha=fleet.entry(host))
+    stack.up()
+    fleet.declare(stack, web=fleet.entry(host))
+    stack.up()  # by another claim than the backup knows
+    (stack.folder / "backup.json").write_text(backup[backup.index("{") :])
+    stack.run("import", "--file", "backup.json")
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
+def test_a_machine_that_is_in_the_config_twice_is_refused(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(alpha=fleet.entry(host), beta=fleet.entry(host) | {"address": host.ipv6})
+    refused = stack.up(check=False)
+    assert refused.status != 0
+    assert "alpha" in refused
+    assert "beta" in refused
+    stack.destroy(check=False)
+    assert not fleet.hardened(host)
