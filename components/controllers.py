@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from components.boot_look import NFT_TABLE
 from rules.family import Family
 from rules.foreign import own_rules
 from rules.model import BUILTIN_CHAINS, Chain, Ruleset, Table
@@ -23,6 +24,7 @@ KEPT_TABLES = (
     *("* docker*", "* libvirt*", "* netavark*", "* podman*", "* cni*", "* kube-*", "* cali*", "* cilium*", "* lx[cd]*"),
     *("* incus*", "* f2b-*", "* crowdsec*", "* sshguard*", "* tailscale*", "* wg-quick-*", "* io.systemd.*"),
     "inet firewalld",  # its program is the one to name
+    f"* {NFT_TABLE}",  # ours, where the rules could not be loaded at boot
 )
 """Tables of nftables that managers of containers, virtual machines and bans look after: theirs, as their chains are."""
 

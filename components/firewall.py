@@ -4,7 +4,7 @@ The rules come from the guide's preset, from a list of services, from text paste
 iptables commands, in this order. Source: the guide, "Configure a Firewall".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Literal, Self
 
@@ -216,6 +216,7 @@ class Firewall(ComponentResource):
         connection: how to reach the host, where the stack config does not say (values may be Outputs).
         existing: `adopt` the rules that are there (delete puts them back) or `fail` when there are any.
         packages: a `Packages` resource that has `BOOT_PACKAGES` already.
+        ssh_ports: where sshd will listen beside the settings' own port.
         opts: resource options; `retain_on_delete` is handed to the children.
 
     With `keep` it has one child, `NAME`, a `KeptFirewall`.
@@ -236,6 +237,7 @@ class Firewall(ComponentResource):
         connection: Input[Mapping[str, Any]] | None = None,
         existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         packages: Packages | None = None,
+        ssh_ports: Sequence[int] = (),
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("stockade:index:Firewall", name, {}, opts)
@@ -250,6 +252,7 @@ class Firewall(ComponentResource):
             packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
+        common["sshPorts"] = sorted({settings.ssh_port, *ssh_ports})
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
         if settings.beside:

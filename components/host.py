@@ -113,8 +113,16 @@ class HardenedHost(ComponentResource):
         if settings is None:
             return []
         opts = self._after(packages, *users)
+        ports = self._wanted.sshd.ports if self._wanted.sshd else ()
         firewall = Firewall(
-            self._name, self._name, settings, connection=self._way, packages=packages, opts=opts, **self._existing
+            self._name,
+            self._name,
+            settings,
+            connection=self._way,
+            packages=packages,
+            ssh_ports=ports,
+            opts=opts,
+            **self._existing,
         )
         self._told["firewall"] = firewall.enforced
         if not settings.uses_ipv6:

@@ -16,6 +16,7 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from components.boot import and_closed, closing
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
 from components.controllers import (
     KEPT_TABLES,
@@ -83,7 +84,9 @@ class RulesetInputs(ChapterInputs):
     and `iptables-legacy` or `iptables-nft`, which are left in force beside the rules. `preserve`: interfaces
     (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else; None: those of Docker, libvirt and
     the like. `confirm_within`: seconds until a change that nobody confirmed is taken back. `accept_lockout`: try rules
-    through which nobody could log in; they are taken back all the same unless somebody does.
+    through which nobody could log in; they are taken back all the same unless somebody does. `ssh_ports`: where sshd
+    may listen beside the ports of the logins; should loading the rules at boot fail, the host is closed but for what
+    the rules let in there.
     """
 
     family: Family
@@ -95,6 +98,7 @@ class RulesetInputs(ChapterInputs):
     preserve: tuple[str, ...] | None = None
     confirm_within: int = Field(LIMIT, ge=5, le=600)
     accept_lockout: bool = False
+    ssh_ports: tuple[int, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -130,15 +134,17 @@ class RulesetFacts(Model):
 
     `saved`: the built-in chains of all tables and the declared chains, as iptables-save prints them, without counters;
     the jumps to others' chains are among the rules, as they count for rule numbers. `boot`: the file loaded at boot;
-    `boot_unit`: whether it is (`enabled`). `controller`: who else filters, a line each (`controllers_shell.OTHERS`).
-    `other`: what iptables-legacy has where iptables is nf_tables, or the other way round. `cause`: what is known of who
-    emptied our rules. `addresses`: of the names in the rules. `client`, `port`: whence and where the run came in that
-    looked.
+    `boot_unit`: whether it is (`enabled`); `look`: whether somebody looks then. `closed`: why the host was closed when
+    it was booted. `controller`: who else filters, a line each (`controllers_shell.OTHERS`). `other`: what
+    iptables-legacy has where iptables is nf_tables, or the other way round. `cause`: what is known of who emptied our
+    rules. `addresses`: of the names in the rules. `client`, `port`: whence and where the run came in that looked.
     """
 
     saved: str = ""
     boot: FileState = FileState("", False)
     boot_unit: str = ""
+    look: bool = False
+    closed: str = ""
     controller: str = ""
     other: str = ""
     cause: str = ""
@@ -175,6 +181,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             saved=visible(part["saved"], inputs.declared),
             boot=file_state(part, "boot").packed(),
             boot_unit=part["boot_unit"].strip(),
+            look=bool(part["look"].strip()),
+            closed=part["closed"].strip(),
             controller=part["controller"].strip(),
             other=visible(part["other"], Rules(inputs.family)),
             cause=part["cause"].strip(),
@@ -223,8 +231,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         return Script("put the prior rules back", RESTORE, self._change(inputs, known, now, back), exits=EXITS)
 
     def guard(self, inputs: RulesetInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
-        del access  # how `apply` is written says which rules it needs
-        prior = known.prior or known.before or RulesetFacts()
+        now = known.before or RulesetFacts()
+        prior = known.prior or now
+        ways = (connection.port for _, connection in access.logins())
         declared = [table.name for table in inputs.declared.tables]
         there = {table.name for table in parse_saved(prior.saved, inputs.family).tables}
         values = {
@@ -235,6 +244,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "controller": prior.controller,
             "unit_back": prior.boot_unit,
             "boot_back": "yes" if known.last and known.last.persistent and not inputs.persistent else "",
+            "persistent": "yes" if inputs.persistent else "",
+            **closing(_addressed(inputs, now), inputs.preserved, {*inputs.ssh_ports, *ways, now.port}),
             **prior.boot.unpacked().values("prior"),
         }
         takes = inputs.take_over and bool(_obstacles(inputs, known.before or RulesetFacts()))
@@ -246,6 +257,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         if wanted != own:
             changes = unified_diff(wanted.splitlines(), own.splitlines(), "declared", "on the host", lineterm="", n=0)
             return "the rules differ:\n" + "\n".join(changes)
+        if seen.closed:
+            return f"it is closed as it was at boot: {seen.closed}"
         return "" if self._loaded_at_boot(inputs, seen) else f"{seen.boot.path} does not hold the rules"
 
     def shown(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
@@ -256,12 +269,16 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         if moved or render(then) != render(now):
             shown = as_shown(inputs.declared, before.addresses, then, now)
             changes |= _told(resolve(shown, before.addresses, moved), inputs.beside)
-        if inputs.persistent and not self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen))):
+        loaded = self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen)))
+        if inputs.persistent and not (loaded and seen.look >= before.look):
             changes["persistent"] = False
         obstacles = _obstacles(inputs, seen)
         if obstacles:
             changes["take_over"] = not inputs.take_over
-        notes = exposure_drift(obstacles, seen.cause if "rules" in changes else "")
+        if seen.closed:
+            notes = [f"closed at boot: {seen.closed}", *exposure_drift(obstacles, "")]
+        else:
+            notes = [*exposure_drift(obstacles, seen.cause if "rules" in changes else "")]
         told = "\n".join((changes.get("exposure", inputs.exposure), *notes))
         if told != inputs.exposure:
             changes["exposure"] = told
@@ -288,7 +305,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "lock_wait": LOCK_WAIT,
             "watched": " ".join(chains),
             "expected": watched_lines(before.saved, chains),
-            "transaction": plan(current, wanted, inputs.preserved, spelled, previous=last).transaction(),
+            "transaction": plan(
+                current, wanted, inputs.preserved, spelled, previous=and_closed(last, current)
+            ).transaction(),
         }
 
     @staticmethod
@@ -389,6 +408,14 @@ def _own(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
 
 def _resolved(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
     return resolve(inputs.declared, seen.addresses)
+
+
+def _addressed(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
+    """Return the rules with addresses for names; as declared before these were looked up."""
+    try:
+        return _resolved(inputs, seen)
+    except ValueError:
+        return inputs.declared
 
 
 def _boot_of(seen: RulesetFacts) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The sh of `components/ruleset.py`, and what differs between the address families on a host.
 
-Values: tool (iptables, ip6tables), database (of getent), nft_family, names, and those of `controllers_shell.py`; for a
-change also others_expected (what `others` printed), watched and expected (the
-lines that the plan was made from), transaction, lock_wait (seconds), controller, unit_back (what the boot unit was).
-`boot` (the file loaded at boot) and `boot_unit` (what loads it) come from hosts/distro.py.
+Values: ip_family, tool (iptables, ip6tables), database (of getent), nft_family, names, and those of
+`controllers_shell.py`; for a change also others_expected (what `others` printed), watched and expected (the lines that
+the plan was made from), transaction, lock_wait (seconds), controller, persistent, unit_back (what the boot unit was),
+and those of `boot_shell.py`. `boot` (the file loaded at boot) and `boot_unit` (what loads it) are hosts/distro.py's.
 """
 
+from components.boot_shell import BACK as BOOT_BACK
+from components.boot_shell import KEEP, PLACES, QUIETLY
 from components.controllers_shell import CAUSE, OTHERS, TAKE_OVER, UNSTARTED
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.entry import ENTRY
@@ -15,8 +17,8 @@ from rules.family import Family
 from rules.ownership import UNMOVED
 
 TOOLS: dict[Family, dict[str, str]] = {
-    Family.IPV4: {"tool": "iptables", "database": "ahostsv4", "nft_family": "ip"},
-    Family.IPV6: {"tool": "ip6tables", "database": "ahostsv6", "nft_family": "ip6"},
+    Family.IPV4: {"ip_family": "ipv4", "tool": "iptables", "database": "ahostsv4", "nft_family": "ip"},
+    Family.IPV6: {"ip_family": "ipv6", "tool": "ip6tables", "database": "ahostsv6", "nft_family": "ip6"},
 }
 
 ABSENT = 69
@@ -52,6 +54,13 @@ section controller others "$saved"
 section other show_other
 section cause cause "$saved"
 section boot_unit svc_enabled "$boot_unit"
+{PLACES}
+begin closed
+[ ! -f "$boots/$ip_family.closed" ] || cat "$boots/$ip_family.closed"
+end
+begin look
+! _looks || echo yes
+end
 begin names
 for name in $names; do
     getent "$database" "$name" | while read -r address _; do echo "$name $address"; done
@@ -192,6 +201,7 @@ printf '%s\\n' "$boot" >"$guard/boot_path"
 
 BACK = f"""\
 {_WAITING}
+{PLACES}
 boot=$(cat "$guard/boot_path")
 [ "$occasion" = boot ] || "$tool-restore" -c $lock_option <"$guard/rules"
 rm -f "$boot.next"
@@ -201,6 +211,7 @@ elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # a full d
     cp -p "$guard/boot" "$boot.next"
     mv -f "$boot.next" "$boot"
 fi
+{BOOT_BACK}
 """
 
 BACK_WITH_OTHERS = f"""\
@@ -214,17 +225,29 @@ give_back
 COMMIT = f"""\
 {_BOOT}
 {RESTORE_FILE}
-if [ -f "$boot.next" ]; then
-    svc_on "$boot_unit"
-    mv -f "$boot.next" "$boot"
-elif [ -n "$boot_back" ]; then
-    restore_file prior
+{PLACES}
+{KEEP}
+{QUIETLY}
+if [ -n "$persistent" ]; then
+    if [ -f "$boot.next" ]; then
+        svc_on "$boot_unit"
+        keep_boot "$boot.next"
+        mv -f "$boot.next" "$boot"
+    fi
+    kept_boot || :
+    active_quietly || :
+else
+    drop_boot
+    [ -z "$boot_back" ] || restore_file prior
 fi
 """
 
 RESTORED = f"""\
 {_BOOT}
 {RESTORE_FILE}
+{PLACES}
+{KEEP}
+{QUIETLY}
 for table in $untouched; do
     # the table was not there before; without nft it stays, empty, and lets everything through all the same
     if command -v nft >/dev/null && ! "$tool-save" -t "$table" | grep -Eq '^-A|^:[^ ]+ (DROP|-)'; then
@@ -236,6 +259,7 @@ case $unit_back in
     disabled) svc_off "$boot_unit" ;;
     masked) systemctl -q mask "$boot_unit" ;;
 esac
+drop_boot
 {OTHERS}
 {TAKE_OVER}
 [ -d "$filters" ] || case $controller in # taken over by an earlier version, which wrote nothing down

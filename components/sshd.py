@@ -77,9 +77,14 @@ class SshdSettings(Settings):
         return effective.from_settings({**own, **self.settings})
 
     @property
+    def ports(self) -> tuple[int, ...]:
+        """The declared ports, sorted; none where they are not."""
+        return effective.ports(self.text())
+
+    @property
     def declares_ports(self) -> bool:
         """Whether sshd's ports are declared."""
-        return bool(effective.ports(self.text()))
+        return bool(self.ports)
 
     def props(self, host: str, admin: str = "") -> dict[str, Any]:
         """Return the inputs of `Sshd`, but for `connection`; `admin` is the login name that must get in."""

@@ -20,7 +20,7 @@ from rules.default_deny import Limits, open_to
 from rules.diagrams import TooIntricateError
 from rules.exposure import Exposed, exposed
 from rules.family import Family
-from rules.intervals import complement
+from rules.intervals import Intervals, complement
 from rules.model import Chain, Ruleset, Table
 from rules.outcomes import Outcome, Place, Placed, Verdict
 from rules.packets import Field, Packet, tops
@@ -29,7 +29,7 @@ from rules.reachability_arrivals import Arrivals, arrivals
 from rules.reachability_dead import Dead, dead_rules
 from rules.reachability_outside import ON_LINK, outside
 from rules.reachability_packet import Decision, Walker
-from rules.reachability_reach import Reach
+from rules.reachability_reach import Reach, sources_of
 from rules.reachability_redundant import Redundancy
 from rules.reachability_regions import Bounds, PacketSet, Region
 from rules.render import render_match
@@ -97,6 +97,24 @@ class Analysis:
     def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
         """:meth:`reachable` in lines such as ``tcp/443 from anywhere``."""
         return tuple(map(str, self.reachable(chain)))
+
+    def sources(self, protocol: int, service: int, interfaces: Intervals | None = None) -> Intervals:
+        """The sources from which INPUT may accept a first packet to a service, through some interfaces or any."""
+        box: dict[int, Intervals] = {
+            int(Field.PROTOCOL): ((protocol, protocol),),
+            int(Field.SERVICE): ((service, service),),
+        }
+        if interfaces is not None:
+            box[int(Field.IN)] = interfaces
+        asked = self.store.box(box, self.store.all, self.store.none)
+        packets = self.store.both(outside(self.compiler, "INPUT", self.ruleset), asked)
+        node = Reach(self.compiler, self.compiler.decided(self._chains["INPUT"]), packets).possibly
+        for first, last, services in self.store.spans(node, Field.PROTOCOL):
+            if first <= protocol <= last:
+                for low, high, found in self.store.spans(services, Field.SERVICE):
+                    if low <= service <= high:
+                        return sources_of(self.store, found)
+        return ()
 
     def default_deny(self, chain: str = "INPUT", limits: Limits | None = None) -> bool | None:
         """Whether no wide range of public sources reaches every TCP port, every UDP port or every protocol.

@@ -124,14 +124,14 @@ def _texts(interval: tuple[int, int], family: Family) -> list[str]:
     first, last = interval
     if first >= 1 << family.bits:
         return [address_text(first, family)]
-    found = _cidr(first, last, family)
+    found = cidr(first, last, family)
     if len(found) > _NETWORKS:
         return [f"{format_address(family, first)}-{format_address(family, last)}"]
     return [format_address(family, start) + ("" if prefix == family.bits else f"/{prefix}") for start, prefix in found]
 
 
-def _cidr(first: int, last: int, family: Family) -> list[tuple[int, int]]:
-    """An interval as networks: address and prefix length."""
+def cidr(first: int, last: int, family: Family) -> list[tuple[int, int]]:
+    """An interval of addresses as networks: address and prefix length of each."""
     found = []
     while first <= last:
         free = (first & -first).bit_length() - 1 if first else family.bits
