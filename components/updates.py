@@ -134,7 +134,8 @@ class UpdateFacts(Model):
     """What a host shows: our file, and what is in force whoever wrote it (`apt-config dump`, systemctl).
 
     `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those that
-    start it, as `enabled active`, and `names`, what they are called. `installed`: whether the program is there.
+    start it, as `enabled active`, and `names`, what they are called. `masked`: services of theirs that cannot start.
+    `installed`: whether the program is there.
     """
 
     dropin: FileState = FileState(DROP_IN, False)
@@ -146,6 +147,7 @@ class UpdateFacts(Model):
     mail_report: str = ""
     timers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     installed: bool = False
 
     @property
@@ -153,7 +155,7 @@ class UpdateFacts(Model):
         """Whether updates really happen."""
         enable, lists, upgrade = self.periodic
         wanted = enable != "0" and lists not in _NEVER and upgrade not in _NEVER
-        return wanted and self.installed and all(timer == "enabled active" for timer in self.timers)
+        return wanted and self.installed and not self.masked and all(timer == "enabled active" for timer in self.timers)
 
     @property
     def off(self) -> bool:
@@ -183,6 +185,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
             dropin=file_state(part, "dropin").packed(),
             timers=tuple(f"{state.enabled} {state.active}" for state in states.values()),
             names=tuple(states),
+            masked=tuple(part.get("masked", "").split()),
             installed=bool(part["program"].strip()),
         )
         program, _, distro = part["updater"].strip().partition(" ")

@@ -6,7 +6,7 @@ Of the second: full (yes or empty).
 """
 
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
-from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.packages_limits import LOCK_TIMEOUT
 from hosts.services import SERVICES
 
@@ -18,6 +18,8 @@ NO_UPDATER = 83
 NO_REBOOT = 84
 NO_CODENAME = 85
 NO_TIMER = 86
+MASKED = 87
+OVERRULED = 88
 
 _UPDATER = f"""\
 {DISTRO}
@@ -33,6 +35,64 @@ case $updater in # timers: what starts the program
     yum-cron) program=/etc/cron.daily/0yum* timers='yum-cron crond' ;;
     *) exit {NO_UPDATER} ;;
 esac
+masked() {{ # the services that the timers start, of those that cannot be started
+    for _timer in $timers; do
+        case $_timer in
+            *.timer) case $(systemctl is-enabled "${{_timer%.timer}}.service" 2>/dev/null) in
+                masked*) echo "${{_timer%.timer}}.service" ;;
+            esac ;;
+        esac
+    done
+}}
+"""
+
+# Files of apt are read in the order of their names, /etc/apt/apt.conf last: what a later one says counts. What it says
+# in the end only apt knows, so it is asked, with copies; then with each other file alone beside ours.
+_OVERRULED = """\
+dump() { # FILES: what apt reads of these and of ours
+    rm -rf "$trial/parts"
+    mkdir "$trial/parts"
+    : >"$trial/main"
+    for _file in "$@"; do
+        case $_file in
+            "$dropin") ;;
+            /etc/apt/apt.conf) cat "$_file" >"$trial/main" ;;
+            *) cp "$_file" "$trial/parts" ;;
+        esac
+    done
+    printf '%s' "$text" >"$trial/parts/${dropin##*/}"
+    printf 'Dir::Etc::parts "%s";\\nDir::Etc::main "%s";\\n' "$trial/parts" "$trial/main" >"$trial/config"
+    APT_CONFIG=$trial/config apt-config dump
+}
+otherwise() { # stdin, a dump: the settings in it that are not as ours
+    awk '
+        { name = $1; key = tolower(name); value = $0; sub(/^[^ ]* "/, "", value); sub(/";$/, "", value) }
+        key ~ /^apt::periodic::(enable|update-package-lists|unattended-upgrade)$/ {
+            value = value != "" && value != "0" # how often is up to them
+            known = 1
+        }
+        key ~ /^unattended-upgrade::(automatic-reboot-time|mail|mailreport)$/ { known = 1 }
+        key == "unattended-upgrade::automatic-reboot" { value = tolower(value) ~ /^(true|yes|on|1)$/; known = 1 }
+        key ~ /^unattended-upgrade::(origins-pattern|allowed-origins)::$/ {
+            name = substr(name, 1, length(name) - 2)
+            key = "origins"
+            known = 1
+        }
+        known && FNR == NR { ours[key] = ours[key] "\\n" value }
+        known && FNR != NR { theirs[key] = theirs[key] "\\n" value }
+        known { called[key] = name; known = 0 }
+        END { for (key in ours) if (ours[key] != theirs[key]) printf " %s", called[key] }' "$trial/ours" -
+}
+overruled() {
+    set -- /etc/apt/apt.conf.d/*
+    [ ! -f /etc/apt/apt.conf ] || set -- "$@" /etc/apt/apt.conf
+    dump >"$trial/ours"
+    [ -n "$(dump "$@" | otherwise)" ] || return 1
+    for _one in "$@"; do
+        _keys=$(dump "$_one" | otherwise)
+        [ -z "$_keys" ] || echo "$_one:$_keys" >&2
+    done
+}
 """
 
 OBSERVE = f"""\
@@ -51,13 +111,17 @@ end
 begin program
 command -v $program || :
 end
+section masked masked
 """
 
 APPLY = f"""\
 {_UPDATER}
 {SERVICES}
 {WRITE_FILE}
+{_OVERRULED}
 if [ -n "$enabled" ]; then
+    dead=$(masked)
+    [ -z "$dead" ] || {{ echo $dead >&2; exit {MASKED}; }}
     command -v $program >/dev/null || exit {ABSENT}
     if [ -n "$mail" ] && [ ! -x /usr/bin/mail ] && [ ! -x /usr/sbin/sendmail ]; then exit {NO_MAIL}; fi
     [ "$timers" != cron ] || [ -n "$(svc_enabled cron)" ] || exit {NO_TIMER}
@@ -93,10 +157,10 @@ if [ "$updater$enabled" = unattended-upgradesyes ] && ! grep -qs Automatic-Reboo
     text=${{text%.}}
 fi
 if [ "$updater" = unattended-upgrades ]; then
-    trial=$(mktemp)
-    trap 'rm -f "$trial"' EXIT
-    printf '%s' "$text" >"$trial"
-    APT_CONFIG=$trial apt-config dump >/dev/null || exit {REFUSED} # one broken file and no apt command works any more
+    trial=$(mktemp -d)
+    trap 'rm -rf "$trial"' EXIT
+    dump >/dev/null || exit {REFUSED} # one broken file and no apt command works any more
+    ! overruled || exit {OVERRULED}
 fi
 write_file "$dropin" 644 root root "$text"
 if [ -n "$enabled" ]; then
@@ -120,7 +184,11 @@ done
 """
 
 EXITS = {
+    **FILE_EXITS,
     **UNSUPPORTED_EXIT,
+    MASKED: "what would install the updates is masked, so no timer can start it; nothing was changed. "
+    "`systemctl unmask` it, or leave `updates` out for this host",
+    OVERRULED: "another of apt's files is read later and says otherwise; nothing was changed. Take out there",
     ABSENT: "what installs the updates (unattended-upgrades, dnf5-automatic, dnf-automatic, yum-cron) is not there",
     NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
     NO_SOURCES: "dnf-automatic, dnf5-automatic and yum-cron know no `origins`: leave them out for this host",

@@ -63,7 +63,11 @@ EOF
     }
     svc_active() { systemctl -q is-active "$1"; }
     # unmask and enable reload systemd each, and enable runs what looks after SysV links: a second, mostly for nothing
-    svc_on() { [ "$(svc_enabled "$1")" = enabled ] || { systemctl -q unmask "$1" && systemctl -q enable "$1"; }; }
+    svc_on() { [ "$(svc_enabled "$1")" = enabled ] || { _unmask "$1" && systemctl -q enable "$1"; }; }
+    _unmask() {
+        systemctl -q unmask "$1" || return
+        [ ! -L "/run/systemd/system/$1" ] || systemctl -q unmask --runtime "$1"
+    }
     svc_off() { systemctl -q disable "$1"; }
     svc_start() { systemctl start "$1"; }
     svc_stop() { systemctl stop "$1"; }
@@ -74,6 +78,7 @@ EOF
             enabled) svc_on "$1" ;;
             disabled) systemctl -q unmask "$1" && svc_off "$1" ;;
             masked) systemctl -q mask "$1" ;;
+            masked-runtime) systemctl -q mask --runtime "$1" ;;
             *) : ;; # static, generated, absent: not ours to change
         esac
         case $2 in absent) return 0 ;; esac

@@ -124,3 +124,35 @@ def test_the_outputs_tell_what_is_and_not_what_was_wanted(host: LabHost, stack: 
     told = root["outputs"][host.name]["packages"]
     assert "rpcbind" in told["removed"]
     assert told["installed"] == []  # sudo was there
+
+
+def test_what_keeps_updates_from_coming(host: LabHost, stack: Stack) -> None:
+    host.exec("DEBIAN_FRONTEND=noninteractive apt-get -qq install -y unattended-upgrades </dev/null")
+    parts = "/etc/apt/apt.conf.d"
+    host.exec("systemctl -q mask --runtime apt-daily.timer; systemctl -q stop apt-daily.timer")
+    for file, setting, value in (
+        (f"{parts}/99zz", "APT::Periodic::Unattended-Upgrade", "0"),
+        (f"{parts}/local.conf", "Unattended-Upgrade::Automatic-Reboot", "yes"),
+        ("/etc/apt/apt.conf", "Unattended-Upgrade::Origins-Pattern", "site=*"),
+    ):
+        text = f'{setting}{"::" if "=" in value else ""} "{value}";'
+        host.exec(f"cat >{file}", input=f"// theirs\n{text}\n")
+        refused(stack, host, f"{file}: {setting}\n", "nothing was changed", updates={})
+        host.exec(f"rm {file}")
+    # what is masked: the service that does the work; a timer is the chapter's to start
+    host.exec("systemctl -q mask apt-daily-upgrade.service")
+    refused(stack, host, "apt-daily-upgrade.service", "nothing was changed", updates={})
+    host.exec("systemctl -q unmask apt-daily-upgrade.service")
+    # other files that decide nothing
+    host.exec(f"cat >{parts}/99zz", input='APT::Periodic::Update-Package-Lists "7"; Unattended-Upgrade::Mail "me";\n')
+    stack.configure(hosts={host.name: entry(host)}, updates={})
+    stack.up()
+    assert host.exec("systemctl is-active apt-daily.timer").stdout == "active\n"
+    host.exec("systemctl -q mask apt-daily-upgrade.service")
+    stack.refresh()
+    assert "enabled" in stack.preview(check=False)
+    host.exec("systemctl -q unmask apt-daily-upgrade.service")
+    stack.refresh()
+    stack.unchanged()
+    stack.destroy()
+    assert host.exec("systemctl is-enabled apt-daily.timer", check=False).stdout == "masked-runtime\n"

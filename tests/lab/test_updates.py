@@ -99,7 +99,8 @@ def test_security_updates_are_on_corrected_and_off_again(host: LabHost, new_stac
     assert "rebootTime" in stack.preview()
     failed = stack.up(check=False)
     assert failed.status != 0
-    assert "rebootTime" in failed
+    assert "/etc/apt/apt.conf.d/99zz: Unattended-Upgrade::Automatic-Reboot" in failed
+    assert "nothing was changed" in failed
     say(host, "rm /etc/apt/apt.conf.d/99zz; systemctl -q stop apt-daily-upgrade.timer")
     stack.refresh()
     stack.up()
