@@ -22,13 +22,19 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 from fleet.automation import Automation
 from fleet.embedded import Embedded
 from fleet.environment import Environment, FleetError, load
-from fleet.job import CREATING, LOOKING, Engine, Job
-from fleet.moving import move_all
-from fleet.outcome import Outcome, Status, summary
+from fleet.job import CREATING, LOOKING, Engine, Job, Limits, Run
+from fleet.moving import move_all, stranded
+from fleet.outcome import Outcome, Status
 from fleet.processes import Processes
-from local.__main__ import choose_engine, policy_arguments
+from fleet.progress import Progress
+from fleet.report import KINDS, Result, failed_in, write
+from fleet.summary import summary
+from hosts.connection import CONNECT_TIMEOUT
+from local.__main__ import choose_engine, policy_arguments, policy_environment
 from local.engine.errors import EngineError
 
+PATIENCE = 15
+"""Seconds to wait for a host that does not answer, where nothing is to be done on it: it is not just being made."""
 COMMANDS = ("preview", "up", "refresh", "destroy", "drift", "move")
 
 
@@ -41,9 +47,18 @@ def parser() -> argparse.ArgumentParser:
                      help="stacks at once (one for each core)")  # fmt: skip
     top.add_argument("-p", "--parallel", type=_count, metavar="N", help="operations at once in a stack")
     top.add_argument("--only", type=_numbers, default=frozenset(), metavar="3,7", help="these shards alone")
+    top.add_argument("--host", type=_names, default=(), metavar="web7,db1", help="the shards of these hosts alone")
+    top.add_argument("--failed", type=Path, metavar="FILE.json",
+                     help="the shards alone that did not end well in this report")  # fmt: skip
     top.add_argument("--share", type=_share, default=(1, 1), metavar="2/4",
                      help="the second of four machines: every fourth shard, from the second on")  # fmt: skip
     top.add_argument("--diff", action="store_true", help="show what changes, line by line, where anything does")
+    top.add_argument("--refresh", action="store_true", help="up: look at the hosts first, and take back what drifted")
+    top.add_argument("--report", type=_report, action="append", default=[], metavar="FILE",
+                     help="write what came of it: .md, .json or .xml (JUnit); may be given again")  # fmt: skip
+    top.add_argument("--connect-timeout", type=_count, metavar="S",
+                     help="seconds to wait at most for a host that does not answer; drift and refresh: 15")  # fmt: skip
+    top.add_argument("--limit", type=_count, metavar="S", help="seconds that an engine may be silent (docs/fleet.md)")
     top.add_argument("-y", "--yes", action="store_true", help="up, refresh, destroy and move: do it")
     top.add_argument("-C", "--cwd", type=Path, default=Path("."), metavar="DIR", help="the project's folder")
     return top
@@ -60,6 +75,17 @@ def _numbers(text: str) -> frozenset[int]:
     return frozenset(_count(part) for part in text.split(","))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
+def _report(text: str) -> Path:
+    file = Path(text)
+    if file.suffix not in KINDS:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(KINDS)}")
+    return file
+
+
 def _share(text: str) -> tuple[int, int]:
     mine, _, machines = text.partition("/")
     if not 1 <= int(mine) <= int(machines):
@@ -73,70 +99,132 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command not in LOOKING and not options.yes:
         print(f"error: --yes must be passed in: {options.command} changes hosts or states", file=sys.stderr)
         return 2
+    if options.refresh and options.command != "up":
+        print("error: --refresh is for `up`", file=sys.stderr)
+        return 2
     processes = Processes()
     try:
-        environment = load(options.cwd.resolve(), options.environment)
-        mine, machines = options.share
-        stacks = environment.stacks(options.only)[mine - 1 :: machines]
-        environment.link()
-        with processes.interruptible(_told):
-            begin = time.monotonic()
-            engine = _engine(environment, processes)
-            if options.command == "move":
-                count = move_all(engine, environment, print)
-                print(f"{count} hosts moved" if count else "every host is in the stack of its shard")
-                return 0
-            if options.command in CREATING:
-                for stack in engine.missing(stacks):
-                    engine.create(stack)
-            job, at_once = _job(options, environment), options.parallel_stacks
-            with engine.many() if len(stacks) > at_once else nullcontext():
-                outcomes = run_all(engine, stacks, job, at_once, processes)
-    except (FleetError, EngineError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        result = _run(options, processes)
+    except (FleetError, EngineError, CommandError, InvalidVersionError) as error:
+        result = Result(options.environment, options.command, error=_said(error))
+        print(f"error: {result.error}", file=sys.stderr)
+    for file in options.report:
+        try:
+            write(result, file)
+        except OSError as error:
+            print(f"error: the report {file}: {error.strerror}", file=sys.stderr)
+            return 2
+    if result.error:
         return 2
-    except (CommandError, InvalidVersionError) as error:
-        print(str(error).strip(), file=sys.stderr)
-        return 2
-    print(summary(outcomes, time.monotonic() - begin, would=options.command in LOOKING))
     if processes.interrupted:
         return 130
-    drifted = options.command == "drift" and any(outcome.changes for outcome in outcomes)
-    return int(drifted or any(outcome.status is not Status.DONE for outcome in outcomes))
+    drifted = options.command == "drift" and any(outcome.changes for outcome in result.outcomes)
+    return int(drifted or bool(result.further) or result.failed)
+
+
+def _run(options: argparse.Namespace, processes: Processes) -> Result:
+    """Do it, and tell. Raises FleetError, EngineError, CommandError, InvalidVersionError."""
+    environment = load(options.cwd.resolve(), options.environment)
+    stacks, would = _stacks(options, environment), options.command in LOOKING
+    environment.link()
+    with processes.interruptible(_told):
+        begin = time.monotonic()
+        engine = _engine(environment, processes, options.limit)
+        if options.command == "move":
+            count = move_all(engine, environment, print)
+            print(f"{count} hosts moved" if count else "every host is in the stack of its shard")
+            return Result(environment.name, "move")
+        left = stranded(engine, environment)
+        if left and not would:
+            raise FleetError("\n".join(left))
+        job, at_once = _job(options, environment, stacks), options.parallel_stacks
+        if options.command in CREATING:
+            for stack in stacks:
+                if stack not in engine.stacks():
+                    engine.create(stack)
+        with engine.many() if len(stacks) > at_once else nullcontext():
+            outcomes = run_all(engine, stacks, job, at_once, processes)
+        seconds = time.monotonic() - begin
+    advice = _advice(environment, options.command, outcomes)
+    print(summary(outcomes, seconds, would=would, further=[*left, *advice]))
+    homes = {name: environment.home(name) for name in environment.hosts()} if options.report else {}
+    return Result(environment.name, options.command, outcomes, seconds, would, homes, further=left)
+
+
+def _stacks(options: argparse.Namespace, environment: Environment) -> Sequence[str]:
+    """Return the stacks that the command is for. Raises FleetError."""
+    only = options.only | {environment.shard_of(host) for host in options.host}
+    stacks = environment.stacks(frozenset(only))
+    if options.failed:
+        failed = failed_in(options.failed)
+        stacks = tuple(stack for stack in stacks if stack in failed)
+    mine, machines = options.share
+    return stacks[mine - 1 :: machines]
+
+
+def _advice(environment: Environment, command: str, outcomes: Sequence[Outcome]) -> list[str]:
+    if command != "drift" or not any(outcome.changes for outcome in outcomes):
+        return []
+    return [
+        f"`up` alone does not look at hosts. To have them as declared again: `python -m fleet up {environment.name} "
+        "--refresh --yes`"
+    ]
+
+
+def _said(error: Exception) -> str:
+    """Return the message of an error, without what the Automation API puts around it."""
+    _, found, text = str(error).rpartition("\n stderr: ")
+    return (text if found else str(error)).strip().removeprefix("error: ")
 
 
 def _told() -> None:
     print("interrupted: what is in flight is finished; once more ends it at once", file=sys.stderr)
 
 
-def _engine(environment: Environment, processes: Processes) -> Engine:
+def _engine(environment: Environment, processes: Processes, limit: int | None) -> Engine:
+    limits = Limits(min(limit, Limits.call), min(limit, Limits.start), limit) if limit else Limits()
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
-        return Embedded(environment, processes)
-    return Automation(environment, processes)
+        return Embedded(environment, processes, limits)
+    return Automation(environment, processes, limits)
 
 
-def _job(options: argparse.Namespace, environment: Environment) -> Job:
+def _job(options: argparse.Namespace, environment: Environment, stacks: Sequence[str]) -> Job:
+    """Return what is done with every stack. Raises FleetError where its policies cannot be."""
+
     def policies(stack: str) -> Sequence[str]:
         wanted = os.environ.get("STOCKADE_POLICIES")
         return policy_arguments(options.command, [], stack, environment.folder, wanted)
 
-    return Job(options.command, options.parallel, options.diff, policies)
+    for stack in stacks:
+        try:
+            policy_environment(policies(stack), environment.folder)
+        except ValueError as error:
+            raise FleetError(str(error)) from None
+    patience = options.connect_timeout or (PATIENCE if options.command in ("drift", "refresh") else None)
+    extra = {CONNECT_TIMEOUT: str(patience)} if patience else {}
+    return Job(options.command, options.parallel, options.diff, options.refresh, extra, policies)
 
 
 def run_all(engine: Engine, stacks: Sequence[str], job: Job, at_once: int, processes: Processes) -> list[Outcome]:
-    """Run the job on every stack, some at once, and tell each as it ends; one that fails stops no other."""
+    """Run the job on every stack, some at once, and tell each as it goes on and ends; one that fails stops no other."""
+    telling = Progress()
 
     def one(stack: str) -> Outcome:
         if processes.interrupted:
             return Outcome(stack, Status.NOT_RUN)
-        outcome = engine.run(stack, job)
+        run = Run(stack)
+        telling.begin(run)
+        try:
+            outcome = engine.run(stack, job, run)
+        finally:
+            telling.end(run)
         if job.diff and (outcome.changes or outcome.failures):
             print(f"{outcome.output}\n", flush=True)
         print(f"{stack}: {outcome.line(would=job.command in LOOKING)}", file=sys.stderr, flush=True)
         return outcome
 
-    with ThreadPoolExecutor(at_once) as pool:
+    with telling.told(), ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(one, stacks))
 
 

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import re
+import shutil
+import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from pulumi.automation import CommandResult, LocalWorkspace, OnOutput, PulumiCommand, Stack
-from pulumi.automation.errors import CommandError, StackNotFoundError, create_command_error
+from pulumi.automation.errors import CommandError, create_command_error
 
-from fleet.environment import Environment
-from fleet.job import CREATING, Job, Run
+from fleet.environment import Environment, FleetError
+from fleet.job import CREATING, Job, Limits, Run
 from fleet.outcome import Outcome
-from fleet.processes import Processes
+from fleet.processes import Processes, StalledError, Watch
+from local.__main__ import policy_environment
+
+RUNS = ("preview", "up", "refresh", "destroy")
+ONE_QUERY = {"PULUMI_DIY_BACKEND_PARALLEL": "1"}
+"""On PostgreSQL: the CLI asks for each stack again while it reads the list of them, each time on two connections of a
+pool that has two for each core. Several at once wait for each other for ever."""
 
 
 class Automation:
     """The Pulumi CLI. See fleet.job.Engine.
 
-    Raises CommandError where the backend cannot be read.
+    Raises CommandError where the backend cannot be read, FleetError where it does not answer.
     """
 
-    def __init__(self, environment: Environment, processes: Processes) -> None:
-        self._processes = processes
-        self._workspace = _Workspace(str(environment.folder), _Command(processes))
+    def __init__(self, environment: Environment, processes: Processes, limits: Limits) -> None:
+        self._processes, self._limits = processes, limits
+        command = _Command(processes, limits, environment.backend)
+        self._workspace = _Workspace(str(environment.folder), command)
 
-    def missing(self, stacks: Sequence[str]) -> Sequence[str]:
+    def stacks(self) -> frozenset[str]:
         """See Engine."""
-        return [stack for stack in stacks if stack not in self._workspace.stacks]
+        return frozenset(self._workspace.stacks)
 
     def create(self, stack: str) -> None:
         """See Engine."""
@@ -49,34 +61,46 @@ class Automation:
         """See Engine: there is nothing to prepare."""
         return nullcontext()
 
-    def run(self, stack: str, job: Job) -> Outcome:
+    def run(self, stack: str, job: Job, run: Run) -> Outcome:
         """See Engine. An `up` with policies is previewed first: they hold before anything changes, as with `pulumi up`.
 
         It is done also where the preview shows no change: options such as `retainOnDelete` are in the state, too.
         """
-        run = Run(stack)
-        common: dict[str, Any] = {"on_output": run.print, "on_error": run.print, "on_event": run.events.add}
+        common: dict[str, Any] = {"on_output": run.print, "on_error": run.print, "on_event": run.event}
         common |= {"color": "never", "diff": job.diff or None, "parallel": job.parallel}
+        workspace = self._workspace.watched(self._limits.watch(run))
+        if stack not in workspace.stacks:
+            run.print(f"error: no stack named '{stack}' found; `preview` and `up` create it")
+            return run.ended(ok=False, cancelled=False)
         try:
-            selected = Stack.select(stack, self._workspace)
+            selected = Stack.select(stack, workspace)
             if job.command in CREATING:
-                packs = _values(job.policies(stack), "--policy-pack")
-                configs = _values(job.policies(stack), "--policy-pack-config")
-                common |= {"policy_packs": packs, "policy_pack_configs": configs}
+                policies = job.policies(stack)
+                packs, configs = _values(policies, "--policy-pack"), _values(policies, "--policy-pack-config")
+                extra = policy_environment(policies, Path(workspace.work_dir))
+                common |= {"policy_packs": packs, "policy_pack_configs": configs, "refresh": job.refresh or None}
+                workspace.env_vars = {**job.extra, **extra}
                 if packs or job.command == "preview":
                     selected.preview(**common)
                 if job.command == "up":
-                    selected.up(**common, show_secrets=False)
-            elif job.command == "drift":
+                    run.anew()
+                    # a host that is down holds up no other
+                    selected.up(**common, show_secrets=False, continue_on_error=True)
+                return run.ended(ok=True, cancelled=False)
+            workspace.env_vars = {**job.extra}
+            if job.command == "drift":
                 selected.preview_refresh(**common)
             elif job.command == "refresh":
                 selected.refresh(**common, show_secrets=False)
             else:
-                selected.destroy(**common, show_secrets=False)
-        except (CommandError, RuntimeError) as error:
-            run.print(str(error))
-            return run.ended(ok=False, cancelled=self._processes.interrupted)
-        return run.ended(ok=True, cancelled=False)
+                selected.destroy(**common, show_secrets=False, continue_on_error=True)
+        except (CommandError, StalledError):
+            pass  # it has been told
+        except RuntimeError as error:
+            run.print(f"error: {error}")
+        else:
+            return run.ended(ok=True, cancelled=False)
+        return run.ended(ok=False, cancelled=self._processes.interrupted)
 
 
 def _values(options: Sequence[str], name: str) -> list[str]:
@@ -86,15 +110,20 @@ def _values(options: Sequence[str], name: str) -> list[str]:
 class _Workspace(LocalWorkspace):
     """A project that selects no stack for its user, and asks for the list of stacks but once."""
 
-    def __init__(self, folder: str, command: PulumiCommand) -> None:
+    def __init__(self, folder: str, command: _Command) -> None:
         super().__init__(work_dir=folder, pulumi_command=command)
+        self._command = command
         self.stacks = {stack.name.rpartition("/")[2] for stack in self.list_stacks()}
 
+    def watched(self, watch: Watch) -> _Workspace:
+        """Return the same for one run, with an environment of its own."""
+        own = copy.copy(self)
+        own.env_vars = {}
+        own.pulumi_command = self._command.watched(watch)
+        return own
+
     def select_stack(self, stack_name: str) -> None:
-        """See Workspace."""
-        if stack_name not in self.stacks:
-            message = f"error: no stack named '{stack_name}' found; `preview` and `up` create it"
-            raise StackNotFoundError(CommandResult(stdout="", stderr=message, code=255))
+        """See Workspace: every command names its stack."""
 
     def create_stack(self, stack_name: str) -> None:
         """See Workspace."""
@@ -103,11 +132,23 @@ class _Workspace(LocalWorkspace):
 
 
 class _Command(PulumiCommand):
-    """The CLI, whose processes can be interrupted."""
+    """The CLI, whose processes can be interrupted, and may not be silent for ever."""
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, limits: Limits, backend: str) -> None:
+        try:  # what is called next has no limit
+            subprocess.run([str(shutil.which("pulumi")), "version"], capture_output=True, check=False,
+                           timeout=limits.call)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise FleetError(f"`pulumi version` has not answered for {limits.call:.0f} s") from None
         super().__init__()
-        self._processes = processes
+        self._processes, self._limits, self._backend = processes, limits, backend
+        self._watch: Watch | None = None
+
+    def watched(self, watch: Watch) -> _Command:
+        """Return the same for one run."""
+        own = copy.copy(self)
+        own._watch = watch
+        return own
 
     def run(
         self,
@@ -117,7 +158,7 @@ class _Command(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """See PulumiCommand."""
+        """See PulumiCommand. Raises StalledError in a run, FleetError in any other call of the CLI."""
         told: dict[str, list[str]] = {"out": [], "err": []}
 
         def out(line: str) -> None:
@@ -130,10 +171,29 @@ class _Command(PulumiCommand):
             if on_error:
                 on_error(line)
 
-        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        environment = {**(ONE_QUERY if self._backend.startswith("postgres") else {}), **os.environ, **additional_env}
         argv = [self.command, "--non-interactive", *args]
-        code = self._processes.run(argv, Path(cwd), environment, out, err)
+        environment["PULUMI_AUTOMATION_API"] = "true"
+        runs = args[0] in RUNS
+        watch = self._watch if runs and self._watch else self._waiting_for_the_state(args)
+        try:
+            code = self._processes.run(argv, Path(cwd), environment, out, err, watch=watch)
+        except StalledError as error:
+            if runs:
+                raise
+            raise FleetError(f"`pulumi {' '.join(args[:2])}`: {error}") from None
         result = CommandResult(stdout="\n".join(told["out"]), stderr="\n".join(told["err"]), code=code)
         if code:
             raise create_command_error(result)
         return result
+
+    def _waiting_for_the_state(self, args: Sequence[str]) -> Watch:
+        begun = time.monotonic()
+        stack = next((args[index + 1] for index, word in enumerate(args[:-1]) if word == "--stack"), "")
+        what = f"the state of {stack}" if stack else "the list of stacks" if "ls" in args else "the state"
+        return Watch(lambda: self._limits.call, lambda: begun, lambda: f"it waits for {what} in {shown(self._backend)}")
+
+
+def shown(url: str) -> str:
+    """Return the address of a backend without what logs in to it."""
+    return re.sub(r"//[^/@]*@", "//", url).partition("?")[0] or "the backend"

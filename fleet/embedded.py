@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import Any
 from pulumi.automation.events import EngineEvent
 
 from fleet.environment import Environment
-from fleet.job import Job, Run
+from fleet.job import Job, Limits, Run
 from fleet.outcome import Outcome
-from fleet.processes import Processes
+from fleet.processes import Processes, StalledError
+from local.__main__ import policy_environment
 from local.engine.forks import Forked, Request, fork_server
 from local.engine.moving import move
 from local.engine.processes import started
-from local.engine.session import open_session, there_is
+from local.engine.session import open_session, stacks_of
 
 ROOT = Path(__file__).parents[1]
 PRELOAD = ("local.engine.run", "provider.loaded")
@@ -31,8 +33,8 @@ PRELOAD = ("local.engine.run", "provider.loaded")
 class Embedded:
     """The engine in local/engine. See fleet.job.Engine."""
 
-    def __init__(self, environment: Environment, processes: Processes) -> None:
-        self._folder, self._processes = environment.folder, processes
+    def __init__(self, environment: Environment, processes: Processes, limits: Limits) -> None:
+        self._folder, self._processes, self._limits = environment.folder, processes, limits
         self._forks: Mapping[str, str] = {}
 
     @contextmanager
@@ -42,9 +44,9 @@ class Embedded:
             yield
         self._forks = {}
 
-    def missing(self, stacks: Sequence[str]) -> Sequence[str]:
+    def stacks(self) -> frozenset[str]:
         """See Engine."""
-        return [stack for stack in stacks if not there_is(self._folder, stack)]
+        return stacks_of(self._folder)
 
     def create(self, stack: str) -> None:
         """See Engine."""
@@ -61,27 +63,49 @@ class Embedded:
         leaving, entering = (open_session(self._folder, stack, create=False).stored() for stack in (source, dest))
         move(leaving, entering, urns)
 
-    def run(self, stack: str, job: Job) -> Outcome:
+    def run(self, stack: str, job: Job, run: Run) -> Outcome:
         """See Engine."""
-        run = Run(stack)
-        with tempfile.TemporaryDirectory(prefix="stockade-fleet-") as folder:
-            log = Path(folder) / "events"
+        status = 1
+        with tempfile.TemporaryDirectory(prefix="stockade-fleet-") as folder, _events(Path(folder), run) as log:
             words = ["-m", "local.engine", *_words(job), "--stack", stack]
             words += ["--cwd", str(self._folder), "--event-log", str(log), *job.policies(stack)]
-            status = self._processes.follow(self._started(words), run.print, run.print)
-            for line in log.read_text().splitlines() if log.exists() else ():
-                run.events.add(EngineEvent.from_json(json.loads(line)))
+            process = self._started(words, {**job.extra, **policy_environment(job.policies(stack), self._folder)})
+            with suppress(StalledError):  # the run has been told
+                status = self._processes.follow(process, run.print, run.print, watch=self._limits.watch(run))
         return run.ended(ok=status == 0, cancelled=self._processes.interrupted)
 
-    def _started(self, words: Sequence[str]) -> subprocess.Popen[str] | Forked:
-        environment = {**os.environ, **self._forks}
+    def _started(self, words: Sequence[str], extra: Mapping[str, str]) -> subprocess.Popen[str] | Forked:
+        environment = {**os.environ, **self._forks, **extra}
         if self._forks:
             with suppress(OSError):  # it has ended: a new process does the same
                 return Request(words, python=sys.executable, folder=self._folder, cwd=ROOT, env=environment).answered()
         return started([sys.executable, *words], ROOT, environment, stdin=subprocess.DEVNULL)
 
 
+@contextmanager
+def _events(folder: Path, run: Run) -> Iterator[Path]:
+    """Yield a file from which events are told as they are written."""
+    file = folder / "events"
+    os.mkfifo(file)
+    # open both ways: it neither waits for the engine to open it, nor ends before we say so
+    with open(os.open(file, os.O_RDWR), "r+b", buffering=0) as both, open(os.dup(both.fileno())) as lines:
+        reader = threading.Thread(target=_tell, args=[lines, run])
+        reader.start()
+        try:
+            yield file
+        finally:
+            os.write(both.fileno(), b"\n")
+            reader.join()
+
+
+def _tell(lines: Iterator[str], run: Run) -> None:
+    for line in lines:
+        if not line.strip():
+            return
+        run.event(EngineEvent.from_json(json.loads(line)))
+
+
 def _words(job: Job) -> list[str]:
     words = {"preview": ["preview"], "drift": ["refresh", "--preview-only"]}.get(job.command, [job.command, "--yes"])
-    words = [*words, "--diff"] if job.diff else words
+    words += [*(["--diff"] if job.diff else []), *(["--refresh"] if job.refresh else [])]
     return [*words, "--parallel", str(job.parallel)] if job.parallel else words

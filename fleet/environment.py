@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.inventory import ShardSettings
-from components.shards import InventoryError, read_inventory, stack_of
+from components.shards import InventoryError, home_of, read_inventory, stack_of
 from local.engine.project import read_yaml
 
 
@@ -24,7 +26,7 @@ class Environment:
     """An environment whose hosts are split into shards.
 
     `file` is its config, stacks/Pulumi.<name>.yaml; `config` what stands there under the project's name, secrets
-    encrypted; `shards` is how many there are.
+    encrypted; `shards` is how many there are; `backend` is where the states are, as far as the project says it.
     """
 
     folder: Path
@@ -32,6 +34,7 @@ class Environment:
     file: Path
     shards: int
     config: Mapping[str, Any]
+    backend: str = ""
 
     def stacks(self, only: frozenset[int] = frozenset()) -> tuple[str, ...]:
         """Return the names of the shards' stacks, or of some of them. Raises FleetError where there is none such."""
@@ -44,11 +47,24 @@ class Environment:
         """Return where Pulumi looks for the config of a stack."""
         return self.file.with_name(f"Pulumi.{stack}.yaml")
 
-    def former(self) -> tuple[str, ...]:
-        """Return the stacks of shards that there are no more, as far as their config files are still there."""
-        pattern = re.compile(rf"Pulumi\.({re.escape(self.name)}-(\d+))\.yaml")
-        found = filter(None, (pattern.fullmatch(file.name) for file in sorted(self.file.parent.iterdir())))
-        return tuple(match[1] for match in found if int(match[2]) > self.shards)
+    def former(self, stacks: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the stacks that are shards no more, and the one of the time before there were any."""
+        pattern = re.compile(rf"{re.escape(self.name)}-(\d+)")
+        found = (pattern.fullmatch(stack) for stack in sorted(stacks))
+        shards = tuple(match[0] for match in found if match and int(match[1]) > self.shards)
+        return (self.name, *shards) if self.name in stacks else shards
+
+    def shard_of(self, host: str) -> int:
+        """Return the number of the shard that a host is in. Raises FleetError where there is no such host."""
+        hosts = self.hosts()
+        if host not in hosts:
+            near = difflib.get_close_matches(host, hosts, 1)
+            raise FleetError(f"{self.name} has no host {host}" + (f"; is {near[0]} meant?" if near else ""))
+        return home_of(host, hosts[host], self.shards)
+
+    def home(self, host: str) -> str:
+        """Return the stack that a host belongs to, by its name where nothing declares it any more."""
+        return stack_of(self.name, home_of(host, self.hosts().get(host), self.shards))
 
     def hosts(self) -> Mapping[str, Any]:
         """Return the entries of all hosts by name, as they are written. Raises FleetError."""
@@ -58,12 +74,12 @@ class Environment:
         except InventoryError as error:
             raise FleetError(str(error)) from None
 
-    def link(self) -> None:
-        """Give every shard the environment's config, so that each is a stack for every Pulumi command.
+    def link(self, stacks: Iterable[str] | None = None) -> None:
+        """Give every shard (or those named) the environment's config, so that each is a stack for every Pulumi command.
 
         A file of a shard's own is left as it is.
         """
-        for stack in self.stacks():
+        for stack in self.stacks() if stacks is None else stacks:
             file = self.config_file(stack)
             if not file.exists():
                 file.unlink(missing_ok=True)  # a link to nowhere
@@ -92,4 +108,5 @@ def load(folder: Path, name: str) -> Environment:
         raise FleetError(f"{shown}: {key}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if shard.index is not None:
         raise FleetError(f"{shown}: {key}.index: is for the file of one stack; a fleet's stacks are told by their name")
-    return Environment(folder, name, file, shard.of, own)
+    backend = os.environ.get("PULUMI_BACKEND_URL") or (project.get("backend") or {}).get("url") or ""
+    return Environment(folder, name, file, shard.of, own, str(backend))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pulumi.automation.events import EngineEvent
+
 from fleet.outcome import Events, Outcome, Status
+from fleet.processes import Watch
+from fleet.summary import listed
 
 CREATING = ("preview", "up")
 LOOKING = ("preview", "drift")
@@ -19,21 +24,37 @@ LOOKING = ("preview", "drift")
 class Job:
     """What is to be done with every stack.
 
-    `parallel`: operations at once in one stack; None: the engine's default. `policies`: the options `--policy-pack` and
-    `--policy-pack-config` for a stack.
+    `parallel`: operations at once in one stack; None: the engine's default. `refresh`: `up` looks at the hosts first.
+    `policies`: the options `--policy-pack` and `--policy-pack-config` for a stack. `extra`: what the engine's process
+    has in its environment beside ours.
     """
 
     command: str
     parallel: int | None = None
     diff: bool = False
+    refresh: bool = False
+    extra: Mapping[str, str] = field(default_factory=dict)
     policies: Callable[[str], Sequence[str]] = lambda _: ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """For how many seconds an engine may be silent: in a call that asks the state, before a run begins, in a run."""
+
+    call: float = 120.0
+    start: float = 300.0
+    silence: float = 3600.0
+
+    def watch(self, run: Run) -> Watch:
+        """Return what looks after one run."""
+        return Watch(lambda: self.silence if run.events.begun else self.start, lambda: run.heard, run.waits, run.fail)
 
 
 class Engine(Protocol):
     """Runs commands on stacks, many at once."""
 
-    def missing(self, stacks: Sequence[str]) -> Sequence[str]:
-        """Return those of the stacks that there are not yet."""
+    def stacks(self) -> frozenset[str]:
+        """Return the names of all stacks of the project. Raises EngineError, CommandError."""
 
     def create(self, stack: str) -> None:
         """Create a stack. Raises EngineError, CommandError."""
@@ -47,24 +68,47 @@ class Engine(Protocol):
     def many(self) -> AbstractContextManager[None]:
         """Prepare for more stacks than run at once, so that each starts sooner."""
 
-    def run(self, stack: str, job: Job) -> Outcome:
+    def run(self, stack: str, job: Job, run: Run) -> Outcome:
         """Run one command on one stack to its end; what a user can cause is an outcome, not an exception."""
 
 
 class Run:
-    """One run on one stack under way: how long, what it printed, what its events told."""
+    """One run on one stack under way: how long, what it printed, what its events told, when it was last heard of."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack
         self.events = Events()
+        self.begin = self.heard = time.monotonic()
         self._lines: list[str] = []
-        self._begin = time.monotonic()
 
     def print(self, line: str) -> None:
         """Keep a line of output."""
+        self.heard = time.monotonic()
         self._lines.append(line)
+
+    def event(self, event: EngineEvent) -> None:
+        """Take an event."""
+        self.heard = time.monotonic()
+        self.events.add(event)
+
+    def fail(self, message: str) -> None:
+        """Take an error of our own: it is the first that is to be read."""
+        self.print(f"error: {message}")
+        self.events.failures.insert(0, ("", message))
+        print(f"{self.stack}: {message}", file=sys.stderr, flush=True)
+
+    def anew(self) -> None:
+        """Forget what the events told: it was a preview, and what is really done comes next."""
+        self.events = Events()
+
+    def waits(self) -> str:
+        """Say what the run waits for."""
+        if not self.events.begun:
+            return "it waits for its state, its program and its policies, and has not begun"
+        flying = self.events.in_flight()
+        return f"it waits for {listed(flying)}" if flying else "nothing is in flight"
 
     def ended(self, *, ok: bool, cancelled: bool) -> Outcome:
         """Return what came of it."""
         status = Status.DONE if ok else Status.CANCELLED if cancelled else Status.FAILED
-        return self.events.outcome(self.stack, status, time.monotonic() - self._begin, "\n".join(self._lines))
+        return self.events.outcome(self.stack, status, time.monotonic() - self.begin, "\n".join(self._lines))

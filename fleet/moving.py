@@ -5,45 +5,77 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.shards import home_of, stack_of
 from fleet.environment import Environment
 from fleet.job import Engine
-
-HARDENED = "stockade:index:HardenedHost"
+from fleet.outcome import HARDENED
+from fleet.summary import listed
 
 
 def move_all(engine: Engine, environment: Environment, tell: Callable[[str], None]) -> int:
     """Give every host's resources to the stack of its shard; return how many hosts were moved.
 
-    Looks in the shards there are, in those there were (their config files are still there), and in the environment's
-    own stack of the time before it was split. No host is touched. Raises FleetError, EngineError, CommandError.
+    Looks in the shards there are, in those there were, and in the environment's own stack of the time before it was
+    split. No host is touched. Raises FleetError, EngineError, CommandError.
     """
-    hosts = environment.hosts()
-    former = [environment.name, *environment.former()]
-    sources = [stack for stack in (*former, *environment.stacks()) if not engine.missing([stack])]
+    there = engine.stacks()
+    former = environment.former(there)
+    environment.link(former)
     count = 0
-    for source in sources:
-        for home, found in sorted(_elsewhere(engine.resources(source), source, hosts, environment).items()):
-            if engine.missing([home]):
+    for source in (*former, *(stack for stack in environment.stacks() if stack in there)):
+        resources = engine.resources(source)
+        for home, found in sorted(_elsewhere(resources, source, environment, gone=source in former).items()):
+            if home not in engine.stacks():
                 engine.create(home)
             engine.move(source, home, [urn for _, urn in found])
             tell(f"{source} -> {home}: {', '.join(name for name, _ in found)}")
             count += len(found)
     for stack in former:
-        if stack in sources and not any(_hosts(engine.resources(stack))):
+        if not any(_hosts(engine.resources(stack))):
             tell(f"{stack}: has no host any more; `pulumi stack rm {stack} --preserve-config` removes it")
     return count
 
 
+def stranded(engine: Engine, environment: Environment) -> list[str]:
+    """Name the hosts that are in the states of shards that there are no more, where nobody looks after them.
+
+    Raises FleetError, EngineError, CommandError.
+    """
+    former = environment.former(engine.stacks())
+    environment.link(former)
+    listing = environment.hosts()
+    lines = []
+    for stack in former:
+        hosts = [name for name, _ in _hosts(engine.resources(stack))]
+        for told, names in (
+            ("", [name for name in hosts if name in listing]),
+            (", which no list names any more: the next `up` undoes what was done there",
+             [name for name in hosts if name not in listing]),
+        ):  # fmt: skip
+            if names:
+                lines.append(f"  {stack}: {listed(names)}{told}")
+    if not lines:
+        return []
+    shards = f"{environment.name} has {environment.shards} shard{'s' if environment.shards > 1 else ''}"
+    return [
+        f"{shards}, and nobody looks after the hosts that are still in the state of another stack:",
+        *lines,
+        f"Move them to their shards, which touches no host: `python -m fleet move {environment.name} --yes`",
+    ]
+
+
 def _elsewhere(
-    resources: Sequence[Mapping[str, Any]], stack: str, hosts: Mapping[str, Any], environment: Environment
+    resources: Sequence[Mapping[str, Any]], stack: str, environment: Environment, *, gone: bool
 ) -> dict[str, list[tuple[str, str]]]:
-    """Return the hosts in a state that belong to other stacks: names and URNs, by stack, in the inventory's order."""
+    """Return the hosts in a state that belong to other stacks: names and URNs, by stack, in the inventory's order.
+
+    A host that is in none of the lists is undone by the next `up` of the stack where it is; where that is shard no
+    more (`gone`), of the one that its name belongs to.
+    """
     found: dict[str, list[tuple[str, str]]] = {}
-    there = dict(_hosts(resources))
-    for name, host in hosts.items():  # one that is in none of the lists is gone, and is undone where it is
-        home = stack_of(environment.name, home_of(name, host, environment.shards))
-        if name in there and home != stack:
+    there, hosts = dict(_hosts(resources)), environment.hosts()
+    for name in (*hosts, *(name for name in there if gone and name not in hosts)):
+        home = environment.home(name) if name in there else stack
+        if home != stack:
             found.setdefault(home, []).append((name, there[name]))
     return found
 

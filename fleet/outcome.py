@@ -1,16 +1,19 @@
-"""What became of one stack, from the events of Pulumi's engine, and the summary of all."""
+"""What became of one stack, from the events of Pulumi's engine."""
 
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from pulumi.automation.events import EngineEvent
 
 PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "forget": "forgotten"}
+HARDENED, STACK, PROVIDER = "stockade:index:HardenedHost", "pulumi:pulumi:Stack", "pulumi:providers:"
 _COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _ENDS = re.compile(r"^(update|preview|refresh|destroy) (failed|canceled)$|^resource \w+ failed|run program: ", re.I)
 """What the engine says once more, at the end, of failures that it has told."""
@@ -25,12 +28,21 @@ class Status(StrEnum):
     NOT_RUN = "not run"
 
 
+class Change(NamedTuple):
+    """What is done with one resource, or would be; `host` is empty for one that is about none."""
+
+    host: str
+    kind: str
+    resource: str
+    operation: str
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one stack.
 
-    `changes`: how many resources, by operation. `failures`: resource (or nothing) and message of each. `output`: what
-    the engine showed.
+    `changes`: how many resources, by operation; `changed`: which. `failures` and `advice`: resource (or nothing) and
+    message of each. `hosts`: which host each resource is about. `output`: what the engine showed.
     """
 
     stack: str
@@ -40,37 +52,98 @@ class Outcome:
     unchanged: int = 0
     failures: tuple[tuple[str, str], ...] = ()
     output: str = ""
+    changed: tuple[Change, ...] = ()
+    advice: tuple[tuple[str, str], ...] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+    def host_of(self, resource: str) -> str:
+        """Return the host of a resource; of one that the engine refused at once, by its name, which begins with it."""
+        near = (host for host in self.hosts.values() if resource == host or resource.startswith(f"{host}-"))
+        return self.hosts.get(resource) or max(near, key=len, default="")
 
     def line(self, *, would: bool) -> str:
         """Say it in one line; `would` where nothing was really done."""
-        what = ", ".join(f"{number} {f'to {op}' if would else PAST[op]}" for op, number in self.changes.items())
-        status = "" if self.status is Status.DONE else f"{self.status.upper()}  "
-        return f"{status}{what or 'no changes'}, {self.unchanged} unchanged"
+        what = counted(self.changes, would=would)
+        if self.status is Status.DONE:
+            return f"{what or 'no changes'}, {self.unchanged} unchanged"
+        told = what + (f", {self.unchanged} unchanged" if what else "")
+        return f"{self.status.upper()}  {told}".rstrip()
+
+
+def counted(changes: Mapping[str, int], *, would: bool) -> str:
+    """Say how many resources were changed, by operation."""
+    return ", ".join(f"{number} {f'to {op}' if would else PAST[op]}" for op, number in changes.items())
 
 
 class Events:
-    """Collects what is to be told of one run. Pulumi's CLI and the embedded engine send the same events."""
+    """Collects what is to be told of one run; Pulumi's CLI and the embedded engine send the same. Thread-safe."""
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
+        self.changed: dict[str, Change] = {}
         self.failures: list[tuple[str, str]] = []
+        self.advice: list[tuple[str, str]] = []
+        self.hosts: dict[str, str] = {}
+        self.begun = False
+        self.ended = 0
+        self._flying: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def add(self, event: EngineEvent) -> None:
         """Take one event."""
-        if event.summary_event:
-            self.changes = Counter(
-                {str(getattr(op, "value", op)): n for op, n in event.summary_event.resource_changes.items()}
-            )
-        diagnostic, policy = event.diagnostic_event, event.policy_event
-        if diagnostic and diagnostic.severity == "error":
-            self._failure(diagnostic.urn, diagnostic.message)
-        if policy and policy.enforcement_level == "mandatory":
-            self._failure(policy.resource_urn, f"{policy.policy_name}: {policy.message}")
+        with self._lock:
+            self.begun = self.begun or event.prelude_event is not None
+            if event.summary_event:
+                self.changes = Counter(
+                    {str(getattr(op, "value", op)): n for op, n in event.summary_event.resource_changes.items()}
+                )
+            self._step(event)
+            diagnostic, policy = event.diagnostic_event, event.policy_event
+            if diagnostic and diagnostic.severity == "error":
+                self._failure(diagnostic.urn, diagnostic.message)
+            if policy:
+                text = f"{policy.policy_name}: {self._without_description(policy.message)}"
+                if policy.enforcement_level in ("mandatory", "remediate"):
+                    self._failure(policy.resource_urn, text)
+                elif (told := (_named(policy.resource_urn), _plain(text))) not in self.advice:
+                    self.advice.append(told)
+
+    def in_flight(self) -> list[str]:
+        """Return what the engine is doing just now, those that began first before the others."""
+        with self._lock:
+            return [*self._flying.values()]
+
+    def _step(self, event: EngineEvent) -> None:
+        begins, ends, fails = event.resource_pre_event, event.res_outputs_event, event.res_op_failed_event
+        told = begins or ends or fails
+        if told is None:
+            return
+        step = told.metadata
+        if step.type == STACK or step.type.startswith(PROVIDER):
+            return
+        self.begun = True
+        name, host = _named(step.urn), _host(step)
+        if host:
+            self.hosts[name] = host
+        if begins and step.type.startswith("pulumi-python:"):
+            self._flying[step.urn] = f"{host}: {kind_of(step.type)}" if host else name
+        elif not begins:
+            self.ended += 1
+            self._flying.pop(step.urn, None)
+        operation = str(getattr(step.op, "value", step.op))
+        operation = {"create-replacement": "replace"}.get(operation, operation)
+        if ends and operation in PAST and not step.type.startswith("stockade:index:"):  # the parts are told
+            self.changed[step.urn] = Change(host, kind_of(step.type), name, operation)
+
+    def _without_description(self, message: str) -> str:
+        """Pulumi puts a policy's description before each of its messages, ours begin with the host."""
+        first, _, rest = message.partition("\n")
+        told = rest.partition(": ")[0] in self.hosts.values()
+        return rest if told else message if rest else first
 
     def _failure(self, urn: str | None, message: str) -> None:
-        text = _COLOURS.sub("", message).strip()
-        told = ("" if not urn or "pulumi:pulumi:Stack" in urn else urn.rpartition("::")[2], text)
-        if text and told not in self.failures and not (self.failures and _ENDS.search(text)):
+        told = (_named(urn), _plain(message))
+        if told[1] and told not in self.failures and not (self.failures and _ENDS.search(told[1])):
             self.failures.append(told)
 
     def outcome(self, stack: str, status: Status, seconds: float, output: str) -> Outcome:
@@ -80,36 +153,41 @@ class Events:
             failures = [("", _last_error(output))]
         changes = {op: self.changes[op] for op in PAST if self.changes[op]}
         unchanged = sum(self.changes.values()) - sum(changes.values())
-        return Outcome(stack, status, seconds, changes, unchanged, tuple(failures), output)
+        return Outcome(
+            stack,
+            status,
+            seconds,
+            changes,
+            unchanged,
+            tuple(failures),
+            output,
+            tuple(self.changed.values()),
+            tuple(self.advice),
+            dict(self.hosts),
+        )
+
+
+def kind_of(type_: str) -> str:
+    """Return the last word of a resource's type."""
+    return type_.rpartition(":")[2]
+
+
+def _named(urn: str | None) -> str:
+    return "" if not urn or STACK in urn else urn.rpartition("::")[2]
+
+
+def _plain(message: str) -> str:
+    return _COLOURS.sub("", message).strip()
+
+
+def _host(step: Any) -> str:
+    if step.type == HARDENED:
+        return str(_named(step.urn))
+    host = next((seen.inputs["host"] for seen in (step.new, step.old) if seen and "host" in (seen.inputs or {})), "")
+    return host if isinstance(host, str) else ""
 
 
 def _last_error(output: str) -> str:
     """Return the engine's own error, where it failed before there was anything to tell."""
     _, found, text = f"\n{_COLOURS.sub('', output)}".rpartition("\nerror: ")
     return text.strip() if found else "the engine ended without saying why"
-
-
-def summary(outcomes: Sequence[Outcome], seconds: float, *, would: bool) -> str:
-    """Return the table of all stacks, what failed in each and how it is mended, and a total."""
-    wide = max((len(outcome.stack) for outcome in outcomes), default=0)
-    lines = [f"{one.stack:<{wide}}  {one.seconds:7.1f} s  {one.line(would=would)}" for one in outcomes]
-    for one in outcomes:
-        lines += _failures(one)
-    by_status = Counter(one.status for one in outcomes)
-    total: Counter[str] = Counter()
-    for one in outcomes:
-        total.update(one.changes)
-    changed = ", ".join(f"{number} {f'to {op}' if would else PAST[op]}" for op, number in total.items()) or "no changes"
-    ends = ", ".join(f"{by_status[status]} {status}" for status in Status if by_status[status]) or "nothing to do"
-    stacks = f"{len(outcomes)} stack{'s' if len(outcomes) != 1 else ''}"
-    return "\n".join([*lines, "", f"{stacks}: {ends}; {changed}; {seconds:.1f} s"])
-
-
-def _failures(outcome: Outcome) -> Iterable[str]:
-    if outcome.failures:
-        yield f"\n{outcome.stack}:"
-    for resource, message in outcome.failures:
-        first, *rest = message.splitlines()
-        named = not resource or first.startswith(f"{resource}: ")  # many messages begin with the host's name
-        yield f"  {first if named else f'{resource}: {first}'}"
-        yield from (f"    {line}" for line in rest)

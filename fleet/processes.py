@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.engine.forks import Forked
 from local.engine.interrupts import heard
 from local.engine.processes import started
+
+GRACE = 20.0
+"""Seconds that a process has to end in order when it was silent for too long, before it is ended at once."""
+
+
+class StalledError(Exception):
+    """A process was silent for too long; the message says what it waited for."""
+
+
+@dataclass
+class Watch:
+    """How long a process may be silent: `limit` seconds after `heard()`; `waits()` says what for, `told` is told so."""
+
+    limit: Callable[[], float]
+    heard: Callable[[], float]
+    waits: Callable[[], str]
+    told: Callable[[str], None] = lambda _: None
+    stalled: str = ""
 
 
 class Processes:
@@ -29,17 +50,21 @@ class Processes:
         environment: Mapping[str, str],
         on_output: Callable[[str], None],
         on_error: Callable[[str], None],
+        *,
+        watch: Watch | None = None,
     ) -> int:
         """Run one command to its end; return its exit status. Lines of output are told as they come."""
-        return self.follow(started(argv, cwd, environment, stdin=subprocess.DEVNULL), on_output, on_error)
+        return self.follow(started(argv, cwd, environment, stdin=subprocess.DEVNULL), on_output, on_error, watch=watch)
 
     def follow(
         self,
         process: subprocess.Popen[str] | Forked,
         on_output: Callable[[str], None],
         on_error: Callable[[str], None],
+        *,
+        watch: Watch | None = None,
     ) -> int:
-        """The same for a process that runs already."""
+        """The same for a process that runs already. Raises StalledError where it is silent for too long."""
         with process:
             with self._lock:
                 self._running.add(process)
@@ -47,11 +72,18 @@ class Processes:
                     process.send_signal(signal.SIGINT)
             errors = threading.Thread(target=_tell, args=[process.stderr, on_error])
             errors.start()
+            ended = threading.Event()
+            watcher = threading.Thread(target=_look_after, args=[process, watch, ended], daemon=True)
+            watcher.start()
             _tell(process.stdout, on_output)
             errors.join()
             status = process.wait()
+            ended.set()
+            watcher.join()
             with self._lock:
                 self._running.discard(process)
+            if watch and watch.stalled:
+                raise StalledError(watch.stalled)
             return status
 
     def interrupt(self) -> None:
@@ -69,6 +101,21 @@ class Processes:
             self.interrupt()
 
         return heard(pass_on, pass_on)
+
+
+def _look_after(process: subprocess.Popen[str] | Forked, watch: Watch | None, ended: threading.Event) -> None:
+    if watch is None:
+        return
+    while (left := watch.heard() + watch.limit() - time.monotonic()) > 0:
+        if ended.wait(left):
+            return
+    watch.stalled = f"nothing was heard for {watch.limit():.0f} s: {watch.waits()}"
+    watch.told(watch.stalled)
+    process.send_signal(signal.SIGINT)
+    if not ended.wait(GRACE):
+        with suppress(ProcessLookupError):
+            leads = os.getpgid(process.pid) == process.pid
+            (os.killpg if leads else os.kill)(process.pid, signal.SIGKILL)
 
 
 def _tell(stream: Iterator[str] | None, tell: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ The models are frozen and hashable (the pool keys its connections by them); thei
 no repr, no str and no validation error.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,11 @@ class Connection(_Model):
             yield from self.proxy.secrets()
 
 
+CONNECT_TIMEOUT = "STOCKADE_CONNECT_TIMEOUT"
+"""The variable that says how long to wait for a host at most, whatever its `connect_timeout` is: a fleet passes over
+those that are down."""
+
+
 class HostAccess(_Model):
     """A host's name (for messages) and its two logins.
 
@@ -169,6 +175,12 @@ class HostAccess(_Model):
         if self.admin is None and self.bootstrap is None:
             raise ValueError("at least one of admin and bootstrap is needed")
         return self
+
+    @property
+    def patience(self) -> float:
+        """How long to wait for the host in this process."""
+        most = os.environ.get(CONNECT_TIMEOUT, "")
+        return min(self.connect_timeout, float(most)) if most.isdigit() else self.connect_timeout
 
     def logins(self) -> tuple[tuple[str, Connection], ...]:
         """The ladder: ("admin", …) and ("bootstrap", …), those that are there, in this order."""

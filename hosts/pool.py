@@ -47,7 +47,7 @@ class Pool:
         with self._guard:
             self._start()
             if access not in self._hosts:
-                ladder = self._ladder(access.name, access.rungs(), access.connect_timeout)
+                ladder = self._ladder(access.name, access.rungs(), access.patience)
                 self._hosts[access] = Host(access, Wire(access, ladder), self.call, self.run)
             return self._hosts[access]
 

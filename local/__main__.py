@@ -91,10 +91,10 @@ def policy_arguments(command: str, given: list[str], stack: str, folder: Path, w
     ]
 
 
-def check_policy_config(given: Sequence[str], folder: Path) -> Mapping[str, str]:
+def policy_environment(given: Sequence[str], folder: Path) -> Mapping[str, str]:
     """Return what the pack's process must find in its environment to read `--policy-pack-config` as documented.
 
-    Ends with an error for a policy that there is not. A pack that is not this project's is not looked after.
+    A pack that is not this project's is not looked after. Raises ValueError for a policy that there is not.
     """
     pack, config = value_of(given, "--policy-pack"), value_of(given, "--policy-pack-config")
     if not pack or not config or (folder / pack).resolve() != ROOT / PACK:
@@ -104,7 +104,7 @@ def check_policy_config(given: Sequence[str], folder: Path) -> Mapping[str, str]
     file = folder / config
     problems = [*misspelled(named_in(file))]
     if problems:
-        fail(f"{config}: {'; '.join(problems)}")
+        raise ValueError(f"{config}: {'; '.join(problems)}")
     return {FILE: str(file.resolve())}
 
 
@@ -125,7 +125,10 @@ def main(arguments: list[str]) -> NoReturn:
     set_lab_passphrase(stack, os.environ)
     project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
     rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
-    os.environ.update(check_policy_config(rest, project))
+    try:
+        os.environ.update(policy_environment(rest, project))
+    except ValueError as error:
+        fail(str(error))
     creating = any(arguments[: len(words)] == words for words in CREATING)
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TextIO
 
 from . import configuring, state_commands
 from .errors import CHANGES, FAILURE, CommandError, EngineError
-from .eventlog import write_events
+from .eventlog import EventLog
 from .launch import DYNAMIC, Launcher
 from .session import Session, open_session
 from .state import Snapshot
@@ -46,7 +46,7 @@ def parser() -> Parser:
     operation.add_argument("-p", "--parallel", type=_count, default=4 * (os.cpu_count() or 1), metavar="N",
                            help="operations at once (4 x cores)")  # fmt: skip
     operation.add_argument("--expect-no-changes", action="store_true", help="fail if there are changes")
-    operation.add_argument("--event-log", type=Path, metavar="FILE", help="write what the run came to, as events")
+    operation.add_argument("--event-log", type=Path, metavar="FILE", help="write what the run does, as events")
     program = Parser(add_help=False, parents=[operation])
     program.add_argument("--policy-pack", type=Path, action="append", default=[], metavar="DIR")
     program.add_argument("--policy-pack-config", type=Path, action="append", default=[], metavar="FILE")
@@ -118,16 +118,19 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
     """One run, after a refresh if one is wanted, and with the preview that the policies need before the first change,
     unless one has been made."""
     base, stale = None, False
+    log = EventLog(options.event_log) if options.event_log else None
     if getattr(options, "refresh", "false") == "true":
-        refreshed = _report(session, options, "refresh", preview=preview)
+        refreshed = _report(session, options, "refresh", preview=preview, log=log and log.of_refresh())
+        if log:
+            log.messages(refreshed)
         base, stale = refreshed.after if preview else None, refreshed.failed
     check = None
     if not preview and options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
         check = functools.partial(_report, session, options, options.command, preview=True, out=io.StringIO())
-    report = _report(session, options, options.command, preview=preview, check=check, base=base)
+    report = _report(session, options, options.command, preview=preview, check=check, base=base, log=log)
     report.failed |= stale
-    if options.event_log:
-        write_events(report, options.event_log)
+    if log:
+        log.close(report)
     return _verdict(report, options)
 
 
@@ -140,6 +143,7 @@ def _report(
     out: TextIO | None = None,
     check: Callable[[], Any] | None = None,
     base: Snapshot | None = None,
+    log: EventLog | None = None,
 ) -> Any:
     """What one run has to report. The processes are started before the rest of the engine is even loaded."""
     launcher = Launcher(session.project)
@@ -164,6 +168,7 @@ def _report(
             check=check,
             replace=tuple(getattr(options, "replace", [])),
             base=base,
+            log=log,
         )
         if program is not None:
             return run.run_program(session, settings, launcher, program, preview=preview)

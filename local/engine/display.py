@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from .diff import DiffPrinter, changed_keys
+from .eventlog import EventLog
 from .events import Op, Severity, Step, Violation
 from .rows import LiveTree, Row
 from .state import PROVIDER_PREFIX, STACK_TYPE, Snapshot
@@ -80,13 +81,24 @@ class Display:
     """Shows the events of one run as they come, and the rest at the end. Thread-safe."""
 
     def __init__(
-        self, kind: str, project: str, stack: str, *, preview: bool, show_diff: bool, out: TextIO | None = None
+        self,
+        kind: str,
+        project: str,
+        stack: str,
+        *,
+        preview: bool,
+        show_diff: bool,
+        out: TextIO | None = None,
+        log: EventLog | None = None,
     ) -> None:
         self._out = out or sys.stdout
         self._style = Style(self._out)
         self._diff = DiffPrinter(self._style)
         self._preview = preview
         self._show_diff = show_diff
+        self._log = log
+        if log:
+            log.begun()
         self._lock = threading.RLock()
         self._started_at: dict[str, float] = {}
         self._begin = time.monotonic()
@@ -106,6 +118,8 @@ class Display:
         """See Sink."""
         if is_hidden(step.urn):
             return
+        if self._log:
+            self._log.started(step)
         with self._lock:
             self._started_at[step.urn] = time.monotonic()
             row = self._row(step, 0 if self._preview else 1)
@@ -118,6 +132,8 @@ class Display:
         """See Sink."""
         if is_hidden(step.urn):
             return
+        if self._log:
+            self._log.finished(step, failed=failed)
         with self._lock:
             if not failed and step.op is not Op.DELETE_REPLACED:
                 self.report.counts[step.op] += 1

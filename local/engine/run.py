@@ -17,6 +17,7 @@ from .backend import Writer
 from .deployment import Deployment
 from .display import Display, Report
 from .errors import EngineError
+from .eventlog import EventLog
 from .events import Severity
 from .interrupts import heard
 from .launch import Launcher
@@ -39,6 +40,7 @@ class Options:
 
     `out`: where it is shown; None: stdout. `check`: a run that must not fail before anything is changed.
     `replace`: URNs of what is replaced in any case. `base`: the state to begin with, where it is not the stack's.
+    `log`: who is told what is being done.
     """
 
     parallel: int
@@ -49,6 +51,7 @@ class Options:
     check: Callable[[], Report] | None = None
     replace: tuple[str, ...] = ()
     base: Snapshot | None = None
+    log: EventLog | None = None
 
 
 class Run:
@@ -60,7 +63,13 @@ class Run:
         self.launcher = launcher
         self.preview = preview
         self.display = Display(
-            kind, session.project.name, session.stack, preview=preview, show_diff=options.show_diff, out=options.out
+            kind,
+            session.project.name,
+            session.stack,
+            preview=preview,
+            show_diff=options.show_diff,
+            out=options.out,
+            log=options.log,
         )
         self.server = Server(launcher.address, threads=4 * options.parallel + 16)
         launcher.bound()

@@ -58,10 +58,11 @@ class Session:
         return load(self.backend, self.crypter, self.encoder)
 
 
-def there_is(cwd: Path, stack: str) -> bool:
-    """Whether the backend of a project has a stack of this name."""
+def stacks_of(cwd: Path) -> frozenset[str]:
+    """Return the names of all stacks of a project in its backend."""
     project = load_project(cwd)
-    return Backend(backend_folder(project, cwd), project.name, stack).exists()
+    folder = Backend(backend_folder(project, cwd), project.name, "").file.parent
+    return frozenset(file.name.removesuffix(".json") for file in folder.glob("*.json") if not file.name.startswith("."))
 
 
 def open_session(cwd: Path, stack: str, *, create: bool) -> Session:

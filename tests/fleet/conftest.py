@@ -44,6 +44,24 @@ class Fleet:
         """What the program declares; `stacks` in an item: in these stacks alone."""
         (self.folder / "spec.json").write_text(json.dumps({"items": items}))
 
+    def add_policies(self) -> None:
+        """Give the project a policy pack, so that an `up` is previewed first."""
+        pack = self.folder / "policies"
+        pack.mkdir()
+        (pack / "PulumiPolicy.yaml").write_text("runtime: python\n")
+        (pack / "__main__.py").write_text(
+            "from pulumi_policy import PolicyPack, ResourceValidationPolicy\n"
+            'PolicyPack("items", [ResourceValidationPolicy("nothing", "Nothing.", lambda args, report: None)])\n'
+        )
+
+    def declare_hosts(self, *hosts: str, shards: int = 2, **pinned: int) -> None:
+        """Say which hosts there are: the first in the first shard, and so on, or where they are pinned."""
+        file = self.folder / "Pulumi.production.yaml"
+        settings = json.loads(file.read_text())
+        entries = {host: {"shard": pinned.get(host, number)} for number, host in enumerate(hosts, 1)}
+        settings["config"] |= {"items:shard": {"of": shards}, "items:hosts": entries}
+        file.write_text(json.dumps(settings))
+
     def argv(self, command: str, *options: str) -> list[str]:
         """The command line of the fleet."""
         yes = [] if command in ("preview", "drift") else ["--yes"]

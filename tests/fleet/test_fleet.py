@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from pulumi.automation.events import EngineEvent
 
 from fleet.environment import FleetError, load
+from fleet.job import Run
+from fleet.progress import Progress, progress
 
-from .conftest import LIMIT, Fleet
+from .conftest import LIMIT, Fleet, make
 
 STACKS = ["production-01", "production-02"]
 
@@ -38,6 +44,16 @@ def test_from_nothing_to_nothing(fleet: Fleet) -> None:
     assert drifted.status == 1, drifted
     assert "2 stacks: 2 done; 1 to update; " in drifted.out
     assert "by hand" in drifted.out
+    assert "Item to update: b\n" in drifted.out
+    assert "have them as declared again: `python -m fleet up production --refresh --yes`" in drifted.out
+
+    assert fleet.run("up", "--only", "1").status == 0
+    assert "by hand" in (fleet.world / "b-0.json").read_text()
+    back = fleet.run("up", "--only", "1", "--refresh")
+    assert (back.status, "1 stack: 1 done; 1 updated; " in back.out) == (0, True), back
+    assert json.loads((fleet.world / "b-0.json").read_text()) == {"text": ""}
+    assert fleet.run("drift", "--only", "1").status == 0
+    (fleet.world / "b-0.json").write_text('{"text": "by hand"}')
 
     taken = fleet.run("refresh", "--only", "1")
     assert (taken.status, "1 stack: 1 done; 1 updated; " in taken.out) == (0, True), taken
@@ -102,6 +118,7 @@ def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
 
 def test_a_stack_that_is_locked_fails_alone(fleet: Fleet, running: list[subprocess.Popen[str]]) -> None:
     """Two runs at the same time on one backend: each shard has a lock of its own."""
+    fleet.add_policies()
     fleet.spec(a={"props": {"slow": "create"}, "stacks": STACKS[:1]}, b={"stacks": STACKS[1:]})
     first = fleet.start("up", "--only", "1")
     running.append(first)
@@ -110,11 +127,115 @@ def test_a_stack_that_is_locked_fails_alone(fleet: Fleet, running: list[subproce
     assert second.status == 1, second
     assert "2 stacks: 1 done, 1 failed; " in second.out
     assert "\nproduction-01:\n  " in second.out
-    assert "the stack is currently locked by" in second.out
+    assert second.out.count("the stack is currently locked by") == 1
+    line = next(line for line in second.out.splitlines() if line.startswith("production-01 "))
+    assert line.endswith("FAILED"), "what a preview found has not been done"
+    assert "stdout:" not in second.out
     (fleet.world / "go").touch()
     out, _ = first.communicate(timeout=LIMIT)
     assert first.returncode == 0, out
     assert [fleet.resources(stack) for stack in STACKS] == [["a"], ["b"]]
+
+
+def test_what_became_of_each_host_is_reported_and_what_failed_can_be_run_alone(fleet: Fleet) -> None:
+    fleet.declare_hosts("web1", "db1")
+    fail = {"host": "web1", "fail": "create"}
+    fleet.spec(a={"props": {"host": "db1"}, "stacks": STACKS[1:]}, web1={"props": fail, "stacks": STACKS[:1]})
+    reports = [fleet.folder / name for name in ("out/report.json", "report.xml", "report.md")]
+    options = [word for file in reports for word in ("--report", str(file))]
+    done = fleet.run("up", *options)
+    assert done.status == 1, done
+    report = json.loads(reports[0].read_text())
+    assert (report["command"], report["failed"], report["error"]) == ("up", True, None)
+    assert {one["stack"]: one["status"] for one in report["stacks"]} == dict(
+        zip(STACKS, ("failed", "done"), strict=True)
+    )
+    assert {name: host["status"] for name, host in report["hosts"].items()} == {"web1": "failed", "db1": "changed"}
+    assert report["hosts"]["db1"]["changes"] == ["Item a: create"]
+    suites = ElementTree.parse(reports[1]).getroot()
+    failed = {case.get("name") for case in suites.iter("testcase") if case.find("failure") is not None}
+    assert failed == {"web1"}
+    assert {case.get("name") for case in suites.iter("testcase")} == {*STACKS, "web1", "db1"}
+    assert "### production: **the up failed**" in reports[2].read_text()
+    assert "web1 would not create" in reports[2].read_text()
+
+    fleet.spec(
+        a={"props": {"host": "db1"}, "stacks": STACKS[1:]}, web1={"props": {"host": "web1"}, "stacks": STACKS[:1]}
+    )
+    again = fleet.run("up", "--failed", str(reports[0]))
+    assert (again.status, "1 stack: 1 done; " in again.out, "production-02" in again.out) == (0, True, False), again
+    one = fleet.run("preview", "--host", "db1")
+    assert (one.status, "1 stack: 1 done; no changes; " in one.out, "production-02" in one.out) == (0, True, True), one
+    none = fleet.run("preview", "--host", "db2")
+    assert (none.status, none.err) == (2, "error: production has no host db2; is db1 meant?\n")
+
+
+def test_a_broken_config_is_in_the_report(fleet: Fleet) -> None:
+    file = fleet.folder / "Pulumi.production.yaml"
+    file.write_text("config:\n  items:shard: {of: 2\n")
+    report = fleet.folder / "report.md"
+    done = fleet.run("preview", "--report", str(report))
+    assert done.status == 2
+    assert done.err.startswith(f"error: {file}:"), done.err
+    assert "<unicode string>" not in done.err
+    assert done.err.strip() in report.read_text()
+
+
+def test_an_engine_that_says_nothing_is_ended_and_what_it_waited_for_is_told(
+    fleet: Fleet, running: list[subprocess.Popen[str]]
+) -> None:
+    fleet.spec(a={"props": {"host": "web7", "slow": "create"}, "stacks": STACKS[:1]})
+    process = fleet.start("up", "--only", "1", "--limit", "12")
+    running.append(process)
+    assert process.stdout
+    out = []
+    for line in process.stdout:
+        out.append(line)
+        if "nothing was heard for 12 s: it waits for web7: Item" in line:
+            break
+    else:
+        pytest.fail("".join(out))
+    (fleet.world / "go").touch()
+    process.communicate(timeout=LIMIT)
+    assert process.returncode == 1
+
+
+def test_a_call_of_the_cli_that_does_not_come_back_is_told(tmp_path: Path) -> None:
+    """As `pulumi stack ls` did on PostgreSQL, for ever."""
+    fleet = make(tmp_path / "items", "pulumi")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    fake = programs / "pulumi"
+    fake.write_text('#!/bin/sh\ncase " $* " in *" version "*) echo v3.260.0 ;; *) exec sleep 600 ;; esac\n')
+    fake.chmod(0o755)
+    fleet.environment["PATH"] = f"{programs}{os.pathsep}{fleet.environment['PATH']}"
+    fleet.environment["PULUMI_BACKEND_URL"] = "postgres://pulumi:hunter2@db.example.net/pulumi?sslmode=verify-full"
+    done = fleet.run("preview", "--limit", "2")
+    assert done.status == 2
+    assert done.err == (
+        "error: `pulumi stack ls`: nothing was heard for 2 s: it waits for the list of stacks in "
+        "postgres://db.example.net/pulumi\n"
+    )
+
+
+def test_how_far_a_stack_is(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run("production-01")
+    assert progress(run, run.begin + 12) == "production-01: 12 s, has not begun yet"
+    for kind, host, resource in (("Pre", "web1", "a"), ("Pre", "web2", "b"), ("Outputs", "web1", "a")):
+        name = {"Pre": "resourcePreEvent", "Outputs": "resOutputsEvent"}[kind]
+        urn = f"urn:pulumi:p::s::pulumi-python:dynamic/stockade:Packages::{resource}"
+        state = {"type": "pulumi-python:dynamic/stockade:Packages", "urn": urn, "inputs": {"host": host}}
+        run.event(
+            EngineEvent.from_json(
+                {name: {"metadata": {"op": "create", "type": state["type"], "urn": urn, "new": state}}}
+            )
+        )
+    assert progress(run, run.begin + 25) == "production-01: 25 s, 1 done on 2 hosts, under way: web2: Packages"
+    telling = Progress(every=0.01)
+    with telling.told():
+        telling.begin(run)
+        while "under way: web2: Packages" not in capsys.readouterr().err:
+            pass
 
 
 def test_changes_need_a_yes(fleet: Fleet) -> None:

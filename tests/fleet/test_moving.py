@@ -9,6 +9,7 @@ from components.shards import home_of, shard_of, stack_of
 
 from .conftest import Fleet
 
+STACKS = ("production-01", "production-02", "production-02")
 HOSTS = [f"web{number}" for number in range(1, 9)]
 
 
@@ -30,6 +31,45 @@ def _declare(fleet: Fleet, shards: int, **hosts: Any) -> dict[str, list[str]]:
     for name in HOSTS:
         expected[homes[name]] += [f"{name}-rules", f"{name}-sshd"]
     return {stack: sorted(names) for stack, names in expected.items()}
+
+
+def test_nobody_is_left_behind_when_shards_become_fewer(fleet: Fleet) -> None:
+    """A host that is in the state of a shard that is no more, whether a list still names it or not."""
+    fleet.declare_hosts("web1", "web2", "web3", web3=2)
+    hosts = {
+        name: {"type": "host", "stacks": [stack]} for name, stack in zip(("web1", "web2", "web3"), STACKS, strict=True)
+    }
+    rules = {f"{name}-rules": {"options": {"parent": name}, "stacks": hosts[name]["stacks"]} for name in hosts}
+    fleet.spec(**hosts, **rules)
+    assert fleet.run("up").status == 0
+    (fleet.world / "log").unlink()
+
+    fleet.declare_hosts("web1", "web2", shards=1, web2=1)  # and web3 is gone
+    (fleet.folder / "Pulumi.production-02.yaml").unlink()
+    kept = {"web1": hosts["web1"], "web2": {"type": "host", "stacks": STACKS[:1]}}
+    fleet.spec(**kept, **{f"{name}-rules": {"options": {"parent": name}, "stacks": STACKS[:1]} for name in kept})
+    left = fleet.run("up")
+    assert left.status == 2, left
+    told = (
+        "production has 1 shard, and nobody looks after the hosts that are still in the state of another stack:\n"
+        "  production-02: web2\n"
+        "  production-02: web3, which no list names any more: the next `up` undoes what was done there\n"
+        "Move them to their shards, which touches no host: `python -m fleet move production --yes`\n"
+    )
+    assert left.err == f"error: {told}"
+    assert not (fleet.world / "log").exists()
+    for command in ("preview", "drift"):
+        shown = fleet.run(command)
+        assert (shown.status, told in shown.out) == (1, True), shown
+
+    moved = fleet.run("move")
+    assert moved.status == 0, moved
+    assert "production-02 -> production-01: web2, web3\n" in moved.out
+    assert not (fleet.world / "log").exists()
+    done = fleet.run("up")
+    assert done.status == 0, done
+    assert (fleet.world / "log").read_text().splitlines() == ["delete web3-rules", "deleted web3-rules"]
+    assert fleet.resources("production-01") == ["web1-rules", "web2-rules"]
 
 
 def test_more_shards_and_fewer(fleet: Fleet) -> None:

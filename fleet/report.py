@@ -1,0 +1,244 @@
+"""`--report FILE`: what came of all stacks, for who reads no log (.md), for programs (.json), for CI (.xml: JUnit)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from fleet.blocks import Block, blocks, marked
+from fleet.environment import FleetError
+from fleet.outcome import Outcome, Status
+from fleet.summary import apart, differences, failures, table, totals
+
+LIMIT = 60_000
+"""Characters of a .md report: comments on GitHub may have 65,536."""
+KINDS = (".md", ".json", ".xml")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One command on all stacks of an environment, or on some.
+
+    `homes`: the stack of each host, as far as it is known. `error`: why nothing was run. `further`: what else is to be
+    said.
+    """
+
+    title: str
+    command: str
+    outcomes: Sequence[Outcome] = ()
+    seconds: float = 0.0
+    would: bool = False
+    homes: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    further: Sequence[str] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything did not come to its end as it should."""
+        return bool(self.error) or any(one.status is not Status.DONE for one in self.outcomes)
+
+
+def write(result: Result, file: Path) -> None:
+    """Write a report in the format that the file's name ends in. Raises OSError."""
+    made = {".md": markdown, ".json": as_json, ".xml": junit}[file.suffix]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(made(result), encoding="utf-8")
+
+
+def failed_in(file: Path) -> frozenset[str]:
+    """Return the stacks that did not end well in a JSON report. Raises FleetError."""
+    try:
+        stacks = json.loads(file.read_text(encoding="utf-8"))["stacks"]
+        return frozenset(one["stack"] for one in stacks if one["status"] != Status.DONE)
+    except OSError as error:
+        raise FleetError(f"{file}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise FleetError(f"{file}: is no report of the fleet in JSON") from None
+
+
+def markdown(result: Result, limit: int = LIMIT) -> str:
+    """What failed and how much it is first, then what changes, creations last; they are counted where it gets long."""
+    failed = f"**the {result.command} failed**"
+    head = [f"### {result.title}: {failed if result.failed else result.command}", ""]
+    if result.error:
+        return _cut("\n".join([*head, *_fenced(f"error: {result.error}", "")]), limit)
+    outcomes = result.outcomes
+    head += [totals(outcomes, result.seconds, would=result.would), ""]
+    for lines in (failures(outcomes), result.further, failures(outcomes, advice=True)):
+        head += _fenced("\n".join(lines), "") if lines else []
+    if len(outcomes) > 1:
+        head += _fenced("\n".join(table(outcomes, would=result.would)), "")
+    changes = differences(outcomes, would=result.would)
+    head += _fenced("\n".join(changes), "") if changes else []
+    text = "\n".join(head)
+    if len(text) > limit:
+        return _cut(text, limit)
+    return text + _differences(outcomes, limit - len(text))
+
+
+def _differences(outcomes: Sequence[Outcome], room: int) -> str:
+    """Line by line, as far as there is room: changes, then creations or how many there are of each kind."""
+    found = [block for outcome in outcomes for block in blocks(outcome.output)]
+    changed = [marked(block.text) for block in found if block.operation != "create"]
+    created = [marked(block.text) for block in found if block.operation == "create"]
+    if not found:
+        return ""
+    reserve = 400
+    told, left = _as_many(changed, room - reserve - 2000)
+    missing = f"{left} of {len(changed)} changes are not shown here: the log has them.\n" if left else ""
+    room -= len(told) + reserve
+    creations = "\n".join(created)
+    if left or len(creations) > room:
+        counts = _counts(block for block in found if block.operation == "create")
+        creations = f"+ {len(created)} to create, not shown here line by line: {counts}" if created else ""
+    text = "\n".join(filter(None, (told, creations)))
+    return "\n".join(["", *_fenced(text, "diff"), missing]) if text else f"\n{missing}"
+
+
+def _as_many(texts: Sequence[str], room: int) -> tuple[str, int]:
+    """Return those that there is room for, and how many there are more."""
+    taken: list[str] = []
+    for text in texts:
+        room -= len(text) + 1
+        if room < 0:
+            break
+        taken.append(text)
+    return "\n".join(taken), len(texts) - len(taken)
+
+
+def _counts(created: Iterator[Block]) -> str:
+    counts: dict[str, int] = {}
+    for block in created:
+        counts[block.kind] = counts.get(block.kind, 0) + 1
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _fenced(text: str, language: str) -> list[str]:
+    longest = max((len(found) for found in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return [f"{fence}{language}", text, fence, ""]
+
+
+def _cut(text: str, limit: int) -> str:
+    """Cut at the end of a line, and say so."""
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 200]
+    kept = kept[: kept.rfind("\n")]
+    fence = "\n```" if kept.count("\n```") % 2 else ""
+    return f"{kept}{fence}\n\n{len(text) - len(kept)} more characters are not shown here: the log has them.\n"
+
+
+def as_json(result: Result) -> str:
+    """All of it, by stack and by host."""
+    document = {
+        "environment": result.title,
+        "command": result.command,
+        "failed": result.failed,
+        "error": result.error or None,
+        "seconds": round(result.seconds, 1),
+        "stacks": [_stack(one) for one in result.outcomes],
+        "hosts": {host.name: host.document() for host in _hosts(result)},
+        "further": list(result.further),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _stack(one: Outcome) -> dict[str, Any]:
+    return {
+        "stack": one.stack,
+        "status": str(one.status),
+        "seconds": round(one.seconds, 1),
+        "changes": dict(one.changes),
+        "unchanged": one.unchanged,
+        "failures": [{"resource": resource, "message": message} for resource, message in one.failures],
+    }
+
+
+@dataclass
+class _Host:
+    name: str
+    stack: str
+    status: str
+    changes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        return {"stack": self.stack, "status": self.status, "changes": self.changes, "failures": self.failures}
+
+
+def _hosts(result: Result) -> list[_Host]:
+    """Every host of the stacks, what is done with it and what failed."""
+    found: dict[str, _Host] = {}
+    for outcome in result.outcomes:
+        names = [name for name, stack in result.homes.items() if stack == outcome.stack]
+        ended = "unchanged" if outcome.status is Status.DONE else str(outcome.status)
+        for name in dict.fromkeys([*names, *outcome.hosts.values()]):
+            found[name] = _Host(name, outcome.stack, ended)
+        for change in outcome.changed:
+            if (host := found.get(change.host)) is not None:
+                host.changes.append(f"{change.kind} {change.resource}: {change.operation}")
+                host.status = "changed" if host.status == "unchanged" else host.status
+        for name, message in (apart(outcome, *one) for one in outcome.failures):
+            if name in found:
+                found[name].failures.append(message)
+                found[name].status = str(Status.FAILED)
+    return [*found.values()]
+
+
+def junit(result: Result) -> str:
+    """A suite for each stack, a case for each host; a drifted host is a failure of `drift`."""
+    suites = ElementTree.Element("testsuites", name=f"{result.command} {result.title}")
+    if result.error:
+        case = _case(_suite(suites, result.title, 0.0), result.title, result.command)
+        _text(ElementTree.SubElement(case, "error", message=_clean(result.error.splitlines()[0])), result.error)
+    hosts = _hosts(result)
+    for outcome in result.outcomes:
+        suite = _suite(suites, outcome.stack, outcome.seconds)
+        mine = [host for host in hosts if host.stack == outcome.stack]
+        case = _case(suite, outcome.stack, result.command)
+        general = [message for host, message in (apart(outcome, *one) for one in outcome.failures)
+                   if host not in {one.name for one in mine}]  # fmt: skip
+        if outcome.status is Status.NOT_RUN:
+            ElementTree.SubElement(case, "skipped", message="not run")
+        elif general or (outcome.status is not Status.DONE and not any(host.failures for host in mine)):
+            _failure(case, general or [str(outcome.status)])
+        for host in mine:
+            case = _case(suite, host.name, result.command)
+            told = host.failures or (host.changes if result.command == "drift" else [])
+            if told:
+                _failure(case, told)
+            elif host.status == str(Status.NOT_RUN):
+                ElementTree.SubElement(case, "skipped", message="not run")
+        for name in ("tests", "failures", "skipped"):
+            tag = {"tests": "testcase", "failures": "failure", "skipped": "skipped"}[name]
+            suite.set(name, str(len([*suite.iter(tag)])))
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(suites: ElementTree.Element, name: str, seconds: float) -> ElementTree.Element:
+    return ElementTree.SubElement(suites, "testsuite", name=name, time=f"{seconds:.1f}", errors="0")
+
+
+def _case(suite: ElementTree.Element, name: str, command: str) -> ElementTree.Element:
+    return ElementTree.SubElement(suite, "testcase", classname=command, name=name)
+
+
+def _failure(case: ElementTree.Element, messages: Sequence[str]) -> None:
+    _text(ElementTree.SubElement(case, "failure", message=_clean(messages[0].splitlines()[0])), "\n".join(messages))
+
+
+def _text(element: ElementTree.Element, text: str) -> None:
+    element.text = _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Leave out what XML cannot have."""
+    return _CONTROL.sub("", text)

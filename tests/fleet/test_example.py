@@ -1,0 +1,43 @@
+"""The example of docs/fleet.md, as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.lab.stack import REPOSITORY, Stack
+from tests.policies.cases import ED25519
+
+from .conftest import ENGINES
+
+DOCUMENT = (REPOSITORY / "docs" / "fleet.md").read_text()
+
+
+def _block(begins: str) -> str:
+    """An indented block of the document, by its first line."""
+    found = re.search(rf"^    {re.escape(begins)}\n(?:    .*\n|\n(?=    ))*", DOCUMENT, re.M)
+    assert found, begins
+    return textwrap.dedent(found[0])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_example_works_as_it_is_written(tmp_path: Path, engine: str) -> None:
+    assert "export PULUMI_CONFIG_PASSPHRASE=" in DOCUMENT
+    stack = Stack(tmp_path / "project", "production", environment={"STOCKADE_ENGINE": engine})
+    (stack.folder / "policies").symlink_to(REPOSITORY / "policies")
+    stacks = stack.folder / "stacks"
+    shutil.copy(REPOSITORY / "stacks" / "policy.production.json", stacks)
+    (stacks / "Pulumi.production.yaml").write_text(_block("config:"))
+    hosts = _block("# yaml-language-server: $schema=inventory.schema.json")
+    (stacks / "production.hosts.yaml").write_text(hosts)
+    (stacks / "deploy.pub").write_text(f"{ED25519}\n")
+    shown = stack.fleet("preview", "--host", "web1,web2,db1", "--parallel-stacks", "1", "--report", "report.md")
+    assert shown.status == 0, shown.output
+    assert "Ruleset to create: 3 hosts: db1, web1, web2" in shown
+    report = (stack.folder / "report.md").read_text()
+    assert report.startswith("### production: preview\n")
+    assert "waivers-needed" not in report
