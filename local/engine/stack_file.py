@@ -249,7 +249,7 @@ class _FlowDumper(yaml.SafeDumper):
 
     def text(self, value: str) -> yaml.ScalarNode:
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        style = "|" if "\n" in value and self.block else None if plain else '"'
+        style = "|" if "\n" in value and value.strip() and self.block else None if plain else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
