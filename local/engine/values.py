@@ -84,11 +84,10 @@ def from_struct_unsigned(fields: Mapping[str, Value]) -> PropertyMap:
 
 def _from_special(signature: str, members: PropertyMap) -> PropertyValue:
     if signature == SECRET_SIGNATURE:
-        inner = members.get("value")
-        return inner if isinstance(inner, Secret) else Secret(inner)
+        return Secret(reveal(members.get("value")))  # as a whole: some providers mark again what is in one
     if signature == OUTPUT_SIGNATURE:
         inner = members.get("value", UNKNOWN)
-        return Secret(inner) if members.get("secret") is True else inner
+        return Secret(reveal(inner)) if members.get("secret") is True else inner
     if signature == REFERENCE_SIGNATURE:
         urn, id_ = members.get("urn"), members.get("id")
         return Reference(str(urn), None if id_ is None else "" if isinstance(id_, Unknown) else str(id_))

@@ -94,3 +94,17 @@ def test_outputs_are_secret_where_inputs_are() -> None:
     marked = mark_secrets({"a": "x", "b": {"c": "y", "d": 1}, "e": 2}, {"a": Secret("x"), "b": {"c": Secret("y")}})
     assert marked == {"a": Secret("x"), "b": {"c": Secret("y"), "d": 1}, "e": 2}
     assert reveal(marked) == {"a": "x", "b": {"c": "y", "d": 1}, "e": 2}
+
+
+def test_a_secret_in_a_secret_is_the_same_value() -> None:
+    """What a provider's check marks twice does not differ from what the state keeps of it."""
+    struct = Struct()
+    way = struct.fields["way"].struct_value.fields
+    way[SIGNATURE].string_value = SECRET_SIGNATURE
+    inner = way["value"].struct_value.fields
+    inner["host"].string_value = "web1"
+    inner["key"].struct_value.fields[SIGNATURE].string_value = SECRET_SIGNATURE
+    inner["key"].struct_value.fields["value"].string_value = "k"
+    value = from_struct(struct)["way"]
+    assert value == Secret({"host": "web1", "key": "k"})
+    assert decode_value(encode_value(value, CRYPTER), CRYPTER) == value
