@@ -25,6 +25,7 @@ from components.fail2ban_text import (
 )
 from components.packages import Packages
 from components.resource import HostResource
+from components.waiting import waiting
 from hosts.files import FileState, file_state
 from hosts.services import service_states
 from hosts.shell import Answer, Script
@@ -235,15 +236,16 @@ class Fail2Ban(ComponentResource):
         packages: Packages | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
+        opts, before = waiting(opts)
         super().__init__("stockade:index:Fail2Ban", name, {}, opts)
         settings = settings or Fail2BanSettings()
         retain = opts.retain_on_delete if opts else None
         common: dict[str, Any] = {"host": host, "connection": connection}
         if packages is None:
-            child = ResourceOptions(parent=self, retain_on_delete=retain)
+            child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
             wanted = {**common, "present": PACKAGES, "unstarted": STARTED_HERE}
             packages = Packages(f"{name}-fail2ban-packages", wanted, child)
-        child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
+        child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
         jails = Fail2BanJails(name, {**common, "existing": existing, **settings.props()}, child)
         self.enforced = jails.config.apply(lambda text: _told(text) if settings.enabled else {})
         self.register_outputs({"enforced": self.enforced})

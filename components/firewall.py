@@ -16,6 +16,7 @@ from components.inventory import Problems, Settings
 from components.kept_firewall import KeptFirewall, Program
 from components.packages import Packages
 from components.ruleset import Ruleset
+from components.waiting import Before, waiting
 from hosts.connection import resolve
 from hosts.textfiles import BadFile, read_text
 from rules import presets
@@ -240,15 +241,16 @@ class Firewall(ComponentResource):
         ssh_ports: Sequence[int] = (),
         opts: ResourceOptions | None = None,
     ) -> None:
+        opts, before = waiting(opts)
         super().__init__("stockade:index:Firewall", name, {}, opts)
         settings = settings or FirewallSettings()
         retain = opts.retain_on_delete if opts else None
         common: dict[str, Any] = {"host": host, "connection": connection}
         if settings.keep:
-            self._keep(name, {**common, "program": settings.keep}, packages, retain)
+            self._keep(name, {**common, "program": settings.keep}, [*before, *([packages] if packages else [])], retain)
             return
         if packages is None:
-            child = ResourceOptions(parent=self, retain_on_delete=retain)
+            child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
             packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
@@ -261,7 +263,7 @@ class Firewall(ComponentResource):
         for family in Family:
             props = {**common, "family": family.value, "rules": settings.ruleset(family)}
             # most of them look after both families: stopped by the first, started again after the last is gone
-            order = [packages, *rulesets.values()] if settings.take_over else [packages]
+            order = [*before, packages, *(rulesets.values() if settings.take_over else ())]
             child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
             rulesets[family] = Ruleset(f"{name}-{family}", props, child)
         self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules
@@ -271,8 +273,7 @@ class Firewall(ComponentResource):
         )
         self.register_outputs({"enforced": self.enforced})
 
-    def _keep(self, name: str, props: dict[str, Any], packages: Packages | None, retain: bool | None) -> None:
-        after = [packages] if packages else []
+    def _keep(self, name: str, props: dict[str, Any], after: Before, retain: bool | None) -> None:
         child = ResourceOptions(parent=self, depends_on=after, retain_on_delete=retain)
         kept = KeptFirewall(name, props, child)
         self.ipv4 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv4", "")))

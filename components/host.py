@@ -19,6 +19,7 @@ from components.timesync import TimeSyncService
 from components.updates import UnattendedUpgrades
 from components.updates_system import SystemUpgrade
 from components.users import LimitedUser
+from components.waiting import waiting
 from hosts.connection import HostAccess
 
 
@@ -58,9 +59,9 @@ class HardenedHost(ComponentResource):
     ) -> None:
         demand(get_stack())
         with without_places():
+            opts, self._before = waiting(opts)
             super().__init__("stockade:index:HardenedHost", name, {}, opts)
             self._name, self._retain = name, opts.retain_on_delete if opts else None
-            self._before = opts.depends_on if opts else None
             self._connection = connection = _known_way(name, connection)
             self._admin = _admin_of(connection)
             self._way = _given_way(name, connection)

@@ -15,6 +15,7 @@ from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.packages import Packages
 from components.resource import HostResource
+from components.waiting import waiting
 from hosts.services import SERVICES, ServiceState, service_states
 from hosts.shell import Answer, Script
 
@@ -146,6 +147,7 @@ class TimeSync(ComponentResource):
         packages: Packages | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
+        opts, before = waiting(opts)
         super().__init__("stockade:index:TimeSync", name, {}, opts)
         settings = settings or TimeSyncSettings()
         if settings.daemon != "keep":
@@ -153,10 +155,10 @@ class TimeSync(ComponentResource):
             common: dict[str, Any] = {"host": host, "connection": connection}
             if packages is None:
                 present, absent = settings.packages()
-                child = ResourceOptions(parent=self, retain_on_delete=retain)
+                child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
                 props = {**common, "present": present, "absent": absent, "group": "time"}
                 packages = Packages(f"{name}-packages", props, child)
-            child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
+            child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
             TimeSyncService(f"{name}-service", {**common, "daemon": settings.daemon}, child)
         self.register_outputs({})
 

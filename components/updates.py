@@ -20,6 +20,7 @@ from components.packages import Packages
 from components.resource import HostResource
 from components.updates_dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates_shell import APPLY, EXITS, OBSERVE, RESTORE
+from components.waiting import waiting
 from hosts.files import FileState, file_state
 from hosts.services import service_states
 from hosts.shell import Answer, Script
@@ -306,14 +307,15 @@ class AutomaticUpdates(ComponentResource):
         packages: Packages | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
+        opts, before = waiting(opts)
         super().__init__("stockade:index:AutomaticUpdates", name, {}, opts)
         settings = settings or UpdateSettings.model_validate({})
         retain = opts.retain_on_delete if opts else None
         common: dict[str, Any] = {"host": host, "connection": connection}
         if packages is None:
-            child = ResourceOptions(parent=self, retain_on_delete=retain)
+            child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
             packages = Packages(f"{name}-updates-packages", {**common, "present": PACKAGES}, child)
-        child = ResourceOptions(parent=self, depends_on=[packages], retain_on_delete=retain)
+        child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
         made = UnattendedUpgrades(name, {**common, "existing": existing, **settings.props()}, child)
         reboot = f"reboot at {settings.reboot_time} where needed" if settings.reboot_time else "no reboot"
         limits = "security sources" if settings.origins == SECURITY else f"{len(settings.origins)} sources"

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from components.inventory import Settings
 from components.updates_shell import REBOOT, UPGRADE
+from components.waiting import waiting
 from hosts.connection import Connection, HostAccess, resolve
 from hosts.shell import quote, reveal
 
@@ -55,8 +56,9 @@ class SystemUpgrade(ComponentResource):
         settings: UpgradeSettings,
         opts: ResourceOptions | None = None,
     ) -> None:
+        opts, before = waiting(opts)
         super().__init__("stockade:index:SystemUpgrade", name, {}, opts)
-        told = _command(name, connection, settings, ResourceOptions(parent=self)).stdout
+        told = _command(name, connection, settings, ResourceOptions(parent=self, depends_on=before)).stdout
         self.upgraded = told.apply(lambda text: [line for line in text.splitlines() if not line.startswith("reboot ")])
         self.reboot_due = told.apply(lambda text: "reboot yes" in text.splitlines())
         self.register_outputs({"upgraded": self.upgraded, "rebootDue": self.reboot_due})

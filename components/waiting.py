@@ -1,0 +1,29 @@
+"""What components wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pulumi import Resource, ResourceOptions
+
+Before = list[Resource]
+
+
+def waiting(opts: ResourceOptions | None, *more: Resource) -> tuple[ResourceOptions | None, Before]:
+    """Return a component's options without `depends_on`, and what its children have to depend on instead.
+
+    An engine leaves out what depends on something that failed. Where that is a component, the CLI takes the outputs
+    that it registers nevertheless as an error, which ends the run for all other hosts.
+    """
+    before = opts.depends_on if opts else None
+    if opts is None or before is None:
+        return opts, list(more)
+    if isinstance(before, Resource):
+        found = [before]
+    elif isinstance(before, Sequence) and all(isinstance(item, Resource) for item in before):
+        found = [item for item in before if isinstance(item, Resource)]
+    else:  # known only later
+        return opts, list(more)
+    free = ResourceOptions.merge(opts, None)
+    free.depends_on = None
+    return free, [*found, *more]
