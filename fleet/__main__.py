@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = _run(options, processes)
     except (FleetError, EngineError, CommandError, InvalidVersionError) as error:
-        result = Result(options.environment, options.command, error=_said(error))
+        result = Result(options.environment, options.command, error=said(error))
         print(f"error: {result.error}", file=sys.stderr)
     for file in options.report:
         try:
@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace, processes: Processes) -> Result:
     environment.link()
     with processes.interruptible(_told):
         begin = time.monotonic()
-        engine = _engine(environment, processes, options.limit)
+        engine = engine_for(environment, processes, _limits(options.limit))
         if options.command == "move":
             count = move_all(engine, environment, print)
             print(f"{count} hosts moved" if count else "every host is in the stack of its shard")
@@ -171,7 +171,7 @@ def _advice(environment: Environment, command: str, outcomes: Sequence[Outcome])
     ]
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """Return the message of an error, without what the Automation API puts around it."""
     _, found, text = str(error).rpartition("\n stderr: ")
     return (text if found else str(error)).strip().removeprefix("error: ")
@@ -181,8 +181,12 @@ def _told() -> None:
     print("interrupted: what is in flight is finished; once more ends it at once", file=sys.stderr)
 
 
-def _engine(environment: Environment, processes: Processes, limit: int | None) -> Engine:
-    limits = Limits(min(limit, Limits.call), min(limit, Limits.start), limit) if limit else Limits()
+def _limits(limit: int | None) -> Limits:
+    return Limits(min(limit, Limits.call), min(limit, Limits.start), limit) if limit else Limits()
+
+
+def engine_for(environment: Environment, processes: Processes, limits: Limits) -> Engine:
+    """Return the engine that is to be used. Raises FleetError, CommandError, InvalidVersionError."""
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
         return Embedded(environment, processes, limits)

@@ -108,5 +108,10 @@ def load(folder: Path, name: str) -> Environment:
         raise FleetError(f"{shown}: {key}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if shard.index is not None:
         raise FleetError(f"{shown}: {key}.index: is for the file of one stack; a fleet's stacks are told by their name")
-    backend = os.environ.get("PULUMI_BACKEND_URL") or (project.get("backend") or {}).get("url") or ""
-    return Environment(folder, name, file, shard.of, own, str(backend))
+    return Environment(folder, name, file, shard.of, own, backend_of(folder))
+
+
+def backend_of(folder: Path) -> str:
+    """Return where the states of a project are, as far as it says so. Raises EngineError."""
+    project = read_yaml(folder / "Pulumi.yaml")
+    return str(os.environ.get("PULUMI_BACKEND_URL") or (project.get("backend") or {}).get("url") or "")
