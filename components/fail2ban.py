@@ -15,9 +15,12 @@ from components.chapter import Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.fail2ban_shell import APPLY, EXITS, HEAD, OBSERVE, RESTORE, UNIT
 from components.fail2ban_text import (
+    KEPT,
     Fail2BanSettings,
     Jail,
     as_declared,
+    filled,
+    found_in,
     jails_in,
     same_addresses,
     seconds,
@@ -49,7 +52,8 @@ class JailsInputs(ChapterInputs):
     """Inputs of `Fail2BanJails`.
 
     `config`: the jails, in the format of jail.conf(5); `%(stockade_backend)s` and `%(stockade_operator)s` stand for the
-    backend that works on the host and the address that the operator connects from. `enabled`: running, also after a
+    backend that works on the host and the address that the operator connects from, `%(stockade_kept_JAIL)s` for what
+    the host's other files say in `ignoreip` for that jail. `enabled`: running, also after a
     boot; without it, fail2ban is stopped.
     """
 
@@ -81,6 +85,7 @@ class JailsFacts(Model):
 
     `dropin`: our file. `enabled`, `active`: the unit, in systemctl's words. `jails`: of the declared ones, those that
     run. `unenforced`: those with bans of which the firewall has no rule. `local`: files that the administrator wrote.
+    `ignored`: lines about `ignoreip` in files that are not ours.
     """
 
     dropin: FileState = FileState(DROP_IN, False)
@@ -89,6 +94,7 @@ class JailsFacts(Model):
     jails: dict[str, JailFacts] = {}
     unenforced: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def declared(self) -> str:
@@ -98,10 +104,9 @@ class JailsFacts(Model):
         return rest if found and head.startswith(HEAD) else content
 
     @property
-    def operator(self) -> str:
-        """The operator's address in the file."""
-        lines = self.dropin.unpacked().content.splitlines()
-        return next((line.partition("=")[2].strip() for line in lines if line.startswith("stockade_operator =")), "")
+    def found(self) -> dict[str, str]:
+        """What was found on the host when our file was written."""
+        return found_in(self.dropin.unpacked().content)
 
 
 Seen = Known[JailsInputs, JailsFacts]
@@ -146,6 +151,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             jails=jails,
             unenforced=tuple(unenforced),
             local=tuple(path for path in part["local"].split() if path != DROP_IN),
+            ignored=tuple(part.get("ignored", "").splitlines()),
         )
 
     def apply(self, inputs: JailsInputs, known: Seen) -> Script:
@@ -184,7 +190,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         elif seen.active != "active" or seen.enabled != "enabled" or seen.unenforced:
             enabled = False
         else:
-            config = _in_force(inputs, seen)
+            config = _in_force(inputs, seen, known.recorded)
         return inputs.model_copy(update={"config": config, "enabled": enabled})
 
     def occupied(self, inputs: JailsInputs, seen: JailsFacts) -> str:
@@ -271,7 +277,7 @@ def _restarts(last: JailsInputs | None, inputs: JailsInputs) -> list[str]:
 
 
 def _expected_addresses(jail: Jail, seen: JailsFacts) -> list[str]:
-    return jail.value("ignoreip").replace("%(stockade_operator)s", seen.operator).split()
+    return filled(jail.value("ignoreip"), seen.found).split()
 
 
 def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
@@ -290,8 +296,9 @@ def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
     return out
 
 
-def _in_force(inputs: JailsInputs, seen: JailsFacts) -> str:
+def _in_force(inputs: JailsInputs, seen: JailsFacts, recorded: JailsFacts | None) -> str:
     """Return the text that stands in the file, with the values that the server really uses."""
+    changed = recorded is not None and recorded.ignored != seen.ignored
     text = as_declared(seen.declared, inputs.config)
     there = jails_in(text)
     for name, jail in inputs.jails.items():
@@ -305,7 +312,10 @@ def _in_force(inputs: JailsInputs, seen: JailsFacts) -> str:
             shown: str = getattr(facts, key)
             if jail.value(key) and seconds(jail.value(key)) != seconds(shown):
                 text = with_value(text, name, key, shown)
-        if jail.value("ignoreip") and not same_addresses(_expected_addresses(jail, seen), facts.ignoreip):
+        kept = KEPT.format(jail=name) in jail.value("ignoreip")
+        if (kept and changed) or (
+            jail.value("ignoreip") and not same_addresses(_expected_addresses(jail, seen), facts.ignoreip)
+        ):
             text = with_value(text, name, "ignoreip", " ".join(facts.ignoreip))
     return text
 

@@ -6,7 +6,7 @@ Values: dropin (path of the file), jails (names, for `observe`); for a change al
 
 from components.fail2ban_client import FAIL2BAN_CLIENT
 from hosts.entry import ENTRY
-from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.services import SERVICES
 
 UNIT = "fail2ban"
@@ -54,6 +54,13 @@ begin local
 local=/etc/fail2ban/jail.local
 if [ -f "$local" ] && sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" | grep -q .; then echo "$local"; fi
 for file in /etc/fail2ban/jail.d/*.local; do [ ! -e "$file" ] || echo "$file"; done
+end
+begin ignored
+for file in /etc/fail2ban/jail.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*; do
+    [ "$file" = "$dropin" ] || awk -v file="$file" '
+        /^[^ \\t]/ {{ inside = /^ignoreip[ \\t]*[=:]/ }}
+        inside && !/^[ \\t]*[#;]/ {{ gsub(/[ \\t]+/, " "); print file ": " $0 }}' "$file" 2>/dev/null || :
+done
 end
 begin jails
 if command -v fail2ban-client >/dev/null && [ "${{unit##* }}" = active ]; then
@@ -165,26 +172,49 @@ if old; then
 fi
 own="stockade_backend = $backend
 stockade_operator = $operator"
+more=
 if [ -n "$include" ]; then
-    own="$own
-"'{_OLD_DEFAULTS}'
+    more='
+{_OLD_DEFAULTS}'
 # iptables before 1.4.20 has no -w, with which fail2ban calls it
 elif iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/null 2>&1; then
-    own="$own
-"'{WITHOUT_LOCK}'
+    more='
+{WITHOUT_LOCK}'
 fi
-content="{HEAD}$own
-
-$config"
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
 cp -a /etc/fail2ban/. "$trial"
 mkdir -p "$trial/jail.d"
-if [ -n "$include" ]; then write_local "$trial/jail.local" '{_INCLUDE}'; fi
-write_file "$trial/jail.d/${{dropin##*/}}" 644 root root "$content"
+trial_dropin=$trial/jail.d/${{dropin##*/}}
+rm -f "$trial_dropin"
 tried() {{ fail2ban-client -c "$trial" "$1" 2>&1; }}
+# What the host itself never bans is asked of fail2ban, with our jails as they are but for their own `ignoreip`.
+kept=
+if grep -qs '^ignoreip' "$trial"/jail.conf "$trial"/jail.local "$trial"/jail.d/*; then asks=yes; else asks=; fi
+if [ -n "$include" ]; then write_local "$trial/jail.local" '{_INCLUDE}'; fi
+if [ -n "$asks" ]; then
+    write_file "$trial_dropin" 644 root root "{HEAD}$own$more
+
+$(printf '%s' "$config" | sed '/^ignoreip/d')
+"
+    kept=$(tried -d | sed "s/\\([[ ]\\)u'/\\1'/g") || kept=
+fi
+for jail in $(printf '%s' "$config" | sed -n 's/^\\[\\(.*\\)]$/\\1/p'); do
+    own="$own
+stockade_kept_$jail = $(printf '%s\\n' "$kept" | sed -n "s/^\\['set', '$jail', 'addignoreip', \\(.*\\)]$/\\1/p" |
+        tr -d "'," | tr '\\n' ' ')"
+done
+own=$own$more
+content="{HEAD}$own
+
+$config"
+write_file "$trial_dropin" 644 root root "$content"
 if ! said=$(tried -t) && case $said in *Usage:*) ! said=$(tried -d) ;; esac; then # before 0.10 there is no -t
     printf '%s\\n' "$said" | sed -n 's/.*ERROR  *//p' >&2
+    case $said in *'not found any log file'*)
+        echo 'Is there the journal alone? Then a jail reads that (backend: systemd, the default for sshd),' >&2
+        echo 'or something has to write the file: `packages: {{present: [rsyslog]}}`.' >&2 ;;
+    esac
     exit {REFUSED}
 fi
 banned=$(bans)
@@ -230,6 +260,7 @@ fi
 """
 
 EXITS = {
+    **FILE_EXITS,
     ABSENT: "fail2ban is not installed on the host",
     REFUSED: "fail2ban refuses this configuration; nothing was changed",
     NOT_STARTED: "fail2ban does not run its jails; see /var/log/fail2ban.log on the host",

@@ -13,6 +13,9 @@ from components.inventory import Settings
 
 OPERATOR = "%(stockade_operator)s"
 BACKEND = "%(stockade_backend)s"
+KEPT = "%(stockade_kept_{jail})s"
+"""What the host itself never bans in a jail, by files that are not ours."""
+
 LOOPBACK = ("127.0.0.1/8", "::1")
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -125,7 +128,8 @@ class Fail2BanSettings(Settings):
 
     def _section(self, name: str, jail: JailSettings) -> list[str]:
         ssh = name == "sshd"
-        ignored = (*LOOPBACK, *self.ignoreip, *((OPERATOR,) if self.ignore_operator else ()))
+        operator = (OPERATOR,) if self.ignore_operator else ()
+        ignored = (*LOOPBACK, *self.ignoreip, *operator, KEPT.format(jail=name))
         values: dict[str, Any] = {
             "enabled": str(jail.enabled).lower(),
             "filter": jail.filter,
@@ -203,6 +207,16 @@ def _in_seconds(text: str) -> str:
     return re.sub(
         r"^((?:findtime|bantime) = )(\d+[smhdw]?)$", lambda found: f"{found[1]}{seconds(found[2])}", text, flags=re.M
     )
+
+
+def found_in(head: str) -> dict[str, str]:
+    """Return what was found on the host when the file was written: the values of its head, by name."""
+    return dict(re.findall(r"^(stockade_[^\s=]+) *= *(.*?) *$", head, re.M))
+
+
+def filled(value: str, found: Mapping[str, str]) -> str:
+    """Return a value with what was found on the host in its place."""
+    return re.sub(r"%\((stockade_[^)]+)\)s", lambda name: found.get(name[1], ""), value)
 
 
 def same_addresses(some: Iterable[str], others: Iterable[str]) -> bool:

@@ -219,3 +219,45 @@ def test_a_run_killed_half_way_is_continued(host: LabHost, new_stack: Callable[.
     stack.unchanged()
     stack.destroy()
     assert host.exec("ls /etc/fail2ban/jail.d; systemctl is-enabled fail2ban").stdout == before
+
+
+def test_what_the_host_never_bans_is_kept(lab: Lab, host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    host.exec("apt-get -qq -y -o APT::Install-Recommends=false install fail2ban python3-systemd </dev/null")
+    # ours to all jails, on two lines; one jail has its own
+    local = f"[DEFAULT]\nignoreip = 192.0.2.0/25 ::1\n  {OUTSIDE_IPV4}\n[probe]\nignoreip = 192.0.2.200\n"
+    local += "[sshd]\nbackend = systemd\n"
+    host.exec("cat >/etc/fail2ban/jail.local && systemctl restart fail2ban", input=local)
+    before = host.exec("cd /etc/fail2ban && find . -type f -exec cksum {} + | sort").stdout
+    probe = {"filter": "sshd", "logpath": ["/var/log/dpkg.log"]}
+    stack = new_stack(
+        host, program=PROGRAM, fail2ban={"maxretry": 2, "ignoreip": ["203.0.113.66"], "jails": {"probe": probe}}
+    )
+    stack.up()
+    never = setting(host, "ignoreip").replace("|-", "").replace("`-", "").split()[-6:]
+    assert {"192.0.2.0/25", OUTSIDE_IPV4, OPERATOR, "203.0.113.66"} <= set(never)
+    assert "192.0.2.200" not in never
+    probed = host.exec("fail2ban-client get probe ignoreip").stdout
+    assert "192.0.2.200" in probed
+    assert OUTSIDE_IPV4 not in probed
+    guess(lab, host, 3)
+    ignored = f"timeout 30 sh -c 'until grep -q \"Ignore {OUTSIDE_IPV4}\" /var/log/fail2ban.log; do sleep 0.1; done'"
+    host.exec(ignored)
+    assert banned(host) == []
+    stack.refresh()
+    stack.unchanged()
+    # one more, and one less
+    host.exec("sed -i 's/^ignoreip = .*::1/ignoreip = 198.51.100.99/' /etc/fail2ban/jail.local; fail2ban-client reload")
+    stack.refresh()
+    assert "ignoreip" in stack.preview(check=False)
+    stack.up()
+    assert "198.51.100.99" in setting(host, "ignoreip")
+    assert "192.0.2.0/25" not in setting(host, "ignoreip")
+    stack.unchanged()
+    host.exec("cat >/etc/fail2ban/jail.local", input=local)
+    stack.configure(hosts={host.name: entry(host)}, fail2ban={"jails": {"sshd": {"backend": "auto"}}})
+    refused = stack.up(check=False)
+    assert "packages: {present: [rsyslog]}" in refused, refused.output
+    stack.destroy()
+    assert host.exec("cd /etc/fail2ban && find . -type f -exec cksum {} + | sort").stdout == before
+    assert OUTSIDE_IPV4 in setting(host, "ignoreip")
+    assert OPERATOR not in setting(host, "ignoreip")

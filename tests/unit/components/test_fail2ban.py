@@ -15,7 +15,7 @@ from components.fail2ban_text import Fail2BanSettings, jails_in, same_addresses,
 from hosts.files import FileState
 from hosts.shell import Answer
 
-FOUND = f"{HEAD}stockade_backend = systemd\nstockade_operator = 198.51.100.1\n\n"
+FOUND = f"{HEAD}stockade_backend = systemd\nstockade_operator = 198.51.100.1\nstockade_kept_sshd = 192.0.2.9 \n\n"
 
 
 def settings(**values: Any) -> Fail2BanSettings:
@@ -33,7 +33,7 @@ def facts(wanted: JailsInputs, **changes: Any) -> JailsFacts:
         "maxretry": jail.value("maxretry"),
         "findtime": str(seconds(jail.value("findtime"))),
         "bantime": str(seconds(jail.value("bantime"))),
-        "ignoreip": ("127.0.0.0/8", "::1", "198.51.100.1"),
+        "ignoreip": ("127.0.0.0/8", "::1", "198.51.100.1", "192.0.2.9"),
     }
     own = {key: changes.pop(key) for key in list(changes) if key in shown}
     whole = {
@@ -50,7 +50,7 @@ def test_sshd_is_guarded_by_default_with_what_works_on_the_host() -> None:
     values = jails_in(settings().text())["sshd"].values
     assert values["enabled"] == "true"
     assert values["backend"] == "%(stockade_backend)s"
-    assert values["ignoreip"].split() == ["127.0.0.1/8", "::1", "%(stockade_operator)s"]
+    assert values["ignoreip"].split() == [*("127.0.0.1/8", "::1", "%(stockade_operator)s", "%(stockade_kept_sshd)s")]
 
 
 def test_further_jails_have_the_common_limits_unless_they_have_their_own() -> None:
@@ -212,3 +212,15 @@ def test_answers_of_the_server_are_read() -> None:
 @pytest.mark.parametrize("answers", [[None] * 5, [], [5, 600, 600]])
 def test_a_jail_of_which_the_server_knows_nothing_does_not_run(answers: list[Any]) -> None:
     assert _seen(answers).jails == {}
+
+
+def test_what_the_host_never_bans_is_drift_when_its_files_say_otherwise() -> None:
+    wanted = inputs()
+    was = facts(wanted, ignored=("/etc/fail2ban/jail.local: ignoreip = 192.0.2.9",))
+    now = facts(wanted, ignored=("/etc/fail2ban/jail.local: ignoreip = 192.0.2.9 192.0.2.10",))
+    known = Known(wanted, was, was, was)
+    assert JailsChapter().shown(wanted, known, was) == wanted
+    shown = JailsChapter().shown(wanted, known, now).config
+    assert "ignoreip = 127.0.0.0/8 ::1 198.51.100.1 192.0.2.9\n" in shown  # what is in force lacks what is new
+    own = inputs(jails={"sshd": {"options": {"ignoreip": "198.51.100.1"}}})
+    assert JailsChapter().shown(own, Known(own, was, was, was), facts(own, ignoreip=("198.51.100.1",))) == own
