@@ -155,11 +155,16 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             return ReadResult("", {})
         self._renew(host, change.title, state)
         if state.unfinished or (same and "declared" not in props):
-            return ReadResult(id_, dict(props), inputs_of(props))
+            return ReadResult(id_, {**props, **self.noted(state.observed, seen)}, inputs_of(props))
         if same:
             kept = outs(state.declared, state.prior, state.applied, state.claim, state.machine)
             return ReadResult(id_, kept, state.declared.props())
         return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
+
+    def noted(self, before: F | None, seen: F) -> dict[str, Any]:
+        """Outputs to take over from a look that found no drift."""
+        del before, seen
+        return {}
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Apply against what was recorded last; a change in how to connect alone touches no host.

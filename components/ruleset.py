@@ -345,10 +345,19 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         if not seen.client or has_unknown(_news):
             return result
         inputs = self._inputs(_news)
-        told = "" if inputs.accept_lockout else refusal_of(inputs.declared, Entry(seen.client, seen.port))
-        if told:
-            raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(told)}")
+        way = self._way(inputs.host, _news.get("connection"))
+        # sshd may have moved since: the run itself goes by where it comes in
+        ports = dict.fromkeys((seen.port, *(login.port for _, login in (way.logins() if way else ()))))
+        told = [refusal_of(inputs.declared, Entry(seen.client, port)) for port in ports]
+        if all(told) and not inputs.accept_lockout:
+            raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(told[0])}")
         return result
+
+    def noted(self, before: RulesetFacts | None, seen: RulesetFacts) -> dict[str, Any]:
+        """Whence and where the last look came in: that is the way that a preview must not close."""
+        if before is None or not seen.client or (seen.client, seen.port) == (before.client, before.port):
+            return {}
+        return {"observed": before.model_copy(update={"client": seen.client, "port": seen.port}).props()}
 
     def _way(self, host: str, connection: Any) -> HostAccess | None:
         """How the host is reached, as far as a preview can know."""

@@ -13,13 +13,15 @@ Source: the guide, "Harden SSH Access", "SSH Daemon Options"; sshd_config(5).
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pulumi import Output, ResourceOptions
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components import sshd_effective as effective
-from components.chapter import Chapter, ChapterInputs, Known, Model
+from components.change import Change
+from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
 from components.resource import HostResource
@@ -27,7 +29,7 @@ from components.sshd_login import entrance, sole_login
 from components.sshd_shell import APPLY, BACK, COMMIT, HEADER, OBSERVE, SAVE
 from hosts.connection import HostAccess
 from hosts.errors import Unreachable
-from hosts.guard import LIMIT, Guard
+from hosts.guard import LIMIT, Guard, is_armed
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:
@@ -221,10 +223,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         way.check()
         if not way.moves:
             return (inputs,)
-        both = [*effective.ports(inputs.settings), way.port]
-        lines = effective.without(inputs.settings, [f"Port {port}" for port in both])
-        widened = lines + "".join(f"Port {port}\n" for port in sorted({*both}))
-        return inputs.model_copy(update={"settings": widened}), inputs
+        return listening_on(inputs, {*effective.ports(inputs.settings), way.port}), inputs
 
     def enter(self, host: "Host", inputs: SshdInputs, patience: float, *, restoring: bool = False) -> None:
         """Log in as later runs will; by whichever login works where the prior settings are back."""
@@ -234,16 +233,45 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         try:
             sole_login(host, inputs.settings).confirm_everywhere(patience)
         except Unreachable as error:
-            if effective.ports(inputs.settings):
-                port = host.access.logins()[0][1].port
+            port = host.access.logins()[0][1].port
+            if port != host.entered().port:
                 error.hint = f"Does the firewall accept port {port}? It must, before sshd moves there."
             raise
+
+    def remover(self, host: "Host", inputs: SshdInputs, known: Seen) -> "Host":
+        """Open the port that sshd goes back to beside the present one, and prove a login there, before all else is put
+        back: what closes it may be the firewall, which goes back after this, or one that is not on the host."""
+        way = entrance(host, inputs.settings, inputs.admin)
+        before = known.prior.ports if known.prior else ()
+        if way.behind_nat or way.port in before or not before:
+            return host
+        port = ([login.port for _, login in host.access.logins() if login.port in before] or [*before])[0]
+        step, title = listening_on(inputs, {port, way.port}), self.title(inputs)
+        guard = self.guard(step, known, host.access)
+        change = Change(host, title, guard, lambda limit: host.confirm_everywhere(limit, login=host.login, port=port))
+        try:
+            if is_armed(change.run(self.apply(step, known))[0]):
+                change.keep(self.observe(step))
+        except Failure as error:
+            raise Failure(
+                f"{host.name}: {title}: sshd goes back to port {port}, where nobody can log in now. Let port {port} in "
+                "first, wherever this host is filtered; in the stack config, under the host: "
+                f"`firewall: {{services: [{{name: sshd before, ports: [{port}]}}]}}`. Then `up`, and `destroy` again."
+                f"\n{error}"
+            ) from error
+        return host
 
 
 class SshdProvider(HostProvider[SshdInputs, SshdFacts]):
     """Pulumi's CRUD for `Sshd`."""
 
     chapter = SshdChapter()
+
+
+def listening_on(inputs: SshdInputs, ports: AbstractSet[int]) -> SshdInputs:
+    """Return the same settings, with these ports in place of those that are declared."""
+    lines = effective.without(inputs.settings, [f"Port {port}" for port in {*effective.ports(inputs.settings), *ports}])
+    return inputs.model_copy(update={"settings": lines + "".join(f"Port {port}\n" for port in sorted(ports))})
 
 
 class Sshd(HostResource, module="stockade", name="Sshd"):

@@ -51,6 +51,11 @@ class Entrance:
         declared = effective.ports(self.settings)
         return bool(declared) and self.port not in declared
 
+    @property
+    def behind_nat(self) -> bool:
+        """Whether the port that we knock at is another one on the host."""
+        return self.current.port != self.port
+
     def check(self) -> None:
         """Prove that the admin gets in now, as the settings will demand. Raises Failure; nothing has been changed."""
         user = self.connection.user
@@ -63,8 +68,7 @@ class Entrance:
         if reason := effective.shuts_out(self.settings, user, self.groups, self.address):
             raise Failure(f"{unchanged} the admin would be locked out: {reason}")
         declared = effective.ports(self.settings)
-        behind_nat = self.current.port != self.port
-        if declared and self.connection.port not in declared and not behind_nat:
+        if declared and self.connection.port not in declared and not self.behind_nat:
             raise Failure(
                 f"{unchanged} sshd would listen on {', '.join(map(str, declared))}, but the login in the stack config "
                 f"uses port {self.connection.port}. Set `admin: {{port: {declared[0]}}}`, and "

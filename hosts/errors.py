@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from hosts.shell import Answer
 
 STDERR_TAIL_LINES = 12
+BEHIND = "jump host "
+"""How a message begins that tells of a jump host, and so of all hosts behind it."""
 
 
 class HostError(Exception):
     """Base of all. `host` is the name in the configuration, `resource` and `step` say what was being done."""
+
+    not_reached = False
+    """Whether it kept the whole run from the host, not just one step."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hosts.connection import UNLIMITED, Connection
 from hosts.dialing import Line, Refused, Transient, dial
-from hosts.errors import HostError, LoginRefused, Unreachable, Useless
+from hosts.errors import BEHIND, HostError, LoginRefused, Unreachable, Useless
 from hosts.waits import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
@@ -79,7 +79,7 @@ class Ladder:
             try:
                 self._way = await self._retry(0 if self._failure is not None else self._patience)
             except HostError as error:
-                error.host = self.name
+                error.host, error.not_reached = self.name, True
                 self._failure = error
                 self._until = asyncio.get_running_loop().time() + GIVEN_UP_FOR
                 raise error.during(resource="") from None
@@ -185,7 +185,7 @@ class Ladder:
             return (await self._jump_of(connection.proxy).climb()).line
         except HostError as error:
             told = error.during(resource="")
-            told.message = f"jump host {connection.proxy.address}: {error.message}"
+            told.message = f"{BEHIND}{connection.proxy.address}: {error.message}"
             raise told from None
 
     def _exhausted(self, seen: _Climb) -> bool:

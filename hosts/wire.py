@@ -162,6 +162,7 @@ class Wire:
 
     def _placed(self, error: HostError, resource: str, step: str) -> HostError:
         error.host = self.access.name
+        error.not_reached |= isinstance(error, Useless) and bool(self.ladder.logins)
         return error.during(resource=resource, step=step)
 
     def _fault(self, run: Run, way: Way, outcome: Outcome) -> Useless | None:

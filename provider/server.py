@@ -30,6 +30,7 @@ from components.chapter import Failure, Unfinished
 from components.claims import CLAIMS, called_for
 from components.inventory import Inventory
 from hosts.errors import HostError
+from hosts.told import Told
 from hosts.waits import timed
 from provider.chapters import Chapters
 from provider.serving import serve
@@ -53,7 +54,7 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
         except Unfinished as error:
             _abort_unfinished(context, request, error)
         except (HostError, Failure) as error:
-            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            context.abort(grpc.StatusCode.UNKNOWN, self.told.text(error))
         except ValidationError as error:
             faults = error.errors(include_input=False, include_url=False)
             places = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
@@ -132,6 +133,7 @@ class Server(ResourceProviderServicer):
 
     def __init__(self, chapters: Chapters | None = None) -> None:
         self.slowest = Slowest()
+        self.told = Told()
         self._config: dict[str, Any] = {}
         self._former: dict[str, Any] = {}
         self._providers: dict[str, ResourceProvider] = {}

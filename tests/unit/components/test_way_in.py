@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.chapter import Failure
-from components.ruleset import RulesetProvider
+from components.ruleset import RulesetFacts, RulesetProvider
 from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
 from hosts.entry import Entry
@@ -156,3 +156,30 @@ def test_a_preview_refuses_what_keeps_out_where_the_last_run_came_from() -> None
     assert provider.diff("", {**olds, "observed": {**seen, "client": INSIDE[Family.IPV4]}}, news).changes
     assert provider.diff("", {**olds, "observed": {}}, news).changes  # a state of before this was recorded
     assert not provider.diff("", {**news, "observed": seen}, news).changes
+
+
+def test_once_sshd_has_moved_the_old_port_may_be_closed() -> None:
+    """The last run that changed the rules came in by port 22; now the logins knock at 2222."""
+    provider = RulesetProvider()
+    moved = {"admin": {"host": ADDRESSES[Family.IPV4], "port": 2222}, "bootstrap": {"host": ADDRESSES[Family.IPV4]}}
+    both, new = (
+        rules(*(f"-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT" for port in ports))
+        for ports in ((22, 2222), (2222,))
+    )
+    seen = {"client": "203.0.113.5", "port": 22}
+    olds = {"host": "web1", "family": "ipv4", "rules": both, "connection": moved, "observed": seen}
+    assert provider.diff("", olds, {**olds, "rules": new}).changes
+    with pytest.raises(Failure, match=r"nobody can connect from 203\.0\.113\.5 to TCP port 22 any more"):
+        provider.diff("", olds, {**olds, "rules": rules("-A INPUT -p tcp -m tcp --dport 2022 -j ACCEPT")})
+
+
+def test_the_way_in_is_that_of_the_last_look() -> None:
+    """An operator works from elsewhere now: a refresh without drift takes that over, and nothing else."""
+    then, now = (
+        RulesetFacts(saved="then", client="203.0.113.5", port=22),
+        RulesetFacts(saved="now", client="192.0.2.7", port=22),
+    )
+    noted = RulesetProvider().noted(then, now)
+    assert RulesetFacts.model_validate(noted["observed"]) == then.model_copy(update={"client": "192.0.2.7"})
+    assert RulesetProvider().noted(then, then) == {}
+    assert RulesetProvider().noted(then, RulesetFacts()) == {}  # on the host itself
