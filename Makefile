@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -20,6 +20,9 @@ up: .venv/ready lab  ## harden the hosts of STACK (the lab's by default) and sho
 
 preview: .venv/ready lab  ## show what `make up` would change, line by line
 	@$(PULUMI) preview --stack $(STACK) --diff
+
+look: .venv/ready lab  ## log in and print what listens and filters on the hosts of STACK; nothing is changed
+	@$(PULUMI) look --stack $(STACK)
 
 refresh: .venv/ready lab  ## read the hosts and take what changed there into the state
 	@$(PULUMI) refresh --stack $(STACK) --yes

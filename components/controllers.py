@@ -126,6 +126,14 @@ def brings_rules(lines: str, saved: str) -> bool:
     return False
 
 
+def still_there(then: str, now: str) -> bool:
+    """Whether a program that brings rules of iptables along has them in force, then and now."""
+    before, after = (
+        {line.split()[0] for line in lines.splitlines() if brings_rules(line, "")} for lines in (then, now)
+    )
+    return bool(before & after)
+
+
 def obstacle(lines: Sequence[str]) -> str:
     """Say who is in the way, and what to do."""
     mend = WAY_OUT + (BESIDE if all(line.startswith(("table ", "other ")) for line in lines) else "")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pulumi import Output, ResourceOptions
-from pulumi.dynamic import ReadResult
 
 from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
@@ -19,7 +18,7 @@ from rules.family import Family
 from rules.firewalld import as_rules
 from rules.model import Ruleset
 from rules.parse import parse, parse_saved
-from rules.reachability import TooIntricateError, exposure
+from rules.reachability import TooIntricateError, difference, exposure
 from rules.render import render
 
 Program = Literal["ufw", "firewalld"]
@@ -60,9 +59,14 @@ fi
 
 
 class KeptInputs(ChapterInputs):
-    """Inputs of `KeptFirewall`. `program`: who looks after the rules."""
+    """Inputs of `KeptFirewall`.
+
+    `program`: who looks after the rules. `changes`: not to be given; after a refresh, what can be reached otherwise
+    than when a run looked last.
+    """
 
     program: Program
+    changes: tuple[str, ...] = ()
 
 
 class KeptFacts(Model):
@@ -118,24 +122,17 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         )
 
     def shown(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
-        return inputs
+        """What somebody changed is told, and taken as it is by the next run: nothing is declared but who does it."""
+        before = known.recorded or KeptFacts()
+        gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)
+        told = (line for family in Family for line in _changes(before, seen, family))
+        return inputs.model_copy(update={"changes": (*gone, *told)})
 
 
 class KeptProvider(HostProvider[KeptInputs, KeptFacts]):
     """Pulumi's CRUD for `KeptFirewall`."""
 
     chapter = KeptChapter()
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Look; what others changed is no drift, as nothing is declared, but it is what policies judge from now on."""
-        result = super().read(id_, props)
-        if not result.outs:
-            return result
-        state = self._stored(props)
-        seen = self._look(state)
-        if seen == state.observed:
-            return result
-        return ReadResult(id_, {**result.outs, "observed": seen.props()}, result.inputs)
 
 
 class KeptFirewall(HostResource, module="stockade", name="KeptFirewall"):
@@ -153,6 +150,17 @@ def _read(part: Mapping[str, str], family: Family) -> Ruleset:
     if "zones" in part and "INPUT_direct" not in saved:  # its rules are a table of nftables
         return parse(as_rules(part["zones"], part.get("services", ""), part["default_zone"].strip(), family), family)
     return parse_saved(saved, family)
+
+
+def _changes(before: KeptFacts, seen: KeptFacts, family: Family) -> tuple[str, ...]:
+    then, now = getattr(before, family.value), getattr(seen, family.value)
+    if then == now:
+        return ()
+    try:
+        found = difference(parse_saved(then, family), parse_saved(now, family))
+    except TooIntricateError:
+        found = ()
+    return tuple(f"{family}: {line}" for line in found or ("the rules differ",))
 
 
 def _exposure(rules: Ruleset) -> tuple[str, ...]:

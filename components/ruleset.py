@@ -27,6 +27,7 @@ from components.controllers import (
     exposure_notes,
     in_the_way,
     obstacle,
+    still_there,
     taken,
 )
 from components.dynamic import HostProvider, has_unknown
@@ -45,7 +46,7 @@ from components.ruleset_shell import (
 )
 from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
-from hosts.entry import LOOK, Entry, entry
+from hosts.entry import Entry, entry
 from hosts.files import FileState, file_state
 from hosts.guard import LIMIT, Guard
 from hosts.shell import Answer, Script
@@ -181,22 +182,31 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             saved=visible(part["saved"], inputs.declared),
             boot=file_state(part, "boot").packed(),
             boot_unit=part["boot_unit"].strip(),
-            look=bool(part["look"].strip()),
-            closed=part["closed"].strip(),
+            look=bool(part.get("look", "").strip()),
+            closed=part.get("closed", "").strip(),
             controller=part["controller"].strip(),
-            other=visible(part["other"], Rules(inputs.family)),
-            cause=part["cause"].strip(),
+            other=visible(part.get("other", ""), Rules(inputs.family)),  # not in records of earlier versions
+            cause=part.get("cause", "").strip(),
             addresses=addresses,
             client=came.client if came else "",
             port=came.port if came else 0,
         )
 
     def steps(self, host: "Host", inputs: RulesetInputs, known: Seen) -> tuple[RulesetInputs, ...]:
-        """Refuse rules that keep out whoever comes from where this run comes from."""
-        told = "" if inputs.accept_lockout else refusal_of(inputs.declared, entry(host.read(LOOK).stdout))
+        """Refuse, before anything is begun, what else filters there, and rules that keep out whoever comes from where
+        this run comes from."""
+        seen = self.parse(inputs, host.read(self.observe(inputs)))
+        told = self._refused(inputs, seen)
+        if seen.client and not told and not inputs.accept_lockout:
+            locked = refusal_of(inputs.declared, Entry(seen.client, seen.port))
+            told = LOCKOUT.format(locked) if locked else ""
         if told:
-            raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {LOCKOUT.format(told)}")
+            raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {told}")
         return (inputs,)
+
+    def _refused(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
+        obstacles = _obstacles(inputs, seen)
+        return obstacle(obstacles) if obstacles and not inputs.take_over else ""
 
     def apply(self, inputs: RulesetInputs, known: Seen) -> Script:
         before = known.before or RulesetFacts()
@@ -204,13 +214,13 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             if known.fresh:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {_unknown_names(inputs, before)}")
             return Script("look up the names in the rules", f"exit {STALE}")
-        obstacles = _obstacles(inputs, before)
-        if obstacles and not inputs.take_over:
+        refused = self._refused(inputs, before)
+        if refused:
             if known.fresh:
-                raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {obstacle(obstacles)}")
+                raise Failure(f"{inputs.host}: {self.title(inputs)}: {refused}")
             return Script("look who else filters", f"exit {STALE}")
         wanted = _resolved(inputs, before)
-        take = taken(obstacles, before.other, inputs.family)
+        take = taken(_obstacles(inputs, before), before.other, inputs.family)
         values = {
             **self._change(inputs, known, before, wanted),
             "take": "\n".join(take.lines),
@@ -226,7 +236,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         saved = parse_saved(prior.saved, inputs.family)
         declared = inputs.declared
         back = own_rules(saved, declared, inputs.preserved)
-        if brings_rules(prior.controller, prior.saved):  # when it is started again
+        if still_there(prior.controller, now.controller):  # it was not taken over by then
+            back = own_rules(parse_saved(now.saved, inputs.family), declared, inputs.preserved)
+        elif brings_rules(prior.controller, prior.saved):  # when it is started again
             back = Rules(inputs.family, tuple(Table(table.name) for table in declared.tables))
         return Script("put the prior rules back", RESTORE, self._change(inputs, known, now, back), exits=EXITS)
 

@@ -263,7 +263,7 @@ drop_boot
 {OTHERS}
 {TAKE_OVER}
 [ -d "$filters" ] || case $controller in # taken over by an earlier version, which wrote nothing down
-    ufw) ufw --force enable >&2 ;;
+    ufw) grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || ufw --force enable >&2 ;;
     firewalld) svc_enable firewalld >&2 ;;
 esac
 give_back

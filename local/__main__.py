@@ -1,6 +1,7 @@
 """`python -m local COMMAND --stack S …`: the Pulumi CLI if it is on PATH, otherwise the embedded engine.
 
-Commands: preview, up, refresh, destroy, export, import, output, and `config set|get|rm`, `state delete|taint|...`.
+Commands: preview, up, refresh, destroy, export, import, output, and `config set|get|rm`, `state delete|taint|...`;
+`look` logs in and prints what is on the hosts, with neither engine.
 STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
 `preview` and `up` enforce the policy pack in policies/ (docs/policies.md); STOCKADE_POLICIES=off leaves it out.
 The lab's stacks have the passphrase "lab", unless another is set: there is nothing secret in them.
@@ -26,6 +27,7 @@ COMMANDS = {
     "config": ["config"],
     "state": ["state"],
 }
+LOOK = "look"
 CREATING = (["preview"], ["up"], ["import"], ["config", "set"])
 INDEPENDENT = ("up", "destroy")
 """Runs in which one host that is down is to hold up no other: by itself the CLI stops at the first error."""
@@ -116,13 +118,15 @@ def independence(command: str, given: list[str]) -> list[str]:
 
 def main(arguments: list[str]) -> NoReturn:
     """Run one command with one of the engines; ends the process with the engine's exit status."""
-    if not arguments or arguments[0] not in COMMANDS:
-        fail(f"say what to do: python -m local {'|'.join(COMMANDS)} --stack STACK")
+    if not arguments or arguments[0] not in (*COMMANDS, LOOK):
+        fail(f"say what to do: python -m local {'|'.join((*COMMANDS, LOOK))} --stack STACK")
     command, *rest = arguments
     stack = value_of(rest, "--stack", "-s")
     if not stack:
         fail(f"say which stack: python -m local {command} --stack STACK")
     set_lab_passphrase(stack, os.environ)
+    if command == LOOK:
+        os.execv(sys.executable, [sys.executable, "-m", "fleet.look", *rest])  # noqa: S606 - no shell is wanted
     project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
     rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
     try:

@@ -1,0 +1,156 @@
+"""`python -m fleet.look --stack S`: what is on the stack's hosts, before anything is done there.
+
+Logs in and prints, for each host, what listens, who filters and which rules of iptables are in force, as the guide has
+an administrator look first (`netstat -tulpn`, `iptables -L`). Changes nothing, on no host and in no state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from components.chapter import Failure
+from components.config import ConfigError, parse
+from components.controllers import told
+from components.listeners import ListenerChapter, ListenerInputs
+from components.ruleset import RulesetChapter, RulesetFacts, RulesetInputs
+from hosts.connection import HostAccess
+from hosts.errors import HostError
+from hosts.host import Host
+from hosts.pool import connection_pool
+from local.engine.errors import EngineError
+from local.engine.project import Config, Project, StackSettings, load_project, load_stack, resolve_config
+from local.engine.session import open_session
+from rules.family import Family
+from rules.parse import parse_saved
+from rules.reachability import TooIntricateError, exposure
+
+AT_ONCE = 16
+"""Hosts that are looked at at a time."""
+
+
+def config_of(stack: str, folder: Path) -> dict[str, Any]:
+    """The stack's config by name, decrypted. Raises `EngineError`.
+
+    The stack need not exist yet, and no passphrase is needed where nothing is secret. Secrets of another kind than the
+    passphrase's are left to the CLI.
+    """
+    project = load_project(folder)
+    settings = load_stack(project, stack)
+    if not settings.file.is_file():
+        raise EngineError(f"{settings.file}: no such file, so there is no stack {stack}")
+    try:
+        found = {key: value.text for key, value in _resolved(project, settings, folder, stack).items()}
+    except EngineError:
+        cli = shutil.which("pulumi")
+        if cli is None:
+            raise
+        asked = [cli, "config", "--stack", stack, "--cwd", str(folder), "--show-secrets", "--json"]
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise EngineError(done.stderr.strip().removeprefix("error: ")) from None
+        found = {key: entry.get("value", "") for key, entry in json.loads(done.stdout).items()}
+    return {key.partition(":")[2]: _json(text) for key, text in found.items()}
+
+
+def _resolved(project: Project, settings: StackSettings, folder: Path, stack: str) -> Config:
+    try:
+        return resolve_config(project, settings, None)
+    except EngineError:  # there are secrets
+        return open_session(folder, stack, create=True).config()
+
+
+def looked(access: HostAccess) -> tuple[bool, list[str]]:
+    """Whether a host could be looked at, and the lines about it."""
+    try:
+        host = connection_pool().host(access)
+        host.connect()
+        lines = [f"{access.name}: logged in as {host.user}", *_listening(host), *_filtering(host)]
+    except (HostError, Failure) as error:
+        return False, [f"{access.name}: {error}"]
+    return True, lines
+
+
+def _listening(host: Host) -> list[str]:
+    chapter, inputs = ListenerChapter(), ListenerInputs(host=host.name)
+    seen = chapter.parse(inputs, host.read(chapter.observe(inputs)))
+    if not seen.tool:
+        return ["  what listens: neither ss nor netstat is there"]
+    return [*_block("listens on the network", seen.listening), *_block("listens on the loopback", seen.loopback)]
+
+
+def _filtering(host: Host) -> list[str]:
+    chapter = RulesetChapter()
+    lines: list[str] = []
+    others: dict[str, None] = {}
+    for family in Family:
+        inputs = RulesetInputs(host=host.name, family=family, rules="")
+        try:
+            answer = host.read(chapter.observe(inputs))
+        except HostError as error:
+            lines += _block(f"{family.label} rules", (str(error),))
+            continue
+        seen: RulesetFacts = chapter.parse(inputs, answer)
+        others |= dict.fromkeys(told(line) for line in seen.controller.splitlines())
+        saved = answer.sections["saved"]
+        rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
+        lines += _block(f"{family.label} rules", rules)
+        lines += _block(f"{family.label}, reachable by these", _exposed(saved, family))
+    return [*_block("filters, too", others), *lines]
+
+
+def _closed(line: str) -> bool:
+    """Whether a line is about a policy that is not the usual one."""
+    return line.startswith(":") and " DROP " in line
+
+
+def _exposed(saved: str, family: Family) -> Sequence[str]:
+    try:
+        return exposure(parse_saved(saved, family))
+    except (TooIntricateError, ValueError) as error:
+        return (f"not worked out: {error}",)
+
+
+def _block(title: str, lines: Iterable[str]) -> list[str]:
+    found = [*lines]
+    return [f"  {title}:", *(f"    {line}" for line in found)] if found else [f"  {title}: nothing"]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look at all hosts of a stack; the exit status is 1 where one could not be looked at."""
+    top = argparse.ArgumentParser(prog="python -m fleet.look", description="What is on the hosts of a stack.")
+    top.add_argument("--stack", "-s", required=True, help="the stack; it need not exist yet")
+    top.add_argument("--cwd", "-C", type=Path, default=Path(), help="the project's folder")
+    options = top.parse_args(arguments)
+    os.chdir(options.cwd)  # paths in the config start there
+    try:
+        access = parse(config_of(options.stack, Path()), options.stack).access()
+    except (EngineError, ConfigError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    good = True
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for well, lines in pool.map(looked, access.values()):
+            good &= well
+            print("\n".join(lines), flush=True)
+    connection_pool().close()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
