@@ -306,5 +306,5 @@ EXITS = {
     **UNSUPPORTED_EXIT,
     NAMELESS: "the distribution of this host has not what the stack config asks for",
     HELD: "nothing was changed, because the administrator of the host has these packages on hold, and they would have "
-    "to change (apt-mark unhold lets them)",
+    "to change (`apt-mark unhold`, or HoldPkg in pacman.conf, lets them)",
 }

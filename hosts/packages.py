@@ -29,7 +29,7 @@ apt-get(8) here, `hosts/packages_dnf.py`, `hosts/packages_yum.py`, `hosts/packag
                                  which the other is part. Only what is installed or in pkg_gone (went, may come back)
     pkg_provider NAME            for a name that is nobody's own: the one package to be had that provides it
     pkg_held                     after a pkg_plan that failed: what it would have changed and the administrator keeps
-                                 as it is (apt-mark hold)
+                                 as it is (apt-mark hold, HoldPkg)
     pkg_left PATH TAR            removes what the manager left of a file in /etc under another name, unless TAR has it
 
 For the questions that a manager answers for one package only, it has pkg_goes NAME and pkg_goes_for NAME (names that go

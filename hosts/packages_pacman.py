@@ -56,6 +56,15 @@ pkg_means() {{
         pacman -Qqg "$_each" 2>/dev/null | sed "s|.*|$_each & with|" || :
     done
 }}
+pkg_held() {{ # pacman names none of them when it only plans
+    [ -n "$(echo $_drops)" ] || return 0
+    _free=$(mktemp)
+    sed '/^[ \t]*HoldPkg/d' /etc/pacman.conf >"$_free"
+    _would=$(pacman --config "$_free" -Rsc --print-format %n --noconfirm $_drops </dev/null 2>/dev/null) || _would=
+    rm -f "$_free"
+    _kept=$(sed -n 's/^[ \t]*HoldPkg *= *//p' /etc/pacman.conf)
+    _without "$_kept" "$(_without "$_kept" "$_would")"
+}}
 _refresh() {{ _pacman -Sy; }}
 _fetched() {{
     _pacman "$@" && return 0

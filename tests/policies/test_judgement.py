@@ -320,3 +320,9 @@ def test_the_login_of_a_machine_that_is_made_in_the_same_run(pack: Pack) -> None
     assert [(one.mandatory, one.message.partition("yet: ")[2]) for one in told] == [
         (False, "web1: connection.admin.host is known only in `pulumi up`, which decides then")
     ]
+
+
+def test_a_name_that_takes_others_along_is_enough(pack: Pack) -> None:
+    pack.configure({})
+    for name in ("exim4", "mail-transport-agent"):
+        assert only(pack.analyze_stack(resource("Packages", absent=[name, "rpcbind"])), "unwanted-absent") == []
