@@ -156,7 +156,9 @@ def test_a_removal_that_would_take_the_way_in_is_refused(host: LabHost, stack: S
     before = installed(host)
     declare(stack, host, present=["iptables-persistent"])
     refused = stack.up(check=False)
-    assert "ufw" in refused
+    assert "removed with it: ufw" in refused
+    assert "set `takeOver: true` under `stockade:firewall`" in refused
+    assert "leave the firewall to it" in refused
     assert installed(host) == before
     declare(stack, host, present=["iptables-persistent"], takeOver=True)
     rules = host.iptables_save(4).count("\n-A ufw-")
