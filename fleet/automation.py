@@ -81,7 +81,7 @@ class Automation:
                 common |= {"policy_packs": packs, "policy_pack_configs": configs, "refresh": job.refresh or None}
                 workspace.env_vars = {**job.extra, **extra}
                 if packs or job.command == "preview":
-                    selected.preview(**common)
+                    self._preview(selected, job, run, common)
                 if job.command == "up":
                     run.anew()
                     # a host that is down holds up no other
@@ -101,6 +101,14 @@ class Automation:
         else:
             return run.ended(ok=True, cancelled=False)
         return run.ended(ok=False, cancelled=self._processes.interrupted)
+
+    def _preview(self, stack: Stack, job: Job, run: Run, common: Mapping[str, Any]) -> None:
+        try:
+            stack.preview(**common)
+        except (CommandError, StalledError):
+            if job.command != "preview":
+                run.events.nothing_done()
+            raise
 
 
 def _values(options: Sequence[str], name: str) -> list[str]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from pulumi.automation.events import EngineEvent
+from pulumi.automation.events import EngineEvent, PolicyEvent
 
 PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "forget": "forgotten"}
 HARDENED, STACK, PROVIDER = "stockade:index:HardenedHost", "pulumi:pulumi:Stack", "pulumi:providers:"
+_HOST = re.compile(r"([^\s:]+): ")
 _COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _ENDS = re.compile(r"^(update|preview|refresh|destroy) (failed|canceled)$|^resource \w+ failed|run program: ", re.I)
 """What the engine says once more, at the end, of failures that it has told."""
@@ -102,11 +103,17 @@ class Events:
             if diagnostic and diagnostic.severity == "error":
                 self._failure(diagnostic.urn, diagnostic.message)
             if policy:
-                text = f"{policy.policy_name}: {self._without_description(policy.message)}"
+                text = f"{policy.policy_name}: {self._without_description(policy)}"
                 if policy.enforcement_level in ("mandatory", "remediate"):
                     self._failure(policy.resource_urn, text)
                 elif (told := (_named(policy.resource_urn), _plain(text))) not in self.advice:
                     self.advice.append(told)
+
+    def nothing_done(self) -> None:
+        """What was told would have been done, and has not been."""
+        with self._lock:
+            self.changes.clear()
+            self.changed.clear()
 
     def in_flight(self) -> list[str]:
         """Return what the engine is doing just now, those that began first before the others."""
@@ -135,11 +142,14 @@ class Events:
         if ends and operation in PAST and not step.type.startswith("stockade:index:"):  # the parts are told
             self.changed[step.urn] = Change(host, kind_of(step.type), name, operation)
 
-    def _without_description(self, message: str) -> str:
-        """Pulumi puts a policy's description before each of its messages, ours begin with the host."""
-        first, _, rest = message.partition("\n")
-        told = rest.partition(": ")[0] in self.hosts.values()
-        return rest if told else message if rest else first
+    def _without_description(self, policy: PolicyEvent) -> str:
+        """Pulumi puts a policy's description before each of its messages; ours begin with the host."""
+        _, _, rest = policy.message.partition("\n")
+        found = _HOST.match(rest)
+        if policy.policy_pack_name != "stockade" or not found:
+            return str(policy.message)
+        self.hosts.setdefault(found[1], found[1])
+        return rest
 
     def _failure(self, urn: str | None, message: str) -> None:
         told = (_named(urn), _plain(message))

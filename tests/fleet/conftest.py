@@ -44,14 +44,17 @@ class Fleet:
         """What the program declares; `stacks` in an item: in these stacks alone."""
         (self.folder / "spec.json").write_text(json.dumps({"items": items}))
 
-    def add_policies(self) -> None:
-        """Give the project a policy pack, so that an `up` is previewed first."""
+    def add_policies(self, refused: str = "") -> None:
+        """Give the project a policy pack, so that an `up` is previewed first; it refuses items of one name."""
         pack = self.folder / "policies"
         pack.mkdir()
+        self.environment.pop("STOCKADE_POLICIES")
         (pack / "PulumiPolicy.yaml").write_text("runtime: python\n")
         (pack / "__main__.py").write_text(
-            "from pulumi_policy import PolicyPack, ResourceValidationPolicy\n"
-            'PolicyPack("items", [ResourceValidationPolicy("nothing", "Nothing.", lambda args, report: None)])\n'
+            "from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy\n"
+            f"judge = lambda args, report: report('not this one') if args.name == {refused!r} else None\n"
+            'policy = ResourceValidationPolicy("names", "Names.", judge, EnforcementLevel.MANDATORY)\n'
+            'PolicyPack("items", [policy])\n'
         )
 
     def declare_hosts(self, *hosts: str, shards: int = 2, **pinned: int) -> None:
@@ -124,6 +127,7 @@ def make(folder: Path, engine: str) -> Fleet:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
     environment |= {
         "STOCKADE_ENGINE": engine,
+        "STOCKADE_POLICIES": "off",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PULUMI_TEST_PYTHON": sys.executable,
         "PULUMI_CONFIG_PASSPHRASE": "test",

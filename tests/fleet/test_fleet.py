@@ -238,6 +238,15 @@ def test_how_far_a_stack_is(capsys: pytest.CaptureFixture[str]) -> None:
             pass
 
 
+def test_what_a_policy_stopped_is_not_told_as_done(fleet: Fleet) -> None:
+    fleet.add_policies(refused="b")
+    fleet.spec(a={}, b={})
+    done = fleet.run("up", "--only", "1")
+    assert (done.status, "created" in done.out) == (1, False), done
+    assert "b: names: Names.\n    not this one" in done.out
+    assert fleet.resources("production-01") == []
+
+
 def test_changes_need_a_yes(fleet: Fleet) -> None:
     command = [word for word in fleet.argv("destroy") if word != "--yes"]
     done = subprocess.run(command, env=fleet.environment, capture_output=True, text=True, timeout=LIMIT, check=False)

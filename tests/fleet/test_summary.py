@@ -37,6 +37,7 @@ def _step(event: str, operation: str, host: str, resource: str = "") -> dict[str
 def _broken(host: str, resource: str, text: str, **more: Any) -> dict[str, object]:
     message = f"Nothing can be reached.\n{host}: {text}"
     event = {"message": message, "policyName": "exposure-allowed", "resourceUrn": _urn(resource)}
+    event["policyPackName"] = "stockade"
     return {"policyEvent": {**event, "enforcementLevel": "mandatory", **more}}
 
 
