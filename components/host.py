@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError, get_stack, log
+from pydantic import ValidationError
 
 from components.fail2ban import Fail2BanJails
 from components.firewall import Firewall, FirewallSettings
@@ -177,7 +178,10 @@ class HardenedHost(ComponentResource):
 
 def _known_way(name: str, given: HostAccess | Mapping[str, Input[Any]] | None) -> HostAccess | Mapping[str, Input[Any]]:
     """Return how the program knows the host to be reached. Raises `RunError` where nothing says so."""
+    if isinstance(given, HostAccess | Output):
+        return given
     if given is not None:
+        _refuse_wrong(name, given)
         return given
     way = stack_inventory().get(name)
     if way is None:
@@ -186,6 +190,24 @@ def _known_way(name: str, given: HostAccess | Mapping[str, Input[Any]] | None) -
             "`hosts`"
         )
     return way
+
+
+def _refuse_wrong(name: str, given: Mapping[str, Input[Any]]) -> None:
+    """Tell now what is wrong with a way that is known as a whole. Raises `RunError`, which names no value."""
+    if _holds_outputs(given):
+        return
+    try:
+        HostAccess.model_validate({"name": name, **given})
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        places = (f"{'.'.join(('connection', *map(str, one['loc'])))}: {one['msg']}" for one in found)
+        raise RunError("\n  ".join((f'HardenedHost("{name}"):', *places))) from None
+
+
+def _holds_outputs(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_outputs(item) for item in value.values())
+    return isinstance(value, Output)
 
 
 def _given_way(name: str, connection: HostAccess | Mapping[str, Input[Any]]) -> Mapping[str, Input[Any]] | None:

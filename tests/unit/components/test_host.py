@@ -150,3 +150,16 @@ def test_what_is_not_wanted_is_left_out_and_nothing_at_all_is_said(caplog: pytes
     assert "nothing is hardened" not in caplog.text
     assert kinds(only()) == {"Packages"}
     assert "web1: no chapter is declared for it, so nothing is hardened" in caplog.text
+
+
+def test_a_way_that_is_wrong_is_told_at_once_and_without_its_secrets() -> None:
+    wrong = {
+        "admin": {**LOGIN, "prot": 22, "privateKey": "TOPSECRET"},
+        "bootstrap": {"host": "web 1", "password": 7731},
+    }
+    with pytest.raises(pulumi.RunError) as told:
+        declared(lambda: HardenedHost("web1", wrong, WANTED))
+    for place in ("connection.admin.prot: ", "connection.admin.privateKey: ", "connection.bootstrap.host: "):
+        assert place in str(told.value)
+    assert "TOPSECRET" not in str(told.value)
+    assert "7731" not in str(told.value)
