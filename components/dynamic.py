@@ -287,10 +287,12 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return _connected(name, self._way(name, connection))
 
     def _host_of(self, state: Stored[I, F]) -> "Host":
-        """Return the host of a state: by its name; where the config no longer has that, by its host key, by the config
-        of the last run."""
+        """Return the host of a state: by its name; where the config no longer has that, or has it for another machine,
+        by its host key; by the config of the last run."""
         name = state.declared.host
-        way = self._way(name, state.declared.connection) or self._access.by_key(name, state.machine.keys)
+        way = self._way(name, state.declared.connection)
+        if way is None or other_key(state.machine, way):
+            way = self._access.by_key(name, state.machine.keys) or way
         if way is None and self.former is not None:
             way = self.former.get(name)
         return _connected(name, way)

@@ -70,16 +70,14 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note_alive(request: Any) -> None:
-    """Who is diffed is in the state, and not on its way out."""
+    """Who is diffed is in the state, and not on its way out; unless its host is another machine now (`_elsewhere`)."""
     claim = request.olds.fields["claim"].string_value if "claim" in request.olds.fields else ""
     if claim:
         CLAIMS.alive(claim, request.urn)
 
 
-def _changed(provider: ResourceProvider, request: Any) -> bool:
-    """Tell whether something has to be done though the inputs are as they were."""
-    if "unfinished" in request.olds.fields:
-        return True
+def _elsewhere(provider: ResourceProvider, request: Any) -> bool:
+    """Tell whether the host is another machine than that of the state."""
     elsewhere: Callable[..., str] = getattr(provider, "elsewhere", lambda *_: "")
     olds, news = _picked(request.olds, "machine"), _picked(request.news, "host", "connection")
     return bool(olds and elsewhere(olds, news))
@@ -166,9 +164,12 @@ class Server(ResourceProviderServicer):
     @_plain
     def Diff(self, request: Any) -> Any:
         provider = self._provider(request, request.news, request.olds)
-        _note_alive(request)
+        elsewhere = _elsewhere(provider, request)
+        if not elsewhere:
+            _note_alive(request)
+        changed = elsewhere or "unfinished" in request.olds.fields
         outputs: frozenset[str] | None = getattr(provider, "outputs", None)
-        if outputs is not None and same_but(request.olds, request.news, outputs) and not _changed(provider, request):
+        if outputs is not None and same_but(request.olds, request.news, outputs) and not changed:
             return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
         result = provider.diff(request.id, properties(request.olds), properties(request.news))
         some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE

@@ -176,6 +176,24 @@ def test_another_machine_under_the_name_is_hardened_as_a_whole_and_the_first_one
     assert fleet.hardened(host)
 
 
+def test_machines_that_swap_their_names_stay_hardened_and_are_undone_even_before_a_run_saw_it(
+    fleet: Fleet, host: LabHost, other: LabHost
+) -> None:
+    stack = fleet.stack(alpha=fleet.entry(host), beta=fleet.entry(other))
+    stack.up()
+    fleet.declare(stack, alpha=fleet.entry(other), beta=fleet.entry(host))
+    stack.up()
+    assert fleet.hardened(host)
+    assert fleet.hardened(other)
+    stack.unchanged()
+    fleet.declare(stack, alpha=fleet.entry(host), beta=fleet.entry(other))
+    stack.refresh()
+    stack.destroy()
+    for machine in (host, other):
+        assert not fleet.hardened(machine)
+        assert nothing_left(machine)
+
+
 def test_another_address_of_the_same_machine_touches_nothing(fleet: Fleet, host: LabHost) -> None:
     stack = fleet.stack(web=fleet.entry(host))
     stack.up()
