@@ -41,3 +41,14 @@ def test_the_example_works_as_it_is_written(tmp_path: Path, engine: str) -> None
     report = (stack.folder / "report.md").read_text()
     assert report.startswith("### production: preview\n")
     assert "waivers-needed" not in report
+
+
+def test_hosts_that_are_down_are_passed_over_and_told_in_a_line_each_or_together(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "project", environment={"STOCKADE_ENGINE": "embedded"})
+    hosts = {f"web{number}": {"address": f"127.0.0.{number}", "port": 1, "shard": 1 + number % 2} for number in (2, 3)}
+    stack.configure(hosts=hosts, shard={"of": 2}, users=[{"name": "deploy", "keys": [ED25519]}])
+    down = stack.fleet("up", "--connect-timeout", "1")
+    assert down.status == 1, down.output
+    (told,) = (line for line in down.output.splitlines() if "cannot connect to" in line)
+    assert told.startswith("  2 hosts: "), down.output
+    assert told.endswith(": cannot connect to root@…: Connection refused"), down.output

@@ -43,8 +43,13 @@ def test_two_hosts_in_two_shards(hosts: dict[str, LabHost], tmp_path: Path) -> N
     assert "+ -A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT" in drift
     lines = {line.partition(" ")[0]: line for line in drift.output.splitlines() if " s  " in line}
     assert ("no changes" in lines["test-01"], "1 to update" in lines["test-02"]) == (True, True), drift.output
-    assert stack.fleet("refresh").status == 0
+    named = stack.fleet("drift")
+    assert (named.status, "Ruleset to update: fleet2\n" in named) == (1, True), named.output
+    assert "`python -m fleet up test --refresh --yes`" in named
     assert stack.fleet("up").status == 0
+    assert "8080" in hosts["fleet2"].iptables_save(), "an `up` alone looks at no host"
+    back = stack.fleet("up", "--refresh", "--host", "fleet2")
+    assert (back.status, "Ruleset updated: fleet2\n" in back) == (0, True), back.output
     assert "8080" not in hosts["fleet2"].iptables_save()
 
     _write(stack, hosts, fleet1=1, fleet2=1)

@@ -2,13 +2,14 @@
 
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncssh
 import pytest
 
 from hosts import dialing, ladder
-from hosts.connection import Connection, HostAccess
+from hosts.connection import CONNECT_TIMEOUT, Connection, HostAccess
 from hosts.errors import (
     HostError,
     HostKeyChanged,
@@ -165,6 +166,19 @@ def test_a_dead_host_is_given_up_once_for_all(
     one_ladder._until = 0.0
     refused_by(pool, access, Unreachable)
     assert len(dials) == attempts + 1
+
+
+def test_a_run_may_wait_less_for_whoever_is_down(
+    pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECT_TIMEOUT, "1")
+    dead = only(connection, port=free_port()).model_copy(update={"connect_timeout": 600})
+    begin = time.monotonic()
+    refused_by(pool, dead, Unreachable)
+    assert time.monotonic() - begin < 30
+    assert dead.model_copy(update={"connect_timeout": 0.5}).patience == 0.5
+    monkeypatch.setenv(CONNECT_TIMEOUT, "soon")
+    assert dead.patience == 600
 
 
 def test_a_dead_host_does_not_hold_up_others(pool: Pool, connection: Connection, access: HostAccess) -> None:
