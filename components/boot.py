@@ -1,4 +1,5 @@
-"""What a ruleset leaves on its host for a boot at which it cannot be loaded, as values of `components/boot_shell.py`.
+"""What a ruleset leaves on its host for a boot at which it cannot be loaded, as values of `components/boot_shell.py`,
+and its sets.
 
 Pure.
 """
@@ -9,6 +10,7 @@ from components.boot_look import CLOSED, CLOSED_FORWARD
 from rules.doors import doors, has_neighbours, interface_patterns, restricts
 from rules.drift import watched
 from rules.model import Chain, Ruleset, Table
+from rules.sets import read
 
 
 def closing(rules: Ruleset, preserved: Sequence[str], ports: Iterable[int]) -> dict[str, str]:
@@ -24,6 +26,18 @@ def closing(rules: Ruleset, preserved: Sequence[str], ports: Iterable[int]) -> d
         "doors": "".join(f"{door}\n" for door in doors(rules, {*ports} - {0})),
         "forward": "yes" if restricts(rules, "FORWARD") else "",
         "neighbours": "yes" if has_neighbours(rules) else "",
+    }
+
+
+def sets_values(sets: str, last: str = "") -> dict[str, str]:
+    """Return the values of `components/sets_shell.py`: for `sets`, where `last` was declared before."""
+    declared, before = read(sets), read(last)
+    names = [one.name for one in declared]
+    return {
+        "sets": "\n".join(line for line in sets.splitlines() if not line.startswith("#")),
+        "set_names": " ".join(names),
+        "filled": " ".join(one.name for one in (*declared, *before) if one.entries is None),
+        "sets_gone": " ".join(one.name for one in before if one.name not in names),
     }
 
 

@@ -185,6 +185,15 @@ look_at() {{ # FOLDER
     fi
 }}
 look=${{1:-first}}
+if [ "$look" = sets ]; then # before what loads the rules
+    for file in "$folder"/ipv?.old/sets "$folder"/ipv?/sets "$folder"/ipv?.next/sets; do
+        [ -s "$file" ] || continue
+        ip_family=${{file%/sets}}
+        ip_family=${{ip_family##*/}}
+        errors=$(ipset -exist restore <"$file" 2>&1) || say "its sets cannot be restored: $errors"
+    done
+    exit 0
+fi
 [ "$look" != first ] || rm -f "$folder"/*.closed
 for ip_family in ipv4 ipv6; do
     for kept in "$folder/$ip_family" "$folder/$ip_family.next" "$folder/$ip_family.old"; do
@@ -196,6 +205,22 @@ for ip_family in ipv4 ipv6; do
         fi
     done
 done
+"""
+
+SETS_UNIT = f"""\
+[Unit]
+Description=Restore the sets that the firewall which Stockade declared looks at
+DefaultDependencies=no
+After=local-fs.target systemd-journald.socket systemd-journald-dev-log.socket systemd-modules-load.service
+After=stockade-guard.service
+Before=network-pre.target shutdown.target {_UNITS}
+Conflicts=shutdown.target
+ConditionPathExists={BOOTS}/look
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {BOOTS}/look sets
+[Install]
+WantedBy=multi-user.target
 """
 
 UNIT = f"""\
@@ -227,26 +252,38 @@ ExecStart=/bin/sh {BOOTS}/look second
 WantedBy=multi-user.target
 """
 
-# For SysV init as Red Hat has it: after iptables and ip6tables (08), before network (10); and last of all.
+# For SysV init as Red Hat has it: before iptables and ip6tables (08), after them and before network (10); last of all.
 SCRIPT = f"""\
 #!/bin/sh
 # chkconfig: 2345 09 99
 # description: closes the host where the firewall that Stockade declared is not in force
 [ "$1" = start ] || exit 0
 [ -f {BOOTS}/look ] || exit 0
-case $0 in */S99*) sh {BOOTS}/look second ;; *) sh {BOOTS}/look first ;; esac
+case $0 in
+    */S07*) sh {BOOTS}/look sets ;;
+    */S99*) sh {BOOTS}/look second ;;
+    *) sh {BOOTS}/look first ;;
+esac
 """
 
 
-def debian_script(second: bool) -> str:
-    """Return the script of SysV init as Debian has it."""
-    name, look = ("stockade-firewall-again", "second") if second else ("stockade-firewall", "first")
-    order = (
-        "# Required-Start: $all\n# Default-Start: 2 3 4 5"
-        if second
-        else "# Required-Start: $local_fs\n# Should-Start: iptables-persistent nftables ufw stockade-guard\n"
-        "# X-Start-Before: networking\n# Default-Start: S"
-    )
+_DEBIAN = {
+    "sets": (
+        "stockade-sets",
+        "# Required-Start: mountkernfs $local_fs\n# X-Start-Before: iptables-persistent networking\n# Default-Start: S",
+    ),
+    "first": (
+        "stockade-firewall",
+        "# Required-Start: $local_fs\n# Should-Start: iptables-persistent nftables ufw stockade-guard\n"
+        "# X-Start-Before: networking\n# Default-Start: S",
+    ),
+    "second": ("stockade-firewall-again", "# Required-Start: $all\n# Default-Start: 2 3 4 5"),
+}
+
+
+def debian_script(look: str) -> str:
+    """Return the script of SysV init as Debian has it, for the look `sets`, `first` or `second`."""
+    name, order = _DEBIAN[look]
     return f"""\
 #!/bin/sh
 ### BEGIN INIT INFO

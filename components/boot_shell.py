@@ -12,6 +12,7 @@ from components.boot_look import (
     NFT_TABLE,
     SCRIPT,
     SECOND_UNIT,
+    SETS_UNIT,
     UNIT,
     debian_script,
 )
@@ -40,7 +41,7 @@ _no_look_at_boot() {{ # unless the other family still needs it
     [ -d "$boots" ] || return 0
     for _boot_name in "$boots"/ipv?*; do [ ! -e "$_boot_name" ] || return 0; done
     rm -rf "$boots"
-    for _boot_name in stockade-firewall stockade-firewall-again; do
+    for _boot_name in stockade-sets stockade-firewall stockade-firewall-again; do
         rm -f "$_boot_units/$_boot_name.service" "$_boot_units/multi-user.target.wants/$_boot_name.service"
         rm -f "$_boot_levels/init.d/$_boot_name" "$_boot_levels"/rc?.d/S??"$_boot_name"
         if [ -f "/etc/init.d/$_boot_name" ]; then
@@ -73,20 +74,23 @@ _look_at_boot() {{
     _put_file "$boots/look" 700 {quote(LOOK)}
     if [ -d /run/systemd/system ]; then
         mkdir -p "$_boot_units/multi-user.target.wants"
+        _put_file "$_boot_units/stockade-sets.service" 644 {quote(SETS_UNIT)}
         _put_file "$_boot_units/stockade-firewall.service" 644 {quote(UNIT)}
         _put_file "$_boot_units/stockade-firewall-again.service" 644 {quote(SECOND_UNIT)}
-        for _boot_name in stockade-firewall stockade-firewall-again; do
+        for _boot_name in stockade-sets stockade-firewall stockade-firewall-again; do
             ln -sf "$_boot_units/$_boot_name.service" "$_boot_units/multi-user.target.wants/$_boot_name.service"
         done
     elif [ -d "$_boot_levels/rc3.d" ]; then
         _put_file "$_boot_levels/init.d/stockade-firewall" 755 {quote(SCRIPT)}
         for _boot_name in 2 3 4 5; do
-            ln -sf ../init.d/stockade-firewall "$_boot_levels/rc$_boot_name.d/S09stockade-firewall"
-            ln -sf ../init.d/stockade-firewall "$_boot_levels/rc$_boot_name.d/S99stockade-firewall"
+            for _boot_place in S07 S09 S99; do
+                ln -sf ../init.d/stockade-firewall "$_boot_levels/rc$_boot_name.d/${{_boot_place}}stockade-firewall"
+            done
         done
     elif [ -d /etc/rcS.d ]; then
-        _rc_script stockade-firewall {quote(debian_script(second=False))} rcS.d/S38
-        _rc_script stockade-firewall-again {quote(debian_script(second=True))} rc2.d/S99 rc3.d/S99 rc4.d/S99 rc5.d/S99
+        _rc_script stockade-sets {quote(debian_script("sets"))} rcS.d/S36
+        _rc_script stockade-firewall {quote(debian_script("first"))} rcS.d/S38
+        _rc_script stockade-firewall-again {quote(debian_script("second"))} rc2.d/S99 rc3.d/S99 rc4.d/S99 rc5.d/S99
     fi
     sync "$boots/look" 2>/dev/null || :
 }}
@@ -113,8 +117,15 @@ _own_lines() {{ # iptables-save's lines of our chains, less those that are about
 keep_boot() {{ # NEW-BOOT-FILE
     mkdir -p "$boots"
     _unfinished
-    if [ -z "$own_chains" ]; then return 0; fi # nothing is closed, so nothing can be open
+    if [ -z "$own_chains$sets" ]; then return 0; fi
     mkdir -p "$boots/$ip_family.new"
+    printf '%s\\n' "$sets" >"$boots/$ip_family.new/sets"
+    [ -z "$own_chains" ] || _expected "$1" # else nothing is closed, so nothing can be open
+    sync "$boots/$ip_family.new"/* 2>/dev/null || :
+    _alone _look_at_boot
+    mv "$boots/$ip_family.new" "$boots/$ip_family.next"
+}}
+_expected() {{ # NEW-BOOT-FILE
     "$tool-save" | _own_lines >"$boots/$ip_family.new/expected"
     "$tool" --version >"$boots/$ip_family.new/version" 2>/dev/null || :
     if [ "$(wc -l <"$boots/$ip_family.new/expected")" -ne "$(_own_lines <"$1" | wc -l)" ]; then
@@ -124,9 +135,6 @@ keep_boot() {{ # NEW-BOOT-FILE
     printf '%s' "$doors" >"$boots/$ip_family.new/doors"
     printf "%s='%s'\\n" tool "$tool" boot "$boot" unit "$boot_unit" forward "$forward" neighbours "$neighbours" \\
         >"$boots/$ip_family.new/about"
-    sync "$boots/$ip_family.new"/* 2>/dev/null || :
-    _alone _look_at_boot
-    mv "$boots/$ip_family.new" "$boots/$ip_family.next"
 }}
 kept_boot() {{ # after the boot file is in its place; nothing in here may undo the change
     if [ -d "$boots/$ip_family.next" ]; then

@@ -25,6 +25,7 @@ from rules.isolation import connects_out
 from rules.parse import parse
 from rules.render import canonical, render
 from rules.service_rules import Service, service_rules
+from rules.sets import IpSet, lacking, made, used, write
 
 BOOT_PACKAGES = ("iptables", "iptables-persistent")
 
@@ -94,6 +95,23 @@ class FamilyText(Settings):
         return read_text(resolve(self.file))
 
 
+class SetSettings(Settings):
+    """One set of addresses that rules look at: `-m set --match-set NAME src`."""
+
+    type: str = Field("hash:net", description="What an entry is, as ipset(8) names it.")
+    family: Literal["", "inet", "inet6"] = Field("", description="inet or inet6. Default: that of the entries.")
+    entries: tuple[int | str, ...] | None = Field(
+        None, description="What is in it, and nothing else. Default: left to others, who fill it."
+    )
+    options: dict[str, int | bool | str] = Field({}, description="Of `ipset create`: `maxelem: 100000`.")
+
+    def ip_set(self, name: str) -> IpSet:
+        """Return the rule language's own form of it. Raises ValueError."""
+        entries = None if self.entries is None else map(str, self.entries)
+        options = {word: str(value) for word, value in self.options.items() if value is not False}
+        return made(name, self.type, self.family, options, entries)
+
+
 class FirewallSettings(Settings):
     """What the stack config says under `stockade:firewall`."""
 
@@ -114,6 +132,7 @@ class FirewallSettings(Settings):
     )
     ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
     ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
+    sets: dict[str, SetSettings] = Field({}, description="Sets that rules look at (ipset(8)), by name.")
     ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 but on the loopback.")
     keep: Program | None = Field(
         None, description="Who looks after the firewall instead: nothing is changed, what is in force is judged."
@@ -156,9 +175,40 @@ class FirewallSettings(Settings):
                 problems[f"{family}.file"] = str(error)
             except ValueError as error:
                 problems[str(family)] = str(error)
+        problems |= self._lacking() if not problems else {}
         if problems:
             raise Problems(problems)
         return self
+
+    def _lacking(self) -> dict[str, str]:
+        """Say what is wrong with the sets, and what the rules need that no boot has."""
+        problems = {}
+        for name, one in self.sets.items():
+            try:
+                one.ip_set(name)
+            except ValueError as error:
+                problems[f"sets.{name}"] = str(error).removeprefix(f"{name}: ")
+        if problems or not self.persistent or self.keep:
+            return problems
+        for family in Family:
+            need = lacking(parse(self.ruleset(family), family), self._ip_sets)
+            if need:
+                problems[str(family)] = need
+        return problems
+
+    @cached_property
+    def _ip_sets(self) -> tuple[IpSet, ...]:
+        return tuple(one.ip_set(name) for name, one in self.sets.items())
+
+    def sets_of(self, family: Family) -> tuple[IpSet, ...]:
+        """Return the sets of a family; those that have none where its rules look at them."""
+        names = used(parse(self.ruleset(family), family)) if self.sets else {}
+        return tuple(one for one in self._ip_sets if one.fits(family) and (one.family or one.name in names))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Return what loads the rules, and the sets."""
+        return (*BOOT_PACKAGES, *(("ipset",) if self.sets else ()))
 
     def ruleset(self, family: Family) -> str:
         """Return the canonical text of all rules for `family`.
@@ -216,7 +266,7 @@ class Firewall(ComponentResource):
         settings: the rules; the guide's web server preset by default.
         connection: how to reach the host, where the stack config does not say (values may be Outputs).
         existing: `adopt` the rules that are there (delete puts them back) or `fail` when there are any.
-        packages: a `Packages` resource that has `BOOT_PACKAGES` already.
+        packages: a `Packages` resource that has the settings' `packages` already.
         ssh_ports: where sshd will listen beside the settings' own port.
         opts: resource options; `retain_on_delete` is handed to the children.
 
@@ -251,7 +301,7 @@ class Firewall(ComponentResource):
             return
         if packages is None:
             child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
-            packages = Packages(f"{name}-packages", {**common, "present": BOOT_PACKAGES}, child)
+            packages = Packages(f"{name}-packages", {**common, "present": settings.packages}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
         common["sshPorts"] = sorted({settings.ssh_port, *ssh_ports})
@@ -262,8 +312,12 @@ class Firewall(ComponentResource):
         rulesets: dict[Family, Ruleset] = {}
         for family in Family:
             props = {**common, "family": family.value, "rules": settings.ruleset(family)}
+            sets = settings.sets_of(family)
+            if sets:
+                props["sets"] = write(sets)
             # most of them look after both families: stopped by the first, started again after the last is gone
-            order = [*before, packages, *(rulesets.values() if settings.take_over else ())]
+            after = settings.take_over or not all(one.family for one in sets)
+            order = [*before, packages, *(rulesets.values() if after else ())]
             child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
             rulesets[family] = Ruleset(f"{name}-{family}", props, child)
         self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
 from components.fail2ban import STARTED_HERE as FAIL2BAN_SERVICES
 from components.fail2ban_text import Fail2BanSettings
-from components.firewall import BOOT_PACKAGES, FirewallSettings
+from components.firewall import FirewallSettings
 from components.inventory import HostSettings, Settings, camel, plain
 from components.listeners import ListenerSettings
 from components.sshd import SshdSettings
@@ -79,7 +79,7 @@ class Hardening(Settings):
         """Return all packages that the chapters need."""
         needed = {*self.packages.present}
         needed |= {*USER_PACKAGES} if self.users else set()
-        needed |= {*BOOT_PACKAGES} if self.firewall and not self.firewall.keep else set()
+        needed |= {*self.firewall.packages} if self.firewall and not self.firewall.keep else set()
         needed |= {*FAIL2BAN_PACKAGES} if self.fail2ban else set()
         needed |= {*UPDATE_PACKAGES} if self.updates else set()
         needed |= {*self.time_sync.packages()[0]} if self.time_sync else set()

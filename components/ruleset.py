@@ -16,7 +16,7 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from components.boot import and_closed, closing
+from components.boot import and_closed, closing, sets_values
 from components.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
 from components.controllers import (
     KEPT_TABLES,
@@ -60,6 +60,8 @@ from rules.ownership import plan
 from rules.parse import parse, parse_saved
 from rules.reachability import TooIntricateError, exposure
 from rules.render import render
+from rules.sets import as_shown as sets_as_shown
+from rules.sets import lacking, not_there, printed, read, write
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -87,7 +89,7 @@ class RulesetInputs(ChapterInputs):
     the like. `confirm_within`: seconds until a change that nobody confirmed is taken back. `accept_lockout`: try rules
     through which nobody could log in; they are taken back all the same unless somebody does. `ssh_ports`: where sshd
     may listen beside the ports of the logins; should loading the rules at boot fail, the host is closed but for what
-    the rules let in there.
+    the rules let in there. `sets`: the sets that the rules look at, as `rules.sets` writes them.
     """
 
     family: Family
@@ -100,6 +102,7 @@ class RulesetInputs(ChapterInputs):
     confirm_within: int = Field(LIMIT, ge=5, le=600)
     accept_lockout: bool = False
     ssh_ports: tuple[int, ...] = ()
+    sets: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -114,6 +117,11 @@ class RulesetInputs(ChapterInputs):
     @classmethod
     def _nameable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         return checked(patterns)
+
+    @field_validator("sets")
+    @classmethod
+    def _canonical_sets(cls, text: str) -> str:
+        return write(read(text))
 
     @property
     def declared(self) -> Rules:
@@ -139,6 +147,7 @@ class RulesetFacts(Model):
     it was booted. `controller`: who else filters, a line each (`controllers_shell.OTHERS`). `other`: what
     iptables-legacy has where iptables is nf_tables, or the other way round. `cause`: what is known of who emptied our
     rules. `addresses`: of the names in the rules. `client`, `port`: whence and where the run came in that looked.
+    `sets`: the declared ones, as `rules.sets.printed` gives them.
     """
 
     saved: str = ""
@@ -146,6 +155,7 @@ class RulesetFacts(Model):
     boot_unit: str = ""
     look: bool = False
     closed: str = ""
+    sets: str = ""
     controller: str = ""
     other: str = ""
     cause: str = ""
@@ -168,7 +178,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         return f"firewall {inputs.family}"
 
     def observe(self, inputs: RulesetInputs) -> Script:
-        values = {**_tools(inputs.family), "names": " ".join(names(inputs.declared))}
+        values = {**_tools(inputs.family), "names": " ".join(names(inputs.declared)), **sets_values(inputs.sets)}
         return Script("read the rules", OBSERVE, values, exits=EXITS)
 
     def parse(self, inputs: RulesetInputs, answer: Answer) -> RulesetFacts:
@@ -184,6 +194,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             boot_unit=part["boot_unit"].strip(),
             look=bool(part.get("look", "").strip()),
             closed=part.get("closed", "").strip(),
+            sets=printed(part.get("sets", "")),
             controller=part["controller"].strip(),
             other=visible(part.get("other", ""), Rules(inputs.family)),  # not in records of earlier versions
             cause=part.get("cause", "").strip(),
@@ -258,6 +269,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "boot_back": "yes" if known.last and known.last.persistent and not inputs.persistent else "",
             "persistent": "yes" if inputs.persistent else "",
             **closing(_addressed(inputs, now), inputs.preserved, {*inputs.ssh_ports, *ways, now.port}),
+            **sets_values(inputs.sets, known.last.sets if known.last else ""),
             **prior.boot.unpacked().values("prior"),
         }
         takes = inputs.take_over and bool(_obstacles(inputs, known.before or RulesetFacts()))
@@ -271,6 +283,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             return "the rules differ:\n" + "\n".join(changes)
         if seen.closed:
             return f"it is closed as it was at boot: {seen.closed}"
+        if missing := not_there(inputs.sets, seen.sets):
+            return f"there is no set {missing}"
         return "" if self._loaded_at_boot(inputs, seen) else f"{seen.boot.path} does not hold the rules"
 
     def shown(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
@@ -281,6 +295,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         if moved or render(then) != render(now):
             shown = as_shown(inputs.declared, before.addresses, then, now)
             changes |= _told(resolve(shown, before.addresses, moved), inputs.beside)
+        if seen.sets != before.sets:
+            changes["sets"] = sets_as_shown(inputs.sets, before.sets, seen.sets)
         loaded = self._loaded_at_boot(inputs, before.model_copy(update=_boot_of(seen)))
         if inputs.persistent and not (loaded and seen.look >= before.look):
             changes["persistent"] = False
@@ -314,6 +330,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         chains = watched(wanted, last)
         return {
             **_tools(inputs.family),
+            **sets_values(inputs.sets, known.last.sets if known.last else ""),
             "lock_wait": LOCK_WAIT,
             "watched": " ".join(chains),
             "expected": watched_lines(before.saved, chains),
@@ -339,6 +356,9 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         if result.failures or has_unknown(news.get("rules")) or has_unknown(news.get("host")):
             return result
         inputs = RulesetInputs.model_validate({k: v for k, v in result.inputs.items() if k != "connection"})
+        need = lacking(inputs.declared, read(inputs.sets)) if inputs.persistent else ""
+        if need:
+            return CheckResult(result.inputs, [CheckFailure("rules", need)])
         access = None if inputs.accept_lockout else self._way(inputs.host, news.get("connection"))
         told = refusal(inputs.declared, access) if access else ""
         if not told:

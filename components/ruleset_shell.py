@@ -9,6 +9,7 @@ and those of `boot_shell.py`. `boot` (the file loaded at boot) and `boot_unit` (
 from components.boot_shell import BACK as BOOT_BACK
 from components.boot_shell import KEEP, PLACES, QUIETLY
 from components.controllers_shell import CAUSE, OTHERS, TAKE_OVER, UNSTARTED
+from components.sets_shell import SET_EXITS, SETS, SETS_BACK, SETS_KEEP, SETS_LOAD, SETS_SAVE, SETS_TRY, SHOW_SETS
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.entry import ENTRY
 from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
@@ -58,6 +59,8 @@ section boot_unit svc_enabled "$boot_unit"
 begin closed
 [ ! -f "$boots/$ip_family.closed" ] || cat "$boots/$ip_family.closed"
 end
+{SHOW_SETS}
+section sets show_sets
 begin look
 ! _looks || echo yes
 end
@@ -156,15 +159,19 @@ if [ -n "$(_first)" ]; then
     take_first
 fi
 {_FRESH}
+{PLACES}
+{SETS}
+{SETS_TRY}
 {_TRY}
 # What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
 # until the new ones are confirmed.
 if [ -n "$boot_content" ]; then
-    trap 'rm -f "$boot.next"' EXIT
+    trap 'rm -f "$boot.next"; _no_sets' EXIT
     write_file "$boot.next" 640 root root "$boot_content"
 fi
 arm
 _record
+{SETS_LOAD}
 {_TRACK}
 {_LOAD}
 untrack
@@ -184,7 +191,7 @@ arm
 
 # A table that does not exist yet is not in the list of all: named, it is printed as it would begin. By way of a
 # variable, since iptables-save does not notice a full disk, and printf does.
-SAVE = """\
+SAVE = f"""\
 saved=$("$tool-save" -c)
 for table in $tables; do
     case "
@@ -197,6 +204,7 @@ done
 printf '%s\\n' "$saved" >"$guard/rules"
 printf '%s\\n' "$boot" >"$guard/boot_path"
 [ ! -f "$boot" ] || cp -p "$boot" "$guard/boot"
+{SETS_SAVE}
 """
 
 BACK = f"""\
@@ -211,6 +219,8 @@ elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # a full d
     cp -p "$guard/boot" "$boot.next"
     mv -f "$boot.next" "$boot"
 fi
+{SETS}
+{SETS_BACK}
 {BOOT_BACK}
 """
 
@@ -228,6 +238,9 @@ COMMIT = f"""\
 {PLACES}
 {KEEP}
 {QUIETLY}
+{SETS}
+{SETS_KEEP}
+own_sets
 if [ -n "$persistent" ]; then
     if [ -f "$boot.next" ]; then
         svc_on "$boot_unit"
@@ -240,6 +253,7 @@ else
     drop_boot
     [ -z "$boot_back" ] || restore_file prior
 fi
+disown_sets $sets_gone || :
 """
 
 RESTORED = f"""\
@@ -259,6 +273,9 @@ case $unit_back in
     disabled) svc_off "$boot_unit" ;;
     masked) systemctl -q mask "$boot_unit" ;;
 esac
+{SETS}
+{SETS_KEEP}
+disown_sets $set_names
 drop_boot
 {OTHERS}
 {TAKE_OVER}
@@ -270,6 +287,7 @@ give_back
 """
 
 EXITS = {
+    **SET_EXITS,
     **FILE_EXITS,
     **UNSUPPORTED_EXIT,
     ABSENT: "iptables is not installed on the host",

@@ -7,7 +7,7 @@ import pytest
 
 from components.boot_look import LOOK, SCRIPT, debian_script
 
-SCRIPTS = {"look": LOOK, "red-hat": SCRIPT, "debian": debian_script(second=False), "again": debian_script(second=True)}
+SCRIPTS = {"look": LOOK, "red-hat": SCRIPT, **{look: debian_script(look) for look in ("sets", "first", "second")}}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
