@@ -89,10 +89,12 @@ def test_your_own_hosts_literally(host: LabHost, tmp_path: Path, engine: str) ->
     (newcomer.clone / "stacks" / "Pulumi.mine.yaml").write_text(config)
 
     export, *makes = applying.splitlines()
-    assert makes == ["make preview STACK=mine", "make up STACK=mine"]
+    assert [line.split()[1] for line in makes][-2:] == ["preview", "up"]
     for make in makes:
         done = newcomer.types(f"{export}\n{make}")
         assert done.status == 0, done.output
+        if make.split()[1] not in ("preview", "up"):
+            continue
         assert "[mandatory]" not in done.output
         assert "stockade@v" in done.output, "no pack was asked"
         assert "no policy pack judges" not in done.output
