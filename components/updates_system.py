@@ -4,17 +4,21 @@ A one-off action and no state of a host, hence pulumi-command's `remote.Command`
 files are kept. Source: the guide, "Update Your System-Frequently"; apt-get(8).
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions, RunError
+from pulumi.runtime import is_dry_run
 from pydantic import Field
 
 from components.inventory import Settings
 from components.updates_shell import REBOOT, UPGRADE
 from components.waiting import waiting
 from hosts.connection import Connection, HostAccess, resolve
+from hosts.errors import HostError
 from hosts.shell import quote, reveal
+from hosts.textfiles import BadFile, read_private_key
 
 if TYPE_CHECKING:
     from pulumi_command.remote import Command
@@ -73,6 +77,8 @@ def _command(
     plain = Output.unsecret(login)  # whether there is a sudo password is no secret
     given: Any = Output.secret(login.apply(command_connection))
     stdin: Any = Output.secret(login.apply(sudo_input))
+    if isinstance(connection, HostAccess) and _key_is_elsewhere(admin(connection)):
+        opts = ResourceOptions.merge(opts, ResourceOptions(ignore_changes=["connection"]))
     upgrade = f"full={'yes' if settings.full else ''}\n{UPGRADE}{REBOOT}"
     return Command(
         name,
@@ -148,12 +154,18 @@ def _private_key(login: Connection) -> str | None:
         return reveal(login.private_key)
     if login.private_key_file is None:
         return None
-    path = resolve(login.private_key_file)
+    if _key_is_elsewhere(login):
+        return None
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise RunError(f"{login.address}: privateKeyFile {path} cannot be read: {reason}") from None
+        return read_private_key(resolve(login.private_key_file))
+    except BadFile as error:
+        raise RunError(f"{login.address}: privateKeyFile {error}") from None
+
+
+def _key_is_elsewhere(login: Connection) -> bool:
+    """Whether this is a preview on a machine that has not got the key, such as one that only previews."""
+    file = login.private_key_file
+    return is_dry_run() and login.private_key is None and file is not None and not os.path.lexists(resolve(file))
 
 
 def _host_key(login: Connection) -> str:
@@ -162,7 +174,10 @@ def _host_key(login: Connection) -> str:
         return login.host_key
     from hosts.hostkeys import key_line, trust_of
 
-    trust = trust_of(login)
+    try:
+        trust = trust_of(login)
+    except HostError as error:
+        raise RunError(f"{login.address}: {error}") from None
     lines = [key_line(key) for key in trust.keys]
     for line in sorted(lines, key=_rank):
         return line

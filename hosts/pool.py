@@ -98,7 +98,7 @@ class Pool:
     def _start(self) -> None:
         if self._loop is not None:
             return
-        loop = asyncio.new_event_loop()
+        loop = asyncio.SelectorEventLoop()  # Windows has another one by default, which cannot wait for a socket's words
         self._gate = asyncio.Semaphore(HANDSHAKES)
         self._loop = loop
         self._thread = threading.Thread(target=loop.run_forever, name="ssh connections", daemon=True)

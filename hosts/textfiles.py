@@ -28,7 +28,8 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
         # a named pipe that nobody writes to would be waited for
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            mode = os.fstat(file.fileno()).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):  # /dev/null is an empty known_hosts file
                 raise BadFile(f"{path} is not a file")
             content = file.read(largest + 1)
     except IsADirectoryError:

@@ -68,7 +68,7 @@ def test_secrets_in_clear_and_a_key_that_is_not_here(preview: Callable[..., tupl
     users = [{"name": "deploy", "keyFiles": [str(good)], "password": "correct horse"}]
     admin = {"user": "deploy", "password": Secret("hidden"), "sudoPassword": "battery staple"}
     hosts = {
-        "web1": {**HOST, "admin": admin, "privateKeyFile": str(missing)},
+        "web1": {**HOST, "admin": admin, "privateKeyFile": str(missing), "upgrade": {"trigger": 1}},
         "web2": {"address": "198.51.100.98", "privateKeyFile": str(missing)},
     }
     status, output = preview(hosts=hosts, users=users)

@@ -119,6 +119,7 @@ def test_another_key_than_the_one_known_without_port_is_unknown_not_changed(
 
 def test_default_files_may_be_missing_a_named_one_may_not(tmp_path: Path) -> None:
     assert trust_of(Connection(host="web1")).keys == ()
+    assert trust_of(Connection(host="web1", known_hosts_file="/dev/null")).keys == ()
     with pytest.raises(BadCredentials, match=r"knownHostsFile .*none cannot be read: No such file"):
         trust_of(Connection(host="web1", known_hosts_file=str(tmp_path / "none")))
 

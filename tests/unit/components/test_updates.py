@@ -21,6 +21,7 @@ from local.engine.standins.command import checked
 from local.engine.values import UNKNOWN
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFj0hrzR8YmJsYVzvnYzV8cS5i2cAyyHrUPXm4V4Y2m"
+KEY_TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\n...\n-----END OPENSSH PRIVATE KEY-----\n"
 ON = UpdateFacts(periodic=("1", "1", "1"), origins=SECURITY, timers=("enabled active",) * 2, installed=True)
 
 
@@ -185,7 +186,7 @@ def test_dnf_automatic_as_it_comes_installs_nothing(config: str) -> None:
 
 def test_a_connection_in_the_terms_of_pulumi_command(tmp_path: Path) -> None:
     key = tmp_path / "key"
-    key.write_text("the key")
+    key.write_text(KEY_TEXT)
     way = login(
         user="ops", privateKeyFile=str(key), sudoPassword="secret", hostKeyAlias="web", port=2222,
         proxy={"host": "192.0.2.2", "hostKey": KEY}, dialErrorLimit=3,
@@ -194,7 +195,7 @@ def test_a_connection_in_the_terms_of_pulumi_command(tmp_path: Path) -> None:
         "host": "192.0.2.1",
         "port": 2222,
         "user": "ops",
-        "privateKey": "the key",
+        "privateKey": KEY_TEXT,
         "hostKey": KEY,
         "dialErrorLimit": 3,
         "perDialTimeout": 15,
