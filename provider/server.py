@@ -229,6 +229,8 @@ class Server(ResourceProviderServicer):
         reference = props.fields[PROVIDER_KEY].string_value
         if reference == rpc.UNKNOWN and olds and PROVIDER_KEY in olds.fields:
             reference = olds.fields[PROVIDER_KEY].string_value
+        if not reference:  # `pulumi import`, or `get` in a program: the SDK puts the provider into what it declares
+            raise Failure(f"{request.urn}: cannot be imported: declare it, and `pulumi up` takes over what is there")
         with self._lock:
             if reference not in self._providers:
                 provider = _loaded(reference)

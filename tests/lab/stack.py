@@ -1,5 +1,6 @@
 """A stack in a folder of its own, run as a user runs it: by the real CLI where it is on PATH, else by ours."""
 
+import copy
 import json
 import os
 import signal
@@ -108,6 +109,33 @@ class Stack:
         if check:
             assert result.status == 0, result.output
         return result
+
+    def verb(self, *words: str, check: bool = True) -> Result:
+        """Run a command of several words, such as `state delete URN`, with either engine."""
+        return self.checked([sys.executable, "-m", "local", *words, "--stack", self.name], check=check)
+
+    def pulumi(self, *words: str, check: bool = True) -> Result:
+        """Run the Pulumi CLI itself on this stack, as its users do."""
+        return self.checked(["pulumi", "--non-interactive", *words, "--stack", self.name], check=check)
+
+    def checked(self, argv: list[str], *, check: bool = True) -> Result:
+        """Run a command to its end; with `check`, it must succeed."""
+        result = self.ended(argv)
+        if check:
+            assert result.status == 0, f"{' '.join(argv)}:\n{result.output}"
+        return result
+
+    def beside(self, name: str) -> "Stack":
+        """Another stack of the same project."""
+        other = copy.copy(self)
+        other.name = name
+        return other
+
+    def urn(self, name: str, kind: str = "") -> str:
+        """The URN of the resource of this name in the state whose type ends so."""
+        found = {item["urn"] for item in self.state() if item["urn"].endswith(f"::{name}")}
+        (urn,) = (item for item in found if item.split("::")[2].endswith(kind))
+        return str(urn)
 
     def ended(self, argv: list[str]) -> Result:
         """Run a command to its end, as a user does in this folder."""
