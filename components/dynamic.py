@@ -181,8 +181,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
         title, owner = self.chapter.title(inputs), caller().owner(state.claim or secrets.token_hex(16))
         recorded = found.owner(title)
-        check_owner(found, owner, title, state, inputs.host)
         change = Transaction(self.chapter, host, inputs, recorded)
+        check_owner(found, owner, title, state, lambda: self._in_force(change, state))
         try:
             seen = change.make_so(state.known)
         except (HostError, Failure) as error:

@@ -73,18 +73,23 @@ def taken_from(recorded: Owner, owner: Owner, host: str, title: str, existing: s
     )
 
 
-def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], host: str) -> None:
-    """Refuse to change what is another's by now, or is gone. Raises `Failure`."""
+def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], in_force: Callable[[], bool]) -> None:
+    """Refuse to change what is another's by now, or is gone. Raises `Failure`.
+
+    `in_force`: looks whether what was declared still is; a refresh leaves that in the state, though no record is there.
+    """
     recorded = found.owner(title)
     if recorded is None:
         if found.has(title) or not state.claim or state.unfinished:
             return
+        if not _is_other(found.machine, state.machine) and in_force():
+            return
         raise Failure(
-            f"{host}: {title}: nothing was changed: the host has no record of Stockade any more: it is another "
-            "machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
+            f"{state.declared.host}: {title}: nothing was changed: the host has no record of Stockade any more: it is "
+            "another machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
         )
     if recorded.claim != owner.claim and not recorded.named_as(owner):
-        raise Failure(f"{host}: {title}: nothing was changed: {_other(recorded, owner)}")
+        raise Failure(f"{state.declared.host}: {title}: nothing was changed: {_other(recorded, owner)}")
 
 
 def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool) -> bool:
@@ -118,9 +123,11 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_
 
 
 def _is_other(one: Machine, other: Machine) -> bool:
-    """Tell whether two are surely different machines: neither identity nor any host key is the same."""
-    same_id = bool(one.id and one.id == other.id)
-    return not (same_id or set(one.keys) & set(other.keys)) and bool(one.keys and other.keys)
+    """Tell whether two are surely different machines, or installations of one: neither identity nor any host key is the
+    same; or where both tell an identity, that."""
+    if one.id and other.id:
+        return one.id != other.id
+    return not set(one.keys) & set(other.keys) and bool(one.keys and other.keys)
 
 
 def _other(recorded: Owner, owner: Owner) -> str:

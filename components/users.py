@@ -20,7 +20,7 @@ from components.chapter import STALE, Chapter, Known
 from components.dynamic import HostProvider
 from components.resource import HostResource
 from components.users_back_shell import BACK, SAVE
-from components.users_data import UserFacts, UserInputs, effective_sudo, keys_in_force, mode_of, refusal
+from components.users_data import UserFacts, UserInputs, effective_sudo, ends_logins, keys_in_force, mode_of, refusal
 from components.users_guard import guard, outside
 from components.users_shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.connection import HostAccess
@@ -87,7 +87,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         last_password = last.password if last else None
         change = {
             "adopted": _flag(prior.exists),
-            "shell": inputs.shell or (prior.shell if last and last.shell else ""),
+            "shell": inputs.shell or (prior.shell if (last and last.shell) or _lost(inputs, prior, before) else ""),
+            "shell_lost": _flag(_lost(inputs, prior, before) and not prior.exists),
             "want_home": inputs.home or (prior.home if last and last.home else ""),
             "leaves_home": _flag(
                 bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
@@ -116,7 +117,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "adopted": _flag(prior.exists),
             "remove_home": _flag(inputs.remove_home),
             "group_gid": prior.group_gid,
-            "shell_back": prior.shell if inputs.shell else now.shell,
+            "shell_back": prior.shell if inputs.shell or _lost(inputs, prior, now) else now.shell,
             "home_back": prior.home if inputs.home else now.home,
             "home_made": _flag(not prior.home_state),
             "home_mode": mode_of(prior.home_state) if _writable(prior.home_state) else "",
@@ -158,7 +159,12 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             gone = {"enabled": False, "password": None, "keys": (), "groups": ()}
             return inputs.model_copy(update=gone)
         changes: dict[str, Any] = {
-            "enabled": not (seen.expired or _locked(inputs, seen) or _writable(seen.home_state)),
+            "enabled": not (
+                seen.expired
+                or _locked(inputs, seen)
+                or _writable(seen.home_state)
+                or (inputs.shell is None and ends_logins(seen.shell))
+            ),
             "groups": tuple(group for group in inputs.groups if group in seen.groups),
             "sudo": _shown_sudo(inputs, seen),
         }
@@ -282,6 +288,11 @@ def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> st
     if inputs.exclusive_keys or current == merge(before, inputs.parsed_keys):
         return before
     return merge(current, (), [key.blob for key in inputs.parsed_keys], before)
+
+
+def _lost(inputs: UserInputs, prior: UserFacts, seen: UserFacts) -> bool:
+    """Tell whether somebody gave the account a shell that ends every login, though it came with none such."""
+    return inputs.shell is None and seen.exists and ends_logins(seen.shell) and not ends_logins(prior.shell)
 
 
 def _locked(inputs: UserInputs, seen: UserFacts) -> bool:

@@ -147,7 +147,7 @@ class UserInputs(ChapterInputs):
 
 def refusal(inputs: UserInputs) -> tuple[str, str]:
     """Say which property makes the user useless or dangerous, and why; two empty texts when none does."""
-    no_login = inputs.shell is not None and inputs.shell.rsplit("/", 1)[-1] in NO_LOGIN
+    no_login = ends_logins(inputs.shell or "")
     if inputs.name == "root":
         return "name", "root is not a limited user"
     if inputs.name in SYSTEM_NAMES or inputs.name.startswith("systemd-"):
@@ -233,6 +233,11 @@ def _usual(line: str) -> str:
         return str(parse_key(line))
     except ValueError:
         return line
+
+
+def ends_logins(shell: str) -> bool:
+    """Tell whether nobody can work with this shell."""
+    return shell.rsplit("/", 1)[-1] in NO_LOGIN
 
 
 def mode_of(state: str) -> str:

@@ -154,6 +154,9 @@ done
 limit() {{ # NAME, in login.defs(5)
     _limit=$(awk -v name="$1" '$1 == name {{ last = $2 }} END {{ print last }}' /etc/login.defs 2>/dev/null) || :
 }}
+if [ -n "$shell_lost" ]; then
+    if [ -x /bin/bash ]; then shell=/bin/bash; else shell=/bin/sh; fi
+fi
 if [ -n "$(field 1)" ]; then
     limit UID_MIN
     _uid=$(field 3)

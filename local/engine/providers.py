@@ -126,10 +126,12 @@ class ProviderPool:
         if resource is None:
             raise EngineError(f"the provider {urn} is not in the state")
         package = resource.type.removeprefix(PROVIDER_PREFIX)
+        provider, olds = self._start(package), own_inputs(resource.inputs)
         if package == DYNAMIC and resource.name == "default":
-            # credentials may have changed since: the stack's configuration of today counts
+            # credentials may have changed since: the stack's configuration of today counts; what the last run's knew
+            # beside it, the provider learns as in an update
             resource = resource.changed(inputs=self._default_inputs(package, "", ""))
-        provider = self._start(package)
+            provider.check_config(urn, olds, own_inputs(resource.inputs))
         provider.configure(urn, own_inputs(resource.inputs), resource.id)
         return provider
 

@@ -54,6 +54,7 @@ ROUNDS = (
         "ipv4": ("iptables -F INPUT", "iptables-restore --noflush /root/input"),
         "guest": ("mv ~guest/.ssh/authorized_keys /root/", "mv /root/authorized_keys ~guest/.ssh/"),
     },
+    {"guest": ("usermod -s /usr/sbin/nologin guest", "usermod -s /bin/bash guest")},
 )
 
 
@@ -122,12 +123,14 @@ def test_drift_is_taken_back_by_up_and_told_no_longer(stack: Stack, host: LabHos
     for name, (change, _) in ROUNDS[0].items():
         if name != "UnattendedUpgrades":  # a later file of somebody else's stays in force, and the run says so
             host.exec(change)
+    host.exec(ROUNDS[-1]["guest"][0])
     stack.refresh()
     stack.up()
     stack.unchanged()
     stack.refresh()
     stack.unchanged()
     assert "--dport 8080" not in host.iptables_save()
+    assert "nologin" not in host.exec("getent passwd guest").stdout
 
 
 def test_drift_of_every_kind_is_undone_by_destroy(stack: Stack, host: LabHost, tmp_path: Path) -> None:

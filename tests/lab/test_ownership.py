@@ -194,6 +194,19 @@ def test_machines_that_swap_their_names_stay_hardened_and_are_undone_even_before
         assert nothing_left(machine)
 
 
+def test_a_host_that_was_taken_out_of_the_config_is_still_refreshed_and_undone(
+    fleet: Fleet, host: LabHost, other: LabHost
+) -> None:
+    stack = fleet.stack(alpha=fleet.entry(host), beta=fleet.entry(other))
+    stack.up()
+    fleet.declare(stack, alpha=fleet.entry(host))
+    stack.refresh()
+    stack.destroy()
+    for machine in (host, other):
+        assert not fleet.hardened(machine)
+        assert nothing_left(machine)
+
+
 def test_another_address_of_the_same_machine_touches_nothing(fleet: Fleet, host: LabHost) -> None:
     stack = fleet.stack(web=fleet.entry(host))
     stack.up()
@@ -225,6 +238,22 @@ def test_a_machine_installed_anew_under_the_same_key_is_seen_by_the_next_look(fl
     stack.destroy()
     assert not fleet.hardened(host)
     assert "--dport 4444" in host.iptables_save()
+
+
+def test_a_host_that_lost_our_record_is_changed_and_undone_all_the_same(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    host.exec("rm -r /var/lib/stockade/prior /var/lib/stockade/owner")
+    stack.refresh()
+    stack.unchanged()
+    fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
+    stack.up()
+    assert fleet.hardened(host)
+    assert "maxauthtries 3" in host.exec("sshd -T").stdout
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
 
 
 def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(

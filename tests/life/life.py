@@ -56,7 +56,6 @@ class Life:
     over_ipv6: bool = False
     usual: float = 8.0
     """Seconds that an `up` takes."""
-    extra: list[str] = field(default_factory=list)
     backup: dict[str, str] | None = None
     marked: bool = False
     """Whether the next `up` does something though nothing else is to be changed."""
@@ -106,7 +105,8 @@ class Life:
     def settle(self) -> None:
         """After whatever happened: a refresh and an `up`, twice at most, must end with success."""
         for _ in range(2):
-            if self.refresh() and self.up():
+            refreshed = self.refresh()
+            if self.up() and refreshed:
                 return
         self.find("stuck", "a refresh and an `up` do not get out of it")
         raise StuckError(self.figures.findings[-1])
@@ -130,11 +130,10 @@ class Life:
 
     # Runs
 
-    def up(self, *, refresh: bool = False) -> bool:
+    def up(self, *, refresh: bool = False, extra: Sequence[str] = ()) -> bool:
         """Run `up`, after a refresh where one is wanted; tell whether it ended with success."""
         if refresh and not self.refresh():
             return False
-        extra, self.extra = self.extra, []
         begun = time.monotonic()
         done = self._run("up", "--yes", "--skip-preview", *extra)
         if done.status == 0:

@@ -327,8 +327,9 @@ class Kill(Step):
             while run.process.poll() is None and time.monotonic() < end:
                 time.sleep(0.02)
             done = run.process.poll()
+            output = run.end()[1] if done is not None else ""
         if done is not None:
-            life.ended(command, run.end()[1], done)
+            life.ended(command, output, done)
         elif command != "refresh":
             life.world.broke_off(killed=True, destroying=command == "destroy")
         life.world.killed = life.world.killed or done is None
@@ -340,13 +341,15 @@ class Kill(Step):
 class Replace(Step):
     """`up --replace` of all resources of a host."""
 
+    runs = False
+
     def possible(self, life: "Life") -> bool:
         return bool(life.world.managed)
 
     def do(self, life: "Life") -> str:
         name = life.pick(list(life.world.declared))
         urns = life.urns(name)
-        life.extra = [f"--replace={urn}" for urn in urns]
+        life.up(extra=[f"--replace={urn}" for urn in urns])
         return f"{name}: {len(urns)} resources"
 
 
