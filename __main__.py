@@ -1,6 +1,7 @@
 """A stack's config in, hardened hosts out."""
 
 import asyncio
+import signal
 
 import pulumi
 
@@ -30,4 +31,6 @@ async def settled() -> None:
     await asyncio.gather(*(host.enforced.future() for host in hosts), return_exceptions=True)  # errors are told later
 
 
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so the CLI ends a program that waits for what failed: no traceback
 pulumi.run(settled)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 NAMES = ("alpha", "beta", "gamma", "delta")
 RELOAD = "systemctl reload ssh"
 SSHD = "/etc/ssh/sshd_config.d/00-stockade.conf"
+BY_HAND = "/etc/sudoers.d/zz-by-hand"
+"""A rule that Stockade names and leaves to its owner."""
 UPDATES = "/etc/apt/apt.conf.d/99stockade-updates"
 BOTH = "for t in iptables ip6tables; do $t -w {}; done"
 
@@ -51,8 +53,8 @@ HANDS: dict[str, dict[str, tuple[str, str]]] = {
             "mv /root/authorized_keys /home/guest/.ssh/",
         ),
         "given sudo": (
-            "echo 'guest ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/zz-by-hand; chmod 440 /etc/sudoers.d/zz-by-hand",
-            "rm /etc/sudoers.d/zz-by-hand",
+            f"echo 'guest ALL=(ALL) NOPASSWD: ALL' >{BY_HAND}; chmod 440 {BY_HAND}",
+            f"rm -f {BY_HAND}",
         ),
         "locked": ("usermod -s /usr/sbin/nologin guest", "usermod -s /bin/bash guest"),
     },
