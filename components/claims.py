@@ -73,6 +73,11 @@ class Claims:
         with self._lock:
             self._alive[claim] = urn
 
+    def dead(self, claim: str) -> None:
+        """Note that the resource that was to have this claim was not made."""
+        with self._lock:
+            self._alive.pop(claim, None)
+
     def urn(self, claim: str) -> str:
         """Return which resource of this stack is known to have a claim; "" for none."""
         with self._lock:

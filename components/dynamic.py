@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 from components import console, stored
 from components.chapter import Chapter, F, Failure, I, Known, Unfinished
 from components.claims import CLAIMS, caller
-from components.identity import other_key
+from components.identity import known_by, other_key
 from components.inventory import Inventory, way_to
 from components.ownership import check_owner, gone, ledger_of, noted, taken_from, undoes, with_ledger
 from components.shards import split
@@ -121,22 +121,23 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         elif inputs.existing == "fail":
             self._refuse_existing(host, inputs)
         change = Transaction(self.chapter, host, inputs, recorded, claim=None if recorded else owner)
-        id_, machine = f"{inputs.host}/{title}", found.machine
+        id_, machine = f"{inputs.host}/{title}", known_by(found.machine, host.access)
+        CLAIMS.alive(owner.claim, caller().urn)
         try:
             seen = change.make_so(Known())
             if recorded is not None:
                 change.take_over(owner)
                 CLAIMS.supersede(recorded.claim)
         except (HostError, Failure) as error:
-            if not change.begun or not self.chapter.changes:
+            CLAIMS.dead(owner.claim)
+            if not change.begun:
                 raise
-            if recorded is None and change.taken_back():
+            if recorded is None and (change.taken_back() or not self.chapter.changes):
                 noted(host, title, None)
-                _say_taken_back(error)
+                _say_taken_back(error, changed=self.chapter.changes)
             state = outs(inputs, change.prior, None, owner.claim, machine, unfinished=True)
             raise Unfinished(f"{error}\n  {_LEFT}", id_, state) from error
         noted(host, title, owner)
-        CLAIMS.alive(owner.claim, caller().urn)
         return CreateResult(id_, outs(inputs, change.prior, seen, owner.claim, machine))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -191,7 +192,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             change.take_over(owner)
         noted(host, title, owner)
         CLAIMS.alive(owner.claim, caller().urn)
-        return UpdateResult(outs(inputs, state.prior or change.prior, seen, owner.claim, found.machine))
+        machine = known_by(found.machine, host.access)
+        return UpdateResult(outs(inputs, state.prior or change.prior, seen, owner.claim, machine))
 
     def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
         drifted = state.shown != state.declared
@@ -316,7 +318,9 @@ def _connected(name: str, access: "HostAccess | None") -> "Host":
     return connection_pool().host(access)
 
 
-def _say_taken_back(error: HostError | Failure) -> NoReturn:
+def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoReturn:
+    if not changed:
+        raise error
     told = "What it had changed was taken back."
     if isinstance(error, HostError):
         error.hint = "\n  ".join(part for part in (error.hint, told) if part)

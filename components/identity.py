@@ -30,3 +30,8 @@ def other_key(machine: Machine, access: "HostAccess") -> str:
         return ""
     trusted = trusted_keys(access)
     return "" if trusted & set(machine.keys) else min(trusted, default="")
+
+
+def known_by(machine: Machine, access: "HostAccess") -> Machine:
+    """Return `machine` with the host keys by which it was let in: those of its files may not be what sshd shows."""
+    return Machine(machine.id, tuple(sorted({*machine.keys, *trusted_keys(access)})))

@@ -15,7 +15,7 @@ from hosts.shell import Answer, Script
 if TYPE_CHECKING:
     from hosts.host import Host
 
-ATTEMPTS = 3
+ATTEMPTS = 4
 
 
 @dataclass

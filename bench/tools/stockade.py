@@ -75,7 +75,9 @@ class Embedded(Tool):
 
 def _entry(host: Target, admin: dict[str, str]) -> dict[str, Any]:
     more = {"addresses": [host.ipv6]} if host.ipv6 else {}
-    return entry(host, port=host.port, admin=admin, **more)
+    told = entry(host, port=host.port, admin=admin, **more)
+    del told["hostKey"]  # simulated hosts share one
+    return {**told, "knownHostsFile": str(host.known_hosts)}
 
 
 class Cli(Embedded):
