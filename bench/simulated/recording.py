@@ -14,7 +14,10 @@ from pathlib import Path
 
 _RUN = re.compile(rb"_([0-9a-f]{32})\(\) \{\nNONCE=")
 _START = re.compile(rb'^if \[ -z "\$_skip" \]; then\n_open (\d+)\n', re.M)
-_MARK = re.compile(rb"[0-9a-f]{16,}|(?<=process )\d+|(?<=BECOME-SUCCESS-)[a-z]+|ansible-tmp-[0-9.-]+")
+_MARK = re.compile(
+    rb'\{"claim": [^}\n]*\}|'  # whose a host is (hosts/record.py)
+    rb"[0-9a-f]{16,}|(?<=process )\d+|(?<=BECOME-SUCCESS-)[a-z]+|ansible-tmp-[0-9.-]+"
+)
 _NONCE = b"@nonce@"
 
 
