@@ -321,7 +321,7 @@ def _connected(name: str, access: "HostAccess | None") -> "Host":
 def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoReturn:
     if not changed:
         raise error
-    told = "What it had changed was taken back."
+    told = "Nothing of this change is left on the host."
     if isinstance(error, HostError):
         error.hint = "\n  ".join(part for part in (error.hint, told) if part)
         raise error

@@ -146,10 +146,10 @@ _paths_back() { # BACK: the members of etc.tar that are those packages', or nobo
 }
 _give_back() { # NAMES: their files, marks and services, after they are installed
     [ -n "$(echo $1)" ] || return 0
-    for _unit in $(_keep_lines owned "$1" | sed -n 's/^[^ ]* unit://p'); do
-        rm -f /etc/rc?.d/[SK][0-9][0-9]"$_unit"
-    done
-    if [ -f "$folder/etc.tar" ]; then
+    if [ -f "$folder/etc.tar" ]; then # else nothing of theirs was taken away yet
+        for _unit in $(_keep_lines owned "$1" | sed -n 's/^[^ ]* unit://p'); do
+            rm -f /etc/rc?.d/[SK][0-9][0-9]"$_unit"
+        done
         _paths_back "$1" >"$folder/paths"
         _tar="tar --no-recursion --no-wildcards $(_verbatim)"
         if [ -s "$folder/paths" ]; then $_tar -C / -xpf "$folder/etc.tar" -T "$folder/paths"; fi

@@ -84,9 +84,9 @@ def arm(host: LabHost, program: str, at: int, fault: str) -> None:
 
 
 def left(before: dict[str, list[str]], host: LabHost) -> dict[str, list[str]]:
-    """What is not as it was; that something went back is recorded for good."""
+    """What is not as it was. That something went back is recorded for good."""
     after = snapshot(host)
-    after["ours"] = [line for line in after["ours"] if line != "guard.log"]
+    before, after = ({**part, "ours": sorted({*part["ours"]} - {"guard.log"})} for part in (before, after))
     return difference(before, after)
 
 
