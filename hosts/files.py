@@ -75,6 +75,8 @@ _PUT = (
     + f"""\
 _unwritten() {{ # PATH: what the programs have said may not tell why
     fixed "${{1%/*}}" "$1" || :
+    _room=$(df -P "${{1%/*}}" 2>/dev/null | awk 'NR == 2 {{ print $4 }}')
+    [ "${{_room:-1}}" != 0 ] || echo "${{1%/*}}: No space left on device" >&2
     exit {NOT_WRITTEN}
 }}
 _put() {{ # PATH MODE OWNER GROUP FORMAT CONTENT

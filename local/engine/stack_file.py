@@ -249,7 +249,8 @@ class _FlowDumper(yaml.SafeDumper):
 
     def text(self, value: str) -> yaml.ScalarNode:
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        style = "|" if "\n" in value and value.strip() and self.block else None if plain else '"'
+        lines = "\n" in value and value.removesuffix("\n") == value.strip()  # a block has no room for other blanks
+        style = "|" if lines and self.block else None if plain else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

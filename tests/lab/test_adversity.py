@@ -52,7 +52,7 @@ def traceback_free(output: str) -> bool:
 
 def test_a_rule_the_host_refuses_is_named_and_nothing_is_loaded(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     rule = "-A INPUT -m set --match-set nosuch src -j DROP"
-    stack = new_stack(host, firewall={"ipv4": {"commands": [rule]}})
+    stack = new_stack(host, firewall={"ipv4": {"commands": [rule]}, "persistent": False})
     result = stack.up(check=False)
     assert result.status != 0
     assert "firewall ipv4: load the rules: the host refused a rule; nothing was loaded" in result
@@ -260,5 +260,7 @@ def test_names_are_resolved_when_applied_and_pinned_at_boot(host: LabHost, new_s
         assert "longview" not in text
     host.exec("sed -i s/192.0.2.9/192.0.2.10/ /etc/hosts")
     stack.refresh()
-    stack.unchanged()
+    assert "- -A INPUT -s 192.0.2.9/32" in stack.preview("--expect-no-changes", check=False)
+    stack.up()
+    assert "-s 192.0.2.10/32" in saved(host)[0]
     host.exec("sed -i /longview/d /etc/hosts")
