@@ -249,7 +249,9 @@ class _FlowDumper(yaml.SafeDumper):
 
     def text(self, value: str) -> yaml.ScalarNode:
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        lines = "\n" in value and value.removesuffix("\n") == value.strip()  # a block has no room for other blanks
+        plain = plain and (self.block or not set(",[]{}") & set(value))  # which would end it between brackets
+        # a block has no room for other blanks than one line end
+        lines = "\n" in value.strip() and value.removesuffix("\n") == value.strip()
         style = "|" if lines and self.block else None if plain else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
