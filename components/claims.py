@@ -5,6 +5,7 @@ may name the same claim, or each another one: after a replacement that was cut s
 backup. What the process has heard of in this run tells them apart.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from hosts.record import Owner
+from hosts.record import RUN, Owner
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Caller:
 
     def owner(self, claim: str) -> Owner:
         """Return what it is called on a host."""
-        return Owner(claim, self.project, self.stack, self.resource)
+        return Owner(claim, self.project, self.stack, self.resource, os.environ.get(RUN, ""))
 
 
 _caller: ContextVar[Caller] = ContextVar("caller", default=Caller(""))  # noqa: B039 - it is frozen
@@ -67,6 +68,7 @@ class Claims:
         self._lock = threading.Lock()
         self._alive: dict[str, str] = {}
         self._superseded: set[str] = set()
+        self._declared: set[tuple[str, str]] = set()
 
     def alive(self, claim: str, urn: str) -> None:
         """Note that the resource `urn` of this stack is there, and has this claim."""
@@ -82,6 +84,16 @@ class Claims:
         """Return which resource of this stack is known to have a claim; "" for none."""
         with self._lock:
             return self._alive.get(claim, "")
+
+    def declare(self, host: str, title: str) -> None:
+        """Note that the program of this run declares the resource `title` of a host."""
+        with self._lock:
+            self._declared.add((host, title))
+
+    def declared(self, host: str, title: str) -> bool:
+        """Tell whether it does, as far as has been heard of it."""
+        with self._lock:
+            return (host, title) in self._declared
 
     def supersede(self, claim: str) -> None:
         """Note that what a claim stood for has gone over to another resource."""

@@ -71,6 +71,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         except ValidationError as error:
             real = (item for item in error.errors() if item["type"] != "missing" or item["loc"][0] not in given)
             return CheckResult(given, [_check_failure(item) for item in real])
+        CLAIMS.declare(model.host, self.chapter.title(model))
         normal = {key: value for key, value in model.props().items() if key in known or key not in given}
         return CheckResult({**given, **normal}, [])
 
@@ -188,7 +189,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             seen = change.make_so(state.known)
         except (HostError, Failure) as error:
             self._failed_update(error, change, state)
-        if recorded != owner:
+        if recorded is None or not recorded.same_as(owner):
             change.take_over(owner)
         noted(host, title, owner)
         CLAIMS.alive(owner.claim, caller().urn)
@@ -215,6 +216,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             return  # another resource of this run has taken it over
         name = state.declared.host
         self._refuse_moved(name)
+        self._refuse_renamed(state)
         try:
             host = self._host_of(state)
             with_ledger(host, lambda found: self._delete(host, state, found))
@@ -255,7 +257,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _renew(self, host: "Host", title: str, state: Stored[I, F]) -> None:
         """Record what this resource is called now: it, its stack or its project may have another name since."""
         owner, recorded = caller().owner(state.claim), ledger_of(host).owner(title)
-        if recorded is not None and recorded.claim == owner.claim and recorded != owner and owner.resource:
+        if recorded is not None and recorded.claim == owner.claim and not recorded.named_as(owner) and owner.resource:
             Transaction(self.chapter, host, state.declared, recorded).take_over(owner)
             noted(host, title, owner)
 
@@ -266,6 +268,18 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             raise Failure(
                 f"{host}: belongs to the stack {home} now, so it is not undone here; "
                 f"move it there: `python -m fleet move {split(home)[0]}`"
+            )
+
+    def _refuse_renamed(self, state: Stored[I, F]) -> None:
+        """Keep what the same machine, under another name, is to take over and has not yet: its own change failed."""
+        name, title = state.declared.host, self.chapter.title(state.declared)
+        if name in self._access:
+            return
+        other = self._access.named(state.machine.keys)
+        if other and CLAIMS.declared(other, title):
+            raise Failure(
+                f"{name}: {title}: not undone: {other} is the same machine, and has not taken it over yet. "
+                "Run `up` again once that works"
             )
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:

@@ -6,6 +6,7 @@ under `admin` or `bootstrap` for that login alone; the nearer wins.
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -15,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
 from components.chapter import Failure
+from components.identity import trusted_keys
 from components.resource import sealed
 from components.shards import InventoryError, home_of, index_in, read_inventory, split, stack_of
 from hosts.connection import SECRET_FIELDS, HostAccess
-from hosts.record import fingerprint
+from hosts.errors import HostError
 
 
 class Problems(ValueError):  # noqa: N818
@@ -169,13 +171,19 @@ class Inventory(Mapping[str, HostAccess]):
     def __len__(self) -> int:
         return len(self._hosts())
 
-    def by_key(self, name: str, keys: Collection[str]) -> HostAccess | None:
-        """Return the way to a host that is in the config under the name `name` no more: that of the entry whose pinned
-        key has one of these fingerprints."""
-        for way in self.values():
-            if any(login.host_key and fingerprint(login.host_key) in keys for _, login in way.logins()):
-                return way.model_copy(update={"name": name})
+    def named(self, keys: Collection[str]) -> str | None:
+        """Return which host of the config is accepted by one of these fingerprints of host keys; None for none."""
+        for name, way in self.items():
+            with suppress(HostError):  # a file of host keys that cannot be read, which its own resources tell
+                if trusted_keys(way) & set(keys):
+                    return name
         return None
+
+    def by_key(self, name: str, keys: Collection[str]) -> HostAccess | None:
+        """Return the way to a host that is in the config under the name `name` no more: that of the entry that is the
+        same machine by its host keys."""
+        other = self.named(keys)
+        return self[other].model_copy(update={"name": name}) if other else None
 
     def moved_to(self, name: str, stack: str) -> str | None:
         """Return the stack that a host belongs to now, where that is another shard than `stack`."""

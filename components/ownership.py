@@ -110,7 +110,8 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_
     if recorded is not None:
         if recorded.claim == state.claim or not state.claim:
             return ""
-        if recorded.named_as(owner) and not CLAIMS.urn(recorded.claim):
+        in_this_run = CLAIMS.urn(recorded.claim) or (recorded.run and recorded.run == owner.run)
+        if recorded.named_as(owner) and not in_this_run:
             return ""
         return _other(recorded, owner)
     if found.has(title) or not state.claim or state.unfinished:

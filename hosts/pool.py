@@ -15,6 +15,7 @@ from hosts.connection import Connection, HostAccess
 from hosts.guard import Run
 from hosts.host import Host
 from hosts.ladder import Ladder
+from hosts.record import RUN
 from hosts.wire import Wire
 
 T = TypeVar("T")
@@ -29,7 +30,10 @@ class Pool:
     """Hosts by their access. Safe to use from any number of threads."""
 
     def __init__(self) -> None:
-        self.run = Run(secrets.token_hex(8), f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}")
+        self.run = Run(
+            os.environ.get(RUN) or secrets.token_hex(8),
+            f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
+        )
         """Who changes hosts here, for those who find a host taken."""
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None

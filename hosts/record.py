@@ -20,6 +20,8 @@ from hosts.shell import Answer, Script
 TOP = "/var/lib/stockade"
 FOLDER = f"{TOP}/prior"
 OWNERS = f"{TOP}/owner"
+RUN = "STOCKADE_RUN"
+"""The environment variable with the token of the run that a process is part of; else it is a run of its own."""
 CHANGED = 76
 """Exit status: the record is no longer as it was read; nothing was changed."""
 
@@ -31,13 +33,14 @@ class Owner:
     """Who looks after one resource of a host.
 
     `claim`: a random word that the state of the owner has too; project, stack and resource (its name) are for people,
-    and for a state that has lost it.
+    and for a state that has lost it. `run`: the token of the run that made it the owner.
     """
 
     claim: str
     project: str
     stack: str
     resource: str
+    run: str = ""
 
     def text(self) -> str:
         """Return it as the line that is kept on the host."""
@@ -45,7 +48,11 @@ class Owner:
 
     def named_as(self, other: "Owner") -> bool:
         """Tell whether both are the same resource of the same stack, whatever their claims."""
-        return replace(self, claim="") == replace(other, claim="")
+        return replace(self, claim="", run="") == replace(other, claim="", run="")
+
+    def same_as(self, other: "Owner") -> bool:
+        """Tell whether both are the same, whichever run recorded it."""
+        return self.claim == other.claim and self.named_as(other)
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ def fingerprint(line: str) -> str:
 def _owner(text: str) -> Owner | None:
     try:
         found = json.loads(text)
-        return Owner(*(str(found[name]) for name in ("claim", "project", "stack", "resource")))
+        return Owner(*(str(found[name]) for name in ("claim", "project", "stack", "resource", "run")))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -12,6 +12,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from socket import gethostname
 from typing import Any
 
 import dill
@@ -30,6 +34,7 @@ from components.chapter import Failure, Unfinished
 from components.claims import CLAIMS, called_for
 from components.inventory import Inventory
 from hosts.errors import HostError
+from hosts.record import RUN
 from hosts.told import Told
 from hosts.waits import timed
 from provider.chapters import Chapters
@@ -253,10 +258,19 @@ class EngineConsole:
             self._engine.Log(proto.LogRequest(severity=proto.LogSeverity.WARNING, message=text, urn=urn), timeout=10)
 
 
+def run_of(address: str) -> str:
+    """Return the token of the run of the engine at an address: it may start several processes like this one, which do
+    not wait for each other's hosts. The same address may come again, the same process at it does not."""
+    process = Path(f"/proc/{os.getppid()}/stat")
+    started = process.read_text().rpartition(")")[2].split()[19] if process.exists() else token_hex(8)
+    return sha256(f"{gethostname()} {address} {os.getppid()} {started}".encode()).hexdigest()[:16]
+
+
 def main() -> None:
     """Serve until the engine ends."""
     if len(sys.argv) > 1:  # the engine's address, as the plugin protocol has it
         console.use(EngineConsole(sys.argv[-1]))
+        os.environ.setdefault(RUN, run_of(sys.argv[-1]))
     chapters = Chapters()
     chapters.load()
     serve(Server(chapters), THREADS)

@@ -75,9 +75,15 @@ class Fleet:
         admin = {"user": "deploy", "privateKeyFile": str(self.key)}
         return entry(machine, admin=admin, **more)
 
-    def declare(self, stack: Stack, sshd: dict[str, Any] | None = None, **hosts: dict[str, Any]) -> None:
+    def declare(
+        self,
+        stack: Stack,
+        sshd: dict[str, Any] | None = None,
+        firewall: dict[str, Any] | None = None,
+        **hosts: dict[str, Any],
+    ) -> None:
         user = {"name": "deploy", "sudo": "nopasswd", "keyFiles": [f"{self.key}.pub"]}
-        stack.configure(hosts=hosts, users=[user], sshd=sshd or {}, firewall={"preset": "ssh"})
+        stack.configure(hosts=hosts, users=[user], sshd=sshd or {}, firewall={"preset": "ssh", **(firewall or {})})
 
     def hardened(self, machine: LabHost) -> bool:
         """What somebody on the network and an administrator see: a port that is closed, root out, the admin in."""
@@ -129,6 +135,21 @@ def test_a_renamed_host_stays_hardened(fleet: Fleet, host: LabHost) -> None:
     assert nothing_left(host)
 
 
+def test_a_rename_whose_run_fails_opens_nothing(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(alpha=fleet.entry(host))
+    stack.up()
+    refused = {"persistent": False, "ipv4": {"commands": ["-A INPUT -m set --match-set nosuch src -j DROP"]}}
+    fleet.declare(stack, firewall=refused, beta=fleet.entry(host))
+    assert stack.up(check=False).status != 0
+    assert fleet.hardened(host)
+    fleet.declare(stack, beta=fleet.entry(host))
+    stack.up()
+    assert fleet.hardened(host)
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+
+
 @needs_cli
 def test_replaced_tainted_and_renamed_by_the_cli_it_stays_hardened(
     lab: Lab, key: Path, new_stack: Callable[..., Stack], host: LabHost
@@ -137,7 +158,7 @@ def test_replaced_tainted_and_renamed_by_the_cli_it_stays_hardened(
     stack = fleet.stack(alpha=fleet.entry(host))
     stack.up()
     urns = [item["urn"] for item in stack.state() if "dynamic" in item["type"]]
-    replaced = stack.run("up", "--yes", "--skip-preview", *(f"--replace={urn}" for urn in urns))
+    replaced = stack.run("up", "--yes", "--skip-preview", "--replace=**")  # the provider, too: a process more
     assert "replaced" in replaced
     assert fleet.hardened(host)
     for urn in urns:
