@@ -191,6 +191,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             self._failed_update(error, change, state)
         if recorded is None or not recorded.same_as(owner):
             change.take_over(owner)
+            if recorded is not None and recorded.claim != owner.claim:
+                CLAIMS.supersede(recorded.claim)
         noted(host, title, owner)
         CLAIMS.alive(owner.claim, caller().urn)
         machine = known_by(found.machine, host.access)
@@ -216,7 +218,6 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             return  # another resource of this run has taken it over
         name = state.declared.host
         self._refuse_moved(name)
-        self._refuse_renamed(state)
         try:
             host = self._host_of(state)
             with_ledger(host, lambda found: self._delete(host, state, found))
@@ -232,6 +233,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if why_not:
             console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
             return
+        self._refuse_renamed(state)
         self._put_back(change, state, recorded=found.has(title))
         noted(host, title, None)
 
