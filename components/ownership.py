@@ -89,7 +89,7 @@ def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any]
             "another machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
         )
     if state.unfinished:  # it may not have come as far as to be recorded
-        taken_from(recorded, owner, host, title, "adopt")
+        taken_from(recorded, owner, state.declared.host, title, "adopt")
     elif recorded.claim != owner.claim and not recorded.named_as(owner):
         raise Failure(f"{state.declared.host}: {title}: nothing was changed: {_other(recorded, owner)}")
 
