@@ -118,7 +118,7 @@ test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-
 	    tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
 
 LIFE := --seeds 1-4
-test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, asked from outside after each run (docs/reliability.md); an hour
+test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, asked from outside after each run (docs/reliability.md); minutes for each seed and engine
 	$(RUN) -m tests.life $(LIFE)
 
 scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after (docs/hardening-scores.md); minutes
