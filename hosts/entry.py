@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from hosts.shell import Script
 
 ENTRY = """\
 entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not from that of who called it
@@ -18,7 +17,6 @@ entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not
     printf '%s\\n' "$_entry"
 }
 """
-LOOK = Script("look where this run comes from", f"{ENTRY}entry\n", timeout=30)
 
 
 @dataclass(frozen=True)
