@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-
 ENTRY = """\
 entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not from that of who called it
     _entry=${SSH_CONNECTION-} _pid=$PPID
