@@ -69,6 +69,7 @@ class Claims:
         self._alive: dict[str, str] = {}
         self._superseded: set[str] = set()
         self._declared: set[tuple[str, str]] = set()
+        self._failed: set[str] = set()
 
     def alive(self, claim: str, urn: str) -> None:
         """Note that the resource `urn` of this stack is there, and has this claim."""
@@ -94,6 +95,16 @@ class Claims:
         """Tell whether it does, as far as has been heard of it."""
         with self._lock:
             return (host, title) in self._declared
+
+    def fail(self, host: str) -> None:
+        """Note that a change of a host was refused or has failed."""
+        with self._lock:
+            self._failed.add(host)
+
+    def failed(self, host: str) -> bool:
+        """Tell whether one has, in this process."""
+        with self._lock:
+            return host in self._failed
 
     def supersede(self, claim: str) -> None:
         """Note that what a claim stood for has gone over to another resource."""

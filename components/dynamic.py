@@ -7,6 +7,7 @@ renaming one breaks the stacks of its users.
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 import pulumi
@@ -29,7 +30,7 @@ from components.chapter import Chapter, F, Failure, I, Known, Unfinished
 from components.claims import CLAIMS, caller
 from components.identity import known_by, other_key
 from components.inventory import Inventory, way_to
-from components.ownership import check_owner, gone, ledger_of, noted, taken_from, undoes, with_ledger
+from components.ownership import check_owner, copied, gone, ledger_of, noted, taken_from, undoes, with_ledger
 from components.shards import split
 from components.stored import OUTPUTS, Stored, inputs_of, outs
 from components.transaction import Transaction
@@ -114,11 +115,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return with_ledger(host, lambda found: self._create(host, inputs, found))
 
     def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
-        owner = caller().owner(secrets.token_hex(16))
+        owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id)
         title = self.chapter.title(inputs)
         recorded = found.owner(title)
         if recorded is not None:
-            taken_from(recorded, owner, inputs.host, title, inputs.existing)
+            taken_from(found, owner, inputs.host, title, inputs.existing)
         elif inputs.existing == "fail":
             self._refuse_existing(host, inputs)
         change = Transaction(self.chapter, host, inputs, recorded, claim=None if recorded else owner)
@@ -128,7 +129,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             seen = change.make_so(Known())
             if recorded is not None:
                 change.take_over(owner)
-                CLAIMS.supersede(recorded.claim)
+                if not copied(recorded, found.machine):
+                    CLAIMS.supersede(recorded.claim)
         except (HostError, Failure) as error:
             CLAIMS.dead(owner.claim)
             if not change.begun:
@@ -181,22 +183,25 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return with_ledger(host, lambda found: self._update(host, inputs, state, found))
 
     def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
-        title, owner = self.chapter.title(inputs), caller().owner(state.claim or secrets.token_hex(16))
+        title = self.chapter.title(inputs)
+        owner = replace(caller().owner(state.claim or secrets.token_hex(16)), machine=found.machine.id)
         recorded = found.owner(title)
-        change = Transaction(self.chapter, host, inputs, recorded)
+        anew = state.unfinished and not found.has(title)  # it has gone back, or the machine was installed anew
+        change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
         check_owner(found, owner, title, state, lambda: self._in_force(change, state))
         try:
-            seen = change.make_so(state.known)
+            seen = change.make_so(Known() if anew else state.known)
         except (HostError, Failure) as error:
             self._failed_update(error, change, state)
-        if recorded is None or not recorded.same_as(owner):
+        if not anew and (recorded is None or not recorded.same_as(owner)):
             change.take_over(owner)
             if recorded is not None and recorded.claim != owner.claim:
                 CLAIMS.supersede(recorded.claim)
         noted(host, title, owner)
         CLAIMS.alive(owner.claim, caller().urn)
         machine = known_by(found.machine, host.access)
-        return UpdateResult(outs(inputs, state.prior or change.prior, seen, owner.claim, machine))
+        prior = change.prior if anew else state.prior or change.prior
+        return UpdateResult(outs(inputs, prior, seen, owner.claim, machine))
 
     def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
         drifted = state.shown != state.declared
@@ -233,13 +238,14 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if why_not:
             console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
             return
-        self._refuse_renamed(state)
+        self._hold_back(state)
         self._put_back(change, state, recorded=found.has(title))
         noted(host, title, None)
 
     def _put_back(self, change: Transaction[I, F], state: Stored[I, F], *, recorded: bool) -> None:
         prior = state.prior
-        if prior is None:
+        of_another = change.recorded is not None and change.recorded.claim != state.claim
+        if prior is None or (recorded and of_another):  # what the host has recorded since is what counts
             if not recorded:
                 return  # it failed before anything was changed
             prior = change.read_prior()
@@ -258,7 +264,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _renew(self, host: "Host", title: str, state: Stored[I, F]) -> None:
         """Record what this resource is called now: it, its stack or its project may have another name since."""
-        owner, recorded = caller().owner(state.claim), ledger_of(host).owner(title)
+        found = ledger_of(host)
+        owner, recorded = replace(caller().owner(state.claim), machine=found.machine.id), found.owner(title)
         if recorded is not None and recorded.claim == owner.claim and not recorded.named_as(owner) and owner.resource:
             Transaction(self.chapter, host, state.declared, recorded).take_over(owner)
             noted(host, title, owner)
@@ -272,15 +279,22 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 f"move it there: `python -m fleet move {split(home)[0]}`"
             )
 
-    def _refuse_renamed(self, state: Stored[I, F]) -> None:
-        """Keep what the same machine, under another name, is to take over and has not yet: its own change failed."""
+    def _hold_back(self, state: Stored[I, F]) -> None:
+        """Undo nothing on a machine that the program still declares, while a change of it has failed in this run: what
+        was to come in its place may not be there. Nor what the machine under its new name is to take over.
+        """
         name, title = state.declared.host, self.chapter.title(state.declared)
-        if name in self._access:
+        now = name if name in self._access else self._access.named(state.machine.keys)
+        if now is None:
             return
-        other = self._access.named(state.machine.keys)
-        if other and CLAIMS.declared(other, title):
+        if CLAIMS.failed(now):
             raise Failure(
-                f"{name}: {title}: not undone: {other} is the same machine, and has not taken it over yet. "
+                f"{name}: {title}: not undone, since a change of {now} has failed in this run. "
+                "Run `up` again once that works"
+            )
+        if now != name and CLAIMS.declared(now, title):
+            raise Failure(
+                f"{name}: {title}: not undone: {now} is the same machine, and has not taken it over yet. "
                 "Run `up` again once that works"
             )
 

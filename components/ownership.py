@@ -53,11 +53,19 @@ def noted(host: "Host", title: str, owner: Owner | None) -> None:
         host.ledger.found = replace(found, owners=owners, priors=priors)
 
 
-def taken_from(recorded: Owner, owner: Owner, host: str, title: str, existing: str) -> None:
+def copied(recorded: Owner, machine: Machine) -> bool:
+    """Tell whether a record was made on another machine: this one has a copy of its disk."""
+    return bool(recorded.machine and machine.id and recorded.machine != machine.id)
+
+
+def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str) -> None:
     """Refuse that `owner` takes over what another stack, or another resource of this run, looks after.
 
     Raises `Failure`.
     """
+    recorded = found.owner(title)
+    if recorded is None or copied(recorded, found.machine):
+        return
     alive = CLAIMS.urn(recorded.claim)
     if alive and alive != caller().urn and not recorded.named_as(owner):
         raise Failure(
@@ -89,7 +97,7 @@ def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any]
             "another machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
         )
     if state.unfinished:  # it may not have come as far as to be recorded
-        taken_from(recorded, owner, state.declared.host, title, "adopt")
+        taken_from(found, owner, state.declared.host, title, "adopt")
     elif recorded.claim != owner.claim and not recorded.named_as(owner):
         raise Failure(f"{state.declared.host}: {title}: nothing was changed: {_other(recorded, owner)}")
 
@@ -97,9 +105,9 @@ def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any]
 def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool) -> bool:
     """Tell whether a host has nothing any more of the resource of a state: no record, and another machine or other
     settings."""
-    if found.has(title) or not state.claim or state.unfinished:
+    if found.has(title) or not state.claim:
         return False
-    return not as_declared or _is_other(found.machine, state.machine)
+    return state.unfinished or not as_declared or _is_other(found.machine, state.machine)
 
 
 def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_force: Callable[[], bool]) -> str:
@@ -116,8 +124,10 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_
         if recorded.named_as(owner) and not in_this_run:
             return ""
         return _other(recorded, owner)
-    if found.has(title) or not state.claim or state.unfinished:
+    if found.has(title) or not state.claim:
         return ""
+    if state.unfinished:
+        return "nothing of it is recorded on the host: it has gone back already"
     if _is_other(found.machine, state.machine):
         return "the host is another machine now; the one that was hardened is left as it is"
     if not in_force():

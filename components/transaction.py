@@ -9,7 +9,7 @@ from components.change import Change
 from components.chapter import STALE, Chapter, F, Failure, I, Known
 from hosts.errors import CommandFailed, HostError
 from hosts.guard import is_armed
-from hosts.record import LEDGER, Owner, claimed, forget, forget_after, ledger, remember, unchanged
+from hosts.record import FOLDER, LEDGER, Owner, claimed, forget, forget_after, ledger, record_name, remember, unchanged
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ class Transaction(Generic[I, F]):
             if self.prior is None and not self._found_prior():
                 return True  # the connection broke before anything was recorded, and so before anything was changed
             assert self.prior is not None
+            if self.chapter.same(self.prior, self.observe()):  # nothing was changed, or it has gone back by itself
+                self.host.run(forget(self.title), resource=self.title)
+                return True
             self.put_back(Known(self.inputs, None, self.prior, None).seen(self.observe()))
             return self.chapter.same(self.prior, self.observe())
         except (HostError, Failure):
@@ -106,7 +109,7 @@ class Transaction(Generic[I, F]):
         """Return the prior state from the host's own record, which must be there."""
         script = remember(self.title, self.chapter.observe(self.inputs), self.recorded)
         [answer] = self.host.run(script, resource=self.title)
-        return self.chapter.parse(self.inputs, answer)
+        return self._recorded_prior(answer)
 
     def _found_prior(self) -> bool:
         """After a connection broke: take the prior state from the host's record; tell whether there is one."""
@@ -163,12 +166,23 @@ class Transaction(Generic[I, F]):
             return remember(self.title, observe, self.recorded, self.claim)
         return unchanged(self.title, self.recorded)
 
+    def _recorded_prior(self, answer: Answer) -> F:
+        try:
+            return self.chapter.parse(self.inputs, answer)
+        except (LookupError, ValueError) as error:
+            self.begun = False
+            raise Failure(
+                f"{self.host.name}: {self.title}: what was there before Stockade came cannot be read any more: "
+                f"{FOLDER}/{record_name(self.title)} on the host is damaged. Put it back from a backup; or remove it, "
+                "and what is there now counts as what was before"
+            ) from error
+
     def _told(self, known: Known[I, F], answers: Sequence[Answer]) -> None:
         """Take in what the first script of a run answered; where it failed, nothing came after it."""
         if not answers or answers[0].status != 0:
             self.begun = self.prior is not None
             return
-        self.prior = known.prior or self.chapter.parse(self.inputs, answers[0])
+        self.prior = known.prior or self._recorded_prior(answers[0])
         if self.claim is not None:
             self.recorded, self.claim = self.claim, None
 

@@ -33,7 +33,8 @@ class Owner:
     """Who looks after one resource of a host.
 
     `claim`: a random word that the state of the owner has too; project, stack and resource (its name) are for people,
-    and for a state that has lost it. `run`: the token of the run that made it the owner.
+    and for a state that has lost it. `run`: the token of the run that made it the owner. `machine`: where that
+    was (`Machine.id`); a disk that was copied has the record of another machine.
     """
 
     claim: str
@@ -41,6 +42,7 @@ class Owner:
     stack: str
     resource: str
     run: str = ""
+    machine: str = ""
 
     def text(self) -> str:
         """Return it as the line that is kept on the host."""
@@ -48,7 +50,8 @@ class Owner:
 
     def named_as(self, other: "Owner") -> bool:
         """Tell whether both are the same resource of the same stack, whatever their claims."""
-        return replace(self, claim="", run="") == replace(other, claim="", run="")
+        apart = {"claim": "", "run": "", "machine": ""}
+        return replace(self, **apart) == replace(other, **apart)
 
     def same_as(self, other: "Owner") -> bool:
         """Tell whether both are the same, whichever run recorded it."""
@@ -123,10 +126,13 @@ def fingerprint(line: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
+_FIELDS = ("claim", "project", "stack", "resource", "run", "machine")
+
+
 def _owner(text: str) -> Owner | None:
     try:
         found = json.loads(text)
-        return Owner(*(str(found[name]) for name in ("claim", "project", "stack", "resource", "run")))
+        return Owner(*(str(found[name]) for name in _FIELDS))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -136,6 +142,7 @@ _UNCHANGED = f"""\
 owner_file={OWNERS}/$record_name
 found=
 if [ -f "$owner_file" ]; then read -r found <"$owner_file" || :; fi
+case $found in '{{"claim": "'*'"}}') ;; *) found= ;; esac # half a line names nobody
 if [ "$found" != "$owner_expected" ]; then
     echo "$owner_file is not as it was read" >&2
     exit {CHANGED}
@@ -152,13 +159,14 @@ mv "$owner_file.new" "$owner_file"
 _REMEMBER = f"""\
 {_UNCHANGED}
 record={FOLDER}/$record_name
-if [ ! -f "$record" ]; then
+if [ ! -s "$record" ]; then # an empty one tells of nothing: the power failed
     mkdir -p {FOLDER}
     chmod 700 {TOP} {FOLDER}
     ( NONCE={_MARK}; eval "$record_observe" ) >"$record.new"
     if [ -d /run/stockade ]; then
         printf '%s\\n' "$record" "$owner_file" >"/run/stockade/fresh.$record_name"
     fi
+    sync "$record.new" 2>/dev/null || :
     mv "$record.new" "$record"
 fi
 if [ -n "$owner_line" ]; then

@@ -57,8 +57,10 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             with timed(clock), called_for(request.urn):
                 return run(self, request)
         except Unfinished as error:
+            _note_failed(request)
             _abort_unfinished(context, request, error)
         except (HostError, Failure) as error:
+            _note_failed(request)
             context.abort(grpc.StatusCode.UNKNOWN, self.told.text(error))
         except ValidationError as error:
             faults = error.errors(include_input=False, include_url=False)
@@ -72,6 +74,14 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             self.slowest.ended(run.__name__.lower(), request, clock)
 
     return call
+
+
+def _note_failed(request: Any) -> None:
+    """Whatever was to come on a host may not be there."""
+    if isinstance(request, (proto.CheckRequest, proto.UpdateRequest, proto.DiffRequest)):
+        CLAIMS.fail(request.news.fields["host"].string_value if "host" in request.news.fields else "")
+    elif isinstance(request, proto.CreateRequest):
+        CLAIMS.fail(request.properties.fields["host"].string_value if "host" in request.properties.fields else "")
 
 
 def _note_alive(request: Any) -> None:
@@ -160,6 +170,8 @@ class Server(ResourceProviderServicer):
         news = plain(request.news)
         given = rpc.deserialize_properties(request.news, True) if news is None else news
         result = self._provider(request, request.news, request.olds).check(properties(request.olds), given)
+        if result.failures:
+            _note_failed(request)
         failures = [proto.CheckFailure(property=f.property, reason=f.reason) for f in result.failures]
         inputs = {**result.inputs, PROVIDER_KEY: given[PROVIDER_KEY]}
         if news is not None and same(inputs, news):  # all that is normal already

@@ -3,7 +3,7 @@ what is declared is in force, and the host that is no longer declared is as it w
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,13 @@ class Fleet:
         stack: Stack,
         sshd: dict[str, Any] | None = None,
         firewall: dict[str, Any] | None = None,
+        more: Sequence[dict[str, Any]] = (),
         **hosts: dict[str, Any],
     ) -> None:
         user = {"name": "deploy", "sudo": "nopasswd", "keyFiles": [f"{self.key}.pub"]}
-        stack.configure(hosts=hosts, users=[user], sshd=sshd or {}, firewall={"preset": "ssh", **(firewall or {})})
+        stack.configure(
+            hosts=hosts, users=[user, *more], sshd=sshd or {}, firewall={"preset": "ssh", **(firewall or {})}
+        )
 
     def hardened(self, machine: LabHost) -> bool:
         """What somebody on the network and an administrator see: a port that is closed, root out, the admin in."""
@@ -135,17 +138,71 @@ def test_a_renamed_host_stays_hardened(fleet: Fleet, host: LabHost) -> None:
     assert nothing_left(host)
 
 
-def test_a_rename_whose_run_fails_opens_nothing(fleet: Fleet, host: LabHost) -> None:
+def test_a_rename_whose_runs_fail_opens_nothing(fleet: Fleet, host: LabHost) -> None:
     stack = fleet.stack(alpha=fleet.entry(host))
     stack.up()
     refused = {"persistent": False, "ipv4": {"commands": ["-A INPUT -m set --match-set nosuch src -j DROP"]}}
     fleet.declare(stack, firewall=refused, beta=fleet.entry(host))
-    assert stack.up(check=False).status != 0
-    assert fleet.hardened(host)
+    for _ in range(2):
+        assert stack.up(check=False).status != 0
+        assert fleet.hardened(host)
+    fleet.declare(stack, more=[{"name": "ops", "sudo": "password"}], beta=fleet.entry(host))  # who has none
+    for _ in range(2):
+        assert stack.up(check=False).status != 0
+        assert fleet.hardened(host)
     fleet.declare(stack, beta=fleet.entry(host))
     stack.up()
     assert fleet.hardened(host)
     stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+
+
+def test_what_went_back_by_itself_undoes_nothing_of_others(fleet: Fleet, host: LabHost) -> None:
+    """The account of the login is guarded: where it cannot be made, nothing of it is left to be undone."""
+    stack = fleet.stack(web=fleet.entry(host))
+    host.exec("mount --bind -o ro /etc/sudoers.d /etc/sudoers.d")
+    try:
+        failed = stack.up(check=False)
+    finally:
+        host.exec("umount /etc/sudoers.d")
+    assert failed.status != 0
+    assert "could not be taken back" not in failed
+    host.exec("useradd -m deploy")
+    stack.refresh()
+    stack.destroy()
+    assert host.exec("id -u deploy").stdout
+
+
+def test_a_restored_state_gives_back_what_the_host_recorded_since(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    backup = stack.run("export").output
+    stack.destroy()
+    host.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
+    stack.up()
+    (stack.folder / "backup.json").write_text(backup[backup.index("{") :])
+    stack.run("import", "--file", "backup.json")
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert "--dport 4444" in host.iptables_save()
+
+
+def test_a_damaged_record_is_told_or_counts_as_none(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    host.exec('for file in /var/lib/stockade/owner/*; do printf \'{"claim": "ab\' >$file; done')
+    fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
+    stack.up()
+    assert "maxauthtries 3" in host.exec("sshd -T").stdout
+    host.exec("for file in /var/lib/stockade/prior/*; do echo nonsense >$file; done")
+    fleet.declare(stack, beta=fleet.entry(host))
+    refused = stack.up(check=False)
+    assert refused.status != 0
+    assert "is damaged" in refused
+    assert "Traceback" not in refused
+    assert fleet.hardened(host)
+    fleet.declare(stack, web=fleet.entry(host))
     stack.destroy()
     assert not fleet.hardened(host)
 
