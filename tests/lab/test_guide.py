@@ -66,7 +66,7 @@ KINDS = {
     "guide3": Kind(
         "debian-13",
         ":",
-        {},
+        {"firewall": {}},
         22,
         {"ipv4": tcp(22), "ipv6": tcp(22)},
         {"ipv4": tcp(22), "ipv6": tcp(22)},
