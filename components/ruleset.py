@@ -313,7 +313,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         return inputs.model_copy(update=changes)
 
     def same(self, one: RulesetFacts, other: RulesetFacts) -> bool:
-        return one.model_copy(update=_about_look(other)) == other
+        alike = {**_about_look(other), "saved": other.saved if _filled(one) == _filled(other) else one.saved}
+        return one.model_copy(update=alike) == other
 
     def occupied(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         own = _own(inputs, seen)
@@ -436,6 +437,12 @@ def _tools(family: Family) -> dict[str, str]:
 def _obstacles(inputs: RulesetInputs, seen: RulesetFacts) -> tuple[str, ...]:
     """Who else filters, and is not declared to."""
     return in_the_way(seen.controller, seen.other, inputs.family, inputs.beside)
+
+
+def _filled(seen: RulesetFacts) -> list[str]:
+    """Return the tables that do something: an empty one, which a look or a change leaves behind, lets all through."""
+    tables = seen.saved.split("COMMIT\n")
+    return [table for table in tables if "\n-A " in table or " DROP" in table or " - " in table]
 
 
 def _about_look(seen: RulesetFacts) -> dict[str, Any]:

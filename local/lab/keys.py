@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from local.lab.errors import LabError
@@ -77,12 +78,13 @@ def host_key(record: HostRecord, kind: str = "ed25519") -> str:
     return " ".join(path.read_text().split()[:2])
 
 
-def write_ssh_files(places: Places, records: list[HostRecord]) -> None:
-    """Write known_hosts and ssh_config for this checkout's hosts, one process at a time."""
+def write_ssh_files(places: Places, records: Callable[[], list[HostRecord]]) -> None:
+    """Write known_hosts and ssh_config for this checkout's hosts, one process at a time: `records` lists them once
+    nobody else writes, else a host that came up meanwhile would be lost again."""
     if not places.state.is_dir():
         return
     with locked(places.state):
-        _write_ssh_files(places, records)
+        _write_ssh_files(places, records())
 
 
 def _write_ssh_files(places: Places, records: list[HostRecord]) -> None:

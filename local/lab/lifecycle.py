@@ -221,4 +221,4 @@ def _tidy(places: Places) -> None:
 
 
 def _write_ssh_files(places: Places) -> None:
-    keys.write_ssh_files(places, [r for r in all_records(places) if r.checkout == str(places.checkout)])
+    keys.write_ssh_files(places, lambda: [r for r in all_records(places) if r.checkout == str(places.checkout)])

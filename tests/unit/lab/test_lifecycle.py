@@ -98,7 +98,7 @@ def test_known_hosts_names_each_host_by_name_and_both_addresses(places: Places) 
     give_host_keys(places, "web2")
     web2 = new_record("web2", "debian", 12, places.checkout, places.cache / "debian-0")
     lost = new_record("lost", "debian", 110, places.checkout, Path("/a/cache/that/was/removed/debian-0"))
-    keys.write_ssh_files(places, [web2, lost])
+    keys.write_ssh_files(places, lambda: [web2, lost])
     assert keys.known_hosts_file(places).read_text().splitlines() == [
         "web2,198.51.100.12,2001:db8:57::12 ssh-ed25519 ED25519web2",
         "web2,198.51.100.12,2001:db8:57::12 ecdsa-sha2-nistp256 ECDSAweb2",
@@ -112,7 +112,8 @@ def test_known_hosts_names_each_host_by_name_and_both_addresses(places: Places) 
 def test_ssh_reads_the_config_as_meant(places: Places) -> None:
     places.state.mkdir(parents=True)
     give_host_keys(places, "web1")
-    keys.write_ssh_files(places, [new_record("web1", "debian", 11, places.checkout, places.cache / "debian-0")])
+    web1 = new_record("web1", "debian", 11, places.checkout, places.cache / "debian-0")
+    keys.write_ssh_files(places, lambda: [web1])
     for name, address in (("web1", "198.51.100.11"), ("web1.ipv6", "2001:db8:57::11")):
         argv = ["ssh", "-G", "-F", str(keys.ssh_config_file(places)), name]
         read = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
