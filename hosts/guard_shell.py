@@ -209,9 +209,11 @@ _by_service() {{ # no timers before systemd 218
 if [ -d /run/systemd/system ]; then
     _by_timer --collect 2>/dev/null || _by_timer 2>/dev/null || _by_service
 else
-    setsid sh -c '{_LATER}' guard "$guard_limit" "$guard/back" "$_changer" \\
-        </dev/null >/dev/null 2>&1 &
-    printf '%s\\n' "$! $(_started "$!")" >"$guard/sleeper"
+    _sleeper=$( # it answers once it leads a group of its own, which is what is ended later
+        setsid sh -c 'echo "$$"; exec >/dev/null; {_LATER}' guard "$guard_limit" "$guard/back" "$_changer" \\
+            </dev/null 2>/dev/null &
+    )
+    printf '%s\\n' "$_sleeper $(_started "$_sleeper")" >"$guard/sleeper"
 fi
 begin armed; printf '%s\\n' "$guard"; end # last: where nobody listens any more, it ends the script
 """
