@@ -8,7 +8,7 @@ from components.chapter import Failure
 from components.claims import CLAIMS, caller
 from components.stored import Stored
 from hosts.errors import CommandFailed
-from hosts.record import CHANGED, LEDGER, Ledger, Machine, Owner, ledger, record_name
+from hosts.record import CHANGED, Ledger, Machine, Owner, read_ledger, record_name
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -20,7 +20,7 @@ def ledger_of(host: "Host") -> Ledger:
     """Return what is recorded on a host; asked once in a run. Every change checks that it still is so."""
     with host.ledger.lock:
         if host.ledger.found is None:
-            host.ledger.found = ledger(host.read(LEDGER, resource="the record"))
+            host.ledger.found = read_ledger(host, "the record")
         return host.ledger.found
 
 

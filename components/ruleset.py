@@ -47,6 +47,7 @@ from components.ruleset_shell import (
 from components.way_in import refusal, refusal_of
 from hosts.connection import HostAccess
 from hosts.entry import Entry, entry
+from hosts.errors import understanding
 from hosts.files import FileState, file_state
 from hosts.guard import LIMIT, Guard
 from hosts.shell import Answer, Script
@@ -206,7 +207,10 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def steps(self, host: "Host", inputs: RulesetInputs, known: Seen) -> tuple[RulesetInputs, ...]:
         """Refuse, before anything is begun, what else filters there, and rules that keep out whoever comes from where
         this run comes from."""
-        seen = self.parse(inputs, host.read(self.observe(inputs)))
+        look = self.observe(inputs)
+        answer = host.read(look, resource=self.title(inputs))
+        with understanding(host.name, self.title(inputs), look.step):
+            seen = self.parse(inputs, answer)
         told = self._refused(inputs, seen)
         if seen.client and not told and not inputs.accept_lockout:
             locked = refusal_of(inputs.declared, Entry(seen.client, seen.port))

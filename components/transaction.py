@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Generic
 
 from components.change import Change
 from components.chapter import STALE, Chapter, F, Failure, I, Known
-from hosts.errors import CommandFailed, HostError
+from hosts.errors import CommandFailed, HostError, understanding
 from hosts.guard import is_armed
-from hosts.record import FOLDER, LEDGER, Owner, claimed, forget, forget_after, ledger, record_name, remember, unchanged
+from hosts.record import (
+    FOLDER,
+    Owner,
+    claimed,
+    forget,
+    forget_after,
+    read_ledger,
+    record_name,
+    remember,
+    replayed,
+    unchanged,
+)
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:
@@ -55,7 +66,7 @@ class Transaction(Generic[I, F]):
             change, known, (applied, *after) = self._apply(last, known, further=bool(steps))
             if is_armed(applied):
                 after = [change.keep(observe)]
-        seen = chapter.parse(self.inputs, after[0]) if after else self.observe()
+        seen = self._understood(after[0]) if after else self.observe()
         unmet = chapter.unmet(self.inputs, seen)
         if unmet:
             raise Failure(f"{self.inputs.host}: {title}: applied, but the host does not show it: {unmet}")
@@ -64,7 +75,12 @@ class Transaction(Generic[I, F]):
     def observe(self) -> F:
         """Look at the host, together with whoever else does."""
         answer = self.host.read(self.chapter.observe(self.inputs), resource=self.title)
-        return self.chapter.parse(self.inputs, answer)
+        return self._understood(answer)
+
+    def _understood(self, answer: Answer) -> F:
+        step = self.chapter.observe(self.inputs).step
+        with understanding(self.host.name, self.title, step):
+            return self.chapter.parse(self.inputs, answer)
 
     def put_back(self, known: Known[I, F]) -> None:
         """Restore `known.prior` and drop the record."""
@@ -113,7 +129,7 @@ class Transaction(Generic[I, F]):
 
     def _found_prior(self) -> bool:
         """After a connection broke: take the prior state from the host's record; tell whether there is one."""
-        found = ledger(self.host.read(LEDGER, resource=self.title))
+        found = read_ledger(self.host, self.title)
         self.recorded = found.owner(self.title)
         if found.has(self.title):
             self.prior = self.read_prior()
@@ -158,7 +174,7 @@ class Transaction(Generic[I, F]):
             if applied.status != STALE:
                 return change, known, answers
             further = further or is_armed(applied)
-            known = known.seen(chapter.parse(self.inputs, after[0]) if after else self.observe())
+            known = known.seen(self._understood(after[0]) if after else self.observe())
         raise _restless(change, further)
 
     def _first(self, known: Known[I, F], observe: Script) -> Script:
@@ -168,7 +184,7 @@ class Transaction(Generic[I, F]):
 
     def _recorded_prior(self, answer: Answer) -> F:
         try:
-            return self.chapter.parse(self.inputs, answer)
+            return self.chapter.parse(self.inputs, replayed(answer))
         except (LookupError, ValueError) as error:
             self.begun = False
             raise Failure(

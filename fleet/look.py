@@ -23,7 +23,7 @@ from components.controllers import told
 from components.listeners import ListenerChapter, ListenerInputs
 from components.ruleset import RulesetChapter, RulesetFacts, RulesetInputs
 from hosts.connection import HostAccess
-from hosts.errors import HostError
+from hosts.errors import HostError, understanding
 from hosts.host import Host
 from hosts.pool import connection_pool
 from local.engine.errors import EngineError
@@ -81,7 +81,9 @@ def looked(access: HostAccess) -> tuple[bool, list[str]]:
 
 def _listening(host: Host) -> list[str]:
     chapter, inputs = ListenerChapter(), ListenerInputs(host=host.name)
-    seen = chapter.parse(inputs, host.read(chapter.observe(inputs)))
+    answer = host.read(chapter.observe(inputs))
+    with understanding(host.name, "", "see what listens"):
+        seen = chapter.parse(inputs, answer)
     if not seen.tool:
         return ["  what listens: neither ss nor netstat is there"]
     return [*_block("listens on the network", seen.listening), *_block("listens on the loopback", seen.loopback)]
@@ -98,9 +100,10 @@ def _filtering(host: Host) -> list[str]:
         except HostError as error:
             lines += _block(f"{family.label} rules", (str(error),))
             continue
-        seen: RulesetFacts = chapter.parse(inputs, answer)
+        with understanding(host.name, "", f"look at the {family.label} rules"):
+            seen: RulesetFacts = chapter.parse(inputs, answer)
+            saved = answer.sections["saved"]
         others |= dict.fromkeys(told(line) for line in seen.controller.splitlines())
-        saved = answer.sections["saved"]
         rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
         lines += _block(f"{family.label} rules", rules)
         lines += _block(f"{family.label}, reachable by these", _exposed(saved, family))

@@ -36,11 +36,11 @@ class Outcome:
 
     def pid(self, run: Run) -> int | None:
         """Process id of the host's shell, as it told before its first script."""
-        told = re.search(rf"\n{run.nonce} P (\d+)\n".encode(), self.stdout)
+        told = re.search(rf"\n{run.nonce} P (\d{{1,9}})\n".encode(), self.stdout)
         return int(told[1]) if told else None
 
     def answers(self, run: Run) -> list[Answer | None]:
-        """One for each script; None for those that did not finish."""
+        """One for each script; None for those that did not finish. Raises `GarbledError`."""
         return parse(run, self.stdout, self.stderr)
 
 

@@ -5,7 +5,11 @@
 """
 
 import copy
-from collections.abc import Iterable
+import os
+import re
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from hosts.masking import mask
@@ -154,6 +158,28 @@ class CommandFailed(HostError):
         self.exit_status, self.stderr_tail, self.answers = exit_status, shown, answers
 
 
+class NotUnderstood(HostError):
+    """The host's answer is not what the script prints: a file was changed meanwhile, a program of the host is not what
+    its name says, or the host lies. Nothing is concluded from it."""
+
+    def __init__(self, why: str, **place: str) -> None:
+        place.setdefault("hint", _CHANGED_PROGRAM)
+        super().__init__(f"the host's answer cannot be understood: {why}", **place)
+
+
+@contextmanager
+def understanding(host: str, resource: str, step: str) -> Iterator[None]:
+    """Read an answer of `host`: whatever does not fit in it becomes `NotUnderstood`, which quotes nothing of it."""
+    try:
+        yield
+    except (LookupError, ValueError, ArithmeticError, RecursionError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        missing = isinstance(error, KeyError) and re.fullmatch(r"'[a-z][a-z0-9_.]{0,40}'", str(error))
+        why = f"it has no part {error}" if missing else type(error).__name__
+        where = f"{os.path.basename(place.filename)}, line {place.lineno}"
+        raise NotUnderstood(f"{why} ({where})", host=host, resource=resource, step=step) from error
+
+
 class TimedOut(HostError):
     """A step took longer than its limit; the remote processes were told to stop."""
 
@@ -164,6 +190,12 @@ class ConnectionLost(HostError):
 
 class NotSupported(HostError):
     """A distribution, service manager or host that this version cannot work with."""
+
+
+_CHANGED_PROGRAM = (
+    "Look at the host: a program that scripts use (sh, cat, stat, sed, awk, ...) may have been replaced, or print more "
+    "than it should. If the host is as it should be, please report this."
+)
 
 
 def tail(text: str, lines: int = STDERR_TAIL_LINES) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hosts.connection import Connection, HostAccess
-from hosts.errors import HostError, Useless
+from hosts.errors import HostError, Useless, understanding
 from hosts.guard import Run
 from hosts.proofs import Proofs
 from hosts.reads import Reads
@@ -159,7 +159,8 @@ class Host:
         if self._facts is None or self._facts[0] is not way:
             [answer] = self.run(_FACTS)
             told = answer.sections
-            facts = Facts(int(told["uid"]), told["user"].strip(), told["os-release"], told["init"].strip())
+            with understanding(self.name, "", _FACTS.step):
+                facts = Facts(int(told["uid"]), told["user"].strip(), told["os-release"], told["init"].strip())
             self._facts = (way, facts)
         return self._facts[1]
 

@@ -4,7 +4,8 @@ The state file keeps the prior state too, but a run that is killed before the st
 half-done work for the prior state when it is repeated. And a host may come to another resource (renamed, replaced,
 moved to another stack): the record goes over to it, and whoever had it before no longer undoes anything.
 
-    /var/lib/stockade/prior/TITLE    what `observe` printed before the first change; removed by `delete`
+    /var/lib/stockade/prior/TITLE    what `observe` printed before the first change; removed by `delete`. Its first
+                                     line is the mark between its sections, drawn anew for each record
     /var/lib/stockade/owner/TITLE    whose it is, one line of JSON (`Owner`); removed by `delete`
 """
 
@@ -12,10 +13,16 @@ import base64
 import hashlib
 import json
 import re
+import secrets as random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
-from hosts.shell import Answer, Script
+from hosts.errors import understanding
+from hosts.shell import Answer, Script, replay
+
+if TYPE_CHECKING:
+    from hosts.host import Host
 
 TOP = "/var/lib/stockade"
 FOLDER = f"{TOP}/prior"
@@ -24,8 +31,6 @@ RUN = "STOCKADE_RUN"
 """The environment variable with the token of the run that a process is part of; else it is a run of its own."""
 CHANGED = 76
 """Exit status: the record is no longer as it was read; nothing was changed."""
-
-_MARK = "5d0c6f0e1f5b4c7e9a3b2d8f7c6e5a41"  # stands for the nonce of the run, which differs each time
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,13 @@ def ledger(answer: Answer) -> Ledger:
     return Ledger(machine, owners, frozenset(part["priors"].split()))
 
 
+def read_ledger(host: "Host", resource: str) -> Ledger:
+    """Look at what is recorded on `host`. Raises any HostError."""
+    answer = host.read(LEDGER, resource=resource)
+    with understanding(host.name, resource, LEDGER.step):
+        return ledger(answer)
+
+
 def fingerprint(line: str) -> str:
     """Return the fingerprint (`SHA256:...`, as ssh-keygen -l prints it) of a public key line; "" where it is none."""
     words = line.split()
@@ -156,13 +168,14 @@ mv "$owner_file.new" "$owner_file"
 """
 
 # A change that goes back to what was recorded just now leaves no record: the next `create` begins anew.
+_RECORD = "record"
 _REMEMBER = f"""\
 {_UNCHANGED}
 record={FOLDER}/$record_name
 if [ ! -s "$record" ]; then # an empty one tells of nothing: the power failed
     mkdir -p {FOLDER}
     chmod 700 {TOP} {FOLDER}
-    ( NONCE={_MARK}; eval "$record_observe" ) >"$record.new"
+    ( NONCE=$record_mark; printf '%s\\n' "$NONCE"; eval "$record_observe"; printf '\\n%s Z\\n' "$NONCE" ) >"$record.new"
     if [ -d /run/stockade ]; then
         printf '%s\\n' "$record" "$owner_file" >"/run/stockade/fresh.$record_name"
     fi
@@ -172,7 +185,7 @@ fi
 if [ -n "$owner_line" ]; then
 {_CLAIM}
 fi
-sed "s/^{_MARK} /$NONCE /" "$record"
+section {_RECORD} cat "$record"
 """
 
 
@@ -182,14 +195,24 @@ def unchanged(title: str, expected: Owner | None) -> Script:
 
 
 def remember(title: str, observe: Script, expected: Owner | None = None, claim: Owner | None = None) -> Script:
-    """Answer what `observe` printed before the first change; on the first run, that is now.
+    """Print the record of what `observe` printed before the first change; on the first run, that is now (`replayed`).
 
     `expected`: the owner on record. `claim`: who becomes it.
     """
-    values = {**observe.values, **_values(title, expected, claim), "record_observe": observe.body}
+    own = {**_values(title, expected, claim), "record_observe": observe.body, "record_mark": random.token_hex(16)}
+    values = {**observe.values, **own}
     return replace(
         observe, step="remember the prior state", body=_REMEMBER, values=values, exits={**observe.exits, **_EXITS}
     )
+
+
+def replayed(answer: Answer) -> Answer:
+    """Return what `observe` printed back then from the answer of `remember`. Raises ValueError where it is damaged."""
+    text = answer.sections[_RECORD].encode("utf-8", "surrogateescape")
+    mark, _, stream = text.partition(b"\n")
+    if not re.fullmatch(rb"[0-9a-f]{32}", mark):
+        raise ValueError("a record without a mark")
+    return replay(mark.decode("ascii"), stream)
 
 
 def claimed(title: str, expected: Owner | None, owner: Owner) -> Script:

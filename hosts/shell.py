@@ -4,9 +4,11 @@ The text is one shell function followed by one line that calls it, so the host's
 anything: a connection cut while sending executes nothing. Each script runs in a subshell of its own (`exit` ends that
 script only) and is kept as a quoted string until its turn, so even a syntax error stays its own.
 
-Answers come back on stdout and stderr between marker lines that carry a random nonce of this run; content is byte-exact
-(arbitrary bytes, missing last newline) and costs nothing to encode. Bytes that are not UTF-8 become lone surrogates
-(PEP 383) and are sent back as the same bytes.
+Answers come back on stdout and stderr between marker lines that carry the nonce of this run: 128 random bits, which
+reach the host over standard input alone and stand in no environment and no argument list, so that no file can hold
+them. Content is byte-exact (arbitrary bytes, missing last newline) and costs nothing to encode. Bytes that are not
+UTF-8 become lone surrogates (PEP 383) and are sent back as the same bytes. An answer of any other form is a
+`GarbledError`.
 
 Scripts may use:
     section NAME COMMAND…    run a command, its output becomes the section NAME; its exit status is kept
@@ -164,12 +166,20 @@ def _block(index: int, script: Script, stop_on_failure: bool) -> list[str]:
     ]
 
 
+class GarbledError(ValueError):
+    """An answer that is not of the form that a run has."""
+
+
 def parse(run: Run, stdout: bytes, stderr: bytes) -> list[Answer | None]:
-    """The answers of a run, one for each script: None for one that neither finished nor was skipped."""
-    out, err = _split(run.nonce, stdout), _split(run.nonce, stderr)
+    """The answers of a run, one for each script: None for one that neither finished nor was skipped.
+
+    Raises `GarbledError`.
+    """
+    count = len(run.scripts)
+    out, err = _split(run.nonce, stdout, count), _split(run.nonce, stderr, count)
     whole = stdout.endswith(run.finished)
     answers: list[Answer | None] = []
-    for index in range(len(run.scripts)):
+    for index in range(count):
         block = out.get(index)
         if block is None or block.status is None:
             answers.append(Answer("", "", SKIPPED) if whole else None)
@@ -181,6 +191,15 @@ def parse(run: Run, stdout: bytes, stderr: bytes) -> list[Answer | None]:
     return answers
 
 
+def replay(nonce: str, stream: bytes) -> Answer:
+    """What one script printed with `nonce` as its mark, from its first byte to its end mark. Raises `GarbledError`."""
+    begun, ended = f"\n{nonce} S 0\n".encode(), f"\n{nonce} Z\n".encode()
+    if not stream.endswith(ended):
+        raise GarbledError("it is cut off")
+    block = _split(nonce, begun + stream, 1)[0]
+    return Answer(_text(block.free), "", 0, _sections(block.sections))
+
+
 @dataclass
 class _Block:
     free: list[bytes] = field(default_factory=list)
@@ -188,8 +207,9 @@ class _Block:
     status: int | None = None
 
 
-def _split(nonce: str, stream: bytes) -> dict[int, _Block]:
-    """A stream by its markers: `S n` starts script n, `B name`/`E` a section, `X status` ends a script, `Z` all."""
+def _split(nonce: str, stream: bytes, count: int) -> dict[int, _Block]:
+    """A stream by its markers: `P pid` begins a run of `count` scripts, `S n` starts script n, `B name`/`E` a section,
+    `X status` ends a script, `Z` all."""
     blocks: dict[int, _Block] = {}
     block = _Block()
     section: str | None = None
@@ -198,9 +218,9 @@ def _split(nonce: str, stream: bytes) -> dict[int, _Block]:
         head, _, content = piece.partition(b"\n")
         kind, _, argument = head.decode(_ENCODING, "surrogateescape").partition(" ")
         if kind == "S":
-            block = blocks.setdefault(int(argument), _Block())
+            block = blocks.setdefault(_number(argument, count - 1), _Block())
         elif kind == "X":
-            block.status, section = int(argument), None
+            block.status, section = _number(argument, _HIGHEST_STATUS), None
             continue
         elif kind == "E" and section is not None:
             block.sections[section] = held
@@ -208,8 +228,20 @@ def _split(nonce: str, stream: bytes) -> dict[int, _Block]:
         elif kind == "B":
             section, held = argument, content
             continue
+        elif kind not in _KINDS:
+            raise GarbledError(f"it has a mark of no kind: {kind[:20]!r}")
         block.free.append(content)
     return blocks
+
+
+_KINDS = frozenset("PEZ")
+_HIGHEST_STATUS = 255
+
+
+def _number(text: str, most: int) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) > most:
+        raise GarbledError(f"it has {text[:20]!r} where a number up to {most} is expected")
+    return int(text)
 
 
 def _sections(raw: Mapping[str, bytes]) -> Mapping[str, str]:

@@ -10,9 +10,9 @@ from hosts import privilege
 from hosts.channel import OPEN_TIMEOUT, Outcome, execute
 from hosts.connection import HostAccess
 from hosts.dialing import Line
-from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Useless
+from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood, TimedOut, Useless
 from hosts.ladder import Ladder, Way
-from hosts.shell import Answer, Run, Script, compose
+from hosts.shell import Answer, GarbledError, Run, Script, compose
 from hosts.waits import CHANNEL_SLOT, waiting
 
 CHANNELS = 8
@@ -80,7 +80,7 @@ class Wire:
         """See Host.run."""
         run = compose(scripts, stop_on_failure=stop_on_failure)
         way, outcome = await self._sent(run, resource, scripts[0].step, timeout)
-        answers = outcome.answers(run)
+        answers = self._answers(run, outcome, resource)
         whole = [answer for answer in answers if answer is not None]
         if check:
             for script, answer in zip(scripts, answers, strict=True):
@@ -96,7 +96,7 @@ class Wire:
         run = compose(scripts, stop_on_failure=False)
         way, outcome = await self._sent(run, "", scripts[0].step, None)
         results: list[Answer | HostError] = []
-        for script, answer in zip(scripts, outcome.answers(run), strict=True):
+        for script, answer in zip(scripts, self._answers(run, outcome, ""), strict=True):
             if answer is None:
                 break
             failed = answer.status not in script.accepts
@@ -106,6 +106,13 @@ class Wire:
             affected = 1 if isinstance(error, TimedOut) and outcome.at >= 0 else len(scripts) - len(results)
             results += [error] * affected
         return results
+
+    def _answers(self, run: Run, outcome: Outcome, resource: str) -> list[Answer | None]:
+        try:
+            return outcome.answers(run)
+        except GarbledError as error:
+            step = run.scripts[max(outcome.at, 0)].step
+            raise NotUnderstood(str(error), host=self.access.name, resource=resource, step=step) from None
 
     def failure(self, script: Script, answer: Answer, resource: str, answers: tuple[Answer, ...]) -> CommandFailed:
         """The error for a script that ended with a status it may not end with."""

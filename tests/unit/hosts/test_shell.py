@@ -4,10 +4,10 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosts.shell import SKIPPED, Answer, Run, Script, compose, parse, quote
+from hosts.shell import SKIPPED, Answer, GarbledError, Run, Script, compose, parse, quote
 
 SHELLS = [
     pytest.param(command, id=command[0], marks=pytest.mark.skipif(not shutil.which(command[0]), reason="not installed"))
@@ -158,3 +158,19 @@ def test_reprs_show_no_data() -> None:
     script = Script("s", "body hunter2", {"v": "hunter2"}, {"w": "hunter2"})
     shown = repr(script) + repr(compose([script])) + repr(Answer("hunter2", "hunter2", 0, {"x": "hunter2"}))
     assert "hunter2" not in shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_stream_of_any_form_is_an_answer_or_garbled(data: st.DataObject) -> None:
+    """The host knows the nonce of its run: whatever it makes of it, nothing but `GarbledError` comes of it."""
+    text = compose([Script("a", "section one echo x"), Script("b", ":")], nonce="0123456789abcdef")
+    done = subprocess.run(["sh"], input=text.text, capture_output=True, timeout=60, check=True)
+    mark = b"\n0123456789abcdef "
+    pieces = [*done.stdout.split(mark), b"S 9", b"X", b"X 999999999999", b"B", b"E", b"S -1\n", b"Q 1\n", b"P x\n"]
+    lie = mark.join(data.draw(st.lists(st.sampled_from(pieces) | st.binary(max_size=20), max_size=12)))
+    try:
+        answers = parse(text, lie, data.draw(st.sampled_from([b"", lie, done.stderr])))
+    except GarbledError:
+        return
+    assert len(answers) == 2
