@@ -1,10 +1,10 @@
 """The dynamic provider process: many operations at once, one connection pool, errors without tracebacks.
 
 `python -m pulumi.dynamic`, which Pulumi starts otherwise, serves four operations at a time and answers every failure
-with a traceback. This server speaks the same protocol (pulumi/proto/provider.proto) for the same pickled providers.
+with a traceback. This server speaks the same protocol (pulumi/proto/provider.proto) for the same resources; it loads
+their providers by name (reference.py), and unpickles nothing.
 """
 
-import base64
 import contextlib
 import importlib
 import os
@@ -18,7 +18,6 @@ from secrets import token_hex
 from socket import gethostname
 from typing import Any
 
-import dill
 import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
@@ -38,6 +37,7 @@ from hosts.record import RUN
 from hosts.told import Told
 from hosts.waits import timed
 from provider.chapters import Chapters
+from provider.reference import load
 from provider.serving import serve
 from provider.slowest import Slowest
 from provider.structs import plain, properties, same, same_but
@@ -131,18 +131,8 @@ def _struct(properties: Mapping[str, Any]) -> Any:
     raise TypeError("properties that are not plain values")
 
 
-def _loaded(reference: str) -> ResourceProvider:
-    try:
-        provider: ResourceProvider = dill.loads(base64.b64decode(reference))  # noqa: S301 - our own program's
-    except ModuleNotFoundError as error:
-        raise Failure(
-            f"the program's module {error.name} is not found: it must be in its folder, or where PYTHONPATH says"
-        ) from None
-    return provider
-
-
 class Server(ResourceProviderServicer):
-    """Serves the pickled `ResourceProvider` that comes with each resource."""
+    """Serves the `ResourceProvider` that each resource names."""
 
     def __init__(self, chapters: Chapters | None = None) -> None:
         self.slowest = Slowest()
@@ -250,7 +240,7 @@ class Server(ResourceProviderServicer):
             raise Failure(f"{request.urn}: cannot be imported: declare it, and `pulumi up` takes over what is there")
         with self._lock:
             if reference not in self._providers:
-                provider = _loaded(reference)
+                provider = load(reference)
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
                 if hasattr(provider, "former") and self._former:
                     provider.former = Inventory.of(Config(raw_config=self._former, project_name=project).get)

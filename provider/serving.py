@@ -11,18 +11,23 @@ import grpc
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
 
+from local.engine.peers import OnlyOurs
+
 GRACE = 900.0
 """Seconds that operations in flight may take to end once the engine wants us to."""
 
 
 def serve(servicer: ResourceProviderServicer, threads: int) -> None:
-    """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended.
+    """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended; for this
+    user alone.
 
     `threads`: operations served at once.
     """
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=threads), options=_GRPC_CHANNEL_OPTIONS)
+    pool = futures.ThreadPoolExecutor(max_workers=threads)
+    callers = OnlyOurs()
+    server = grpc.server(pool, interceptors=[callers], options=_GRPC_CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = callers.port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()

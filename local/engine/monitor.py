@@ -14,6 +14,7 @@ from .deployment import Deployment
 from .errors import EngineError, UnsupportedError
 from .events import Severity, Sink
 from .goals import read_goal
+from .peers import OnlyOurs
 from .plugins import CHANNEL_OPTIONS, ProviderError
 from .project import Config
 from .providers import ProviderPool
@@ -194,7 +195,8 @@ class Server:
 
     def __init__(self, address: str, threads: int) -> None:
         options = [*CHANNEL_OPTIONS, ("grpc.so_reuseport", 1)]
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=threads), options=options)
+        callers = [OnlyOurs(int(address.rpartition(":")[2]))]
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=threads), interceptors=callers, options=options)
         self._server.add_insecure_port(address)
 
     def serve(self, add: Callable[[Any, grpc.Server], None], service: Any) -> None:

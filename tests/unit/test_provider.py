@@ -1,7 +1,6 @@
 """What the provider process loads while the engine still starts the program."""
 
 import asyncio
-import base64
 import os
 import subprocess
 from pathlib import Path
@@ -9,9 +8,8 @@ from pathlib import Path
 import pytest
 from pulumi.runtime import rpc
 
-from components.chapter import Failure
 from provider.chapters import CHAPTERS
-from provider.server import _loaded, _struct
+from provider.server import _struct
 
 REPOSITORY = Path(__file__).parents[2]
 COMPONENTS = REPOSITORY / "components"
@@ -73,9 +71,3 @@ def test_the_process_finds_its_modules_and_the_programs_from_any_project(
         f"{REPOSITORY}:{program.resolve()}",
         "-P -u -m provider 127.0.0.1:1",
     ]
-
-
-def test_a_module_of_the_program_that_is_not_found_is_named() -> None:
-    reference = base64.b64encode(b"\x80\x04\x8c\x0fmachine_of_mine\x8c\x01P\x93.").decode()
-    with pytest.raises(Failure, match="the program's module machine_of_mine is not found"):
-        _loaded(reference)
