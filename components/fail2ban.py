@@ -123,7 +123,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
 
     def observe(self, inputs: JailsInputs) -> Script:
         values = {"dropin": DROP_IN, "jails": " ".join(inputs.jails)}
-        return Script("look at fail2ban", OBSERVE, values)
+        return Script("look at fail2ban", OBSERVE, values, exits=EXITS)
 
     def parse(self, inputs: JailsInputs, answer: Answer) -> JailsFacts:
         part = answer.sections
@@ -167,6 +167,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
     def restore(self, inputs: JailsInputs, known: Seen) -> Script:
         prior = known.prior or JailsFacts()
         values = {
+            "dropin": DROP_IN,
             "jails": " ".join(inputs.jails),
             "prior_enabled": prior.enabled,
             "prior_active": prior.active,

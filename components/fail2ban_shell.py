@@ -6,7 +6,7 @@ Values: dropin (path of the file), jails (names, for `observe`); for a change al
 
 from components.fail2ban_client import FAIL2BAN_CLIENT
 from hosts.entry import ENTRY
-from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import BOUNDED, FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.services import SERVICES
 
 UNIT = "fail2ban"
@@ -47,7 +47,9 @@ OBSERVE = f"""\
 {SHOW_FILE}
 {SERVICES}
 {FAIL2BAN_CLIENT}
+{BOUNDED}
 show_file dropin "$dropin"
+small /etc/fail2ban/jail.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*
 unit=$(svc_state {UNIT})
 section unit echo "$unit"
 begin local
@@ -245,10 +247,10 @@ RESTORE = f"""\
 {_COMMON}
 banned=$(bans)
 stop_jails "$jails"
-restore_file prior
+restore_file prior "$dropin"
 if grep -qs '^# >>> Stockade' "$local"; then
-    [ -f "$prior_path" ] || write_local "$local"
-    rmdir "${{prior_path%/*}}" 2>/dev/null || :
+    [ -f "$dropin" ] || write_local "$local"
+    rmdir "${{dropin%/*}}" 2>/dev/null || :
 fi
 if running && [ "$prior_active" = active ]; then
     fail2ban-client reload >/dev/null || svc_restart {UNIT}

@@ -13,7 +13,7 @@ from pulumi import Output, ResourceOptions
 from components.chapter import STALE, Chapter, ChapterInputs, Known, Model
 from components.dynamic import HostProvider
 from components.resource import HostResource
-from hosts.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
+from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
 from hosts.shell import Answer, Script
 
 FILE = "/etc/gai.conf"
@@ -65,8 +65,8 @@ class PreferenceFacts(Model):
 Seen = Known[PreferenceInputs, PreferenceFacts]
 
 _FRESH = """\
-if [ "$(cat "$expected_path" 2>/dev/null && echo .)" != "$(printf '%b' "$expected_content" && echo .)" ]; then
-    [ -z "$expected_mode" ] && [ ! -e "$expected_path" ] || exit 75
+if [ "$(cat "$path" 2>/dev/null && echo .)" != "$(printf '%b' "$expected_content" && echo .)" ]; then
+    [ -z "$expected_mode" ] && [ ! -e "$path" ] || exit 75
 fi
 """
 _WRITE = f"""\
@@ -77,7 +77,7 @@ write_file "$path" "$mode" "$owner" "$group" "$content"
 _RESTORE = f"""\
 {RESTORE_FILE}
 {_FRESH}
-restore_file prior
+restore_file prior "$path"
 """
 
 
@@ -91,7 +91,7 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
         return "address preference"
 
     def observe(self, inputs: PreferenceInputs) -> Script:
-        return Script("read gai.conf", f'{SHOW_FILE}\nshow_file file "$path"', {"path": FILE})
+        return Script("read gai.conf", f'{SHOW_FILE}\nshow_file file "$path"', {"path": FILE}, exits=FILE_EXITS)
 
     def parse(self, inputs: PreferenceInputs, answer: Answer) -> PreferenceFacts:
         return PreferenceFacts(file=file_state(answer.sections, "file").packed())
@@ -107,8 +107,8 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
         now, prior = known.before or PreferenceFacts(), known.prior or known.before or PreferenceFacts()
         if now.text not in (with_ipv4_first(prior.text), prior.text):  # others changed more than we did
             return _written(now, now.text if prefers_ipv4(prior.text) else without_ipv4_first(now.text))
-        values = {**_expected(now), **prior.file.unpacked().values("prior")}
-        return Script("put gai.conf back", _RESTORE, values)
+        values = {"path": FILE, **_expected(now), **prior.file.unpacked().values("prior")}
+        return Script("put gai.conf back", _RESTORE, values, exits=FILE_EXITS)
 
     def unmet(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
         met = prefers_ipv4(seen.text) or not inputs.ipv4_first
@@ -145,4 +145,4 @@ def _written(now: PreferenceFacts, text: str) -> Script:
     file = now.file
     mode, owner, group = (file.mode, file.owner, file.group) if file.exists else ("644", "root", "root")
     values = {"path": FILE, "mode": mode, "owner": owner, "group": group, "content": text, **_expected(now)}
-    return Script("edit gai.conf", _WRITE, values)
+    return Script("edit gai.conf", _WRITE, values, exits=FILE_EXITS)

@@ -12,7 +12,7 @@ from components.controllers_shell import CAUSE, OTHERS, TAKE_OVER, UNSTARTED
 from components.sets_shell import SET_EXITS, SETS, SETS_BACK, SETS_KEEP, SETS_LOAD, SETS_SAVE, SETS_TRY, SHOW_SETS
 from hosts.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.entry import ENTRY
-from hosts.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import BOUNDED, FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE, Limit
 from hosts.services import SERVICES
 from rules.family import Family
 from rules.ownership import UNMOVED
@@ -44,11 +44,13 @@ esac
 OBSERVE = f"""\
 {_BOOT}
 {SHOW_FILE}
+{BOUNDED}
 {OTHERS}
 {CAUSE}
 {ENTRY}
 command -v "$tool-save" >/dev/null || exit {ABSENT}
 saved=$("$tool-save")
+fits {Limit.RULES} "what $tool-save prints" "$saved"
 section saved printf '%s\\n' "$saved"
 section entry entry
 section controller others "$saved"
@@ -69,7 +71,7 @@ for name in $names; do
     getent "$database" "$name" | while read -r address _; do echo "$name $address"; done
 done
 end
-show_file boot "$boot"
+show_file boot "$boot" {Limit.RULES}
 """
 
 # If the host shows other lines than those the plan was made from, the plan's rule numbers are wrong.
@@ -251,7 +253,7 @@ if [ -n "$persistent" ]; then
     active_quietly || :
 else
     drop_boot
-    [ -z "$boot_back" ] || restore_file prior
+    [ -z "$boot_back" ] || restore_file prior "$boot"
 fi
 disown_sets $sets_gone || :
 """
@@ -268,7 +270,7 @@ for table in $untouched; do
         nft delete table "$nft_family" "$table" 2>/dev/null || :
     fi
 done
-restore_file prior
+restore_file prior "$boot"
 case $unit_back in
     disabled) svc_off "$boot_unit" ;;
     masked) systemctl -q mask "$boot_unit" ;;

@@ -29,6 +29,7 @@ from components.sshd_login import entrance, sole_login
 from components.sshd_shell import APPLY, BACK, COMMIT, HEADER, OBSERVE, SAVE
 from hosts.connection import HostAccess
 from hosts.errors import Unreachable
+from hosts.files import FILE_EXITS
 from hosts.guard import LIMIT, Guard, is_armed
 from hosts.shell import Answer, Script
 
@@ -164,7 +165,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         return "sshd"
 
     def observe(self, inputs: SshdInputs) -> Script:
-        return Script("read the settings in force", OBSERVE, _values(inputs))
+        return Script("read the settings in force", OBSERVE, _values(inputs), exits=FILE_EXITS)
 
     def parse(self, inputs: SshdInputs, answer: Answer) -> SshdFacts:
         part = answer.sections

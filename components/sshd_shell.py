@@ -9,6 +9,7 @@ edited there meanwhile: a block at the head, and lines that are commented out.
 """
 
 from hosts.entry import ENTRY
+from hosts.files import BOUNDED
 
 HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
 DROPIN = "/etc/ssh/sshd_config.d/00-stockade.conf"
@@ -72,6 +73,8 @@ ask() {{ # CONFIG USER: what it says of a login, not twice in a row nor of users
 # the whole answers: what of them is wanted takes ten programs to pick here
 OBSERVE = f"""\
 {_COMMON}
+{BOUNDED}
+small "$main" "$dropin" "$aside"
 say() {{ printf '%s\\n' "$answer"; }}
 section version printf '%s\\n' "$version"
 begin wanted # nothing where they are refused; `apply` says why
@@ -114,6 +117,7 @@ done
 labelled=$(cat "$dropin" "$aside" "$main" 2>/dev/null | sed -n 's/^# SELinux ports labelled: //p')
 reached "$main" 4 | awk '!seen[$0]++' | grep -vxF -e "$dropin" -e "$aside" >"$stage/files"
 while read -r file; do
+    small "$file"
     mkdir -p "$stage/new${file%/*}"
     sed -e '/^# >>> Stockade/,/^# <<< Stockade/d' -e 's/^#stockade# //' "$file" >"$stage/new$file"
     [ -z "$silence" ] || sed -i -E "\\\\,$silence,I s/^/#stockade# /" "$stage/new$file"
@@ -326,7 +330,7 @@ done
 reload_sshd "$(grep zz-stockade "$stage/changed" || :)" || fail 70 'sshd did not take the new configuration'
 """
 
-APPLY = _COMMON + _BUILD + _CHECK + _INSTALL
+APPLY = _COMMON + BOUNDED + _BUILD + _CHECK + _INSTALL
 """Also what gives everything back, with give_back."""
 
 SAVE = """\

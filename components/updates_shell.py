@@ -174,7 +174,7 @@ RESTORE = f"""\
 {_UPDATER}
 {SERVICES}
 {RESTORE_FILE}
-restore_file prior
+restore_file prior "$dropin"
 number=0
 for timer in $timers; do
     eval "state=\\${{timer_$number:-enabled active}}"

@@ -340,7 +340,7 @@ end_processes() {{
 
 _DELETE = f"""\
 [ "${{SUDO_USER:-$(id -un)}}" != "$name" ] || exit {OWN_LOGIN}
-restore_file prior_dropin
+restore_file prior_dropin "$dropin"
 chage -E 0 "$name" # nobody comes in again meanwhile
 end_processes
 userdel ${{remove_home:+-r}} "$name" >&2 || [ -z "$(field 1)" ]
@@ -366,13 +366,13 @@ if [ -n "$shadow_back" ] && [ -f "$kept" ]; then
     chage -d "${changed:--1}" -m "${least:--1}" -M "${longest:--1}" -W "${warn:--1}" \\
         -I "${grace:--1}" -E "${ends:--1}" "$name"
 fi
-restore_file prior_dropin
+restore_file prior_dropin "$dropin"
 """
 
 RESTORE = f"""\
 {_CHANGE}{END_PROCESSES}
 if [ -z "$(field 1)" ]; then
-    restore_file prior_dropin
+    restore_file prior_dropin "$dropin"
 elif [ -z "$adopted" ]; then
     uid=$(field 3)
 {_DELETE}

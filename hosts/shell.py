@@ -7,8 +7,8 @@ script only) and is kept as a quoted string until its turn, so even a syntax err
 Answers come back on stdout and stderr between marker lines that carry the nonce of this run: 128 random bits, which
 reach the host over standard input alone and stand in no environment and no argument list, so that no file can hold
 them. Content is byte-exact (arbitrary bytes, missing last newline) and costs nothing to encode. Bytes that are not
-UTF-8 become lone surrogates (PEP 383) and are sent back as the same bytes. An answer of any other form is a
-`GarbledError`.
+UTF-8 are text all the same, and are sent back as the same bytes (`hosts/rawtext.py`). An answer of any other form is
+a `GarbledError`.
 
 Scripts may use:
     section NAME COMMAND…    run a command, its output becomes the section NAME; its exit status is kept
@@ -23,9 +23,10 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from hosts.rawtext import to_bytes, to_text
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset({"PATH", "IFS", "LC_ALL", "HOME", "ENV", "PWD", "OPTIND", "PS4"})
-_ENCODING = "utf-8"
 
 SKIPPED = -1
 """`Answer.status` of a script that did not run because one before it failed."""
@@ -145,7 +146,7 @@ def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: s
     end = f"printf '\\n{nonce} Z\\n'; printf '\\n{nonce} Z\\n' >&2"
     # the group's own errors (a signal, a dead shell) must not be taken for a script's
     lines += [end, "return 0", "}", f"_{nonce} </dev/null", ""]
-    return Run(tuple(scripts), nonce, "\n".join(lines).encode(_ENCODING, "surrogateescape"))
+    return Run(tuple(scripts), nonce, to_bytes("\n".join(lines)))
 
 
 def _block(index: int, script: Script, stop_on_failure: bool) -> list[str]:
@@ -216,7 +217,7 @@ def _split(nonce: str, stream: bytes, count: int) -> dict[int, _Block]:
     held = b""
     for piece in stream.split(f"\n{nonce} ".encode())[1:]:
         head, _, content = piece.partition(b"\n")
-        kind, _, argument = head.decode(_ENCODING, "surrogateescape").partition(" ")
+        kind, _, argument = head.decode("ascii", "replace").partition(" ")
         if kind == "S":
             block = blocks.setdefault(_number(argument, count - 1), _Block())
         elif kind == "X":
@@ -245,8 +246,8 @@ def _number(text: str, most: int) -> int:
 
 
 def _sections(raw: Mapping[str, bytes]) -> Mapping[str, str]:
-    return MappingProxyType({name: content.decode(_ENCODING, "surrogateescape") for name, content in raw.items()})
+    return MappingProxyType({name: to_text(content) for name, content in raw.items()})
 
 
 def _text(pieces: Sequence[bytes]) -> str:
-    return b"".join(pieces).decode(_ENCODING, "surrogateescape")
+    return to_text(b"".join(pieces))

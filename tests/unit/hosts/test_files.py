@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import socket
 import stat
 from pathlib import Path
 
@@ -10,7 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.files import NOT_A_FILE, NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
+from hosts.files import (
+    NOT_A_FILE,
+    NOT_WRITTEN,
+    RESTORE_FILE,
+    SHOW_FILE,
+    TOO_LARGE,
+    WRITE_FILE,
+    FileState,
+    Limit,
+    file_state,
+)
+from hosts.rawtext import to_text
 from hosts.shell import Answer, Script
 from tests.unit.hosts.test_shell import one
 
@@ -31,7 +43,7 @@ def show(path: Path) -> FileState:
 
 
 def restore(state: FileState) -> Answer:
-    return one(Script("restore", RESTORE_FILE + "restore_file it", state.values("it")))
+    return one(Script("restore", RESTORE_FILE + 'restore_file it "$path"', {"path": state.path, **state.values("it")}))
 
 
 def test_write_then_show(tmp_path: Path) -> None:
@@ -126,7 +138,7 @@ def test_the_state_of_a_file_keeps_its_content_out_of_repr() -> None:
 
 @given(st.binary(max_size=60))
 def test_packed_is_utf8_and_comes_back(raw: bytes) -> None:
-    state = FileState("/x", True, raw.decode("utf-8", "surrogateescape"))
+    state = FileState("/x", True, to_text(raw))
     packed = state.packed()
     assert packed.content.encode("utf-8").find(b"\0") == -1
     assert packed.unpacked() == state
@@ -135,3 +147,37 @@ def test_packed_is_utf8_and_comes_back(raw: bytes) -> None:
 def test_a_text_that_looks_packed_comes_back_too() -> None:
     state = FileState("/x", True, "base64:AAAA")
     assert state.packed().unpacked() == state
+
+
+@pytest.mark.parametrize("kind", ["sparse", "fifo", "device", "socket"])
+def test_what_no_file_of_its_kind_is_ends_in_one_sentence(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+    if kind == "sparse":
+        path.touch()
+        os.truncate(path, 300 * 2**20)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+    else:
+        path = Path("/dev/zero")
+    answer = one(Script("show", SHOW_FILE + 'show_file it "$path"', {"path": str(path)}))
+    assert answer.status == (TOO_LARGE if kind == "sparse" else NOT_A_FILE)
+    told = f"{path} has 314572800 bytes; of such a thing at most 1048576 are read"
+    assert answer.stderr == (told if kind == "sparse" else f"{path} is not an ordinary file; it is left alone") + "\n"
+    assert not answer.sections
+    assert not answer.stdout
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * Limit.CONFIG)
+    assert len(show(path).content) == Limit.CONFIG
+
+
+def test_where_a_file_goes_back_to_is_up_to_the_script_alone(tmp_path: Path) -> None:
+    forged = FileState(str(tmp_path / "elsewhere"), True, "theirs", "600", USER, GROUP)
+    values = {**forged.values("it"), "path": str(tmp_path / "own")}
+    assert one(Script("restore", RESTORE_FILE + 'restore_file it "$path"', values)).status == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == ["own"]

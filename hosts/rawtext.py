@@ -1,0 +1,25 @@
+"""Bytes of a host as text, and back: nothing that a host prints is lost, and all of it is text that can be kept.
+
+UTF-8 stays as it is. A byte that is no UTF-8 becomes U+FFFD, the sign for that, and its two hexadecimal digits: the
+Latin-1 comment `café` is `caf�E9`. That is valid Unicode, so every state, log and terminal takes it; the
+same notation in a declared text stands for the byte.
+"""
+
+import re
+
+_BYTE = re.compile(b"\xef\xbf\xbd([89A-F][0-9A-F])")
+_MISTAKABLE = re.compile("\ufffd(?=[89A-F][0-9A-F])")
+_SPELLED = "\ufffdEF\ufffdBF\ufffdBD"
+
+
+def to_text(raw: bytes) -> str:
+    """Return bytes as text; different bytes are different texts."""
+    text = _MISTAKABLE.sub(_SPELLED, raw.decode("utf-8", "surrogateescape"))
+    if text.isascii():
+        return text
+    return re.sub("[\udc80-\udcff]", lambda one: f"\ufffd{ord(one[0]) - 0xDC00:X}", text)
+
+
+def to_bytes(text: str) -> bytes:
+    """Return the bytes that a text stands for: those that `to_text` made it from."""
+    return _BYTE.sub(lambda one: bytes([int(one[1], 16)]), text.encode("utf-8", "surrogateescape"))
