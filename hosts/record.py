@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from hosts.errors import understanding
+from hosts.rawtext import to_bytes
 from hosts.shell import Answer, Script, replay
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def ledger(answer: Answer) -> Ledger:
         if owner is not None:
             owners[name] = owner
     identity = part["id"].strip()
-    digest = hashlib.sha256(f"stockade {identity}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    digest = hashlib.sha256(to_bytes(f"stockade {identity}")).hexdigest()[:16]
     keys = (fingerprint(line) for line in part["keys"].splitlines())
     machine = Machine(digest if identity else "", tuple(sorted(key for key in keys if key)))
     return Ledger(machine, owners, frozenset(part["priors"].split()))
@@ -208,7 +209,7 @@ def remember(title: str, observe: Script, expected: Owner | None = None, claim: 
 
 def replayed(answer: Answer) -> Answer:
     """Return what `observe` printed back then from the answer of `remember`. Raises ValueError where it is damaged."""
-    text = answer.sections[_RECORD].encode("utf-8", "surrogateescape")
+    text = to_bytes(answer.sections[_RECORD])
     mark, _, stream = text.partition(b"\n")
     if not re.fullmatch(rb"[0-9a-f]{32}", mark):
         raise ValueError("a record without a mark")
