@@ -60,6 +60,7 @@ class Login(Settings):
     known_hosts_file: str | None = Field(None, description="known_hosts file, without hostKey. Default: the user's.")
     dial_error_limit: int | None = Field(None, ge=0, description="Connection attempts before giving up; 0: no limit.")
     per_dial_timeout: int | None = Field(None, ge=1, description="Seconds one connection attempt may take.")
+    old_algorithms: bool | None = Field(None, description="Accept SHA-1 and small RSA or DSA keys of an old host.")
     proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
 
 

@@ -81,6 +81,8 @@ class Connection(_Model):
     """At most so many failed attempts; 0 or -1: only `HostAccess.connect_timeout` limits them."""
     per_dial_timeout: float = Field(default=15, gt=0)
     """Seconds for one attempt to open the TCP connection."""
+    old_algorithms: bool = False
+    """Whether SHA-1 and keys that can be broken will do, for a host that knows nothing better."""
 
     @field_validator("host")
     @classmethod
@@ -108,6 +110,15 @@ class Connection(_Model):
         if len(words) > 2 and _PUBLIC_KEY.fullmatch(" ".join(words[1:])):
             raise ValueError("starts with a host name, as in known_hosts: leave it out ('ssh-ed25519 AAAA…')")
         raise ValueError("an OpenSSH public key in one line is expected: 'ssh-ed25519 AAAA…' (ssh-keyscan prints it)")
+
+    @model_validator(mode="after")
+    def _key_not_to_be_broken(self) -> Self:
+        if self.host_key is not None and not self.old_algorithms and self.host_key.startswith(("ssh-rsa ", "ssh-dss ")):
+            from hosts.algorithms import pin_fault  # the SSH client takes 0.2 s to import
+
+            if fault := pin_fault(self.host_key):
+                raise ValueError(f"hostKey: {fault}")
+        return self
 
     @field_validator("private_key")
     @classmethod

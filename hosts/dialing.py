@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
+from hosts.algorithms import OLDER, RSA_BY_SHA1, needs_sha1, offer
 from hosts.connection import Connection
 from hosts.credentials import Credentials, agent_keys, credentials_of
 from hosts.errors import NotSupported, Unreachable
@@ -60,10 +61,12 @@ class _Client(asyncssh.SSHClient):
         self._shown, self._keys, self._connected = shown, list(keys), connected
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._conn = conn
         self._connected()
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self._shown.key = key
+        self._shown.version = str(self._conn.get_extra_info("server_version", ""))
         return False
 
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
@@ -73,6 +76,7 @@ class _Client(asyncssh.SSHClient):
         self._shown.banners.append(msg)
 
     def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        self._shown.version = str(self._conn.get_extra_info("server_version", ""))
         return self._keys.pop(0) if self._keys else None
 
     def password_change_requested(self, prompt: str, lang: str) -> tuple[str, str]:
@@ -89,6 +93,7 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
     credentials = await asyncio.to_thread(credentials_of, connection)
     shown = Shown()
     async with _agent(credentials) as more_keys:
+        shown.rsa = any(key.algorithm.startswith(b"ssh-rsa") for key in (*credentials.keys, *more_keys))
         try:
             with waiting(DIALLING):
                 sock = await _tcp(connection) if tunnel is None else None
@@ -152,6 +157,7 @@ def _ssh(
     sock: socket.socket | None,
     tunnel: "Line | None",
 ) -> Awaitable[asyncssh.SSHClientConnection]:
+    offered = offer(old=connection.old_algorithms)
     return asyncssh.connect(
         connection.host,
         connection.port,
@@ -162,6 +168,10 @@ def _ssh(
         username=connection.user,
         known_hosts=trust.lists(),
         server_host_key_algs=trust.algorithms(),
+        kex_algs=offered.kex,
+        encryption_algs=offered.ciphers,
+        mac_algs=offered.macs,
+        signature_algs=offered.signatures,
         x509_trusted_certs=None,
         client_keys=list(credentials.keys) or None,
         agent_path=None,
@@ -229,7 +239,8 @@ def _meaning(
         words = " ".join(shown.banners[-1].split())[:200]
         return Refused(f"{_refused(connection, credentials, shown, '')}: the host hung up after saying: {words}")
     if isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ProtocolNotSupported):
-        return NotSupported(f"{connection.address}: no common SSH algorithm or version: {error}")
+        hint = "" if connection.old_algorithms else OLDER
+        return NotSupported(f"{connection.address}: no common SSH algorithm or version: {error}", hint=hint)
     if isinstance(error, asyncssh.ChannelOpenError) and error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
         return Unreachable(
             tried=(connection.address,),
@@ -256,4 +267,6 @@ def _refused(connection: Connection, credentials: Credentials, shown: Shown, rea
         return f"{told}: its password has expired and must be changed first"
     if "too many" in reason.lower():
         return f"{told}: too many authentication failures (an agent with many keys? name one privateKeyFile)"
+    if shown.rsa and needs_sha1(shown.version) and not connection.old_algorithms:
+        return f"{told}: {RSA_BY_SHA1}"
     return told

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import asyncssh
-from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
+from hosts.algorithms import BETTER, RSA_BY_SHA1, needs_sha1, offer, weakness
 from hosts.connection import DEFAULT_PORT, Connection, resolve
 from hosts.errors import BadCredentials, HostError, HostKeyChanged, HostKeyUnknown, Unreachable
 from hosts.textfiles import LARGEST_LIST, BadFile, read_text
 
-_PREFERRED = {name: rank for rank, name in enumerate((b"ssh-ed25519", b"ecdsa-sha2-nistp256"))}
+_PREFERRED = {name: rank for rank, name in enumerate(("ssh-ed25519", "ecdsa-sha2-nistp256"))}
 _USER_FILE = "~/.ssh/known_hosts"
 _DEFAULT_FILES = (_USER_FILE, "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
@@ -25,6 +25,8 @@ class Trust:
     revoked: tuple[asyncssh.SSHKey, ...] = ()
     remark: str = ""
     """What is wrong with the files that were looked at."""
+    old: bool = False
+    """Whether old algorithms will do."""
     borrowed: bool = False
     """The keys are known under another port: that this one shows another key makes it unknown, not changed."""
 
@@ -35,12 +37,12 @@ class Trust:
     def algorithms(self) -> list[str]:
         """Host key algorithms in the order to ask for: those of known keys first, so that a host with several keys
         shows the one we know; all others after, so that a replaced key is received and can be told."""
-        known = [name for key in self.keys for name in key.sig_algorithms]
-        certificates = list(get_default_certificate_algs())
+        offered = offer(old=self.old)
+        known = [name for key in self.keys for name in map(bytes.decode, key.sig_algorithms) if name in offered.keys]
         # of an unknown host the key that one would pin is asked for: the short one, as ssh does
-        plain = sorted(get_default_public_key_algs(), key=lambda name: _PREFERRED.get(name, len(_PREFERRED)))
-        ordered = [*certificates, *known, *plain] if self.authorities else [*known, *plain]
-        return [name.decode("ascii") for name in dict.fromkeys(ordered)]
+        plain = sorted(offered.keys, key=lambda name: _PREFERRED.get(name, len(_PREFERRED)))
+        ordered = [*offered.certificates, *known, *plain] if self.authorities else [*known, *plain]
+        return [*dict.fromkeys(ordered)]
 
 
 @dataclass
@@ -48,8 +50,11 @@ class Shown:
     """What the other side showed and said during one attempt to connect."""
 
     key: asyncssh.SSHKey | None = None
+    version: str = ""
     banners: list[str] = field(default_factory=list)
     password_expired: bool = False
+    rsa: bool = False
+    """Whether one of our keys is an RSA key."""
 
 
 def trust_of(connection: Connection) -> Trust:
@@ -58,7 +63,8 @@ def trust_of(connection: Connection) -> Trust:
     Raises BadCredentials where a knownHostsFile that the user named cannot be read.
     """
     if connection.host_key is not None:
-        return Trust("the connection's hostKey", (asyncssh.import_public_key(connection.host_key),))
+        pinned = asyncssh.import_public_key(connection.host_key)
+        return Trust("the connection's hostKey", (pinned,), old=connection.old_algorithms)
     if connection.known_hosts_file is not None:
         path = resolve(connection.known_hosts_file)
         try:
@@ -73,7 +79,8 @@ def trust_of(connection: Connection) -> Trust:
             lines += read_text(file, LARGEST_LIST).splitlines() if file.exists() else []
         except (BadFile, OSError) as error:
             remarks.append(str(error))
-    return replace(_matches(_USER_FILE, lines, connection), remark="\n  ".join(remarks))
+    trust = _matches(_USER_FILE, lines, connection)
+    return replace(trust, remark="\n  ".join(filter(None, (*remarks, trust.remark))))
 
 
 def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
@@ -85,11 +92,18 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
             continue  # as ssh does: a line nobody can read does not make the others void
     found = [known.match(_written(*name), "", None)[:3] for name in connection.names]
     revoked = tuple(key for _, _, keys in found for key in keys)
-    for number, (keys, authorities, _) in enumerate(found):
+    old, weak = connection.old_algorithms, dict[str, None]()
+    for number, (known_keys, known_authorities, _) in enumerate(found):
+        faults = {key: weakness(key) for key in (*known_keys, *known_authorities)} if not old else {}
+        weak |= dict.fromkeys(filter(None, faults.values()))
+        keys, authorities = (
+            tuple(key for key in some if not faults.get(key)) for some in (known_keys, known_authorities)
+        )
         if keys or authorities:
             borrowed = connection.names[number] != connection.names[0]
-            return Trust(source, tuple(keys), tuple(authorities), revoked, borrowed=borrowed)
-    return Trust(source, revoked=revoked)
+            return Trust(source, keys, authorities, revoked, old=old, borrowed=borrowed)
+    remark = f"{source} has {' and '.join(weak)} of it, which can be broken: {BETTER}." if weak else ""
+    return Trust(source, revoked=revoked, remark=remark, old=old)
 
 
 def _written(host: str, port: int) -> str:
@@ -115,13 +129,20 @@ def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> 
             return HostKeyChanged(f"the host key of {connection.address} is revoked in {trust.source}", hint="")
         return Unreachable(tried=(connection.address,), cause=f"host key not accepted: {reason}")
     if trust.keys and not trust.borrowed:
-        return HostKeyChanged(
+        changed = HostKeyChanged(
             address=connection.address,
             expected=tuple(fingerprint(key) for key in trust.keys),
             received=fingerprint(shown.key),
             key_line=key_line(shown.key),
             source=trust.source,
         )
+        if needs_sha1(shown.version) and not trust.old and all(key.get_algorithm() == "ssh-rsa" for key in trust.keys):
+            changed.hint += f"\n  Or it is the same: {RSA_BY_SHA1}"
+        return changed
+    fault = "" if trust.old else weakness(shown.key)
+    if fault:
+        told = f"{connection.address} shows {fault}, which can be broken"
+        return HostKeyUnknown(told, hint=f"{BETTER[0].upper()}{BETTER[1:]}.")
     unknown = HostKeyUnknown(
         address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key)
     )

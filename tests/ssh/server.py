@@ -29,6 +29,8 @@ class Behaviour:
     """user -> what runs instead of what is asked for, as with sshd's ForceCommand."""
     max_sessions: int = 10
     banner: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    """More of asyncssh's options, from the next `listen` on: which algorithms there are."""
     forwarding: bool | None = True
     """None: the hosts behind do not answer."""
 
@@ -69,9 +71,9 @@ class Server:
                 "127.0.0.1",
                 port,
                 server_factory=lambda: _Protocol(self),
-                server_host_keys=self.host_keys,
                 encoding=None,
                 login_timeout=10,
+                **{"server_host_keys": self.host_keys, **self.behaviour.options},
             )
             self.port = self.acceptor.get_port()
 
