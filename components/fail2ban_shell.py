@@ -157,7 +157,6 @@ command -v fail2ban-client >/dev/null || exit {ABSENT}
 {_COMMON}
 {ENTRY}operator=$(entry)
 operator=${{operator%% *}}
-operator=${{operator#::ffff:}}
 include=
 backend=auto
 if [ -d /run/systemd/journal ] && (cd / && "$f2b_python" -c 'import systemd.journal') 2>/dev/null; then

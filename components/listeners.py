@@ -34,7 +34,12 @@ EXPECTED = tuple(sorted(_EXPECTED))
 ON_LOOPBACK = ("systemd-resolve:53/tcp", "systemd-resolve:53/udp")
 """Expected on the loopback alone, where that is judged: the host's own resolver."""
 
-_SHAPE = re.compile(r"(?P<who>[A-Za-z0-9_.+@-]*)(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?")
+_NAME_LENGTH = 15
+"""Of a process as the kernel names it, which is what an entry may have been written by."""
+_SHAPE = re.compile(
+    r"(?P<who>(?!/(?:tcp|udp)\Z)/[A-Za-z0-9/_.+@-]+?|[A-Za-z0-9_.+@-]*)"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?"
+)
 _MANAGER = DISTRO + "known_distro\n" + PACKAGES
 _NET_TOOLS = "if ! command -v ss >/dev/null && ! command -v netstat >/dev/null; then pkg_install net-tools; fi\n"
 
@@ -43,7 +48,7 @@ class ListenerSettings(Settings):
     """What the stack config says under `stockade:listeners`."""
 
     expected: tuple[str, ...] = Field(
-        (), description="Expected besides sshd and time sync: `[process or package][:port][/tcp or /udp]`, as `nginx`."
+        (), description="Expected besides sshd and time sync: `[program or package][:port][/tcp or /udp]`, as `nginx`."
     )
     unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other: warn, or fail.")
     loopback: bool = Field(False, description="Judge also what only the host itself can reach. It is shown anyhow.")
@@ -60,7 +65,7 @@ class ListenerSettings(Settings):
 
 
 class ListenerInputs(ChapterInputs):
-    """`expected`: who may be reached over the network, each as `[process or package][:port][/tcp or /udp]`.
+    """`expected`: who may be reached over the network, each as `[program or package][:port][/tcp or /udp]`.
 
     `unexpected`: what a run does about others: `warn` or `fail`. `loopback`: whether what only the host itself can
     reach counts, too. `triggers`: texts whose change makes it look again, as what was removed. `unexpected_listeners`:
@@ -168,23 +173,26 @@ class Listeners(HostResource, module="stockade", name="Listeners"):
 
 
 def checked(entries: tuple[str, ...]) -> tuple[str, ...]:
-    """The same, sorted. Raises `ValueError` for an entry that isn't `[process or package][:port][/protocol]`."""
+    """The same, sorted. Raises `ValueError` for an entry that isn't `[program or package][:port][/protocol]`."""
     for entry in entries:
         shape = _SHAPE.fullmatch(entry)
         if not shape or not (shape["who"] or shape["port"]) or int(shape["port"] or 1) not in range(1, 65536):
             raise ValueError(
-                f"{entry!r} is not [process or package][:port][/tcp or /udp], as nginx, nginx:443/tcp, :80"
+                f"{entry!r} is not [program or package][:port][/tcp or /udp], as nginx, nginx:443/tcp, :80"
             )
     return tuple(sorted(set(entries)))
 
 
 def expected(one: Listener, entries: tuple[str, ...]) -> bool:
-    """Whether an entry stands for this listener."""
+    """Whether an entry stands for this listener. What systems have by default stands for no program that a person runs:
+    an sshd with a configuration of one's own, a forwarded port."""
     for entry in entries:
+        if one.person and entry in (*EXPECTED, *ON_LOOPBACK):
+            continue
         shape = _SHAPE.fullmatch(entry)
         if (
             shape
-            and shape["who"] in {"", one.process, one.package}
+            and shape["who"] in {"", one.process, one.package, one.process[:_NAME_LENGTH]}
             and shape["port"] in {None, str(one.port)}
             and shape["protocol"] in {None, one.protocol}
         ):
@@ -208,13 +216,13 @@ def complaint(unexpected: tuple[str, ...] | list[str]) -> str:
 
 
 def _said(found: list[Listener]) -> tuple[str, ...]:
-    return tuple(str(one) for one in found)
+    return tuple(dict.fromkeys(str(one) for one in found))
 
 
 def _entry(said: str) -> str:
     """The entry of `expected` that would allow a listener, from how it is written in facts."""
     protocol, place, who = said.split(" ")[:3]
-    return f"{'' if who == '?' else who}:{place.rpartition(':')[2]}/{protocol}"
+    return f"{who}:{place.rpartition(':')[2]}/{protocol}"
 
 
 _LOOK = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from components import sshd_effective as effective
 from components.chapter import Failure
 from hosts.connection import Connection
+from hosts.entry import ENTRY
 from hosts.errors import HostError
 from hosts.shell import Script
 
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
 CONFIRM_TIMEOUT = 15.0
 """Seconds for a login, retries included."""
 
-_LOOK = """\
-set -- ${SSH_CONNECTION-}
-echo "$1"
-echo "$4"
+_LOOK = f"""\
+{ENTRY}set -- $(entry)
+printf '%s\\n' "${{1-}}" "${{4-}}"
 id -Gn -- "$user" 2>/dev/null || echo
 """
 
@@ -104,7 +104,7 @@ def entrance(host: "Host", settings: str, admin: str) -> Entrance:
     """Look at how this run got in, and at the login to prove. Raises any HostError."""
     current = host.entered()
     user = {"user": admin or host.access.logins()[0][1].user}
-    [look] = host.run(Script("look at the login", _LOOK, user, as_root=False), resource="sshd")
+    [look] = host.run(Script("look at the login", _LOOK, user), resource="sshd")
     address, port, groups = [*look.stdout.split("\n"), "", "", ""][:3]
     return Entrance(
         host=host,

@@ -1,19 +1,59 @@
-"""Where a run comes from, as the host sees it: through NAT or a jump host not as the stack config would tell."""
+"""Where a run comes from, as the host sees it: through NAT or a jump host not as the stack config would tell.
+
+The kernel is asked, not SSH_CONNECTION: that is a variable of the login's environment, which whoever has the account
+sets as they like (~/.bashrc, ~/.ssh/environment, pam_env), and root's scripts write the address into configurations.
+"""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 ENTRY = """\
-entry() { # prints SSH_CONNECTION; sudo has dropped it from the environment, not from that of who called it
-    _entry=${SSH_CONNECTION-} _pid=$PPID
-    while [ -z "$_entry" ] && [ "${_pid:-0}" -gt 1 ]; do
-        { _entry=$(grep -az '^SSH_CONNECTION=' "/proc/$_pid/environ"); } 2>/dev/null || : # bash warns of the NUL
-        _entry=${_entry#*=}
-        read -r _stat <"/proc/$_pid/stat" || break
+_is_sshd() { # PID: of root's own, by its program
+    case $(sed -n 's/^Uid:[[:space:]]*\\([0-9]*\\)[[:space:]]*\\([0-9]*\\).*/\\1 \\2/p' "/proc/$1/status") in
+        '0 0') ;;
+        *) return 1 ;;
+    esac
+    case $(readlink "/proc/$1/exe") in
+        */sshd | */sshd' (deleted)' | */sshd-* | */dropbear*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+_end_point() { # ADDRESS:PORT, as ss or netstat writes it; nothing but an address and a number gets through
+    _port=${1##*:} _address=${1%:*}
+    _address=${_address#'['}
+    _address=${_address%%]*}
+    _address=${_address%%%*}
+    case $_address in ::ffff:*.*) _address=${_address#::ffff:} ;; esac
+    case $_address in '' | *[!0-9a-fA-F.:]*) return 1 ;; esac
+    case $_port in '' | *[!0-9]*) return 1 ;; esac
+    printf '%s %s' "$_address" "$_port"
+}
+entry() { # prints `CLIENT PORT SERVER PORT` of the connection that this run came by; nothing where none is found
+    _pid=$PPID
+    while [ "${_pid:-0}" -gt 1 ] && ! { _is_sshd "$_pid"; } 2>/dev/null; do
+        read -r _stat <"/proc/$_pid/stat" || return 0
         set -- ${_stat##*) }
         _pid=$2
     done
-    printf '%s\\n' "$_entry"
+    [ "${_pid:-0}" -gt 1 ] || return 0
+    _sockets=$(for _fd in "/proc/$_pid"/fd/*; do readlink "$_fd"; done 2>/dev/null |
+        sed -n 's/^socket:\\[\\([0-9]*\\)]$/\\1/p')
+    # told by inode, the first word of its kind: processes and cgroups may have any names
+    if command -v ss >/dev/null; then
+        _lines=$(ss -tne | awk '$1 == "ESTAB" {
+            for (i = 6; i <= NF; i++) if ($i ~ /^ino:[0-9]+$/) { print substr($i, 5), $4, $5; next }
+        }')
+    else
+        _lines=$(netstat -tne 2>/dev/null | awk '$6 == "ESTABLISHED" { print $8, $4, $5 }')
+    fi
+    printf '%s\\n' "$_lines" | while read -r _inode _own _other; do
+        for _socket in $_sockets; do
+            [ "$_socket" = "$_inode" ] || continue
+            _client=$(_end_point "$_other") && _server=$(_end_point "$_own") || continue
+            printf '%s %s\\n' "$_client" "$_server"
+            break 2
+        done
+    done
 }
 """
 
@@ -27,7 +67,7 @@ class Entry:
 
 
 def entry(told: str) -> Entry | None:
-    """Read SSH_CONNECTION (ssh(1)); None where it is missing, or where the run is on the host itself."""
+    """Read what `entry` of `ENTRY` prints; None where it found nothing, or where the run is on the host itself."""
     words = told.split()
     if len(words) != 4 or not words[3].isdecimal():
         return None

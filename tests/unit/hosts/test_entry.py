@@ -24,14 +24,44 @@ def test_ssh_connection_is_read(told: str, expected: Entry | None) -> None:
     assert entry(told) == expected
 
 
-def test_it_is_found_where_sudo_has_dropped_it() -> None:
-    script = f"env -u SSH_CONNECTION sh -c '{ENTRY.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}entry'; :"
-    told = subprocess.run(
-        ["sh", "-c", script],
-        env={**os.environ, "SSH_CONNECTION": "198.51.100.1 50000 198.51.100.81 22"},
+def told(call: str, **environment: str) -> str:
+    """What sh prints for a call of the functions, under names that a user can give to processes and variables."""
+    done = subprocess.run(
+        ["sh", "-c", f"set -eu\n{ENTRY}{call}"],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=20,
         check=True,
     )
-    assert told.stdout == "198.51.100.1 50000 198.51.100.81 22\n"
+    return done.stdout
+
+
+@pytest.mark.parametrize("claimed", ["198.51.100.1 50000 198.51.100.81 22", "0.0.0.0/0 1 2 3", "a\nb 1 2 3", ""])
+def test_what_the_environment_says_is_not_asked(claimed: str) -> None:
+    assert told("entry", SSH_CONNECTION=claimed, SSH_CLIENT=claimed) == told("entry")
+    assert claimed not in told("entry", SSH_CONNECTION=claimed).splitlines() or not claimed
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("198.51.100.1:50000", "198.51.100.1 50000"),
+        ("[2001:db8::1]:50000", "2001:db8::1 50000"),
+        ("2001:db8::1:50000", "2001:db8::1 50000"),  # netstat
+        ("[fe80::1]%eth0:22", "fe80::1 22"),
+        ("[fe80::1%eth0]:22", "fe80::1 22"),
+        ("[::ffff:198.51.100.1]:22", "198.51.100.1 22"),
+        ("*:22", ""),
+        ("0.0.0.0/0:22", ""),
+        ("198.51.100.1:ssh", ""),
+        ("198.51.100.1", ""),
+        ("$(id):22", ""),
+        ("1.2.3.4 x:22", ""),
+        ("1.2.3.4\nx:22", ""),
+        (":22", ""),
+        ("", ""),
+    ],
+)
+def test_only_an_address_and_a_port_get_through(written: str, expected: str) -> None:
+    assert told('_end_point "$WRITTEN" || :', WRITTEN=written) == expected
