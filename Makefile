@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-life scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-life test-lies scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -124,6 +124,10 @@ test-all-or-nothing: .venv/ready kernel-tools  ## a fault at any step of a first
 LIFE := --seeds 1-4
 test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, asked from outside after each run (docs/reliability.md); minutes for each seed and engine
 	$(RUN) -m tests.life $(LIFE)
+
+LIES := 50
+test-lies: .venv/ready  ## a host that lies, in every part of every answer (docs/security.md); half an hour
+	STOCKADE_LIES=$(LIES) .venv/bin/pytest -q -n auto tests/ssh/test_lies.py
 
 scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after (docs/hardening-scores.md); minutes
 	$(RUN) -m bench.scores --write

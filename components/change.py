@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from components.chapter import STALE, Failure
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Unreachable
-from hosts.guard import BACK_TIME, Guard, armed, arms, committed, given_up, hold, unguarded
+from hosts.guard import BACK_TIME, Guard, armed, arms, committed, given_up, hold, is_armed, unguarded
 from hosts.guard_shell import GONE_BACK, LOG
 from hosts.shell import Answer, Script
 
@@ -55,6 +55,10 @@ class Change:
         if self.guard is None:
             return unguarded(script)
         return armed(script, self.guard, self.title, self.host.identity, further=further)
+
+    def armed_by(self, answer: Answer) -> bool:
+        """Tell whether the script that gave `answer` has armed this change; what is not guarded cannot be."""
+        return self.guard is not None and is_armed(answer)
 
     def prove(self) -> None:
         """Prove over new connections that the host can be entered while the change is armed.

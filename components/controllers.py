@@ -64,7 +64,7 @@ def in_the_way(lines: str, other: str, family: Family, beside: Sequence[str]) ->
 
     `other`: what the other iptables has. Whose chains are left beside ours are left there, too.
     """
-    return tuple(line for line in lines.splitlines() if not _beside(line, other, family, beside))
+    return tuple(line for line in lines.splitlines() if line.strip() and not _beside(line, other, family, beside))
 
 
 def _beside(line: str, other: str, family: Family, beside: Sequence[str]) -> bool:

@@ -152,7 +152,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         host = self._host_of(state)
         change = Transaction(self.chapter, host, state.declared)
         seen = change.observe()
-        shown = self.chapter.shown(state.declared, state.as_applied, seen)
+        shown = change.shown(state.as_applied, seen)
         found, same = ledger_of(host), shown == state.declared
         if gone(found, change.title, state, as_declared=same):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
@@ -257,7 +257,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             own.close()  # its login is gone; what comes next logs in anew
 
     def _in_force(self, change: Transaction[I, F], state: Stored[I, F]) -> bool:
-        return self.chapter.shown(state.declared, state.as_applied, change.observe()) == state.declared
+        return change.shown(state.as_applied, change.observe()) == state.declared
 
     def _look(self, state: Stored[I, F]) -> F:
         return Transaction(self.chapter, self._host_of(state), state.declared).observe()
@@ -299,7 +299,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             )
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
-        there = self.chapter.occupied(inputs, Transaction(self.chapter, host, inputs).observe())
+        there = Transaction(self.chapter, host, inputs).occupied()
         if there:
             raise Failure(
                 f"{inputs.host}: {self.chapter.title(inputs)}: {there}; "

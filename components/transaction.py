@@ -1,6 +1,7 @@
 """The change of one resource on one host, all of it or nothing: remember, apply, observe, and how it is taken back."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Generic
 from components.change import Change
 from components.chapter import STALE, Chapter, F, Failure, I, Known
 from hosts.errors import CommandFailed, HostError, understanding
-from hosts.guard import is_armed
 from hosts.record import (
     FOLDER,
     Owner,
@@ -56,6 +56,10 @@ class Transaction(Generic[I, F]):
 
         Raises `Failure` and any `HostError`; where `begun` is true then, not all of it may have gone back.
         """
+        with self._fitting():
+            return self._make_so(known)
+
+    def _make_so(self, known: Known[I, F]) -> F:
         chapter, title = self.chapter, self.title
         observe = chapter.observe(self.inputs)
         *steps, last = chapter.steps(self.host, self.inputs, known)
@@ -64,7 +68,7 @@ class Transaction(Generic[I, F]):
                 change, known, _ = self._apply(step, known, further=number > 0)
                 change.prove()
             change, known, (applied, *after) = self._apply(last, known, further=bool(steps))
-            if is_armed(applied):
+            if change.armed_by(applied):
                 after = [change.keep(observe)]
         seen = self._understood(after[0]) if after else self.observe()
         unmet = chapter.unmet(self.inputs, seen)
@@ -77,14 +81,28 @@ class Transaction(Generic[I, F]):
         answer = self.host.read(self.chapter.observe(self.inputs), resource=self.title)
         return self._understood(answer)
 
+    def shown(self, known: Known[I, F], seen: F) -> I:
+        """Return the inputs as the host shows them."""
+        with self._fitting():
+            return self.chapter.shown(self.inputs, known, seen)
+
+    def occupied(self) -> str:
+        """Say what is there already; empty when nothing is."""
+        seen = self.observe()
+        with self._fitting():
+            return self.chapter.occupied(self.inputs, seen)
+
     def _understood(self, answer: Answer) -> F:
-        step = self.chapter.observe(self.inputs).step
-        with understanding(self.host.name, self.title, step):
+        with self._fitting():
             return self.chapter.parse(self.inputs, answer)
+
+    def _fitting(self) -> AbstractContextManager[None]:
+        """Work with what the host has shown: it may show what fits nothing."""
+        return understanding(self.host.name, self.title, self.chapter.observe(self.inputs).step)
 
     def put_back(self, known: Known[I, F]) -> None:
         """Restore `known.prior` and drop the record."""
-        with self.host.proofs.change(self.title):
+        with self._fitting(), self.host.proofs.change(self.title):
             change, armed = self._restore(known)
             if armed:
                 change.keep(forget(self.title))
@@ -146,7 +164,7 @@ class Transaction(Generic[I, F]):
             whose = unchanged(title, self.recorded)
             script = restore if guard else forget_after(restore, title)
             *_, restored = change.run(whose, script, further=armed)
-            armed = armed or is_armed(restored)
+            armed = armed or change.armed_by(restored)
             if restored.status != STALE:
                 return change, armed
             known = known.seen(self.observe())
@@ -173,7 +191,7 @@ class Transaction(Generic[I, F]):
             applied, *after = answers
             if applied.status != STALE:
                 return change, known, answers
-            further = further or is_armed(applied)
+            further = further or change.armed_by(applied)
             known = known.seen(self._understood(after[0]) if after else self.observe())
         raise _restless(change, further)
 

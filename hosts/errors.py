@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from hosts.masking import mask
+from hosts.masking import mask, printable
 
 if TYPE_CHECKING:
     from hosts.shell import Answer
@@ -39,11 +39,11 @@ class HostError(Exception):
         secrets: Iterable[str] = (),
     ) -> None:
         known = tuple(secrets)
-        self.message = mask(message, known)
+        self.message = printable(mask(message, known))
         self.host = host
         self.resource = mask(resource, known)
         self.step = mask(step, known)
-        self.hint = mask(hint, known)
+        self.hint = printable(mask(hint, known))
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -199,6 +199,11 @@ _CHANGED_PROGRAM = (
 
 
 def tail(text: str, lines: int = STDERR_TAIL_LINES) -> str:
-    """The last non-empty lines of `text`."""
-    kept = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join(kept[-lines:])
+    """The last non-empty lines of `text`, each cut where it is longer than anything that is said to people."""
+    kept = [line.rstrip() for line in text[-_LOOKED_AT:].splitlines() if line.strip()]
+    return "\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..." for line in kept[-lines:])
+
+
+_LONGEST = 400
+_LOOKED_AT = 16_000
+"""Characters: of a flood, only the end is looked at."""

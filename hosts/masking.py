@@ -1,4 +1,4 @@
-"""Takes secrets out of text that a person or a log may see."""
+"""Takes out of text that a person or a log may see what must not be there: secrets, and what a terminal obeys."""
 
 from collections.abc import Iterable
 
@@ -11,6 +11,30 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     for form in sorted(_forms(secrets), key=len, reverse=True):
         text = text.replace(form, MASK)
     return text
+
+
+def printable(text: str) -> str:
+    """`text` with backslash escapes in place of what a terminal would obey or not show: control characters but tab and
+    newline, what turns the direction of writing, what has no shape; a byte that is no UTF-8 is shown as `\\xNN`."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(one: str) -> str:
+    if one.isprintable() or one in "\n\t\xa0\u3000":
+        return one
+    code = ord(one)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte, as `surrogateescape` keeps it
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def told(text: str, most: int = 8000) -> str:
+    """`printable`, and no longer than a person reads: what a host or a file puts into an error has no end."""
+    half = most // 2
+    if len(text) > most:
+        first, last = printable(text[:half])[:half], printable(text[-half:])[-half:]
+        return f"{first}\n[much is left out here, of {len(text)} characters]\n{last}"
+    return printable(text)[: 2 * most]
 
 
 def _forms(secrets: Iterable[str]) -> set[str]:

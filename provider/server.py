@@ -33,6 +33,7 @@ from components.chapter import Failure, Unfinished
 from components.claims import CLAIMS, called_for
 from components.inventory import Inventory
 from hosts.errors import HostError
+from hosts.masking import told
 from hosts.record import RUN
 from hosts.told import Told
 from hosts.waits import timed
@@ -61,14 +62,15 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             _abort_unfinished(context, request, error)
         except (HostError, Failure) as error:
             _note_failed(request)
-            context.abort(grpc.StatusCode.UNKNOWN, self.told.text(error))
+            context.abort(grpc.StatusCode.UNKNOWN, told(self.told.text(error)))
         except ValidationError as error:
             faults = error.errors(include_input=False, include_url=False)
             places = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
-            context.abort(grpc.StatusCode.UNKNOWN, "\n".join(places))
+            context.abort(grpc.StatusCode.UNKNOWN, told("\n".join(places)))
         except Exception:
             context.abort(
-                grpc.StatusCode.UNKNOWN, "This is a fault in Stockade, please report it:\n" + traceback.format_exc()
+                grpc.StatusCode.UNKNOWN,
+                told("This is a fault in Stockade, please report it:\n" + traceback.format_exc()),
             )
         finally:
             self.slowest.ended(run.__name__.lower(), request, clock)
@@ -111,7 +113,7 @@ def _abort_unfinished(context: grpc.ServicerContext, request: Any, error: Unfini
     """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
     props = request.properties if isinstance(request, proto.CreateRequest) else request.news
     outs = {**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}
-    message = str(error)
+    message = told(str(error))
     detail = proto.ErrorResourceInitFailed(id=error.id, properties=_struct(outs), reasons=[message], inputs=props)
     status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)
     status.details.add().Pack(detail)
@@ -257,7 +259,9 @@ class EngineConsole:
     def warn(self, urn: str, text: str) -> None:
         """Show a warning about the resource `urn`; that the engine cannot take it ends no operation."""
         with contextlib.suppress(grpc.RpcError):
-            self._engine.Log(proto.LogRequest(severity=proto.LogSeverity.WARNING, message=text, urn=urn), timeout=10)
+            self._engine.Log(
+                proto.LogRequest(severity=proto.LogSeverity.WARNING, message=told(text), urn=urn), timeout=10
+            )
 
 
 def run_of(address: str) -> str:

@@ -34,11 +34,16 @@ class RuleSyntaxError(ValueError):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        shown = self.text.replace("\t", " ")
         head = f"{self.line}:{self.column}: {self.reason}"
         if self.expected:
             head += f"; expected {self.expected}"
-        return f"{head}\n  {shown}\n  {' ' * (self.column - 1)}^"
+        start = max(0, self.column - _SHOWN // 2) if len(self.text) > _SHOWN else 0
+        shown = self.text[start : start + _SHOWN].replace("\t", " ")
+        return f"{head}\n  {shown}\n  {' ' * (self.column - 1 - start)}^"
+
+
+_SHOWN = 200
+"""Characters of a line that an error shows, around its place."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

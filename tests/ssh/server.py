@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncssh
 
+from tests.ssh.ghost import Ghost
+
 
 @dataclass
 class Behaviour:
@@ -31,6 +33,8 @@ class Behaviour:
     banner: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     """More of asyncssh's options, from the next `listen` on: which algorithms there are."""
+    ghost: Ghost | None = None
+    """What answers every command, instead of this machine's sh."""
     forwarding: bool | None = True
     """None: the hosts behind do not answer."""
 
@@ -168,6 +172,9 @@ async def _pump(source: Any, sink: Any) -> None:
 async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> None:
     behaviour = server.behaviour
     server.commands.append(process.command or "")
+    if behaviour.ghost is not None:
+        await _haunt(server, behaviour.ghost, process)
+        return
     command = behaviour.forced.get(process.get_extra_info("username"), process.command or "")
     path = (f"{behaviour.path_prefix}:" if behaviour.path_prefix else "") + "/usr/sbin:/usr/bin:/sbin:/bin"
     try:
@@ -191,6 +198,22 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
             _pump(child.stderr, process.stderr),
         )
         process.exit(await child.wait())
+    except OSError:
+        pass  # the client hung up
+    finally:
+        server.open_sessions -= 1
+
+
+async def _haunt(server: Server, ghost: Ghost, process: asyncssh.SSHServerProcess[bytes]) -> None:
+    try:
+        said = ghost.answer(process.command or "", await process.stdin.read())
+        process.stdout.write(said.stdout)
+        process.stderr.write(said.stderr)
+        if said.cut:
+            await process.stdout.drain()
+            process.get_extra_info("connection").abort()
+        else:
+            process.exit(said.status)
     except OSError:
         pass  # the client hung up
     finally:
