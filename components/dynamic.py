@@ -253,6 +253,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         own = change.host
         change.host = self.chapter.remover(own, state.declared, known)
         change.put_back(known)
+        for left in change.left:
+            console.warn(f"{state.declared.host}: {change.title}: {left}")
         if change.host is not own:
             own.close()  # its login is gone; what comes next logs in anew
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic
 
@@ -35,7 +35,7 @@ class Transaction(Generic[I, F]):
 
     `recorded`: the owner on the host's record, as it was read. `claim`: the owner to record with the prior state, where
     the resource had none. `begun`: something may have been changed on the host. `prior`: what was there before, once
-    that is known.
+    that is known. `left`: what could not be given back, in sentences (sections `left.N` of a script).
     """
 
     chapter: Chapter[I, F]
@@ -45,6 +45,7 @@ class Transaction(Generic[I, F]):
     claim: Owner | None = None
     begun: bool = False
     prior: F | None = None
+    left: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -165,6 +166,7 @@ class Transaction(Generic[I, F]):
             script = restore if guard else forget_after(restore, title)
             *_, restored = change.run(whose, script, further=armed)
             armed = armed or change.armed_by(restored)
+            self.left += [text.strip() for name, text in restored.sections.items() if name.startswith("left.")]
             if restored.status != STALE:
                 return change, armed
             known = known.seen(self.observe())

@@ -16,12 +16,13 @@ from pulumi.output import Unknown
 from pydantic import SecretStr
 
 from components.authorized_keys import found, merge, only
-from components.chapter import STALE, Chapter, Known
+from components.chapter import STALE, Chapter, Failure, Known
 from components.dynamic import HostProvider
 from components.resource import HostResource
 from components.users_back_shell import BACK, SAVE
 from components.users_data import UserFacts, UserInputs, effective_sudo, ends_logins, keys_in_force, mode_of, refusal
 from components.users_guard import guard, outside
+from components.users_keys import own_folder, own_keys, own_trouble, trouble
 from components.users_shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.connection import HostAccess
 from hosts.files import file_state
@@ -74,8 +75,9 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
                 "expired": expired.strip(),
                 "sudo": effective_sudo(part["sudo"]),
                 "home_state": part["home"].strip(),
-                "ssh": part["ssh"].strip(),
-                "keys": file_state(part, "keys").packed(),
+                "ssh": own_folder(part),
+                "keys": own_keys(part),
+                "keys_trouble": own_trouble(part),
             }
         )
 
@@ -83,6 +85,10 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         before, prior, last = known.before, known.prior or UserFacts(), known.last
         if before is None:
             return Script("look at the account first", f"exit {STALE}")
+        if _keys_managed(inputs, last) and before.keys_trouble:
+            if known.fresh:
+                raise Failure(f"{inputs.host}: {self.title(inputs)}: {trouble(inputs, before)}")
+            return Script("look at the keys", f"exit {STALE}")
         content = before.keys.unpacked().content
         last_password = last.password if last else None
         change = {
@@ -93,7 +99,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "leaves_home": _flag(
                 bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
             ),
-            **_keys_back(last or inputs, prior, before),
+            **_keys_back(last or inputs, prior, before, fresh=known.fresh),
             "groups": " ".join(_groups(inputs, before)),
             "groups_out": " ".join(_groups_out(inputs, known)),
             "password_form": "-e" if inputs.hashed else "",
@@ -126,7 +132,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "shadow_back": _flag(gave_password or bool(prior.expired)),
             "keys_managed": _flag(_keys_managed(inputs, inputs)),
             "keys_expected": now.keys.unpacked().content,
-            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now),
+            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, fresh=known.fresh),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
@@ -269,16 +275,17 @@ def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
     return merge(content, inputs.parsed_keys, sorted(gone), prior)
 
 
-def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> dict[str, str]:
+def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, fresh: bool) -> dict[str, str]:
     """Return the values of `give_back_keys`."""
     content = _given_back_keys(inputs, prior, now)
     return {
         "prior_keys_content": content,
         "prior_keys_remove": _flag(not content and not prior.keys.exists),
         "prior_keys_mode": prior.keys.mode or inputs.keys_mode,
-        "prior_keys_owner": f"{prior.keys.owner}:{prior.keys.group}" if prior.keys.exists else "",
-        "prior_ssh_mode": mode_of(prior.ssh),
-        "prior_ssh_owner": ":".join(prior.ssh.split(" ")[1:]),
+        "prior_keys_group": prior.keys.group,
+        "prior_ssh_mode": mode_of(prior.ssh) if prior.ssh[:1].isdigit() else "",
+        "keys_left": trouble(inputs, now) if now.keys_trouble else "",
+        "keys_fresh": _flag(fresh),
     }
 
 

@@ -3,7 +3,8 @@
 Only what is this account's is put back, line by line: others may change meanwhile. Values: name, dropin.
 """
 
-from components.users_shell import AS_USER, END_PROCESSES, KEYS, SHADOW
+from components.users_keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER
+from components.users_shell import END_PROCESSES, SHADOW
 
 SAVE = """\
 if [ -f "$dropin" ]; then cp -p "$dropin" "$guard/dropin"; fi
@@ -14,14 +15,15 @@ if [ -n "$(field 1)" ]; then
     getent shadow "$name" >"$guard/shadow"
     id -Gn "$name" >"$guard/groups"
     home=$(field 6)
-    if [ -d "$home" ]; then stat -Lc '%a %u:%g' "$home" >"$guard/home"; fi
-    (
-        enter || exit 0
-        stat -c '%a %u:%g' . >"$guard/ssh"
-        keys_there || exit 0
-        stat -c '%a %u:%g' authorized_keys >"$guard/keys.meta"
-        read_keys >"$guard/keys"
-    )
+    uid=$(field 3) gid=$(field 4)
+    if [ -d "$home" ]; then
+        stat -Lc %a "$home" >"$guard/home"
+        see_keys save
+        printf '%s\\n' "$ssh_state" >"$guard/ssh"
+        printf '%s\\n' "$keys_state" >"$guard/keys.meta"
+        printf '%s' "$keys_trouble" >"$guard/keys.trouble"
+        printf '%s' "$keys_found" >"$guard/keys"
+    fi
 fi
 """
 
@@ -29,8 +31,9 @@ _ENTRIES = """\
 entry_back() { # FILE OPTION: its only line instead of the account's; vipw keeps others out meanwhile
     edit=$(mktemp)
     cat >"$edit" <<'EOF'
-awk -F: -v name="$account" -v was="$(cat "$entry")" '
-    $1 == name { print was; found = 1; next }
+awk -F: '
+    BEGIN { getline was <ENVIRON["entry"] }
+    $1 == ENVIRON["account"] { print was; found = 1; next }
     { print }
     END { if (!found) print was }' "$1" >"$1.next" &&
     cat "$1.next" >"$1" && rm -f "$1.next" && touch -t 200001010000 "$1" # vipw goes by the time of change
@@ -49,42 +52,37 @@ groups_back() {
 }
 """
 
-_FILES = """\
-as_then() { # FACTS PATH
-    read -r mode owner <"$1"
-    [ "$(stat -Lc '%u:%g' "$2")" = "$owner" ] || chown -h "$owner" "$2"
-    [ "$(stat -Lc '%a' "$2")" = "$mode" ] || chmod "$mode" "$2"
-}
-keys_back() {
-    (
-        enter || exit 0
-        if [ ! -f "$guard/keys" ]; then
-            as_user rm -f authorized_keys
-        else
-            content=$(cat "$guard/keys" && echo .)
-            if [ "$(read_keys && echo .)" != "$content" ]; then
-                read -r mode _ <"$guard/keys.meta"
-                put_keys "$mode" "${content%.}"
-            fi
-            as_then "$guard/keys.meta" authorized_keys
-        fi
-        if [ -f "$guard/ssh" ]; then as_then "$guard/ssh" .; fi
-        label .
-    )
-    [ -f "$guard/ssh" ] || rmdir "$home/.ssh" 2>/dev/null || :
-}
-dropin_back() {
+_FILES = f"""\
+octal() {{ case $1 in *[!0-7]*) ;; *) printf '%s\\n' "$1" ;; esac; }}
+keys_back() {{
+    if [ -s "$guard/keys.trouble" ] || [ ! -f "$guard/keys" ]; then return 0; fi
+    read -r folder _ <"$guard/ssh" || :
+    folder=$(octal "$folder")
+    read -r kind mode _ group _ <"$guard/keys.meta" || :
+    if [ "$kind" = file ]; then
+        content=$(cat "$guard/keys" && echo .)
+        put_keys "$folder" "$(octal "$mode" | grep . || echo 600)" any "${{content%.}}" "$group" && return 0 || ended=$?
+    else
+        remove_keys "$folder" any && return 0 || ended=$?
+    fi
+    case $ended in {FOREIGN_KEYS} | {NO_FOLDER}) ;; *) return "$ended" ;; esac # the user's own doing
+}}
+home_back() {{
+    mode=$(octal "$(cat "$guard/home")")
+    [ "$(stat -Lc %a "$home")" = "$mode" ] || on_home "$home" chmod "$mode"
+}}
+dropin_back() {{
     if [ ! -f "$guard/dropin" ]; then
         rm -f "$dropin"
     elif ! cmp -s "$guard/dropin" "$dropin"; then
         cp -p "$guard/dropin" "$dropin.stockade"
         mv -f "$dropin.stockade" "$dropin"
     fi
-}
+}}
 """
 
 BACK = f"""\
-{SHADOW}{KEYS}{AS_USER}{END_PROCESSES}{_ENTRIES}{_FILES}
+{SHADOW}{KEYS}{END_PROCESSES}{_ENTRIES}{_FILES}
 dropin_back
 if [ -f "$guard/passwd" ]; then
     [ "$(getent passwd "$name")" = "$(cat "$guard/passwd")" ] || entry_back "$guard/passwd" ""
@@ -93,7 +91,7 @@ if [ -f "$guard/passwd" ]; then
     home=$(field 6) uid=$(field 3) gid=$(field 4)
     if [ -f "$guard/home" ] && [ -d "$home" ]; then
         keys_back
-        as_then "$guard/home" "$home"
+        home_back
     fi
     [ "$(getent passwd "$name")" = "$(cat "$guard/passwd")" ]
     [ "$(getent shadow "$name")" = "$(cat "$guard/shadow")" ]

@@ -176,6 +176,7 @@ class UserFacts(Model):
     `group_gid`: number of the group of that name. `sudo_group`: the group that sudo goes by on this host. `password`:
     `set`, `none` (`*`), `locked` (`!`) or `empty`. `ageing`: fields 3 to 8 of shadow(5). `expired`: `account`,
     `password`. `sudo`: what sudo -l tells. `home_state`, `ssh`: `MODE OWNER GROUP` of the directories, or `link`.
+    `keys_trouble`: why the keys are neither read nor written, a word of `TROUBLES`.
     """
 
     exists: bool = False
@@ -192,6 +193,7 @@ class UserFacts(Model):
     home_state: str = ""
     ssh: str = ""
     keys: FileState = FileState("", False)
+    keys_trouble: str = ""
 
 
 def effective_sudo(listing: str) -> Sudo:

@@ -1,19 +1,19 @@
 """The sh of `components/users.py`.
 
-What lies in a home directory is the user's: root neither follows a link in there nor trusts that a name still means
-what it meant a moment ago. `enter` goes to ~/.ssh and stays in that very folder; files are written as the user, as sshd
-reads them. The account's own shadow line is kept on the host alone, beside the record of the prior state.
+What lies in a home is the user's, and is read and changed as the user (`components/users_keys_shell.py`). The account's
+own shadow line is kept on the host alone, beside the record of the prior state.
 
 Values: name, dropin (path of the sudoers drop-in); those of a change are set by the chapter.
 """
 
+from components.users_keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER, STALE, UNWRITABLE
 from components.users_sudo_shell import CHECK_SUDO, SUDO_EXITS
 from hosts.distro import DISTRO
-from hosts.files import FILE_EXITS, FIXED, NOT_WRITTEN, RESTORE_FILE, SHOW_FILE, WRITE_FILE
+from hosts.files import BOUNDED, FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE, Limit
 
-FOREIGN, LINKED, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(90, 100)
+FOREIGN, _, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(90, 100)
 SYSTEM = 88
-UNWRITABLE = 87
+HOME_OPEN = 85
 
 EXITS = {
     **FILE_EXITS,
@@ -21,7 +21,10 @@ EXITS = {
     SYSTEM: "this is an account of the system and no person's; nothing was changed. Declare another name",
     UNWRITABLE: "a file that would have to be written cannot be; nothing was changed",
     FOREIGN: "the account is not in /etc/passwd but in a directory service (LDAP, SSSD); manage it there",
-    LINKED: "~/.ssh or authorized_keys is a symbolic link, no ordinary file, or someone else's; it is left alone",
+    FOREIGN_KEYS: "~/.ssh or authorized_keys is a symbolic link, no ordinary file, or someone else's; it is left alone",
+    NO_FOLDER: "~/.ssh cannot be made, since the home is not the user's own: make it, with the user as its owner",
+    HOME_OPEN: "others than root can write to the folder that the home would be in, so anything could be put in its "
+    "place meanwhile; nothing was changed. Name another `home`, or make that folder root's alone",
     NO_TOOL: "a program is missing on the host (sudo, or what comes with the package passwd)",
     NO_SHELL: "the declared shell is not on the host",
     NO_GROUP: "a declared group is not on the host",
@@ -34,7 +37,8 @@ EXITS = {
 
 SHADOW = """\
 shadow() { # three lines: kind of password, the ageing fields, what has expired
-    getent shadow "$name" | awk -F: -v today="$(($(date +%s) / 86400))" '{
+    getent shadow "$name" | today=$(($(date +%s) / 86400)) awk -F: '{
+        today = ENVIRON["today"] + 0
         print ($2 == "" ? "empty" : $2 ~ /^!/ ? "locked" : $2 ~ /^\\*/ ? "none" : "set")
         print $3 ":" $4 ":" $5 ":" $6 ":" $7 ":" $8
         print ($8 != "" && today >= $8 ? "account " : "") \\
@@ -47,25 +51,17 @@ nth() { # N LINE
     while [ "$_n" -gt 1 ]; do _left=${_left#*:} _n=$((_n - 1)); done
     printf '%s\n' "${_left%%:*}"
 }
-is_local() { awk -F: -v name="$name" '$1 == name { found = 1 } END { exit !found }' /etc/passwd; }
-"""
-
-KEYS = """\
-enter() {
-    [ ! -L "$home/.ssh" ] && [ -d "$home/.ssh" ] && cd -P "$home/.ssh" || return 1
-    _real=$(cd -P "$home" && pwd -P)
-    [ "$(pwd -P)" = "${_real%/}/.ssh" ]
-}
-keys_there() { [ ! -L authorized_keys ] && [ -f authorized_keys ]; }
-read_keys() { ! keys_there || dd if=authorized_keys iflag=nofollow,nonblock 2>/dev/null; }
+is_local() { account=$name awk -F: '$1 == ENVIRON["account"] { found = 1 } END { exit !found }' /etc/passwd; }
 """
 
 OBSERVE = f"""\
-{DISTRO}{SHOW_FILE}{SHADOW}{KEYS}
-begin account
-if account=$(getent passwd "$name"); then printf '%s\\n' "$account"; else account=; fi
-end
-section group getent group "$name" || :
+{DISTRO}{SHOW_FILE}{BOUNDED}{SHADOW}{KEYS}
+account=$(getent passwd "$name") || account=
+fits {Limit.ACCOUNT} "the account $name" "$account"
+section account printf '%s\\n' "$account"
+group=$(getent group "$name") || group=
+fits {Limit.ACCOUNT} "the group $name" "$group"
+section group printf '%s\\n' "$group"
 begin sudo_group
 for group in ${{admin_groups:-wheel sudo}}; do if getent group "$group" >/dev/null; then echo "$group"; break; fi; done
 end
@@ -74,48 +70,24 @@ if [ -n "$account" ]; then
     section groups id -Gn "$name"
     section shadow shadow
     section sudo sudo -n -l -U "$name" || :
-    home=$(nth 6 "$account")
+    home=$(nth 6 "$account") uid=$(nth 3 "$account") gid=$(nth 4 "$account")
     begin home; [ ! -d "$home" ] || stat -Lc '%a %U %G' "$home"; end
-    begin ssh
-    if [ -L "$home/.ssh" ]; then echo link
-    elif [ -d "$home/.ssh" ]; then stat -c '%a %U %G' "$home/.ssh"
-    elif [ -e "$home/.ssh" ]; then echo other; fi
-    end
-    (
-        enter || cd /var/empty 2>/dev/null || cd /run
-        begin keys.meta
-        if keys_there; then stat -c 'file %a %U %G %u %g' authorized_keys; else echo absent; fi
-        printf '%s\\n' "$home/.ssh/authorized_keys"
-        end
-        section keys.content read_keys
-    )
+    see_keys look
+    section ssh printf '%s\\n' "$ssh_state"
+    section keys.meta printf '%s\\n' "$keys_state" "$home/.ssh/authorized_keys"
+    section keys.trouble printf '%s\\n' "$keys_trouble"
+    section keys.content printf '%s' "$keys_found"
 fi
 """
 
-AS_USER = f"""\
-{FIXED}\
-as_user() {{
-    if command -v setpriv >/dev/null; then setpriv --reuid "$uid" --regid "$gid" --clear-groups -- "$@"
-    elif command -v runuser >/dev/null; then runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@" # not -u: CentOS 6
-    else perl -e '($u, $g) = splice @ARGV, 0, 2; $) = "$g $g"; $( = $g; ($<, $>) = ($u, $u);
-            exec @ARGV if $< == $u && $> == $u && $( == $g && $) == $g; exit 126' "$uid" "$gid" "$@"; fi # Debian 7
-}}
-put_keys() {{ # MODE CONTENT
-    printf '%s' "$2" | as_user sh -c 'rm -f ./.stockade.?????? # of a run that a power cut ended
-        new=$(mktemp ./.stockade.XXXXXX) || exit 1
-        cat >"$new" && chmod "$1" "$new" && {{ sync "$new" 2>/dev/null || :; }} && mv -f "$new" authorized_keys ||
-            {{ rm -f "$new"; exit 1; }}' put "$1" || {{ fixed . authorized_keys || :; exit {NOT_WRITTEN}; }}
-}}
-label() {{ if command -v restorecon >/dev/null; then restorecon -R "$1" || :; fi; }}
-"""
-
 _CHANGE = f"""\
-{WRITE_FILE}{RESTORE_FILE}{SHADOW}{KEYS}{AS_USER}
+{WRITE_FILE}{RESTORE_FILE}{SHADOW}{KEYS}
 kept=/var/lib/stockade/accounts/$name
 set_home() {{ # usermod -d refuses while the user has a process, and that may be this very run
     edit=$(mktemp)
     cat >"$edit" <<'EOF'
-awk -F: -v OFS=: -v name="$account" -v home="$account_home" '$1 == name {{ $6 = home }} {{ print }}' "$1" >"$1.next" &&
+awk 'BEGIN {{ FS = OFS = ":" }} $1 == ENVIRON["account"] {{ $6 = ENVIRON["account_home"] }} {{ print }}' \\
+    "$1" >"$1.next" &&
     cat "$1.next" >"$1" && rm -f "$1.next" && touch -t 200001010000 "$1" # vipw goes by the time of change
 EOF
     account=$name account_home=$1 VISUAL="sh $edit" EDITOR="sh $edit" vipw >/dev/null 2>&1 || :
@@ -124,25 +96,25 @@ EOF
     [ "$(field 6)" = "$1" ]
 }}
 set_hash() {{ printf '%s:%s\\n' "$name" "$1" | chpasswd -e; }}
-check_keys() {{ # the plan was made from what was there
-    if [ "$(read_keys && echo .)" != "$keys_expected." ]; then exit 75; fi
+say_left() {{ # what could not be given back
+    left=$((${{left:-0}} + 1))
+    section "left.$left" printf '%s\\n' "$1"
 }}
-give_back_keys() {{ # in $home; with the values prior_keys_* and prior_ssh_*
-    (
-        enter || exit {LINKED}
-        check_keys
-        if [ -n "$prior_keys_remove" ]; then
-            as_user rm -f authorized_keys
-        else
-            put_keys "$prior_keys_mode" "$prior_keys_content"
-            [ -z "$prior_keys_owner" ] || [ "$(stat -c '%U:%G' authorized_keys)" = "$prior_keys_owner" ] ||
-                chown -h "$prior_keys_owner" authorized_keys
-        fi
-        [ -z "$prior_ssh_mode" ] || chmod "$prior_ssh_mode" .
-        [ -z "$prior_ssh_owner" ] || [ "$(stat -c '%U:%G' .)" = "$prior_ssh_owner" ] || chown "$prior_ssh_owner" .
-        label .
-    )
-    [ -n "$prior_ssh_mode" ] || rmdir "$home/.ssh" 2>/dev/null || :
+give_back_keys() {{ # in $home; with the values prior_keys_*, prior_ssh_mode and keys_left
+    [ -L "$home/.ssh" ] || [ -e "$home/.ssh" ] || return 0
+    if [ -n "$keys_left" ]; then say_left "$keys_left"; return 0; fi
+    if [ -n "$prior_keys_remove" ]; then
+        remove_keys "$prior_ssh_mode" "$(keys_sum "$keys_expected")" && return 0 || _ended=$?
+    else
+        put_keys "$prior_ssh_mode" "$prior_keys_mode" "$(keys_sum "$keys_expected")" "$prior_keys_content" \\
+            "$prior_keys_group" && return 0 || _ended=$?
+    fi
+    # whoever keeps changing what is its own keeps it as it is
+    if [ "$_ended" = {FOREIGN_KEYS} ] || {{ [ "$_ended" = {STALE} ] && [ -n "$keys_fresh" ]; }}; then
+        say_left "$home/.ssh/authorized_keys is being changed by somebody else, and is left as it is"
+        return 0
+    fi
+    exit "$_ended"
 }}
 """
 
@@ -152,7 +124,7 @@ for tool in useradd usermod chpasswd chage gpasswd vipw ${{dropin_content:+sudo 
 done
 [ -z "$(field 1)" ] || is_local || exit {FOREIGN}
 limit() {{ # NAME, in login.defs(5)
-    _limit=$(awk -v name="$1" '$1 == name {{ last = $2 }} END {{ print last }}' /etc/login.defs 2>/dev/null) || :
+    _limit=$(key=$1 awk '$1 == ENVIRON["key"] {{ last = $2 }} END {{ print last }}' /etc/login.defs 2>/dev/null) || :
 }}
 if [ -n "$shell_lost" ]; then
     if [ -x /bin/bash ]; then shell=/bin/bash; else shell=/bin/sh; fi
@@ -195,12 +167,19 @@ elif [ -z "$dropin_content" ] && [ -f "$dropin" ]; then
     set -- "$@" "${{dropin%/*}}" "$dropin"
 fi
 ! fixed "$@" || exit {UNWRITABLE}
-if [ -n "$keys_managed" ] && [ "$keys_content" != "$keys_expected" ]; then
-    (
-        home=$(field 6)
-        [ -n "$home" ] && enter || exit 0
-        ! fixed . authorized_keys || exit {UNWRITABLE}
-    )
+if [ -n "$keys_managed" ] && [ "$keys_content" != "$keys_expected" ] && [ -n "$(field 1)" ]; then
+    home=$(field 6) uid=$(field 3) gid=$(field 4)
+    [ ! -d "$home" ] || keys_do fixed </dev/null
+fi
+upper_of() {{ # FOLDER: the lowest one above it that is there
+    _below=$1
+    while _below=${{_below%/*}} && [ -n "$_below" ] && [ ! -d "$_below" ]; do :; done
+    printf '%s/\\n' "$_below"
+}}
+if [ -z "$(field 1)" ]; then
+    base=$(useradd -D | sed -n 's/^HOME=//p')
+    new_home=${{want_home:-${{base:-/home}}/$name}}
+    only_roots "$(upper_of "$new_home")" >/dev/null || {{ printf '%s\\n' "$new_home" >&2; exit {HOME_OPEN}; }}
 fi
 """
 
@@ -218,8 +197,7 @@ _ACCOUNT = f"""\
 arm
 created=
 if [ -z "$(field 1)" ]; then
-    base=$(useradd -D | sed -n 's/^HOME=//p')
-    set -- -m -d "${{want_home:-${{base:-/home}}/$name}}"
+    set -- -m -d "$new_home"
     if [ -e "$3" ]; then # kept when the account was deleted: its files stay the user's
         owner=$(stat -Lc %u "$3")
         if [ "$owner" -lt 1000 ] || getent passwd "$owner" >/dev/null; then exit {HOME_TAKEN}; fi
@@ -240,14 +218,20 @@ uid=$(field 3) gid=$(field 4)
 [ -z "$shell" ] || [ "$(field 7)" = "$shell" ] || usermod -s "$shell" "$name"
 home=$(field 6)
 if [ -n "$want_home" ] && [ "$home" != "$want_home" ]; then
-    [ -z "$leaves_home" ] || [ ! -d "$home/.ssh" ] || give_back_keys
+    [ -z "$leaves_home" ] || give_back_keys
     set_home "$want_home"
     home=$want_home
 fi
 if [ ! -d "$home" ]; then
-    mkdir -p -m 755 "${{home%/*}}"
-    mkdir -m 700 "$home"
-    chown "$uid:$gid" "$home"
+    upper=$(upper_of "$home")
+    if top=$(only_roots "$upper"); then
+        own=$top/${{home#"$upper"}}
+        (umask 022 && mkdir -p "${{own%/*}}")
+        mkdir -m 700 "$own"
+        chown -h "$uid:$gid" "$own"
+    else
+        as_user mkdir -p -m 700 "$home" || {{ printf '%s\\n' "$home" >&2; exit {HOME_OPEN}; }}
+    fi
 fi
 member=" $(id -Gn "$name") "
 for group in $groups; do
@@ -290,28 +274,13 @@ fi
 
 _WRITE_KEYS = f"""\
 if [ -n "$keys_managed" ]; then (
-    case $(stat -Lc %A "$home") in ?????w???? | ????????w?) chmod go-w "$home" ;; esac # sshd's StrictModes
-    if [ ! -L "$home/.ssh" ] && [ ! -e "$home/.ssh" ]; then
-        (cd "$home" && as_user mkdir -m 700 .ssh 2>/dev/null) ||
-            {{ mkdir -m 700 "$home/.ssh" && chown -h "$uid:$gid" "$home/.ssh"; }}
+    # sshd's StrictModes
+    case $(stat -Lc %A "$home") in ?????w???? | ????????w?) on_home "$home" chmod go-w ;; esac
+    if [ ! -L "$home/.ssh" ] && [ ! -e "$home/.ssh" ] && top=$(only_roots "$home"); then
+        mkdir -m 700 "$top/.ssh"
+        chown -h "$uid:$gid" "$top/.ssh"
     fi
-    enter || exit {LINKED}
-    if [ -L authorized_keys ] || {{ [ -e authorized_keys ] && [ ! -f authorized_keys ]; }}; then exit {LINKED}; fi
-    check_keys
-    owner=$(stat -c %u .)
-    case $owner in 0 | "$uid") ;; *) exit {LINKED} ;; esac
-    if [ "$owner" != "$uid" ] || {{ keys_there && [ "$(stat -c %u authorized_keys)" != "$uid" ]; }}; then
-        # root's for a moment, so that nothing in there can be swapped for another file meanwhile
-        trap 'chown "$uid:$gid" .' EXIT
-        trap 'exit 1' HUP INT TERM PIPE
-        chown 0:0 .
-        if keys_there && [ "$(stat -c %h authorized_keys)" = 1 ]; then chown -h "$uid:$gid" authorized_keys; fi
-        chown "$uid:$gid" .
-    fi
-    [ "$(stat -c %a .)" = "$ssh_mode" ] || as_user chmod "$ssh_mode" .
-    if [ "$keys_content" != "$keys_expected" ] || ! keys_there || [ "$(stat -c %a authorized_keys)" != "$keys_mode" ]
-    then put_keys "$keys_mode" "$keys_content"; fi
-    label .
+    put_keys "$ssh_mode" "$keys_mode" "$(keys_sum "$keys_expected")" "$keys_content" ""
     sources=$(sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null |
         sed -n 's/^authorizedkeysfile //p') || :
     case " $sources " in
@@ -343,15 +312,22 @@ _DELETE = f"""\
 restore_file prior_dropin "$dropin"
 chage -E 0 "$name" # nobody comes in again meanwhile
 end_processes
-userdel ${{remove_home:+-r}} "$name" >&2 || [ -z "$(field 1)" ]
+spool=
+if [ -n "$remove_home" ]; then
+    home=$(field 6) gid=$(field 4)
+    if [ -d "$home" ] && [ "$(stat -c %u "$home")" = "$uid" ]; then on_home "$home" rm -rf --one-file-system; fi
+    # with no home left, -r is about the mail
+    if [ ! -e "$home" ] && only_roots "${{home%/*}}" >/dev/null; then spool=-r; fi
+fi
+userdel $spool "$name" >&2 || [ -z "$(field 1)" ]
 if [ -n "$group_gid" ] && ! getent group "$name" >/dev/null; then groupadd -g "$group_gid" "$name"; fi
 """
 
 _GIVE_BACK = """\
 home=$(field 6) uid=$(field 3) gid=$(field 4)
-[ -z "$keys_managed" ] || [ ! -d "$home/.ssh" ] || give_back_keys
-[ -z "$home_made" ] || rmdir "$home" 2>/dev/null || :
-[ -z "$home_mode" ] || chmod "$home_mode" "$home_back"
+[ -z "$keys_managed" ] || give_back_keys
+[ -z "$home_made" ] || on_home "$home" rmdir 2>/dev/null || :
+[ -z "$home_mode" ] || on_home "$home_back" chmod "$home_mode" || say_left "$home_back keeps its mode"
 [ "$home" = "$home_back" ] || set_home "$home_back"
 [ "$(field 7)" = "$shell_back" ] || usermod -s "$shell_back" "$name"
 for group in $groups; do
