@@ -66,12 +66,14 @@ class ChapterInputs(Model):
     `host`: the host's name in the stack config, or any name when `connection` is given.
     `connection`: how to reach it (`admin`, `bootstrap`), where the stack config has no host of this name: its entry is
     read when a command runs, and goes before this. `existing`: what `create` does about settings that are there
-    already: `adopt` or `fail`; `takeOver` takes also what another stack looks after.
+    already: `adopt` or `fail`; `takeOver` takes also what another stack looks after. `triggers`: texts whose change
+    makes it look again, and make good what is not as declared: the packages that it configures were gone meanwhile.
     """
 
     host: str
     connection: dict[str, Any] | None = None
     existing: Literal["adopt", "fail", "takeOver"] = "adopt"
+    triggers: tuple[str, ...] | None = None
 
 
 I = TypeVar("I", bound=ChapterInputs)  # noqa: E741
@@ -165,6 +167,11 @@ class Chapter(ABC, Generic[I, F]):
         """Say what is there already, for `existing: fail`; empty when nothing is."""
         del inputs, seen
         return ""
+
+    def lost(self, inputs: I, seen: F) -> bool:
+        """Tell, after a failed change, whether it has destroyed what applying `inputs` again does not bring back."""
+        del inputs, seen
+        return False
 
     def same(self, one: F, other: F) -> bool:
         """Tell whether both facts tell of the same settings, whatever else they tell."""

@@ -189,8 +189,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         anew = state.unfinished and not found.has(title)  # it has gone back, or the machine was installed anew
         change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
         check_owner(found, owner, title, state, lambda: self._in_force(change, state))
+        known = state.known
+        if inputs.triggers != state.declared.triggers:  # what was recorded last may be gone
+            known = known.seen(change.observe())
         try:
-            seen = change.make_so(Known() if anew else state.known)
+            seen = change.make_so(Known() if anew else known)
         except (HostError, Failure) as error:
             self._failed_update(error, change, state)
         if not anew and (recorded is None or not recorded.same_as(owner)):

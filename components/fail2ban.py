@@ -253,7 +253,8 @@ class Fail2Ban(ComponentResource):
             wanted = {**common, "present": PACKAGES, "unstarted": STARTED_HERE}
             packages = Packages(f"{name}-fail2ban-packages", wanted, child)
         child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
-        jails = Fail2BanJails(name, {**common, "existing": existing, **settings.props()}, child)
+        common |= {"existing": existing, "triggers": packages.came_back(*PACKAGES)}
+        jails = Fail2BanJails(name, {**common, **settings.props()}, child)
         self.enforced = jails.config.apply(lambda text: _told(text) if settings.enabled else {})
         self.register_outputs({"enforced": self.enforced})
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError, get_stack, log
 from pydantic import ValidationError
 
+from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
 from components.fail2ban import Fail2BanJails
 from components.firewall import Firewall, FirewallSettings
 from components.gai import AddressPreference
@@ -17,8 +18,10 @@ from components.packages import Packages
 from components.places import without_places
 from components.sshd import Sshd
 from components.timesync import TimeSyncService
+from components.updates import PACKAGES as UPDATE_PACKAGES
 from components.updates import UnattendedUpgrades
 from components.updates_system import SystemUpgrade
+from components.users import PACKAGES as USER_PACKAGES
 from components.users import LimitedUser
 from components.waiting import waiting
 from hosts.connection import HostAccess
@@ -101,8 +104,9 @@ class HardenedHost(ComponentResource):
         """The admin's own account is made first and goes last: the others' are made and removed through it."""
         users: list[LimitedUser] = []
         declared = sorted(self._wanted.users, key=lambda user: user.name != self._admin)
+        configured = packages.came_back(*USER_PACKAGES) if declared else None
         for user in declared:
-            props = {**self._common, **self._existing, **user.props(keys)}
+            props = {**self._common, **self._existing, **user.props(keys), "triggers": configured}
             users.append(LimitedUser(f"{self._name}-{user.name}", props, self._after(packages, *users[:1])))
         # told when they are there, not because they are declared
         self._told["users"] = Output.all(*(user.sudo for user in users)).apply(
@@ -152,16 +156,19 @@ class HardenedHost(ComponentResource):
         wanted = self._wanted
         if wanted.fail2ban:  # takes as long as firewall and sshd together, and shares only xtables' lock with them
             props = {**self._common, **self._existing, **wanted.fail2ban.props()}
+            props["triggers"] = packages.came_back(*FAIL2BAN_PACKAGES)
             # but its unit is PartOf=firewalld.service: stopping that stops it, too
             stopping = restricted if wanted.firewall and wanted.firewall.take_over else []
             jails = Fail2BanJails(self._name, props, self._after(*entered, *stopping))
             self._told["fail2ban"] = jails.config.apply(lambda text: text.count("enabled = true"))
         if wanted.updates:
             props = {**self._common, **self._existing, **wanted.updates.props()}
+            props["triggers"] = packages.came_back(*UPDATE_PACKAGES)
             updates = UnattendedUpgrades(self._name, props, self._after(*entered))
             self._told["updates"] = updates.enabled.apply(lambda on: "daily" if on else "off")
         if wanted.time_sync and wanted.time_sync.daemon != "keep":
             props = {**self._common, **self._existing, "daemon": wanted.time_sync.daemon}
+            props["triggers"] = packages.came_back(wanted.time_sync.daemon)
             before = [*before, TimeSyncService(self._name, props, self._after(*entered))]
         if wanted.upgrade and wanted.upgrade.trigger is not None:
             upgrade = SystemUpgrade(self._name, self._connection, wanted.upgrade, self._after(*before))

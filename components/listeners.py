@@ -75,7 +75,7 @@ class ListenerInputs(ChapterInputs):
     expected: tuple[str, ...] = EXPECTED
     unexpected: Literal["warn", "fail"] = "warn"
     loopback: bool = False
-    triggers: tuple[str, ...] = ()
+    triggers: tuple[str, ...] | None = ()
     unexpected_listeners: tuple[str, ...] = ()
 
     @field_validator("expected")

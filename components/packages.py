@@ -9,10 +9,11 @@ from fnmatch import fnmatch
 from typing import Any, Self
 
 from pulumi import Output, ResourceOptions
+from pulumi.dynamic import CheckResult, DiffResult, UpdateResult
 from pydantic import Field, field_validator, model_validator
 
 from components.chapter import Chapter, ChapterInputs, Known, Model
-from components.dynamic import HostProvider
+from components.dynamic import HostProvider, has_unknown
 from components.packages_shell import APPLY, EXITS, OBSERVE, RESTORE
 from components.resource import HostResource
 from hosts.packages import PACKAGE_NAME
@@ -44,6 +45,8 @@ PROTECTED = (
 """What is never removed, whatever is asked for."""
 
 RECORDS = "/var/lib/stockade/packages"
+_ANY = "*"
+"""Stands among the names of `dropped` for all of them."""
 _TIMEOUT = 900
 
 
@@ -55,7 +58,8 @@ class PackageInputs(ChapterInputs):
     `unstarted`: services that are not started when their package is installed, because another resource starts them
     once they are configured (apt with systemd; elsewhere it does nothing). `take_over`: an active ufw or firewalld may
     be removed where a wanted package can't be there beside it.
-    `lock_timeout`: seconds to wait for another package manager.
+    `lock_timeout`: seconds to wait for another package manager. `dropped`: how often each package was declared and then
+    not any more; worked out, whatever is given. What others had configured of it is gone then (`came_back`).
     """
 
     present: tuple[str, ...] = ()
@@ -64,6 +68,7 @@ class PackageInputs(ChapterInputs):
     unstarted: tuple[str, ...] = ()
     take_over: bool = False
     lock_timeout: int = Field(LOCK_TIMEOUT, ge=0, le=_TIMEOUT)
+    dropped: dict[str, int] = {}
 
     @field_validator("present", "absent", "unstarted")
     @classmethod
@@ -154,6 +159,9 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         said = (("not installed", missing), ("still installed", left))
         return "; ".join(f"{what}: {', '.join(names)}" for what, names in said if names)
 
+    def lost(self, inputs: PackageInputs, seen: PackageFacts) -> bool:
+        return not set(inputs.present) <= set(seen.installed)  # with what others had configured of it
+
     def shown(
         self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts], seen: PackageFacts
     ) -> PackageInputs:
@@ -167,6 +175,29 @@ class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
 
     chapter = PackageChapter()
 
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Count, beside what every chapter's does, the packages that are not declared any more."""
+        result = super().check(_olds, news)
+        before, now = _olds.get("present") or (), result.inputs.get("present") or ()
+        if result.failures or has_unknown([before, now]):
+            return result
+        dropped = {name: int(times) for name, times in (_olds.get("dropped") or {}).items()}
+        for name in set(before) - set(now):
+            dropped[name] = dropped.get(name, 0) + 1
+        return CheckResult({**result.inputs, "dropped": dict(sorted(dropped.items()))}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare what can be told from the declarations alone."""
+        known = {name: times for name, times in (_olds.get("dropped") or {}).items() if name != _ANY}
+        return super().diff(_id, {**_olds, "dropped": known} if "dropped" in _olds else _olds, _news)
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Count also a change that failed and took packages with it: the state of before has no other trace of it."""
+        result = super().update(_id, _olds, _news)
+        failed = int((_olds.get("dropped") or {}).get(_ANY, 0)) + bool(_olds.get("unfinished"))
+        outs = result.outs or {}
+        return UpdateResult({**outs, "dropped": {_ANY: failed, **outs["dropped"]}}) if failed else result
+
 
 class Packages(HostResource, module="stockade", name="Packages"):
     """Packages on one host.
@@ -174,13 +205,27 @@ class Packages(HostResource, module="stockade", name="Packages"):
     Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `unstarted` (list of
     services), `group` (str), `takeOver` (bool), `lockTimeout` (seconds).
 
-    Outputs: `observed`: `installed` (versions by name), `removed`, `ours`.
+    Outputs: `observed`: `installed` (versions by name), `removed`, `ours`. `dropped`: how often each package was not
+    declared any more.
     """
 
     observed: Output[dict[str, Any] | None]
+    dropped: Output[dict[str, Any] | None]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(PackageProvider(), name, {"observed": None, **props}, opts)
+        super().__init__(PackageProvider(), name, {"observed": None, "dropped": None, **props}, opts)
+
+    def came_back(self, *names: str) -> Output[list[str] | None]:
+        """Return the `triggers` of whoever configures these packages: others once one of them has gone meanwhile.
+
+        A package that goes takes along what was configured of it. Where the run ends before its chapter has gone, too,
+        and it is declared again, nothing else tells that the chapter is not in force any more.
+        """
+
+        def texts(times: dict[str, Any] | None) -> list[str] | None:
+            return [f"{name} {int(times[name])}" for name in (_ANY, *names) if name in times] or None if times else None
+
+        return self.dropped.apply(texts)
 
 
 class RemovedPackages(Packages, module="stockade", name="Packages"):

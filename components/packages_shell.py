@@ -270,10 +270,16 @@ fi
 _settle
 gone=$(_there $absent)
 drop=$(_there $(_without "$(_names installed)" "$declared"))
-drop="$drop$(_stranded "$(_without "$(_names removed)" "$back")")"
+along=$(_without "$(_names removed)" "$back")
+idle=$(_stranded "$along")
 missing=$(_without "$present" "$(_there $present)")
 again=$(_without "$back" "$(_there $back)")
+[ -n "$missing$again" ] || drop="$drop$idle" # else what comes may need it
 if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
+if [ -n "$gone$drop$idle" ]; then # what nothing needs by now, though something that stays recommended it before
+    idle=$(_without "$(_stranded "$along")" "$present $back")
+    [ -z "$idle" ] || pkg_remove $idle
+fi
 _give_back "$back"
 [ -z "$back" ] || _forget "$back"
 _drop_lines "$(_without "$(_names before)" "$declared")"

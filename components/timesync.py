@@ -159,6 +159,7 @@ class TimeSync(ComponentResource):
                 props = {**common, "present": present, "absent": absent, "group": "time"}
                 packages = Packages(f"{name}-packages", props, child)
             child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
+            common["triggers"] = packages.came_back(settings.daemon)
             TimeSyncService(f"{name}-service", {**common, "daemon": settings.daemon}, child)
         self.register_outputs({})
 

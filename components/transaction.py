@@ -126,14 +126,17 @@ class Transaction(Generic[I, F]):
             return False
 
     def gone_back(self, last: I, known: Known[I, F]) -> bool:
-        """After a later change that failed: apply `last` again. Tell whether the host shows that now."""
+        """After a later change that failed: apply `last` again. Tell whether the host shows that now, and all is as it
+        was."""
         try:
             again = Transaction(self.chapter, self.host, last, self.recorded)
-            if self.chapter.unmet(last, again.observe()):
-                again.make_so(Known(self.inputs, None, known.prior, None).seen(again.observe()))
+            seen = again.observe()
+            lost = self.chapter.lost(last, seen)
+            if self.chapter.unmet(last, seen):
+                again.make_so(Known(self.inputs, None, known.prior, None).seen(seen))
         except (HostError, Failure):
             return False
-        return True
+        return not lost
 
     def take_over(self, owner: Owner) -> None:
         """Record `owner` as the one who looks after it from now on."""

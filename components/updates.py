@@ -316,7 +316,8 @@ class AutomaticUpdates(ComponentResource):
             child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
             packages = Packages(f"{name}-updates-packages", {**common, "present": PACKAGES}, child)
         child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
-        made = UnattendedUpgrades(name, {**common, "existing": existing, **settings.props()}, child)
+        common |= {"existing": existing, "triggers": packages.came_back(*PACKAGES)}
+        made = UnattendedUpgrades(name, {**common, **settings.props()}, child)
         reboot = f"reboot at {settings.reboot_time} where needed" if settings.reboot_time else "no reboot"
         limits = "security sources" if settings.origins == SECURITY else f"{len(settings.origins)} sources"
         self.enforced = made.enabled.apply(lambda on: f"daily from {limits}, {reboot}" if on else "off")

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.chapter import Known
-from components.packages import MAIL, UNNECESSARY, PackageChapter, PackageFacts, PackageInputs
+from components.packages import MAIL, UNNECESSARY, PackageChapter, PackageFacts, PackageInputs, PackageProvider
 from components.packages_shell import APPLY, OBSERVE, RESTORE
 from components.timesync import NTP, TimeSyncChapter, TimeSyncFacts, TimeSyncInputs, packages_for
 from hosts.shell import Answer
@@ -40,6 +40,24 @@ def test_drift_both_ways() -> None:
     fine = PackageFacts(installed={"iptables": "1", "fail2ban": "3"})
     assert CHAPTER.shown(inputs, Known(), fine) == inputs
     assert CHAPTER.unmet(inputs, fine) == ""
+
+
+def test_what_is_not_declared_any_more_is_counted_for_those_who_configured_it() -> None:
+    provider = PackageProvider()
+    first = provider.check({}, {"host": "h", "present": ["fail2ban", "iptables"]}).inputs
+    assert first["dropped"] == {}
+    without = provider.check(first, {"host": "h", "present": ["iptables"]}).inputs
+    assert without["dropped"] == {"fail2ban": 1}
+    again = provider.check(without, {"host": "h", "present": ["fail2ban", "iptables"]}).inputs
+    assert again["dropped"] == {"fail2ban": 1}
+    assert provider.check(again, {"host": "h", "present": []}).inputs["dropped"] == {"fail2ban": 2, "iptables": 1}
+    assert not provider.diff("", {**again, "dropped": {"*": 1, **again["dropped"]}}, again).changes
+
+
+def test_what_a_failed_change_took_away_was_not_taken_back_with_the_package() -> None:
+    last = PackageInputs(host="h", present=("fail2ban",))
+    assert CHAPTER.lost(last, PackageFacts())
+    assert not CHAPTER.lost(last, PackageFacts(installed={"fail2ban": "1"}))
 
 
 def test_facts_are_names_and_versions() -> None:
