@@ -50,7 +50,11 @@ _KEY = re.compile(r"(?:^|\s)((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)\s+(AAAA[A-Za-z0-9
 
 
 class KeyLineError(ValueError):
-    """A line that sshd would not take as a key."""
+    """A line that sshd would not take as a key. `unquoted` is the same without any word of the line."""
+
+    def __init__(self, message: str, unquoted: str = "") -> None:
+        super().__init__(message)
+        self.unquoted = unquoted or message
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ def parse_key(line: str) -> AuthorizedKey:
     if "-cert-v01@" in kind:
         raise KeyLineError("this is a certificate; the key that it is for belongs here (the file without -cert)")
     if kind not in TYPES:
-        raise KeyLineError(f"{kind[:40]!r} is not a key type that OpenSSH takes: {', '.join(sorted(TYPES))}")
+        fault = f"is not a key type that OpenSSH takes: {', '.join(sorted(TYPES))}"
+        raise KeyLineError(f"{kind[:40]!r} {fault}", f"its first word {fault}")
     _check_blob(kind, blob)
     return AuthorizedKey(kind, blob, options, comment)
 
@@ -108,7 +113,7 @@ def parse_keys(text: str) -> tuple[AuthorizedKey, ...]:
             try:
                 keys.append(parse_key(line))
             except KeyLineError as error:
-                raise KeyLineError(f"line {number}: {error}") from None
+                raise KeyLineError(f"line {number}: {error}", f"line {number}: {error.unquoted}") from None
     return tuple(keys)
 
 
@@ -200,7 +205,7 @@ def _split_options(text: str) -> tuple[str, str]:
         need = 'needs a value in double quotes, as name="value"' if name.lower() in VALUED else "is not known to sshd"
         if name.lower() in FLAGS:
             need = "takes no value"
-        raise KeyLineError(f"option {name[:40]!r} {need}")
+        raise KeyLineError(f"option {name[:40]!r} {need}", f"one of its options {need}")
     return options, text[end:].lstrip()
 
 

@@ -5,7 +5,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,9 +17,11 @@ from pydantic import Field, ValidationError
 from components.hardening import CHAPTERS, Hardening
 from components.inventory import HostSettings, Problems, Reach, ShardSettings, access, plain, secrets_in
 from components.keys import KeySettings
+from components.names import HostName, host_name, shown
 from components.remarks import advice, bad_files, in_clear
 from components.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
 from hosts.connection import HostAccess, resolve
+from hosts.masking import one_line, printable
 
 SCHEMA, INVENTORY_SCHEMA = Path("stacks/stockade.schema.json"), Path("stacks/inventory.schema.json")
 
@@ -27,7 +29,7 @@ SCHEMA, INVENTORY_SCHEMA = Path("stacks/stockade.schema.json"), Path("stacks/inv
 class StackConfig(Hardening):
     """Everything under `stockade:` in stacks/Pulumi.<stack>.yaml."""
 
-    hosts: dict[str, HostSettings] = Field({}, description="The hosts of this stack, by name.")
+    hosts: dict[HostName, HostSettings] = Field({}, description="The hosts of this stack, by name.")
     inventory: str | None = Field(None, description="File with further hosts; a path from the project folder.")
     shard: ShardSettings | None = Field(None, description="Split the hosts into several stacks (docs/fleet.md).")
     key_pair: KeySettings | None = Field(None, description="A key pair on this machine, for all users of the stack.")
@@ -71,11 +73,11 @@ def _look_at_files(config: "StackConfig", stack: str, prefix: str) -> None:
     bad = bad_files(config.defaults, config.hosts, prefix)
     wrong = [_problem(place, told) for place, (told, missing) in bad.items() if not missing]
     if wrong:
-        raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *wrong)))
+        raise _error(stack, wrong)
     own = resolve(str(config.key_pair.props()["path"])) if config.key_pair else None
     for place, (told, _) in bad.items():
         if not os.environ.get("CI") and not (own and told.startswith(f"{own} ")):
-            pulumi.log.warn(f"{place}: {told}")
+            pulumi.log.warn(printable(f"{place}: {told}"))
 
 
 def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> StackConfig:
@@ -100,8 +102,12 @@ def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> S
             with _collecting(problems, f"{places[name]}."):
                 wanted.on(host)
     if problems or config is None:
-        raise ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems)))
+        raise _error(stack, problems)
     return config
+
+
+def _error(stack: str, problems: Iterable[str]) -> ConfigError:
+    return ConfigError(printable("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems))))
 
 
 def _listed(config: StackConfig, prefix: str, problems: list[str]) -> dict[str, HostSettings]:
@@ -113,7 +119,12 @@ def _listed(config: StackConfig, prefix: str, problems: list[str]) -> dict[str, 
         problems.append(_problem(f"{prefix}inventory", str(error)))
         return found
     for name, entry in entries.items():
-        place = f"{config.inventory}: {name}"
+        place = f"{config.inventory}: {shown(name)}"
+        try:
+            host_name(name)
+        except ValueError as error:
+            problems.append(_problem(str(config.inventory), str(error)))
+            continue
         if name in config.hosts:
             problems.append(_problem(place, f"the same name as {prefix}hosts.{name}"))
         secrets = secrets_in(entry)
@@ -160,17 +171,20 @@ def _collecting(problems: list[str], prefix: str) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        for item in error.errors(include_input=False, include_url=False):
+        for item in error.errors(include_url=False):
             problems.extend(_lines(prefix, item))
 
 
 def _lines(prefix: str, item: Any) -> Iterator[str]:
     """Write a validation error: its path as the user wrote it, and what is wrong there."""
-    path = prefix + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+    parts = item["loc"][:-2] if item["loc"][-1:] == ("[key]",) else item["loc"]  # of a name that is none: where it is
+    path = prefix + "".join(f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in parts).lstrip(".")
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, Problems):
         for below, message in cause.found.items():
             yield _problem(path + below if below.startswith("[") else f"{path}.{below}", message)
+    elif item["type"] == "string_pattern_mismatch":  # what must have a form is no secret
+        yield _problem(path, f"{shown(item['input'])} is not of the form {item['ctx']['pattern']}")
     elif item["type"] == "extra_forbidden":
         yield _problem(path, "no setting has this name")
     elif item["type"] == "missing":
@@ -181,7 +195,7 @@ def _lines(prefix: str, item: Any) -> Iterator[str]:
 
 
 def _problem(path: str, message: str) -> str:
-    return f"  {path.replace('..', '.').rstrip('.:')}: " + message.replace("\n", "\n    ")
+    return f"  {one_line(path).replace('..', '.').rstrip('.:')}: " + message.replace("\n", "\n    ")
 
 
 def _same_machines(config: StackConfig, places: Mapping[str, str]) -> Iterator[str]:

@@ -14,12 +14,14 @@ from pydantic import Field, field_validator, model_validator
 from components.controllers import checked
 from components.inventory import Problems, Settings
 from components.kept_firewall import KeptFirewall, Program
+from components.names import shown
 from components.packages import Packages
 from components.ruleset import Ruleset
 from components.waiting import Before, waiting
-from hosts.connection import resolve
-from hosts.textfiles import BadFile, read_text
+from hosts.projectfiles import read_of_project
+from hosts.textfiles import BadFile
 from rules import presets
+from rules.errors import RuleSyntaxError
 from rules.family import Family
 from rules.isolation import connects_out
 from rules.parse import parse
@@ -44,6 +46,13 @@ class ServiceSettings(Settings):
     sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
     comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
     position: int | None = Field(None, ge=1, description="Rule number in INPUT. Default: after HTTP and HTTPS.")
+
+    @field_validator("name", "comment")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        if text and not text.isprintable():
+            raise ValueError(f"{shown(text)} has letters in it that cannot be seen")
+        return text
 
     @model_validator(mode="after")
     def _makes_rules(self) -> Self:
@@ -92,7 +101,7 @@ class FamilyText(Settings):
         """Return the rules as written, read from the file where there is one."""
         if self.file is None:
             return self.rules
-        return read_text(resolve(self.file))
+        return read_of_project(self.file)
 
 
 class SetSettings(Settings):
@@ -187,7 +196,7 @@ class FirewallSettings(Settings):
             try:
                 one.ip_set(name)
             except ValueError as error:
-                problems[f"sets.{name}"] = str(error).removeprefix(f"{name}: ")
+                problems[f"sets.{shown(name)}"] = str(error).removeprefix(f"{name}: ")
         if problems or not self.persistent or self.keep:
             return problems
         for family in Family:
@@ -237,7 +246,12 @@ class FirewallSettings(Settings):
         base = text.text()
         if base is None:
             base = self._preset(family)
-        return _canonical("\n".join((base, *text.commands)), family)
+        try:
+            return _canonical("\n".join((base, *text.commands)), family)
+        except ValueError as error:
+            if text.file is None or _of_commands(error, base):
+                raise
+            raise BadFile(_unquoted(text.file, error)) from None
 
     def _preset(self, family: Family) -> str:
         if family is Family.IPV6 and self.ipv6_mode == "reject":
@@ -254,6 +268,18 @@ class FirewallSettings(Settings):
             log_rate=self.log_rate,
             icmp=self.icmp,
         )
+
+
+def _of_commands(error: ValueError, base: str) -> bool:
+    return isinstance(error, RuleSyntaxError) and error.line > base.count("\n") + 1
+
+
+def _unquoted(file: str, error: ValueError) -> str:
+    """Say where a file is no ruleset, and nothing of what is in it: it may be any file of the project."""
+    if not isinstance(error, RuleSyntaxError):
+        return f"{file!r} is not a ruleset that can be loaded"
+    needs = f"; expected {error.expected}" if error.expected else ""
+    return f"{file}:{error.line}:{error.column}: not a rule that can be loaded{needs}"
 
 
 class Firewall(ComponentResource):

@@ -26,13 +26,14 @@ from pulumi.output import Unknown
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.authorized_keys import AuthorizedKey, parse_keys
+from components.authorized_keys import AuthorizedKey, KeyLineError, parse_keys
 from components.chapter import Failure
 from components.inventory import Settings
 from components.key_files import RSA_BITS, KeyPairInputs, generate, read_public, reseal, use
 from components.key_formats import as_lines
+from components.named_files import read_own
 from hosts.connection import resolve
-from hosts.textfiles import BadFile, private_key_fault, read_text
+from hosts.textfiles import BadFile, private_key_fault
 
 
 class KeySettings(Settings):
@@ -73,18 +74,21 @@ def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[s
         keys += _keys_in(f"key {number}", text)
     for file in files:
         try:
-            text = read_text(resolve(file))
+            text = read_own(file)
         except BadFile as error:
             raise NoPublicKey(str(error)) from None
-        keys += _keys_in(str(resolve(file)), text)
+        keys += _keys_in(str(resolve(file)), text, quoted=False)
     return tuple(dict.fromkeys(str(key) for key in keys))
 
 
-def _keys_in(name: str, text: str) -> tuple[AuthorizedKey, ...]:
+def _keys_in(name: str, text: str, *, quoted: bool = True) -> tuple[AuthorizedKey, ...]:
+    """Read keys; of a text that may be any file's nothing is `quoted` in an error."""
     if private_key_fault(text) == "" or "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY" in text:
         raise NoPublicKey(f"{name}: this is a private key; the public one (the file that ends in .pub) belongs here")
     try:
         found = parse_keys(as_lines(text))
+    except KeyLineError as error:
+        raise NoPublicKey(f"{name}: {error if quoted else error.unquoted}") from None
     except ValueError as error:
         raise NoPublicKey(f"{name}: {error}") from None
     if not found:

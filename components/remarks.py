@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from components.inventory import HostSettings, Login, Reach
+from components.named_files import elsewhere
 from hosts.connection import SECRET_FIELDS, resolve
 from hosts.textfiles import LARGEST_LIST, BadFile, read_private_key, read_text
 
@@ -63,7 +64,7 @@ def bad_files(defaults: Reach, hosts: Mapping[str, HostSettings], prefix: str) -
     seen: set[tuple[str, str]] = set()
     for place, login in _logins(defaults, hosts, prefix):
         for name, path in (("privateKeyFile", login.private_key_file), ("knownHostsFile", login.known_hosts_file)):
-            if path is None or (name, path) in seen:
+            if path is None or (name, path) in seen or elsewhere(path):
                 continue
             seen.add((name, path))
             file = resolve(path)

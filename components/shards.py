@@ -13,6 +13,10 @@ from typing import Any
 
 import yaml
 
+from components.names import shown
+from hosts.projectfiles import file_of_project
+from hosts.textfiles import LARGEST_LIST, BadFile, read_text
+
 _NUMBER = re.compile(r"(.+)-(\d+)")
 
 
@@ -52,44 +56,59 @@ def index_in(shard: Mapping[str, Any], stack: str) -> int | None:
     return index if isinstance(index, int) else split(stack)[1]
 
 
-def read_inventory(path: str, folder: Path = Path()) -> Mapping[str, Any]:
+def read_inventory(path: str, folder: Path = Path(), *, checked: bool = False) -> Mapping[str, Any]:
     """Return the hosts of an inventory file (YAML or JSON), by name; what they say is not looked at.
 
-    `path`: `~` is expanded, relative to `folder`. Raises `InventoryError`.
+    `path`: a file of the project, relative to `folder`; `checked`: the program has refused any other. Raises
+    `InventoryError`, which says nothing of a file that is no inventory.
     """
-    file = folder / Path(path).expanduser()
     try:
+        file = folder / Path(path).expanduser() if checked else file_of_project(path, folder)
         stamp = file.stat()
         return _read(path, file, (stamp.st_mtime_ns, stamp.st_size))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise InventoryError(f"{path}: {why}") from None
+    except OSError as error:
+        raise InventoryError(f"{path}: {error.strerror}") from None
+    except BadFile as error:
+        raise InventoryError(str(error)) from None
 
 
 @lru_cache(maxsize=4)  # every chapter's provider asks for it
 def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
-    text = file.read_text(encoding="utf-8")
+    text = read_text(file, LARGEST_LIST, name=Path(path))
     try:
         found = json.loads(text, object_pairs_hook=_once) if text.startswith("{") else yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    except _TwiceError as error:
+        raise InventoryError(f"{path}{error.place}: {error}") from None
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InventoryError(f"{path}{line}: {error.problem}") from None
-    except ValueError as error:
-        raise InventoryError(f"{path}: {error}") from None
+        told = re.sub(r"([\"']).*\1", "…", error.problem or "is not YAML")  # what stands there is not repeated
+        raise InventoryError(f"{path}{line}: {told}") from None
+    except json.JSONDecodeError as error:
+        raise InventoryError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except (ValueError, yaml.YAMLError, RecursionError):
+        raise InventoryError(f"{path}: is neither YAML nor JSON") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise InventoryError(f"{path}: must hold hosts by name, as `web1: {{address: 198.51.100.11}}`")
     return found
 
 
+class _TwiceError(ValueError):
+    """A name that is there twice: a host would be lost."""
+
+    def __init__(self, name: object, place: str = "") -> None:
+        super().__init__(f"{shown(name)} is there twice")
+        self.place = place
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML, but a name that is there twice is an error: a host would be lost."""
+    """YAML, but a name that is there twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """See yaml."""
         seen = set()
         for key, _ in node.value:
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+                raise _TwiceError(key.value, f":{key.start_mark.line + 1}")
             seen.add(key.value if isinstance(key.value, str) else id(key))
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made
@@ -99,5 +118,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
     return found

@@ -12,6 +12,7 @@ later ones: `admin: {port: 2222}`, `bootstrap: {port: 22}`. What the first refus
 Source: the guide, "Harden SSH Access", "SSH Daemon Options"; sshd_config(5).
 """
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -24,6 +25,7 @@ from components.change import Change
 from components.chapter import Chapter, ChapterInputs, Failure, Known, Model
 from components.dynamic import HostProvider
 from components.inventory import Settings
+from components.names import shown
 from components.resource import HostResource
 from components.sshd_login import entrance, sole_login
 from components.sshd_shell import APPLY, BACK, COMMIT, HEADER, OBSERVE, SAVE
@@ -62,6 +64,9 @@ class SshdSettings(Settings):
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
+        for keyword in self.settings:
+            if not re.fullmatch(r"[A-Za-z0-9]+|subsystem [\w.-]+", keyword, re.ASCII | re.I):
+                raise ValueError(f"not a setting of sshd: {shown(keyword)} is no keyword of sshd_config(5)")
         self.text()
         return self
 
@@ -204,8 +209,8 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
     def shown(self, inputs: SshdInputs, known: Seen, seen: SshdFacts) -> SshdInputs:
         text = effective.without(inputs.settings, seen.unwritten)
-        for shown in (seen.root, seen.admin):
-            text = effective.as_shown(text, effective.differing(seen.wanted, shown), shown)
+        for view in (seen.root, seen.admin):
+            text = effective.as_shown(text, effective.differing(seen.wanted, view), view)
         declared = effective.ports(inputs.settings)
         if declared and declared != seen.ports:
             text = effective.as_shown(text, ("port",), "".join(f"port {port}\n" for port in seen.ports))

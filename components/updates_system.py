@@ -13,6 +13,7 @@ from pulumi.runtime import is_dry_run
 from pydantic import Field
 
 from components.inventory import Settings
+from components.named_files import elsewhere
 from components.updates_shell import REBOOT, UPGRADE
 from components.waiting import waiting
 from hosts.connection import Connection, HostAccess, resolve
@@ -163,15 +164,22 @@ def _private_key(login: Connection) -> str | None:
 
 
 def _key_is_elsewhere(login: Connection) -> bool:
-    """Whether this is a preview on a machine that has not got the key, such as one that only previews."""
-    file = login.private_key_file
-    return is_dry_run() and login.private_key is None and file is not None and not os.path.lexists(resolve(file))
+    """Whether this is a preview on a machine that has not got the key, such as one that only previews, or that must not
+    look at it."""
+    if not is_dry_run():
+        return False
+    known, file = login.known_hosts_file, login.private_key_file
+    if login.host_key is None and known is not None and elsewhere(known):
+        return True
+    return login.private_key is None and file is not None and (elsewhere(file) or not os.path.lexists(resolve(file)))
 
 
-def _host_key(login: Connection) -> str:
+def _host_key(login: Connection) -> str | None:
     """Return the key to pin: without one, pulumi-command accepts any."""
     if login.host_key is not None:
         return login.host_key
+    if login.known_hosts_file is not None and is_dry_run() and elsewhere(login.known_hosts_file):
+        return None
     from hosts.hostkeys import key_line, trust_of
 
     try:

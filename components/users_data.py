@@ -9,6 +9,7 @@ from components.authorized_keys import AuthorizedKey, found, parse_key
 from components.chapter import ChapterInputs, Model
 from components.inventory import Problems, Settings
 from components.keys import public_keys
+from components.names import group_names
 from hosts.files import FileState
 from hosts.guard import LIMIT
 
@@ -118,10 +119,7 @@ class UserInputs(ChapterInputs):
     @field_validator("groups")
     @classmethod
     def _group_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if not re.fullmatch(NAME.strip("^$"), name):
-                raise ValueError(f"{name!r} is not a group name")
-        return tuple(sorted(set(names)))
+        return tuple(sorted(set(group_names(names))))
 
     @property
     def parsed_keys(self) -> tuple[AuthorizedKey, ...]:
@@ -261,6 +259,11 @@ class UserSettings(Settings):
     groups: tuple[str, ...] = Field((), description="More groups to be in.")
     remove_home: bool = Field(False, description="Delete the home directory with the user.")
     confirm_within: int = Field(LIMIT, ge=5, le=600, description="Seconds until a change of the admin goes back alone.")
+
+    @field_validator("groups")
+    @classmethod
+    def _group_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return group_names(names)
 
     @field_validator("key_files")
     @classmethod

@@ -28,6 +28,11 @@ def _shown(one: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def one_line(text: str) -> str:
+    """The same in one line."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def told(text: str, most: int = 8000) -> str:
     """`printable`, and no longer than a person reads: what a host or a file puts into an error has no end."""
     half = most // 2

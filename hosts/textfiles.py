@@ -15,23 +15,33 @@ _PUBLIC = re.compile(
 )
 
 
+_KERNEL = ("/proc/", "/sys/", "/dev/")
+"""Where files are that the kernel makes up: environments of processes, memory, devices."""
+
+
 class BadFile(ValueError):  # noqa: N818
     """A file that is not what it should be. The message names it, and never says what is in it."""
 
 
-def read_text(path: Path, largest: int = LARGEST) -> str:
-    """Return the text of a file, which may be empty.
+def read_text(path: Path, largest: int = LARGEST, *, name: Path | None = None, follow: bool = True) -> str:
+    """Return the text of a file, which may be empty. `name`: what it is called in errors; `follow`: links are followed.
 
-    Raises BadFile for what is missing, no file, not to be read, too large, or no plain text.
+    Raises BadFile for what is missing, no file on a disk, not to be read, too large, or no plain text.
     """
+    opened, path = path, name or path
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
     try:
         # a named pipe that nobody writes to would be waited for
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(opened, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):  # /dev/null is an empty known_hosts file
+            kind = os.fstat(file.fileno())
+            if os.path.realpath(opened) == os.devnull:  # an empty known_hosts file
+                return ""
+            if not stat.S_ISREG(kind.st_mode) or os.path.realpath(opened).startswith(_KERNEL):
                 raise BadFile(f"{path} is not a file")
             content = file.read(largest + 1)
+            if content and not kind.st_size:  # made up by the kernel, wherever its file system is mounted
+                raise BadFile(f"{path} is not a file")
     except IsADirectoryError:
         raise BadFile(f"{path} is a directory, not a file") from None
     except (OSError, ValueError) as error:

@@ -203,7 +203,7 @@ def known_hosts() -> Sequence[str] | None:
 
 def _entries() -> Mapping[str, Any]:
     inventory = _setting("inventory", "")
-    return {**(read_inventory(inventory, ROOT) if inventory else {}), **_setting("hosts", {})}
+    return {**(read_inventory(inventory, ROOT, checked=True) if inventory else {}), **_setting("hosts", {})}
 
 
 def _setting(name: str, default: Any) -> Any:

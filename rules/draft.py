@@ -63,8 +63,8 @@ class DraftTable:
         expected = f"a chain name of at most {CHAIN_NAME_LIMIT} characters"
         if len(name.encode()) > CHAIN_NAME_LIMIT:
             raise line.error(column, f"the name has {len(name.encode())} characters", expected)
-        if name.startswith(("-", "!")) or any(char.isspace() for char in name):
-            raise line.error(column, f'"{name}" cannot name a chain', expected)
+        if name.startswith(("-", "!")) or not name.isprintable() or any(char.isspace() for char in name):
+            raise line.error(column, f"{name!r} cannot name a chain", expected)
         if name in VERDICTS or name in TARGETS:
             raise line.error(column, f"{name} is a target", "another name for the chain")
 

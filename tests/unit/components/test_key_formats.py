@@ -86,7 +86,7 @@ BAD = {
     "private": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "is a private key"),
     "private, PEM": (b"# mine\n-----BEGIN RSA PRIVATE KEY-----\nAAAA\n", "is a private key"),
     "certificate": (f"ssh-ed25519-cert-v01@openssh.com {BLOB}".encode(), "this is a certificate"),
-    "something else": (b"hello world\n", "line 1: option .hello. is not known"),
+    "something else": (b"hello world\n", "line 1: one of its options is not known to sshd"),
 }
 
 
