@@ -25,7 +25,10 @@ def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
     count = sum(len(chain.rules) for chain in analysis.table.chains)
     redundant = analysis.redundant() if count <= settings.number(MOST.name) else ()
     for placed in redundant[:_SHOWN]:
-        yield f"{_rule(analysis, placed)} changes nothing: the rules after it do the same. Take it away."
+        yield (
+            f"{_rule(analysis, placed)} changes nothing: the rules after it do the same. It can go, "
+            "together with all others of which this is said."
+        )
     rest = max(0, len(dead) - _SHOWN) + max(0, len(redundant) - _SHOWN)
     if rest:
         yield f"{rest} more rules do nothing; `python -m policies.explain` lists them all."

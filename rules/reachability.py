@@ -30,7 +30,7 @@ from rules.reachability_dead import Dead, dead_rules
 from rules.reachability_outside import ON_LINK, outside
 from rules.reachability_packet import Decision, Walker
 from rules.reachability_reach import Reach, sources_of
-from rules.reachability_redundant import Redundancy
+from rules.reachability_redundant import redundant
 from rules.reachability_regions import Bounds, PacketSet, Region
 from rules.render import render_match
 
@@ -132,9 +132,8 @@ class Analysis:
         return self._dead
 
     def redundant(self) -> tuple[Placed, ...]:
-        """The rules that could go, one at a time, with nothing changed; dead rules are not among them."""
-        alive = self.compiler.without(self._chains, self._arrivals.dead)
-        return Redundancy(self.compiler, alive).run()
+        """The rules that could go, each alone and all with the dead ones, and nothing is changed; not the dead ones."""
+        return redundant(self._arrivals)
 
     def unknown_matches(self) -> tuple[Unknown, ...]:
         """What is not understood in rules that decide something: matches, and targets."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from rules.chain_diagrams import Compiled, Compiler, Segment
+from rules.chain_diagrams import Compiled, Compiler, Leaf, Segment
 from rules.diagrams import Node
+from rules.outcomes import Place
 from rules.reachability_outside import possible
 
 
@@ -13,28 +15,33 @@ from rules.reachability_outside import possible
 class Arrivals:
     """``entering``: the packets that may get to each chain; ``dead``: the numbers, from 0, of rules that none matches.
 
-    Unknown matches may do either.
+    Unknown matches may do either. ``noticed``: the packets that may match each of the rules that were asked about.
     """
 
     compiler: Compiler
     chains: dict[str, Compiled]
     entering: dict[str, Node]
     dead: dict[str, frozenset[int]]
+    noticed: dict[Place, Node]
 
 
-def arrivals(compiler: Compiler, chains: dict[str, Compiled]) -> Arrivals:
-    """Follow all packets through the chains of one table."""
-    found = _Walk(compiler, chains)
+def arrivals(
+    compiler: Compiler, chains: dict[str, Compiled], notices: Callable[[Leaf], bool] = lambda _leaf: False
+) -> Arrivals:
+    """Follow all packets through the chains of one table. ``notices``: which rules are asked about."""
+    found = _Walk(compiler, chains, notices)
     for name in reversed(chains):
         found.walk(name)
     dead = {name: frozenset(numbers) for name, numbers in found.dead.items()}
-    return Arrivals(compiler, chains, found.entering, dead)
+    return Arrivals(compiler, chains, found.entering, dead, found.noticed)
 
 
 class _Walk:
-    def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
+    def __init__(self, compiler: Compiler, chains: dict[str, Compiled], notices: Callable[[Leaf], bool]) -> None:
         self.compiler = compiler
         self.chains = chains
+        self.notices = notices
+        self.noticed: dict[Place, Node] = {}
         self.entering: dict[str, Node] = {}
         self.dead: dict[str, list[int]] = {name: [] for name in chains}
         self._sent: dict[str, list[Node]] = {name: [] for name in chains}
@@ -58,6 +65,8 @@ class _Walk:
             self._visit(left, packets, dead)
             self._visit(right, self.compiler.through(packets, left.diagram), dead)
         elif segment.leaf is not None:
+            if self.notices(segment.leaf):
+                self.noticed[segment.leaf.placed.place] = packets
             target = segment.leaf.placed.rule.target
-            if target is not None and target.name in self._sent:
+            if segment.leaf.acts and target is not None and target.name in self._sent:
                 self._sent[target.name].append(packets)

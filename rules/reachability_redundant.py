@@ -1,157 +1,159 @@
-"""Redundant rules: those whose packets would have the same fate without them, given what follows."""
+"""Redundant rules: those that could go, each alone and all together, and the same packets would be accepted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
 
-from rules.chain_diagrams import Compiled, Compiler, Leaf, Segment
-from rules.diagram_operations import binary, meeting
+from rules.chain_diagrams import GOING_ON, Compiled, Compiler, Leaf
+from rules.diagram_operations import meeting
 from rules.diagrams import Node
-from rules.outcomes import Placed, Verdict, renamed, then
-from rules.reachability_outside import possible
+from rules.outcomes import Place, Placed
+from rules.reachability_arrivals import Arrivals, arrivals
 from rules.reachability_unlike import Unlike
+from rules.reachability_visits import Visit, Visits
 
 # RETURN at the end of a chain and jumps to chains that decide nothing yet are good style.
 _VERDICTS = ("ACCEPT", "DROP", "REJECT")
+# After so many rounds of taking back what does not go together, all of it is taken back at once.
+_ROUNDS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """``packets`` that get to a segment of a chain, ``after``: their fate behind it; ``end``: behind the chain.
+def redundant(found: Arrivals) -> tuple[Placed, ...]:
+    """The rules without which nothing would change, in the order of the chains; dead rules are not among them.
 
-    ``claim``: all that might get to the chain in this way, whatever other rules do.
+    Only verdicts count: other targets have other purposes. Any of these rules and of the dead ones can be taken away
+    together. So a rule that keeps a dead one from deciding is none, and of two rules of which either could go, but not
+    both, one is told. What logs, counts or marks meets the same packets as before. In a chain to which one packet can
+    get twice not every such rule is found.
     """
+    compiler, chains = found.compiler, found.chains
+    candidates = _Candidates(compiler, compiler.without(chains, found.dead))
+    candidates.walk()
+    could_go = candidates.found
+    for attempt in range(_ROUNDS + 1):
+        if not could_go:
+            return ()
+        wrong = set(_Together(found, could_go).wrong(every=attempt == _ROUNDS))
+        if not wrong:
+            break
+        could_go = [placed for placed in could_go if placed.place not in wrong]
+    order = {place: number for number, place in enumerate(_places(chains))}
+    return tuple(sorted(could_go, key=lambda placed: order[placed.place]))
 
-    packets: Node
-    after: Node
-    end: Node
-    claim: Node
+
+def _places(chains: Mapping[str, Compiled]) -> Iterator[Place]:
+    return (leaf.placed.place for compiled in chains.values() for leaf in compiled.leaves)
 
 
-class Redundancy:
-    """Finds the rules without which nothing would change. Only verdicts count: other targets have other purposes.
+def _verdict(leaf: Leaf) -> str:
+    target = leaf.placed.rule.target
+    return target.name if target is not None else ""
 
-    Each can be removed alone, not always all together. Dead rules have to be left out of the chains, or they would make
-    those that shadow them redundant. In a chain to which one packet can get twice not every such rule is found.
-    """
+
+class _Candidates(Visits):
+    """Finds the rules each of which changes nothing alone, as long as the dead ones stay dead."""
 
     def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
-        self._compiler = compiler
-        self._store = compiler.store
-        self._chains = chains
-        self._sent: dict[str, list[_Visit]] = {name: [] for name in chains}
-        self._found: dict[str, list[Placed]] = {name: [] for name in chains}
-        self._returning = binary(self._store, self._plain_returning)
-        self._over = binary(self._store, self._plain_over)
-        self._meet = meeting(self._store)
+        super().__init__(compiler, chains)
         self._unlike = Unlike(compiler)
+        answers = {
+            target.options
+            for compiled in chains.values()
+            for leaf in compiled.leaves
+            if (target := leaf.placed.rule.target) is not None and target.name == "REJECT"
+        }
+        # Refused is refused, but not with the same answer.
+        self._verdicts = _VERDICTS if len(answers) < 2 else _VERDICTS[:2]
+        self.found: list[Placed] = []
 
-    def run(self) -> tuple[Placed, ...]:
-        """The redundant rules in the order of the chains."""
-        for name in reversed(self._chains):
-            chain = self._chains[name]
-            visits = self._visits(chain)
-            if chain.segment is not None and visits:
-                self._down(chain.segment, visits, self._found[name])
-        return tuple(placed for found in self._found.values() for placed in found)
+    def rule(self, leaf: Leaf, visits: Sequence[Visit]) -> None:
+        if (
+            leaf.acts
+            and _verdict(leaf) in self._verdicts
+            and not any(self._unlike(visit.packets, leaf.diagram, visit.after) for visit in visits)
+        ):
+            self.found.append(leaf.placed)
 
-    def _visits(self, chain: Compiled) -> list[_Visit]:
-        """How packets get to a chain: as one way where no packet can take two of them."""
-        name = chain.chain.name
-        if chain.chain.policy is not None:
-            packets, policy = possible(self._compiler, name), self._compiler.policy(chain.chain)
-            return [_Visit(packets, policy, policy, packets)]
-        alone, twice = self._apart(self._sent[name])
-        visits = [_Visit(one.claim, one.after, one.after, one.claim) for one in twice]
-        if alone:
-            packets, claim = (
-                self._store.union(parts)
-                for parts in ([visit.packets for visit in alone], [visit.claim for visit in alone])
-            )
-            after = self._overlaid([self._store.select(visit.claim, visit.after) for visit in alone])
-            visits.append(_Visit(packets, after, after, claim))
-        return visits
 
-    def _apart(self, visits: Sequence[_Visit]) -> tuple[list[_Visit], list[_Visit]]:
-        """Ways whose packets cannot come by another, and those that share some."""
-        unions = [
-            list(accumulate((visit.claim for visit in order), self._store.either, initial=self._store.none))
-            for order in (visits, visits[::-1])
-        ]
-        others = [self._store.either(*pair) for pair in zip(unions[0][:-1], unions[1][-2::-1], strict=True)]
-        alone: list[_Visit] = []
-        twice: list[_Visit] = []
-        for visit, other in zip(visits, others, strict=True):
-            (twice if self._meet(visit.claim, other) else alone).append(visit)
-        return alone, twice
+class _Together(Visits):
+    """Looks at the chains without rules that could go and without dead ones.
 
-    def _overlaid(self, parts: Sequence[Node]) -> Node:
-        """One diagram of several that are defined for different packets."""
-        if len(parts) < 2:
-            return parts[0] if parts else self._store.none
-        half = len(parts) // 2
-        return self._over(self._overlaid(parts[:half]), self._overlaid(parts[half:]))
+    Where each of them, put back there, would change nothing about the packets that then get to it, so would any of
+    them together: a packet's fate is the same up to the first of them that it meets, and from there on.
+    """
 
-    def _down(self, segment: Segment, arriving: Sequence[_Visit], found: list[Placed]) -> None:
-        matched = self._compiler.matched(segment)
-        visits = [self._within(segment, matched, visit) for visit in arriving if self._meet(visit.packets, matched)]
-        if not visits:
+    claims = False
+
+    def __init__(self, found: Arrivals, could_go: Sequence[Placed]) -> None:
+        self._whole = found
+        self._could_go = [placed.place for placed in could_go]
+        away = {name: set(numbers) for name, numbers in found.dead.items()}
+        for place in self._could_go:
+            away[place.chain].add(place.number - 1)
+        self._away = away
+        super().__init__(found.compiler, found.compiler.without(found.chains, away))
+        self._unlike = Unlike(found.compiler)
+        self._overlap = meeting(found.compiler.store)
+        self._met: dict[Place, Node] = {}
+        self._changed: list[Place] = []
+        self._woken: list[Node] = []
+
+    def wrong(self, *, every: bool) -> Iterator[Place]:
+        """The rules that cannot go after all: some of them at a time, the last ones first, or ``every`` one."""
+        self.walk()
+        self._woken += self._newly_noticed()
+        if every:
+            yield from self._changed
+            yield from (place for place in self._could_go for woken in self._woken if self._meets(place, woken))
             return
-        if segment.leaf is not None:
-            self._leaf(segment.leaf, visits, found)
-        if segment.halves is not None:
-            left, right = segment.halves
-            self._down(left, [self._before(right, visit) for visit in visits], found)
-            self._down(right, [self._behind(left, visit) for visit in visits], found)
+        kept: list[Node] = []
+        for place in reversed(self._changed):
+            # What a rule behind it that stays may mend is left for the next round.
+            if not any(self._meets(place, packets) for packets in kept):
+                kept.append(self._met[place])
+                yield place
+        for woken in self._woken:
+            if not any(self._overlap(woken, packets) for packets in kept):
+                yield next(
+                    (place for place in reversed(self._could_go) if self._meets(place, woken)), self._could_go[-1]
+                )
 
-    def _within(self, segment: Segment, matched: Node, visit: _Visit) -> _Visit:
-        """Only the packets that matter: small sets make small work."""
-        packets = self._store.both(visit.packets, matched)
-        claim = self._store.both(visit.claim, matched) if segment.calls else packets
-        after = self._store.select(claim, visit.after)
-        end = self._store.select(claim, visit.end) if segment.returns else visit.end
-        return _Visit(packets, after, end, claim)
-
-    def _before(self, segment: Segment, visit: _Visit) -> _Visit:
-        """What is before a segment: its fate is that of the segment first."""
-        after = self._compiler.then(segment.diagram, visit.after)
-        if segment.returns:
-            after = self._returning(after, visit.end)
-        return _Visit(visit.packets, after, visit.end, visit.claim)
-
-    def _behind(self, segment: Segment, visit: _Visit) -> _Visit:
-        """What is behind a segment: the packets that it lets pass."""
-        packets = self._compiler.through(visit.packets, segment.diagram)
-        return _Visit(packets, visit.after, visit.end, visit.claim)
-
-    def _leaf(self, leaf: Leaf, visits: Sequence[_Visit], found: list[Placed]) -> None:
-        target = leaf.placed.rule.target
-        if target is None or not leaf.acts:
+    def rule(self, leaf: Leaf, visits: Sequence[Visit]) -> None:
+        place = leaf.placed.place
+        if place.number - 1 not in self._away[place.chain]:
             return
-        if target.name in _VERDICTS:
-            if not any(self._unlike(visit.packets, leaf.diagram, visit.after) for visit in visits):
-                found.append(leaf.placed)
-        elif target.name in self._sent:
-            for visit in visits:
-                after = visit.end if target.goto else visit.after
-                self._sent[target.name].append(_Visit(visit.packets, after, after, visit.claim))
+        rule = self._whole.chains[place.chain].leaves[place.number - 1]
+        met = self._store.union([visit.packets for visit in visits])
+        dead = place.number - 1 in self._whole.dead[place.chain]
+        if not dead:
+            self._met[place] = met
+        target = rule.placed.rule.target
+        leads = target is not None and target.name in self._chains
+        if (leads and rule.acts) or any(self._unlike(visit.packets, rule.diagram, visit.after) for visit in visits):
+            if dead:
+                self._woken.append(met)
+            else:
+                self._changed.append(place)
 
-    def _plain_over(self, first: Node, second: Node) -> Node | None:
-        if first in (self._store.none, second):
-            return second
-        return first if second == self._store.none or self._store.is_leaf(first) else None
+    def _newly_noticed(self) -> Iterator[Node]:
+        """The packets that would get, for the first time, to rules that do more than decide."""
+        after = arrivals(self._compiler, self._chains, notices)
+        before = arrivals(self._compiler, self._whole.chains, notices)
+        for place, packets in after.noticed.items():
+            new = self._store.minus(packets, before.noticed.get(place, self._store.none))
+            if new != self._store.none:
+                yield new
 
-    def _plain_returning(self, fate: Node, end: Node) -> Node | None:
-        """The end of the chain in place of RETURN."""
-        if not self._store.is_leaf(fate):
-            return None
-        if fate == self._store.none or not self._compiler.outcome(fate).possibly & Verdict.RETURN:
-            return fate
-        if end == self._store.none:
-            return end
-        if not self._store.is_leaf(end):
-            return None
-        passing = renamed(self._compiler.outcome(fate), Verdict.RETURN, Verdict.PASS)
-        return self._store.leaf(then(passing, self._compiler.outcome(end)))
+    def _meets(self, place: Place, packets: Node) -> bool:
+        return self._overlap(self._met.get(place, self._store.none), packets)
+
+
+def notices(leaf: Leaf) -> bool:
+    """Whether a rule does more than decide: it logs, marks or counts, or its match remembers what it has seen."""
+    target = leaf.placed.rule.target
+    if target is not None and target.name in GOING_ON:
+        return True
+    return any(match.opaque or match.name in _REMEMBERING for match in leaf.placed.rule.matches)
+
+
+_REMEMBERING = ("limit", "hashlimit", "recent", "statistic", "connlimit", "quota")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.chain_diagrams import Compiler
 from rules.diagrams import Node
-from rules.outcomes import then
+from rules.outcomes import Verdict, then
 
 
 class Unlike:
@@ -46,6 +46,9 @@ class Unlike:
     def _differ(self, rule: Node, after: Node) -> bool:
         found = self._leaves.get((rule, after))
         if found is None:
-            fate = self._compiler.outcome(after)
-            found = self._leaves[rule, after] = then(self._compiler.outcome(rule), fate) != fate
+            fate, first = self._compiler.outcome(after), self._compiler.outcome(rule)
+            # Of two limits in a row each has a say in how often packets pass, though not in whether.
+            sometimes = any(case & Verdict.PASS and case != Verdict.PASS for case in first.cases)
+            found = then(first, fate) != fate or (sometimes and any(case & (case - 1) for case in fate.cases))
+            self._leaves[rule, after] = found
         return found

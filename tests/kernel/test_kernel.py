@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
 
@@ -16,13 +16,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rules.family import Family
+from rules.model import Ruleset
 from rules.outcomes import Verdict
 from rules.packets import Packet
 from rules.parse import parse
-from rules.reachability import Analysis
+from rules.reachability import Analysis, analyse
+from rules.render import render
 from tests.kernel.namespaces import STATES, Wires, missing
 from tests.kernel.rulesets import Author
 from tests.kernel.traffic import Flow, Sender, connect
+from tests.unit.rules.test_redundant import without
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 RULESETS = int(os.environ.get("STOCKADE_KERNEL_RULESETS", "60"))
@@ -45,6 +48,25 @@ class Comparison:
         family = random.choice(list(Family))
         text = Author(family, random).ruleset(size)
         ruleset = parse(text, family)
+        self._tried(ruleset, text, random)
+
+    def run_without_what_could_go(self, seed: int, size: int) -> None:
+        """The verdicts of rulesets without rules that could go, against those that they have with them."""
+        random = Random(f"{seed} {size}")
+        family = random.choice(list(Family))
+        ruleset = parse(Author(family, random).ruleset(size), family)
+        analysis = analyse(ruleset)
+        could_go = [placed.place for placed in analysis.redundant()]
+        if not could_go:
+            return
+        self.seen["could go"] += len(could_go)
+        dead = [found.placed.place for found in analysis.shadowed()]
+        for places in ([random.choice(could_go)], [*could_go, *dead]):
+            self._tried(ruleset, render(without(ruleset, places)), random)
+
+    def _tried(self, ruleset: Ruleset, text: str, random: Random) -> None:
+        """Load a text and send packets; the kernel's verdicts must be those of the ruleset."""
+        family = ruleset.family
         self.wires.load(self.backend, family, text)
         frames = Sender(ruleset, random, self.flows).frames(PACKETS)
         self.wires.send(frames)
@@ -88,9 +110,7 @@ def comparison(request: pytest.FixtureRequest) -> Iterator[Comparison]:
         yield Comparison(wires, flows, request.param)
 
 
-def test_verdicts_are_those_of_the_kernel(comparison: Comparison) -> None:
-    rulesets = max(RULESETS * SHARES[comparison.backend] // 10, 1)
-
+def _compared(rulesets: int, run: Callable[[int, int], None]) -> None:
     @settings(
         max_examples=rulesets,
         deadline=None,
@@ -101,9 +121,14 @@ def test_verdicts_are_those_of_the_kernel(comparison: Comparison) -> None:
     )
     @given(seed=st.integers(0, 2**32), size=st.integers(3, 16))
     def compare(seed: int, size: int) -> None:
-        comparison.run(seed, size)
+        run(seed, size)
 
     compare()
+
+
+def test_verdicts_are_those_of_the_kernel(comparison: Comparison) -> None:
+    rulesets = max(RULESETS * SHARES[comparison.backend] // 10, 1)
+    _compared(rulesets, comparison.run)
     seen = comparison.seen
     print(f"{comparison.backend}: {rulesets} rulesets, {dict(sorted(seen.items()))}")
     compared = seen["accepted"] + seen["refused"]
@@ -111,3 +136,9 @@ def test_verdicts_are_those_of_the_kernel(comparison: Comparison) -> None:
     assert min(seen["accepted"], seen["refused"]) >= 0.2 * compared, seen
     assert seen["certain"] >= 0.8 * compared, seen
     assert all(seen[state] for state in STATES), seen
+
+
+def test_the_kernel_accepts_the_same_without_what_could_go(comparison: Comparison) -> None:
+    _compared(max(RULESETS * SHARES[comparison.backend] // 20, 1), comparison.run_without_what_could_go)
+    print(f"{comparison.backend}: {dict(sorted(comparison.seen.items()))}")
+    assert comparison.seen["could go"] >= 3
