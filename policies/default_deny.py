@@ -14,6 +14,7 @@ _LIMITS = Limits()
 _SETTINGS = (
     number("ipv4Addresses", "So many IPv4 addresses in a row may reach everything.", _LIMITS.ipv4_addresses),
     number("ipv6Prefix", "An IPv6 network smaller than one of this prefix may reach everything.", _LIMITS.ipv6_prefix),
+    number("mostPorts", "Who reaches more ports of TCP or of UDP reaches everything.", _LIMITS.ports),
     texts("privateNetworks", "Networks that may reach everything.", _LIMITS.private),
     WAIVED_MATCHES,
 )
@@ -28,7 +29,10 @@ _SHOWN = 3
 def _denies(chain: str) -> RulesCheck:
     def check(analysis: Analysis, settings: Settings) -> Iterable[str]:
         limits = Limits(
-            settings.number("ipv4Addresses"), settings.number("ipv6Prefix"), settings.texts("privateNetworks")
+            settings.number("ipv4Addresses"),
+            settings.number("ipv6Prefix"),
+            settings.number("mostPorts"),
+            settings.texts("privateNetworks"),
         )
         label = analysis.family.label
         denied = analysis.default_deny(chain, limits)
@@ -36,7 +40,9 @@ def _denies(chain: str) -> RulesCheck:
             yield from in_doubt(f"whether {chain} is default-deny for {label}", analysis, settings)
         elif not denied:
             found = analysis.reachable(chain)
-            wide = [str(one) for one in found if one.order[1] in (-1, 0) or one.order[0] == 0] or [*map(str, found)]
+            wide = [str(one) for one in found if one.order[1] in (-1, 0) or one.order[0] == 0] or analysis.wide_open(
+                chain, limits
+            )
             said = f"{', '.join(wide[:_SHOWN])} {_WORDS[chain]}"
             yield f"{chain} is not default-deny for {label}: {said}. {_MENDING[chain]}"
 

@@ -13,20 +13,38 @@ from rules.diagrams import Diagrams, Node
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``values`` in ``ranges`` with gaps between; whether the lowest and the highest possible value is among them."""
+    """``values`` of ``size`` possible ones, in ``ranges`` with gaps between; the ``longest`` of them.
+
+    ``first``, ``last``: how many there are in a row from the lowest, and up to the highest possible value.
+    """
 
     values: int
+    size: int
     ranges: int
-    lowest: bool
-    highest: bool
+    first: int
+    last: int
+    longest: int
 
     def __add__(self, above: Count) -> Count:
-        touching = self.highest and above.lowest
-        return Count(self.values + above.values, self.ranges + above.ranges - touching, self.lowest, above.highest)
+        touching = self.last > 0 and above.first > 0
+        return Count(
+            self.values + above.values,
+            self.size + above.size,
+            self.ranges + above.ranges - touching,
+            self.first if self.first < self.size else self.size + above.first,
+            above.last if above.last < above.size else above.size + self.last,
+            max(self.longest, above.longest, self.last + above.first),
+        )
 
     def __mul__(self, times: int) -> Count:
-        touching = (times - 1) * (self.highest and self.lowest)
-        return Count(self.values * times, self.ranges * times - touching, self.lowest, self.highest)
+        if self.values == self.size:
+            size = self.size * times
+            return Count(size, size, 1, size, size, size)
+        touching = (times - 1) * (self.last > 0 and self.first > 0)
+        longest = max(self.longest, self.last + self.first if times > 1 else 0)
+        return Count(
+            self.values * times, self.size * times, self.ranges * times - touching, self.first, self.last, longest
+        )
 
 
 class FieldSets:
@@ -58,8 +76,9 @@ class FieldSets:
         if found is not None:
             return found
         if store.is_leaf(node):
-            size = self._size(digit) if node == store.all else 0
-            found = Count(size, int(size > 0), size > 0, size > 0)
+            size = self._size(digit)
+            full = size if node == store.all else 0
+            found = Count(full, size, int(full > 0), full, full, full)
         elif store.level[node] > level:
             found = self._count(node, digit + 1) * (store.tops[level] + 1)
         else:

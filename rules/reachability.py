@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rules.chain_diagrams import GOING_ON, Compiled, Compiler
-from rules.default_deny import Limits, open_to
+from rules.default_deny import Limits, open_to, without_exceptions
 from rules.diagrams import TooIntricateError
 from rules.exposure import Exposed, exposed
 from rules.family import Family
@@ -117,7 +117,7 @@ class Analysis:
         return ()
 
     def default_deny(self, chain: str = "INPUT", limits: Limits | None = None) -> bool | None:
-        """Whether no wide range of public sources reaches every TCP port, every UDP port or every protocol.
+        """Whether hardly any public source reaches most ports of TCP, most of UDP, or most protocols.
 
         None when that depends on matches that are not understood. Raises :class:`ValueError` for bad limits.
         """
@@ -125,7 +125,14 @@ class Analysis:
         chosen = limits or Limits()
         if not open_to(self.store, reached.possibly, self.family, chosen):
             return True
-        return False if open_to(self.store, reached.surely, self.family, chosen) else None
+        return False if self.wide_open(chain, chosen) else None
+
+    def wide_open(self, chain: str = "INPUT", limits: Limits | None = None) -> tuple[str, ...]:
+        """For what a chain is not default-deny, in words, where that is certain."""
+        bare = without_exceptions(self.table)
+        same = bare == self.table
+        judged = self if same else Analysis(self.ruleset.with_table(bare), bare.name, self.compiler)
+        return open_to(self.store, judged._reached(chain, near=None).surely, self.family, limits or Limits())
 
     def shadowed(self) -> tuple[Dead, ...]:
         """The rules that no packet matches, each with those that decide before it."""

@@ -17,7 +17,7 @@ from rules.model import Ruleset
 from rules.outcomes import Verdict
 from rules.packets import Field, Packet
 from rules.parse import parse
-from rules.reachability import Limits, analyse, exposure
+from rules.reachability import analyse, exposure
 from tests.unit.rules.strategies import Writer
 
 GUIDE = Path(__file__).parent / "data" / "guide"
@@ -205,46 +205,7 @@ def test_not_tracked_packets_are_never_new() -> None:
     assert untracked == ("udp/53 from anywhere",)
 
 
-# -- default-deny
-
-
-@pytest.mark.parametrize(
-    ("rule", "denies"),
-    [
-        ("-s 10.0.0.0/8", True),
-        ("-s 192.0.2.0/24", True),
-        ("-s 192.0.2.0/23", False),
-        ("-m iprange --src-range 192.0.2.0-192.0.3.0", False),
-        ("-p tcp", False),
-        ("-p tcp --dport 1024:", True),
-        ("-p udp", False),
-        ("! -p tcp", False),
-        ("-i lo", True),
-        ("! -i eth0", False),
-        ("-m state --state ESTABLISHED", True),
-        ("-p tcp --syn", False),
-        ("-p tcp ! --syn", False),
-        ("-m recent --name x --rcheck", None),
-    ],
-)
-def test_default_deny(rule: str, denies: bool | None) -> None:
-    assert analyse(_drop(f"-A INPUT {rule} -j ACCEPT")).default_deny() is denies
-
-
-def test_two_halves_are_the_whole() -> None:
-    halves = ["-A INPUT -p tcp --dport :2000 -j ACCEPT", "-A INPUT -p tcp --dport 2001: -j ACCEPT"]
-    assert analyse(_drop(*halves)).default_deny() is False
-    assert analyse(_drop(*halves[:1])).default_deny() is True
-
-
-def test_limits_are_configurable() -> None:
-    ruleset = _drop("-A INPUT -s 192.0.2.0/23 -j ACCEPT")
-    assert analyse(ruleset).default_deny(limits=Limits(ipv4_addresses=512)) is True
-    assert analyse(ruleset).default_deny(limits=Limits(private=("192.0.2.0/23",))) is True
-    wide = _drop("-A INPUT -s 2001:db8::/64 -j ACCEPT", family=V6)
-    assert analyse(wide).default_deny() is False
-    assert analyse(wide).default_deny(limits=Limits(ipv6_prefix=63)) is True
-    assert analyse(_drop("-A INPUT -s 2001:db8::/65 -j ACCEPT", family=V6)).default_deny() is True
+# -- packets that no table looks at
 
 
 def test_an_absent_table_accepts() -> None:
