@@ -40,7 +40,8 @@ class Caller:
 
     def owner(self, claim: str) -> Owner:
         """Return what it is called on a host."""
-        return Owner(claim, self.project, self.stack, self.resource, os.environ.get(RUN, ""))
+        run = os.environ.get(RUN, "")
+        return Owner(claim, self.project, self.stack, self.resource, run, lineage=CLAIMS.lineage)
 
 
 _caller: ContextVar[Caller] = ContextVar("caller", default=Caller(""))  # noqa: B039 - it is frozen
@@ -70,6 +71,16 @@ class Claims:
         self._superseded: set[str] = set()
         self._declared: set[tuple[str, str]] = set()
         self._failed: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
+        self.lineage = ""
+        """The word by which the state of this run is known; "" where that is not known."""
+
+    def said(self, host: str, text: str) -> bool:
+        """Note that the user is told of something about a host; tell whether that is so already."""
+        with self._lock:
+            before = len(self._said)
+            self._said.add((host, text))
+            return len(self._said) == before
 
     def alive(self, claim: str, urn: str) -> None:
         """Note that the resource `urn` of this stack is there, and has this claim."""

@@ -8,6 +8,8 @@ renaming one breaks the stacks of its users.
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 import pulumi
@@ -30,7 +32,18 @@ from components.chapter import Chapter, F, Failure, I, Known, Unfinished
 from components.claims import CLAIMS, caller
 from components.identity import known_by, other_key
 from components.inventory import Inventory, way_to
-from components.ownership import check_owner, copied, gone, ledger_of, noted, taken_from, undoes, with_ledger
+from components.ownership import (
+    check_owner,
+    copied,
+    gone,
+    ledger_of,
+    lost_to,
+    noted,
+    taken_from,
+    taken_over_from,
+    undoes,
+    with_ledger,
+)
 from components.shards import split
 from components.stored import OUTPUTS, Stored, inputs_of, outs
 from components.transaction import Transaction
@@ -115,11 +128,14 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return with_ledger(host, lambda found: self._create(host, inputs, found))
 
     def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
-        owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id)
+        owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id, since=_now())
         title = self.chapter.title(inputs)
         recorded = found.owner(title)
         if recorded is not None:
             taken_from(found, owner, inputs.host, title, inputs.existing)
+            if not copied(recorded, found.machine):
+                _say_once(inputs.host, taken_over_from(recorded, owner, inputs.host))
+                owner = owner.after(recorded)
         elif inputs.existing == "fail":
             self._refuse_existing(host, inputs)
         change = Transaction(self.chapter, host, inputs, recorded, claim=None if recorded else owner)
@@ -157,6 +173,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if gone(found, change.title, state, as_declared=same):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
             return ReadResult("", {})
+        recorded = found.owner(change.title)
+        _say_once(state.declared.host, lost_to(recorded, caller().owner(state.claim), state.declared.host))
         self._renew(host, change.title, state)
         if state.unfinished or (same and "declared" not in props):
             return ReadResult(id_, {**props, **self.noted(state.observed, seen)}, inputs_of(props))
@@ -176,7 +194,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         Where it fails, what was in force before is applied again; raises `Unfinished` where that fails, too.
         """
         inputs, state = self._inputs(_news), self._stored(_olds)
-        same_way = {"connection": inputs.connection, "existing": inputs.existing}
+        same_way: dict[str, Any] = {"connection": inputs.connection}
+        if inputs.existing != "takeOver":
+            same_way["existing"] = inputs.existing
         if not state.unfinished and state.shown.model_copy(update=same_way) == inputs:
             return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
         host = self._host(inputs.host, inputs.connection)
@@ -184,11 +204,14 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
         title = self.chapter.title(inputs)
-        owner = replace(caller().owner(state.claim or secrets.token_hex(16)), machine=found.machine.id)
         recorded = found.owner(title)
+        since = recorded.since if recorded is not None and recorded.claim == state.claim else _now()
+        owner = caller().owner(state.claim or secrets.token_hex(16)).after(recorded)
+        owner = replace(owner, machine=found.machine.id, since=since)
         anew = state.unfinished and not found.has(title)  # it has gone back, or the machine was installed anew
         change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
-        check_owner(found, owner, title, state, lambda: self._in_force(change, state))
+        in_force = partial(self._in_force, change, state)
+        check_owner(found, owner, title, state, existing=inputs.existing, in_force=in_force)
         known = state.known
         if inputs.triggers != state.declared.triggers:  # what was recorded last may be gone
             known = known.seen(change.observe())
@@ -271,7 +294,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """Record what this resource is called now: it, its stack or its project may have another name since."""
         found = ledger_of(host)
         owner, recorded = replace(caller().owner(state.claim), machine=found.machine.id), found.owner(title)
-        if recorded is not None and recorded.claim == owner.claim and not recorded.named_as(owner) and owner.resource:
+        if recorded is None or recorded.claim != owner.claim or not owner.resource:
+            return
+        owner = replace(owner, lineage=owner.lineage or recorded.lineage, since=recorded.since).after(recorded)
+        if not recorded.same_as(owner):
             Transaction(self.chapter, host, state.declared, recorded).take_over(owner)
             noted(host, title, owner)
 
@@ -340,6 +366,16 @@ _REINSTALLED = (
     "the host has no record of Stockade: another machine, or one that was installed anew. The next `up` applies "
     "everything to it"
 )
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _say_once(host: str, text: str) -> None:
+    """Warn of what is so for all resources of a host."""
+    if text and not CLAIMS.said(host, text.partition(" since ")[0]):
+        console.warn(text)
 
 
 def _connected(name: str, access: "HostAccess | None") -> "Host":

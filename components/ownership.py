@@ -72,6 +72,8 @@ def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str
             f"{host}: {title}: nothing was changed: this machine is in the stack twice: {recorded.resource} looks "
             "after it as well. Take one of the two out of the config"
         )
+    if existing == "fail" or recorded.took_over_from(owner):
+        _refuse_another_state(recorded, owner, host, title, existing)
     if (recorded.project, recorded.stack) == (owner.project, owner.stack) or existing == "takeOver":
         return
     raise Failure(
@@ -81,10 +83,13 @@ def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str
     )
 
 
-def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], in_force: Callable[[], bool]) -> None:
+def check_owner(
+    found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], *, existing: str, in_force: Callable[[], bool]
+) -> None:
     """Refuse to change what is another's by now, or is gone. Raises `Failure`.
 
-    `in_force`: looks whether what was declared still is; a refresh leaves that in the state, though no record is there.
+    `existing`: as declared now. `in_force`: looks whether what was declared still is; a refresh leaves that in the
+    state, though no record is there.
     """
     recorded = found.owner(title)
     if recorded is None:
@@ -96,9 +101,13 @@ def check_owner(found: Ledger, owner: Owner, title: str, state: Stored[Any, Any]
             f"{state.declared.host}: {title}: nothing was changed: the host has no record of Stockade any more: it is "
             "another machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
         )
-    if state.unfinished:  # it may not have come as far as to be recorded
+    if recorded.claim == owner.claim or copied(recorded, found.machine):
+        return
+    if recorded.took_over_from(owner):
+        _refuse_another_state(recorded, owner, state.declared.host, title, existing)
+    elif state.unfinished:  # it may not have come as far as to be recorded
         taken_from(found, owner, state.declared.host, title, "adopt")
-    elif recorded.claim != owner.claim and not recorded.named_as(owner):
+    elif not recorded.named_as(owner):
         raise Failure(f"{state.declared.host}: {title}: nothing was changed: {_other(recorded, owner)}")
 
 
@@ -121,7 +130,7 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_
         if recorded.claim == state.claim or not state.claim:
             return ""
         in_this_run = CLAIMS.urn(recorded.claim) or (recorded.run and recorded.run == owner.run)
-        if recorded.named_as(owner) and not in_this_run:
+        if recorded.named_as(owner) and not in_this_run and not recorded.took_over_from(owner):
             return ""
         return _other(recorded, owner)
     if found.has(title) or not state.claim:
@@ -143,7 +152,41 @@ def _is_other(one: Machine, other: Machine) -> bool:
     return not set(one.keys) & set(other.keys) and bool(one.keys and other.keys)
 
 
+def _refuse_another_state(recorded: Owner, owner: Owner, host: str, title: str, existing: str) -> None:
+    if recorded.of_another_state(owner) and existing != "takeOver":
+        raise Failure(f"{host}: {title}: nothing was changed: {_other(recorded, owner)}. {TAKE_BACK}")
+
+
+def taken_over_from(recorded: Owner, owner: Owner, host: str) -> str:
+    """Say that a host was another state's of this stack; "" where it was not."""
+    if not recorded.of_another_state(owner):
+        return ""
+    return (
+        f"{host}: taken over: by its record, another state of this stack looked after it{_since(recorded)}. That is "
+        "right where that state is lost; where it is that of another checkout, runs from there change nothing any more"
+    )
+
+
+def lost_to(recorded: Owner | None, owner: Owner, host: str) -> str:
+    """Say that another state of this stack looks after a host by now; "" where it does not."""
+    if recorded is None or recorded.claim == owner.claim or not recorded.took_over_from(owner):
+        return ""
+    return f"{host}: not looked after from here any more: {_other(recorded, owner)}. {TAKE_BACK}"
+
+
+TAKE_BACK = (
+    "Work with that state, and let go of this one (`state delete` forgets a host, and changes nothing on it); or take "
+    "the host back with `existing: takeOver`"
+)
+
+
+def _since(recorded: Owner) -> str:
+    return f" since {recorded.since} (claim {recorded.claim[:8]})" if recorded.since else ""
+
+
 def _other(recorded: Owner, owner: Owner) -> str:
+    if recorded.of_another_state(owner):
+        return f"another state of this stack, as of another checkout, looks after it{_since(recorded)}"
     where = ""
     if (recorded.project, recorded.stack) != (owner.project, owner.stack):
         where = f" of the stack {recorded.stack} (project {recorded.project})"

@@ -30,6 +30,7 @@ FOLDER = f"{TOP}/prior"
 OWNERS = f"{TOP}/owner"
 RUN = "STOCKADE_RUN"
 """The environment variable with the token of the run that a process is part of; else it is a run of its own."""
+_FORMER = 8
 CHANGED = 76
 """Exit status: the record is no longer as it was read; nothing was changed."""
 
@@ -40,7 +41,9 @@ class Owner:
 
     `claim`: a random word that the state of the owner has too; project, stack and resource (its name) are for people,
     and for a state that has lost it. `run`: the token of the run that made it the owner. `machine`: where that
-    was (`Machine.id`); a disk that was copied has the record of another machine.
+    was (`Machine.id`); a disk that was copied has the record of another machine. `lineage`: a random word that all of
+    the owner's state has, and its backups; another state of the same stack has another. `since`: when it became the
+    owner. `former`: lineages that it was taken over from.
     """
 
     claim: str
@@ -49,19 +52,39 @@ class Owner:
     resource: str
     run: str = ""
     machine: str = ""
+    lineage: str = ""
+    since: str = ""
+    former: str = ""
 
     def text(self) -> str:
         """Return it as the line that is kept on the host."""
-        return json.dumps(asdict(self), sort_keys=True)
+        words = asdict(self)
+        return json.dumps({name: words[name] for name in words if words[name] or name in _FIELDS}, sort_keys=True)
 
     def named_as(self, other: "Owner") -> bool:
         """Tell whether both are the same resource of the same stack, whatever their claims."""
-        apart = {"claim": "", "run": "", "machine": ""}
-        return replace(self, **apart) == replace(other, **apart)
+        names = (self.project, self.stack, self.resource)
+        return names == (other.project, other.stack, other.resource)
 
     def same_as(self, other: "Owner") -> bool:
         """Tell whether both are the same, whichever run recorded it."""
-        return self.claim == other.claim and self.named_as(other)
+        return self.claim == other.claim and self.lineage == other.lineage and self.named_as(other)
+
+    def of_another_state(self, other: "Owner") -> bool:
+        """Tell whether both are of one stack and each of another state: a second checkout's, or one that was lost."""
+        one, two = (self.project, self.stack), (other.project, other.stack)
+        return bool(self.lineage and other.lineage) and self.lineage != other.lineage and one == two
+
+    def took_over_from(self, other: "Owner") -> bool:
+        """Tell whether the state of `other` had it, and another one of the same stack has taken it over since."""
+        return self.of_another_state(other) and other.lineage in self.former.split()
+
+    def after(self, recorded: "Owner | None") -> "Owner":
+        """Return it as it is recorded where `recorded` was the owner before."""
+        if recorded is None or not recorded.of_another_state(self):
+            return replace(self, former=recorded.former if recorded else "")
+        former = [word for word in (*recorded.former.split(), recorded.lineage) if word != self.lineage]
+        return replace(self, former=" ".join(former[-_FORMER:]))
 
 
 @dataclass(frozen=True)
@@ -140,12 +163,13 @@ def fingerprint(line: str) -> str:
 
 
 _FIELDS = ("claim", "project", "stack", "resource", "run", "machine")
+_LATER_FIELDS = ("lineage", "since", "former")  # records of earlier versions lack them
 
 
 def _owner(text: str) -> Owner | None:
     try:
         found = json.loads(text)
-        return Owner(*(str(found[name]) for name in _FIELDS))
+        return Owner(*(str(found[name]) for name in _FIELDS), *(str(found.get(name, "")) for name in _LATER_FIELDS))
     except (ValueError, KeyError, TypeError):
         return None
 

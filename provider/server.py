@@ -44,6 +44,7 @@ from provider.slowest import Slowest
 from provider.structs import plain, properties, same, same_but
 
 PROVIDER_KEY = "__provider"
+LINEAGE = "lineage"
 THREADS = 256
 """Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
 
@@ -147,14 +148,22 @@ class Server(ResourceProviderServicer):
         self.chapters = chapters or Chapters()
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
-        """Keep the config of the last run as well: it knows the hosts that have been taken out since."""
+        """Keep the config of the last run as well: it knows the hosts that have been taken out since.
+
+        What the engine keeps as the provider's own inputs has the word by which this state is known, too.
+        """
         self._former = {key: rpc.unwrap_rpc_secret(value) for key, value in properties(request.olds).items()}
-        return proto.CheckResponse(inputs=request.news)
+        CLAIMS.lineage = str(self._former.get(LINEAGE) or "")
+        inputs = Struct()
+        inputs.CopyFrom(request.news)
+        inputs.fields[LINEAGE].string_value = CLAIMS.lineage or token_hex(16)
+        return proto.CheckResponse(inputs=inputs)
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
         args = rpc.deserialize_properties(request.args)
         self._config = {key: rpc.unwrap_rpc_secret(value) for key, value in args.items()}
+        CLAIMS.lineage = str(self._config.pop(LINEAGE, "") or CLAIMS.lineage)
         return proto.ConfigureResponse(acceptSecrets=False)
 
     @_plain

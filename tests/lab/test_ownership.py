@@ -360,6 +360,39 @@ def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(
     assert nothing_left(host)
 
 
+def test_another_checkout_takes_over_aloud_and_the_first_one_changes_nothing_any_more(
+    fleet: Fleet, host: LabHost, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    second = Stack(tmp_path_factory.mktemp("second") / "project", environment=stack.environment)
+    fleet.declare(second, web=fleet.entry(host))
+    taken = second.up()  # as where the state was lost
+    told = "web: taken over: by its record, another state of this stack looked after it since"
+    assert 1 <= taken.output.count(told) <= 3  # for the host, not for each of its resources
+    second.unchanged()
+    second.refresh()
+    second.unchanged()
+
+    told = "web: not looked after from here any more: another state of this stack, as of another checkout, looks after"
+    assert 1 <= stack.refresh().output.count(told) <= 6  # the CLI's refresh looks twice
+    fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
+    refused = stack.up(check=False)
+    assert refused.status != 0
+    assert "nothing was changed: another state of this stack" in refused
+    assert "maxauthtries 3" not in host.exec("sshd -T").stdout
+
+    fleet.declare(stack, web=fleet.entry(host) | {"existing": "takeOver"})
+    stack.up()
+    stack.unchanged()
+    left = second.destroy()
+    assert "nothing was undone: another state of this stack" in left
+    assert fleet.hardened(host)
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
 def test_a_machine_that_is_in_the_config_twice_is_refused(fleet: Fleet, host: LabHost) -> None:
     stack = fleet.stack(alpha=fleet.entry(host), beta=fleet.entry(host) | {"address": host.ipv6})
     refused = stack.up(check=False)
