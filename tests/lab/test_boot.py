@@ -17,7 +17,7 @@ AGAIN = "systemctl is-active stockade-firewall-again | grep -q inactive"
 LOOKED = f"for i in $(seq 100); do ! {AGAIN} || exit 0; sleep 0.1; done; exit 1"
 INSTALL_IPSET = "DEBIAN_FRONTEND=noninteractive apt-get install -qy ipset </dev/null"
 SINCE = "since the declared rules are not in force:"
-UNIT = "[Unit]\nDefaultDependencies=no\n{order}\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '{command}'\n"
+UNIT = "[Unit]\n{order}\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '{command}'\n"
 FLUSH = "for t in iptables ip6tables; do $t -F; $t -X; done"
 
 
@@ -59,7 +59,11 @@ BREAKS = (
     ),
     Break(
         "another program flushes before the network is up",
-        unit("After=netfilter-persistent.service\nBefore=network-pre.target", "multi-user.target", FLUSH),
+        unit(
+            "DefaultDependencies=no\nAfter=netfilter-persistent.service\nBefore=network-pre.target",
+            "multi-user.target",
+            FLUSH,
+        ),
         _TAKEN,
         _TAKEN,
         mended=NO_OTHER,
