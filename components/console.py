@@ -4,6 +4,7 @@ import sys
 from typing import Any, Protocol
 
 from components.claims import caller
+from hosts.masking import printable
 
 
 class Console(Protocol):
@@ -19,7 +20,7 @@ class _Stderr:
     def warn(self, urn: str, text: str) -> None:
         """Print it."""
         del urn
-        sys.stderr.write(f"warning: {text}\n")
+        sys.stderr.write(printable(f"warning: {text}\n"))
         sys.stderr.flush()
 
 

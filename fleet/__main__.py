@@ -27,6 +27,7 @@ from fleet.moving import move_all, stranded
 from fleet.outcome import Outcome, Status
 from fleet.processes import Processes
 from fleet.progress import Progress
+from fleet.published import clean
 from fleet.report import KINDS, Result, failed_in, write
 from fleet.summary import summary
 from hosts.connection import CONNECT_TIMEOUT
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = _run(options, processes)
     except (FleetError, EngineError, CommandError, InvalidVersionError) as error:
-        result = Result(options.environment, options.command, error=said(error))
+        result = Result(options.environment, options.command, error=clean(said(error)))
         print(f"error: {result.error}", file=sys.stderr)
     for file in options.report:
         try:
@@ -146,7 +147,7 @@ def _run(options: argparse.Namespace, processes: Processes) -> Result:
             outcomes = run_all(engine, stacks, job, at_once, processes)
         seconds = time.monotonic() - begin
     advice = _advice(environment, options.command, outcomes)
-    print(summary(outcomes, seconds, would=would, further=[*left, *advice]))
+    print(clean(summary(outcomes, seconds, would=would, further=[*left, *advice])))
     homes = {name: environment.home(name) for name in environment.hosts()} if options.report else {}
     return Result(environment.name, options.command, outcomes, seconds, would, homes, further=left)
 

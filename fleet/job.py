@@ -13,6 +13,7 @@ from pulumi.automation.events import EngineEvent
 
 from fleet.outcome import Events, Outcome, Status
 from fleet.processes import Watch
+from fleet.published import clean
 from fleet.summary import listed
 
 CREATING = ("preview", "up")
@@ -82,9 +83,9 @@ class Run:
         self._lines: list[str] = []
 
     def print(self, line: str) -> None:
-        """Keep a line of output."""
+        """Keep a line of output, as it may be shown."""
         self.heard = time.monotonic()
-        self._lines.append(line)
+        self._lines.append(clean(line))
 
     def event(self, event: EngineEvent) -> None:
         """Take an event."""
@@ -95,7 +96,7 @@ class Run:
         """Take an error of our own: it is the first that is to be read."""
         self.print(f"error: {message}")
         self.events.failures.insert(0, ("", message))
-        print(f"{self.stack}: {message}", file=sys.stderr, flush=True)
+        print(clean(f"{self.stack}: {message}"), file=sys.stderr, flush=True)
 
     def anew(self) -> None:
         """Forget what the events told: it was a preview, and what is really done comes next."""

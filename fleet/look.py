@@ -25,6 +25,7 @@ from components.ruleset import RulesetChapter, RulesetFacts, RulesetInputs
 from hosts.connection import HostAccess
 from hosts.errors import HostError, understanding
 from hosts.host import Host
+from hosts.masking import printable
 from hosts.pool import connection_pool
 from local.engine.errors import EngineError
 from local.engine.project import Config, Project, StackSettings, load_project, load_stack, resolve_config
@@ -144,13 +145,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         access = parse(config_of(options.stack, Path()), options.stack).access()
     except (EngineError, ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     good = True
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for well, lines in pool.map(looked, access.values()):
             good &= well
-            print("\n".join(lines), flush=True)
+            print(printable("\n".join(lines)), flush=True)
     connection_pool().close()
     return 0 if good else 1
 

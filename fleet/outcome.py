@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from pulumi.automation.events import EngineEvent, PolicyEvent
 
+from fleet.published import clean
+from hosts.masking import one_line
+
 PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "forget": "forgotten"}
 HARDENED, STACK, PROVIDER = "stockade:index:HardenedHost", "pulumi:pulumi:Stack", "pulumi:providers:"
 _HOST = re.compile(r"([^\s:]+): ")
@@ -103,7 +106,7 @@ class Events:
             if diagnostic and diagnostic.severity == "error":
                 self._failure(diagnostic.urn, diagnostic.message)
             if policy:
-                text = f"{policy.policy_name}: {self._without_description(policy)}"
+                text = f"{one_line(policy.policy_name)}: {self._without_description(policy)}"
                 if policy.enforcement_level in ("mandatory", "remediate"):
                     self._failure(policy.resource_urn, text)
                 elif (told := (_named(policy.resource_urn), _plain(text))) not in self.advice:
@@ -179,22 +182,22 @@ class Events:
 
 def kind_of(type_: str) -> str:
     """Return the last word of a resource's type."""
-    return type_.rpartition(":")[2]
+    return one_line(type_.rpartition(":")[2])
 
 
 def _named(urn: str | None) -> str:
-    return "" if not urn or STACK in urn else urn.rpartition("::")[2]
+    return "" if not urn or STACK in urn else one_line(urn.rpartition("::")[2])
 
 
 def _plain(message: str) -> str:
-    return _COLOURS.sub("", message).strip()
+    return clean(_COLOURS.sub("", message)).strip()
 
 
 def _host(step: Any) -> str:
     if step.type == HARDENED:
         return str(_named(step.urn))
     host = next((seen.inputs["host"] for seen in (step.new, step.old) if seen and "host" in (seen.inputs or {})), "")
-    return host if isinstance(host, str) else ""
+    return one_line(host) if isinstance(host, str) else ""
 
 
 def _last_error(output: str) -> str:

@@ -1,25 +1,35 @@
 """`python -m fleet.preview STACK FILE`: preview one stack with its policies, and write a comment for its pull request.
 
-The preview is printed, whole; the comment's first line tells it from those of other stacks. `.ci/preview` runs it.
+The preview is printed, whole, and written beside the comment (FILE with `.txt`), for an artifact of the job; the
+comment's first line tells it from those of other stacks. What is previewed is somebody else's proposal: nothing that
+leaves here has a secret of this process's environment, or anything that a terminal, CI or Markdown obeys.
+`.ci/preview` runs it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from pulumi.automation.errors import CommandError, InvalidVersionError
 
+from components.named_files import REVIEW
 from fleet.__main__ import engine_for, said
 from fleet.environment import Environment, FleetError, backend_of
 from fleet.job import Job, Limits, Run
 from fleet.outcome import Status
 from fleet.processes import Processes
+from fleet.published import clean
 from fleet.report import LIMIT, Result, markdown
+from hosts.projectfiles import inside
+from hosts.textfiles import read_text
 from local.__main__ import policy_arguments, policy_environment, set_lab_passphrase
 from local.engine.errors import EngineError
+from local.engine.project import checked_name, load_project, stack_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,18 +38,33 @@ def main(arguments: Sequence[str]) -> int:
         print("error: python -m fleet.preview STACK FILE", file=sys.stderr)
         return 2
     stack, file = arguments[0], Path(arguments[1])
-    set_lab_passphrase(stack, os.environ)
-    try:
-        result = _previewed(stack, Path.cwd())
-    except (FleetError, EngineError, CommandError, InvalidVersionError, ValueError) as error:
-        result = Result(stack, "preview", error=said(error))
-        print(f"error: {result.error}", file=sys.stderr)
-    mark = f"<!-- stockade preview of {stack} -->\n"
+    os.environ[REVIEW] = "1"
+    whole = file.with_suffix(".txt")
+    with _obeyed_by_no_runner():
+        try:
+            checked_name(stack)
+            set_lab_passphrase(stack, os.environ)
+            result, text = _previewed(stack, Path.cwd(), whole)
+        except (FleetError, EngineError, CommandError, InvalidVersionError, ValueError, OSError) as error:
+            result, text = Result(stack, "preview", error=clean(said(error))), ""
+            print(f"error: {result.error}", file=sys.stderr, flush=True)
+        print(text, flush=True)
+    whole.write_text(text or f"error: {result.error}\n", encoding="utf-8")
+    mark = f"<!-- stockade preview of {stack} -->\n" if not result.error or _named(stack) else ""
     file.write_text(mark + markdown(result, LIMIT - len(mark)), encoding="utf-8")
     return int(result.failed)
 
 
-def _previewed(stack: str, folder: Path) -> Result:
+def _named(stack: str) -> bool:
+    try:
+        checked_name(stack)
+    except EngineError:
+        return False
+    return True
+
+
+def _previewed(stack: str, folder: Path, whole: Path) -> tuple[Result, str]:
+    _check_files(stack, folder)
     processes = Processes()
     environment = Environment(folder, stack, folder, 1, {}, backend_of(folder))
     policies = policy_arguments("preview", [], stack, folder, os.environ.get("STOCKADE_POLICIES"))
@@ -50,9 +75,36 @@ def _previewed(stack: str, folder: Path) -> Result:
             engine.create(stack)
         run = Run(stack)
         outcome = engine.run(stack, Job("preview", diff=True, policies=lambda _: policies), run)
-    print(outcome.output)
     kept = ["every mandatory policy is kept"] if policies and outcome.status is Status.DONE else []
-    return Result(stack, "preview", [outcome], outcome.seconds, would=True, further=kept)
+    where = f"the job's artifact has all of it ({whole.name})."
+    result = Result(stack, "preview", [outcome], outcome.seconds, would=True, further=kept, whole=where)
+    return result, outcome.output
+
+
+def _check_files(stack: str, folder: Path) -> None:
+    """Refuse links of the proposal that lead out of it: their text would be told as what is wrong with it."""
+    read_text(folder / "Pulumi.yaml")
+    project = load_project(folder)
+    file = stack_file(project, stack)
+    for one in (file, *file.parent.glob("policy.*.json")):
+        if one.is_symlink() and inside(one, folder) is None:
+            raise FleetError(f"{one.relative_to(project.root)} is a link that leads out of the project")
+        if os.path.lexists(one):
+            read_text(one)
+
+
+@contextmanager
+def _obeyed_by_no_runner() -> Iterator[None]:
+    """GitHub's runner obeys lines of output (`::add-mask::`), also those that a config or a host made up."""
+    token = token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
+    if token:
+        print(f"::stop-commands::{token}", flush=True)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        if token:
+            print(f"::{token}::", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from fleet.blocks import Block, blocks, marked
+from fleet.comment import comment
 from fleet.environment import FleetError
 from fleet.outcome import Outcome, Status
-from fleet.summary import apart, differences, failures, table, totals
+from fleet.summary import apart
+from hosts.masking import printable
 
 LIMIT = 60_000
 """Characters of a .md report: comments on GitHub may have 65,536."""
 KINDS = (".md", ".json", ".xml")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Result:
     """One command on all stacks of an environment, or on some.
 
     `homes`: the stack of each host, as far as it is known. `error`: why nothing was run. `further`: what else is to be
-    said.
+    said. `whole`: where all of it is, for a report that has no room for it.
     """
 
     title: str
@@ -37,6 +36,7 @@ class Result:
     homes: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     further: Sequence[str] = ()
+    whole: str = ""
 
     @property
     def failed(self) -> bool:
@@ -63,76 +63,19 @@ def failed_in(file: Path) -> frozenset[str]:
 
 
 def markdown(result: Result, limit: int = LIMIT) -> str:
-    """What failed and how much it is first, then what changes, creations last; they are counted where it gets long."""
-    failed = f"**the {result.command} failed**"
-    head = [f"### {result.title}: {failed if result.failed else result.command}", ""]
-    if result.error:
-        return _cut("\n".join([*head, *_fenced(f"error: {result.error}", "")]), limit)
-    outcomes = result.outcomes
-    head += [totals(outcomes, result.seconds, would=result.would), ""]
-    for lines in (failures(outcomes), result.further, failures(outcomes, advice=True)):
-        head += _fenced("\n".join(lines), "") if lines else []
-    if len(outcomes) > 1:
-        head += _fenced("\n".join(table(outcomes, would=result.would)), "")
-    changes = differences(outcomes, would=result.would)
-    head += _fenced("\n".join(changes), "") if changes else []
-    text = "\n".join(head)
-    if len(text) > limit:
-        return _cut(text, limit)
-    return text + _differences(outcomes, limit - len(text))
-
-
-def _differences(outcomes: Sequence[Outcome], room: int) -> str:
-    """Line by line, as far as there is room: changes, then creations or how many there are of each kind."""
-    found = [block for outcome in outcomes for block in blocks(outcome.output)]
-    changed = [marked(block.text) for block in found if block.operation != "create"]
-    created = [marked(block.text) for block in found if block.operation == "create"]
-    if not found:
-        return ""
-    reserve = 400
-    told, left = _as_many(changed, room - reserve - 2000)
-    missing = f"{left} of {len(changed)} changes are not shown here: the log has them.\n" if left else ""
-    room -= len(told) + reserve
-    creations = "\n".join(created)
-    if left or len(creations) > room:
-        counts = _counts(block for block in found if block.operation == "create")
-        creations = f"+ {len(created)} to create, not shown here line by line: {counts}" if created else ""
-    text = "\n".join(filter(None, (told, creations)))
-    return "\n".join(["", *_fenced(text, "diff"), missing]) if text else f"\n{missing}"
-
-
-def _as_many(texts: Sequence[str], room: int) -> tuple[str, int]:
-    """Return those that there is room for, and how many there are more."""
-    taken: list[str] = []
-    for text in texts:
-        room -= len(text) + 1
-        if room < 0:
-            break
-        taken.append(text)
-    return "\n".join(taken), len(texts) - len(taken)
-
-
-def _counts(created: Iterator[Block]) -> str:
-    counts: dict[str, int] = {}
-    for block in created:
-        counts[block.kind] = counts.get(block.kind, 0) + 1
-    return ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def _fenced(text: str, language: str) -> list[str]:
-    longest = max((len(found) for found in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    return [f"{fence}{language}", text, fence, ""]
-
-
-def _cut(text: str, limit: int) -> str:
-    """Cut at the end of a line, and say so."""
-    if len(text) <= limit:
-        return text
-    kept = text[: limit - 200]
-    kept = kept[: kept.rfind("\n")]
-    fence = "\n```" if kept.count("\n```") % 2 else ""
-    return f"{kept}{fence}\n\n{len(text) - len(kept)} more characters are not shown here: the log has them.\n"
+    """What failed and how much it is first, then what changes, creations last (comment.py)."""
+    return comment(
+        result.title,
+        result.command,
+        result.outcomes,
+        limit,
+        failed=result.failed,
+        seconds=result.seconds,
+        would=result.would,
+        error=result.error,
+        further=result.further,
+        whole=result.whole,
+    )
 
 
 def as_json(result: Result) -> str:
@@ -197,7 +140,7 @@ def junit(result: Result) -> str:
     suites = ElementTree.Element("testsuites", name=f"{result.command} {result.title}")
     if result.error:
         case = _case(_suite(suites, result.title, 0.0), result.title, result.command)
-        _text(ElementTree.SubElement(case, "error", message=_clean(result.error.splitlines()[0])), result.error)
+        _text(ElementTree.SubElement(case, "error", message=_first(result.error)), result.error)
     hosts = _hosts(result)
     for outcome in result.outcomes:
         suite = _suite(suites, outcome.stack, outcome.seconds)
@@ -232,13 +175,17 @@ def _case(suite: ElementTree.Element, name: str, command: str) -> ElementTree.El
 
 
 def _failure(case: ElementTree.Element, messages: Sequence[str]) -> None:
-    _text(ElementTree.SubElement(case, "failure", message=_clean(messages[0].splitlines()[0])), "\n".join(messages))
+    _text(ElementTree.SubElement(case, "failure", message=_first(messages[0])), "\n".join(messages))
 
 
 def _text(element: ElementTree.Element, text: str) -> None:
     element.text = _clean(text)
 
 
+def _first(text: str) -> str:
+    return _clean((text.splitlines() or [""])[0])
+
+
 def _clean(text: str) -> str:
-    """Leave out what XML cannot have."""
-    return _CONTROL.sub("", text)
+    """Show by its number what cannot be seen, and so what XML cannot have."""
+    return printable(text)

@@ -16,6 +16,8 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from hosts.masking import printable
+
 COMMANDS = {
     "preview": ["preview"],
     "up": ["up"],
@@ -41,7 +43,7 @@ PACK = Path("policies")
 
 def fail(message: str) -> NoReturn:
     """End with an error."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     raise SystemExit(1)
 
 

@@ -26,6 +26,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from components.shards import home_of, index_in, read_inventory
+from hosts.masking import printable
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
 
 ROOT = Path(__file__).parents[1]
@@ -95,9 +96,9 @@ def resource_policy(
                 return
             try:
                 for problem in check(args.props, chosen):
-                    report(f"{host}: {problem}", None)
+                    report(printable(f"{host}: {problem}"), None)
             except ValueError as error:  # rules that cannot be read, or whose chains call each other in a circle
-                report(f"{host}: this cannot be decided: {error}", None)
+                report(printable(f"{host}: this cannot be decided: {error}"), None)
             except UnknownValueError as error:
                 raise CannotTellYetError(f"{host}: {_why(error)}") from None
 
@@ -138,7 +139,7 @@ def stack_policy(
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         with _ONE_AT_A_TIME:
             for problem in check(args, _read(name, settings, args.get_config(), report)):
-                report(problem, None)
+                report(printable(problem), None)
 
     return StackValidationPolicy(name, description, validate, _level(advisory), _schema(settings))
 
@@ -148,7 +149,7 @@ def _read(policy: str, known: Sequence[Setting], config: Props, report: ReportVi
     try:
         return Settings(known, config)
     except SettingsError as error:
-        report(f"the policy configuration is wrong: {policy}: {error}", None)
+        report(printable(f"the policy configuration is wrong: {policy}: {error}"), None)
         return Settings(known, {})
 
 

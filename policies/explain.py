@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hosts.masking import printable
 from policies.picture import picture
 from rules.errors import RuleSyntaxError
 from rules.family import Family
@@ -61,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.svg is not None:
             given.svg.write_text(picture([one.analysis for one in explained]))
     except (OSError, ValueError) as error:
-        print(f"{given.ruleset if given.ruleset != '-' else 'stdin'}: {error}", file=sys.stderr)
+        print(printable(f"{given.ruleset if given.ruleset != '-' else 'stdin'}: {error}"), file=sys.stderr)
         return 2
-    print(output)
+    print(output if given.json else printable(output))
     return 0
 
 

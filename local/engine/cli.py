@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from hosts.masking import printable
+
 from . import configuring, state_commands
 from .errors import CHANGES, FAILURE, CommandError, EngineError
 from .eventlog import EventLog
@@ -31,7 +33,7 @@ class Parser(argparse.ArgumentParser):
             if message.startswith(prefix):
                 what = message.removeprefix(prefix).partition(" (choose from")[0]
                 message = f"not supported by the embedded engine: {what}; the Pulumi CLI may have it"
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {printable(message)}", file=sys.stderr)
         raise SystemExit(FAILURE)
 
 

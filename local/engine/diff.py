@@ -80,7 +80,7 @@ class DiffPrinter:
             yield from self._value(label, new, indent, "+")
 
     def _text(self, old: str, new: str, indent: int) -> Iterator[str]:
-        before, after = old.splitlines(), new.splitlines()
+        before, after = _lines(old), _lines(new)
         groups = list(difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(CONTEXT))
         if not groups:
             yield self._line("~", indent, "(only the end of the last line differs)")
@@ -107,13 +107,18 @@ class DiffPrinter:
             yield self._line(mark, indent, "]", mark=False)
         elif isinstance(value, str) and "\n" in value.rstrip("\n"):
             yield self._line(mark, indent, f"{label}:")
-            yield from (self._line(mark, indent + 4, line) for line in value.splitlines())
+            yield from (self._line(mark, indent + 4, line) for line in _lines(value))
         else:
             yield self._line(mark, indent, f"{label}: {scalar(value)}")
 
     def _line(self, kind: str, indent: int, text: str, *, mark: bool = True) -> str:
         sign = kind if mark else " "
-        return self._style.op(kind, f"{' ' * indent}{sign} {text}".rstrip())
+        return self._style.op(kind, f"{' ' * indent}{sign} {text}".rstrip(" ").replace("\n", "\\n"))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text as a file has them: what else Python takes for an end of line is shown in its line."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _padded(key: str, shown: Mapping[str, object] | list[str]) -> str:

@@ -7,8 +7,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TextIO
+
+from hosts.masking import one_line, printable
 
 from .diff import DiffPrinter, changed_keys
 from .eventlog import EventLog
@@ -78,7 +80,10 @@ def _compared(step: Step) -> tuple[PropertyMap, PropertyMap]:
 
 
 class Display:
-    """Shows the events of one run as they come, and the rest at the end. Thread-safe."""
+    """Shows the events of one run as they come, and the rest at the end. Thread-safe.
+
+    What it is told may come from anywhere: nothing is shown that a terminal obeys.
+    """
 
     def __init__(
         self,
@@ -164,10 +169,10 @@ class Display:
             urn=step.urn,
             parent=state.parent if state else "",
             mark=_MARKS[step.op],
-            type=kind,
-            name=name,
+            type=one_line(kind),
+            name=one_line(name),
             status=status + ("[retain]" if step.retained and status else ""),
-            changed=changed,
+            changed=one_line(changed),
             seconds=None if self._preview or not status else seconds,
             started=time.monotonic() if tense == 1 and not failed else None,
             failed=failed,
@@ -180,8 +185,8 @@ class Display:
         verb = _VERBS[step.op][0] + ("[retain]" if step.retained else "")
         lines = [self._style.op(mark, f"    {mark:<2}{kind}: ({verb})")]
         if step.old and step.old.id:
-            lines.append(f"        [id={step.old.id}]")
-        lines.append(f"        [urn={step.urn}]")
+            lines.append(f"        [id={one_line(step.old.id)}]")
+        lines.append(f"        [urn={one_line(step.urn)}]")
         if step.old and step.new:
             lines += self._diff.difference(*_compared(step), 6)
         elif step.op is not Op.DELETE_REPLACED:
@@ -191,7 +196,7 @@ class Display:
 
     def log(self, severity: Severity, message: str, urn: str = "") -> None:
         """See Sink."""
-        message = message.rstrip()
+        message = printable(message.rstrip())
         if not message or severity is Severity.DEBUG:
             return
         with self._lock:
@@ -201,7 +206,7 @@ class Display:
             if self._tree:
                 self._tree.message(urn, f"{severity}: {message}" if severity is not Severity.INFO else message)
             elif not self._show_diff:
-                where = "{} {}  ".format(*type_and_name(urn)) if urn else ""
+                where = one_line("{} {}  ".format(*type_and_name(urn))) if urn else ""
                 prefix = "" if severity is Severity.INFO else self._style.op(severity, f"{severity}: ")
                 self._say(f"    {where}{prefix}{message.splitlines()[0]}")
 
@@ -212,6 +217,8 @@ class Display:
 
     def violation(self, violation: Violation) -> None:
         """See Sink."""
+        message, description = printable(violation.message), printable(violation.description)
+        violation = replace(violation, message=message, description=description, policy=one_line(violation.policy))
         with self._lock:
             if violation not in self.report.violations:  # the check before an update has told it
                 self.report.violations.append(violation)
@@ -237,7 +244,7 @@ class Display:
             return
         self._heading("Diagnostics:")
         for urn, messages in sorted(self.report.messages.items(), key=lambda item: item[0] != ""):
-            title = "{} ({}):".format(*type_and_name(urn)) if urn else self._root
+            title = one_line("{} ({}):".format(*type_and_name(urn))) if urn else self._root
             self._say("  " + self._style.op("resource", title))
             for severity, message in messages:
                 prefix = "" if severity is Severity.INFO else self._style.op(severity, f"{severity}: ")
@@ -251,10 +258,10 @@ class Display:
         for pack in packs:
             mine = [item for item in self.report.violations if f"{item.pack}@v{item.version}" == pack]
             broken = any(item.mandatory for item in mine)
-            self._say(f"    {'❌' if broken else '⚠️' if mine else '✅'} {pack}")
+            self._say(f"    {'❌' if broken else '⚠️' if mine else '✅'} {one_line(pack)}")
             for item in mine:
                 level = "mandatory" if item.mandatory else "advisory"
-                where = "  ({}: {})".format(*type_and_name(item.urn)) if item.urn else ""
+                where = one_line("  ({}: {})".format(*type_and_name(item.urn))) if item.urn else ""
                 tint = "error" if item.mandatory else "warning"
                 self._say("        - " + self._style.op(tint, f"[{level}]  {item.policy}{where}"))
                 told = item.message.startswith(item.description)  # the SDK puts it there

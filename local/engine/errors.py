@@ -1,5 +1,7 @@
 """Errors that end a run with one sentence for the user."""
 
+from hosts.masking import printable
+
 FAILURE, BAD_COMMAND, NO_STACK, CHANGES = 1, 2, 6, 7
 """Exit statuses, the same as the CLI's (sdk/go/common/util/cmdutil/exit.go)."""
 
@@ -8,6 +10,9 @@ class EngineError(Exception):
     """Something the user can mend; its text is the whole message."""
 
     status = FAILURE
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(printable(text))
 
 
 class CommandError(EngineError):

@@ -118,9 +118,10 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise EngineError(f"{name}{place}: {error.problem or error.context or 'not YAML'}") from None
+        told = re.sub(r"([\"']).*\1", "…", error.problem or error.context or "not YAML")  # nothing of what is there
+        raise EngineError(f"{name}{place}: {told}") from None
     except yaml.YAMLError as error:
-        raise EngineError(f"{name}: {error}") from None
+        raise EngineError(f"{name}: not YAML") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -140,6 +141,13 @@ def _known(data: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in data:
         if key not in known:
             raise UnsupportedError(f"`{key}` in {where}")
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a stack or a project, which names files. Raises EngineError."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
+        raise EngineError(f"{name[:60]!r} is no name: letters, digits and - _ . are expected, 100 at most")
+    return name
 
 
 def stack_file(project: Project, stack: str) -> Path:

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TextIO
 
+from hosts.masking import one_line
+
 from .style import Style
 
 _INTERVAL = 0.2
@@ -69,7 +71,7 @@ class LiveTree:
         with self._lock:
             row = self._rows.get(urn) or next(iter(self._rows.values()), None)
             if row:
-                self._rows[row.urn] = replace(row, message=text.splitlines()[0])
+                self._rows[row.urn] = replace(row, message=one_line(text.partition("\n")[0]))
 
     def _run(self) -> None:
         while not self._closed.wait(_INTERVAL):

@@ -13,6 +13,7 @@ from .project import (
     Project,
     StackSettings,
     backend_folder,
+    checked_name,
     load_project,
     load_stack,
     resolve_config,
@@ -68,7 +69,7 @@ def stacks_of(cwd: Path) -> frozenset[str]:
 def open_session(cwd: Path, stack: str, *, create: bool) -> Session:
     """Open a stack, writing nothing; raises EngineError if there is no such stack and it is not to be created."""
     project = load_project(cwd)
-    backend = Backend(backend_folder(project, cwd), project.name, stack)
+    backend = Backend(backend_folder(project, cwd), project.name, checked_name(stack))
     if not backend.exists() and not create:
         raise NoStackError(
             f"no stack named '{stack}' found in {backend.root}; `--create` makes it "

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hosts.masking import one_line, printable
+
 from .backend import load
 from .errors import EngineError
 from .session import Session
@@ -59,6 +61,10 @@ def _add_stack_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     commands.add_parser("init", parents=[common], help="create the stack").set_defaults(run=_init)
 
 
+def _shown(value: Any) -> str:
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
 def _export(session: Session, options: argparse.Namespace) -> int:
     if options.show_secrets:
         snapshot = session.snapshot()
@@ -103,10 +109,10 @@ def _output(session: Session, options: argparse.Namespace) -> int:
         print(json.dumps(shown if options.name is None else shown[options.name], indent=2, ensure_ascii=False))
     elif options.name is not None:
         value = shown[options.name]
-        print(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        print(_shown(value) if sys.stdout.isatty() or not isinstance(value, str) else value)
     else:
         for key, value in sorted(shown.items()):
-            print(f"{key}\t{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+            print(f"{one_line(key)}\t{_shown(value)}")
     return 0
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -14,13 +17,23 @@ from tests.lab.stack import REPOSITORY, Result, Stack
 from tests.policies.test_engines import HARDENED
 
 from .conftest import ENGINES
+from .test_comment import OURS, outside
 
 OPENED = {"services": [{"name": "app", "ports": [8443]}]}
 
 
-def _commented(stack: Stack) -> tuple[Result, str]:
+def _project(folder: Path, engine: str, **environment: str) -> Stack:
+    stack = Stack(folder, environment={"STOCKADE_ENGINE": engine, **environment})
+    for entry in (".ci", "policies"):
+        (stack.folder / entry).symlink_to(REPOSITORY / entry)
+    (stack.folder / "Makefile").write_text(".venv/ready:\n")
+    return stack
+
+
+def _commented(stack: Stack, name: str = "test") -> tuple[Result, str]:
     done = subprocess.run(
-        [stack.folder / ".ci" / "preview", "test", "comment.md"],
+        [stack.folder / ".ci" / "preview", name, "comment.md"],
+        cwd=stack.folder,
         env={**os.environ, "PULUMI_CONFIG_PASSPHRASE": "test", **stack.environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -33,10 +46,7 @@ def _commented(stack: Stack) -> tuple[Result, str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_comment_says_what_matters_first_and_an_error_alone(tmp_path: Path, engine: str) -> None:
-    stack = Stack(tmp_path / "project", environment={"STOCKADE_ENGINE": engine})
-    for entry in (".ci", "policies"):
-        (stack.folder / entry).symlink_to(REPOSITORY / entry)
-    (stack.folder / "Makefile").write_text(".venv/ready:\n")
+    stack = _project(tmp_path / "project", engine)
     hosts = {f"web{number}": {"address": f"198.51.100.{number}"} for number in range(1, 41)}
     stack.configure(**{**HARDENED, "hosts": hosts, "firewall": OPENED})
     shown, comment = _commented(stack)
@@ -46,6 +56,8 @@ def test_a_comment_says_what_matters_first_and_an_error_alone(tmp_path: Path, en
     assert "1 failed; " in comment[:200]
     assert "40 hosts: exposure-allowed: tcp/8443 from anywhere can be reached and must not be." in comment[:1000]
     assert "not shown here line by line: " in comment
+    assert "the job's artifact has all of it (comment.txt).**" in comment[:400]
+    assert "Previewing update (***):" in (stack.folder / "comment.txt").read_text()
 
     stack.configure(**{**HARDENED, "firewal": {}})
     shown, comment = _commented(stack)
@@ -60,6 +72,86 @@ def test_a_comment_says_what_matters_first_and_an_error_alone(tmp_path: Path, en
     assert comment.startswith("<!-- stockade preview of test -->\n### test: preview\n\n1 stack: 1 done; ")
     assert "every mandatory policy is kept" in comment
     assert "\n+    pulumi-python:dynamic/stockade:Sshd: (create)\n" in comment.replace("+        ", "+    ")
+
+
+HOST = {"address": "192.0.2.9", "bootstrap": {"user": "root"}}
+PHRASE, TOKEN, KEY = "correct horse/battery", "ghs_16C7e42F292c6912E7710c8", "line-one-of-it\nline-two-of-it\n"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_proposal_that_would_have_the_environment_read_out(tmp_path: Path, engine: str) -> None:
+    """Nothing that leaves the job has a secret: not by a file, not by what the proposer guesses and has confirmed."""
+    environment = {"DEPLOY_PASSWORD": PHRASE, "GITHUB_TOKEN": TOKEN, "SSH_PRIVATE_KEY": KEY}
+    stack = _project(tmp_path / "project", engine, **environment)
+    (tmp_path / "outside").write_text(f"TOKEN={TOKEN}\n")
+    (stack.folder / "stacks" / "rules.v4").symlink_to("/proc/self/environ")
+    for settings in (
+        {"firewall": {"ipv4": {"file": "/proc/self/environ"}}},
+        {"firewall": {"ipv4": {"file": "stacks/rules.v4"}}},
+        {"firewall": {"ipv6": {"file": "../outside"}}},
+        {"inventory": "/proc/self/environ"},
+        {"users": [{"name": "deploy", "keyFiles": ["/proc/self/environ"]}]},
+        {"users": [{"name": "deploy", "keyFiles": ["../outside"]}]},
+        {"firewall": {"services": [{"name": f"{PHRASE} {quote(PHRASE, safe='')}", "ports": [8443]}]},
+         "sshd": {"settings": {"Banner": f"/{base64.b64encode(TOKEN.encode()).decode()}", "VersionAddendum": TOKEN}},
+         "listeners": {"expected": ["line-two-of-it"]}},
+    ):  # fmt: skip
+        stack.configure(**{**HARDENED, "hosts": {"h1": HOST}, **settings})
+        shown, comment = _commented(stack)
+        left = {
+            "the log": shown.output,
+            "the comment": comment,
+            "the artifact": (stack.folder / "comment.txt").read_text(),
+        }
+        for where, text in left.items():
+            assert "Traceback" not in text
+            for secret in (PHRASE, quote(PHRASE, safe=""), TOKEN, base64.b64encode(TOKEN.encode()).decode()):
+                assert secret not in text, (where, settings)
+            assert "line-two-of-it" not in text, (where, settings)
+        refused = ("is not a", "is outside of the project", "exposure-allowed")
+        assert shown.status == 1
+        assert any(words in comment for words in refused), comment
+    assert "***" in comment
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_names_that_would_be_markdown_or_move_the_cursor(tmp_path: Path, engine: str) -> None:
+    stack = _project(tmp_path / "project", engine, GITHUB_ACTIONS="true")
+    names = [
+        "web\n```\n\n# Preview: no changes :white_check_mark:\n\n@org/security [details](https://evil.example)\n\n<!--",
+        "x\x1b]0;TITLE\x07\x1b[31mred",
+    ]
+    for hosts in (dict.fromkeys(names, HOST), {"h1": {**HOST, "firewall": {"services": [{"name": "::error::x"}]}}}):
+        stack.configure(hosts=hosts, firewall={"services": [{"name": "::add-mask::a ```` <!-- @org", "ports": [1]}]})
+        shown, comment = _commented(stack)
+        assert [line for line in outside(comment.partition("\n")[2]) if not OURS.fullmatch(line)] == []
+        assert not [letter for letter in shown.output if letter not in "\n\t" and not letter.isprintable()]
+        token = re.search(r"^::stop-commands::([0-9a-f]{32})$", shown.output, re.M)
+        assert token
+        begin, end = shown.output.index(token[0]), shown.output.index(f"\n::{token[1]}::\n")
+        assert all(begin < found.start() < end for found in re.finditer("::add-mask::", shown.output))
+
+
+def test_a_stack_is_named_by_a_name(tmp_path: Path) -> None:
+    stack = _project(tmp_path / "project", "embedded")
+    for name in ("../x", "-->\n# no changes", "a b", ""):
+        shown, comment = _commented(stack, name)
+        assert shown.status == 1
+        assert "is no name: letters, digits and - _ . are expected" in comment
+        assert [line for line in outside(comment) if not OURS.fullmatch(line)] == []
+
+
+def test_links_of_a_proposal_lead_nowhere(tmp_path: Path) -> None:
+    stack = _project(tmp_path / "project", "embedded", GITHUB_TOKEN=TOKEN)
+    file = stack.folder / "stacks" / "Pulumi.test.yaml"
+    for to in ("/proc/self/environ", str(tmp_path / "outside")):
+        (tmp_path / "outside").write_text(f"{TOKEN}: 'x\n")
+        file.unlink(missing_ok=True)
+        file.symlink_to(to)
+        shown, comment = _commented(stack)
+        assert shown.status == 1
+        assert "stacks/Pulumi.***.yaml is a link that leads out of the project" in comment
+        assert TOKEN not in comment + shown.output
 
 
 @pytest.mark.parametrize("as_file", [True, False], ids=["a file, as on GitLab", "text, as on GitHub"])

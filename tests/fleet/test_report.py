@@ -69,14 +69,15 @@ def test_what_is_left_out_is_said() -> None:
     changes = "\n".join(_updated(f"web{number}") for number in range(2000))
     text = markdown(_result(changes))
     assert len(text) <= LIMIT
-    left = re.search(r"^(\d+) of 2000 changes are not shown here", text, re.M)
+    left = re.search(r"^and (\d+) more$", text, re.M)
     assert left
-    assert int(left[1]) + text.count("(update)") == 2000
+    assert int(left[1]) + text.count(": all of it\n") + text.count("(update)") == 2000
     long = markdown(_result("", *((f"h{number}", f"h{number}: it is {number} times broken") for number in range(5000))))
     assert len(long) <= LIMIT
-    assert re.search(r"\d+ more characters are not shown here: the log has them\.$", long.strip())
+    assert re.search(r"^failures: \d+ lines of 5001$", long, re.M)
+    assert "**Not all of it is shown here: the log has all of it.**" in long[:400]
     assert long.count("```") % 2 == 0
-    assert markdown(Result("lab", "preview", error="x" * 2 * LIMIT)).count("not shown here") == 1
+    assert "the error: 1 line of 1" in markdown(Result("lab", "preview", error="x" * 2 * LIMIT))
 
 
 def test_little_is_shown_whole_changes_before_creations() -> None:
