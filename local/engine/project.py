@@ -120,7 +120,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         told = re.sub(r"([\"']).*\1", "…", error.problem or error.context or "not YAML")  # nothing of what is there
         raise EngineError(f"{name}{place}: {told}") from None
-    except yaml.YAMLError as error:
+    except yaml.YAMLError:
         raise EngineError(f"{name}: not YAML") from None
     if data is None:
         return {}
