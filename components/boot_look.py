@@ -32,7 +32,7 @@ say() {{
     [ -d /run/systemd/system ] || echo "stockade: firewall $ip_family: $1" >&2 # no syslog yet
 }}
 missing() {{ # FILE ALIKE: prints what of FILE is not in force; with ALIKE, chains with as many rules will do
-    printf '%s\\n' "$saved" | awk -v file="$1" -v alike="$2" '
+    printf '%s\\n' "$saved" | file="$1" alike="$2" awk 'BEGIN {{ file = ENVIRON["file"]; alike = ENVIRON["alike"] }}
         BEGIN {{
             while ((getline line < file) > 0) {{
                 split(line, word, " ")

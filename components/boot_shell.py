@@ -95,8 +95,12 @@ _look_at_boot() {{
     sync "$boots/look" 2>/dev/null || :
 }}
 _own_lines() {{ # iptables-save's lines of our chains, less those that are about others' chains and interfaces
-    awk -v own="$own_chains" -v preserved="$preserved" '
-        BEGIN {{ n = split(own, w, " "); for (i = 1; i <= n; i++) ours[w[i]] = 1 }}
+    own="$own_chains" preserved="$preserved" awk '
+        BEGIN {{
+            preserved = ENVIRON["preserved"]
+            n = split(ENVIRON["own"], w, " ")
+            for (i = 1; i <= n; i++) ours[w[i]] = 1
+        }}
         /^\\*/ {{ table = substr($0, 2) }}
         /^:/ {{
             if ($2 == "-") user[table "/" substr($1, 2)] = 1

@@ -167,7 +167,7 @@ _stop() { # PROGRAM: it may undo or narrow what we are about to load
             [ ! -d /run/systemd/system ] || systemctl -q mask "$1" >&2 2>/dev/null || : ;;
     esac
 }
-_first() { printf '%s\n' "$take" | awk -v family="$nft_family" '
+_first() { printf '%s\n' "$take" | family="$nft_family" awk 'BEGIN { family = ENVIRON["family"] }
     $1 != "table" && $1 != "other" { print }
     $1 == "table" && $2 == family && $3 ~ /^(filter|nat|mangle|raw|security)$/ { print }'; }
 take_first() { # those that change iptables' rules, or may: the plan is made anew then
@@ -252,7 +252,7 @@ cause() { # SAVED: `emptied`, then `RANK UNIT TIME` of what started or stopped s
     echo emptied
     [ -d /run/systemd/system ] && _loaded=$(stat -c %Y "$boot" 2>/dev/null) || return 0
     TZ=UTC systemctl show -p Id -p ExecStart -p ExecReload -p StateChangeTimestamp '*.service' 2>/dev/null |
-        awk -v own="$boot_unit.service" '
+        own="$boot_unit.service" awk 'BEGIN { own = ENVIRON["own"] }
         function told() {
             if (id != "" && time != "" && id != own && id !~ /^(systemd-|user|session|ssh|sshd|getty|stockade|run-)/)
                 print (exec ~ /(nft|ip6?tables|netfilter|firewall|ufw)/ ? 1 : 2), id, time

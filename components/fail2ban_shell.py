@@ -59,7 +59,7 @@ for file in /etc/fail2ban/jail.d/*.local; do [ ! -e "$file" ] || echo "$file"; d
 end
 begin ignored
 for file in /etc/fail2ban/jail.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*; do
-    [ "$file" = "$dropin" ] || awk -v file="$file" '
+    [ "$file" = "$dropin" ] || file="$file" awk 'BEGIN {{ file = ENVIRON["file"] }}
         /^[^ \\t]/ {{ inside = /^ignoreip[ \\t]*[=:]/ }}
         inside && !/^[ \\t]*[#;]/ {{ gsub(/[ \\t]+/, " "); print file ": " $0 }}' "$file" 2>/dev/null || :
 done
@@ -202,7 +202,8 @@ $(printf '%s' "$config" | sed '/^ignoreip/d')
 fi
 for jail in $(printf '%s' "$config" | sed -n 's/^\\[\\(.*\\)]$/\\1/p'); do
     own="$own
-stockade_kept_$jail = $(printf '%s\\n' "$kept" | sed -n "s/^\\['set', '$jail', 'addignoreip', \\(.*\\)]$/\\1/p" |
+stockade_kept_$jail = $(printf '%s\\n' "$kept" | start="['set', '$jail', 'addignoreip', " awk '
+        index($0, ENVIRON["start"]) == 1 && sub(/]$/, "") {{ print substr($0, length(ENVIRON["start"]) + 1) }}' |
         tr -d "'," | tr '\\n' ' ')"
 done
 own=$own$more

@@ -45,8 +45,8 @@ _units_of() { # NAMES, of those that `files` lists: `name unit`; templates are n
         s#^\\([^ ]*\\) /etc/\\(rc\\.d/\\)*init\\.d/\\([^/]*\\)$#\\1 \\3.service#p' | sort -u
 }
 _answers_of() { # NAMES: what debconf knows of them, passwords left out
-    awk -v names="$(echo $1)" '
-        BEGIN { RS = ""; FS = "\\n"; n = split(names, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+    names="$(echo $1)" awk '
+        BEGIN { RS = ""; FS = "\\n"; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         {
             delete f
             for (i = 1; i <= NF; i++)
@@ -60,7 +60,8 @@ _answers_of() { # NAMES: what debconf knows of them, passwords left out
         }' /var/cache/debconf/templates.dat /var/cache/debconf/config.dat 2>/dev/null || :
 }
 _causes() { # LOST GONE MISSING: `name causes` for each of LOST
-    pkg_causes "$2" "$3" | awk -v lost="$(echo $1)" -v all="$(echo $2 $3 | tr ' ' ,)" '
+    pkg_causes "$2" "$3" | lost="$(echo $1)" all="$(echo $2 $3 | tr ' ' ,)" awk '
+        BEGIN { lost = ENVIRON["lost"]; all = ENVIRON["all"] }
         $1 == $2 { own[$1] = 1 }
         { why[$1] = why[$1] (why[$1] ? "," : "") $2 }
         END {
@@ -75,7 +76,8 @@ _own_etc() { # LOST: `name path` for what they have in /etc; folders, with a sla
         printf '%s\\n' "$_row"
     done >"$folder/etc"
     sed -n 's|^[^ ]* \\(.*\\)/$|/\\1|p' "$folder/etc" | sort -u | pkg_owners_of >"$folder/owners"
-    awk -v names="$(echo $1)" 'BEGIN { n = split(names, w, " "); for (i = 1; i <= n; i++) lost[w[i]] = 1 }
+    names="$(echo $1)" awk '
+        BEGIN { n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) lost[w[i]] = 1 }
         { path = $0; sub("^[^ ]* /*", "", path) }
         FILENAME == ARGV[1] { if (!($1 in lost)) shared[path "/"] = 1; next }
         !(path in shared)' "$folder/owners" "$folder/etc"
@@ -126,7 +128,8 @@ _freeze() { # UNITS: they start when their files are there, not before; another'
 _paths_back() { # BACK: the members of etc.tar that are those packages', or nobody's and missing
     _listed "$folder/etc.tar" >"$folder/members"
     if [ -z "$(_without "$(_names removed)" "$1")" ]; then cat "$folder/members"; return 0; fi
-    awk -v back="$(echo $1)" 'BEGIN { n = split(back, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+    back="$(echo $1)" awk '
+        BEGIN { n = split(ENVIRON["back"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         { path = $0 }
         NR == FNR { sub("^[^ ]* ", "", path); if (!(path in owner) || $1 in ok) owner[path] = $1; next }
         {

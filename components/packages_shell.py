@@ -37,7 +37,8 @@ _MANAGER = DISTRO + "known_distro\n" + PACKAGES
 
 _MEANING = """\
 _others() { # NAMES HOW: what they stand for, of the lines of pkg_means on stdin
-    sort -u | awk -v asked=" $(echo $1) " -v how="$2" 'index(asked, " " $1 " ") && $3 ~ how { print $2 }'
+    sort -u | asked=" $(echo $1) " how="$2" awk 'BEGIN { asked = ENVIRON["asked"]; how = ENVIRON["how"] }
+        index(asked, " " $1 " ") && $3 ~ how { print $2 }'
 }
 _to_install() { # NAMES that are wanted: in the place of one that is nobody's own, the package that provides it
     _absentees=$(_missing "$@")
@@ -70,7 +71,8 @@ else
         how=for
         case " $absent " in *" $declared "*) how= ;; esac
         named="$named $(printf '%s\\n' "$meanings" | _others "$named" "$how")"
-        [ -z "$(echo $named)" ] || pkg_versions $named | sed "s/^[^ ]* /$declared /"
+        [ -z "$(echo $named)" ] || pkg_versions $named |
+            declared=$declared awk '{ sub(/^[^ ]* /, ""); print ENVIRON["declared"], $0 }'
     done
 fi
 section removed cat "$folder/removed" 2>/dev/null || :
@@ -90,7 +92,8 @@ _has() { # WORD LIST
 _common() { for _word in $1; do ! _has "$_word" "$2" || printf ' %s' "$_word"; done; }
 _keep_lines() { # FILE NAMES, or FILE NAMES -v: only the lines of these packages, or all but theirs
     [ -s "$folder/$1" ] && [ -n "$2${3:-}" ] || return 0
-    awk -v names="$(echo $2)" -v but="${3:-}" 'BEGIN { n = split(names, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+    names="$(echo $2)" but="${3:-}" awk '
+        BEGIN { but = ENVIRON["but"]; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         but ? !($1 in ok) : ($1 in ok)' "$folder/$1"
 }
 _drop_lines() {

@@ -77,8 +77,8 @@ show_file boot "$boot" {Limit.RULES}
 # If the host shows other lines than those the plan was made from, the plan's rule numbers are wrong.
 _FRESH = """\
 fresh() {
-    seen=$("$tool-save" | awk -v watched="$watched" '
-        BEGIN { n = split(watched, w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+    seen=$("$tool-save" | watched="$watched" awk '
+        BEGIN { n = split(ENVIRON["watched"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         /^\\*/ { table = substr($0, 2) }
         /^:/ && ((table "/" substr($1, 2)) in ok) { print table, $1, $2 }
         /^-A / && ((table "/" $2) in ok) { print table, $0 }')

@@ -26,7 +26,7 @@ show_sets() {
 
 SETS = """\
 _set_lines() { # NAME AS: what is declared of a set, under another name
-    printf '%s\\n' "$sets" | awk -v name="$1" -v other="$2" '
+    printf '%s\\n' "$sets" | name="$1" other="$2" awk 'BEGIN { name = ENVIRON["name"]; other = ENVIRON["other"] }
         ($1 == "create" || $1 == "add") && $2 == name { $2 = other; print }'
 }
 _set_kind() { ipset save "$1" 2>/dev/null | awk '$1 == "create" {

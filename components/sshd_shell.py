@@ -207,7 +207,7 @@ fi
 _CHECK = """\
 (cd "$stage/new" && find . -type f) | sed 's/^.//' | while read -r file; do
     mkdir -p "$stage/check${file%/*}"
-    awk -v root="$stage/check" '
+    root="$stage/check" awk 'BEGIN { root = ENVIRON["root"] }
         tolower($1) != "include" { print; next }
         {
             gsub(/"/, ""); printf "Include"

@@ -248,8 +248,11 @@ upgrade() {{ # Upgrade-Allow-New is --with-new-pkgs, which apt before 1.0 refuse
 installed >"$work/before"
 upgrade
 installed >"$work/after"
-awk -v before="$work/before" '
-    BEGIN {{ while ((getline line < before) > 0) {{ split(line, part, " "); was[part[1]] = part[2] }} }}
+before="$work/before" awk '
+    BEGIN {{
+        before = ENVIRON["before"]
+        while ((getline line < before) > 0) {{ split(line, part, " "); was[part[1]] = part[2] }}
+    }}
     !($1 in was) {{ print "installed", $1, $2 }}
     ($1 in was) && was[$1] != $2 {{ print "upgraded", $1, was[$1], $2 }}
     {{ delete was[$1] }}

@@ -41,7 +41,8 @@ cat "$try/dropin" >"$try/room/dropin"
 try=$try/room
 cat /etc/passwd >"$try/passwd"
 [ -n "$(getent passwd "$name")" ] || printf '%s:x:59999:59999::/:/bin/sh\\n' "$name" >>"$try/passwd"
-awk -F: -v OFS=: -v name="$name" -v add=" $groups " -v drop=" $groups_out " '
+name="$name" add=" $groups " drop=" $groups_out " awk -F: -v OFS=: '
+    BEGIN {{ name = ENVIRON["name"]; add = ENVIRON["add"]; drop = ENVIRON["drop"] }}
     index(add, " " $1 " ") {{ $4 = $4 == "" ? name : $4 "," name }}
     index(drop, " " $1 " ") {{ gsub(",", ",,", $4); $4 = "," $4 ","; gsub("," name ",", "", $4); gsub(",+", ",", $4)
         gsub("^,|,$", "", $4) }}
@@ -77,8 +78,8 @@ fi
 [ ! -s "$try/dropin" ] || included || missing
 # Each other rule alone, beside the drop-in: those with which sudo tells another right are the ones that decide.
 rules() {{ # FILE KEEP [NAME]: the file with no rule but that one, on lines of the same numbers; or where and what it is
-    told=${{3-}} awk -v keep="$2" '
-        BEGIN {{ told = ENVIRON["told"] }}
+    told=${{3-}} keep="$2" awk '
+        BEGIN {{ told = ENVIRON["told"]; keep = ENVIRON["keep"] }}
         !more {{
             rule = !/^[ \\t]*($|#([^0-9-]|$)|@include|Defaults|(User|Runas|Host|Cmnd|Cmd)_Alias)/
             number += rule

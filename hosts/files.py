@@ -14,7 +14,7 @@ all of it or none; only if something differs. A full disk ends the script with s
 
 All of these work as root, so PATH is in a folder that only root can write to, and comes from the code of a chapter:
 never from what was found on a host. What lies in a home is the user's (`hosts/as_user.py`). What is larger than its
-kind ever is (`Limit`) ends the script with status 72, which names it and its size; nothing of it is read.
+kind ever is (`Limit`) ends the script with status 68, which names it and its size; nothing of it is read.
 
     FIXED          fixed PATH…       whether nobody, not even root, may change one of them; says which and why on stderr
 """
@@ -27,7 +27,7 @@ from typing import Self
 
 from hosts.rawtext import to_bytes, to_text
 
-TOO_LARGE = 72
+TOO_LARGE = 68
 """Exit status: a file, or what a program prints of the host, is larger than that kind of thing ever is."""
 NOT_A_FILE = 73
 """Exit status (EX_CANTCREAT of sysexits.h): something else is in the file's place."""

@@ -90,7 +90,11 @@ _no_guards() {{
     if [ -d "$_guards" ]; then _at_boot; return 0; fi # another change was armed meanwhile
     rmdir /var/lib/stockade 2>/dev/null || :
 }}
-_told() {{ grep -sF " $guard_name.$run " "$_guard_log" | tail -n 1 | sed "s/ $guard_name.$run / /" || :; }}
+_told() {{ # the last that is recorded of this change
+    [ ! -f "$_guard_log" ] || change=" $guard_name.$run " awk '
+        at = index($0, ENVIRON["change"]) {{ said = substr($0, 1, at) substr($0, at + length(ENVIRON["change"])) }}
+        END {{ if (said != "") print said }}' "$_guard_log"
+}}
 """
 
 # The holder is the process of sshd that serves the run: it ends with the run's connection, whatever ended that. Where

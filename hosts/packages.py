@@ -191,7 +191,7 @@ pkg_causes() {{ # what the plan has shown already is not simulated again
     for _each in $_for; do _goes "$_each" "$_each"; done
 }}
 _single() {{ [ $# -eq 1 ]; }}
-_goes() {{ _simulated --auto-remove install "$1" | _only 'Remv\\|Purg' | sed "s|.*|& $2|"; }}
+_goes() {{ _simulated --auto-remove install "$1" | _only 'Remv\\|Purg' | _suffixed "$2"; }}
 pkg_half() {{
     [ $# -eq 0 ] ||
         dpkg-query -W -f '${{Status}} ${{Package}}\\n' "$@" 2>/dev/null | sed -n 's/^[a-z]* [a-z]* config-files //p'
@@ -201,10 +201,11 @@ pkg_auto() {{ apt-mark auto "$@" >&2; }}
 pkg_files_of() {{ # dpkg-query lists nothing more after a name that it does not understand
     [ $# -gt 0 ] || return 0
     if _listing=$(dpkg-query -L "$@" 2>/dev/null); then
-        printf '%s\\n' "$_listing" | awk -v names="$*" 'BEGIN {{ split(names, name, " "); i = 1 }}
+        printf '%s\\n' "$_listing" | names="$*" awk '
+            BEGIN {{ split(ENVIRON["names"], name, " "); i = 1 }}
             $0 == "" {{ i++; next }}
             {{ print name[i], $0 }}'
-    else for _each in "$@"; do dpkg-query -L "$_each" | sed "s|^|$_each |"; done; fi
+    else for _each in "$@"; do dpkg-query -L "$_each" | _prefixed "$_each"; done; fi
 }}
 pkg_conffiles_of() {{
     [ $# -eq 0 ] || dpkg-query -W -f '${{Package}}\\n${{Conffiles}}\\n' "$@" |

@@ -18,8 +18,10 @@ _without() {{ # LIST LESS: the words of LIST that are not in LESS
 _firsts() {{ while read -r _first _rest; do printf '%s\\n' "$_first"; done; }} # stdin: the first word of each line
 _missing() {{ _without "$*" "$(pkg_versions "$@" | _firsts)"; }}
 # Questions about many packages, asked one by one; a manager that answers them at once has its own.
-pkg_files_of() {{ for _each in "$@"; do pkg_files "$_each" | sed "s|^|$_each |"; done; }}
-pkg_conffiles_of() {{ for _each in "$@"; do pkg_conffiles "$_each" | sed "s|^|$_each |"; done; }}
+_prefixed() {{ word=$1 awk '{{ print ENVIRON["word"], $0 }}'; }} # stdin: its lines after the word
+_suffixed() {{ word=$1 awk '{{ print $0, ENVIRON["word"] }}'; }}
+pkg_files_of() {{ for _each in "$@"; do pkg_files "$_each" | _prefixed "$_each"; done; }}
+pkg_conffiles_of() {{ for _each in "$@"; do pkg_conffiles "$_each" | _prefixed "$_each"; done; }}
 pkg_autos() {{ for _each in "$@"; do ! pkg_is_auto "$_each" || echo "$_each"; done; }}
 pkg_owners_of() {{
     while IFS= read -r _path; do
@@ -30,7 +32,7 @@ pkg_means() {{ :; }}
 pkg_provider() {{ :; }}
 pkg_held() {{ :; }}
 pkg_causes() {{
-    for _each in $1; do pkg_goes "$_each" | sed "s|.*|& $_each|" || :; done
-    for _each in $2; do pkg_goes_for "$_each" | sed "s|.*|& $_each|" || :; done
+    for _each in $1; do pkg_goes "$_each" | _suffixed "$_each" || :; done
+    for _each in $2; do pkg_goes_for "$_each" | _suffixed "$_each" || :; done
 }}
 """

@@ -75,7 +75,9 @@ pkg_means() {{
     apt-cache show --no-all-versions "$@" ${{pkg_gone-}} 2>/dev/null >"$_into/known" || :
     _form='${{Status}}\\t${{Package}}\\t${{Essential}}\\t${{Priority}}\\t${{source:Package}}\\t${{Provides}}\\t'
     dpkg-query -W -f "$_form"'${{Section}}\\t${{binary:Summary}}\\t${{Depends}}\\n' >"$_into/there"
-    awk -v asked="$*" -v gone="$(echo ${{pkg_gone-}})" -v known="$_into/known" '{_AWK}' "$_into/known" "$_into/there"
+    asked="$*" gone="$(echo ${{pkg_gone-}})" known="$_into/known" awk '
+        BEGIN {{ asked = ENVIRON["asked"]; gone = ENVIRON["gone"]; known = ENVIRON["known"] }}
+        {_AWK}' "$_into/known" "$_into/there"
     rm -rf "$_into"
 }}
 pkg_provider() {{ # NAME: who would provide it, where that is one package alone

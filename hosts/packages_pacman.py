@@ -46,14 +46,16 @@ pkg_versions() {{
             *[*?]*) pacman -Q 2>/dev/null | while read -r _found _version; do
                 case $_found in $_asked) echo "$_found $_version" ;; esac
             done ;;
-            *) pacman -Q "$_asked" 2>/dev/null | sed "s|^[^ ]* |$_asked |" ;;
+            *) pacman -Q "$_asked" 2>/dev/null |
+                asked=$_asked awk '{{ sub(/^[^ ]* /, ""); print ENVIRON["asked"], $0 }}' ;;
         esac
     done
 }}
 pkg_means() {{
     for _each in "$@"; do
-        pacman -Qq "$_each" 2>/dev/null | grep -vxF -e "$_each" | sed "s|.*|$_each & for|" || :
-        pacman -Qqg "$_each" 2>/dev/null | sed "s|.*|$_each & with|" || :
+        pacman -Qq "$_each" 2>/dev/null | grep -vxF -e "$_each" |
+            each=$_each awk '{{ print ENVIRON["each"], $0, "for" }}' || :
+        pacman -Qqg "$_each" 2>/dev/null | each=$_each awk '{{ print ENVIRON["each"], $0, "with" }}' || :
     done
 }}
 pkg_held() {{ # pacman names none of them when it only plans
