@@ -75,6 +75,7 @@ test: lint types unit ssh-tests policies engine fleet-tests kernel lab-tests loc
 lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	$(RUN) -m tests.forms
 
 types: .venv/ready
 	.venv/bin/mypy
