@@ -1,21 +1,23 @@
 """Whether the policy pack of this repository judges the run that this process is part of.
 
 No engine tells its program so. The pack and the program know the same engine, by its address: the pack leaves its
-process id in a file of that name, which the program finds for as long as the pack lives.
+process id in a file of that name, which the program finds for as long as the pack lives. Nobody else can leave one.
 """
 
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from pulumi import Config, RunError, get_project, log
 
+from local.engine.private import private_folder
+
 PACKS = "PULUMI_POLICY_PACKS"
 """By this variable the embedded engine tells its program which packs judge the run."""
 OFF = "STOCKADE_POLICIES"
+_FOLDER = "judged"
 _MENDING = (
     "Run `python -m local up --stack {stack}` or `pulumi up --policy-pack policies` instead (docs/policies.md says how "
     "to make it mandatory)"
@@ -24,9 +26,8 @@ _MENDING = (
 
 def mark(engine: str) -> None:
     """Tell the program that the pack of this process judges the run of the engine at this address."""
-    folder = _folder()
     with suppress(OSError):
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = private_folder(_FOLDER)
         for left in folder.iterdir():
             if not _lives(left):
                 left.unlink(missing_ok=True)
@@ -39,7 +40,10 @@ def judged(argv: list[str] | None = None) -> bool:
         return True
     words = sys.orig_argv if argv is None else argv
     engine = words[words.index("--engine") + 1] if "--engine" in words[:-1] else ""
-    return bool(engine) and _lives(_folder() / engine.replace("/", "_"))
+    try:
+        return bool(engine) and _lives(private_folder(_FOLDER) / engine.replace("/", "_"))
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=1)  # once in a program
@@ -57,10 +61,6 @@ def demand(stack: str) -> None:
             f"no policy pack judges this run, and the stack config wants one (`policies: required`). {mending}"
         )
     log.warn(f"no policy pack judges this run: what it opens or leaves out, nothing looks at. {mending}")
-
-
-def _folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"stockade-judged-{os.getuid()}"
 
 
 def _lives(file: Path) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from .errors import EngineError
+from .private import close_to_others
 from .secrets import Crypter
 from .state import Encoder, Snapshot, decode_deployment, decode_resource, now
 
@@ -80,7 +81,8 @@ class Backend:
         the CLI's lock: each engine sees the other's. One left behind by a dead process of this machine is removed.
         """
         self._locks.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self._locks, os.O_RDONLY)
+        folder = os.open(self._locks, os.O_RDONLY | os.O_DIRECTORY)
+        close_to_others(folder)
         mine = self._locks / f"{uuid4()}.json"
         try:
             try:

@@ -7,8 +7,6 @@ or it is refused.
 from __future__ import annotations
 
 import copy
-import fcntl
-import os
 import re
 import stat
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ import yaml
 
 from .backend import write_atomically
 from .errors import EngineError
+from .private import locked
 from .project import Loader, parse_yaml
 
 SALT = "encryptionsalt"
@@ -34,20 +33,23 @@ def rewrite(file: Path, edit: Callable[[str], str]) -> str:
     """
     file = file.resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        try:
-            with file.open(newline="") as old:
-                before, mode = old.read(), stat.S_IMODE(file.stat().st_mode)
-        except FileNotFoundError:
-            before, mode = "", 0o644
-        after = edit(before)
-        if after != before:
-            write_atomically(file, after, mode)
-        return after
-    finally:
-        os.close(folder)
+        with locked(file):
+            return _rewritten(file, edit)
+    except PermissionError as error:
+        raise EngineError(str(error)) from None
+
+
+def _rewritten(file: Path, edit: Callable[[str], str]) -> str:
+    try:
+        with file.open(newline="") as old:
+            before, mode = old.read(), stat.S_IMODE(file.stat().st_mode)
+    except FileNotFoundError:
+        before, mode = "", 0o644
+    after = edit(before)
+    if after != before:
+        write_atomically(file, after, mode)
+    return after
 
 
 def with_salt(text: str, salt: str) -> str:

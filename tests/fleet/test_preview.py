@@ -92,6 +92,8 @@ def test_a_proposal_that_would_have_the_environment_read_out(tmp_path: Path, eng
         {"inventory": "/proc/self/environ"},
         {"users": [{"name": "deploy", "keyFiles": ["/proc/self/environ"]}]},
         {"users": [{"name": "deploy", "keyFiles": ["../outside"]}]},
+        {"hosts": {"h1": {**HOST, "privateKeyFile": "../outside", "knownHostsFile": "../outside",
+                          "upgrade": {"trigger": 1}, "firewall": OPENED}}},
         {"firewall": {"services": [{"name": f"{PHRASE} {quote(PHRASE, safe='')}", "ports": [8443]}]},
          "sshd": {"settings": {"Banner": f"/{base64.b64encode(TOKEN.encode()).decode()}", "VersionAddendum": TOKEN}},
          "listeners": {"expected": ["line-two-of-it"]}},

@@ -1,6 +1,5 @@
 """A program that no policy pack judges says so, or ends."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ ARGV = [
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(judged.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.delenv(judged.PACKS, raising=False)
     monkeypatch.delenv(judged.OFF, raising=False)
     judged.demand.cache_clear()
@@ -44,8 +43,7 @@ def wanted(value: str) -> None:
 def test_a_pack_of_the_same_engine_judges_as_long_as_it_lives(tmp_path: Path) -> None:
     assert not judged.judged(ARGV)
     pack = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    (tmp_path / f"stockade-judged-{os.getuid()}").mkdir()
-    (tmp_path / f"stockade-judged-{os.getuid()}" / ENGINE).write_text(str(pack.pid))
+    (tmp_path / "stockade" / "judged" / ENGINE).write_text(str(pack.pid))
     assert judged.judged(ARGV)
     assert not judged.judged([word.replace("38935", "38936") for word in ARGV])
     pack.communicate(b"\n")
