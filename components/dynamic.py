@@ -125,7 +125,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """
         inputs = self._inputs(props)
         host = self._host(inputs.host, inputs.connection)
-        return with_ledger(host, lambda found: self._create(host, inputs, found))
+        result = with_ledger(host, lambda found: self._create(host, inputs, found))
+        say_outdated(host)
+        return result
 
     def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
         owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id, since=_now())
@@ -199,8 +201,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             same_way["existing"] = inputs.existing
         if not state.unfinished and state.shown.model_copy(update=same_way) == inputs:
             return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
-        host = self._host(inputs.host, inputs.connection)
-        return with_ledger(host, lambda found: self._update(host, inputs, state, found))
+        host = _connected(inputs.host, self._way_since(inputs, state))
+        result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
+        say_outdated(host)
+        return result
 
     def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
         title = self.chapter.title(inputs)
@@ -344,7 +348,22 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return stored.read(self.chapter, props)
 
     def _way(self, host: str, connection: Mapping[str, Any] | None) -> "HostAccess | None":
-        return way_to(host, self._access, connection)
+        """Return how a host is reached: as the config says, and where that is not taken, as the last run's did."""
+        way = way_to(host, self._access, connection)
+        return way.since(self._former_way(host)) if way is not None else None
+
+    def _former_way(self, host: str) -> "HostAccess | None":
+        try:
+            return self.former.get(host) if self.former is not None else None
+        except (Failure, ValidationError):  # nobody asks for it to be right
+            return None
+
+    def _way_since(self, inputs: I, state: Stored[I, F]) -> "HostAccess | None":
+        """Return the same for a change, with what the state knows to have been valid before."""
+        way = self._way(inputs.host, inputs.connection)
+        if way is None or state.declared.connection is None or state.declared.connection == inputs.connection:
+            return way
+        return way.since(way_to(inputs.host, {}, state.declared.connection))
 
     def _host(self, name: str, connection: Mapping[str, Any] | None) -> "Host":
         return _connected(name, self._way(name, connection))
@@ -387,6 +406,19 @@ def _connected(name: str, access: "HostAccess | None") -> "Host":
     from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
     return connection_pool().host(access)
+
+
+def say_outdated(host: "Host") -> None:
+    """Warn, once for each host, where the run got in by what the config of the last run had."""
+    if host.outdated and host.name not in _OUTDATED:
+        _OUTDATED.add(host.name)
+        console.warn(
+            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by the former "
+            "one. The next run does not know that any more: correct it, or change it on the host"
+        )
+
+
+_OUTDATED: set[str] = set()
 
 
 def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoReturn:

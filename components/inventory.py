@@ -44,18 +44,27 @@ class Settings(BaseModel):
     )
 
 
+OneOrMore = SecretStr | tuple[SecretStr, ...] | None
+"""A secret; while it is being changed a list, the new one first."""
+
+
 class Login(Settings):
-    """How to log in; the names are those of pulumi-command's `ConnectionArgs`, and a few more."""
+    """How to log in; the names are those of pulumi-command's `ConnectionArgs`, and a few more.
+
+    Passwords and private keys may each be a list, the new one first, while they are being changed.
+    """
 
     host: str | None = Field(None, description="Address or name, where it differs from the host's `address`.")
     port: int | None = Field(None, ge=1, le=65535, description="TCP port of sshd. Default: 22.")
     user: str | None = Field(None, description="Login name. Default: root.")
-    password: SecretStr | None = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
-    private_key: SecretStr | None = Field(None, description="Private key as text; a secret. Prefer privateKeyFile.")
-    private_key_file: str | None = Field(None, description="Private key file; `~` and paths from the project folder.")
-    private_key_password: SecretStr | None = Field(None, description="Passphrase of the private key; a secret.")
+    password: OneOrMore = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
+    private_key: OneOrMore = Field(None, description="Private key as text; a secret. Prefer privateKeyFile.")
+    private_key_file: str | tuple[str, ...] | None = Field(
+        None, description="Private key file; `~` and paths from the project folder."
+    )
+    private_key_password: OneOrMore = Field(None, description="Passphrase of the private key; a secret.")
     agent_socket_path: str | None = Field(None, description="Socket of an SSH agent. Default: $SSH_AUTH_SOCK.")
-    sudo_password: SecretStr | None = Field(None, description="Password for sudo, where it asks for one; a secret.")
+    sudo_password: OneOrMore = Field(None, description="Password for sudo, where it asks for one; a secret.")
     host_key: str | None = Field(None, description="The host's public key, as `ssh-ed25519 AAAA...`; pins it.")
     known_hosts_file: str | None = Field(None, description="known_hosts file, without hostKey. Default: the user's.")
     dial_error_limit: int | None = Field(None, ge=0, description="Connection attempts before giving up; 0: no limit.")

@@ -39,11 +39,20 @@ def _plain(value: Any, path: str) -> Iterator[str]:
             below = f"{path}.{key}" if str(key).isidentifier() else f'{path}["{key}"]'
             if to_camel(str(key)) not in _SECRETS:
                 yield from _plain(item, below)
-            elif item is not None and not isinstance(item, dict | list):
-                yield below
+            else:
+                yield from _clear(item, below)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _plain(item, f"{path}[{number}]")
+
+
+def _clear(value: Any, path: str) -> Iterator[str]:
+    """Yield what is not encrypted of a secret, which may be a list while it is being changed."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _clear(item, f"{path}[{number}]")
+    elif value is not None and not isinstance(value, dict):
+        yield path
 
 
 def _written(file: Path) -> Mapping[str, Any]:
@@ -63,7 +72,8 @@ def bad_files(defaults: Reach, hosts: Mapping[str, HostSettings], prefix: str) -
     found: dict[str, tuple[str, bool]] = {}
     seen: set[tuple[str, str]] = set()
     for place, login in _logins(defaults, hosts, prefix):
-        for name, path in (("privateKeyFile", login.private_key_file), ("knownHostsFile", login.known_hosts_file)):
+        keys = login.private_key_file if isinstance(login.private_key_file, tuple) else (login.private_key_file,)
+        for name, path in (*(("privateKeyFile", key) for key in keys), ("knownHostsFile", login.known_hosts_file)):
             if path is None or (name, path) in seen or elsewhere(path):
                 continue
             seen.add((name, path))

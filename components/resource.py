@@ -32,6 +32,8 @@ def sealed(value: Any) -> Any:
         return value.apply(lambda known: Output.secret(known) if _holds_secrets(known) else known)
     if isinstance(value, Mapping):
         return {key: Output.secret(item) if _is_secret(key, item) else sealed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [sealed(item) for item in value]
     return value
 
 
@@ -40,6 +42,8 @@ def _is_secret(key: str, value: Any) -> bool:
 
 
 def _holds_secrets(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_secrets, value))
     if not isinstance(value, Mapping):
         return False
     return any(_is_secret(key, item) or _holds_secrets(item) for key, item in value.items())

@@ -19,6 +19,7 @@ from components.authorized_keys import found, merge, only
 from components.chapter import STALE, Chapter, Failure, Known
 from components.dynamic import HostProvider
 from components.resource import HostResource
+from components.stored import Stored
 from components.users_back_shell import BACK, SAVE
 from components.users_data import UserFacts, UserInputs, effective_sudo, ends_logins, keys_in_force, mode_of, refusal
 from components.users_guard import guard, outside
@@ -138,8 +139,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
 
     def guard(self, inputs: UserInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard | None:
-        """For the login that later runs use first. Its own prior state may not let it in: that is not guarded."""
-        if restoring or access.logins()[0][1].user != inputs.name:
+        """For the logins of this user. Its own prior state may not let it in: that is not guarded."""
+        if restoring or all(login.user != inputs.name for _, login in access.logins()):
             return None
         return Guard(SAVE, BACK, "", _names(inputs), inputs.confirm_within)
 
@@ -148,8 +149,12 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return (inputs,)
 
     def enter(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
+        host.credentials_changed(inputs.name)
         # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
-        host.confirm_everywhere(patience, login=host.access.logins()[0][0], port=host.entered().port)
+        port = host.entered().port
+        for login in _proved(host, inputs.name):
+            host.confirm_everywhere(patience, login=login, port=port)
+        host.renew()
 
     def unmet(self, inputs: UserInputs, seen: UserFacts) -> str:
         if not seen.exists:
@@ -198,6 +203,15 @@ class UserProvider(HostProvider[UserInputs, UserFacts]):
 
     chapter = UserChapter()
 
+    def _way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
+        """As always, and by the password that the state has for this user, where that is one to log in with."""
+        way, word = super()._way_since(inputs, state), state.declared.password
+        if way is None or word is None or state.declared.hashed:
+            return way
+        logins = {name: login for name, login in way.logins() if login.user == inputs.name}
+        before = {name: login.since(login.model_copy(update={"sudo_password": word})) for name, login in logins.items()}
+        return way.model_copy(update=before)
+
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse also a user who could not log in, or not use sudo; unknown keys and passwords may do."""
         result = super().check(_olds, news)
@@ -228,6 +242,13 @@ class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
     def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
         own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
         super().__init__(UserProvider(), name, {**own, "observed": None}, opts)
+
+
+def _proved(host: "Host", user: str) -> list[str]:
+    """Return the logins of this user by which a change is proved: the one that later runs use first, and the one in
+    use, of which it is known that it got in before."""
+    logins = host.access.logins()
+    return [name for name, login in logins if login.user == user and name in (logins[0][0], host.login)]
 
 
 def _names(inputs: UserInputs) -> dict[str, str]:

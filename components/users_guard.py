@@ -27,6 +27,13 @@ def guard(host: "Host", inputs: UserInputs, known: Known[UserInputs, UserFacts])
             raise Failure(
                 f"{place}, and sudo would ask it for a password: declare its `sudoPassword`, or `sudo: nopasswd` here"
             )
+        last = known.last.password if known.last else None
+        is_set = inputs.password is not None and inputs.password != last and not inputs.hashed
+        if inputs.sudo == "password" and is_set and connection.sudo_password != inputs.password:
+            raise Failure(
+                f"{place}, and the `password` that it would get is not the `sudoPassword` of this login; "
+                "change both, to the same"
+            )
         key = own_key(connection)
         if key is not None and loses(key, inputs, known):
             raise Failure(f"{place}, and its key {key.fingerprint} would be removed; add it to `keys`")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
+from hosts.privilege import Entry
 from hosts.shell import Answer, Run, Script, parse
 from hosts.waits import CHANNEL, REMOTE, waiting
 
@@ -16,7 +17,13 @@ OUTPUT_LIMIT = 64 * 2**20
 """Bytes that one run may print."""
 
 
+LET_IN_TIMEOUT = 30.0
+"""Seconds from a sudo password to the root shell: a wrong one alone takes PAM two of them."""
 _GOODBYE = 0.5
+_LAST_WORDS = 5.0
+_WORDS = 2**16
+"""Bytes that sudo and what runs at a login may print before."""
+_STDERR = asyncssh.EXTENDED_DATA_STDERR
 
 
 @dataclass
@@ -31,6 +38,8 @@ class Outcome:
     overdue: bool = False
     flooded: bool = False
     cut: bool = False
+    kept_out: bool = False
+    """The shell that reads the scripts did not start, and so none of them was sent."""
     at: int = -1
     """Index of the last script that began; -1: none did, as far as we know."""
 
@@ -85,10 +94,8 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         return sum(len(stream) for stream in self.streams.values())
 
 
-async def execute(
-    ssh: asyncssh.SSHClientConnection, command: str, head: bytes, run: Run, timeout: float | None
-) -> Outcome:
-    """Run `command` (which must read a shell script from stdin) and feed it `head` and the run's text.
+async def execute(ssh: asyncssh.SSHClientConnection, entry: Entry, run: Run, timeout: float | None) -> Outcome:
+    """Start a shell as `entry` says, and feed it the run's text.
 
     Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.
     Raises asyncssh.Error or OSError where the channel could not be opened: then nothing was sent.
@@ -96,17 +103,24 @@ async def execute(
     try:
         with waiting(CHANNEL):
             async with asyncio.timeout(OPEN_TIMEOUT):
-                channel, session = await ssh.create_session(lambda: _Session(run), command, encoding=None)
+                channel, session = await ssh.create_session(lambda: _Session(run), entry.command, encoding=None)
     except TimeoutError:
         ssh.abort()  # so that nobody else waits for it
         raise
     session = _checked(session)
     outcome = Outcome()
     try:
-        channel.write(head + run.text)
-        channel.write_eof()
+        if entry.head:
+            channel.write(entry.head)
         with waiting(REMOTE):
-            await _follow(session, run.scripts, timeout, outcome)
+            if not entry.awaited or await _let_in(session, entry.awaited):
+                channel.write(entry.tail + run.text)
+                channel.write_eof()
+                await _follow(session, run.scripts, timeout, outcome)
+            else:
+                channel.write_eof()
+                await _goodbye(session, _LAST_WORDS)
+                outcome.kept_out = True
     except (OSError, asyncssh.Error):
         outcome.cut = True
     finally:
@@ -125,11 +139,24 @@ def _checked(session: object) -> _Session:
     return session
 
 
-async def _goodbye(session: _Session) -> None:
+async def _let_in(session: _Session, awaited: bytes) -> bool:
+    """Wait until the shell says that it is there. False where sudo says something else, ends, or takes too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LET_IN_TIMEOUT):
+            while awaited not in session.streams[None]:
+                if session.closed or session.size > _WORDS or b"try again" in session.streams[_STDERR]:
+                    return False
+                session.changed.clear()
+                await session.changed.wait()
+            return True
+    return False
+
+
+async def _goodbye(session: _Session, patience: float = _GOODBYE) -> None:
     """Let the shell (and sudo) end by themselves: sshd counts the session until then. A daemon that the script left
     behind with our stdout keeps the channel open; it is not waited for."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_GOODBYE):
+        async with asyncio.timeout(patience):
             while not session.closed:
                 session.changed.clear()
                 await session.changed.wait()

@@ -6,15 +6,28 @@ no repr, no str and no validation error.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 SECRET_FIELDS = ("password", "privateKey", "privateKeyPassword", "sudoPassword")
 """Names (as in the stack config) of the fields that are secret."""
+
+LISTED_FIELDS = (*SECRET_FIELDS, "privateKeyFile")
+"""Those that may be lists while they are being changed: the new one first, then what it was."""
+
+CREDENTIALS = (
+    "password",
+    "private_key",
+    "private_key_password",
+    "private_key_file",
+    "agent_socket_path",
+    "sudo_password",
+)
+"""The fields of `Connection` that prove who logs in."""
 
 DEFAULT_PORT = 22
 
@@ -75,6 +88,9 @@ class Connection(_Model):
     written down."""
     sudo_password: SecretStr | None = None
     """For a login other than root whose sudo asks."""
+    former: tuple["Connection", ...] = ()
+    """The same login by what was valid before, while credentials are being changed: tried where this one is refused,
+    and never a proof of anything."""
     proxy: "Connection | None" = None
     """A jump host; it may have a proxy itself."""
     dial_error_limit: _Integer = Field(default=0, ge=-1)
@@ -83,6 +99,25 @@ class Connection(_Model):
     """Seconds for one attempt to open the TCP connection."""
     old_algorithms: bool = False
     """Whether SHA-1 and keys that can be broken will do, for a host that knows nothing better."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, values: object) -> object:
+        """Take lists of credentials apart: the new one first, the others in `former`."""
+        if not isinstance(values, Mapping):
+            return values
+        names = {name: value for name, value in values.items() if to_camel(str(name)) in LISTED_FIELDS}
+        lists = {name: tuple(value) for name, value in names.items() if isinstance(value, list | tuple)}
+        if not lists:
+            return values
+        if not all(lists.values()):
+            raise ValueError("an empty list of credentials")
+        single = {name: value for name, value in values.items() if name not in lists and name != "former"}
+        ways = [
+            {**single, **{name: items[min(number, len(items) - 1)] for name, items in lists.items()}}
+            for number in range(max(map(len, lists.values())))
+        ]
+        return {**ways[0], "former": (*ways[1:], *(values.get("former") or ()))}
 
     @field_validator("host")
     @classmethod
@@ -152,14 +187,56 @@ class Connection(_Model):
         host = f"[{self.host}]" if ":" in self.host and self.port != 22 else self.host
         return f"{self.user}@{host}" + (f":{self.port}" if self.port != 22 else "")
 
+    @property
+    def credentials(self) -> dict[str, Any]:
+        """Who logs in and by what; all else says where."""
+        return {name: getattr(self, name) for name in ("user", *CREDENTIALS)}
+
+    @property
+    def sudo_words(self) -> tuple[SecretStr | None, ...]:
+        """The passwords for sudo, in the order in which they are tried; None for none."""
+        words = (self.sudo_password, *(one.sudo_password for one in self.former if one.user == self.user))
+        return tuple(dict.fromkeys(words))
+
+    def by(self, other: "Connection") -> "Connection":
+        """The same way to the same machine by the credentials of `other`."""
+        return self.model_copy(update=other.credentials)
+
+    def since(self, former: "Connection | None") -> "Connection":
+        """The same login, which was made by `former` before."""
+        if former is None:
+            return self
+        known = [self, *self.former]
+        before = [one for one in (former, *former.former) if one.credentials not in [two.credentials for two in known]]
+        return self.model_copy(update={"former": (*self.former, *map(self.by, before))}) if before else self
+
+    def former_logins(self) -> "Iterator[Connection]":
+        """The same login as it was before, each way by which it was let in differently."""
+        seen = [self.without_sudo()]
+        for one in self.former:
+            other = self.by(one)
+            if other.without_sudo() not in seen:
+                seen.append(other.without_sudo())
+                words = {} if one.user != self.user else {"sudo_password": self.sudo_password}
+                yield other.model_copy(update=words)
+
+    def without_sudo(self) -> "Connection":
+        """What sshd asks for alone."""
+        return self.model_copy(update={"sudo_password": None, "former": ()})
+
     def secrets(self) -> Iterator[str]:
-        """Every secret value in here and in the proxies, for masking."""
+        """Every secret value in here, in what was valid before and in the proxies, for masking."""
+        for one in self.former:
+            yield from one.secrets()
         for secret in (self.password, self.private_key, self.private_key_password, self.sudo_password):
             if secret is not None:
                 yield secret.get_secret_value()
         if self.proxy is not None:
             yield from self.proxy.secrets()
 
+
+FORMER = " before"
+"""How the name of a login by former credentials ends."""
 
 CONNECT_TIMEOUT = "STOCKADE_CONNECT_TIMEOUT"
 """The variable that says how long to wait for a host at most, whatever its `connect_timeout` is: a fleet passes over
@@ -205,13 +282,29 @@ class HostAccess(_Model):
         sshd moves from one port to the other it is not known where it listens."""
         logins = self.logins()
         rungs: list[tuple[str, Connection]] = []
-        for login, connection in logins:
+        for login, connection in (*logins, *self.former_logins()):
             rungs.append((login, connection))
             for _, other in logins:
                 if other.host == connection.host and other.proxy == connection.proxy and other.port != connection.port:
                     moved = {"port": other.port, "known_as": connection.names}
                     rungs.append((login, connection.model_copy(update=moved)))
         return tuple(rungs)
+
+    def former_logins(self) -> tuple[tuple[str, Connection], ...]:
+        """The logins as they were before, where sshd is shown something else now: ("admin before", …)."""
+        return tuple(
+            (f"{login}{FORMER}" + (f" {number}" if number > 1 else ""), former)
+            for login, connection in self.logins()
+            for number, former in enumerate(connection.former_logins(), 1)
+        )
+
+    def since(self, former: "HostAccess | None") -> Self:
+        """The same host, with the logins of `former` as what was valid before."""
+        if former is None:
+            return self
+        logins = {login: getattr(self, login) for login in ("admin", "bootstrap") if getattr(self, login)}
+        changed = {login: connection.since(getattr(former, login)) for login, connection in logins.items()}
+        return self if changed == logins else self.model_copy(update=changed)
 
     def only(self, *logins: str) -> "HostAccess":
         """The same host by these of its logins, which keep what is known of the machine by the others."""

@@ -134,6 +134,10 @@ class SudoRefused(Useless):
     """The login works, but its sudo does not let us become root."""
 
 
+class SudoPasswordRefused(SudoRefused):
+    """sudo took the login for what it is, and not its password."""
+
+
 class ShellRefused(Useless):
     """The login works, but what runs is a command of the host's own, or nothing."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from hosts.connection import Connection, HostAccess
+from hosts.connection import FORMER, Connection, HostAccess
 from hosts.errors import HostError, Useless, understanding
 from hosts.guard import Run
 from hosts.proofs import Proofs
@@ -81,7 +81,7 @@ class Host:
     def login(self) -> str:
         """ "admin" or "bootstrap": the login in use; "" while there is no connection."""
         way = self._wire.ladder.way
-        return way.login if way is not None else ""
+        return way.login.partition(FORMER)[0] if way is not None else ""
 
     @property
     def user(self) -> str:
@@ -197,8 +197,10 @@ class Host:
         self, login: str, address: str | None, port: int | None, timeout: float
     ) -> tuple[tuple[str, Connection], ...]:
         """The connections that count as `login`, in the order in which they are tried."""
-        logins = self.access.logins()
+        logins = (*self.access.logins(), *self.access.former_logins())
         chosen = [pair for pair in logins if pair[0] == login] if login in dict(logins) else logins[:1]
+        if login != "any":  # what is proved is what is declared, and nothing that was valid before
+            chosen = [(name, connection.model_copy(update={"former": ()})) for name, connection in chosen]
         return tuple(
             (name, _moved(connection, address or connection.host, port or connection.port, timeout))
             for name, connection in (self.access.rungs() if login == "any" else chosen)
@@ -218,6 +220,29 @@ class Host:
         finally:
             await way.line.close()
         return way.line.connection.user
+
+    @property
+    def outdated(self) -> str:
+        """What of the config the host does not take, where a former one let this process in; "" where all is taken."""
+        way = self._wire.ladder.way
+        if way is not None and FORMER in way.login:
+            return f"the credentials of the {way.login.partition(FORMER)[0]} login"
+        return self._wire.sudo.outdated
+
+    def credentials_changed(self, user: str) -> None:
+        """Credentials of this user have been changed on the host: what it refused before it may take now."""
+        self._call(self._forget(user))
+
+    async def _forget(self, user: str) -> None:
+        self._wire.sudo.forget(user)
+
+    def renew(self) -> None:
+        """Go on by the credentials of the config, which have just been proved, where former ones are in use."""
+        self._call(self._renew())
+
+    async def _renew(self) -> None:
+        self._wire.sudo.outdated = ""
+        self._wire.ladder.renew()
 
     def close(self) -> None:
         """Hang up; the next run connects again."""

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from hosts.connection import UNLIMITED, Connection
+from hosts.connection import FORMER, UNLIMITED, Connection
 from hosts.dialing import Line, Refused, Transient, dial
 from hosts.errors import BEHIND, HostError, LoginRefused, Unreachable, Useless
+from hosts.guesses import Guesses
 from hosts.waits import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
@@ -16,6 +17,9 @@ LONGEST_DELAY = 3.0
 GIVEN_UP_FOR = 30.0
 """Seconds during which a failed host's error is repeated without another attempt. After that, one single attempt
 tells whether it is back; the whole wait for a booting host is spent only once in a process."""
+_ROTATING = (
+    "If a key or a password has been changed: while it is, give both, the new one first: `privateKeyFile: [new, old]`."
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,11 @@ class Ladder:
         patience: float,
         gate: asyncio.Semaphore,
         jump_of: "Callable[[Connection], Ladder]",
+        *,
+        guesses: Guesses,
     ) -> None:
         self.name = name
+        self.guesses = guesses
         self.logins = logins
         self._patience = patience
         self._gate = gate
@@ -97,7 +104,7 @@ class Ladder:
 
     async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> Way:
         """A connection of its own, for the caller to close; nothing is remembered of it."""
-        other = Ladder(self.name, logins, patience, self._gate, self._jump_of)
+        other = Ladder(self.name, logins, patience, self._gate, self._jump_of, guesses=self.guesses)
         try:
             return await other._retry(patience)
         except HostError as error:
@@ -106,7 +113,7 @@ class Ladder:
 
     def holding(self, way: Way) -> "Ladder":
         """A ladder that has this connection and makes no other."""
-        other = Ladder(self.name, (), 0, self._gate, self._jump_of)
+        other = Ladder(self.name, (), 0, self._gate, self._jump_of, guesses=self.guesses)
         other._way = way
         return other
 
@@ -123,6 +130,17 @@ class Ladder:
             self._left.append(way.line)
             self._way = None
         return True
+
+    def renew(self) -> None:
+        """Log in anew from now on, where the login in use is by former credentials: those of the config are taken now.
+
+        What is under way on its connection comes to its end there.
+        """
+        self._useless.clear()
+        self._failure = None
+        if self._way is not None and FORMER in self._way.login:
+            self._left.append(self._way.line)
+            self._way = None
 
     async def close(self) -> None:
         """Hang up."""
@@ -146,7 +164,7 @@ class Ladder:
             if all(login in seen.refused for login, _ in self.logins):
                 hint = "\n  ".join(dict.fromkeys(fault.hint for fault in self._useless.values() if fault.hint))
                 attempts = tuple(f"{login} as {told}" for login, told in seen.refused.items())
-                raise LoginRefused(attempts=attempts, hint=hint)
+                raise LoginRefused(attempts=attempts, hint=hint or _ROTATING)
             waited = loop.time() - begun
             pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
             if waited + pause > patience or self._exhausted(seen):

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from hosts.connection import Connection, HostAccess
 from hosts.guard import Run
+from hosts.guesses import Guesses
 from hosts.host import Host
 from hosts.ladder import Ladder
 from hosts.record import RUN
@@ -42,6 +43,7 @@ class Pool:
         self._ladders: list[Ladder] = []
         self._jumps: dict[Connection, Ladder] = {}
         self._gate = asyncio.Semaphore(HANDSHAKES)
+        self._guesses = Guesses()
 
     def host(self, access: HostAccess) -> Host:
         """The host for this access: the same object for an equal access, another for changed credentials.
@@ -104,13 +106,14 @@ class Pool:
             return
         loop = asyncio.SelectorEventLoop()  # Windows has another one by default, which cannot wait for a socket's words
         self._gate = asyncio.Semaphore(HANDSHAKES)
+        self._guesses = Guesses()
         self._loop = loop
         self._thread = threading.Thread(target=loop.run_forever, name="ssh connections", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
     def _ladder(self, name: str, logins: tuple[tuple[str, Connection], ...], patience: float) -> Ladder:
-        ladder = Ladder(name, logins, patience, self._gate, self._jump)
+        ladder = Ladder(name, logins, patience, self._gate, self._jump, guesses=self._guesses)
         self._ladders.append(ladder)
         return ladder
 

@@ -1,54 +1,74 @@
 """Becoming root on the host: one middleware, so that no script mentions sudo.
 
-The command line holds no secret and no value. A sudo password goes first over stdin, then a line with a random mark:
-what sudo didn't read (it did not ask, or we are root already) is dropped up to the mark and never reaches a shell.
+The command line holds no secret and no value. A sudo password goes first over stdin, and nothing after it before the
+root shell has said that it is there: sudo would take the next lines for further guesses. What sudo didn't read of it
+(it did not ask, or we are root already) never reaches a shell.
 """
 
-import secrets as random
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from hosts.connection import Connection
-from hosts.errors import ShellRefused, SudoRefused, tail
+from hosts.errors import ShellRefused, SudoPasswordRefused, SudoRefused, tail
 from hosts.shell import quote, reveal
 
 _ROOT_ALREADY = 'if [ "$(id -u)" = 0 ]; then'
+_ENGLISH = "LC_ALL=C; export LC_ALL"
+_HERE, _GO = "stockade: root", ":"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How to start the shell that reads the script: the remote command, and what to send before the script."""
+    """How to start the shell that reads the script: the remote command, what to send at once, the line on stdout that
+    the rest waits for, and what to send before the script."""
 
     command: str
     head: bytes = field(default=b"", repr=False)
+    awaited: bytes = b""
+    tail: bytes = b""
 
 
 AS_LOGIN_USER = Entry("sh")
 
 
-def as_root(connection: Connection) -> Entry:
-    """A root shell on stdin: directly for uid 0, else through sudo with or without a password."""
-    if connection.sudo_password is None:
-        return Entry("sh -c " + quote(f"{_ROOT_ALREADY} exec sh; fi; exec sudo -n -H -- sh"))
-    mark = random.token_hex(16)
-    eat = f'while IFS= read -r line; do if [ "$line" = {mark} ]; then break; fi; done; exec sh'
-    command = f"{_ROOT_ALREADY} {eat}; fi; exec sudo -S -k -H -p '' -- sh -c {quote(eat)}"
-    return Entry("sh -c " + quote(command), _password(connection) + f"{mark}\n".encode())
+def as_root(word: SecretStr | None = None) -> Entry:
+    """A root shell on stdin: directly for uid 0, else through sudo, with the password `word` or without one."""
+    if word is None:
+        return Entry("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exec sh; fi; exec sudo -n -H -- sh"))
+    # a password that is the very line that ends this loop leaves that line to the shell, to which it means nothing
+    shell = f'echo; echo "{_HERE}"; while IFS= read -r line; do if [ "$line" = {_GO} ]; then break; fi; done; exec sh'
+    command = f"{_ENGLISH}; {_ROOT_ALREADY} {shell}; fi; exec sudo -S -k -H -p '' -- sh -c {quote(shell)}"
+    return Entry("sh -c " + quote(command), _line(word), f"\n{_HERE}\n".encode(), f"{_GO}\n".encode())
 
 
-def rehearsal(connection: Connection) -> Entry | None:
-    """Asks sudo once with the password alone on stdin; None where no password is needed.
+_ASKS = "stockade: asked"
+ENDED = "stockade: stop"
+"""What a rehearsal prints on stdout where sudo asks again and cannot be ended: then stdin must end."""
 
-    A wrong password must fail before any script is sent: sudo would read its next lines as further guesses.
-    """
-    if connection.sudo_password is None:
-        return None
-    command = f"{_ROOT_ALREADY} exit 0; fi; exec sudo -S -k -p '' -- true"
-    return Entry("sh -c " + quote(command), _password(connection))
+# Where sudo asks again, it is ended at once: the end of its input would be one more failure in the eyes of PAM
+# (pam_faillock counts it). It can be, since its real user id is still the login's.
+_REHEARSAL = " ".join(
+    (
+        f'{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; p=$(printf "%s\\n." "{_ASKS}");',
+        r'{ sh -c "echo \$\$; exec sudo -S -k -p \"\$1\" -- true 2>&1" sh "${p%.}"; e=$?; echo; echo "ended $e"; } | {',
+        f'read -r pid; asked=; while IFS= read -r line; do case $line in *"{_ASKS}"*)',
+        'if [ -n "$asked" ]; then echo "sudo: incorrect password" >&2;',
+        f'kill -KILL "$pid" 2>/dev/null || echo "{ENDED}"; fi; asked=yes ;;',
+        '"ended "*) exit "${line#ended }" ;; *) printf "%s\\n" "$line" >&2 ;; esac; done; exit 1; }',
+    )
+)
 
 
-def _password(connection: Connection) -> bytes:
-    assert connection.sudo_password is not None
-    return f"{reveal(connection.sudo_password)}\n".encode()
+def rehearsal(word: SecretStr | None) -> Entry:
+    """Asks sudo once, with the password alone on stdin; or whether it asks at all."""
+    if word is None:
+        return Entry("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; exec sudo -n -- true"))
+    return Entry("sh -c " + quote(_REHEARSAL), _line(word))
+
+
+def _line(word: SecretStr) -> bytes:
+    return f"{reveal(word)}\n".encode("utf-8", "surrogateescape")
 
 
 def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefused | None:
@@ -62,16 +82,17 @@ def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefu
             f"sudo asks {user} for a password",
             "Give it as sudoPassword, or: " + _nopasswd(user),
         ),
-        ("no password was provided", f"sudo did not take the sudoPassword of {user}", ""),
-        ("sorry, try again", f"sudo did not take the sudoPassword of {user}", ""),
-        ("incorrect password", f"sudo did not take the sudoPassword of {user}", ""),
+        ("no password was provided", f"sudo did not take the sudoPassword of {user}", _ROTATING),
+        ("sorry, try again", f"sudo did not take the sudoPassword of {user}", _ROTATING),
+        ("incorrect password", f"sudo did not take the sudoPassword of {user}", _ROTATING),
         ("not in the sudoers file", f"{user} may not use sudo", _nopasswd(user)),
         ("is not allowed to", f"{user} may not become root with sudo", _nopasswd(user)),
         ("account validation failure", f"sudo: the account of {user} is locked or expired", ""),
     )
     for words, message, hint in known:
         if words in said:
-            return SudoRefused(message, hint=hint, secrets=connection.secrets())
+            wrong = "did not take" in message
+            return (SudoPasswordRefused if wrong else SudoRefused)(message, hint=hint, secrets=connection.secrets())
     if status == 127 and "sudo" in said:
         return SudoRefused(f"{user} is not root, and there is no sudo on the host", hint="Log in as root (bootstrap).")
     if "sudo:" in said:
@@ -79,6 +100,10 @@ def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefu
     return None
 
 
+_ROTATING = (
+    "It is not tried again in this run. While a password is being changed, give both, the new one first: "
+    "`sudoPassword: [new, old]`."
+)
 _OWN_COMMAND = "ForceCommand in sshd_config, command= in authorized_keys, or a login shell such as nologin"
 
 

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from hosts import privilege
-from hosts.channel import OPEN_TIMEOUT, Outcome, execute
+from hosts.channel import Outcome, execute
 from hosts.connection import HostAccess
 from hosts.dialing import Line
-from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood, TimedOut, Useless
+from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood, SudoRefused, TimedOut, Useless
 from hosts.ladder import Ladder, Way
 from hosts.shell import Answer, GarbledError, Run, Script, compose
+from hosts.sudo import Sudo
 from hosts.waits import CHANNEL_SLOT, waiting
 
 CHANNELS = 8
@@ -70,9 +71,7 @@ class Wire:
         self.slots = Slots(CHANNELS)
         self.runs = 0
         """How many runs (channels) were made."""
-        self._rehearsed: Line | None = None
-        self._rehearsing = asyncio.Lock()
-        self._sudo_refusal: HostError | None = None
+        self.sudo = Sudo(access.name, ladder.guesses)
 
     async def run(
         self, scripts: Sequence[Script], resource: str, *, timeout: float | None, check: bool, stop_on_failure: bool
@@ -140,8 +139,10 @@ class Wire:
                 async with self.slots.one():
                     entry = await self._entry(way.line, run.scripts)
                     self.runs += 1
-                    outcome = await execute(way.line.ssh, entry.command, entry.head, run, timeout)
+                    outcome = await execute(way.line.ssh, entry, run, timeout)
                 fault = self._fault(run, way, outcome)
+                if fault is not None and await self.sudo.changed(way.line, fault):
+                    continue
                 if fault is None or not self.ladder.spurn(way, fault):
                     return way, outcome
             except Useless as error:
@@ -174,37 +175,19 @@ class Wire:
 
     def _fault(self, run: Run, way: Way, outcome: Outcome) -> Useless | None:
         """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
-        if outcome.finished or outcome.exit_status is None or outcome.at >= 0 or outcome.pid(run) is not None:
+        told = outcome.exit_status is not None or outcome.kept_out
+        if outcome.finished or not told or outcome.at >= 0 or outcome.pid(run) is not None:
             return None
         stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
         if run.nonce in stdout + stderr:  # what we sent, values and secrets too
             stdout, stderr = "what it was sent", ""
         refused = privilege.refused(way.line.connection, stderr, outcome.exit_status)
-        return refused or privilege.no_shell(way.line.connection, stdout, stderr, outcome.exit_status)
+        if refused is None and outcome.exit_status is None:
+            return SudoRefused(f"sudo does not let {way.line.connection.user} in: it asks for more than a password")
+        return refused or privilege.no_shell(way.line.connection, stdout, stderr, outcome.exit_status or 0)
 
     async def _entry(self, line: Line, scripts: Sequence[Script]) -> privilege.Entry:
-        if not scripts[0].as_root:
-            return privilege.AS_LOGIN_USER
-        async with self._rehearsing:
-            if self._rehearsed is not line:
-                self._sudo_refusal = await self._rehearse(line)
-                self._rehearsed = line
-        if self._sudo_refusal is not None:  # remembered: each further guess counts against the account
-            raise self._sudo_refusal.during(resource="")
-        return privilege.as_root(line.connection)
-
-    async def _rehearse(self, line: Line) -> HostError | None:
-        entry = privilege.rehearsal(line.connection)
-        if entry is None:
-            return None
-        done = await line.ssh.run(entry.command, input=entry.head, encoding=None, timeout=OPEN_TIMEOUT)
-        stderr = done.stderr.decode("utf-8", "replace") if isinstance(done.stderr, bytes) else ""
-        if done.exit_status == 0:
-            return None
-        secrets = self._secrets(())
-        return privilege.refused(line.connection, stderr, done.exit_status) or CommandFailed(
-            exit_status=done.exit_status or -1, stderr_tail=stderr, secrets=secrets
-        )
+        return await self.sudo.entry(line) if scripts[0].as_root else privilege.AS_LOGIN_USER
 
     async def _unfinished(self, run: Run, way: Way, outcome: Outcome, resource: str) -> HostError:
         """Why a run did not come to its end."""
@@ -241,8 +224,8 @@ class Wire:
             return False
         as_root = run.scripts[0].as_root
         script = Script("stop an overdue step", _KILL, {"pid": str(pid)}, timeout=_KILL_TIMEOUT, as_root=as_root)
-        entry = privilege.as_root(way.line.connection) if as_root else privilege.AS_LOGIN_USER
+        entry = self.sudo.known_entry() if as_root else privilege.AS_LOGIN_USER
         try:
-            return (await execute(way.line.ssh, entry.command, entry.head, compose([script]), _KILL_TIMEOUT)).finished
+            return (await execute(way.line.ssh, entry, compose([script]), _KILL_TIMEOUT)).finished
         except (asyncssh.Error, OSError):
             return False

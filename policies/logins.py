@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from policies.base import SSHD, Host, Props, host_policy, resource_policy
@@ -10,10 +11,21 @@ from policies.settings import Settings, texts
 ROOT = texts("allowedValues", "What `PermitRootLogin` may be.", ("no",))
 
 
+def values(props: Props) -> Iterable[tuple[str, str]]:
+    """The declared settings of sshd, each keyword with its value as sshd reads it: without quotes, or an equals sign
+    between the two."""
+    for line in props["settings"].splitlines():
+        found = re.fullmatch(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)(.*?)\s*", line)
+        if found:
+            yield found[1], re.sub(r"^=\s*", "", found[2]).replace('"', "")
+
+
 def keywords(props: Props) -> Mapping[str, str]:
-    """The declared settings of sshd by keyword in lower case."""
-    lines = (line.partition(" ") for line in props["settings"].splitlines())
-    return {keyword.lower(): value.strip() for keyword, _, value in lines}
+    """The same by keyword in lower case; the first value of each is the one that counts."""
+    found: dict[str, str] = {}
+    for keyword, value in values(props):
+        found.setdefault(keyword.lower(), value)
+    return found
 
 
 def _root(props: Props, settings: Settings) -> Iterable[str]:

@@ -179,6 +179,56 @@ CASES = [
         "web1: nothing says who may log in over SSH. Declare `stockade:sshd: {}`: no root, no passwords.",
     ),
     Case(
+        "no-weak-logins",
+        resource("Sshd", settings="HostbasedAuthentication no\nPermitEmptyPasswords no\n"),
+        resource("Sshd", settings="HostbasedAuthentication yes\nPermitEmptyPasswords no\n"),
+        "web1: sshd lets others say who somebody is (HostbasedAuthentication yes). Take it from `settings` under "
+        '`stockade:sshd`, or add "HostbasedAuthentication" to allowedKeywords.',
+    ),
+    Case(
+        "strong-algorithms",
+        resource("Sshd", settings="Ciphers -*-cbc\nMACs hmac-sha2-512-etm@openssh.com\n"),
+        resource("Sshd", settings="Ciphers aes256-gcm@openssh.com,aes128-cbc\n"),
+        "web1: sshd takes what is broken: aes128-cbc (Ciphers aes256-gcm@openssh.com,aes128-cbc). Take it from "
+        "`settings` under `stockade:sshd`: what OpenSSH has by default is good. Or add it to allowedAlgorithms.",
+    ),
+    Case(
+        "no-open-tunnels",
+        resource("Sshd", settings="GatewayPorts no\n"),
+        resource("Sshd", settings="GatewayPorts clientspecified\n"),
+        "web1: sshd opens ways that the firewall does not see (GatewayPorts clientspecified). Take it from `settings` "
+        'under `stockade:sshd`, or add "GatewayPorts" to allowedKeywords.',
+        mandatory=False,
+    ),
+    Case(
+        "no-authority-keys",
+        resource("LimitedUser", name="deploy", keys=[ED25519]),
+        resource("LimitedUser", name="deploy", keys=[ED25519, f'cert-authority,principals="deploy" {ED25519}']),
+        "web1: key 2 of deploy (SHA256:P19p3Nd9DvjAEpGrPxQ4L3o2SVmV/lVbmHIUiiYXBWo) is an authority: "
+        "whoever has it can make keys that get in. Name the users' own keys, or add its fingerprint to authorities.",
+    ),
+    Case(
+        "no-outside-keys",
+        resource("Sshd", settings="AuthorizedKeysCommand none\n"),
+        resource("Sshd", settings="TrustedUserCAKeys /etc/ssh/ca.pub\n"),
+        "web1: sshd takes keys that the stack does not have (TrustedUserCAKeys /etc/ssh/ca.pub). Take it from "
+        '`settings` under `stockade:sshd`, or add "TrustedUserCAKeys" to allowedKeywords.',
+    ),
+    Case(
+        "no-root-groups",
+        resource("LimitedUser", name="deploy", sudo="password", groups=["adm", "sudo", "www-data"]),
+        resource("LimitedUser", name="guest", sudo="none", groups=["www-data", "docker"]),
+        "web1: guest (sudo none) is in the group docker, whose members are root in all but name. Take it from "
+        '`groups` of the user, or add "guest:docker" to allowedMembers.',
+    ),
+    Case(
+        "ban-exemptions-narrow",
+        resource("Fail2BanJails", config="[sshd]\nignoreip = 127.0.0.0/8 ::1 10.0.0.0/8 198.51.100.0/24 vpn.example\n"),
+        resource("Fail2BanJails", config="[sshd]\nignoreip = 127.0.0.0/8 ::1 0.0.0.0/0\n"),
+        "web1: jail sshd exempts everybody on IPv4 from bans (127.0.0.0/8 ::1 0.0.0.0/0). Name those in `ignoreip` "
+        "under `stockade:fail2ban` who must never be banned, and nobody else.",
+    ),
+    Case(
         "strong-keys",
         resource("LimitedUser", name="deploy", keys=[ED25519]),
         resource("LimitedUser", name="deploy", keys=[ED25519, RSA_1024]),

@@ -192,12 +192,11 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
         assert child.stdin
         assert child.stdout
         assert child.stderr
-        await asyncio.gather(
-            _pump(process.stdin, child.stdin),
-            _pump(child.stdout, process.stdout),
-            _pump(child.stderr, process.stderr),
-        )
-        process.exit(await child.wait())
+        feeding = asyncio.create_task(_pump(process.stdin, child.stdin))
+        await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
+        status = await child.wait()
+        feeding.cancel()  # who ends does not wait for the end of what it is given
+        process.exit(status)
     except OSError:
         pass  # the client hung up
     finally:
@@ -206,7 +205,14 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
 
 async def _haunt(server: Server, ghost: Ghost, process: asyncssh.SSHServerProcess[bytes]) -> None:
     try:
-        said = ghost.answer(process.command or "", await process.stdin.read())
+        command, given = process.command or "", b""
+        if "sudo -S" in command:  # the password, after which nothing comes before root's shell is there
+            given = await process.stdin.readline()
+        if "stockade: root" in command:
+            process.stdout.write(b"\nstockade: root\n")
+        if "-- true" not in command:
+            given += await process.stdin.read()
+        said = ghost.answer(command, given)
         process.stdout.write(said.stdout)
         process.stderr.write(said.stderr)
         if said.cut:

@@ -26,6 +26,7 @@ from components.claims import CLAIMS
 from components.hardening import Hardening
 from components.host import HardenedHost
 from components.sshd_shell import OBSERVE
+from hosts.guesses import Guesses
 from hosts.masking import printable
 from hosts.pool import connection_pool
 from hosts.record import Machine, Owner
@@ -101,6 +102,7 @@ class Resource:
     def new_run(self) -> "Resource":
         """The same in another run: a connection of its own, and no memory."""
         CLAIMS.__init__()  # type: ignore[misc]
+        connection_pool()._guesses = Guesses()
         way = self.inputs["connection"]
         inputs = {**self.inputs, "connection": {**way, "connectTimeout": way["connectTimeout"] + 0.001}}
         return replace(self, inputs=inputs)

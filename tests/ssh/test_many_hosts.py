@@ -38,7 +38,7 @@ def recorded(file: Path) -> Path:
     run = compose([LOOK], stop_on_failure=False)
     done = subprocess.run(["sh"], input=run.text, capture_output=True, check=True)
     recording = Recording(logins={"root": [True]})
-    command = as_root(Connection(host="127.0.0.1")).command
+    command = as_root().command
     recording.add(command, run.text, done.stdout, done.stderr, done.returncode)
     recording.save(file)
     return file

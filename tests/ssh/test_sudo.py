@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hosts import channel, sudo
 from hosts.connection import Connection, HostAccess
 from hosts.errors import SudoRefused
 from hosts.host import Host
@@ -13,7 +14,7 @@ from tests.ssh.server import Server
 
 _SUDO = """\
 #!/bin/sh
-# mode: nopasswd | password | tty | denied
+# mode: nopasswd | password | tty | denied | code; words: the passwords that it takes
 mode=$(cat "$(dirname "$0")/mode")
 stdin=
 while :; do
@@ -21,7 +22,7 @@ while :; do
         -n) shift ;;
         -S) stdin=1; shift ;;
         -k | -H) shift ;;
-        -p) shift 2 ;;
+        -p) prompt=$2; shift 2 ;;
         --) shift; break ;;
         *) break ;;
     esac
@@ -32,12 +33,15 @@ case $mode in
     password)
         if [ -z "$stdin" ]; then echo 'sudo: a password is required' >&2; exit 1; fi
         for try in 1 2 3; do
-            IFS= read -r word || { echo 'sudo: no password was provided' >&2; exit 1; }
+            printf %s "$prompt" >&2
+            # the end of what is given counts as one more failure in the eyes of PAM
+            IFS= read -r word || { echo end >>"$(dirname "$0")/guesses"; echo 'no password was provided' >&2; exit 1; }
             echo "$word" >>"$(dirname "$0")/guesses"
-            [ "$word" != "sudo word" ] || break
+            ! grep -qxF -- "$word" "$(dirname "$0")/words" || break
             echo 'Sorry, try again.' >&2
             [ $try -lt 3 ] || { echo 'sudo: 3 incorrect password attempts' >&2; exit 1; }
         done ;;
+    code) printf %s "$prompt" >&2; read -r word; printf 'Verification code: ' >&2; read -r word || exit 1 ;;
 esac
 export THROUGH_SUDO=yes
 exec "$@"
@@ -52,6 +56,7 @@ def folder(tmp_path: Path, server: Server) -> Path:
     for name, text in {"sudo": _SUDO, "id": "#!/bin/sh\necho 1000\n"}.items():
         (made / name).write_text(text)
         (made / name).chmod(0o755)
+    (made / "words").write_text("sudo word\n")
     server.behaviour.path_prefix = str(made)
     return made
 
@@ -91,16 +96,93 @@ def test_root_with_a_sudo_password_needs_no_sudo(pool: Pool, connection: Connect
     assert admin(pool, connection, sudo_password="sudo word").run(WHO)[0].stdout == "no\n"
 
 
-def test_a_wrong_sudo_password_never_becomes_three_guesses(pool: Pool, connection: Connection, folder: Path) -> None:
+def test_a_wrong_sudo_password_is_sent_once(pool: Pool, connection: Connection, folder: Path) -> None:
+    """Whoever asks, by whatever connection; nor does sudo get the end of its input, or a line of a script."""
     (folder / "mode").write_text("password")
     host = admin(pool, connection, sudo_password="wrong word")
     with pytest.raises(SudoRefused) as caught:
         host.run(WHO, resource="users")
     assert str(caught.value).startswith("web1: users: who: sudo did not take the sudoPassword of root")
+    assert "sudoPassword: [new, old]" in str(caught.value)
     assert "wrong word" not in str(caught.value)
     with pytest.raises(SudoRefused, match="web1: firewall: who: "):
         host.read(WHO, "firewall")
+    with pytest.raises(SudoRefused):
+        host.confirm()
+    host.close()
+    with pytest.raises(SudoRefused):
+        host.run(WHO)
+    other = admin(pool, connection, sudo_password="wrong word", per_dial_timeout=14)  # the same in another's hands
+    with pytest.raises(SudoRefused):
+        other.run(WHO)
     assert (folder / "guesses").read_text() == "wrong word\n"
+
+
+def test_a_password_that_changes_under_the_run(pool: Pool, connection: Connection, folder: Path) -> None:
+    """What comes after it is sent to a root shell or to nobody."""
+    (folder / "mode").write_text("password")
+    host = admin(pool, connection, sudo_password="sudo word")
+    host.run(WHO)
+    (folder / "words").write_text("another\n")
+    for _ in range(2):
+        with pytest.raises(SudoRefused, match="did not take"):
+            host.run(WHO)
+    assert (folder / "guesses").read_text().splitlines() == [*["sudo word"] * 3, "end"]
+
+
+def test_a_new_password_and_the_one_before_it(pool: Pool, connection: Connection, folder: Path) -> None:
+    (folder / "mode").write_text("password")
+    both = Connection.model_validate({**dict(connection), "sudo_password": ["new word", "sudo word"]})
+    host = pool.host(HostAccess(name="web1", admin=both, connect_timeout=1))
+    assert host.run(WHO)[0].stdout == "yes\n"
+    assert host.outdated == "the sudoPassword of root"
+    with pytest.raises(SudoRefused):  # what was valid before proves nothing
+        host.confirm()
+    (folder / "words").write_text("new word\n")
+    host.credentials_changed("root")
+    assert host.confirm() == "root"
+    host.renew()
+    assert host.run(WHO)[0].stdout == "yes\n"
+    assert host.outdated == ""
+    told = (folder / "guesses").read_text().splitlines()
+    assert [word for word, before in zip(told, ["", *told], strict=False) if word != before] == [
+        "new word",
+        "sudo word",
+        "new word",
+    ]
+
+
+def test_sudo_that_asks_for_more(
+    pool: Pool, connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sudo, "ANSWER_TIMEOUT", 0.5)
+    (folder / "mode").write_text("code")
+    with pytest.raises(SudoRefused, match="Verification code:"):
+        admin(pool, connection, sudo_password="sudo word").run(WHO)
+
+
+def test_a_shell_that_does_not_come(
+    pool: Pool, connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs where it was let in before: nothing is sent to it, and it is not waited for for ever."""
+    (folder / "mode").write_text("password")
+    host = admin(pool, connection, sudo_password="sudo word")
+    host.run(WHO)
+    monkeypatch.setattr(channel, "LET_IN_TIMEOUT", 0.5)
+    monkeypatch.setattr(channel, "_LAST_WORDS", 0.5)
+    (folder / "sudo").write_text(f"#!/bin/sh\ncat >{folder}/given\nsleep 3\n")
+    with pytest.raises(SudoRefused):
+        host.run(WHO)
+    assert (folder / "given").read_text() == "sudo word\n"
+
+
+@pytest.mark.parametrize("word", [":", "", "a:b", " "])
+def test_a_password_that_looks_like_what_is_sent_next(
+    pool: Pool, connection: Connection, folder: Path, word: str
+) -> None:
+    (folder / "mode").write_text("nopasswd")
+    [answer] = admin(pool, connection, sudo_password=word).run(WHO)
+    assert (answer.stdout, answer.stderr) == ("yes\n", "")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from hosts.connection import Connection
 from hosts.errors import HostError
+from hosts.guesses import Guesses
 from hosts.ladder import Ladder
 from hosts.masking import mask
 from local.engine.values import PropertyMap, contains_unknown, from_struct, to_struct
@@ -61,7 +62,12 @@ async def execute(connection: Connection, command: str, stdin: str, limit: float
 
     def ladder(way: Connection) -> Ladder:
         return Ladder(
-            way.host, (("command", way),), PATIENCE, gate, lambda proxy: jumps.setdefault(proxy, ladder(proxy))
+            way.host,
+            (("command", way),),
+            PATIENCE,
+            gate,
+            lambda proxy: jumps.setdefault(proxy, ladder(proxy)),
+            guesses=Guesses(),
         )
 
     jumps: dict[Connection, Ladder] = {}

@@ -1,0 +1,55 @@
+"""Who gets in stands in the stack: no authority, and no command on the host, makes further keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from components.authorized_keys import KeyLineError, parse_key
+from policies.base import SSHD, USER, CannotTellYetError, Props, items, resource_policy
+from policies.logins import keywords
+from policies.settings import Settings, texts
+
+AUTHORITIES = texts("authorities", "Fingerprints (SHA256:...) of keys whose certificates may let users in.")
+SOURCES: Mapping[str, str] = {
+    "authorizedkeyscommand": "AuthorizedKeysCommand",
+    "authorizedprincipalscommand": "AuthorizedPrincipalsCommand",
+    "trustedusercakeys": "TrustedUserCAKeys",
+}
+ALLOWED = texts("allowedKeywords", "Settings of sshd that may name keys which the stack does not have.")
+
+
+def _keys(props: Props, settings: Settings) -> Iterable[str]:
+    lines, unknown = items(props.get("keys"))
+    for number, line in enumerate(lines, 1):
+        try:
+            key = parse_key(line)
+        except KeyLineError:
+            continue  # strong-keys tells
+        bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", key.options)
+        options = {option.strip().lower() for option in bare.split(",")}
+        if "cert-authority" in options and key.fingerprint not in settings.texts(AUTHORITIES.name):
+            yield (
+                f"key {number} of {props['name']} ({key.fingerprint}) is an authority: whoever has it can make keys "
+                "that get in. Name the users' own keys, or add its fingerprint to authorities."
+            )
+    if unknown:
+        raise CannotTellYetError(f"a key of {props['name']} is known only in `pulumi up`, which decides then")
+
+
+def _sources(props: Props, settings: Settings) -> Iterable[str]:
+    allowed = {name.lower() for name in settings.texts(ALLOWED.name)}
+    there = keywords(props)
+    for key, name in SOURCES.items():
+        value = there.get(key, "none")
+        if value.lower() != "none" and key not in allowed:
+            yield (
+                f"sshd takes keys that the stack does not have ({name} {value}). Take it from `settings` under "
+                f'`stockade:sshd`, or add "{name}" to allowedKeywords.'
+            )
+
+
+POLICIES = [
+    resource_policy("no-authority-keys", "No key of a user makes further ones.", USER, _keys, AUTHORITIES),
+    resource_policy("no-outside-keys", "sshd takes no keys that the stack does not have.", SSHD, _sources, ALLOWED),
+]

@@ -1,0 +1,103 @@
+"""fail2ban spares a few addresses, not everybody, and lets no command decide whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from configparser import ConfigParser, Error
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+
+from policies.base import JAILS, Props, resource_policy
+from policies.settings import Settings, number, texts
+
+Network = IPv4Network | IPv6Network
+
+IPV4 = number("ipv4Addresses", "So many public IPv4 addresses may be exempt from bans, all in all.", 65536)
+IPV6 = number("ipv6Prefix", "Not more than one IPv6 network of this prefix may be exempt from bans, all in all.", 32)
+PRIVATE = texts(
+    "privateNetworks",
+    "Networks that may be exempt from bans.",
+    (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    ),
+)
+COMMANDS = texts("ignoreCommands", "Values of `ignorecommand` that may decide who is exempt from bans.")
+
+_OURS = re.compile(r"%\(stockade_[A-Za-z0-9_.-]+\)s")
+_MAPPED = ip_network("::ffff:0:0/96")
+
+
+def _check(props: Props, settings: Settings) -> Iterable[str]:
+    for jail, options in _jails(props["config"]).items():
+        words = re.split(r"[\s,]+", _OURS.sub(" ", options.get("ignoreip", "")).strip())
+        networks = [network for word in words if word for network in _networks(word)]
+        for told in _wide(networks, settings):
+            yield (
+                f"jail {jail} exempts {told} from bans ({' '.join(words)}). Name those in `ignoreip` under "
+                "`stockade:fail2ban` who must never be banned, and nobody else."
+            )
+        command = options.get("ignorecommand", "").strip()
+        if command and command not in settings.texts(COMMANDS.name):
+            yield (
+                f"jail {jail} lets a command decide who is exempt from bans (ignorecommand = {command}). Take it from "
+                "the jail's `options`, or add it to ignoreCommands."
+            )
+
+
+def _jails(text: str) -> Mapping[str, Mapping[str, str]]:
+    parser = ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except Error as error:
+        raise ValueError(f"the jails cannot be read: {error.message.splitlines()[0]}") from None
+    return {name: dict(parser.items(name)) for name in parser.sections()}
+
+
+def _networks(word: str) -> Iterator[Network]:
+    """Yield what an entry of `ignoreip` stands for; a name stands for a few addresses."""
+    if "%(" in word:
+        raise ValueError(f"ignoreip has {word}, whose value stands on the host")
+    address, slash, prefix = word.partition("/")
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){0,2}", address):  # as C libraries read it: 0/0, 10/8
+        address += ".0" * (3 - address.count("."))
+    try:
+        network = ip_network(f"{address}{slash}{prefix}", strict=False)
+    except ValueError:
+        return
+    yield network
+    if network.version == 6 and network.overlaps(_MAPPED):  # fail2ban takes them for IPv4
+        rest = max(network.prefixlen - 96, 0)
+        start = int(network.network_address) & 0xFFFFFFFF if rest else 0
+        yield IPv4Network((start, rest))
+
+
+def _wide(networks: list[Network], settings: Settings) -> Iterator[str]:
+    private = [ip_network(text) for text in settings.texts(PRIVATE.name)]
+    for version, most, words in (
+        (4, settings.number(IPV4.name), "IPv4"),
+        (6, 2 ** (128 - settings.number(IPV6.name)), "IPv6"),
+    ):
+        public = [
+            network
+            for network in collapse_addresses(network for network in networks if network.version == version)  # type: ignore[type-var]
+            if not any(network.version == other.version and network.subnet_of(other) for other in private)  # type: ignore[arg-type]
+        ]
+        total = sum(network.num_addresses for network in public)
+        if total > most:
+            whole = total == 2 ** (32 if version == 4 else 128)
+            yield f"everybody on {words}" if whole else f"{total} {words} addresses, of which {most} may be,"
+
+
+POLICIES = [
+    resource_policy(
+        "ban-exemptions-narrow",
+        "fail2ban exempts a few addresses, not everybody.",
+        JAILS,
+        _check,
+        IPV4,
+        IPV6,
+        PRIVATE,
+        COMMANDS,
+    )
+]

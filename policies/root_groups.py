@@ -1,0 +1,41 @@
+"""Nobody is root by membership in a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policies.base import USER, CannotTellYetError, Props, items, resource_policy
+from policies.settings import Settings, texts
+
+SUDO = frozenset({"admin", "sudo", "wheel"})
+"""What they give is declared by `sudo`; where that is `none`, they contradict it."""
+
+GROUPS = texts(
+    "groups",
+    "Groups whose members are root, or soon will be: they start containers, read disks, memory or password hashes.",
+    (
+        *("docker", "lxd", "lxc", "incus", "incus-admin", "libvirt", "microk8s", "podman"),
+        *("disk", "kmem", "root", "shadow", "staff", *sorted(SUDO)),
+    ),
+)
+ALLOWED = texts("allowedMembers", "Who may be in such a group nevertheless, each as `user:group`.")
+
+
+def _check(props: Props, settings: Settings) -> Iterable[str]:
+    groups, unknown = items(props.get("groups"))
+    name, sudo = props["name"], props.get("sudo", "password")
+    allowed = settings.texts(ALLOWED.name)
+    for group in groups:
+        if group not in settings.texts(GROUPS.name) or f"{name}:{group}" in allowed:
+            continue
+        if group in SUDO and sudo != "none":
+            continue
+        yield (
+            f"{name} (sudo {sudo}) is in the group {group}, whose members are root in all but name. Take it from "
+            f'`groups` of the user, or add "{name}:{group}" to allowedMembers.'
+        )
+    if unknown:
+        raise CannotTellYetError(f"a group of {name} is known only in `pulumi up`, which decides then")
+
+
+POLICIES = [resource_policy("no-root-groups", "Nobody is root by a group.", USER, _check, GROUPS, ALLOWED)]
