@@ -172,7 +172,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         seen = change.observe()
         shown = change.shown(state.as_applied, seen)
         found, same = ledger_of(host), shown == state.declared
-        if gone(found, change.title, state, as_declared=same):
+        if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
             return ReadResult("", {})
         recorded = found.owner(change.title)
@@ -214,8 +214,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         owner = replace(owner, machine=found.machine.id, since=since)
         anew = state.unfinished and not found.has(title)  # it has gone back, or the machine was installed anew
         change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
-        in_force = partial(self._in_force, change, state)
-        check_owner(found, owner, title, state, existing=inputs.existing, in_force=in_force)
+        there = partial(self._there, change, state, found)
+        check_owner(found, owner, title, state, existing=inputs.existing, there=there)
         known = state.known
         if inputs.triggers != state.declared.triggers:  # what was recorded last may be gone
             known = known.seen(change.observe())
@@ -223,7 +223,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             seen = change.make_so(Known() if anew else known)
         except (HostError, Failure) as error:
             self._failed_update(error, change, state)
-        if not anew and (recorded is None or not recorded.same_as(owner)):
+        if recorded is None and state.prior is not None and not found.has(title) and not anew:
+            change.write_back(owner, state.prior)
+        elif not anew and (recorded is None or not recorded.same_as(owner)):
             change.take_over(owner)
             if recorded is not None and recorded.claim != owner.claim:
                 CLAIMS.supersede(recorded.claim)
@@ -264,7 +266,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _delete(self, host: "Host", state: Stored[I, F], found: Ledger) -> None:
         title = self.chapter.title(state.declared)
         change = Transaction(self.chapter, host, state.declared, found.owner(title))
-        why_not = undoes(found, title, state, caller().owner(state.claim), lambda: self._in_force(change, state))
+        owner, there = caller().owner(state.claim), partial(self._there, change, state, found)
+        why_not = undoes(found, title, state, owner, there)
         if why_not:
             console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
             return
@@ -288,16 +291,29 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if change.host is not own:
             own.close()  # its login is gone; what comes next logs in anew
 
-    def _in_force(self, change: Transaction[I, F], state: Stored[I, F]) -> bool:
-        return change.shown(state.as_applied, change.observe()) == state.declared
+    def _there(self, change: Transaction[I, F], state: Stored[I, F], found: Ledger) -> bool:
+        """Look whether a host that has no record still has what a state says."""
+        seen = change.observe()
+        same = change.shown(state.as_applied, seen) == state.declared
+        return not gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen))
+
+    def _undone(self, state: Stored[I, F], seen: F) -> bool:
+        return state.prior is None or self.chapter.same(state.prior, seen)
 
     def _look(self, state: Stored[I, F]) -> F:
         return Transaction(self.chapter, self._host_of(state), state.declared).observe()
 
     def _renew(self, host: "Host", title: str, state: Stored[I, F]) -> None:
-        """Record what this resource is called now: it, its stack or its project may have another name since."""
+        """Record what this resource is called now: it, its stack or its project may have another name since. Where
+        somebody has removed the record, write it back."""
         found = ledger_of(host)
         owner, recorded = replace(caller().owner(state.claim), machine=found.machine.id), found.owner(title)
+        if not found.has(title) and state.claim and state.prior is not None and owner.resource:
+            owner = replace(owner, since=_now())
+            Transaction(self.chapter, host, state.declared).write_back(owner, state.prior)
+            noted(host, title, owner)
+            _say_once(state.declared.host, f"{state.declared.host}: {_WRITTEN_BACK}")
+            return
         if recorded is None or recorded.claim != owner.claim or not owner.resource:
             return
         owner = replace(owner, lineage=owner.lineage or recorded.lineage, since=recorded.since).after(recorded)
@@ -381,6 +397,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
 
 _LEFT = "What it had changed could not be taken back by now: `up` finishes it, `destroy` undoes it."
+_WRITTEN_BACK = (
+    "somebody has removed the record of Stockade (/var/lib/stockade): who looks after the host and what was there "
+    "before is written back as the state knows it"
+)
 _REINSTALLED = (
     "the host has no record of Stockade: another machine, or one that was installed anew. The next `up` applies "
     "everything to it"

@@ -84,18 +84,15 @@ def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str
 
 
 def check_owner(
-    found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], *, existing: str, in_force: Callable[[], bool]
+    found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], *, existing: str, there: Callable[[], bool]
 ) -> None:
     """Refuse to change what is another's by now, or is gone. Raises `Failure`.
 
-    `existing`: as declared now. `in_force`: looks whether what was declared still is; a refresh leaves that in the
-    state, though no record is there.
+    `existing`: as declared now. `there`: looks whether it still is on the host, though no record is.
     """
     recorded = found.owner(title)
     if recorded is None:
-        if found.has(title) or not state.claim or state.unfinished:
-            return
-        if not _is_other(found.machine, state.machine) and in_force():
+        if found.has(title) or not state.claim or state.unfinished or there():
             return
         raise Failure(
             f"{state.declared.host}: {title}: nothing was changed: the host has no record of Stockade any more: it is "
@@ -111,19 +108,25 @@ def check_owner(
         raise Failure(f"{state.declared.host}: {title}: nothing was changed: {_other(recorded, owner)}")
 
 
-def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool) -> bool:
-    """Tell whether a host has nothing any more of the resource of a state: no record, and another machine or other
-    settings."""
+def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool, undone: bool) -> bool:
+    """Tell whether a host has nothing any more of the resource of a state: there is no record, and it is another
+    machine, or its settings are others.
+
+    `undone`: they are those of before. Where they are neither, and the machine is surely the same, somebody has removed
+    the record, and has changed something, or the record was part of what makes it as declared.
+    """
     if found.has(title) or not state.claim:
         return False
-    return state.unfinished or not as_declared or _is_other(found.machine, state.machine)
+    if state.unfinished or _is_other(found.machine, state.machine):
+        return True
+    return not as_declared and (undone or not found.machine.id or found.machine.id != state.machine.id)
 
 
-def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_force: Callable[[], bool]) -> str:
+def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, there: Callable[[], bool]) -> str:
     """Say why a resource may not undo what is on a host; "" where it may.
 
-    `in_force`: looks whether what was declared still is. A record with another claim of the same name is one that the
-    state has never heard of: the stack was restored from a backup.
+    `there`: looks whether it still is on the host, though no record is. A record with another claim of the same name is
+    one that the state has never heard of: the stack was restored from a backup.
     """
     recorded = found.owner(title)
     if recorded is not None:
@@ -139,7 +142,7 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, in_
         return "nothing of it is recorded on the host: it has gone back already"
     if _is_other(found.machine, state.machine):
         return "the host is another machine now; the one that was hardened is left as it is"
-    if not in_force():
+    if not there():
         return "the host has no record of Stockade and is not as it was declared: it was undone or installed anew"
     return ""
 

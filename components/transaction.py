@@ -1,5 +1,6 @@
 """The change of one resource on one host, all of it or nothing: remember, apply, observe, and how it is taken back."""
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from hosts.record import (
     FOLDER,
     Owner,
     claimed,
+    facts_of,
     forget,
     forget_after,
     read_ledger,
@@ -20,6 +22,7 @@ from hosts.record import (
     remember,
     replayed,
     unchanged,
+    written_back,
 )
 from hosts.shell import Answer, Script
 
@@ -143,6 +146,11 @@ class Transaction(Generic[I, F]):
         self.host.run(claimed(self.title, self.recorded, owner), resource=self.title)
         self.recorded = owner
 
+    def write_back(self, owner: Owner, prior: F) -> None:
+        """Record `owner` and `prior` again: somebody has removed the record."""
+        self.host.run(written_back(self.title, owner, json.dumps(prior.props())), resource=self.title)
+        self.recorded = owner
+
     def read_prior(self) -> F:
         """Return the prior state from the host's own record, which must be there."""
         script = remember(self.title, self.chapter.observe(self.inputs), self.recorded)
@@ -207,6 +215,9 @@ class Transaction(Generic[I, F]):
 
     def _recorded_prior(self, answer: Answer) -> F:
         try:
+            facts = facts_of(answer)
+            if facts:
+                return self.chapter.facts.model_validate(json.loads(facts))
             return self.chapter.parse(self.inputs, replayed(answer))
         except (LookupError, ValueError) as error:
             self.begun = False

@@ -5,7 +5,8 @@ half-done work for the prior state when it is repeated. And a host may come to a
 moved to another stack): the record goes over to it, and whoever had it before no longer undoes anything.
 
     /var/lib/stockade/prior/TITLE    what `observe` printed before the first change; removed by `delete`. Its first
-                                     line is the mark between its sections, drawn anew for each record
+                                     line is the mark between its sections, drawn anew for each record. Where somebody
+                                     had removed it: what the state knows of it, `FACTS` and a line of JSON
     /var/lib/stockade/owner/TITLE    whose it is, one line of JSON (`Owner`); removed by `delete`
 """
 
@@ -31,6 +32,8 @@ OWNERS = f"{TOP}/owner"
 RUN = "STOCKADE_RUN"
 """The environment variable with the token of the run that a process is part of; else it is a run of its own."""
 _FORMER = 8
+FACTS = "facts "
+"""What the record of a prior state begins with that has been written back from a state."""
 CHANGED = 76
 """Exit status: the record is no longer as it was read; nothing was changed."""
 
@@ -231,6 +234,12 @@ def remember(title: str, observe: Script, expected: Owner | None = None, claim: 
     )
 
 
+def facts_of(answer: Answer) -> str:
+    """Return the JSON in the answer of `remember` where the record was written back (`written_back`); else ""."""
+    text = answer.sections[_RECORD]
+    return text.removeprefix(FACTS) if text.startswith(FACTS) else ""
+
+
 def replayed(answer: Answer) -> Answer:
     """Return what `observe` printed back then from the answer of `remember`. Raises ValueError where it is damaged."""
     text = to_bytes(answer.sections[_RECORD])
@@ -243,6 +252,22 @@ def replayed(answer: Answer) -> Answer:
 def claimed(title: str, expected: Owner | None, owner: Owner) -> Script:
     """Make `owner` the one on record."""
     return Script("record whose it is", _UNCHANGED + _CLAIM, _values(title, expected, owner), exits=_EXITS)
+
+
+def written_back(title: str, owner: Owner, facts: str) -> Script:
+    """Record `owner` and the prior state, as the state knows it, where somebody has removed the record."""
+    body = f"""\
+{_UNCHANGED}
+record={FOLDER}/$record_name
+if [ ! -s "$record" ]; then
+    mkdir -p {FOLDER}
+    chmod 700 {TOP} {FOLDER}
+    printf '%s\\n' "$record_facts" >"$record.new"
+    mv "$record.new" "$record"
+fi
+{_CLAIM}"""
+    values = {**_values(title, None, owner), "record_facts": FACTS + facts}
+    return Script("write the record back", body, values, exits=_EXITS)
 
 
 _FORGET = f'rm -f {FOLDER}/"$record_name" {OWNERS}/"$record_name"\nrmdir {FOLDER} {OWNERS} {TOP} 2>/dev/null || :'

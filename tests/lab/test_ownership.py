@@ -115,6 +115,12 @@ def nothing_left(machine: LabHost) -> bool:
     return not {"prior", "owner", "zz-stockade-deploy"} & set(left.split())
 
 
+def installed_anew(machine: LabHost) -> None:
+    """The same machine with its host key, and another installation."""
+    prepare(machine)
+    machine.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")
+
+
 def cli(stack: Stack, *args: str) -> str:
     """Run a command of the CLI that the project's own does not have."""
     argv = ["pulumi", *args, "--non-interactive"]
@@ -302,7 +308,7 @@ def test_another_address_of_the_same_machine_touches_nothing(fleet: Fleet, host:
 def test_a_machine_installed_anew_under_the_same_key_is_seen_by_the_next_look(fleet: Fleet, host: LabHost) -> None:
     stack = fleet.stack(web=fleet.entry(host))
     stack.up()
-    prepare(host)
+    installed_anew(host)
     host.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
     fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
     refused = stack.up(check=False)
@@ -332,6 +338,72 @@ def test_a_host_that_lost_our_record_is_changed_and_undone_all_the_same(fleet: F
     stack.destroy()
     assert not fleet.hardened(host)
     assert nothing_left(host)
+
+
+def test_a_record_that_somebody_removed_is_written_back_with_what_was_there_before(fleet: Fleet, host: LabHost) -> None:
+    host.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    host.exec("rm -r /var/lib/stockade")
+    assert "web: somebody has removed the record of Stockade" in stack.refresh()
+    stack.up()
+    assert fleet.hardened(host)
+    stack.unchanged()
+    host.exec("rm -r /var/lib/stockade")
+    fleet.declare(stack, firewall={"services": [{"ports": [8080]}]}, web=fleet.entry(host))
+    stack.up()
+    stack.refresh()
+    fleet.declare(stack, beta=fleet.entry(host))  # whose prior state is that of the record
+    stack.up()
+    assert fleet.hardened(host)
+    host.exec("rm -r /var/lib/stockade")
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert "--dport 4444" in host.iptables_save()
+    assert nothing_left(host)
+
+
+def test_a_host_renamed_after_a_run_that_was_killed_is_still_read(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(alpha=fleet.entry(host))
+    with stack.running() as run:
+        host.exec("until [ -e /var/lib/stockade/owner/user-deploy ]; do sleep 0.1; done")
+        run.kill()
+    if fleet.engine == "pulumi":
+        cli(stack, "cancel", "--yes", "--stack", stack.name)
+    fleet.declare(stack, beta=fleet.entry(host))
+    stack.refresh()
+    stack.up()
+    assert fleet.hardened(host)
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
+def test_a_copy_of_a_machine_is_a_machine_of_its_own(fleet: Fleet, host: LabHost, other: LabHost) -> None:
+    host.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
+    stack = fleet.stack(alpha=fleet.entry(host))
+    stack.up()
+    # its disk is copied, and the copy gets an identity and host keys when it starts
+    record = host.exec("tar -C /var/lib -cf - stockade | base64").stdout
+    other.exec("base64 -d | tar -C /var/lib -xf -", input=record)
+    other.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")
+    fleet.declare(stack, alpha=fleet.entry(host), beta=fleet.entry(other))
+    stack.up()
+    assert fleet.hardened(host)
+    assert fleet.hardened(other)
+    stack.unchanged()
+    stack.refresh()
+    stack.unchanged()
+    fleet.declare(stack, alpha=fleet.entry(host))
+    stack.up()
+    assert fleet.hardened(host)
+    assert not fleet.hardened(other)
+    stack.destroy()
+    for machine in (host, other):
+        assert not fleet.hardened(machine)
+        assert nothing_left(machine)
+        assert "--dport 4444" in machine.iptables_save()  # the copy's record told so, too
 
 
 def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(

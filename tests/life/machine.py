@@ -45,4 +45,5 @@ def prepare(host: LabHost, chapters: Sequence[str], folder: Path) -> None:
         host.exec(PREPARE.format(packages=packages, ports=" ".join(map(str, PORTS))))
         with kept.open("wb") as target:
             subprocess.run(host.enter_argv(CHANGED), stdout=target, check=True)
+    host.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")  # another installation
     host.reboot()
