@@ -7,12 +7,13 @@ import re
 
 from rules.errors import ExpectedError
 from rules.family import Family
+from rules.ports import is_number
 from rules.values import AddressRange, Host, HostName, Network
 
 _NAME = re.compile(
     r"(?=.*[A-Za-z])[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 )
-_DOTTED = re.compile(r"\d+(\.\d+)*")
+_DOTTED = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 
 def _expected(family: Family) -> str:
@@ -56,10 +57,10 @@ def read_address(text: str, family: Family) -> int:
 def read_mask(text: str, family: Family) -> int:
     """A netmask given as a prefix length or as an address."""
     full = (1 << family.bits) - 1
-    if text.isdecimal() and int(text) <= family.bits:
+    if is_number(text) and int(text) <= family.bits:
         return (full << (family.bits - int(text))) & full
     try:
-        if text.isdecimal():
+        if is_number(text):
             raise ValueError(text)
         return read_address(text, family)
     except ValueError:
@@ -80,7 +81,13 @@ def read_network(text: str, family: Family) -> Network | HostName:
 
 
 def read_host(text: str, family: Family) -> Host:
-    """conntrack's ``--ctorigsrc`` and its sisters: an address or a network, no name."""
+    """conntrack's ``--ctorigsrc`` and its sisters: an address or a network, no name and all of its numbers."""
+    address = text.partition("/")[0]
+    if family is Family.IPV4 and _DOTTED.fullmatch(address) and address.count(".") < 3:
+        *first, last = address.split(".")
+        there = ".".join((*first, *["0"] * (3 - len(first)), last))
+        meant = ".".join((*first, last, *["0"] * (3 - len(first))))
+        raise _refuse(text, family, f"is {there} to iptables here, and {meant} to people: write all four numbers")
     network = read_network(text, family)
     if isinstance(network, HostName):
         raise _refuse(text, family, "is not an address")
@@ -99,7 +106,10 @@ def read_address_range(text: str, family: Family) -> AddressRange:
 
 def read_single(text: str, family: Family) -> Host:
     """Exactly one address, written without a mask."""
-    return Host(Network(family, read_address(text, family), (1 << family.bits) - 1))
+    host = read_host(text, family)
+    if "/" in text:
+        raise _refuse(text, family, "is a network and not an address")
+    return host
 
 
 def full_mask(family: Family) -> str:

@@ -65,6 +65,8 @@ COUNTERS = ("-c", "--set-counters")
 WAIT = ("-w", "--wait", "-W", "--wait-interval")
 IGNORED = ("-v", "--verbose", "-n", "--numeric", "-x", "--exact", "--line-numbers")
 FAMILIES = {"-4": "ipv4", "--ipv4": "ipv4", "-6": "ipv6", "--ipv6": "ipv6"}
+# Short options that may have their value in the same word. Of others iptables-restore takes the word for the value.
+WITH_VALUE = frozenset(("-A", "-I", "-R", "-D", "-c"))
 BASE_FLAGS: dict[str, OptionSpec] = {
     f"{'-' if len(name) == 1 else '--'}{name}": spec
     for spec in BASE.options or ()

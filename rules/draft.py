@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from rules.errors import RuleSyntaxError, did_you_mean
 from rules.family import Family
 from rules.model import BUILTIN_CHAINS, VERDICTS, Chain, Rule, Ruleset, Table
+from rules.octets import octets
 from rules.statement import Statement
 from rules.targets import TARGETS
 from rules.tokens import Line, Token
@@ -61,8 +62,8 @@ class DraftTable:
 
     def _check_name(self, line: Line, column: int, name: str) -> None:
         expected = f"a chain name of at most {CHAIN_NAME_LIMIT} characters"
-        if len(name.encode()) > CHAIN_NAME_LIMIT:
-            raise line.error(column, f"the name has {len(name.encode())} characters", expected)
+        if len(octets(name)) > CHAIN_NAME_LIMIT:
+            raise line.error(column, f"the name has {len(octets(name))} characters", expected)
         if name.startswith(("-", "!")) or not name.isprintable() or any(char.isspace() for char in name):
             raise line.error(column, f"{name!r} cannot name a chain", expected)
         if name in VERDICTS or name in TARGETS:
@@ -196,7 +197,8 @@ class DraftTable:
             return rule
         if self.lenient:
             return replace(rule, target=replace(target, opaque=True))
-        raise statement.error(statement.target or statement.chain, *self._unknown_target(target.name))
+        place = statement.target or statement.chain
+        raise statement.line.unknown(place.column, *self._unknown_target(target.name))
 
     def _unknown_target(self, name: str) -> tuple[str, str]:
         if name in self.chains:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from rules.model import BUILTIN_CHAINS, Chain, Rule, Ruleset, Table
 from rules.naming import resolve
 from rules.render import render_rule
+from rules.tokens import saved_texts
 
 Addresses = Mapping[str, Sequence[str]]
 
@@ -34,7 +35,7 @@ def watched_lines(saved: str, chains: Iterable[str]) -> str:
 
 def _watched(saved: str, wanted: frozenset[str]) -> Iterator[str]:
     table = ""
-    for line in saved.splitlines():
+    for line in saved_texts(saved):
         if line.startswith("*"):
             table = line[1:]
         elif line.startswith(":"):
@@ -54,7 +55,7 @@ def visible(saved: str, declared: Ruleset) -> str:
 
 def _visible(saved: str, kept: set[str]) -> Iterator[str]:
     table = ""
-    for line in saved.splitlines():
+    for line in saved_texts(saved):
         if line.startswith("*"):
             table = line[1:]
         if line.startswith(":"):

@@ -42,6 +42,10 @@ class RuleSyntaxError(ValueError):
         return f"{head}\n  {shown}\n  {' ' * (self.column - 1 - start)}^"
 
 
+class UnknownError(RuleSyntaxError):
+    """A match, target or option that this language does not know, or text in a form that only iptables-save prints."""
+
+
 _SHOWN = 200
 """Characters of a line that an error shows, around its place."""
 

@@ -12,29 +12,38 @@ from enum import Enum
 
 from rules.family import Family
 from rules.model import Option
-from rules.values import Value
+from rules.values import Pair, Value
 
 Options = dict[str, Option]
 BOTH = (Family.IPV4, Family.IPV6)
+_BREAKING = frozenset(" \t\r\n\"'\\")
 NO_QUOTE = frozenset("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 class Quoting(Enum):
-    """How iptables-save prints a value: bare, in quotes when it needs them, or always in quotes."""
+    """How iptables-save prints a value: bare, in quotes when it needs them, or always in quotes.
+
+    SPACED is printed bare, but read as one word only in quotes where it has blanks or quotes in it.
+    """
 
     NEVER = "never"
     NEEDED = "needed"
     ALWAYS = "always"
+    SPACED = "spaced"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of value: what to say was expected, how many words it takes, how to read and print them."""
+    """A kind of value: what to say was expected, how many words it takes, how to read and print them.
+
+    ``numerals``: numbers in it that begin with 0 are octal to iptables, and decimal to people.
+    """
 
     expected: str
     read: Callable[[tuple[str, ...], Family], Value]
     arity: int = 1
     quoting: Quoting = Quoting.NEVER
+    numerals: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ def quote(text: str, quoting: Quoting = Quoting.NEEDED) -> str:
     """A word as iptables-save quotes it (``xtables_save_string``)."""
     if quoting is Quoting.NEVER or (quoting is Quoting.NEEDED and text and NO_QUOTE.issuperset(text)):
         return text
+    if quoting is Quoting.SPACED and text and text[0] not in "-!" and not _BREAKING.intersection(text):
+        return text
     special = "\"\\'" if quoting is Quoting.NEEDED else '"\\'
     return '"' + "".join("\\" + char if char in special else char for char in text) + '"'
 
@@ -118,5 +129,6 @@ def render_option(extension: Extension, option: Option) -> str:
     words = ["!"] if option.negated else []
     words.append(f"--{flag}")
     if spec.kind.arity:
-        words.append(quote(str(option.value), spec.kind.quoting))
+        values = (option.value.first, option.value.second) if isinstance(option.value, Pair) else (option.value,)
+        words += [quote(str(value), spec.kind.quoting) for value in values]
     return " ".join(words)

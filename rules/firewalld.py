@@ -38,7 +38,7 @@ class Block:
 def blocks(text: str) -> tuple[Block, ...]:
     """What `firewall-cmd --list-all-zones` and `--info-service` print."""
     found: list[Block] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line[:1] not in {"", " ", "\t"}:
             found.append(Block(line.split()[0], {}, ()))
         elif found and line.strip().startswith("rule "):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.errors import ExpectedError, did_you_mean
 from rules.family import Family
-from rules.ports import read_number
+from rules.ports import is_number, read_number
 from rules.values import IcmpType
 
 _ICMP = """
@@ -66,7 +66,7 @@ _TYPES = {Family.IPV4: {"any": IcmpType(None), **_table(_ICMP)}, Family.IPV6: _t
 def read_icmp_type(text: str, family: Family) -> IcmpType:
     """A type by name (or its unique beginning), by number or as ``type/code``; ICMP's 255 is any type."""
     names = _TYPES[family]
-    if text[:1].isdecimal():
+    if is_number(text[:1]):
         kind_text, slash, code_text = text.partition("/")
         kind = read_number(kind_text, 255)
         code = read_number(code_text, 255) if slash else None

@@ -10,15 +10,18 @@ from rules.errors import ExpectedError, did_you_mean
 from rules.extensions import Kind, Quoting
 from rules.family import Family
 from rules.icmp import read_icmp_type, read_reject
+from rules.octets import octets
 from rules.ports import read_number, read_port_list, read_ports, read_range
 from rules.protocols import protocol_number
 from rules.rates import read_rate
 from rules.values import TCP_FLAGS, Masked, Pair, Pattern, Protocol, TcpFlags, Value, Words
 
 
-def plain(expected: str, read: Callable[[str], Value], quoting: Quoting = Quoting.NEVER) -> Kind:
+def plain(
+    expected: str, read: Callable[[str], Value], quoting: Quoting = Quoting.NEVER, *, numerals: bool = False
+) -> Kind:
     """A kind of one word whose reading does not depend on the family."""
-    return Kind(expected, lambda words, _family: read(words[0]), quoting=quoting)
+    return Kind(expected, lambda words, _family: read(words[0]), quoting=quoting, numerals=numerals)
 
 
 def number(limit: int) -> Kind:
@@ -35,8 +38,8 @@ def text(limit: int, quoting: Quoting = Quoting.NEEDED, least: int = 0) -> Kind:
     """Free text of ``least`` to ``limit`` bytes."""
 
     def read(word: str) -> str:
-        if not least <= len(word.encode()) <= limit:
-            size = len(word.encode())
+        size = len(octets(word))
+        if not least <= size <= limit:
             raise ExpectedError(
                 f"a text of {least} to {limit} bytes", f"the text has {size} bytes, the kernel keeps {limit}"
             )
@@ -90,7 +93,7 @@ def _read_masked(word: str) -> Masked:
 
 
 def _read_interface(word: str) -> str:
-    if not 1 <= len(word) <= 15 or any(char.isspace() for char in word):
+    if not 1 <= len(octets(word)) <= 15 or any(char in " \t\r\n\v\f" for char in word):
         raise ExpectedError("an interface name of 1 to 15 characters", f'"{word}" is not an interface name')
     return word
 
@@ -116,7 +119,7 @@ def _read_hex_pattern(word: str) -> Pattern:
     data = bytearray()
     for index, part in enumerate(word.split("|")):
         if index % 2 == 0:
-            data += part.encode()
+            data += octets(part)
             continue
         try:
             data += bytes.fromhex(part)
@@ -130,22 +133,23 @@ def _pair(words: tuple[str, ...], _family: Family) -> Pair:
 
 
 FLAG = Kind("no value", lambda _words, _family: None, arity=0)
-NETWORK = Kind("an address or network", lambda words, family: read_network(words[0], family))
-HOST = Kind("an address or network", lambda words, family: read_host(words[0], family))
-ADDRESS = Kind("an address", lambda words, family: read_single(words[0], family))
-ADDRESS_RANGE = Kind("a range first-last", lambda words, family: read_address_range(words[0], family))
+NETWORK = Kind("an address or network", lambda words, family: read_network(words[0], family), numerals=True)
+HOST = Kind("an address or network", lambda words, family: read_host(words[0], family), numerals=True)
+ADDRESS = Kind("an address", lambda words, family: read_single(words[0], family), numerals=True)
+ADDRESS_RANGE = Kind("a range first-last", lambda words, family: read_address_range(words[0], family), numerals=True)
 INTERFACE = plain("an interface name", _read_interface)
-PROTOCOL = plain("a protocol", lambda word: Protocol(protocol_number(word)))
-PROTOCOL_NUMBER = plain("a protocol", protocol_number)
-PORTS = plain("a port or a range", read_ports)
-PORT_LIST = plain("a list of ports", read_port_list)
+PROTOCOL = plain("a protocol", lambda word: Protocol(protocol_number(word)), numerals=True)
+PROTOCOL_NUMBER = plain("a protocol", protocol_number, numerals=True)
+PORTS = plain("a port or a range", read_ports, numerals=True)
+PORT_LIST = plain("a list of ports", read_port_list, numerals=True)
 ICMP_TYPE = Kind("an ICMP type", lambda words, family: read_icmp_type(words[0], family))
 REJECT_TYPE = Kind("a reject type", lambda words, family: read_reject(words[0], family))
 FLAGS = Kind("flags to look at and flags that are set", _read_tcp_flags, arity=2)
 RATE = plain("a rate such as 5/min", lambda word: read_rate(word, 10_000))
 MARK = plain("value[/mask]", _read_masked)
 MAC = plain("a MAC address", _read_mac)
-STRING = plain("a text", lambda word: Pattern(word.encode()), Quoting.ALWAYS)
+STRING = plain("a text", lambda word: Pattern(octets(word)), Quoting.ALWAYS)
 HEX_STRING = plain("a text with |hex| parts", _read_hex_pattern, Quoting.ALWAYS)
-PAIR = Kind("a name and a list", _pair, arity=2)
+PAIR = Kind("a name and a list", _pair, arity=2, quoting=Quoting.SPACED)
+NAME = text(199, Quoting.SPACED, least=1)
 WORD = pattern(r"[^\s\"'!]+", "one word")

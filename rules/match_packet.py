@@ -10,6 +10,7 @@ from rules.specs import IPV4, IPV6, U32, opt, spelling
 from rules.values import Pattern, Range, TcpFlags
 
 _PORT_PROTOCOLS = (6, 17, 33, 132, 136)
+_PACKET_TYPES = {"host": "unicast", "bcast": "broadcast", "mcast": "multicast"}
 _ADDRESS_TYPES = tuple(n.ADDRESS_TYPES.split())
 
 
@@ -97,7 +98,7 @@ PACKET = (
     Extension("mac", (opt("mac-source", k.MAC, no=True),), one_of=(("mac-source",),)),
     Extension(
         "pkttype",
-        (opt("pkt-type", k.keyword(("unicast", "broadcast", "multicast"), {"host": "unicast"}), no=True),),
+        (opt("pkt-type", k.keyword(("unicast", "broadcast", "multicast", "otherhost"), _PACKET_TYPES), no=True),),
         one_of=(("pkt-type",),),
     ),
     Extension("length", (opt("length", k.number_range(65535), no=True),), one_of=(("length",),)),

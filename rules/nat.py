@@ -11,7 +11,7 @@ from rules.ports import read_port
 from rules.values import format_address
 
 _BRACKETED = re.compile(r"\[(?P<addresses>[^\]]*)\](?::(?P<ports>.*))?")
-_PORTS = re.compile(r"(\d+)(?:-(\d+)(?:/(\d+))?)?")
+_PORTS = re.compile(r"(\d+)(?:-(\d+)(?:/(\d+))?)?", re.ASCII)
 
 
 def read_nat_range(text: str, family: Family) -> str:

@@ -9,14 +9,14 @@ from rules.errors import ExpectedError
 from rules.extensions import Options
 from rules.family import Family
 from rules.model import Option
-from rules.ports import read_number, read_range
+from rules.ports import is_number, read_number, read_range
 from rules.rates import read_rate
 from rules.values import MarkChange, Masked, Range, Rate, Words
 
 _FULL = 0xFFFFFFFF
 _HASH_TICKS = 1_000_000
-_BYTE_RATE = re.compile(r"(\d+)(b|kb|mb)/s(?:ec(?:ond)?)?", re.IGNORECASE)
-_BYTES = re.compile(r"\d+(b|kb|mb)", re.IGNORECASE)
+_BYTE_RATE = re.compile(r"(\d+)(b|kb|mb)/s(?:ec(?:ond)?)?", re.IGNORECASE | re.ASCII)
+_BYTES = re.compile(r"\d+(b|kb|mb)", re.IGNORECASE | re.ASCII)
 _DSCP_CLASSES = {
     "BE": 0x00,
     "EF": 0x2E,
@@ -32,8 +32,8 @@ _TOS_NAMES = {
 }
 ADDRESS_TYPES = "UNSPEC UNICAST LOCAL BROADCAST ANYCAST MULTICAST BLACKHOLE UNREACHABLE PROHIBIT THROW NAT XRESOLVE"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?")
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?)?)?)?")
+_TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?", re.ASCII)
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?)?)?)?", re.ASCII)
 
 
 def _renamed(options: Options, old: str, new: str) -> None:
@@ -161,7 +161,7 @@ def read_owner(text: str) -> str:
     """A user or group: a number, a range ``0-99``, or a name (only ``root`` is known to be 0 everywhere)."""
     if text == "root":
         return "0"
-    if re.fullmatch(r"\d+(-\d+)?|[A-Za-z_][A-Za-z0-9_.-]*\$?", text) is None:
+    if re.fullmatch(r"\d+(-\d+)?|[A-Za-z_][A-Za-z0-9_.-]*\$?", text, re.ASCII) is None:
         raise ExpectedError("a user or group: a name, a number or a range such as 0-99", f'"{text}" is none')
     return text
 
@@ -189,7 +189,7 @@ def read_weekdays(text: str) -> Words:
 
 
 def _weekday(word: str) -> str:
-    if word.isdecimal() and 1 <= int(word) <= 7:
+    if is_number(word) and 1 <= int(word) <= 7:
         return _DAYS[int(word) - 1]
     for day in _DAYS:
         if len(word) >= 2 and day[:2].lower() == word[:2].lower():
@@ -205,7 +205,7 @@ def read_month_days(text: str) -> Words:
 
 def _month_day(word: str) -> str:
     digits = re.sub(r"(st|nd|rd|th)$", "", word)
-    if not digits.isdecimal() or not 1 <= int(digits) <= 31:
+    if not is_number(digits) or not 1 <= int(digits) <= 31:
         raise ExpectedError("days of the month from 1 to 31", f'"{word}" is not a day of the month')
     return str(int(digits))
 

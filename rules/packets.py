@@ -9,6 +9,7 @@ from rules.addresses import read_address
 from rules.family import Family
 from rules.intervals import Intervals
 from rules.layout import Layout
+from rules.octets import octets
 from rules.protocols import ICMP, ICMPV6, TCP
 from rules.values import TCP_FLAGS, format_address
 
@@ -62,7 +63,7 @@ def layouts(family: Family) -> tuple[Layout, ...]:
 def host_name(name: str, family: Family) -> tuple[int, int]:
     """The numbers that stand for the addresses of a name, which are known only when the rule is loaded."""
     shift = family.bits - _DIGIT[family]
-    first = (1 << family.bits) + (int.from_bytes(name.encode()[:250], "big") << shift)
+    first = (1 << family.bits) + (int.from_bytes(octets(name)[:250], "big") << shift)
     return first, first + (1 << shift) - 1
 
 
@@ -76,7 +77,7 @@ def address_text(number: int, family: Family) -> str:
 
 def interface(pattern: str) -> tuple[int, int]:
     """First and last number of the interface names that a pattern fits; ``+`` at its end stands for any ending."""
-    name = pattern.removesuffix("+").encode()[:16]
+    name = octets(pattern.removesuffix("+"))[:16]
     first = int.from_bytes(name.ljust(16, b"\0"), "big")
     return first, first + ((1 << 8 * (16 - len(name))) - 1 if pattern.endswith("+") else 0)
 

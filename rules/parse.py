@@ -10,12 +10,12 @@ from rules.errors import RuleSyntaxError, did_you_mean
 from rules.family import Family
 from rules.model import TABLES, Rule, Ruleset
 from rules.statement import StatementReader, command_of
-from rules.tokens import Line
+from rules.tokens import BLANKS, Line, saved_lines
 
 __all__ = ["RuleSyntaxError", "parse", "parse_rule", "parse_saved"]
 
 DEFAULT_TABLE = "filter"
-_CHAIN_LINE = re.compile(r"\s*:\s*(?P<name>\S+)(?:\s+(?P<policy>\S+))?(?:\s+\[\d+:\d+\])?\s*(?P<rest>.*)")
+_CHAIN_LINE = re.compile(r"\s*:\s*(?P<name>\S+)(?:\s+(?P<policy>\S+))?(?:\s+\[\d+:\d+\])?\s*(?P<rest>.*)", re.ASCII)
 
 
 # Both are pure, and one operation asks for the same text a dozen times.
@@ -57,7 +57,7 @@ def parse_rule(text: str, family: Family, table: str = DEFAULT_TABLE) -> Rule:
 
 class _Parser:
     def __init__(self, text: str, family: Family, lenient: bool) -> None:
-        self.lines = [Line(number, line) for number, line in enumerate(text.splitlines(), 1)]
+        self.lines = [Line(number, line) for number, line in enumerate(text.split("\n"), 1)]
         self.family = family
         self.lenient = lenient
         self.draft = Draft(family, lenient)
@@ -65,14 +65,14 @@ class _Parser:
         self.seen: set[str] = set()
 
     def run(self) -> Ruleset:
-        for line in _joined(self.lines):
-            stripped = line.text.strip()
+        for line in saved_lines(self.lines) if self.lenient else _joined(self.lines):
+            stripped = line.text.strip(BLANKS)
             if stripped == "COMMIT":
                 self.open = None
             elif not stripped or stripped.startswith("#"):
                 continue
             elif stripped.startswith("*"):
-                self._start_table(line, stripped[1:].strip())
+                self._start_table(line, stripped[1:].strip(BLANKS))
             elif stripped.startswith(":"):
                 self._declare(line)
             else:
@@ -113,13 +113,13 @@ def _joined(lines: list[Line]) -> list[Line]:
     joined: list[Line] = []
     continued = False
     for line in lines:
-        text = line.text.rstrip()
+        text = line.text.rstrip(BLANKS)
         if continued:
-            joined[-1] = Line(joined[-1].number, joined[-1].text + " " + text.strip())
+            joined[-1] = Line(joined[-1].number, joined[-1].text + " " + text.strip(BLANKS))
         else:
-            joined.append(Line(line.number, text if text.strip() else ""))
+            joined.append(Line(line.number, text))
         last = joined[-1]
         continued = last.text.endswith("\\") and command_of(last.text) is not None
         if continued:
-            joined[-1] = Line(last.number, last.text[:-1].rstrip())
+            joined[-1] = Line(last.number, last.text[:-1].rstrip(BLANKS))
     return joined

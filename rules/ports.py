@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from rules.errors import ExpectedError, did_you_mean
 from rules.services import SERVICES
 from rules.values import PortList, Range
 
 _EXPECTED = "a port from 0 to 65535 or a service name"
 MULTIPORT_LIMIT = 15
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]+")
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a decimal number in ASCII digits."""
+    return text.isascii() and text.isdecimal()
 
 
 def read_port(text: str) -> int:
     """A port number or a service name (``ssh``, ``https``). Raises :class:`ExpectedError` for anything else."""
-    if text.isdecimal():
+    if is_number(text):
         if int(text) > 65535:
             raise ExpectedError(_EXPECTED, f"port {text} is out of range")
         return int(text)
@@ -57,9 +65,9 @@ def _list_item(text: str) -> Range:
 def read_number(text: str, limit: int) -> int:
     """A number from 0 to ``limit``: decimal, ``0x`` hexadecimal or ``0`` octal, as C's strtoul reads them."""
     try:
-        lowered = text.lower()
-        octal = len(lowered) > 1 and lowered[0] == "0" and lowered.isdecimal()
-        number = int(lowered, 8) if octal else int(lowered, 0)
+        if _NUMBER.fullmatch(text) is None:
+            raise ValueError(text)
+        number = int(text, 8) if len(text) > 1 and text[0] == "0" and is_number(text) else int(text, 0)
     except ValueError:
         raise ExpectedError(f"a number from 0 to {limit}", f'"{text}" is not a number') from None
     if not 0 <= number <= limit:

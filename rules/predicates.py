@@ -32,6 +32,7 @@ Box = dict[int, Intervals]
 # How many pieces a netmask with holes may have before it counts as unknown.
 _PIECES = 4096
 _TYPES = tuple(ADDRESS_TYPES.split())
+# Packets for other hosts get to no chain.
 _PACKET_TYPES = ("unicast", "broadcast", "multicast")
 # Matches that read the ports or the ICMP type, which later fragments do not have.
 _TRANSPORT = ("tcp", "udp", "sctp", "dccp", "multiport", "icmp", "icmp6")
@@ -222,7 +223,7 @@ def _number(field: Field, change: Callable[[int], tuple[int, int]]) -> Reader:
 def _words(field: Field, known: tuple[str, ...]) -> Reader:
     def read(value: Value, negated: bool, family: Family) -> list[Box] | None:
         chosen = value.words if isinstance(value, Words) else (str(value),)
-        return _one(field, numbers(known.index(word) for word in chosen), negated, family)
+        return _one(field, numbers(known.index(word) for word in chosen if word in known), negated, family)
 
     return read
 

@@ -36,7 +36,7 @@ def protocol_number(text: str) -> int:
 
     Raises :class:`ExpectedError` for an unknown name or a number above 255.
     """
-    if text.isdecimal() and int(text) < 256:
+    if text.isascii() and text.isdecimal() and int(text) < 256:
         return int(text)
     found = _BY_NAME.get(text.lower())
     if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rules.errors import ExpectedError
+from rules.ports import is_number
 from rules.values import Rate
 
 _UNITS = (("sec", "second", 1), ("min", "minute", 60), ("hour", "hour", 3600), ("day", "day", 86400))
@@ -15,7 +16,7 @@ def read_rate(text: str, ticks: int) -> Rate:
     ``ticks`` is the kernel's ticks per second, which is also the highest rate (10,000 for limit).
     """
     amount_text, slash, unit_text = text.partition("/")
-    if not amount_text.isdecimal() or int(amount_text) == 0 or (slash and not unit_text):
+    if not is_number(amount_text) or int(amount_text) == 0 or (slash and not unit_text):
         raise ExpectedError(_EXPECTED, f'"{text}" is not a rate')
     unit = _unit(text, unit_text)
     if int(amount_text) > ticks * unit.seconds:

@@ -86,7 +86,7 @@ def read(text: str) -> tuple[IpSet, ...]:
     entries: dict[str, list[str]] = {}
     others = set()
     last = ""
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         words = line.split()
         if line.strip() == OTHERS and last:
             others.add(last)
@@ -137,7 +137,7 @@ def lacking(rules: Ruleset, declared: Iterable[IpSet]) -> str:
 def printed(text: str) -> str:
     """What ``ipset save`` printed, without what changes by itself: sorted, and no sizes, counters and times."""
     lines = []
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         words = line.split()
         if words[:1] == ["create"] and len(words) > 2:
             type_, family, _ = _head(words)
@@ -149,7 +149,7 @@ def printed(text: str) -> str:
 
 def not_there(declared: str, now: str) -> str:
     """Name the first declared set that the kernel does not have, or has as another kind of set."""
-    there = {line for line in now.splitlines() if line.startswith("create ")}
+    there = {line for line in filter(None, now.split("\n")) if line.startswith("create ")}
     wanted = {one.name: printed(one.head) for one in read(declared)}
     return next((name for name, line in wanted.items() if line not in there), "")
 
@@ -176,7 +176,7 @@ def as_shown(declared: str, then: str, now: str) -> str:
 def _by_name(text: str) -> dict[str, tuple[str, ...]]:
     """The entries of each set, after "" for the set itself."""
     found: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         kind, name, rest = line.split(" ", 2)
         found.setdefault(name, []).append("" if kind == "create" else rest)
     return {name: tuple(entries) for name, entries in found.items()}

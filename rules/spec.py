@@ -6,10 +6,11 @@ from itertools import product
 
 from rules.base import BASE, BASE_FLAGS, CORE_FLAGS
 from rules.errors import ExpectedError, RuleSyntaxError, did_you_mean
-from rules.extensions import Extension, OptionSpec, finish
+from rules.extensions import Extension, OptionSpec, Quoting, finish
 from rules.family import Family
 from rules.matches import IMPLICIT, MATCHES
 from rules.model import BASE_MATCHES, VERDICTS, Match, Option, Rule, Target
+from rules.numerals import as_the_kernel, refuse_two_readings
 from rules.targets import TARGETS
 from rules.tokens import Token
 from rules.values import Network, Protocol, Value
@@ -40,7 +41,7 @@ class SpecReader:
         extension = MATCHES.get(name.text)
         if extension is None and not self.lenient:
             reason = f'there is no match "{name.text}"{did_you_mean(name.text, MATCHES)}'
-            raise self.words.error(name, reason, "the name of a match extension")
+            raise self.words.line.unknown(name.column, reason, "the name of a match extension")
         unfit = extension is not None and self.family not in extension.families
         if unfit and not self.lenient:
             raise self.words.error(
@@ -181,11 +182,7 @@ class SpecReader:
             negated = True
         if negated and not spec.negatable:
             raise self.words.error(negation, f"{flag.text} cannot be negated", "the option without !")
-        values = (
-            [inline]
-            if inline is not None
-            else [self.words.value(flag, spec.kind.expected) for _ in range(spec.kind.arity)]
-        )
+        values = [inline] if inline is not None else self._words_of(spec, flag)
         options = self._values(spec, values, flag, negated)
         if owner is None:
             self._keep_base(spec, flag, options)
@@ -197,6 +194,12 @@ class SpecReader:
         owner.raw += ["!"] if negation is not None else []
         owner.raw += [flag.text, *(spell(token) for token in self.words.tokens[start : self.words.index])]
 
+    def _words_of(self, spec: OptionSpec, flag: Token) -> list[Token]:
+        found = [self.words.value(flag, spec.kind.expected) for _ in range(spec.kind.arity)]
+        if self.lenient and spec.kind.quoting is Quoting.SPACED and not found[0].quoted:
+            return self.words.bare(found, until="--mask" if spec.name == "name" else "")
+        return found
+
     def _values(self, spec: OptionSpec, tokens: list[Token], flag: Token, negated: bool) -> list[Option]:
         lists = spec.name in ("source", "destination")
         texts = tokens[0].text.split(",") if lists else [""]
@@ -204,11 +207,19 @@ class SpecReader:
             raise self.words.error(tokens[0], "! is not possible with several addresses", "one address")
         try:
             words = [(text,) for text in texts] if lists else [tuple(token.text for token in tokens)]
+            if spec.kind.numerals:
+                words = [tuple(map(self._numerals, each)) for each in words]
             return [Option(spec.name, spec.kind.read(each, self.family), negated) for each in words]
         except ExpectedError as problem:
             place = tokens[0] if tokens else flag
             found = " ".join(token.text for token in tokens)
             raise self.words.error(place, problem.reason or f'"{found}" does not fit', problem.expected) from None
+
+    def _numerals(self, text: str) -> str:
+        if self.lenient:
+            return as_the_kernel(text)
+        refuse_two_readings(text)
+        return text
 
     def _keep_base(self, spec: OptionSpec, flag: Token, options: list[Option]) -> None:
         if spec.name in self.base:
@@ -221,7 +232,7 @@ class SpecReader:
         if self.lenient:
             self._keep_words(self.loaded[-1] if self.loaded else None, flag, negation)
             return
-        raise self.words.error(flag, *self._unknown_reason(flag))
+        raise self.words.line.unknown(flag.column, *self._unknown_reason(flag))
 
     def _unknown_reason(self, flag: Token) -> tuple[str, str]:
         name = flag.text.lstrip("-")

@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rules.base import COMMANDS, COUNTERS, FAMILIES, IGNORED, JUMP, MATCH, REFUSED, TABLE, WAIT, Command
+from rules.base import (
+    COMMANDS,
+    COUNTERS,
+    FAMILIES,
+    IGNORED,
+    JUMP,
+    MATCH,
+    REFUSED,
+    TABLE,
+    WAIT,
+    WITH_VALUE,
+    Command,
+)
 from rules.checks import check_rule
 from rules.errors import RuleSyntaxError, did_you_mean
 from rules.family import Family
 from rules.model import TABLES, Rule
+from rules.ports import is_number
 from rules.spec import SpecReader
 from rules.tokens import Line, Token, split_restore, split_shell
 from rules.words import Words
 
-_COMMAND_LINE = re.compile(r"\s*(?:[$%]\s+)?(?:sudo\s+(?:-\w+\s+)*)?(?:\S*/)?(ip6?tables)(?:-legacy|-nft)?(?:\s|$)")
+_COMMAND_LINE = re.compile(r"\s*(?:[$%]\s+)?(?:sudo\s+(?:-\w+\s+)*)?(?:\S*/)?(ip6?tables)(?:-legacy|-nft)?(?:[ \t]|$)")
+_LONG = frozenset(name for name in (*COMMANDS, *JUMP, *MATCH, *TABLE, *COUNTERS) if name.startswith("--"))
 _PROMPT = re.compile(r"\s*[$%]\s+")
-_COUNTERS = re.compile(r"\s*\[\d+:\d+\]")
+_COUNTERS = re.compile(r"\s*\[\d+:\d+\]", re.ASCII)
 
 
 def command_of(text: str) -> str | None:
@@ -45,7 +59,7 @@ class Statement:
     @property
     def number(self) -> int | None:
         """The rule number, where one is given."""
-        return int(self.words[1].text) if len(self.words) > 1 and self.words[1].text.isdecimal() else None
+        return int(self.words[1].text) if len(self.words) > 1 and is_number(self.words[1].text) else None
 
     def error(self, token: Token, reason: str, expected: str) -> RuleSyntaxError:
         """An error at one of its words."""
@@ -72,7 +86,7 @@ class StatementReader:
             counters = _COUNTERS.match(self.line.text)
             start = counters.end() if counters is not None else 0
             blank = Line(self.line.number, " " * start + self.line.text[start:])
-            return split_restore(blank)
+            return split_restore(blank, lenient=self.lenient)
         prompt = _PROMPT.match(self.line.text)
         start = prompt.end() if prompt is not None else 0
         return split_shell(Line(self.line.number, " " * start + self.line.text[start:]))
@@ -102,13 +116,13 @@ class StatementReader:
 
     def _step(self) -> None:
         """Read one option with its words."""
-        token = self.words.next()
+        token = self._apart(self.words.next())
         negation = None
         if token.text == "!" and not token.quoted:
             negation = token
-            token = self.words.value(token, "an option after !")
+            token = self._apart(self.words.value(token, "an option after !"))
         if not self.words.is_flag(token):
-            raise self.words.error(token, self._stray(token), "an option starting with -")
+            raise self.line.unknown(token.column, self._stray(token), "an option starting with -")
         if token.text in COMMANDS or token.text in REFUSED:
             self._read_command(token)
         elif token.text in MATCH:
@@ -117,6 +131,17 @@ class StatementReader:
             self.spec.load_target(token, negation, JUMP[token.text])
         elif not self._read_minor(token):
             self.spec.read_option(token, negation)
+
+    def _apart(self, token: Token) -> Token:
+        """An option without the value that is written in one word with it (``-p6``); that is the next word then."""
+        name, equals, value = token.text.partition("=")
+        if token.quoted or not (equals and name in _LONG):
+            if token.quoted or token.text[:2] not in WITH_VALUE or len(token.text) == len("-p"):
+                return token
+            name, value = token.text[:2], token.text[2:]
+        column = token.column + len(token.text) - len(value)
+        self.words.tokens.insert(self.words.index, Token(value, False, token.line, column))
+        return Token(name, False, token.line, token.column)
 
     def _stray(self, token: Token) -> str:
         if token.text.startswith("#"):
@@ -136,7 +161,7 @@ class StatementReader:
             following = self.words.peek()
             if following is None or self.words.is_flag(following) or (following.text == "!" and not following.quoted):
                 break
-            if len(found) == 1 and self.command.name != "policy" and not following.text.isdecimal():
+            if len(found) == 1 and self.command.name != "policy" and not is_number(following.text):
                 break
             found.append(self.words.next())
         if len(found) < self.command.least:
@@ -149,17 +174,25 @@ class StatementReader:
         if token.text in TABLE:
             self._read_table(token)
         elif token.text in COUNTERS:
-            for _counter in range(2):
-                self.words.value(token, "packets and bytes")
+            self._read_counters(token)
         elif token.text in WAIT:
             following = self.words.peek()
-            if following is not None and following.text.isdecimal():
+            if following is not None and is_number(following.text):
                 self.words.next()
         elif token.text in FAMILIES:
             self.other_family = FAMILIES[token.text] != self.family.value
         else:
             return token.text in IGNORED
         return True
+
+    def _read_counters(self, token: Token) -> None:
+        """``-c PACKETS BYTES`` or ``-c PACKETS,BYTES``."""
+        first = self.words.value(token, "packets and bytes")
+        packets, comma, size = first.text.partition(",")
+        last = first if comma else self.words.value(token, "bytes")
+        for place, text in ((first, packets), (last, size if comma else last.text)):
+            if not is_number(text):
+                raise self.words.error(place, f'"{place.text}" is no count of packets and bytes', "-c PACKETS BYTES")
 
     def _read_table(self, token: Token) -> None:
         name = self.words.value(token, "a table")

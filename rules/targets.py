@@ -6,7 +6,7 @@ from rules import kinds as k
 from rules import normalise as n
 from rules.addresses import any_host
 from rules.errors import ExpectedError
-from rules.extensions import Extension, Kind, OptionSpec
+from rules.extensions import Extension, Kind, OptionSpec, Quoting
 from rules.family import Family
 from rules.icmp import default_reject
 from rules.model import Option
@@ -27,6 +27,7 @@ _LEVELS = {
     "info": 6,
     "debug": 7,
 }
+_EVENTS = (*("new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark"),)
 _TCP_OPTIONS = {"mss": 2, "wscale": 3, "sack-permitted": 4, "sack": 5, "timestamp": 8, "md5": 19}
 
 
@@ -61,6 +62,10 @@ def _read_change(word: str) -> MarkChange:
     return MarkChange(read_number(value, U32), read_number(mask, U32) if slash else U32)
 
 
+def _read_zone(word: str) -> str:
+    return word if word == "mark" else str(read_number(word, 65535))
+
+
 def _hex(word: str) -> str:
     return f"{read_number(word, U32):#x}"
 
@@ -68,8 +73,8 @@ def _hex(word: str) -> str:
 _CHANGE = k.plain("value[/mask]", _read_change)
 _MASK = k.plain("a mask", _hex)
 _TOS = k.plain("a TOS value", n.read_tos)
-_NAT = Kind("an address, a range, ports", lambda words, family: read_nat_range(words[0], family))
-_DASHED = k.plain("a port or ports first-last", n.read_ports_dashed)
+_NAT = Kind("an address, a range, ports", lambda words, family: read_nat_range(words[0], family), numerals=True)
+_DASHED = k.plain("a port or ports first-last", n.read_ports_dashed, numerals=True)
 
 
 def _marks(*more: OptionSpec) -> tuple[OptionSpec, ...]:
@@ -110,9 +115,9 @@ _FILTER = (
         (
             opt("nflog-prefix", k.text(63, least=1)),
             opt("nflog-group", k.number(65535), default=0),
-            opt("nflog-range", k.number(U32)),
+            opt("nflog-range", k.number(U32), default=0),
             opt("nflog-size", k.number(U32)),
-            opt("nflog-threshold", k.number(65535), default=1),
+            opt("nflog-threshold", k.number(65535), default=0),
         ),
     ),
     Extension(
@@ -227,13 +232,13 @@ _RAW = (
         "CT",
         (
             opt("notrack"),
-            opt("helper", k.text(15)),
-            opt("timeout", k.text(31)),
-            opt("ctevents", k.WORD),
-            opt("expevents", k.WORD),
-            opt("zone-orig", k.WORD),
-            opt("zone-reply", k.WORD),
-            opt("zone", k.WORD),
+            opt("helper", k.text(15, Quoting.SPACED)),
+            opt("timeout", k.text(31, Quoting.SPACED)),
+            opt("ctevents", k.keywords(_EVENTS)),
+            opt("expevents", k.keywords(("new",))),
+            opt("zone-orig", k.plain("a zone", _read_zone)),
+            opt("zone-reply", k.plain("a zone", _read_zone)),
+            opt("zone", k.plain("a zone", _read_zone)),
         ),
         tables=("raw",),
     ),

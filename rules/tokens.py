@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rules.errors import RuleSyntaxError
+from rules.errors import RuleSyntaxError, UnknownError
 
 # What web pages and word processors make of "-", quotes and blanks.
 _TYPOGRAPHIC = {
@@ -27,9 +28,16 @@ _TYPOGRAPHIC = {
     "\u200b": "a zero-width space",
     "\u2026": "an ellipsis",
 }
+BLANKS = " \t\r"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_RESTORE_WORD = re.compile(r'([^ \t\r"]*)(?:"((?:[^"\\]|\\.)*)")?')
-_ESCAPE = re.compile(r"\\(.)")
+_RESTORE_WORD = re.compile(r'([^ \t\r\n"]*)(?:"((?:[^"\\]|\\.)*)")?', re.DOTALL)
+_ANY_WORD = re.compile(r"[^ \t\r\n]+")
+_QUOTED = re.compile(r'(?<![^ \n])"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPEN = re.compile(r'(?<![^ \n])"')
+_STARTS = re.compile(r"[ \t\r]*(?:-[A-Z] |--append |[\[:*#]|COMMIT\s*$|(?:sudo |\S*/)?ip6?tables|$)")
+# More lines than a rule can have: no text in it is longer than 255 bytes.
+_MOST_LINES = 1024
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SHELL_PART = re.compile(r"""([^ \t\r"'\\$`|&;<>()]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.?)""")
 _SHELL_ESCAPE = re.compile(r'\\(["\\$`])')
 
@@ -55,6 +63,10 @@ class Line:
         """An error at a column of this line."""
         return RuleSyntaxError(reason, line=self.number, column=column, expected=expected, text=self.text)
 
+    def unknown(self, column: int, reason: str, expected: str) -> UnknownError:
+        """The same for what may be known to the kernel."""
+        return UnknownError(reason, line=self.number, column=column, expected=expected, text=self.text)
+
 
 def _refuse_typography(line: Line, start: int, word: str) -> None:
     """Raise for the first typographic character of an unquoted word."""
@@ -67,23 +79,60 @@ def _refuse_typography(line: Line, start: int, word: str) -> None:
             raise line.error(index + 1, what, plain)
 
 
-def split_restore(line: Line) -> list[Token]:
+def saved_lines(lines: Iterable[Line]) -> Iterator[Line]:
+    """Lines as iptables-save printed them: a line feed in a comment, or in a name, which has no quotes, is no end."""
+    held: list[Line] = []
+    for line in lines:
+        ended = _STARTS.match(line.text) is not None and _closed(held)
+        if held and not ended and held[0].text[:1] in ("-", "[") and len(held) < _MOST_LINES:
+            held.append(line)
+            continue
+        yield from _one(held)
+        held = [line]
+    # A quote that nothing ends is part of a name.
+    yield from _one(held) if _closed(held) else held
+
+
+def saved_texts(text: str) -> Iterator[str]:
+    """The same of a whole text."""
+    return (line.text for line in saved_lines(Line(number, line) for number, line in enumerate(text.split("\n"), 1)))
+
+
+def _one(lines: list[Line]) -> list[Line]:
+    return [Line(lines[0].number, "\n".join(line.text for line in lines).rstrip("\n"))] if lines else []
+
+
+def _closed(lines: list[Line]) -> bool:
+    """Whether every quote has an end."""
+    if not any('"' in line.text for line in lines):
+        return True
+    return _OPEN.search(_QUOTED.sub(" ", "\n".join(line.text for line in lines))) is None
+
+
+def split_restore(line: Line, *, lenient: bool = False) -> list[Token]:
     """Words of a line of a restore file: blanks separate, only double quotes quote, with backslash inside them.
 
     A closing quote ends the word, as in iptables-restore. Raises :class:`RuleSyntaxError` for an unclosed quote, single
-    quotes around a word and typographic characters.
+    quotes around a word and typographic characters; ``lenient``: they are part of names, which nothing quotes.
     """
     tokens: list[Token] = []
     text, index = line.text, 0
     while (index := _skip_blanks(text, index)) < len(text):
-        if text[index] == "'":
+        if text[index] == "'" and not lenient:
             raise line.error(index + 1, "single quotes do not quote in a restore file", "double quotes")
         found = _RESTORE_WORD.match(text, index)
         assert found is not None  # it matches the empty string
         word, quoted = found[1], found[2]
-        _refuse_typography(line, index, word)
-        if quoted is None and found.end() < len(text) and text[found.end()] == '"':
-            raise line.error(found.end() + 1, "this quote is never closed", 'a closing "')
+        if not lenient:
+            _refuse_typography(line, index, word)
+        elif quoted is None and text[found.end() : found.end() + 1] == '"' and (word or _names(tokens)):
+            found = _ANY_WORD.match(text, index) or found
+            word = found[0]
+        elif quoted is not None and word:
+            found = _ANY_WORD.match(text, index) or found
+            word, quoted = found[0], None
+        if quoted is None and text[found.end() : found.end() + 1] == '"':
+            raise line.unknown(found.end() + 1, "this quote is never closed", 'a closing "')
         if quoted is not None:
             word += _ESCAPE.sub(r"\1", quoted)
         tokens.append(Token(word, quoted is not None, line.number, index + 1))
@@ -91,8 +140,13 @@ def split_restore(line: Line) -> list[Token]:
     return tokens
 
 
+def _names(tokens: list[Token]) -> bool:
+    """Whether the next word is a name, which is printed as it is."""
+    return bool(tokens) and tokens[-1].text in ("--name", "--hashlimit-name", "--match-set")
+
+
 def _skip_blanks(text: str, index: int) -> int:
-    while index < len(text) and text[index] in " \t\r":
+    while index < len(text) and text[index] in " \t\r\n":
         index += 1
     return index
 

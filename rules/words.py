@@ -59,6 +59,21 @@ class Words:
             raise self.error(None, f"{after.text} needs a value", expected)
         return self.next()
 
+    def bare(self, found: list[Token], until: str) -> list[Token]:
+        """Words of which the first is printed without quotes, blanks and all: up to a word, or else to an option."""
+        rest = self.tokens[self.index :]
+        ends = [place for place, token in enumerate(rest) if token.text == until and not token.quoted]
+        ends = ends or [place for place, token in enumerate(rest) if self.is_flag(token) or token.text == "!"]
+        more = rest[: ends[0] if ends else len(rest)]
+        if not more:
+            return found
+        self.index += len(more)
+        first, *others = found
+        last = [*found, *more][len(found) + len(more) - len(others) - 1]
+        end = last.column - 1 + len(last.text)
+        name = Token(self.line.text[first.column - 1 : end], True, first.line, first.column)
+        return [name, *[*found, *more][len(found) + len(more) - len(others) :]]
+
     def error(self, token: Token | None, reason: str, expected: str) -> RuleSyntaxError:
         """An error at a word, or at the end of the line."""
         column = token.column if token is not None else len(self.line.text.rstrip()) + 1

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from hosts.rawtext import to_bytes, to_text
 from rules.family import Family
 
 BACKENDS = ("nft", "legacy")
@@ -52,17 +53,16 @@ def restore_all(
         script += [f"{tool}-save{flag}", f"echo '{_MARK}'"]
     run = subprocess.run(
         ["unshare", "-n", "sh", "-s"],
-        input="\n".join(script) + "\n",
-        text=True,
+        input=to_bytes("\n".join(script) + "\n"),
         capture_output=True,
         timeout=60,
         check=False,
     )
-    printed = run.stdout.split(f"{_MARK}\n")
+    printed = to_text(run.stdout).split(f"{_MARK}\n")
     if run.returncode:
         failed = steps[min(len(printed), len(steps)) - 1]
         pytest.fail(
-            f"{tool} {'did not refuse' if refused else 'refused'}: {run.stderr}\n"
+            f"{tool} {'did not refuse' if refused else 'refused'}: {to_text(run.stderr)}\n"
             + "\n".join(failed)
             + f"\nafter:\n{printed[-1]}"
         )

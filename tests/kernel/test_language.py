@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from hosts.rawtext import to_text
 from rules.family import Family
 from rules.ownership import own_rules, plan
 from rules.parse import parse, parse_saved
@@ -71,3 +72,31 @@ def test_counters_of_rules_that_stay_survive_a_plan(backend: str) -> None:
     (saved,) = restore_all(backend, family, [(counted, transaction)], counters=True)
     assert "[7:420] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT" in saved
     assert "--dport 443" in saved
+
+
+@backends
+@pytest.mark.parametrize(
+    "place", ["-m comment --comment {}", "-j LOG --log-prefix {}", "-m string --algo bm --string {}"]
+)
+def test_every_byte_survives_in_quotes(backend: str, place: str) -> None:
+    bytes_ = [bytes([97, number, 98]) for number in range(1, 256) if number != ord("\n")]
+    spelled = [to_text(raw).replace("\\", "\\\\").replace('"', '\\"') for raw in bytes_]
+    lines = [f"-A INPUT {place.format(f'{chr(34)}{text}{chr(34)}')}" for text in spelled]
+    text = "\n".join(["*filter", *lines, "COMMIT", ""])
+    (saved,) = restore_all(backend, Family.IPV4, [(text,)])
+    declared, kept = parse(text, Family.IPV4).chain("filter", "INPUT"), parse_saved(saved, Family.IPV4)
+    assert declared is not None
+    assert kept.chain("filter", "INPUT") == declared
+    assert all(line in saved for line in render(parse(text, Family.IPV4)).split("\n") if line.startswith("-A "))
+
+
+@backends
+def test_names_with_blanks_and_quotes_are_read_again(backend: str) -> None:
+    names = ["a b", "a  b", "a -j DROP", '\\"a', "it's", "-x", "!", "a\\\\b"]
+    rules = [f'-A INPUT -m recent --set --name "{name}" --mask 255.255.255.255 --rsource' for name in names]
+    text = "\n".join(["*filter", *rules, "COMMIT", ""])
+    (saved,) = restore_all(backend, Family.IPV4, [(text,)])
+    declared = parse(text, Family.IPV4)
+    assert parse_saved(saved, Family.IPV4).chain("filter", "INPUT") == declared.chain("filter", "INPUT")
+    (again,) = restore_all(backend, Family.IPV4, [(render(declared),)])
+    assert again.partition("-A ")[2] == saved.partition("-A ")[2]
