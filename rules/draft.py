@@ -187,6 +187,7 @@ class DraftTable:
             chains.append(Chain(name, chain.policy, rules))
         if not self.lenient:
             self._check_loops()
+            self._check_hooks()
         return Table(self.name, tuple(chains))
 
     def _resolved(self, rule: Rule, statement: Statement) -> Rule:
@@ -222,6 +223,24 @@ class DraftTable:
             if following in self.chains:
                 self._walk(following, (*path, name), done)
         done.add(name)
+
+    def _check_hooks(self) -> None:
+        """The kernel refuses a match or target in a chain to which packets get on a way that it is not for."""
+        for hook in BUILTIN_CHAINS.get(self.name, ()):
+            seen, waiting = {hook}, [hook]
+            while waiting:
+                name = waiting.pop()
+                for rule, statement in self.chains[name].rules:
+                    for demand in statement.demands:
+                        if hook not in demand.hooks and (demand.called or name == hook):
+                            way = f"in {name}" if name == hook else f"in {name}, which {hook} leads to"
+                            known = [chain for chain in BUILTIN_CHAINS[self.name] if chain in demand.hooks]
+                            place = " or ".join(known) or "another table"
+                            raise statement.error(demand.token, f"{demand.what} is not possible {way}", place)
+                    following = rule.target.name if rule.target is not None else ""
+                    if following in self.chains and following not in seen:
+                        seen.add(following)
+                        waiting.append(following)
 
 
 def _start(statement: Statement) -> Token:

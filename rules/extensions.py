@@ -69,6 +69,7 @@ class Extension:
     """A match or target extension; ``options`` None means that its options are kept as they are written (opaque).
 
     ``protocols``: numbers of the ``-p`` it needs. ``tables``: where the kernel allows it (any when empty).
+    ``hooks``: the built-in chains that it may be called from (any when empty), of options of it ``option_hooks``.
     ``one_of``: groups of options of which exactly one must be given. ``at_most``: groups of which one may be given.
     """
 
@@ -78,6 +79,8 @@ class Extension:
     families: tuple[Family, ...] = BOTH
     protocols: tuple[int, ...] = ()
     tables: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+    option_hooks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     at_most: tuple[tuple[str, ...], ...] = ()
     normalise: Callable[[Options, Family], Options] | None = None

@@ -6,7 +6,7 @@ from rules import kinds as k
 from rules import normalise as n
 from rules.addresses import full_mask
 from rules.extensions import Extension
-from rules.specs import U32, opt
+from rules.specs import COMING_IN, GOING_OUT, SENT_HERE, U32, opt
 from rules.values import Rate
 
 _STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
@@ -119,6 +119,7 @@ ORIGIN = (
             opt("socket-exists", k.FLAG, no=True),
             opt("suppl-groups"),
         ),
+        hooks=SENT_HERE,
     ),
     Extension(
         "set",
@@ -139,6 +140,7 @@ ORIGIN = (
         "rpfilter",
         (opt("loose"), opt("validmark"), opt("accept-local"), opt("invert")),
         tables=("raw", "mangle"),
+        hooks=("PREROUTING",),
     ),
     Extension(
         "physdev",
@@ -150,8 +152,16 @@ ORIGIN = (
             opt("physdev-is-bridged", no=True),
         ),
     ),
-    Extension("socket", (opt("transparent"), opt("nowildcard"), opt("restore-skmark"))),
-    Extension("devgroup", (opt("src-group", k.MARK, no=True), opt("dst-group", k.MARK, no=True))),
+    Extension(
+        "socket",
+        (opt("transparent"), opt("nowildcard"), opt("restore-skmark")),
+        hooks=("PREROUTING", "INPUT"),
+    ),
+    Extension(
+        "devgroup",
+        (opt("src-group", k.MARK, no=True), opt("dst-group", k.MARK, no=True)),
+        option_hooks=(("src-group", COMING_IN), ("dst-group", GOING_OUT)),
+    ),
     Extension("cpu", (opt("cpu", k.number(U32), no=True),), one_of=(("cpu",),)),
     Extension(
         "time",

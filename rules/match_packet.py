@@ -6,7 +6,7 @@ from rules import kinds as k
 from rules import normalise as n
 from rules.extensions import Extension, OptionSpec, Quoting
 from rules.model import Option
-from rules.specs import IPV4, IPV6, U32, opt, spelling
+from rules.specs import COMING_IN, GOING_OUT, IPV4, IPV6, U32, opt, spelling
 from rules.values import Pattern, Range, TcpFlags
 
 _PORT_PROTOCOLS = (6, 17, 33, 132, 136)
@@ -92,10 +92,11 @@ PACKET = (
             opt("limit-iface-out"),
         ),
         at_most=(("limit-iface-in", "limit-iface-out"),),
+        option_hooks=(("limit-iface-in", COMING_IN), ("limit-iface-out", GOING_OUT)),
     ),
     Extension("iprange", (opt("src-range", k.ADDRESS_RANGE, no=True), opt("dst-range", k.ADDRESS_RANGE, no=True))),
     Extension("mark", (opt("mark", k.MARK, no=True),), one_of=(("mark",),)),
-    Extension("mac", (opt("mac-source", k.MAC, no=True),), one_of=(("mac-source",),)),
+    Extension("mac", (opt("mac-source", k.MAC, no=True),), one_of=(("mac-source",),), hooks=COMING_IN),
     Extension(
         "pkttype",
         (opt("pkt-type", k.keyword(("unicast", "broadcast", "multicast", "otherhost"), _PACKET_TYPES), no=True),),
@@ -132,7 +133,13 @@ PACKET = (
         one_of=(("dscp",),),
     ),
     Extension("tos", (opt("tos", k.plain("a TOS value", n.read_tos), no=True),), one_of=(("tos",),)),
-    Extension("realm", (opt("realm", k.MARK, no=True),), families=IPV4, one_of=(("realm",),)),
+    Extension(
+        "realm",
+        (opt("realm", k.MARK, no=True),),
+        families=IPV4,
+        one_of=(("realm",),),
+        hooks=("INPUT", *GOING_OUT),
+    ),
     Extension(
         "ecn",
         (
@@ -166,5 +173,5 @@ PACKET = (
         families=IPV6,
     ),
     Extension("mh", (opt("mh-type", k.number_range(255), no=True),), families=IPV6, protocols=(135,)),
-    Extension("eui64", families=IPV6),
+    Extension("eui64", families=IPV6, hooks=COMING_IN),
 )

@@ -5,10 +5,17 @@ from __future__ import annotations
 from rules.extensions import Extension
 from rules.match_context import CONNECTION, ORIGIN, RATE
 from rules.match_packet import PACKET, TRANSPORT
+from rules.specs import COMING_IN, GOING_OUT, IPV4, IPV6, SENT_HERE
 
 # Extensions whose options are kept as written: rare ones, and those whose options repeat.
+_LIMITED = (
+    Extension("cgroup", None, hooks=("INPUT", *SENT_HERE)),
+    Extension("osf", None, families=IPV4, protocols=(6,), hooks=COMING_IN),
+    *(Extension(name, None, families=IPV6) for name in ("dst", "hbh", "ipv6header", "rt", "srh")),
+    Extension("policy", None, option_hooks=(("dir in", COMING_IN), ("dir out", GOING_OUT))),
+)
 _OPAQUE = """
-bpf cgroup cluster connlabel dst hbh ipcomp ipv6header ipvs nfacct osf policy rateest rt srh
+bpf cluster connlabel ipcomp ipvs nfacct rateest
 account asn condition dhcpmac fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi psd quota2
 """
 
@@ -19,6 +26,7 @@ for _extension in (
     *RATE,
     *PACKET,
     *ORIGIN,
+    *_LIMITED,
     *(Extension(name, None) for name in _OPAQUE.split()),
 ):
     for _name in (_extension.name, *_extension.aliases):

@@ -26,6 +26,8 @@ def read_nat_range(text: str, family: Family) -> str:
 
 def _split(text: str, family: Family) -> tuple[str, str | None]:
     if family is Family.IPV6:
+        if text.startswith(":") and not text.startswith("::"):
+            return "", text[1:]
         found = _BRACKETED.fullmatch(text)
         return (found["addresses"], found["ports"]) if found is not None else (text, None)
     addresses, colon, ports = text.partition(":")

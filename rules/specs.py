@@ -12,6 +12,10 @@ from rules.values import Value
 
 IPV4, IPV6 = (Family.IPV4,), (Family.IPV6,)
 U32 = 0xFFFFFFFF
+# The chains in which a packet has come in by an interface, or will go out by one (the hook masks of xt_*.c).
+COMING_IN = ("PREROUTING", "INPUT", "FORWARD")
+GOING_OUT = ("FORWARD", "OUTPUT", "POSTROUTING")
+SENT_HERE = ("OUTPUT", "POSTROUTING")
 
 
 def opt(

@@ -18,7 +18,7 @@ from rules.base import (
     WITH_VALUE,
     Command,
 )
-from rules.checks import check_rule
+from rules.checks import Demand, check_rule, demands
 from rules.errors import RuleSyntaxError, did_you_mean
 from rules.family import Family
 from rules.model import TABLES, Rule
@@ -50,6 +50,7 @@ class Statement:
     rules: tuple[Rule, ...] = ()
     target: Token | None = None
     has_spec: bool = False
+    demands: tuple[Demand, ...] = ()
 
     @property
     def chain(self) -> Token:
@@ -215,4 +216,5 @@ class StatementReader:
             check_rule(self.spec, self.table, chain.text)
         target = self.spec.target.token if self.spec.target is not None else None
         rules = tuple(self.spec.rules(chain.text))
-        return Statement(self.line, command.name, self.arguments, self.table, rules, target, has_spec)
+        wanted = () if self.lenient else demands(self.spec)
+        return Statement(self.line, command.name, self.arguments, self.table, rules, target, has_spec, wanted)

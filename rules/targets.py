@@ -12,7 +12,7 @@ from rules.icmp import default_reject
 from rules.model import Option
 from rules.nat import read_nat_range
 from rules.ports import read_number
-from rules.specs import IPV4, U32, opt
+from rules.specs import GOING_OUT, IPV4, IPV6, U32, opt
 from rules.values import MarkChange, Words
 
 _LEVELS = {
@@ -150,15 +150,34 @@ _FILTER = (
             opt("ecn"),
         ),
         protocols=(6,),
+        hooks=("INPUT", "FORWARD"),
     ),
     Extension("TEE", (opt("gateway", k.ADDRESS), opt("oif", k.INTERFACE)), one_of=(("gateway",),)),
     Extension("TRACE"),
 )
+_RECEIVED = ("PREROUTING", "OUTPUT")
 _NAT_TARGETS = (
-    Extension("DNAT", (opt("to-destination", _NAT), *_NAT_FLAGS), tables=("nat",), one_of=(("to-destination",),)),
-    Extension("SNAT", (opt("to-source", _NAT), *_NAT_FLAGS), tables=("nat",), one_of=(("to-source",),)),
-    Extension("MASQUERADE", (opt("to-ports", _DASHED), opt("random"), opt("random-fully")), tables=("nat",)),
-    Extension("REDIRECT", (opt("to-ports", _DASHED), opt("random")), tables=("nat",)),
+    Extension(
+        "DNAT",
+        (opt("to-destination", _NAT), *_NAT_FLAGS),
+        tables=("nat",),
+        one_of=(("to-destination",),),
+        hooks=_RECEIVED,
+    ),
+    Extension(
+        "SNAT",
+        (opt("to-source", _NAT), *_NAT_FLAGS),
+        tables=("nat",),
+        one_of=(("to-source",),),
+        hooks=("INPUT", "POSTROUTING"),
+    ),
+    Extension(
+        "MASQUERADE",
+        (opt("to-ports", _DASHED), opt("random"), opt("random-fully")),
+        tables=("nat",),
+        hooks=("POSTROUTING",),
+    ),
+    Extension("REDIRECT", (opt("to-ports", _DASHED), opt("random")), tables=("nat",), hooks=_RECEIVED),
     Extension("NETMAP", (opt("to", k.NETWORK),), tables=("nat",), one_of=(("to",),)),
 )
 _MANGLE = (
@@ -214,15 +233,27 @@ _MANGLE = (
         tables=("mangle",),
         protocols=(6, 17),
         one_of=(("on-port",),),
+        hooks=("PREROUTING",),
     ),
     Extension(
         "TCPMSS",
         (opt("set-mss", k.number(65535)), opt("clamp-mss-to-pmtu")),
         protocols=(6,),
         one_of=(("set-mss", "clamp-mss-to-pmtu"),),
+        option_hooks=(("clamp-mss-to-pmtu", GOING_OUT),),
     ),
-    Extension("TCPOPTSTRIP", (opt("strip-options", k.plain("TCP options", _read_tcp_options)),), protocols=(6,)),
-    Extension("CLASSIFY", (opt("set-class", k.plain("a class", _read_class)),), one_of=(("set-class",),)),
+    Extension(
+        "TCPOPTSTRIP",
+        (opt("strip-options", k.plain("TCP options", _read_tcp_options)),),
+        protocols=(6,),
+        tables=("mangle",),
+    ),
+    Extension(
+        "CLASSIFY",
+        (opt("set-class", k.plain("a class", _read_class)),),
+        one_of=(("set-class",),),
+        hooks=GOING_OUT,
+    ),
     Extension("CHECKSUM", (opt("checksum-fill"),), tables=("mangle",), one_of=(("checksum-fill",),)),
     Extension("ECN", (opt("ecn-tcp-remove"),), families=IPV4, protocols=(6,), tables=("mangle",)),
 )
@@ -245,12 +276,25 @@ _RAW = (
 )
 
 # Extensions whose options are kept as written.
+_LIMITED = (
+    *(Extension(name, None, tables=("mangle", "security")) for name in ("SECMARK", "CONNSECMARK")),
+    Extension("SNPT", None, families=IPV6, tables=("mangle",), hooks=("INPUT", "POSTROUTING")),
+    Extension("DNPT", None, families=IPV6, tables=("mangle",), hooks=_RECEIVED),
+    Extension("CLUSTERIP", None, families=IPV4),
+)
 _OPAQUE = """
-CLUSTERIP CONNSECMARK DNPT HMARK IDLETIMER LED RATEEST SECMARK SNPT ULOG
+HMARK IDLETIMER LED RATEEST ULOG
 ACCOUNT CHAOS DELUDE DHCPMAC DNETMAP ECHO IPMARK LOGMARK NFACCT PROTO RAWDNAT RAWSNAT STEAL SYSRQ TARPIT
 """
 
 TARGETS: dict[str, Extension] = {
     extension.name: extension
-    for extension in (*_FILTER, *_NAT_TARGETS, *_MANGLE, *_RAW, *(Extension(name, None) for name in _OPAQUE.split()))
+    for extension in (
+        *_FILTER,
+        *_NAT_TARGETS,
+        *_MANGLE,
+        *_RAW,
+        *_LIMITED,
+        *(Extension(name, None) for name in _OPAQUE.split()),
+    )
 }
