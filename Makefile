@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-life test-lies scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -121,6 +121,10 @@ test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-
 FAULT_ROUNDS := 50
 test-all-or-nothing: .venv/ready kernel-tools  ## a fault at any step of a first run, then destroy: nothing may be left; half an hour
 	STOCKADE_FAULT_ROUNDS=$(FAULT_ROUNDS) .venv/bin/pytest -q tests/lab/test_all_or_nothing.py
+
+NEIGHBOUR_ROUNDS := 20
+test-neighbours: .venv/ready kernel-tools  ## hostile users on the host, through up, updates, going back and destroy (docs/security.md); half an hour
+	STOCKADE_NEIGHBOUR_ROUNDS=$(NEIGHBOUR_ROUNDS) .venv/bin/pytest -q -s tests/lab/test_neighbours.py
 
 LIFE := --seeds 1-4
 test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, asked from outside after each run (docs/reliability.md); minutes for each seed and engine

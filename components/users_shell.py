@@ -14,6 +14,7 @@ from hosts.files import BOUNDED, FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 FOREIGN, _, NO_TOOL, NO_SHELL, NO_GROUP, BAD_SUDOERS, HOME_TAKEN, KEYS_ELSEWHERE, OWN_LOGIN, BUSY = range(90, 100)
 SYSTEM = 88
 HOME_OPEN = 85
+NO_HOME = 84
 
 EXITS = {
     **FILE_EXITS,
@@ -23,6 +24,7 @@ EXITS = {
     FOREIGN: "the account is not in /etc/passwd but in a directory service (LDAP, SSSD); manage it there",
     FOREIGN_KEYS: "~/.ssh or authorized_keys is a symbolic link, no ordinary file, or someone else's; it is left alone",
     NO_FOLDER: "~/.ssh cannot be made, since the home is not the user's own: make it, with the user as its owner",
+    NO_HOME: "the account has no home directory in /etc/passwd; name one with `home`",
     HOME_OPEN: "others than root can write to the folder that the home would be in, so anything could be put in its "
     "place meanwhile; nothing was changed. Name another `home`, or make that folder root's alone",
     NO_TOOL: "a program is missing on the host (sudo, or what comes with the package passwd)",
@@ -136,6 +138,7 @@ if [ -n "$(field 1)" ]; then
         echo "$name has the number $_uid; people's accounts have those from ${{_limit:-1000}} on" >&2
         exit {SYSTEM}
     fi
+    case ${{want_home:-$(field 6)}} in /*) ;; *) exit {NO_HOME} ;; esac
     case ${{first:+${{shell:-$(field 7)}}}} in
         */nologin | */false)
             echo "$name has the shell $(field 7), which ends every login; a person gets another by 'shell'" >&2
