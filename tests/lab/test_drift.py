@@ -8,9 +8,11 @@ import pytest
 
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
+from tests.lab.oddities import ODD
 from tests.lab.stack import Stack
 
 NAME = "drift1"
+GUEST = {"shell": "/bin/bash", "home": "/home/guest", "exclusiveKeys": True}
 RELOAD = "systemctl reload ssh"
 SSHD = "/etc/ssh/sshd_config.d/00-stockade.conf"
 # The resource that shows it, what is done by hand, how it is undone by hand. One of each resource at a time.
@@ -76,9 +78,9 @@ def stack(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Stack:
         packages={"absent": ["rpcbind"]},
         users=[
             {"name": "deploy", "sudo": "nopasswd", "keyFiles": [f"{host.key_file}.pub"]},
-            {"name": "guest", "sudo": "none", "password": "$6$x$" + "a" * 86, **keys},
+            {"name": "guest", "sudo": "none", "password": "$6$x$" + "a" * 86, **keys, **GUEST},
         ],
-        sshd={"settings": {"MaxAuthTries": 5}},
+        sshd={"settings": {"MaxAuthTries": 5, "AllowUsers": ["deploy", "guest"]}},
         firewall={"preset": "ssh"},
         fail2ban={},
         updates={},
@@ -133,9 +135,28 @@ def test_drift_is_taken_back_by_up_and_told_no_longer(stack: Stack, host: LabHos
     assert "nologin" not in host.exec("getent passwd guest").stdout
 
 
+def test_what_no_config_could_declare_is_drift_like_any_other(stack: Stack, host: LabHost) -> None:
+    for change in ODD.values():
+        host.exec(change)
+    stack.refresh()
+    # a chain of somebody else's and the jump to it stay; updates are on, whatever the word
+    assert drifted(stack) >= {*ODD} - {"Packages", "ipv4", "UnattendedUpgrades"}
+    shown = stack.preview("--expect-no-changes", check=False)
+    assert shown.status != 0
+    assert "Traceback" not in shown
+    assert "This is a fault" not in shown
+    host.exec("rm -f /etc/fail2ban/jail.local")
+    stack.up()
+    assert "kbdinteractiveauthentication no" in host.exec("sshd -T").stdout
+    assert "/srv/odd home" not in host.exec("getent passwd guest").stdout
+    host.exec("systemctl stop odd; apt-mark unhold fail2ban sudo")  # a hold stops `destroy`, which names it
+    stack.refresh()
+    stack.unchanged()
+
+
 def test_drift_of_every_kind_is_undone_by_destroy(stack: Stack, host: LabHost, tmp_path: Path) -> None:
     del tmp_path
-    for change, _ in ROUNDS[1].values():
+    for change in (*(change for change, _ in ROUNDS[1].values()), *(ODD[name] for name in ("Sshd", "ipv6", "guest"))):
         host.exec(change)
     stack.refresh()
     stack.destroy()

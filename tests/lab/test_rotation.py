@@ -153,7 +153,7 @@ def test_a_rotation_that_fails_goes_back(host: LabHost, stack: Stack, keys: dict
     # as a hash, it is another only for who tries it
     hashed = subprocess.run(["openssl", "passwd", "-6", SECOND], capture_output=True, text=True, check=True).stdout
     configure(stack, host, FIRST, keys["old"], tries=4)
-    stack.refresh()
+    stack.up()  # the CLI's refresh goes by the config of the last run
     refused = try_to(stack, host, hashed.strip(), keys["old"], sudo=THIRD)
     assert refused.status != 0
     # nobody knows the password that it has now, so the host goes back alone
@@ -207,4 +207,4 @@ def test_a_wrong_passphrase_is_told_once(host: LabHost, stack: Stack, keys: dict
     assert diagnostics.count("cannot be opened with its passphrase (privateKeyPassword)") == 1, told.output
     assert WRONG not in told
     configure(stack, host, FIRST, keys["old"], tries=6)
-    stack.refresh()
+    stack.up()
