@@ -8,7 +8,8 @@ from local.lab.api import LabHost
 # another place in them.
 _ETC = r"""
 cd /etc
-find . -not -name ld.so.cache -not -name '*-' -not -name .pwd.lock | grep -Ev '^./g?(passwd|shadow|group)$' | sort |
+find . -not -name ld.so.cache -not -name '*-' -not -name .pwd.lock |
+grep -Ev '^./(machine-id|g?(passwd|shadow|group))$' | sort |
 while read -r p; do
     stat -c '%n %F %a %U %G' "$p"
     if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then cksum <"$p"; fi
