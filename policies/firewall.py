@@ -123,7 +123,7 @@ def sends(analysis: Analysis) -> bool:
 def sources(found: PacketSet) -> Intervals:
     """The sources of which any packet is in a set."""
     store = found.store
-    some = store.map(found.node, lambda node: store.leaf(node != store.none), store.start[Field.DESTINATION])
+    some = store.map(found.node, lambda node: store.leaf(node != store.none), store.start[Field.SOURCE + 1])
     kinds = {
         below
         for _, _, services in store.spans(some, Field.PROTOCOL)

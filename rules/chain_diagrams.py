@@ -210,11 +210,11 @@ class Compiler:
 
     def _leaf(self, placed: Placed, done: dict[str, Compiled]) -> Leaf:
         found = predicate(placed.rule, self.family)
-        unknown = placed.place if found.unknown else None
-        body = self._body(placed.rule, placed.place, done)
+        unknown = bool(found.unknown)
+        body = self._body(placed.rule, done)
         if body is None:
             return Leaf(placed, found, self.passing, acts=False)
-        if found.limited or unknown is not None:
+        if found.limited or unknown:
             body = self.store.map(
                 body,
                 lambda leaf: self.store.leaf(when_matched(self.outcome(leaf), limited=found.limited, unknown=unknown)),
@@ -223,7 +223,7 @@ class Compiler:
             return Leaf(placed, found, self.store.box(found.boxes[0], body, self.passing), acts=True)
         return Leaf(placed, found, self.when(self.matching(found), body), acts=True)
 
-    def _body(self, rule: Rule, place: Place, done: dict[str, Compiled]) -> Node | None:
+    def _body(self, rule: Rule, done: dict[str, Compiled]) -> Node | None:
         """What becomes of a packet that matches, None when nothing does."""
         target = rule.target
         if target is None or target.name in GOING_ON:
@@ -234,7 +234,7 @@ class Compiler:
             body = done[target.name].diagram
             return self._renamed(body, Verdict.PASS, Verdict.RETURN) if target.goto else body
         verdicts = [Verdict.ACCEPT, Verdict.DROP, *([] if target.name in _QUEUES else [Verdict.PASS])]
-        return self.store.leaf(Outcome(frozenset(map(int, verdicts)), (place,)))
+        return self.store.leaf(Outcome(frozenset(map(int, verdicts))))
 
     def _renamed(self, node: Node, old: Verdict, new: Verdict) -> Node:
         return self.store.map(node, lambda leaf: self.store.leaf(renamed(self.outcome(leaf), old, new)))

@@ -12,9 +12,6 @@ from enum import IntFlag
 
 from rules.model import Rule
 
-# As many rules are named as the reason of an unknown answer.
-BLAMED = 3
-
 
 class Verdict(IntFlag):
     """Verdicts, as a set. ``PASS``: the packet goes on to the next rule. ``RETURN``: it leaves the chain."""
@@ -47,10 +44,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``cases`` as above; ``blame``: rules whose unknown matches make the cases more than one."""
+    """``cases`` as above.
+
+    Which rules make them more than one is not kept: rules that differ in that alone would multiply.
+    """
 
     cases: frozenset[int]
-    blame: tuple[Place, ...] = ()
 
     @property
     def surely(self) -> int:
@@ -85,23 +84,16 @@ def then(first: Outcome, second: Outcome) -> Outcome:
             cases.update((case & ~int(Verdict.PASS)) | other for other in second.cases)
         else:
             cases.add(case)
-    return _outcome(cases, (*first.blame, *second.blame))
+    return Outcome(frozenset(cases))
 
 
-def when_matched(outcome: Outcome, *, limited: bool, unknown: Place | None) -> Outcome:
+def when_matched(outcome: Outcome, *, limited: bool, unknown: bool) -> Outcome:
     """The outcome of a rule that may let the packet pass instead."""
     cases = {case | int(Verdict.PASS) if limited else case for case in outcome.cases}
-    if unknown is None:
-        return _outcome(cases, outcome.blame)
-    return _outcome(cases | {int(Verdict.PASS)}, (unknown, *outcome.blame))
+    return Outcome(frozenset(cases | {int(Verdict.PASS)} if unknown else cases))
 
 
 def renamed(outcome: Outcome, old: Verdict, new: Verdict) -> Outcome:
     """The outcome with one verdict in place of another."""
     cases = {(case & ~int(old)) | int(new) if case & old else case for case in outcome.cases}
-    return _outcome(cases, outcome.blame)
-
-
-def _outcome(cases: set[int], blame: tuple[Place, ...]) -> Outcome:
-    blamed = tuple(dict.fromkeys(blame))[:BLAMED] if len(cases) > 1 else ()
-    return Outcome(frozenset(cases), blamed)
+    return Outcome(frozenset(cases))

@@ -26,15 +26,19 @@ _PORT = (8, 0)
 
 
 class Field(IntEnum):
-    """The fields in the order in which diagrams look at them; what describes a service and its users comes first."""
+    """The fields in the order in which diagrams look at them; what describes a service and its users comes first.
+
+    An address is next to the interface that goes with it: pairs of them, one by one in thousands of rules, then make
+    small diagrams.
+    """
 
     PROTOCOL = 0
     SERVICE = 1  # destination port; for ICMP 256 * type + code
     SOURCE = 2
-    DESTINATION = 3
-    SOURCE_PORT = 4
-    IN = 5
-    OUT = 6
+    IN = 3
+    DESTINATION = 4
+    OUT = 5
+    SOURCE_PORT = 6
     STATE = 7
     FLAGS = 8
     FRAGMENT = 9  # 1: a later fragment, which has no ports
@@ -50,7 +54,7 @@ def tops(family: Family) -> tuple[int, ...]:
     """The highest value of each field."""
     address = (1 << (_NAME_BITS + family.bits)) - 1
     name = (1 << 128) - 1
-    return (255, 65535, address, address, 65535, name, name, 39, 63, 1, 255, 255, 65535, 2, 11, 11)
+    return (255, 65535, address, name, address, name, 65535, 39, 63, 1, 255, 255, 65535, 2, 11, 11)
 
 
 def layouts(family: Family) -> tuple[Layout, ...]:
@@ -162,10 +166,10 @@ class Packet:
             self.protocol,
             service,
             read_address(self.source, self.family),
-            read_address(self.destination, self.family),
-            self.source_port if self.protocol in PORT_PROTOCOLS else 0,
             interface(self.in_interface)[0],
+            read_address(self.destination, self.family),
             interface(self.out_interface)[0],
+            self.source_port if self.protocol in PORT_PROTOCOLS else 0,
             state_number(self.state, snat=self.snat, dnat=self.dnat, reply=self.reply),
             flag_bits(self.flags) if self.protocol == TCP else 0,
             int(self.fragment),

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from rules.chain_diagrams import GOING_ON, Compiled, Compiler
 from rules.default_deny import Limits, open_to, without_exceptions
-from rules.diagrams import TooIntricateError
+from rules.diagrams import Node, TooIntricateError
 from rules.exposure import Exposed, exposed
 from rules.family import Family
 from rules.intervals import Intervals, complement
@@ -25,11 +25,11 @@ from rules.model import Chain, Ruleset, Table
 from rules.outcomes import Outcome, Place, Placed, Verdict
 from rules.packets import Field, Packet, tops
 from rules.predicates import predicate
-from rules.reachability_arrivals import Arrivals, arrivals
+from rules.reachability_arrivals import Arrivals, arrivals, called_from
 from rules.reachability_dead import Dead, dead_rules
 from rules.reachability_outside import ON_LINK, outside
 from rules.reachability_packet import Decision, Walker
-from rules.reachability_reach import Reach, sources_of
+from rules.reachability_reach import BLAMED, Reach, sources_of
 from rules.reachability_redundant import redundant
 from rules.reachability_regions import Bounds, PacketSet, Region
 from rules.render import render_match
@@ -75,6 +75,7 @@ class Analysis:
         self.compiler = compiler or Compiler(ruleset.family)
         self.store = self.compiler.store
         self._reach: dict[tuple[str, bool | None], Reach] = {}
+        self._noticed_rules: dict[str, dict[Place, Node]] = {}
 
     def accepted(self, chain: str = "INPUT") -> Bounds:
         """The packets that a built-in chain accepts, at least and at most. Raises :class:`KeyError` without one."""
@@ -214,17 +215,26 @@ class Analysis:
             gained = store.minus(mine.surely, surely)
             found += exposed(store, gained, self.family, said=surely, where=where)
             said, known = store.either(said, gained), store.either(possibly, mine.surely)
-            for blame, node in mine.doubts().items():
+            for blame, node in mine.doubts(lambda: self._noticed(chain)).items():
                 gained = store.minus(node, known)
                 found += exposed(store, gained, self.family, said=known, where=where, doubts=self._texts(blame))
                 said, known = store.either(said, gained), store.either(known, gained)
         return tuple(sorted(found))
 
+    def _noticed(self, chain: str) -> dict[Place, Node]:
+        """The rules that are not understood, with the packets from a built-in chain that may match them."""
+        found = self._noticed_rules.get(chain)
+        if found is None:
+            calling = called_from(self._chains, chain)
+            found = arrivals(self.compiler, calling, lambda leaf: bool(self._unknown(leaf.placed))).noticed
+            self._noticed_rules[chain] = found
+        return found
+
     def _texts(self, blame: tuple[Place, ...]) -> tuple[str, ...]:
-        """The unknown matches of rules."""
-        return tuple(
-            str(Unknown(placed, text)) for placed in map(self._placed, blame) for text in self._unknown(placed)
-        )
+        """The unknown matches of rules, of many the first."""
+        named = map(self._placed, blame[:BLAMED])
+        texts = tuple(str(Unknown(placed, text)) for placed in named for text in self._unknown(placed))
+        return (*texts, f"and {len(blame) - BLAMED} more rules") if len(blame) > BLAMED else texts
 
     def _placed(self, place: Place) -> Placed:
         chain = self.table.chain(place.chain) or Chain(place.chain)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 
 from rules.chain_diagrams import Compiler
 from rules.diagram_operations import binary
@@ -12,8 +11,11 @@ from rules.intervals import Intervals
 from rules.outcomes import Place, Verdict
 from rules.packets import Field
 
-# Whether some packet is surely, and possibly, accepted; and the rules to blame where that differs.
-Answer = tuple[bool, bool, tuple[Place, ...]]
+# As many rules are named as the reason of an unknown answer.
+BLAMED = 3
+# Of more different reasons they are named once for all.
+_REASONS = 100
+Blame = tuple[Place, ...]
 
 
 class Reach:
@@ -23,62 +25,59 @@ class Reach:
     """
 
     def __init__(self, compiler: Compiler, decided: Node, packets: Node) -> None:
-        self._compiler = compiler
         self.store: Diagrams = compiler.store
-        self._depth = self.store.start[Field.DESTINATION]
-        self._answers: dict[Node, Answer] = {}
-        self._doubts: dict[Node, Answer] = {}
-        self.diagram = binary(self.store, self._plain)(packets, decided)
-        self.surely = self._where(lambda answer: answer[0])
-        self.possibly = self._where(lambda answer: answer[1])
+        self._depth = self.store.start[Field.SOURCE + 1]
+        accepted = [
+            self.store.both(packets, compiler.where(decided, Verdict.ACCEPT, surely=surely)) for surely in (True, False)
+        ]
+        self.surely, self.possibly = map(self._reached, accepted)
+        self._doubtful = self.store.minus(accepted[1], accepted[0])
 
-    def doubts(self) -> dict[tuple[Place, ...], Node]:
-        """What is possibly but not surely reachable, by the rules to blame."""
-        blamed = dict.fromkeys(blame for _, _, blame in self._doubts.values())
-        return {blame: self._where(partial(_blames, blame)) for blame in blamed}
+    def doubts(self, unknown: Callable[[], Mapping[Place, Node]]) -> dict[Blame, Node]:
+        """What is possibly but not surely reachable, by the rules to blame.
 
-    def _plain(self, packets: Node, decided: Node) -> Node | None:
-        """Whether any of these packets, which differ in what is not asked for, is accepted."""
-        if packets == self.store.none:
-            return packets
-        if self.store.level[packets] < self._depth or self.store.level[decided] < self._depth:
+        ``unknown``: the rules that are not understood, with the packets that get to them and may match.
+        """
+        store = self.store
+        doubtful = store.minus(self.possibly, self.surely)
+        if doubtful == store.none:
+            return {}
+        blamed = []
+        for place, packets in sorted(unknown().items(), key=lambda one: (one[0].chain, one[0].number)):
+            reached = store.both(doubtful, self._reached(store.both(packets, self._doubtful)))
+            if reached != store.none:
+                blamed.append(self._named(reached, place))
+        join = binary(store, self._joined)
+        while len(blamed) > 1:
+            pairs = [blamed[at : at + 2] for at in range(0, len(blamed), 2)]
+            blamed = [join(*pair) if len(pair) > 1 else pair[0] for pair in pairs]
+        # Nothing is to blame where nothing is in doubt.
+        leaves = {store.value(leaf): leaf for leaf in store.leaves(blamed[0])} if blamed else {}
+        reasons = [value for value in leaves if isinstance(value, tuple) and value]
+        if len(reasons) > _REASONS:
+            return {tuple(dict.fromkeys(place for blame in sorted(reasons, key=str) for place in blame)): doubtful}
+        found = {blame: self._where(blamed[0], leaves[blame]) for blame in reasons}
+        rest = store.minus(doubtful, store.union(sorted(found.values())))
+        return found if rest == store.none else {**found, (): rest}
+
+    def _named(self, reached: Node, place: Place) -> Node:
+        return self.store.map(reached, lambda leaf: self.store.leaf((place,) if leaf == self.store.all else ()))
+
+    def _where(self, node: Node, wanted: Node) -> Node:
+        return self.store.map(node, lambda leaf: self.store.leaf(leaf == wanted))
+
+    def _reached(self, packets: Node) -> Node:
+        """The services and sources of a set of packets."""
+        return self.store.map(packets, lambda node: self.store.leaf(node != self.store.none), self._depth)
+
+    def _joined(self, one: Node, other: Node) -> Node | None:
+        store = self.store
+        if not (store.is_leaf(one) and store.is_leaf(other)):
             return None
-        answer = self._answer(self.store.select(packets, decided))
-        surely, possibly, blame = answer
-        if surely or not possibly:
-            return self.store.leaf(surely)
-        leaf = self.store.leaf(("doubt", blame))
-        self._doubts[leaf] = answer
-        return leaf
-
-    def _answer(self, node: Node) -> Answer:
-        """The answer for all packets that a node tells apart."""
-        found = self._answers.get(node)
-        if found is not None:
-            return found
-        if node == self.store.none:
-            return False, False, ()
-        if self.store.is_leaf(node):
-            outcome = self._compiler.outcome(node)
-            possibly = bool(outcome.possibly & Verdict.ACCEPT)
-            found = bool(outcome.surely & Verdict.ACCEPT), possibly, outcome.blame if possibly else ()
-        else:
-            below = [self._answer(kid) for kid in dict.fromkeys(self.store.kids[node])]
-            surely, possibly = any(one[0] for one in below), any(one[1] for one in below)
-            blame = sorted({place for one in below for place in one[2]}, key=lambda place: (place.chain, place.number))
-            found = surely, possibly, () if surely else tuple(blame)
-        self._answers[node] = found
-        return found
-
-    def _where(self, test: Callable[[Answer], bool]) -> Node:
-        if not self._doubts:
-            return self.diagram
-        leaves = {leaf: self.store.leaf(test(answer)) for leaf, answer in self._doubts.items()}
-        return self.store.map(self.diagram, lambda leaf: leaves.get(leaf, leaf))
-
-
-def _blames(blame: tuple[Place, ...], answer: Answer) -> bool:
-    return answer[2] == blame
+        first, second = store.value(one), store.value(other)
+        assert isinstance(first, tuple)
+        assert isinstance(second, tuple)
+        return store.leaf(tuple(dict.fromkeys((*first, *second)))[:BLAMED])
 
 
 def sources_of(store: Diagrams, node: Node) -> Intervals:

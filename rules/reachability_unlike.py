@@ -47,8 +47,13 @@ class Unlike:
         found = self._leaves.get((rule, after))
         if found is None:
             fate, first = self._compiler.outcome(after), self._compiler.outcome(rule)
-            # Of two limits in a row each has a say in how often packets pass, though not in whether.
+            # Of two limits in a row each has a say in how often packets pass, though not in whether; of two matches
+            # that are not understood each may be the one that matches.
             sometimes = any(case & Verdict.PASS and case != Verdict.PASS for case in first.cases)
-            found = then(first, fate) != fate or (sometimes and any(case & (case - 1) for case in fate.cases))
+            found = (
+                then(first, fate) != fate
+                or (sometimes and any(case & (case - 1) for case in fate.cases))
+                or (len(first.cases) > 1 and len(fate.cases) > 1)
+            )
             self._leaves[rule, after] = found
         return found
