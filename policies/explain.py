@@ -9,22 +9,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from hosts.masking import printable
 from hosts.rawtext import to_bytes, to_text
 from policies.picture import picture
 from policies.rule_text import read
 from rules.family import Family
-from rules.reachability import Analysis, Dead, Placed, analyse
+from rules.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
 from rules.render import render_rule
 
+T = TypeVar("T")
 _CHAINS = ("INPUT", "FORWARD")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Explained:
     """The answers about one ruleset."""
 
@@ -35,10 +38,34 @@ class Explained:
         """The family of the ruleset."""
         return self.analysis.family
 
+    untold: dict[str, str] = field(default_factory=dict)
+    """Why something cannot be told, by the built-in chain that is too intricate."""
+
     def default_deny(self, chain: str) -> bool | str:
         """As JSON says it: true, false or "unknown"."""
-        found = self.analysis.default_deny(chain)
+        found = self._asked(chain, lambda: self.analysis.default_deny(chain))
         return "unknown" if found is None else found
+
+    def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
+        """The services that can be reached, or what is forwarded; nothing where that cannot be told."""
+        return self._asked(chain, lambda: self.analysis.exposure(chain)) or ()
+
+    @cached_property
+    def dead(self) -> tuple[Dead, ...]:
+        """The rules that never match, of those of which that can be told."""
+        return self.analysis.shadowed(self.untold)
+
+    @cached_property
+    def redundant(self) -> tuple[Placed, ...]:
+        """The rules that could go, likewise."""
+        return self.analysis.redundant(self.untold)
+
+    def _asked(self, chain: str, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
+        except TooIntricateError as error:
+            self.untold[chain] = str(error)
+            return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,14 +106,19 @@ def as_json(explained: Sequence[Explained]) -> str:
             "default_deny": {
                 chain: {str(one.family): one.default_deny(chain) for one in explained} for chain in _CHAINS
             },
-            "exposure": [line for one in explained for line in one.analysis.exposure()],
-            "forwarded": [line for one in explained for line in one.analysis.exposure("FORWARD")],
-            "dead_rules": [_dead(one.family, dead) for one in explained for dead in one.analysis.shadowed()],
-            "redundant_rules": [_rule(one.family, placed) for one in explained for placed in one.analysis.redundant()],
+            "exposure": [line for one in explained for line in one.exposure()],
+            "forwarded": [line for one in explained for line in one.exposure("FORWARD")],
+            "dead_rules": [_dead(one.family, dead) for one in explained for dead in one.dead],
+            "redundant_rules": [_rule(one.family, placed) for one in explained for placed in one.redundant],
             "unknown_matches": [
                 {**_rule(one.family, unknown.placed), "match": unknown.text}
                 for one in explained
                 for unknown in one.analysis.unknown_matches()
+            ],
+            "not_worked_out": [
+                {"family": str(one.family), "chain": chain, "reason": reason}
+                for one in explained
+                for chain, reason in one.untold.items()
             ],
         },
         indent=2,
@@ -116,12 +148,16 @@ def as_text(explained: Sequence[Explained]) -> str:
 def _lines(one: Explained) -> list[str]:
     words = {True: "yes", False: "NO", "unknown": "cannot tell, because of matches that are not known"}
     lines = [one.family.label]
-    lines += [f"  default-deny {chain}: {words[one.default_deny(chain)]}" for chain in _CHAINS]
-    lines += _section("reachable", one.analysis.exposure(), "nothing")
-    lines += _section("forwarded", one.analysis.exposure("FORWARD"), "nothing")
-    lines += _section("rules that never match", [_dead_text(one.family, dead) for dead in one.analysis.shadowed()])
-    redundant = [_rule_text(one.family, placed) for placed in one.analysis.redundant()]
-    lines += _section("rules that could go", redundant)
+    said = {chain: words[one.default_deny(chain)] for chain in _CHAINS}
+    exposed = {chain: one.exposure(chain) for chain in _CHAINS}
+    unclear = {chain: f"not worked out: {reason}" for chain, reason in one.untold.items()}
+    lines += [f"  default-deny {chain}: {unclear.get(chain, said[chain])}" for chain in _CHAINS]
+    lines += _section("reachable", exposed["INPUT"], unclear.get("INPUT", "nothing"))
+    lines += _section("forwarded", exposed["FORWARD"], unclear.get("FORWARD", "nothing"))
+    lines += _section("rules that never match", [_dead_text(one.family, dead) for dead in one.dead])
+    lines += _section("rules that could go", [_rule_text(one.family, placed) for placed in one.redundant])
+    if one.untold:
+        lines += _section("rules of which that is not worked out", list(one.untold.values()))
     lines += _section("matches that are not known", [str(unknown) for unknown in one.analysis.unknown_matches()])
     return lines
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rules.diagram_operations import binary
-from rules.diagrams import Diagrams, Node
+from rules.diagrams import Diagrams, Node, TooIntricateError
 from rules.family import Family
 from rules.model import Chain, Rule, Table
 from rules.outcomes import PASS, Outcome, Place, Placed, Verdict, renamed, sure, then, when_matched
@@ -84,10 +84,11 @@ class Compiler:
         self.family = family
         self.store = Diagrams(layouts(family))
         self.passing = self.store.leaf(PASS)
-        self.then = binary(self.store, self._then)
-        self.when = binary(self.store, self._when)
-        self.through = binary(self.store, self._through)
+        self.then = binary(self.store, self._then, kept=True)
+        self.when = binary(self.store, self._when, kept=True)
+        self.through = binary(self.store, self._through, kept=True)
         self._matched: dict[Segment, Node] = {}
+        self.store.memos.append(self._matched)
 
     def compile(self, table: Table) -> dict[str, Compiled]:
         """All chains of a table, called ones before their callers.
@@ -95,13 +96,11 @@ class Compiler:
         Raises :class:`ValueError` when chains call each other in a circle, which no kernel accepts.
         """
         done: dict[str, Compiled] = {}
+        chains = {chain.name: chain for chain in table.chains}
         for name in _called_first(table):
-            chain = table.chain(name)
-            if chain is not None:
-                leaves = [
-                    self._leaf(Placed(Place(name, number), rule), done) for number, rule in enumerate(chain.rules, 1)
-                ]
-                done[name] = self._compiled(chain, leaves, self._segment(leaves) if leaves else None)
+            chain = chains[name]
+            leaves = [self._leaf(Placed(Place(name, number), rule), done) for number, rule in enumerate(chain.rules, 1)]
+            done[name] = self._compiled(chain, leaves, self._segment(leaves) if leaves else None)
         return done
 
     def without(self, chains: dict[str, Compiled], places: Mapping[str, Collection[int]]) -> dict[str, Compiled]:
@@ -204,7 +203,10 @@ class Compiler:
         return self._joined(left, right)
 
     def _joined(self, left: Segment, right: Segment) -> Segment:
-        diagram = self.then(left.diagram, right.diagram)
+        try:
+            diagram = self.then(left.diagram, right.diagram)
+        except TooIntricateError as error:
+            raise _of_rules(error, left, right) from None
         returns, calls = left.returns or right.returns, left.calls or right.calls
         return Segment(left.first, left.size + right.size, diagram, returns, calls, (left, right))
 
@@ -265,6 +267,19 @@ class Compiler:
         if self.store.is_leaf(diagram):
             return packets if self.outcome(diagram).possibly & Verdict.PASS else self.store.none
         return None
+
+
+def _of_rules(error: TooIntricateError, left: Segment, right: Segment) -> TooIntricateError:
+    """The error with the rules that make it so: the fewest in a row that are too many."""
+    first, last = left, right
+    while first.halves is not None:
+        first = first.halves[0]
+    while last.halves is not None:
+        last = last.halves[1]
+    if "rules " in str(error).partition(":")[0] or first.leaf is None or last.leaf is None:
+        return error
+    start, end = first.leaf.placed.place, last.leaf.placed.place
+    return TooIntricateError(f"rules {start.number} to {end.number} of {start.chain} {str(error).partition(' ')[2]}")
 
 
 def _as_outcome(value: Hashable) -> Outcome:

@@ -15,10 +15,15 @@ Plain = Callable[["Node", "Node"], "Node | None"]
 Operation = Callable[["Node", "Node"], "Node"]
 
 
-def binary(diagrams: Diagrams, plain: Plain) -> Operation:  # noqa: PLR0915 -- calls cost more than lines here
-    """An operation on the diagrams of a store. ``plain``: the answer where it is plain, always so for two leaves."""
+def binary(diagrams: Diagrams, plain: Plain, *, kept: bool = False) -> Operation:  # noqa: PLR0915 -- calls cost more than lines here
+    """An operation on the diagrams of a store. ``plain``: the answer where it is plain, always so for two leaves.
+
+    ``kept``: for as long as the store is, so that its memory has to forget what the store does.
+    """
     levels, all_ends, all_kids, tops, node = diagrams.level, diagrams.ends, diagrams.kids, diagrams.tops, diagrams.node
     memo: dict[tuple[Node, Node], Node] = {}
+    if kept:
+        diagrams.memos.append(memo)
 
     def operate(a: Node, b: Node) -> Node:
         found = plain(a, b)

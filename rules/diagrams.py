@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 from rules.diagram_operations import binary
 from rules.intervals import Intervals
@@ -37,12 +39,14 @@ class TooIntricateError(ValueError):
 class Diagrams:
     """A store of nodes. ``fields``: in the order in which they are looked at.
 
-    ``most``: no more nodes than that, by default :data:`MOST_NODES`; what makes more raises :class:`TooIntricateError`.
+    ``most``: no more nodes than that, by default :data:`MOST_NODES`, or in what is done `apart`; what makes more raises
+    :class:`TooIntricateError`.
     """
 
     def __init__(self, fields: Sequence[Layout], most: int | None = None) -> None:
         self.fields = tuple(fields)
-        self.most = MOST_NODES if most is None else most
+        self.allowed = MOST_NODES if most is None else most
+        self.most = self.allowed
         # The first level of each field, and one past the last of all.
         self.start = tuple(accumulate((len(field.shifts) for field in fields), initial=0))
         self.tops = tuple(top for field in fields for top in digit_tops(field))
@@ -57,11 +61,38 @@ class Diagrams:
         self._leaves: dict[Hashable, Node] = {}
         self._values: dict[Node, Hashable] = {}
         self._inner: dict[tuple[int, tuple[int, ...], tuple[Node, ...]], Node] = {}
+        # What is remembered of operations, and of whatever else stands for a node.
+        self.memos: list[dict[Any, Node]] = []
         self.none, self.all = self.leaf(False), self.leaf(True)
-        self.both = binary(self, self._both)
-        self.either = binary(self, self._either)
-        self.minus = binary(self, self._minus)
-        self.select = binary(self, self._select)
+        self.both = binary(self, self._both, kept=True)
+        self.either = binary(self, self._either, kept=True)
+        self.minus = binary(self, self._minus, kept=True)
+        self.select = binary(self, self._select, kept=True)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """As many nodes as allowed for this alone. Where they are too few, all of it is forgotten."""
+        mark, most = len(self.level), self.most
+        self.most = mark + self.allowed
+        try:
+            yield
+        except TooIntricateError:
+            self._forget(mark)
+            raise
+        finally:
+            self.most = most
+
+    def _forget(self, mark: int) -> None:
+        """Make it as if no node had been made from that one on."""
+        for nodes in (self.level, self.ends, self.kids):
+            del nodes[mark:]
+        self._leaves = {value: leaf for value, leaf in self._leaves.items() if leaf < mark}
+        self._inner = {key: node for key, node in self._inner.items() if node < mark}
+        for leaf in [leaf for leaf in self._values if leaf >= mark]:
+            del self._values[leaf]
+        for memo in self.memos:
+            for key in [key for key, node in memo.items() if node >= mark or _newest(key) >= mark]:
+                del memo[key]
 
     def leaf(self, value: Hashable) -> Node:
         """The constant function."""
@@ -91,7 +122,7 @@ class Diagrams:
         if found is None:
             found = self._inner[key] = len(self.level)
             if found >= self.most:
-                raise TooIntricateError(f"the rules overlap in too many ways: more than {self.most} cases")
+                raise TooIntricateError(f"the rules overlap in too many ways: more than {self.allowed} cases")
             self.level.append(level)
             self.ends.append(key[1])
             self.kids.append(key[2])
@@ -278,3 +309,8 @@ class Diagrams:
         if self.none in (a, b):
             return self.none
         return b if a == self.all else None
+
+
+def _newest(key: object) -> Node:
+    """The newest node that something remembered is about."""
+    return max(key) if isinstance(key, tuple) else 0

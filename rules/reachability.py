@@ -7,7 +7,7 @@ A host name stands for a few addresses of its own, since they are known only whe
 some time is let through. A match that is not understood gives a lower and an upper bound.
 
 Every answer raises :class:`TooIntricateError` where hundreds of rules that differ in many fields at once overlap in
-more ways than can be told apart in memory.
+more ways than can be told apart in memory: those about the built-in chain that leads to these rules, no others.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from rules.chain_diagrams import GOING_ON, Compiled, Compiler
+from rules.chain_diagrams import GOING_ON, Compiler
 from rules.default_deny import Limits, open_to, without_exceptions
 from rules.diagrams import Node, TooIntricateError
 from rules.exposure import Exposed, exposed
 from rules.family import Family
-from rules.intervals import Intervals, complement
+from rules.intervals import Intervals
 from rules.model import Chain, Ruleset, Table
 from rules.outcomes import Outcome, Place, Placed, Verdict
-from rules.packets import Field, Packet, tops
+from rules.packets import Field, Packet
 from rules.predicates import predicate
-from rules.reachability_arrivals import Arrivals, arrivals, called_from
-from rules.reachability_dead import Dead, dead_rules
-from rules.reachability_outside import ON_LINK, outside
+from rules.reachability_all import Untold, dead_everywhere, redundant_everywhere
+from rules.reachability_chain import ChainAnswers
+from rules.reachability_dead import Dead
+from rules.reachability_outside import outside
 from rules.reachability_packet import Decision, Walker
 from rules.reachability_reach import BLAMED, Reach, sources_of
-from rules.reachability_redundant import redundant
 from rules.reachability_regions import Bounds, PacketSet, Region
 from rules.render import render_match
 
@@ -74,12 +74,11 @@ class Analysis:
         self.table = ruleset.table(table) or Table(table)
         self.compiler = compiler or Compiler(ruleset.family)
         self.store = self.compiler.store
-        self._reach: dict[tuple[str, bool | None], Reach] = {}
-        self._noticed_rules: dict[str, dict[Place, Node]] = {}
+        self._parts: dict[str, ChainAnswers] = {}
 
     def accepted(self, chain: str = "INPUT") -> Bounds:
         """The packets that a built-in chain accepts, at least and at most. Raises :class:`KeyError` without one."""
-        decided = self.compiler.decided(self._chains[chain])
+        decided = self.part(chain).decided
         return Bounds(
             *(
                 PacketSet(self.family, self.store, self.compiler.where(decided, Verdict.ACCEPT, surely=surely))
@@ -109,7 +108,7 @@ class Analysis:
             box[int(Field.IN)] = interfaces
         asked = self.store.box(box, self.store.all, self.store.none)
         packets = self.store.both(outside(self.compiler, "INPUT", self.ruleset), asked)
-        node = Reach(self.compiler, self.compiler.decided(self._chains["INPUT"]), packets).possibly
+        node = Reach(self.compiler, self.part("INPUT").decided, packets).possibly
         for first, last, services in self.store.spans(node, Field.PROTOCOL):
             if first <= protocol <= last:
                 for low, high, found in self.store.spans(services, Field.SERVICE):
@@ -122,7 +121,7 @@ class Analysis:
 
         None when that depends on matches that are not understood. Raises :class:`ValueError` for bad limits.
         """
-        reached = self._reached(chain, near=None)
+        reached = self.part(chain).reached(near=None)
         chosen = limits or Limits()
         if not open_to(self.store, reached.possibly, self.family, chosen):
             return True
@@ -133,15 +132,18 @@ class Analysis:
         bare = without_exceptions(self.table)
         same = bare == self.table
         judged = self if same else Analysis(self.ruleset.with_table(bare), bare.name, self.compiler)
-        return open_to(self.store, judged._reached(chain, near=None).surely, self.family, limits or Limits())
+        return open_to(self.store, judged.part(chain).reached(near=None).surely, self.family, limits or Limits())
 
-    def shadowed(self) -> tuple[Dead, ...]:
-        """The rules that no packet matches, each with those that decide before it."""
-        return self._dead
+    def shadowed(self, untold: Untold | None = None) -> tuple[Dead, ...]:
+        """The rules that no packet matches, each with those that decide before it.
 
-    def redundant(self) -> tuple[Placed, ...]:
+        ``untold``: takes why it cannot be told for a built-in chain, in place of a :class:`TooIntricateError`.
+        """
+        return dead_everywhere(self.table, self._every_part, untold)
+
+    def redundant(self, untold: Untold | None = None) -> tuple[Placed, ...]:
         """The rules that could go, each alone and all with the dead ones, and nothing is changed; not the dead ones."""
-        return redundant(self._arrivals)
+        return redundant_everywhere(self.table, self._every_part, untold)
 
     def unknown_matches(self) -> tuple[Unknown, ...]:
         """What is not understood in rules that decide something: matches, and targets."""
@@ -158,59 +160,37 @@ class Analysis:
 
     def outcome(self, packet: Packet, chain: str = "INPUT") -> Outcome:
         """All that may become of one packet, as limits and unknown matches turn out."""
-        decided = self.compiler.decided(self._chains[chain])
-        return self.compiler.outcome_at(decided, self.store.digits(packet.point()))
+        return self.compiler.outcome_at(self.part(chain).decided, self.store.digits(packet.point()))
 
     def refuses(self, packet: Packet, chain: str = "INPUT") -> Decision | None:
         """The decision by which a packet is not surely accepted, None when it is accepted."""
         decision = self.verdict(packet, chain)
         return None if decision.verdict == "ACCEPT" else decision
 
-    @cached_property
-    def _chains(self) -> dict[str, Compiled]:
-        return self.compiler.compile(self.table)
+    def part(self, chain: str) -> ChainAnswers:
+        """What is worked out about one built-in chain, on its own. Raises :class:`KeyError` without such a chain."""
+        found = self._parts.get(chain)
+        if found is None:
+            found = self._parts[chain] = ChainAnswers(self.compiler, self.ruleset, self.table, chain)
+        return found
 
-    @cached_property
-    def _arrivals(self) -> Arrivals:
-        return arrivals(self.compiler, self._chains)
-
-    @cached_property
-    def _dead(self) -> tuple[Dead, ...]:
-        return dead_rules(self._arrivals)
+    @property
+    def _every_part(self) -> dict[str, ChainAnswers]:
+        return {chain.name: self.part(chain.name) for chain in self.table.chains if chain.policy is not None}
 
     @cached_property
     def _walker(self) -> Walker:
         return Walker(Ruleset(self.family, (self.table,)), self.table.name)
-
-    def _reached(self, chain: str, near: bool | None) -> Reach:
-        """``near``: by packets with the highest hop limit, or with a lower one; None for both."""
-        key = chain, near if self._looks_at_hops else None
-        if key not in self._reach:
-            packets = outside(self.compiler, chain, self.ruleset)
-            if key[1] is not None:
-                link = ((ON_LINK, ON_LINK),)
-                hops = link if near else complement(link, tops(self.family)[Field.HOPS])
-                packets = self.store.both(packets, self.store.box({Field.HOPS: hops}, self.store.all, self.store.none))
-            self._reach[key] = Reach(self.compiler, self.compiler.decided(self._chains[chain]), packets)
-        return self._reach[key]
-
-    @cached_property
-    def _looks_at_hops(self) -> bool:
-        """Whether it matters to any rule how far packets have come; it may to those of the raw table."""
-        if self.ruleset.table("raw") is not None:
-            return True
-        leaves = (leaf for compiled in self._chains.values() for leaf in compiled.leaves)
-        return any(Field.HOPS in box for leaf in leaves for box in leaf.predicate.boxes)
 
     def _beyond(self, other: Analysis | None, chain: str) -> tuple[Exposed, ...]:
         """From anywhere, then from the link; in each the sure before the possible, each said once."""
         store, said = self.store, self.store.none
         found: list[Exposed] = []
         for near, where in ((False, ""), (True, " on the link")):
-            mine = self._reached(chain, near)
+            mine = self.part(chain).reached(near)
             surely, possibly = (said, said)
             if other is not None:
-                theirs = other._reached(chain, near)
+                theirs = other.part(chain).reached(near)
                 surely, possibly = store.either(theirs.surely, said), store.either(theirs.possibly, said)
             gained = store.minus(mine.surely, surely)
             found += exposed(store, gained, self.family, said=surely, where=where)
@@ -223,12 +203,7 @@ class Analysis:
 
     def _noticed(self, chain: str) -> dict[Place, Node]:
         """The rules that are not understood, with the packets from a built-in chain that may match them."""
-        found = self._noticed_rules.get(chain)
-        if found is None:
-            calling = called_from(self._chains, chain)
-            found = arrivals(self.compiler, calling, lambda leaf: bool(self._unknown(leaf.placed))).noticed
-            self._noticed_rules[chain] = found
-        return found
+        return self.part(chain).noticed(lambda leaf: bool(self._unknown(leaf.placed)))
 
     def _texts(self, blame: tuple[Place, ...]) -> tuple[str, ...]:
         """The unknown matches of rules, of many the first."""
@@ -246,7 +221,7 @@ class Analysis:
         if target is None or target.name in GOING_ON:
             return []
         texts = [render_match(match) for match in predicate(placed.rule, self.family).unknown]
-        if not target.verdict and target.name != "REJECT" and target.name not in self._chains:
+        if not target.verdict and target.name != "REJECT" and self.table.chain(target.name) is None:
             texts.append(f"-j {target.name}")
         return texts + (["-j QUEUE"] if target.name == "QUEUE" else [])
 

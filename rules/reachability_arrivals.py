@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rules.chain_diagrams import Compiled, Compiler, Leaf, Segment
@@ -34,18 +34,6 @@ def arrivals(
         found.walk(name)
     dead = {name: frozenset(numbers) for name, numbers in found.dead.items()}
     return Arrivals(compiler, chains, found.entering, dead, found.noticed)
-
-
-def called_from(chains: Mapping[str, Compiled], start: str) -> dict[str, Compiled]:
-    """The chains to which rules lead from one, that one last."""
-    wanted, waiting = {start}, [start]
-    while waiting:
-        for leaf in chains[waiting.pop()].leaves:
-            target = leaf.placed.rule.target
-            if target is not None and target.name in chains and target.name not in wanted:
-                wanted.add(target.name)
-                waiting.append(target.name)
-    return {name: compiled for name, compiled in chains.items() if name in wanted}
 
 
 class _Walk:

@@ -32,6 +32,8 @@ def test_more_than_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_rules_that_are_too_intricate_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rules.diagrams.MOST_NODES", 90)
     rules = "".join(f"-A INPUT -s 10.0.{port}.0/24 -p tcp -m tcp --dport {port} -j DROP\n" for port in range(9))
-    assert shown(OPEN.format(rules)) == "not worked out: the rules overlap in too many ways: more than 90 cases"
+    assert shown(OPEN.format(rules)) == (
+        "not worked out: INPUT: rules 1 to 9 of INPUT overlap in too many ways: more than 90 cases"
+    )
     way = {"bootstrap": {"host": "198.51.100.3"}}
     assert refusal(parse(OPEN.format(rules), Family.IPV4), HostAccess.model_validate({"name": "web1", **way})) == ""

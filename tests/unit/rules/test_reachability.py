@@ -239,16 +239,15 @@ def test_regions_are_disjoint_and_say_what_they_are() -> None:
 def test_diagrams_and_the_walk_rule_by_rule_agree(seed: int, size: int, family: Family) -> None:
     analysis = analyse(parse(Writer(family, seed).ruleset(size)[0], family))
     random = Random(seed)
-    segments = [
-        analysis.compiler.matching(leaf.predicate) for chain in analysis._chains.values() for leaf in chain.leaves
-    ]
+    chains = analysis.part("INPUT").chains.values()
+    segments = [analysis.compiler.matching(leaf.predicate) for chain in chains for leaf in chain.leaves]
     for matches in random.choices(
         [one for one in segments if one != analysis.store.none] or [analysis.store.all], k=30
     ):
         digits = analysis.store.some(matches, random)
         rest = iter(digits)
         point = tuple(sum(next(rest) << shift for shift in field.shifts) for field in analysis.store.fields)
-        decided = analysis.compiler.decided(analysis._chains["INPUT"])
+        decided = analysis.part("INPUT").decided
         outcome = analysis.compiler.outcome_at(decided, digits)
         verdict = analysis._walker.decide_point(point).verdict
         certain = outcome.cases in ({frozenset([int(one)]) for one in (Verdict.ACCEPT, Verdict.DROP, Verdict.REJECT)})
