@@ -21,9 +21,13 @@ from components.names import HostName, host_name, shown
 from components.remarks import advice, bad_files, in_clear
 from components.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
 from hosts.connection import HostAccess, resolve
-from hosts.masking import one_line, printable
+from hosts.masking import one_line, printable, told
+from hosts.yamltext import DEEPEST
 
 SCHEMA, INVENTORY_SCHEMA = Path("stacks/stockade.schema.json"), Path("stacks/inventory.schema.json")
+
+_LONGEST = 1000
+"""Characters of one problem: it is told beside others, and repeats what the config has."""
 
 
 class StackConfig(Hardening):
@@ -71,21 +75,22 @@ def _look_at_files(config: "StackConfig", stack: str, prefix: str) -> None:
     """Refuse a key file that is none. One that is missing may be made by this run, or be on another machine: what runs
     in CI may only preview, without any key."""
     bad = bad_files(config.defaults, config.hosts, prefix)
-    wrong = [_problem(place, told) for place, (told, missing) in bad.items() if not missing]
+    wrong = [_problem(place, fault) for place, (fault, missing) in bad.items() if not missing]
     if wrong:
         raise _error(stack, wrong)
     own = resolve(str(config.key_pair.props()["path"])) if config.key_pair else None
-    for place, (told, _) in bad.items():
-        if not os.environ.get("CI") and not (own and told.startswith(f"{own} ")):
-            pulumi.log.warn(printable(f"{place}: {told}"))
+    for place, (fault, _) in bad.items():
+        if not os.environ.get("CI") and not (own and fault.startswith(f"{own} ")):
+            pulumi.log.warn(printable(f"{place}: {fault}"))
 
 
 def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> StackConfig:
     """Validate config values. Raises `ConfigError` that lists every error with its path in the file."""
-    problems: list[str] = []
+    problems = [problem for name, value in values.items() for problem in _unreadable(value, prefix + name)]
     config = None
-    with _collecting(problems, prefix):
-        config = StackConfig.model_validate(values)
+    if not problems:
+        with _collecting(problems, prefix):
+            config = StackConfig.model_validate(values)
     if config is not None:
         listed = _listed(config, prefix, problems)
         config = config.model_copy(update={"hosts": {**config.hosts, **listed}})
@@ -127,6 +132,9 @@ def _listed(config: StackConfig, prefix: str, problems: list[str]) -> dict[str, 
             continue
         if name in config.hosts:
             problems.append(_problem(place, f"the same name as {prefix}hosts.{name}"))
+        if broken := [*_unreadable(entry, place)]:
+            problems += broken
+            continue
         secrets = secrets_in(entry)
         problems += (
             _problem(f"{place}.{path}", "a secret belongs into the stack config, encrypted") for path in secrets
@@ -195,7 +203,8 @@ def _lines(prefix: str, item: Any) -> Iterator[str]:
 
 
 def _problem(path: str, message: str) -> str:
-    return f"  {one_line(path).replace('..', '.').rstrip('.:')}: " + message.replace("\n", "\n    ")
+    place = one_line(path).replace("..", ".").rstrip(".:")
+    return f"  {told(place, _LONGEST)}: " + told(message, _LONGEST).replace("\n", "\n    ")
 
 
 def _same_machines(config: StackConfig, places: Mapping[str, str]) -> Iterator[str]:
@@ -232,8 +241,23 @@ def _json(value: str) -> Any:
     """Return a config value: Pulumi hands over objects, lists and booleans as JSON text."""
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
+
+
+def _unreadable(value: Any, path: str, level: int = 0) -> Iterator[str]:
+    """Tell what no host could hold and nobody writes: half a letter (`\\ud800` in JSON), too many levels."""
+    if level > DEEPEST:
+        yield _problem(path, f"has more than {DEEPEST} levels, one in another")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _unreadable(str(key), path, level + 1)
+            yield from _unreadable(item, f"{path}.{key}", level + 1)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unreadable(item, f"{path}[{index}]", level + 1)
+    elif isinstance(value, str) and not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
+        yield _problem(path, "has half a letter in it, as `\\ud800` in JSON is: write the letter itself")
 
 
 def schema() -> dict[str, Any]:

@@ -58,8 +58,10 @@ def _clear(value: Any, path: str) -> Iterator[str]:
 def _written(file: Path) -> Mapping[str, Any]:
     import yaml  # only where a stack has secrets
 
+    from hosts import yamltext
+
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yamltext.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}  # the engine has read the config from elsewhere
     config = content.get("config") if isinstance(content, dict) else None

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from components.names import shown
+from hosts import yamltext
 from hosts.projectfiles import file_of_project
 from hosts.textfiles import LARGEST_LIST, BadFile, read_text
 
@@ -76,16 +77,18 @@ def read_inventory(path: str, folder: Path = Path(), *, checked: bool = False) -
 def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
     text = read_text(file, LARGEST_LIST, name=Path(path))
     try:
-        found = json.loads(text, object_pairs_hook=_once) if text.startswith("{") else yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        found = json.loads(text, object_pairs_hook=_once) if text.startswith("{") else yamltext.load(text)
     except _TwiceError as error:
-        raise InventoryError(f"{path}{error.place}: {error}") from None
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        told = re.sub(r"([\"']).*\1", "…", error.problem or "is not YAML")  # what stands there is not repeated
-        raise InventoryError(f"{path}{line}: {told}") from None
+        raise InventoryError(f"{path}: {error}") from None
+    except yamltext.TwiceError as error:
+        raise InventoryError(f"{path}:{yamltext.told(error)[0]}: {shown(error.name)} is there twice") from None
+    except yaml.YAMLError as error:
+        line, _, what = yamltext.told(error)
+        told = what if line else "is neither YAML nor JSON"
+        raise InventoryError(f"{path}:{line}: {told}" if line else f"{path}: {told}") from None
     except json.JSONDecodeError as error:
         raise InventoryError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
-    except (ValueError, yaml.YAMLError, RecursionError):
+    except (ValueError, RecursionError):
         raise InventoryError(f"{path}: is neither YAML nor JSON") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise InventoryError(f"{path}: must hold hosts by name, as `web1: {{address: 198.51.100.11}}`")
@@ -93,25 +96,10 @@ def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
 
 
 class _TwiceError(ValueError):
-    """A name that is there twice: a host would be lost."""
+    """A name that is there twice in JSON: a host would be lost."""
 
-    def __init__(self, name: object, place: str = "") -> None:
+    def __init__(self, name: object) -> None:
         super().__init__(f"{shown(name)} is there twice")
-        self.place = place
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML, but a name that is there twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """See yaml."""
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise _TwiceError(key.value, f":{key.start_mark.line + 1}")
-            seen.add(key.value if isinstance(key.value, str) else id(key))
-        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return made
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from hosts.projectfiles import inside
 from hosts.textfiles import read_text
 from local.__main__ import policy_arguments, policy_environment, set_lab_passphrase
 from local.engine.errors import EngineError
-from local.engine.project import checked_name, load_project, stack_file
+from local.engine.project import checked_name, load_project, read_yaml, stack_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,6 +91,8 @@ def _check_files(stack: str, folder: Path) -> None:
             raise FleetError(f"{one.relative_to(project.root)} is a link that leads out of the project")
         if os.path.lexists(one):
             read_text(one)
+    if file.is_file():
+        read_yaml(file)  # told in one way, whichever engine would stumble over it
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from components.shards import home_of, index_in, read_inventory
+from hosts import yamltext
 from hosts.masking import printable
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
 
@@ -173,7 +174,13 @@ def configured_hosts() -> Mapping[str, Any]:
         index = index_in(shard, os.environ.get("PULUMI_STACK", ""))
         ours = (name for name in entries if not shard or home_of(name, entries[name], shard["of"]) == index)
         return {name: entries[name] for name in ours}
-    except (ValueError, TypeError, KeyError, AttributeError):  # the program tells what is wrong with the config
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ):  # the program tells what is wrong with the config
         return {}
 
 
@@ -197,7 +204,7 @@ def known_hosts() -> Sequence[str] | None:
     """The names of all hosts that share this stack's config, in all its shards; None where that cannot be told."""
     try:
         entries = _entries()
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
     return None if [*entries] == ["secure"] else tuple(entries)
 
@@ -221,13 +228,13 @@ def _in_file(key: str, default: Any) -> Any:
         where = _yaml(ROOT / "Pulumi.yaml").get("stackConfigDir") or "."
         stack = _yaml(ROOT / where / f"Pulumi.{os.environ.get('PULUMI_STACK', '')}.yaml")
         return (stack.get("config") or {}).get(key, default)
-    except (OSError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
         return default
 
 
 @lru_cache
 def _yaml(file: Path) -> Any:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    return yamltext.load(file.read_text(encoding="utf-8"))
 
 
 def items(values: Any) -> tuple[list[Any], bool]:

@@ -75,6 +75,6 @@ def named_without_level(file: str | Path | None) -> list[str]:
 def _read(file: str | Path | None) -> dict[str, object]:
     try:
         config = json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return config if isinstance(config, dict) else {}

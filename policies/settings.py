@@ -5,6 +5,7 @@ The Pulumi CLI checks a configuration by the schema; the same is done here, so t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,5 +114,5 @@ def _problems(schema: Schema, value: Any, path: str) -> Iterator[str]:
     elif kind == "string" and isinstance(value, str):
         if len(value) < schema.get("minLength", 0):
             yield f"{path} must not be empty"
-    elif not (kind == "integer" and isinstance(value, int | float) and int(value) == value):
+    elif not (kind == "integer" and isinstance(value, int | float) and math.isfinite(value) and int(value) == value):
         yield f"{path} must be of type {kind}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from pulumi.runtime.proto import analyzer_pb2 as pb
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
@@ -55,6 +55,15 @@ def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Map
         raise
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that is there twice: the one that a reader sees first would not count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
 class Pack:
     """One running policy pack; `version` is that of its manifest, which counts where there is one."""
 
@@ -89,15 +98,19 @@ class Pack:
 
     def _apply_file(self, file: Path, wanted: dict[str, pb.PolicyConfig]) -> None:
         try:
-            data = json.loads(file.read_text())
+            data = json.loads(file.read_text(), object_pairs_hook=_once)
+        except RecursionError:
+            raise EngineError(f"the policy configuration {file}: too deep, one in another") from None
         except (OSError, ValueError) as error:
             raise EngineError(f"the policy configuration {file}: {error}") from None
+        if not isinstance(data, dict):
+            raise EngineError(f"the policy configuration {file}: levels and settings by policy are expected")
         for name, value in data.items():
             if not isinstance(value, str | dict):
                 raise EngineError(f"the policy configuration {file}: {name}: a level or an object is expected")
             properties = {} if isinstance(value, str) else dict(value)
             level = value if isinstance(value, str) else properties.pop("enforcementLevel", None)
-            if level is not None and level not in _LEVELS:
+            if level is not None and (not isinstance(level, str) or level not in _LEVELS):
                 raise EngineError(f"the policy configuration {file}: {name}: unknown enforcement level {level!r}")
             # "all" is for those that are not named
             for policy in [one for one in wanted if one not in data] if name == "all" else [name]:
@@ -105,7 +118,10 @@ class Pack:
                 if level is not None:
                     config.enforcementLevel = _LEVELS[level]
                 if name != "all":
-                    ParseDict({**_plain(config), **properties}, config.properties)
+                    try:
+                        ParseDict({**_plain(config), **properties}, config.properties)
+                    except (ParseError, ValueError, RecursionError):
+                        raise EngineError(f"the policy configuration {file}: {name}: no settings in JSON") from None
 
     def analyze(self, resource: Resource, provider: Resource | None) -> Iterable[Violation]:
         """The violations of one resource's inputs."""

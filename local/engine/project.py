@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from hosts import yamltext
+
 from .errors import EngineError, UnsupportedError
 from .secrets import Crypter
 
@@ -24,13 +26,12 @@ _STACK_KEYS = {"config", "encryptionsalt"}
 _HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class Loader(yamltext.Loader):
     """YAML as Go's yaml.v3 reads it: `yes` and `on` are words, a date is a string."""
 
 
 Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if not (pair[0].endswith(":timestamp") or first in "yYnNoO")]
-    for first, pairs in Loader.yaml_implicit_resolvers.items()
+    first: [*pairs] for first, pairs in Loader.yaml_implicit_resolvers.items() if first not in "yYnNoO"
 }
 Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:null|Null|NULL)$"), ["n", "N"])
 
@@ -114,14 +115,10 @@ def read_yaml(file: Path) -> dict[str, Any]:
 def parse_yaml(text: str, name: str) -> dict[str, Any]:
     """The mapping that a YAML text holds; `name` says which text it is, where it is not one."""
     try:
-        data = yaml.load(text, Loader)  # noqa: S506 - a safe loader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        told = re.sub(r"([\"']).*\1", "…", error.problem or error.context or "not YAML")  # nothing of what is there
-        raise EngineError(f"{name}{place}: {told}") from None
-    except yaml.YAMLError:
-        raise EngineError(f"{name}: not YAML") from None
+        data = yamltext.load(text, Loader)
+    except yaml.YAMLError as error:
+        line, column, what = yamltext.told(error)
+        raise EngineError(f"{name}:{line}:{column}: {what}" if line else f"{name}: {what}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -171,7 +168,12 @@ def load_stack(project: Project, stack: str) -> StackSettings:
         return StackSettings(file, None, {})
     data = read_yaml(file)
     _known(data, _STACK_KEYS, file.name)
-    return StackSettings(file, data.get("encryptionsalt"), data.get("config") or {})
+    salt, config = data.get("encryptionsalt"), data.get("config") or {}
+    if not isinstance(salt, str | None):
+        raise EngineError(f"{file}: `encryptionsalt` must be text")
+    if not isinstance(config, dict):
+        raise EngineError(f"{file}: `config` must be a mapping, as `config: {{stockade:hosts: {{...}}}}`")
+    return StackSettings(file, salt, config)
 
 
 def resolve_config(project: Project, settings: StackSettings, crypter: Crypter | None) -> Config:

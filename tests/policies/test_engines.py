@@ -134,6 +134,17 @@ def test_a_misspelled_policy_is_named(tmp_path: Path, engine: str, settings: obj
     assert "policy.test.json: no policy is named exposure-alowed; is exposure-allowed meant?" in shown
 
 
+def test_a_hostile_configuration_is_one_sentence(tmp_path: Path) -> None:
+    stack = _stack(tmp_path, "embedded")
+    twice = '{"updates-on": "mandatory", "no-root-login": {}, "updates-on": "disabled"}'
+    for text, told in ((twice, "'updates-on' is there twice"), ("[1]", "are expected"), ("[" * 100_000, "too deep")):
+        (stack.folder / "stacks" / "policy.test.json").write_text(text)
+        shown = stack.run("preview", check=False)
+        assert shown.status != 0
+        assert told in shown.output
+        assert "Traceback" not in shown.output
+
+
 def test_the_pack_itself_refuses_a_misspelled_policy(pack: Pack) -> None:
     """Plain `pulumi preview` looks at nothing else."""
     wanted = {"exposure-alowed": pb.PolicyConfig(enforcementLevel=pb.MANDATORY)}

@@ -59,6 +59,24 @@ def test_an_error_names_its_place(values: dict[str, Any], line: str) -> None:
     assert errors(**values)[0].startswith(f"  {line}")
 
 
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (
+            {"services": [{"name": "app", "ports": ["\ud800"]}]},
+            "stockade:firewall.services[0].ports[0]: has half a letter",
+        ),
+        (json.loads('{"a":' * 900 + "1" + "}" * 900), "has more than 100 levels"),
+        ({"ipv4": {"rules": f"-A INPUT -j {'x' * 100_000}"}}, "is left out here"),
+        ({"x" * 100_000: 1}, "no setting has this name"),
+    ],
+)
+def test_what_nobody_writes_by_mistake_is_one_short_sentence(value: Any, line: str) -> None:
+    told = "\n".join(errors(hosts=HOSTS, firewall=value))
+    assert line in told
+    assert len(told) < 4000
+
+
 def test_all_errors_are_told_at_once() -> None:
     told = "\n".join(
         errors(

@@ -120,6 +120,10 @@ def test_what_does_not_fit_is_told_with_its_place(inventory: Path, stack: str, m
         ("- a", "stockade:inventory: hosts.yaml: must hold hosts by name"),
         ("", "stockade:inventory: hosts.yaml: must hold hosts by name"),
         ("a: [", "stockade:inventory: hosts.yaml:2: did not find expected node content"),
+        ("a: &a {address: x, firewall: *a}", "stockade:inventory: hosts.yaml:1: an alias stands for what it is in"),
+        ("[" * 50_000, "stockade:inventory: hosts.yaml:1: more than 100 levels"),
+        ("a: {address: !!bool x}", "stockade:inventory: hosts.yaml:1: a value is not of the kind"),
+        ('{"a": {"address": "\\ud800"}}', "hosts.yaml: a.address: has half a letter"),
     ],
 )
 def test_a_wrong_inventory_is_told_with_its_place(inventory: Path, text: str, line: str) -> None:

@@ -77,6 +77,54 @@ def test_damaged_files_are_one_sentence(tmp_path: Path) -> None:
         load_project(tmp_path)
 
 
+def _bomb(anchors: str = "bcdefghij") -> str:
+    lines = (f"{one}: &{one} [{', '.join([f'*{chr(ord(one) - 1)}'] * 9)}]\n" for one in anchors)
+    return "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[" * 30_000 + "]" * 30_000, "more than 100 levels"),
+        ("{a: " * 5000 + "1" + "}" * 5000, "more than 100 levels"),
+        ("a: " + "- " * 5000 + "x", r"s\.yaml:1:"),
+        (_bomb(), "more than 2000000 values"),
+        ("config: &c {a: *c}", "an alias stands for what it is in"),
+        ("config: &c\n  <<: *c\n", "an alias stands for what it is in"),
+        ("config: {a: !!bool x}", "is not of the kind"),
+        ("config: {a: !!int x}", "is not of the kind"),
+        ("config: {a: !!float ''}", "is not of the kind"),
+        ("config: {a: !!timestamp x}", "a tag that is none of"),
+        ("config: {a: !!set {x}}", "a tag that is none of"),
+        ("config: {a: !!binary aGk=}", "a tag that is none of"),
+        ("config: {a: !!python/name:os.system x}", "a tag that is none of"),
+        (f"config: {{a: 0x{'f' * 6000}}}", "too large: put it into quotes"),
+        (f"config: {{a: {'9' * 6000}}}", "is not of the kind"),
+        ("config: {a: {null: 1, true: 2, 3: 4}}", "a name must be text"),
+        ("config: {a: {? [x] : 1}}", "a name must be text"),
+        ("config: {a: 1, b: 2, a: 3}", r"s\.yaml:1:22: a name is there twice"),
+        ("config: [a]", "`config` must be a mapping"),
+        ("config: a", "`config` must be a mapping"),
+        ("encryptionsalt: [a]", "`encryptionsalt` must be text"),
+    ],
+)
+def test_a_hostile_stack_file_is_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+    project = load_project(_project(tmp_path))
+    (tmp_path / "Pulumi.s.yaml").write_text(text)
+    with pytest.raises(EngineError, match=told) as caught:
+        load_stack(project, "s")
+    assert len(str(caught.value)) < 300
+
+
+def test_aliases_and_merges_are_read(tmp_path: Path) -> None:
+    project = load_project(_project(tmp_path))
+    text = "config:\n  a: &a {x: 1}\n  b: &b {<<: *a, x: 2, y: 3}\n  c: {<<: [*b, *a], z: 4}\n  d: [*a, *a]\n"
+    (tmp_path / "Pulumi.s.yaml").write_text(text)
+    assert load_stack(project, "s").config == {
+        "a": {"x": 1}, "b": {"x": 2, "y": 3}, "c": {"x": 2, "y": 3, "z": 4}, "d": [{"x": 1}, {"x": 1}]
+    }  # fmt: skip
+
+
 def test_config_as_the_program_gets_it(tmp_path: Path) -> None:
     project = load_project(
         _project(tmp_path, "config:\n  size: 3\n  sample:word: {default: on}\n  other:key: default\n")

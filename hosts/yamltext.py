@@ -1,0 +1,140 @@
+"""YAML that somebody else wrote: what JSON could say as well, of bounded depth and size, or an error with its place.
+
+PyYAML's parser takes a few kilobytes of brackets for a reason to end the process, a few lines of aliases for gigabytes,
+and raises whatever Python does for a value that is none of its kind.
+"""
+
+import re
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import yaml
+
+DEEPEST = 100
+"""Levels. A stack config has about ten."""
+MOST = 2_000_000
+"""Values, aliases written out: a fleet of many thousand hosts."""
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NODES: Any = yaml.NodeEvent  # whose subclasses alone have all that is asked of them
+_PREFIX = "tag:yaml.org,2002:"
+_TAGS = frozenset({None, "!", *(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))})
+_LARGEST = 2**64
+
+
+def load(text: str, loader: "type[Loader] | None" = None) -> Any:
+    """Return what a text says, of mappings with texts as keys, lists, texts, numbers and words. Raises YAMLError."""
+    chosen = loader or Loader
+    try:
+        _check(text)
+        return yaml.load(text, chosen)  # noqa: S506 - a safe loader
+    except ValueError as error:  # letters that are none
+        raise yaml.YAMLError("not YAML") from error
+
+
+def told(error: yaml.YAMLError) -> tuple[int, int, str]:
+    """Return line and column (0: nobody knows), and what is wrong, without a word of the text."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return 0, 0, "not YAML"
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return line, column, re.sub(r"([\"']).*\1", "…", error.problem or error.context or "not YAML", flags=re.S)
+
+
+class TwiceError(yaml.constructor.ConstructorError):
+    """A name that is there twice: one of them would be lost."""
+
+    def __init__(self, name: str, mark: Any) -> None:
+        super().__init__(None, None, "a name is there twice", mark)
+        self.name = name
+
+
+class _Open:
+    """A mapping or list that is not at its end yet."""
+
+    def __init__(self, event: Any, before: int) -> None:
+        self.anchor, self.before = event.anchor, before
+        self.names: set[str] | None = set() if isinstance(event, yaml.MappingStartEvent) else None
+        self._name_next = True
+
+    def take(self, event: Any) -> None:
+        """See the next value in it. Raises TwiceError."""
+        if self.names is None:
+            return
+        if self._name_next and isinstance(event, yaml.ScalarEvent):
+            if event.value in self.names and not (event.value == "<<" and event.implicit[0]):
+                raise TwiceError(event.value, event.start_mark)
+            self.names.add(event.value)
+        self._name_next = not self._name_next
+
+
+def _check(text: str) -> None:
+    """Refuse what is too deep, too large when its aliases are written out, there twice, or of another kind: before
+    anything is built."""
+    open_: list[_Open] = []
+    sizes: dict[str | None, int] = {}
+    total = 0
+    events: Iterable[Any] = yaml.parse(text, _Base)
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            ended = open_.pop()
+            if ended.anchor:
+                sizes[ended.anchor] = total - ended.before
+        elif isinstance(event, _NODES):
+            if open_:
+                open_[-1].take(event)
+            if isinstance(event, yaml.AliasEvent):
+                if any(one.anchor == event.anchor for one in open_):
+                    raise _wrong("an alias stands for what it is in", event.start_mark)
+                total += sizes.get(event.anchor, 1)  # one that is not there is told when it is read
+            elif event.tag not in _TAGS:
+                raise _wrong("a tag that is none of str, int, float, bool, null, map, seq", event.start_mark)
+            else:
+                if event.anchor:
+                    sizes[event.anchor] = 1
+                if isinstance(event, yaml.CollectionStartEvent):
+                    open_.append(_Open(event, total))
+                total += 1
+            if len(open_) > DEEPEST:
+                raise _wrong(f"more than {DEEPEST} levels, one in another", event.start_mark)
+            if total > MOST:
+                raise _wrong(f"more than {MOST} values", event.start_mark)
+
+
+def _wrong(problem: str, mark: Any) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, mark)
+
+
+class Loader(_Base):  # type: ignore[misc]
+    """YAML with dates as texts and texts as names, as Go's yaml.v3 has it for Pulumi."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """See yaml."""
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.tag not in (f"{_PREFIX}str", f"{_PREFIX}merge"):
+                raise _wrong("a name must be text: put it into quotes", key.start_mark)
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return made
+
+
+def _whole(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return the same constructor with one kind of error."""
+
+    def constructed(loader: Any, node: Any) -> Any:
+        try:
+            value = construct(loader, node)
+        except (ValueError, LookupError, AttributeError):
+            raise _wrong("a value is not of the kind that its tag or form says", node.start_mark) from None
+        if isinstance(value, int) and abs(value) >= _LARGEST:
+            raise _wrong("a number is too large: put it into quotes", node.start_mark)
+        return value
+
+    return constructed
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if not pair[0].endswith(":timestamp")]
+    for first, pairs in Loader.yaml_implicit_resolvers.items()
+}
+for _name in ("int", "float", "bool", "null"):
+    Loader.add_constructor(_PREFIX + _name, _whole(Loader.yaml_constructors[_PREFIX + _name]))
