@@ -45,7 +45,8 @@ VALUED = frozenset(
     {"command", "environment", "expiry-time", "from", "permitlisten", "permitopen", "principals", "tunnel"}
 )
 
-_OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\.)*)")?(,|$)')
+# a backslash escapes a double quote alone, not another backslash
+_OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\"|\\(?!"))*)")?(,|$)')
 _KEY = re.compile(r"(?:^|\s)((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)\s+(AAAA[A-Za-z0-9+/]+={0,3})(?=\s|$)")
 
 
@@ -78,6 +79,11 @@ class AuthorizedKey:
         if self.type != "ssh-rsa":
             return 0
         return int.from_bytes(_fields(base64.b64decode(self.blob))[2], "big").bit_length()
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Names of its options, in lower case."""
+        return frozenset(name.lower() for name, _ in _options(self.options))
 
     def __str__(self) -> str:
         """The line, single spaces between its fields."""
@@ -211,16 +217,12 @@ def _split_options(text: str) -> tuple[str, str]:
 
 def _end_of_options(text: str) -> int:
     """Return where the first blank outside of double quotes is."""
-    quoted = escaped = False
-    for place, character in enumerate(text):
-        if quoted and escaped:
-            escaped = False
-        elif quoted and character == "\\":
-            escaped = True
-        elif character == '"':
+    quoted = False
+    for found in re.finditer(r'\\"|["\t ]', text):
+        if found[0] == '"':
             quoted = not quoted
-        elif character in " \t" and not quoted:
-            return place
+        elif found[0] in " \t" and not quoted:
+            return found.start()
     return len(text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from components.authorized_keys import KeyLineError, parse_key
@@ -11,11 +10,19 @@ from policies.logins import keywords
 from policies.settings import Settings, texts
 
 AUTHORITIES = texts("authorities", "Fingerprints (SHA256:...) of keys whose certificates may let users in.")
-SOURCES: Mapping[str, str] = {
-    "authorizedkeyscommand": "AuthorizedKeysCommand",
-    "authorizedprincipalscommand": "AuthorizedPrincipalsCommand",
-    "trustedusercakeys": "TrustedUserCAKeys",
+SOURCES: Mapping[str, tuple[str, str]] = {
+    "authorizedkeyscommand": ("AuthorizedKeysCommand", "none"),
+    "authorizedkeysfile": (
+        "AuthorizedKeysFile",
+        "none .ssh/authorized_keys .ssh/authorized_keys2 %h/.ssh/authorized_keys %h/.ssh/authorized_keys2",
+    ),
+    "authorizedprincipalscommand": ("AuthorizedPrincipalsCommand", "none"),
+    "securitykeyprovider": ("SecurityKeyProvider", "internal"),
+    "sshdauthpath": ("SshdAuthPath", ""),
+    "sshdsessionpath": ("SshdSessionPath", ""),
+    "trustedusercakeys": ("TrustedUserCAKeys", "none"),
 }
+"""By keyword: as it is written, and the values with which sshd takes users' own keys alone."""
 ALLOWED = texts("allowedKeywords", "Settings of sshd that may name keys which the stack does not have.")
 
 
@@ -26,9 +33,7 @@ def _keys(props: Props, settings: Settings) -> Iterable[str]:
             key = parse_key(line)
         except KeyLineError:
             continue  # strong-keys tells
-        bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", key.options)
-        options = {option.strip().lower() for option in bare.split(",")}
-        if "cert-authority" in options and key.fingerprint not in settings.texts(AUTHORITIES.name):
+        if "cert-authority" in key.flags and key.fingerprint not in settings.texts(AUTHORITIES.name):
             yield (
                 f"key {number} of {props['name']} ({key.fingerprint}) is an authority: whoever has it can make keys "
                 "that get in. Name the users' own keys, or add its fingerprint to authorities."
@@ -40,9 +45,9 @@ def _keys(props: Props, settings: Settings) -> Iterable[str]:
 def _sources(props: Props, settings: Settings) -> Iterable[str]:
     allowed = {name.lower() for name in settings.texts(ALLOWED.name)}
     there = keywords(props)
-    for key, name in SOURCES.items():
-        value = there.get(key, "none")
-        if value.lower() != "none" and key not in allowed:
+    for key, (name, good) in SOURCES.items():
+        value = there.get(key)
+        if value is not None and not {*value.lower().split()} <= {*good.split()} and key not in allowed:
             yield (
                 f"sshd takes keys that the stack does not have ({name} {value}). Take it from `settings` under "
                 f'`stockade:sshd`, or add "{name}" to allowedKeywords.'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser, Error
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from policies.base import JAILS, Props, resource_policy
@@ -22,7 +23,9 @@ PRIVATE = texts(
         *("fc00::/7", "fe80::/10", "::1/128"),
     ),
 )
-COMMANDS = texts("ignoreCommands", "Values of `ignorecommand` that may decide who is exempt from bans.")
+COMMANDS = texts(
+    "ignoreCommands", "Values of `ignorecommand` and `ignoreregex` that may decide who is exempt from bans."
+)
 
 _OURS = re.compile(r"%\(stockade_[A-Za-z0-9_.-]+\)s")
 _MAPPED = ip_network("::ffff:0:0/96")
@@ -37,12 +40,13 @@ def _check(props: Props, settings: Settings) -> Iterable[str]:
                 f"jail {jail} exempts {told} from bans ({' '.join(words)}). Name those in `ignoreip` under "
                 "`stockade:fail2ban` who must never be banned, and nobody else."
             )
-        command = options.get("ignorecommand", "").strip()
-        if command and command not in settings.texts(COMMANDS.name):
-            yield (
-                f"jail {jail} lets a command decide who is exempt from bans (ignorecommand = {command}). Take it from "
-                "the jail's `options`, or add it to ignoreCommands."
-            )
+        for name, kind in (("ignorecommand", "command"), ("ignoreregex", "pattern")):
+            value = options.get(name, "").strip()
+            if value and value not in settings.texts(COMMANDS.name):
+                yield (
+                    f"jail {jail} lets a {kind} decide who is exempt from bans ({name} = {value}). Take it from "
+                    "the jail's `options`, or add it to ignoreCommands."
+                )
 
 
 def _jails(text: str) -> Mapping[str, Mapping[str, str]]:
@@ -58,12 +62,16 @@ def _networks(word: str) -> Iterator[Network]:
     """Yield what an entry of `ignoreip` stands for; a name stands for a few addresses."""
     if "%(" in word:
         raise ValueError(f"ignoreip has {word}, whose value stands on the host")
-    address, slash, prefix = word.partition("/")
+    address, slash, prefix = word.rpartition("/") if "/" in word else (word, "", "")
+    with suppress(ValueError):  # as fail2ban reads it: +0, 0_0, digits of any script
+        prefix = str(int(prefix))
     if re.fullmatch(r"[0-9]+(\.[0-9]+){0,2}", address):  # as C libraries read it: 0/0, 10/8
         address += ".0" * (3 - address.count("."))
     try:
         network = ip_network(f"{address}{slash}{prefix}", strict=False)
     except ValueError:
+        if slash or ":" in word:  # no name: `file:...`, a network that others may read as one
+            raise ValueError(f"ignoreip has {word}, which is no address, network or name") from None
         return
     yield network
     if network.version == 6 and network.overlaps(_MAPPED):  # fail2ban takes them for IPv4

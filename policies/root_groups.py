@@ -14,8 +14,9 @@ GROUPS = texts(
     "groups",
     "Groups whose members are root, or soon will be: they start containers, read disks, memory or password hashes.",
     (
-        *("docker", "lxd", "lxc", "incus", "incus-admin", "libvirt", "microk8s", "podman"),
-        *("disk", "kmem", "root", "shadow", "staff", *sorted(SUDO)),
+        *("docker", "dockerroot", "lxd", "lxc", "incus", "incus-admin", "libvirt", "libvirtd", "microk8s"),
+        *("snap_microk8s", "podman", "mock", "google-sudoers"),
+        *("disk", "kmem", "root", "shadow", "ssh_keys", "staff", *sorted(SUDO)),
     ),
 )
 ALLOWED = texts("allowedMembers", "Who may be in such a group nevertheless, each as `user:group`.")

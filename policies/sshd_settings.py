@@ -11,8 +11,10 @@ from policies.logins import keywords, values
 from policies.settings import Settings, texts
 
 TRUSTING: Mapping[str, tuple[str, str]] = {
+    "gssapiauthentication": ("GSSAPIAuthentication", "no"),
     "hostbasedauthentication": ("HostbasedAuthentication", "no"),
     "ignorerhosts": ("IgnoreRhosts", "yes shosts-only"),
+    "kerberosauthentication": ("KerberosAuthentication", "no"),
     "permitemptypasswords": ("PermitEmptyPasswords", "no"),
     "permituserenvironment": ("PermitUserEnvironment", "no"),
     "strictmodes": ("StrictModes", "yes"),

@@ -40,6 +40,11 @@ def violated(pack: Pack, policy: str, stack: Declared) -> bool:
         ("2001::/16 2400::/12", True),
         ("%(stockade_operator)s %(stockade_kept_sshd)s 0.0.0.0/0", True),
         ("%(everybody)s", True),  # cannot be decided
+        ("0.0.0.0/+0", True),  # fail2ban takes the digits as Python's int() does
+        ("0.0.0.0/0_0 ::/-0", True),
+        ("0.0.0.0/\u0660", True),
+        ("file:/var/lib/ours/everybody", True),
+        ("::%eth0/x", True),
         ("10.0.0.0/8 fc00::/7 127.0.0.1/8", False),
         ("198.51.100.0/24 2001:db8::/48 office.example %(stockade_operator)s", False),
         ("", False),
@@ -61,10 +66,32 @@ def test_a_command_that_exempts(pack: Pack) -> None:
     assert not violated(pack, "ban-exemptions-narrow", jail("[sshd]\nignoreip = 0.0.0.0/0\n"))
 
 
+def test_a_pattern_that_exempts(pack: Pack) -> None:
+    stack = jail("[sshd]\nignoreregex = .*\n")
+    pack.configure({})
+    assert violated(pack, "ban-exemptions-narrow", stack)
+    pack.configure({"ban-exemptions-narrow": {"ignoreCommands": [".*"]}})
+    assert not violated(pack, "ban-exemptions-narrow", stack)
+
+
 @pytest.mark.parametrize(
     ("sudo", "group", "told"),
     [
-        *(("none", group, True) for group in ("docker", "lxd", "disk", "shadow", "kmem", "sudo", "wheel", "admin")),
+        *(
+            ("none", group, True)
+            for group in (
+                "docker",
+                "lxd",
+                "disk",
+                "shadow",
+                "kmem",
+                "sudo",
+                "wheel",
+                "admin",
+                "google-sudoers",
+                "libvirtd",
+            )
+        ),
         *(("password", group, True) for group in ("docker", "disk", "root")),
         *(("password", group, False) for group in ("sudo", "wheel", "adm", "www-data")),
         ("none", "adm", False),
@@ -96,6 +123,13 @@ def test_groups_that_are_root(pack: Pack, sudo: str, group: str, told: bool) -> 
         ("no-outside-keys", "AuthorizedKeysCommand /usr/bin/keys %u", True),
         ("no-outside-keys", "AuthorizedPrincipalsCommand /usr/bin/p", True),
         ("no-outside-keys", "TrustedUserCAKeys none", False),
+        ("no-outside-keys", "AuthorizedKeysFile /srv/keys/%u", True),
+        ("no-outside-keys", 'authorizedkeysfile ".ssh/authorized_keys" /srv/keys', True),
+        ("no-outside-keys", "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2", False),
+        ("no-outside-keys", "SecurityKeyProvider /srv/own.so", True),
+        ("no-outside-keys", "SshdAuthPath /srv/sshd-auth", True),
+        ("no-weak-logins", "GSSAPIAuthentication yes", True),
+        ("no-weak-logins", "kerberosauthentication = yes", True),
         ("no-outside-keys", "AuthorizedKeysCommandUser nobody", False),
         ("strong-algorithms", "Ciphers aes128-cbc", True),
         ("strong-algorithms", "ciphers +3des-cbc", True),
@@ -148,6 +182,8 @@ def test_keys_that_make_keys(pack: Pack, options: str) -> None:
     pack.configure({})
     assert violated(pack, "no-authority-keys", user(keys=[f"{options} {ED25519}"]))
     assert not violated(pack, "no-authority-keys", user(keys=[f'command="cert-authority,x" {ED25519}']))
+    hidden = 'command="\\\\",environment="' + f',{options} {ED25519} x" ssh-ed25519 AAAA'  # sshd reads this key
+    assert violated(pack, "no-authority-keys", user(keys=[hidden]))
     pack.configure({"no-authority-keys": {"authorities": ["SHA256:unlike"]}})
     assert violated(pack, "no-authority-keys", user(keys=[f"{options} {ED25519}"]))
 

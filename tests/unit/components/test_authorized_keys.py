@@ -64,6 +64,18 @@ def test_what_sshd_would_not_take_is_refused_with_the_reason(line: str, why: str
         parse_key(line)
 
 
+@pytest.mark.parametrize("value", ["A=\\\\", "\\\\", "\\\\\\\\", "x\\\\\\"])
+def test_quotes_end_where_sshd_says(tmp_path: Path, value: str) -> None:
+    """A backslash escapes a quote and nothing else, also after another one: ssh-keygen reads options as sshd does."""
+    first, second = (f"ssh-ed25519 {blob(seed=seed)}" for seed in (1, 2))
+    line = f'environment="{value}",command=",cert-authority {first} x" {second}'
+    (tmp_path / "keys").write_text(f"{line}\n")
+    shown = subprocess.run(["ssh-keygen", "-lf", tmp_path / "keys"], capture_output=True, text=True, check=True).stdout
+    read = parse_key(line)
+    assert read.fingerprint == shown.split()[1]
+    assert ("cert-authority" in read.flags) == (read.blob == blob(seed=1))
+
+
 def test_a_private_key_is_not_repeated_in_the_error() -> None:
     with pytest.raises(KeyLineError) as error:
         parse_keys("-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n")
