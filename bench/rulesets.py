@@ -116,8 +116,34 @@ def everything(size: int, random: Random) -> Iterator[str]:
         yield f"-A INPUT -p {protocol} {' '.join(parts)} -j {('ACCEPT', 'DROP')[number % 2]}"
 
 
+def _host(number: int) -> str:
+    return f"10.{number // 62500}.{number // 250 % 250}.{number % 250 + 1}/32"
+
+
+def macs(size: int, random: Random) -> Iterator[str]:
+    """A source address for each MAC address."""
+    for number in range(size):
+        mac = f"52:54:00:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
+        yield f"-A INPUT -s {_host(number)} -m mac --mac-source {mac} -j ACCEPT"
+
+
+def interfaces(size: int, random: Random) -> Iterator[str]:
+    """A source address for each interface."""
+    yield from (f"-A INPUT -s {_host(number)} -i tap{number} -j ACCEPT" for number in range(size))
+
+
+def destinations(size: int, random: Random) -> Iterator[str]:
+    """A port of each destination."""
+    for number in range(size):
+        yield f"-A INPUT -d {_host(number)} -p tcp --dport {1 + number * 13 % 65000} -j ACCEPT"
+
+
 KINDS: dict[str, Callable[[int, Random], Iterator[str]]] = {
-    one.__name__: one for one in (services, blocklist, interleaved, chains, fail2ban, docker, everything)
+    one.__name__: one
+    for one in (
+        *(services, blocklist, interleaved, chains, fail2ban, docker),
+        *(macs, interfaces, destinations, everything),
+    )
 }
 
 
