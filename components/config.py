@@ -18,7 +18,7 @@ from components.hardening import CHAPTERS, Hardening
 from components.inventory import HostSettings, Problems, Reach, ShardSettings, access, plain, secrets_in
 from components.keys import KeySettings
 from components.names import HostName, host_name, shown
-from components.remarks import advice, bad_files, in_clear
+from components.remarks import advice, bad_files, in_clear, misplaced
 from components.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
 from hosts.connection import HostAccess, resolve
 from hosts.masking import one_line, printable, told
@@ -63,9 +63,12 @@ def load() -> StackConfig:
     prefix, stack = pulumi.get_project() + ":", pulumi.get_stack()
     given = {key: value for key, value in pulumi.runtime.config.CONFIG.get().items() if key.startswith(prefix)}
     values = {key.removeprefix(prefix): _json(value) for key, value in given.items()}
-    config = parse(values, stack, prefix)
     secret = frozenset(key for key in values if pulumi.runtime.config.is_config_secret(prefix + key))
-    if paths := in_clear(values, secret, Path(f"stacks/Pulumi.{stack}.yaml"), prefix):
+    file = Path(f"stacks/Pulumi.{stack}.yaml")
+    if secret and (shown_there := misplaced(file, prefix)):
+        raise _error(stack, [_problem(path, "is no secret, and would show what is encrypted") for path in shown_there])
+    config = parse(values, stack, prefix)
+    if paths := in_clear(values, secret, file, prefix):
         pulumi.log.warn(advice(paths, stack))
     _look_at_files(config, stack, prefix)
     return config

@@ -33,6 +33,40 @@ def advice(paths: list[str], stack: str) -> str:
     return f"{', '.join(paths)}: in clear in stacks/Pulumi.{stack}.yaml. Change it, and have it encrypted:{commands}"
 
 
+def misplaced(file: Path, prefix: str) -> list[str]:
+    """Return the paths of what is encrypted in the stack config and stands where it would be shown.
+
+    Whoever may change the config may move a secret that is none of theirs, as it stands there, to where it is printed.
+    """
+    return [path for key, value in _written(file).items() for path in _encrypted(value, key, prefix)]
+
+
+def _encrypted(value: Any, key: str, prefix: str) -> Iterator[str]:
+    name = str(key) if ":" in str(key) else f"{prefix}{key}"
+    if not name.startswith(prefix):
+        return
+    waiting: list[tuple[Any, tuple[str, ...], str]] = [(value, (name.removeprefix(prefix),), name)]
+    while waiting:
+        item, names, path = waiting.pop()
+        if isinstance(item, dict) and set(item) == {"secure"} and isinstance(item["secure"], str):
+            if not _is_secret(tuple(map(to_camel, names))):
+                yield path
+        elif isinstance(item, dict):
+            waiting += ((below, (*names, str(one)), f"{path}.{one}") for one, below in item.items())
+        elif isinstance(item, list):
+            waiting += ((below, names, f"{path}[{number}]") for number, below in enumerate(item))
+
+
+def _is_secret(names: tuple[str, ...]) -> bool:
+    """Tell whether what has this path, list indices left out, is kept secret: anything may be called `password`."""
+    if len(names) == 1:
+        return names[0] in ("hosts", "defaults", "users", "keyPair")  # as a whole, which is opened as JSON
+    below = names[2:] if names[0] == "hosts" else names[1:] if names[0] == "defaults" else ()
+    login = below[-1:] and below[-1] in SECRET_FIELDS and {*below[:-1]} <= {"admin", "bootstrap", "proxy"}
+    user = names == ("users", "password") or (names[0] == "hosts" and below == ("users", "password"))
+    return bool(login or user or names == ("keyPair", "passphrase"))
+
+
 def _plain(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, dict) and set(value) != {"secure"}:
         for key, item in value.items():

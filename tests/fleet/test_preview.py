@@ -13,7 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from fleet.report import LIMIT
-from tests.lab.stack import REPOSITORY, Result, Stack
+from tests.lab.stack import REPOSITORY, Result, Secret, Stack
+from tests.policies.cases import ED25519
 from tests.policies.test_engines import HARDENED
 
 from .conftest import ENGINES
@@ -114,6 +115,25 @@ def test_a_proposal_that_would_have_the_environment_read_out(tmp_path: Path, eng
         assert shown.status == 1
         assert any(words in comment for words in refused), comment
     assert "***" in comment
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_secret_of_the_stack_that_a_proposal_moves_to_where_it_is_printed(tmp_path: Path, engine: str) -> None:
+    stack = _project(tmp_path / "project", engine)
+    secret = Secret("a-password-that-is-encrypted")
+    host = {**HOST, "sudoPassword": secret}
+    for moved in (
+        {"firewall": {"services": [{"name": secret, "ports": [443]}]}},
+        {"users": [{"name": "deploy", "groups": [secret], "keys": [ED25519]}]},
+        {"sshd": {"settings": {"password": secret}}},
+        {"inventory": secret},
+        {"hosts": {"h1": {**host, "address": secret}}},
+    ):
+        stack.configure(**{**HARDENED, "hosts": {"h1": host}, **moved})
+        shown, comment = _commented(stack)
+        assert shown.status == 1
+        assert "is no secret, and would show what is encrypted" in comment
+        assert secret not in shown.output + comment + (stack.folder / "comment.txt").read_text()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
