@@ -158,11 +158,11 @@ def _odd_words(content: bytes, chance: Random) -> bytes:
 
 
 def _much(chance: Random) -> bytes:
-    """A megabyte of one thing."""
+    """Half a megabyte of one thing."""
     unit = chance.choice(
         [b"A", b"\n", b"9", b"[", b'{"a":', b"a b\n", b"*filter\n", b"-A INPUT -j ACCEPT\n", b"\xff", b"a:"]
     )
-    return unit * (2**20 // len(unit))
+    return unit * (2**19 // len(unit))
 
 
 def _nested(said: Said, nonce: bytes, chance: Random) -> Said:

@@ -39,7 +39,7 @@ if sys.argv[2] != "0":
     os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
 stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel("127.0.0.1:" + sys.argv[1]))
 try:
-    stub.Cancel(Empty(), timeout=20)
+    stub.Cancel(Empty(), timeout=120)
     print("answered")
 except grpc.RpcError as error:
     print(error.code().name, error.details())
@@ -128,7 +128,7 @@ def test_nothing_but_a_provider_of_ours_is_run(port: int, attack: str, operation
         "Delete": pb.DeleteRequest(id="x", urn=urn, properties=props),
     }[operation]
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as refused:
-        getattr(provider_pb2_grpc.ResourceProviderStub(channel), operation)(request, timeout=20)
+        getattr(provider_pb2_grpc.ResourceProviderStub(channel), operation)(request, timeout=120)
     details = str(refused.value.details())
     assert "\n" not in details
     assert "fault in Stockade" not in details
