@@ -27,9 +27,10 @@ from fleet.published import clean
 from fleet.report import LIMIT, Result, markdown
 from hosts.projectfiles import inside
 from hosts.textfiles import read_text
-from local.__main__ import policy_arguments, policy_environment, set_lab_passphrase
+from local.__main__ import policy_arguments, policy_environment, set_lab_passphrase, value_of
 from local.engine.errors import EngineError
 from local.engine.project import checked_name, load_project, read_yaml, stack_file
+from policies.names import lowered_in
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,6 +77,9 @@ def _previewed(stack: str, folder: Path, whole: Path) -> tuple[Result, str]:
         run = Run(stack)
         outcome = engine.run(stack, Job("preview", diff=True, policies=lambda _: policies), run)
     kept = ["every mandatory policy is kept"] if policies and outcome.status is Status.DONE else []
+    config = value_of(policies, "--policy-pack-config")
+    if kept and (lowered := lowered_in(config)):
+        kept.append(f"not enforced, by {Path(str(config)).name}: {', '.join(lowered)}")
     where = f"the job's artifact has all of it ({whole.name})."
     result = Result(stack, "preview", [outcome], outcome.seconds, would=True, further=kept, whole=where)
     return result, outcome.output

@@ -72,6 +72,15 @@ def named_without_level(file: str | Path | None) -> list[str]:
     ]
 
 
+def lowered_in(file: str | Path | None) -> list[str]:
+    """Return the policies that a configuration does not have enforced, each with its level: `all (disabled)`."""
+    levels = (
+        (name, given.get("enforcementLevel") if isinstance(given, dict) else given)
+        for name, given in _read(file).items()
+    )
+    return [f"{name} ({level})" for name, level in levels if level in ("disabled", "advisory")]
+
+
 def _read(file: str | Path | None) -> dict[str, object]:
     try:
         config = json.loads(Path(file).read_text(encoding="utf-8")) if file else {}

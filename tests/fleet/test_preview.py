@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import stat
@@ -134,6 +135,16 @@ def test_a_secret_of_the_stack_that_a_proposal_moves_to_where_it_is_printed(tmp_
         assert shown.status == 1
         assert "is no secret, and would show what is encrypted" in comment
         assert secret not in shown.output + comment + (stack.folder / "comment.txt").read_text()
+
+
+def test_a_proposal_that_turns_policies_off_is_told_so(tmp_path: Path) -> None:
+    stack = _project(tmp_path / "project", "embedded")
+    stack.configure(**HARDENED)
+    levels = {"all": "disabled", "updates-on": {"enforcementLevel": "advisory"}, "no-root-login": "mandatory"}
+    (stack.folder / "stacks" / "policy.test.json").write_text(json.dumps(levels))
+    shown, comment = _commented(stack)
+    assert shown.status == 0, shown.output
+    assert "not enforced, by policy.test.json: all (disabled), updates-on (advisory)" in comment
 
 
 @pytest.mark.parametrize("engine", ENGINES)
