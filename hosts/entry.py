@@ -28,32 +28,34 @@ _end_point() { # ADDRESS:PORT, as ss or netstat writes it; nothing but an addres
     case $_port in '' | *[!0-9]*) return 1 ;; esac
     printf '%s %s' "$_address" "$_port"
 }
-entry() { # prints `CLIENT PORT SERVER PORT` of the connection that this run came by; nothing where none is found
+_sshd_above() { # prints the process of root's sshd that serves this run; nothing where there is none
     _pid=$PPID
     while [ "${_pid:-0}" -gt 1 ] && ! { _is_sshd "$_pid"; } 2>/dev/null; do
         read -r _stat <"/proc/$_pid/stat" || return 0
         set -- ${_stat##*) }
         _pid=$2
     done
-    [ "${_pid:-0}" -gt 1 ] || return 0
-    _sockets=$(for _fd in "/proc/$_pid"/fd/*; do readlink "$_fd"; done 2>/dev/null |
-        sed -n 's/^socket:\\[\\([0-9]*\\)]$/\\1/p')
+    [ "${_pid:-0}" -le 1 ] || echo "$_pid"
+}
+_connection_of() { # PID: prints `INODE OWN-END OTHER-END` of its connection
+    _sockets=$(ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.* -> socket:\\[\\([0-9]*\\)]$/\\1/p')
     # told by inode, the first word of its kind: processes and cgroups may have any names
     if command -v ss >/dev/null; then
-        _lines=$(ss -tne | awk '$1 == "ESTAB" {
+        ss -tne | awk '$1 == "ESTAB" {
             for (i = 6; i <= NF; i++) if ($i ~ /^ino:[0-9]+$/) { print substr($i, 5), $4, $5; next }
-        }')
+        }'
     else
-        _lines=$(netstat -tne 2>/dev/null | awk '$6 == "ESTABLISHED" { print $8, $4, $5 }')
-    fi
-    printf '%s\\n' "$_lines" | while read -r _inode _own _other; do
-        for _socket in $_sockets; do
-            [ "$_socket" = "$_inode" ] || continue
-            _client=$(_end_point "$_other") && _server=$(_end_point "$_own") || continue
-            printf '%s %s\\n' "$_client" "$_server"
-            break 2
-        done
-    done
+        netstat -tne 2>/dev/null | awk '$6 == "ESTABLISHED" { print $8, $4, $5 }'
+    fi | sockets=$_sockets awk '
+        BEGIN { n = split(ENVIRON["sockets"], inode); for (i = 1; i <= n; i++) its[inode[i]] }
+        $1 in its { print; exit }'
+}
+entry() { # prints `CLIENT PORT SERVER PORT` of the connection that this run came by; nothing where none is found
+    _server_of_run=$(_sshd_above)
+    [ -n "$_server_of_run" ] || return 0
+    set -- $(_connection_of "$_server_of_run")
+    [ $# -eq 3 ] && _client=$(_end_point "$3") && _server=$(_end_point "$2") || return 0
+    printf '%s %s\\n' "$_client" "$_server"
 }
 """
 

@@ -5,6 +5,7 @@ file `back` of a guard while that guard goes back or is committed. Whoever has t
 first, so that a commit and a timer can't both win, and that a power cut leaves no doubt which of them did.
 """
 
+from hosts.entry import ENTRY
 from hosts.guard_back_shell import BOOT_SCRIPT, BOOT_UNIT, DEBIAN_BOOT_SCRIPT
 from hosts.shell import quote
 
@@ -97,31 +98,49 @@ _told() {{ # the last that is recorded of this change
 }}
 """
 
-# The holder is the process of sshd that serves the run: it ends with the run's connection, whatever ended that. Where
-# a cut cable ended it, sshd learns nothing for hours; then it counts as gone when it has been silent and runs nothing.
+# The holder is the process of root's sshd that serves the run, told by its program: the login's own processes may have
+# any names, and need not end. It ends with the run's connection, whatever ended that; where somebody stops it, the
+# connection is closed all the same. Where a cut cable ended it, sshd learns nothing for hours; then it counts as gone
+# when it has been silent and runs nothing.
 HOLD = f"""\
-_parent() {{ read -r _stat <"/proc/$1/stat" && set -- ${{_stat##*) }} && echo "$2"; }}
-_runs_something() {{ cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^. $1 "; }}
-_silent() {{
-    command -v ss >/dev/null || return 1
-    _heard=$(ss -tnpi 2>/dev/null | grep -A 1 -e "pid=$1," -e '",'"$1," |
-        sed -n 's/.*lastrcv:\\([0-9]*\\).*/\\1/p' | head -n 1)
-    [ "${{_heard:-0}}" -gt {SILENCE} ]
+{ENTRY}
+_children() {{ cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) .*) . $1 .*/\\1/p"; }}
+_runs_something() {{ # sshd itself serves some logins with a child of its own
+    for _child in $(_children "$1"); do
+        case $(readlink "/proc/$_child/exe") in
+            */sshd*) [ -z "$(_children "$_child")" ] || return 0 ;;
+            *) return 0 ;;
+        esac
+    done
+    return 1
+}}
+_heard() {{ # INODE: milliseconds since the connection's last packet; nothing where it is closed
+    ss -tnei | inode=$1 awk '
+        /^[A-Z]/ {{
+            own = 0
+            for (i = 6; i <= NF && !own; i++) if ($i ~ /^ino:[0-9]+$/) {{ own = 1; its = substr($i, 5) }}
+            own = $1 == "ESTAB" && its == ENVIRON["inode"]
+        }}
+        own && match($0, /lastrcv:[0-9]+/) {{ print substr($0, RSTART + 8, RLENGTH - 8); found = 1; exit }}
+        own && /^[ \t]/ && !found {{ found = 1; print 0; exit }}'
 }}
 _other_holds() {{ # sets held_by
-    held_by= held_pid= held_start= held_run=
+    held_by= held_pid= held_start= held_run= held_socket=
     [ ! -f "$_guard_lock/holder" ] || . "$_guard_lock/holder"
     [ -n "$held_pid" ] && [ "$held_run" != "$run" ] || return 1
     [ "$(_started "$held_pid")" = "$held_start" ] || return 1
-    _runs_something "$held_pid" || ! _silent "$held_pid"
+    [ -n "$held_socket" ] && command -v ss >/dev/null || return 0
+    _since=$(_heard "$held_socket")
+    [ -n "$_since" ] || return 1
+    [ "$_since" -le {SILENCE} ] || _runs_something "$held_pid"
 }}
-server=$$
-while [ "$server" -gt 1 ]; do
-    read -r _comm <"/proc/$server/comm"
-    case $_comm in sshd* | dropbear*) break ;; esac
-    server=$(_parent "$server")
-done
-[ "$server" -gt 1 ] || server=$$
+server=$(_sshd_above)
+socket=
+if [ -n "$server" ]; then
+    set -- $(_connection_of "$server")
+    socket=${{1-}}
+fi
+: "${{server:=$$}}"
 mkdir -p -m 700 "$_guard_lock"
 exec 9>"$_guard_lock/lock"
 tries=0
@@ -135,7 +154,8 @@ while :; do
 done
 if [ "$held_run" != "$run" ]; then rm -f "$_guard_lock"/kept.* "$_guard_lock"/fresh.*; fi
 {{
-    printf "held_run='%s'\\nheld_pid='%s'\\nheld_start='%s'\\n" "$run" "$server" "$(_started "$server")"
+    printf "held_run='%s'\\nheld_pid='%s'\\nheld_start='%s'\\nheld_socket='%s'\\n" \\
+        "$run" "$server" "$(_started "$server")" "$socket"
     printf 'held_by=%s\\n' "$quoted_name"
 }} >"$_guard_lock/holder.$$"
 mv -f "$_guard_lock/holder.$$" "$_guard_lock/holder"

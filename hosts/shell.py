@@ -10,6 +10,9 @@ them. Content is byte-exact (arbitrary bytes, missing last newline) and costs no
 UTF-8 are text all the same, and are sent back as the same bytes (`hosts/rawtext.py`). An answer of any other form is
 a `GarbledError`.
 
+The folder that a shell starts in and its limits come from the login, and sudo hands them on: what runs as root starts
+at / instead (some programs look for files where they are), and may write, compute and open what it needs.
+
 Scripts may use:
     section NAME COMMAND…    run a command, its output becomes the section NAME; its exit status is kept
     begin NAME … end         everything printed between becomes the section NAME
@@ -36,6 +39,9 @@ umask 077
 LC_ALL=C; export LC_ALL
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 unset CDPATH ENV BASH_ENV IFS
+cd /
+for _limit in t f d v; do ulimit "-$_limit" unlimited; done 2>/dev/null
+{ ulimit -S -n 1024 || ulimit -n 1024; ulimit -S -s 8192 || ulimit -s 8192; } 2>/dev/null
 begin() { printf '\\n%s B %s\\n' "$NONCE" "$1"; }
 end() { printf '\\n%s E\\n' "$NONCE"; }
 section() { begin "$1"; shift; _status=0; "$@" || _status=$?; end; return "$_status"; }

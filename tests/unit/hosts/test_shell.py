@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +98,17 @@ def test_a_section_that_was_not_ended_is_left_out() -> None:
 
 def test_standard_input_of_a_script_is_empty_and_files_are_private() -> None:
     assert one(Script("s", "cat; umask")).stdout.strip() in ("077", "0077")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_where_the_login_starts_and_what_it_allows_itself_does_not_count(shell: list[str], tmp_path: Path) -> None:
+    run = compose([Script("look", 'pwd; ulimit -f; ulimit -t; [ "$(ulimit -n)" -ge 1024 ] && echo enough')])
+    narrow = 'ulimit -S -f 4; ulimit -S -t 2; ulimit -S -n 12; exec "$@"'
+    argv = ["sh", "-c", narrow, "sh", *shell]
+    done = subprocess.run(argv, input=run.text, capture_output=True, timeout=60, check=False, cwd=tmp_path)
+    [answer] = parse(run, done.stdout, done.stderr)
+    assert answer is not None
+    assert answer.stdout == "/\nunlimited\nunlimited\nenough\n"
 
 
 def test_heredocs_and_loops_in_bodies_work() -> None:
