@@ -62,9 +62,13 @@ case ${{1-}} in
     *python*) f2b_python=$1 ;;
     *) f2b_python=$(command -v python3 || command -v python) || f2b_python=false ;;
 esac
-f2b_ask() {{ # stdin: a question a line; prints the answers as lines of JSON, null where one is refused
-    (cd / && "$f2b_python" -E -S -c '{_CODE}' /etc/fail2ban/fail2ban.conf /etc/fail2ban/fail2ban.d/*.conf \\
-        /etc/fail2ban/fail2ban.local /etc/fail2ban/fail2ban.d/*.local)
-}}
+f2b_ask() ( # stdin: a question a line; prints the answers as lines of JSON, null where one is refused
+    set --
+    for _file in /etc/fail2ban/fail2ban.conf /etc/fail2ban/fail2ban.d/*.conf \\
+        /etc/fail2ban/fail2ban.local /etc/fail2ban/fail2ban.d/*.local; do
+        [ ! -f "$_file" ] || set -- "$@" "$_file"
+    done
+    cd / && exec "$f2b_python" -E -S -c '{_CODE}' "$@"
+)
 """
 """Before a script's body: it sets the positional parameters anew."""

@@ -49,7 +49,8 @@ OBSERVE = f"""\
 {FAIL2BAN_CLIENT}
 {BOUNDED}
 show_file dropin "$dropin"
-small /etc/fail2ban/jail.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*
+set -- /etc/fail2ban/jail.conf /etc/fail2ban/jail.d/*.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*.local
+small "$@"
 unit=$(svc_state {UNIT})
 section unit echo "$unit"
 begin local
@@ -58,8 +59,8 @@ if [ -f "$local" ] && sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" | grep
 for file in /etc/fail2ban/jail.d/*.local; do [ ! -e "$file" ] || echo "$file"; done
 end
 begin ignored
-for file in /etc/fail2ban/jail.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*; do
-    [ "$file" = "$dropin" ] || file="$file" awk 'BEGIN {{ file = ENVIRON["file"] }}
+for file in "$@"; do # what fail2ban reads; from a pipe nothing would ever come
+    [ ! -f "$file" ] || [ "$file" = "$dropin" ] || file="$file" awk 'BEGIN {{ file = ENVIRON["file"] }}
         /^[^ \\t]/ {{ inside = /^ignoreip[ \\t]*[=:]/ }}
         inside && !/^[ \\t]*[#;]/ {{ gsub(/[ \\t]+/, " "); print file ": " $0 }}' "$file" 2>/dev/null || :
 done
@@ -155,6 +156,7 @@ put_bans_back() { # from its database it takes them itself, after a moment
 APPLY = f"""\
 command -v fail2ban-client >/dev/null || exit {ABSENT}
 {_COMMON}
+{BOUNDED}
 {ENTRY}operator=$(entry)
 operator=${{operator%% *}}
 include=
@@ -182,6 +184,9 @@ elif iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/nul
     more='
 {WITHOUT_LOCK}'
 fi
+for file in /etc/fail2ban/*.conf /etc/fail2ban/*.local /etc/fail2ban/*.d/*.conf /etc/fail2ban/*.d/*.local; do
+    readable "$file" # fail2ban would wait for it for ever
+done
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
 cp -a /etc/fail2ban/. "$trial"
@@ -191,7 +196,10 @@ rm -f "$trial_dropin"
 tried() {{ fail2ban-client -c "$trial" "$1" 2>&1; }}
 # What the host itself never bans is asked of fail2ban, with our jails as they are but for their own `ignoreip`.
 kept=
-if grep -qs '^ignoreip' "$trial"/jail.conf "$trial"/jail.local "$trial"/jail.d/*; then asks=yes; else asks=; fi
+asks=
+for file in "$trial"/jail.conf "$trial"/jail.local "$trial"/jail.d/*.conf "$trial"/jail.d/*.local; do
+    if grep -qs '^ignoreip' "$file"; then asks=yes; fi
+done
 if [ -n "$include" ]; then write_local "$trial/jail.local" '{_INCLUDE}'; fi
 if [ -n "$asks" ]; then
     write_file "$trial_dropin" 644 root root "{HEAD}$own$more

@@ -3,7 +3,7 @@
 Only what is this account's is put back, line by line: others may change meanwhile. Values: name, dropin.
 """
 
-from components.users_keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER
+from components.users_keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER, STUCK
 from components.users_shell import END_PROCESSES, SHADOW
 
 SAVE = """\
@@ -65,11 +65,11 @@ keys_back() {{
     else
         remove_keys "$folder" any && return 0 || ended=$?
     fi
-    case $ended in {FOREIGN_KEYS} | {NO_FOLDER}) ;; *) return "$ended" ;; esac # the user's own doing
+    case $ended in {FOREIGN_KEYS} | {NO_FOLDER} | {STUCK}) ;; *) return "$ended" ;; esac # the user's own doing
 }}
 home_back() {{
     mode=$(octal "$(cat "$guard/home")")
-    [ "$(stat -Lc %a "$home")" = "$mode" ] || on_home "$home" chmod "$mode"
+    [ "$(stat -Lc %a "$home")" = "$mode" ] || home_mode "$home" "$mode"
 }}
 dropin_back() {{
     if [ ! -f "$guard/dropin" ]; then

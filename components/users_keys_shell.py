@@ -4,13 +4,15 @@ Root neither opens, names nor changes anything in the home of another (`hosts/as
 user's own is not read either: it may be one of root's, by a link or by a move. Values: name; variables: home, uid, gid.
 """
 
-from hosts.as_user import AS_USER
+from hosts.as_user import AS_USER, ENDED
 from hosts.files import FIXED, NOT_WRITTEN, Limit
 from hosts.shell import quote
 
 STALE = 75
 FOREIGN_KEYS = 91
 """Exit status: ~/.ssh or the file is not what the user itself could have made of it (`TROUBLES`)."""
+STUCK = 83
+"""Exit status: what runs as the user does not come to its end."""
 UNWRITABLE = 87
 NO_FOLDER = 86
 """Exit status: ~/.ssh is missing and the user cannot make it."""
@@ -23,10 +25,12 @@ TROUBLES = {
     "other": "{file} is not an ordinary file",
     "owner": "{file} does not belong to {name}",
     "large": f"{{file}} has {{size}} bytes; of a file of keys at most {Limit.KEYS:d} are read",
+    "stopped": "what reads {file} as {name} does not come to its end",
     "binary": "{file} has NUL bytes, so it is no file of keys",
 }
 """What keeps such a file from being read or written, by the word that the program prints."""
 MENDINGS = {
+    "stopped": "something of {name} stops it: end what runs there (`pkill -KILL -u {name}`)",
     "folder-owner": "look at what is in it, and if that is meant for {name}: `chown -h {name}: {file} {folder}`",
     "owner": "look at what is in it, and if that is meant for {name}: `chown -h {name}: {file}`",
 }
@@ -44,6 +48,9 @@ trouble() {{ # WORD
 owner() {{ stat -c %u "$1" 2>/dev/null; }}
 sum() {{ if [ -f authorized_keys ]; then cksum <authorized_keys; else cksum </dev/null; fi; }}
 mode_of() {{ stat -c %a "$1"; }}
+folder_mode() {{ # of a folder, a number alone takes no setuid and setgid away
+    [ "$(mode_of .)" = "$1" ] || {{ chmod ug-s . && chmod "$1" .; }}
+}}
 found= folder= file=absent folder_was= file_was=
 inside=
 nowhere() {{ if [ "$action" = put ]; then exit {NO_FOLDER}; else exit 0; fi; }}
@@ -101,12 +108,12 @@ case $action in
                 {{ rm -f "$new"; fixed . authorized_keys || :; exit {NOT_WRITTEN}; }}
         fi
         [ -z "$7" ] || [ "$(stat -c %G authorized_keys)" = "$7" ] || chgrp "$7" authorized_keys || :
-        [ -z "$3" ] || [ "$(mode_of .)" = "$3" ] || chmod "$3" .
+        [ -z "$3" ] || folder_mode "$3"
         if command -v restorecon >/dev/null; then restorecon -R . || :; fi ;;
     remove)
         as_expected "$4"
         rm -f authorized_keys
-        [ -z "$3" ] || chmod "$3" . ;;
+        [ -z "$3" ] || folder_mode "$3" ;;
 esac
 """
 
@@ -116,25 +123,28 @@ keys_program={quote(_PROGRAM)}
 nl='
 '
 see_keys() {{ # look|save: sets ssh_state, keys_state, keys_trouble, keys_found
-    _seen=$(cd / && as_user sh -c "$keys_program" keys "$home" "$1" </dev/null 2>/dev/null |
-        head -c {Limit.KEYS + 1000}; echo .)
-    _seen=${{_seen%.}}
+    talk '' sh -c "$keys_program" keys "$home" "$1"
+    _seen=${{said%.}}
     ssh_state=${{_seen%%"$nl"*}} _seen=${{_seen#*"$nl"}}
     keys_state=${{_seen%%"$nl"*}} _seen=${{_seen#*"$nl"}}
     keys_trouble=${{_seen%%"$nl"*}} keys_found=${{_seen#*"$nl"}}
     case $keys_state in 'file '* | absent) ;; *) ssh_state='' keys_state=absent keys_trouble='' keys_found='' ;; esac
+    [ "$ended" != {ENDED} ] || keys_state=absent keys_trouble=stopped keys_found=''
 }}
 keys_sum() {{ printf '%s' "$1" | cksum; }}
-keys_do() {{ # ACTION ARGUMENT…: stdin is the content; what the program says goes to stderr, in short
-    _said=$(cd / && as_user sh -c "$keys_program" keys "$home" "$@" 2>&1 >/dev/null) && _ended=0 || _ended=$?
-    [ -z "$_said" ] || printf '%s\\n' "$_said" | head -c 400 >&2
-    return "$_ended"
+keys_do() {{ # CONTENT ACTION ARGUMENT…: what the program says goes to stderr, in short
+    _content=$1
+    shift
+    talk "$_content" sh -c "$keys_program" keys "$home" "$@"
+    [ -z "$complaint" ] || printf '%s\\n' "$complaint" >&2
+    [ "$ended" != {ENDED} ] || return {STUCK}
+    return "$ended"
 }}
 put_keys() {{ # SSH_MODE KEYS_MODE EXPECTED CONTENT GROUP
-    printf '%s' "$4" | keys_do put "$1" "$2" "$3" "$(keys_sum "$4")" "$5"
+    keys_do "$4" put "$1" "$2" "$3" "$(keys_sum "$4")" "$5"
 }}
 remove_keys() {{ # SSH_MODE EXPECTED: where no mode is given, the folder goes as well, if nothing else is in it
-    keys_do remove "$1" "$2" </dev/null || return
+    keys_do '' remove "$1" "$2" || return
     [ -n "$1" ] || on_home "$home/.ssh" rmdir 2>/dev/null || :
 }}
 """

@@ -6,7 +6,7 @@ own shadow line is kept on the host alone, beside the record of the prior state.
 Values: name, dropin (path of the sudoers drop-in); those of a change are set by the chapter.
 """
 
-from components.users_keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER, STALE, UNWRITABLE
+from components.users_keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER, STALE, STUCK, UNWRITABLE
 from components.users_sudo_shell import CHECK_SUDO, SUDO_EXITS
 from hosts.distro import DISTRO
 from hosts.files import BOUNDED, FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE, Limit
@@ -23,6 +23,8 @@ EXITS = {
     UNWRITABLE: "a file that would have to be written cannot be; nothing was changed",
     FOREIGN: "the account is not in /etc/passwd but in a directory service (LDAP, SSSD); manage it there",
     FOREIGN_KEYS: "~/.ssh or authorized_keys is a symbolic link, no ordinary file, or someone else's; it is left alone",
+    STUCK: "what changes ~/.ssh/authorized_keys as the user does not come to its end, since something of the user's "
+    "stops it: end what runs there (`pkill -KILL -u NAME`), then run this again",
     NO_FOLDER: "~/.ssh cannot be made, since the home is not the user's own: make it, with the user as its owner",
     NO_HOME: "the account has no home directory in /etc/passwd; name one with `home`",
     HOME_OPEN: "others than root can write to the folder that the home would be in, so anything could be put in its "
@@ -112,7 +114,12 @@ give_back_keys() {{ # in $home; with the values prior_keys_*, prior_ssh_mode and
             "$prior_keys_group" && return 0 || _ended=$?
     fi
     # whoever keeps changing what is its own keeps it as it is
-    if [ "$_ended" = {FOREIGN_KEYS} ] || {{ [ "$_ended" = {STALE} ] && [ -n "$keys_fresh" ]; }}; then
+    case $_ended in
+        {FOREIGN_KEYS} | {STUCK}) _theirs=yes ;;
+        {STALE}) _theirs=$keys_fresh ;;
+        *) _theirs= ;;
+    esac
+    if [ -n "$_theirs" ]; then
         say_left "$home/.ssh/authorized_keys is being changed by somebody else, and is left as it is"
         return 0
     fi
@@ -172,7 +179,7 @@ fi
 ! fixed "$@" || exit {UNWRITABLE}
 if [ -n "$keys_managed" ] && [ "$keys_content" != "$keys_expected" ] && [ -n "$(field 1)" ]; then
     home=$(field 6) uid=$(field 3) gid=$(field 4)
-    [ ! -d "$home" ] || keys_do fixed </dev/null
+    [ ! -d "$home" ] || keys_do '' fixed
 fi
 upper_of() {{ # FOLDER: the lowest one above it that is there
     _below=$1
@@ -330,7 +337,7 @@ _GIVE_BACK = """\
 home=$(field 6) uid=$(field 3) gid=$(field 4)
 [ -z "$keys_managed" ] || give_back_keys
 [ -z "$home_made" ] || on_home "$home" rmdir 2>/dev/null || :
-[ -z "$home_mode" ] || on_home "$home_back" chmod "$home_mode" || say_left "$home_back keeps its mode"
+[ -z "$home_mode" ] || home_mode "$home_back" "$home_mode" || say_left "$home_back keeps its mode"
 [ "$home" = "$home_back" ] || set_home "$home_back"
 [ "$(field 7)" = "$shell_back" ] || usermod -s "$shell_back" "$name"
 for group in $groups; do

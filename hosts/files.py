@@ -6,6 +6,7 @@ Put the constants before a script's own body; each includes what it needs.
     WRITE_FILE     write_file PATH MODE OWNER GROUP CONTENT      sets written=yes or no
     RESTORE_FILE   restore_file NAME PATH                        with the values of `FileState.values(NAME)`
     BOUNDED        small PATH…                                   none is larger than a config file may be
+                   readable PATH                             it is no pipe and no device
                    fits LIMIT WHAT TEXT                          a text that a program printed is not larger
 
 A symbolic link, folder or device in the place of a file is never followed or replaced: the script ends with status 73
@@ -79,6 +80,11 @@ small() {{
     for _path in "$@"; do
         if [ -f "$_path" ]; then _within "$_path" {Limit.CONFIG}; fi
     done
+}}
+readable() {{ # PATH: neither a pipe nor a device, of which there may be no end; links are followed
+    [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ] && [ ! "$1" -ef /dev/null ] || return 0
+    printf '%s is not an ordinary file\\n' "$1" >&2
+    exit {NOT_A_FILE}
 }}
 fits() {{
     [ "${{#3}}" -le "$1" ] || _large "$2" "${{#3}}" "$1"

@@ -104,7 +104,10 @@ _told() {{ # the last that is recorded of this change
 # when it has been silent and runs nothing.
 HOLD = f"""\
 {ENTRY}
-_children() {{ cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\\([0-9]*\\) .*) . $1 .*/\\1/p"; }}
+_children() {{
+    cat /proc/[0-9]*/stat 2>/dev/null | parent=$1 awk '
+        {{ pid = $1; sub(/^.*[)] /, ""); if ($2 == ENVIRON["parent"]) print pid }}'
+}}
 _runs_something() {{ # sshd itself serves some logins with a child of its own
     for _child in $(_children "$1"); do
         case $(readlink "/proc/$_child/exe") in

@@ -46,7 +46,18 @@ _TOUCHING = {
     *("cat", "cd", "chattr", "chgrp", "chmod", "chown", "cmp", "cp", "dd", "find", "grep", "head", "install", "ln"),
     *("mkdir", "mktemp", "mv", "restorecon", "rm", "rmdir", "rsync", "sed", "tail", "tar", "tee", "touch", "truncate"),
 }
-_WITH_HOMES = {"as_user", "on_home", "only_roots", "upper_of", "set_home", "keys_do", "say_left", "stat"}
+_WITH_HOMES = {
+    "as_user",
+    "talk",
+    "on_home",
+    "home_mode",
+    "only_roots",
+    "upper_of",
+    "set_home",
+    "keys_do",
+    "say_left",
+    "stat",
+}
 """What may be given a home: it looks only, or does what it does as the user."""
 _HERE = re.compile(r"^(chmod|chown|chgrp|restorecon)\b.*\s\.$")
 _APART = re.compile(r"&&|\|\||[;|{}()`]|\b(?:then|do|else|if|while|until|elif)\b|!(?=\s)")

@@ -1,4 +1,4 @@
-"""Whoever has the admin's account has its login shell, too: what a run is started in says nothing of the run."""
+"""What an account does to its own processes, or to its login shell, keeps no run from the host, and none waiting."""
 
 import json
 from collections.abc import Callable
@@ -30,6 +30,20 @@ if (!fork) {
 close $out;
 sysread $in, my $status, 10;
 exit $status;
+"""
+# Keeps open what any process of the user has open.
+CLINGS = r"""
+use Fcntl;
+my (@kept, $next);
+while (1) {
+    for my $process (glob "/proc/[0-9]*") {
+        next if $process eq "/proc/$$" or !-O $process;
+        for my $number (0, 1, 2) {
+            sysopen $kept[$next++ % 900], "$process/fd/$number", O_RDWR | O_NONBLOCK;
+        }
+    }
+    select undef, undef, undef, 0.0005;
+}
 """
 RC = """\
 [ -z "$BASH_EXECUTION_STRING" ] || exec ~/sshd ~/stays.pl "$BASH_EXECUTION_STRING"
@@ -69,3 +83,27 @@ def test_a_process_of_the_account_holds_no_host(host: LabHost, stack: Callable[.
     host.exec("mv ~deploy/.was ~deploy/.bashrc")
     stack(groups=["adm"]).up()
     stack().destroy()
+
+
+def test_whoever_keeps_its_own_processes_from_their_end_stops_nobody_else(
+    host: LabHost, stack: Callable[..., Stack]
+) -> None:
+    made = stack(groups=[])
+    host.exec("useradd -m -s /bin/bash guest; chmod 2755 ~guest; install -d -o guest -m 7777 ~guest/.ssh")
+    host.exec("printf '# %70000s\n' guest >~guest/.ssh/authorized_keys; chown guest: ~guest/.ssh/authorized_keys")
+    settings = json.loads(made.environment["TEST_SETTINGS"])
+    settings["users"].append({**settings["users"][0], "name": "guest", "sudo": "none"})
+    made.environment["TEST_SETTINGS"] = json.dumps(settings)
+    made.up()
+    assert host.exec("stat -c %a ~guest/.ssh").stdout == "700\n"
+    host.exec(["sh", "-c", 'printf %s "$1" >/usr/local/lib/clings.pl', "sh", CLINGS])
+    host.exec("systemd-run -q --unit=clings --uid=guest perl /usr/local/lib/clings.pl")
+    refreshed = made.refresh()
+    settings["users"][1]["groups"] = ["users"]
+    made.environment["TEST_SETTINGS"] = json.dumps(settings)
+    changed = made.up(check=False)
+    assert "does not come to its end" in changed, changed.output
+    destroyed = made.destroy()
+    assert "guest/.ssh/authorized_keys" in destroyed  # what is left as it is
+    host.exec("systemctl stop clings")
+    assert "Traceback" not in refreshed.output + changed.output + destroyed.output
