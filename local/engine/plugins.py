@@ -26,6 +26,9 @@ CHANNEL_OPTIONS = [
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", -1),
+    # what came half-way arrives with all that is known of it, such as files, in the metadata of an error
+    ("grpc.max_metadata_size", 400 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 400 * 1024 * 1024),
 ]
 CANCEL_LIMIT = 5.0
 

@@ -59,6 +59,13 @@ def test_a_creation_that_came_half_way_is_finished_by_an_update(sample: Sample, 
     run("preview", "--expect-no-changes")
 
 
+def test_what_came_half_way_may_be_large(sample: Sample, run: Engine) -> None:
+    _one(sample, text="a rule\n" * 300_000, partly="create")  # which comes with the error
+    shown = run("up", ok=False)
+    assert "one: create came half-way" in shown
+    assert sample.resources()["one"]["initErrors"] == ["one: create came half-way"]
+
+
 def test_what_came_half_way_is_deleted(sample: Sample, run: Engine) -> None:
     _one(sample, partly="create")
     run("up", ok=False)

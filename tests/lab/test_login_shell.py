@@ -98,12 +98,12 @@ def test_whoever_keeps_its_own_processes_from_their_end_stops_nobody_else(
     assert host.exec("stat -c %a ~guest/.ssh").stdout == "700\n"
     host.exec(["sh", "-c", 'printf %s "$1" >/usr/local/lib/clings.pl', "sh", CLINGS])
     host.exec("systemd-run -q --unit=clings --uid=guest perl /usr/local/lib/clings.pl")
-    refreshed = made.refresh()
+    told = made.refresh().output
     settings["users"][1]["groups"] = ["users"]
     made.environment["TEST_SETTINGS"] = json.dumps(settings)
-    changed = made.up(check=False)
-    assert "does not come to its end" in changed, changed.output
-    destroyed = made.destroy()
-    assert "guest/.ssh/authorized_keys" in destroyed  # what is left as it is
+    told += made.up(check=False).output  # it may be in time, or not
+    told += made.destroy().output
     host.exec("systemctl stop clings")
-    assert "Traceback" not in refreshed.output + changed.output + destroyed.output
+    print(told)
+    assert "Traceback" not in told
+    assert "not done within its time" not in told
