@@ -185,6 +185,22 @@ def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stac
     assert banned(host) == ["192.0.2.9"]
 
 
+def test_what_is_no_file_among_its_files_is_never_waited_for(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    stack = new_stack(host, program=PROGRAM)
+    stack.configure(hosts={host.name: entry(host)}, fail2ban={})
+    stack.up()
+    host.exec("cd /etc/fail2ban/jail.d && mkfifo old old.conf.bak && mkdir kept && ln -s /dev/null off.conf")
+    stack.refresh()
+    stack.configure(hosts={host.name: entry(host)}, fail2ban={"jails": {"sshd": {"maxretry": 4}}})
+    stack.up()
+    host.exec("mkfifo /etc/fail2ban/jail.d/90-pipe.conf")
+    stack.refresh()
+    stack.configure(hosts={host.name: entry(host)}, fail2ban={})
+    assert "/etc/fail2ban/jail.d/90-pipe.conf is not an ordinary file" in stack.up(check=False)
+    host.exec("rm /etc/fail2ban/jail.d/90-pipe.conf")
+    stack.destroy()
+
+
 def test_the_packages_own_jail_bans_nobody_before_ours(
     bring_up: Callable[[str, str], LabHost], new_stack: Callable[..., Stack]
 ) -> None:
