@@ -133,7 +133,7 @@ config:
 
 
 KEYS = st.text("ab:.- #é\"'", min_size=1, max_size=5)
-SCALARS = st.one_of(st.integers(), st.booleans(), st.none(), st.text("ab\n:-#'\" {}[]é~0.e", max_size=8))
+SCALARS = st.one_of(st.integers(-(2**53), 2**53), st.booleans(), st.none(), st.text("ab\n:-#'\" {}[]é~0.e", max_size=8))
 TREES = st.dictionaries(KEYS, st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8
 ), max_size=4)  # fmt: skip
