@@ -83,8 +83,33 @@ _held=$(printf '%s\\n%s\\n' "$_shown" "$_held" | awk '
         listens[inode]
     }}')
 section holders printf '%s\\n' "$_held"
+# those that run one file as one user in one namespace are one program: a user may have thousands of them
+_alike() {{ # lines of `PID FIRST`: the first of those that are alike
+    printf '%s\\n' "$_held" | sed 's/ .*//' | sort -un | {{
+        xargs sh -c '
+            for pid; do set -- "$@" "/proc/$pid/exe" "/proc/$pid/ns/user"; shift; done
+            find -L "$@" -maxdepth 0 -printf "%p file %D:%i\\n"
+            find "$@" -maxdepth 0 -printf "%p link %l\\n"
+            for link; do case $link in */exe) set -- "$@" "${{link%exe}}status" ;; esac; shift; done
+            grep -H "^Uid:" "$@"' _ 2>/dev/null || :
+    }} | sed 's,^/proc/\\([0-9]*\\)/,\\1 ,' | sort -s -k1,1n | awk '
+        function done() {{
+            if (pid == "") return
+            if (!(about in first)) first[about] = pid
+            print pid, first[about]
+        }}
+        $1 != pid {{ done(); pid = $1; about = "" }}
+        {{ sub(/^[0-9]+ /, ""); about = about "\\n" $0 }}
+        END {{ done() }}'
+}}
 begin programs
-for _pid in $(printf '%s\\n' "$_held" | sed 's/ .*//' | sort -un); do _program "$_pid"; done
+_alike | sort -s -k2,2n -k1,1n | {{
+    _first= _line=
+    while read -r _pid _of; do
+        if [ "$_of" != "$_first" ]; then _first=$_of _line=$(_program "$_of"); fi
+        [ -z "$_line" ] || printf '%s %s\\n' "$_pid" "${{_line#* }}"
+    done
+}}
 end
 begin sockets
 [ ! -d /run/systemd/system ] || systemctl list-sockets --no-legend --no-pager --full |

@@ -205,7 +205,8 @@ record={FOLDER}/$record_name
 if [ ! -s "$record" ]; then # an empty one tells of nothing: the power failed
     mkdir -p {FOLDER}
     chmod 700 {TOP} {FOLDER}
-    ( NONCE=$record_mark; printf '%s\\n' "$NONCE"; eval "$record_observe"; printf '\\n%s Z\\n' "$NONCE" ) >"$record.new"
+    ( NONCE=$record_mark; printf '%s\\n' "$NONCE"; eval "$record_observe" ) >"$record.new" # which may exit
+    printf '\\n%s Z\\n' "$record_mark" >>"$record.new"
     if [ -d /run/stockade ]; then
         printf '%s\\n' "$record" "$owner_file" >"/run/stockade/fresh.$record_name"
     fi

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from components.listeners import ListenerChapter, ListenerInputs
 from hosts.connection import HostAccess
 from hosts.entry import ENTRY
 from hosts.pool import Pool
@@ -136,6 +137,24 @@ def test_a_listener_that_calls_itself_anything_is_seen_and_stops_nothing(host: L
     host.exec("systemctl stop by-odd")
     stack.refresh()
     stack.unchanged()
+
+
+def test_whoever_listens_a_thousand_times_keeps_nobody_from_looking(host: LabHost, stack: Stack) -> None:
+    """Ten programs for each process that listens, and the look was not done within its time."""
+    fork = "use Socket; for $p (1..1600) { next if fork; socket(S,PF_INET,SOCK_STREAM,0);"
+    bind = "bind(S,sockaddr_in(20000+$p,inet_aton(q{127.0.0.1}))); listen(S,5); sleep 600; exit } sleep 600"
+    unit = ["systemd-run", "-q", "--uid=mallory", "--unit=by-many", "-pTasksMax=2000"]
+    host.exec([*unit, "perl", "-e", f"{fork} {bind}"])
+    host.exec('for i in $(seq 200); do [ "$(ss -Htln | grep -c :2)" -lt 1600 ] || exit 0; sleep 0.1; done; exit 1')
+    admin = {"host": host.ipv4, "user": "deploy", "privateKeyFile": str(host.key_file), "hostKey": host.host_key}
+    access = HostAccess.model_validate({"name": NAME, "admin": {**admin, "sudoPassword": PASSWORD}})
+    chapter, inputs, pool = ListenerChapter(), ListenerInputs(host=NAME), Pool()
+    try:
+        seen = chapter.parse(inputs, pool.host(access).read(chapter.observe(inputs)))
+    finally:
+        pool.close()
+        host.exec("systemctl stop by-many")
+    assert sum("perl (package perl-base, of uid" in line for line in seen.loopback) == 1600
 
 
 def test_no_name_passes_for_what_is_expected(host: LabHost, stack: Stack) -> None:

@@ -47,6 +47,13 @@ def test_the_marks_of_earlier_records_are_of_no_use(tmp_path: Path) -> None:
     assert dict(found.sections) == {"keys": keys.read_text(), "meta": "600\n"}
 
 
+def test_a_look_may_end_early(tmp_path: Path) -> None:
+    look = Script("observe", "begin tool; echo none; end; exit 0; echo on")
+    script = remember("listeners", look)
+    found = replayed(one(replace(script, body=script.body.replace(record.TOP, str(tmp_path / "top")))))
+    assert (dict(found.sections), found.stdout) == ({"tool": "none\n"}, "")
+
+
 @settings(max_examples=20, deadline=None)
 @given(content=st.binary())
 def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
