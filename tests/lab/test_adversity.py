@@ -213,16 +213,20 @@ def test_a_changed_way_to_connect_touches_no_host(host: LabHost, stack: Stack, t
     stack.unchanged()
 
 
-MACHINE = """
-import pulumi
-from pulumi.dynamic import CreateResult, Resource, ResourceProvider
-from components.config import load
-from components.host import HardenedHost
-from components.inventory import connection_props
+PROVIDER = """
+from pulumi.dynamic import CreateResult, ResourceProvider
 
 class MachineProvider(ResourceProvider):
     def create(self, props):
         return CreateResult("machine", {**props, "address": props["planned"]})
+"""
+MACHINE = """
+import pulumi
+from pulumi.dynamic import Resource
+from components.config import load
+from components.host import HardenedHost
+from components.inventory import connection_props
+from machines import MachineProvider
 
 class Machine(Resource):
     address: pulumi.Output[str]
@@ -238,6 +242,7 @@ HardenedHost("made", {"bootstrap": {**way["bootstrap"], "host": machine.address}
 
 def test_a_machine_of_the_same_program_is_hardened(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     stack = new_stack(host, program=MACHINE, firewall={})
+    (stack.folder / "machines.py").write_text(PROVIDER)
     preview = stack.run("preview", "--diff")  # the address is not known yet
     assert "--dport 22" in preview
     stack.up()

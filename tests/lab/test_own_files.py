@@ -62,7 +62,7 @@ chown -h {name}: .ssh; [ -z "$FOLDER" ] || chown "$FOLDER:" .ssh
 
 @pytest.fixture(scope="module")
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    return bring_up("own1")
+    return bring_up("files1")
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ def test_files_are_given_back_with_owner_and_mode(root: Host, lab_host: LabHost)
     assert file_state(after.sections, "odd").content == "ours\n"
     state = file_state(prior.sections, "odd")
     assert (state.owner, state.group, state.mode) == ("daemon", "4321", "4751")
-    root.run(Script("restore", RESTORE_FILE + "restore_file odd", state.values("odd")))
+    root.run(Script("restore", RESTORE_FILE + 'restore_file odd "$path"', {"path": state.path, **state.values("odd")}))
     assert lab_host.exec("stat -c '%a %u %g' /etc/odd; sha256sum /etc/odd").stdout == before
 
 
