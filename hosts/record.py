@@ -181,6 +181,14 @@ def _owner(text: str) -> Owner | None:
 
 # The run that read the record holds the host by now; another one may have changed it in between.
 _UNCHANGED = f"""\
+place() {{ # FOLDER FILE: make both; whoever drops the last record at this moment takes empty folders away
+    _tries=0
+    until mkdir -p "$1" 2>/dev/null && ( : >"$2" ) 2>/dev/null; do
+        _tries=$((_tries + 1))
+        [ "$_tries" -lt 50 ] || {{ mkdir -p "$1"; : >"$2"; }}
+    done
+    chmod 700 {TOP} "$1"
+}}
 owner_file={OWNERS}/$record_name
 found=
 if [ -f "$owner_file" ]; then read -r found <"$owner_file" || :; fi
@@ -191,8 +199,7 @@ if [ "$found" != "$owner_expected" ]; then
 fi
 """
 _CLAIM = f"""\
-mkdir -p {OWNERS}
-chmod 700 {TOP} {OWNERS}
+place {OWNERS} "$owner_file.new"
 printf '%s\\n' "$owner_line" >"$owner_file.new"
 mv "$owner_file.new" "$owner_file"
 """
@@ -203,8 +210,7 @@ _REMEMBER = f"""\
 {_UNCHANGED}
 record={FOLDER}/$record_name
 if [ ! -s "$record" ]; then # an empty one tells of nothing: the power failed
-    mkdir -p {FOLDER}
-    chmod 700 {TOP} {FOLDER}
+    place {FOLDER} "$record.new"
     ( NONCE=$record_mark; printf '%s\\n' "$NONCE"; eval "$record_observe" ) >"$record.new" # which may exit
     printf '\\n%s Z\\n' "$record_mark" >>"$record.new"
     if [ -d /run/stockade ]; then
