@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pulumi import Config, RunError, get_project, log
 
-from local.engine.private import private_folder
+from hosts.private import private_folder
 
 PACKS = "PULUMI_POLICY_PACKS"
 """By this variable the embedded engine tells its program which packs judge the run."""

@@ -11,7 +11,7 @@ import grpc
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
 
-from local.engine.peers import OnlyOurs
+from provider.peers import OnlyOurs
 
 GRACE = 900.0
 """Seconds that operations in flight may take to end once the engine wants us to."""

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from hosts.private import close_to_others
+
 from .errors import EngineError
-from .private import close_to_others
 from .secrets import Crypter
 from .state import Encoder, Snapshot, decode_deployment, decode_resource, now
 

@@ -10,11 +10,12 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
+from provider.peers import OnlyOurs
+
 from .deployment import Deployment
 from .errors import EngineError, UnsupportedError
 from .events import Severity, Sink
 from .goals import read_goal
-from .peers import OnlyOurs
 from .plugins import CHANNEL_OPTIONS, ProviderError
 from .project import Config
 from .providers import ProviderPool

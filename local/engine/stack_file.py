@@ -15,9 +15,10 @@ from typing import Any
 
 import yaml
 
+from hosts.private import locked
+
 from .backend import write_atomically
 from .errors import EngineError
-from .private import locked
 from .project import Loader, parse_yaml
 
 SALT = "encryptionsalt"

@@ -23,8 +23,8 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from components.chapter import Failure
-from local.engine.peers import OnlyOurs
 from provider import reference
+from provider.peers import OnlyOurs
 from provider.reference import OWN, load, named
 from provider.server import Server
 

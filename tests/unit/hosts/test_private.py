@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from components import judged
+from hosts.private import locked, private_folder
 from local.engine.backend import Backend
 from local.engine.errors import EngineError
 from local.engine.forks import ADDRESS, fork_server
-from local.engine.private import locked, private_folder
 from local.engine.stack_file import rewrite
 
 OTHER = 65534
