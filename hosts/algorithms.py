@@ -52,12 +52,12 @@ class Offer:
 
 def offer(*, old: bool) -> Offer:
     """Return what is offered to a host; `old`: one that knows nothing better."""
-    keys = _names(name for name in _text(get_default_public_key_algs()) if _strong_key(name))
-    certificates = _names(name for name in _text(get_default_certificate_algs()) if not name.startswith("ssh-rsa-"))
+    keys = tuple(name for name in _text(get_default_public_key_algs()) if _strong_key(name))
+    certificates = tuple(name for name in _text(get_default_certificate_algs()) if not name.startswith("ssh-rsa-"))
     return Offer(
-        kex=_names(name for name in _text(get_default_kex_algs()) if _KEX.match(name)) + (_OLD_KEX if old else ()),
+        kex=tuple(name for name in _text(get_default_kex_algs()) if _KEX.match(name)) + (_OLD_KEX if old else ()),
         ciphers=_text(get_default_encryption_algs()),
-        macs=_names(name for name in _text(get_default_mac_algs()) if _MACS.match(name)) + (_OLD_MACS if old else ()),
+        macs=tuple(name for name in _text(get_default_mac_algs()) if _MACS.match(name)) + (_OLD_MACS if old else ()),
         keys=keys + (_OLD_KEYS if old else ()),
         certificates=certificates + (("ssh-rsa-cert-v01@openssh.com",) if old else ()),
         signatures=keys + (_OLD_KEYS if old else ()),
@@ -94,7 +94,3 @@ def _strong_key(name: str) -> bool:
 
 def _text(names: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(name.decode("ascii") for name in names)
-
-
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(names)

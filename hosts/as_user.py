@@ -7,11 +7,11 @@ there by then. As the user nothing can come of it but what the user could do any
                                         root's: no environment, no open file but the three, 60 seconds at most
                talk INPUT COMMAND…      the same for 15 seconds, with INPUT as stdin; sets said (what it printed, as far
                                         as anything is read, and a dot), complaint, and ended: its status, or `ENDED`
-               only_roots FOLDER        prints its real path where nobody but root can put something else in its place,
-                                        or into it; fails otherwise
                home_mode HOME MODE      gives a home folder its mode, as on_home
                on_home HOME COMMAND…    the command on a home folder itself: by root where only root can put another
                                         one in its place, else as the user
+    ONLY_ROOTS only_roots FOLDER        prints its real path where nobody but root can put something else in its place,
+                                        or into it; fails otherwise
 
 What is printed as the user is the user's word, as it may do anything to its own processes: stop them, or keep open what
 they have open. So it is written to a file, where nobody waits for an end that never comes, and read as bounded data.
@@ -19,7 +19,23 @@ they have open. So it is written to a file, where nobody waits for an end that n
 
 from hosts.files import Limit
 
-AS_USER = """\
+ONLY_ROOTS = """\
+only_roots() {
+    _real=$(cd -P "$1/" 2>/dev/null && pwd -P) || return 1
+    _real=${_real%/} _upper=$_real
+    while :; do
+        _who=$(stat -c '%u %A' "$_upper/") || return 1
+        case $_who in '0 '?????w* | '0 '????????w*) return 1 ;; '0 '*) ;; *) return 1 ;; esac
+        [ -n "$_upper" ] || break
+        _upper=${_upper%/*}
+    done
+    printf '%s\\n' "$_real"
+}
+"""
+
+AS_USER = (
+    ONLY_ROOTS
+    + """\
 as_user() {
     set -- env -i "PATH=$PATH" LC_ALL=C "$@"
     _all=$(id -G "$name")
@@ -50,17 +66,6 @@ talk() {
     complaint=$(head -c 400 "$_desk/complaint")
     rm -rf "$_desk"
 }
-only_roots() {
-    _real=$(cd -P "$1/" 2>/dev/null && pwd -P) || return 1
-    _real=${_real%/} _upper=$_real
-    while :; do
-        _who=$(stat -c '%u %A' "$_upper/") || return 1
-        case $_who in '0 '?????w* | '0 '????????w*) return 1 ;; '0 '*) ;; *) return 1 ;; esac
-        [ -n "$_upper" ] || break
-        _upper=${_upper%/*}
-    done
-    printf '%s\\n' "$_real"
-}
 on_home() {
     _home=$1
     while [ "$_home" != "${_home%/}" ]; do _home=${_home%/}; done
@@ -73,6 +78,7 @@ home_mode() { # of a folder, a number alone takes no setuid and setgid away
     on_home "$1" chmod ug-s && on_home "$1" chmod "$2"
 }
 """.replace("LIMIT", str(Limit.KEYS + 1000)).replace("ROOM", str(Limit.KEYS // 256))
+)
 
 ENDED = 137
 """Status of what did not come to its end as the user, and was ended."""

@@ -197,7 +197,7 @@ class FileState:
     group: str = ""
 
     def values(self, name: str) -> dict[str, str]:
-        """The values of a script that calls `restore_file NAME`."""
+        """The values of a script that calls `restore_file NAME PATH`."""
         escaped = self.content.replace("\\", "\\\\").replace("\0", "\\0000")
         mode = self.mode if self.exists else ""
         parts = {"mode": mode, "owner": self.owner, "group": self.group, "content": escaped}

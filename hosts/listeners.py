@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from hosts.as_user import ONLY_ROOTS
 from hosts.distro import DISTRO
 
 NO_TOOL = 69
@@ -24,7 +25,7 @@ CONTAINER = "container"
 
 # ss comes with every Debian and Ubuntu that has iproute2; netstat only with net-tools.
 LISTENERS = f"""\
-{DISTRO}\
+{DISTRO}{ONLY_ROOTS}\
 _package_of() {{ # a path; a merged /usr is not what dpkg knows
     case $pkg_manager in
         dnf | yum) rpm -qf --qf '%{{NAME}}\\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
@@ -34,13 +35,6 @@ _package_of() {{ # a path; a merged /usr is not what dpkg knows
 }}
 _roots() {{ # whether nobody but root can change it
     case $1 in '0 '*[2367][0-7] | '0 '*[2367]) return 1 ;; '0 '*) return 0 ;; *) return 1 ;; esac
-}}
-_roots_way() {{ # PATH: whether nobody but root can put another file there
-    _way=${{1%/*}}
-    while [ -n "$_way" ]; do
-        _roots "$(stat -c '%u %a' "$_way" 2>/dev/null)" || return 1
-        _way=${{_way%/*}}
-    done
 }}
 _program() {{ # PID: prints `PID KIND UID PACKAGE PATH`
     _exe=$(readlink "/proc/$1/exe" && echo .) || return 0
@@ -56,7 +50,7 @@ _program() {{ # PID: prints `PID KIND UID PACKAGE PATH`
             *) _kind={CONTAINER} ;;
         esac
     fi
-    if [ "$_kind" = user ] && _roots "${{_file% *}}" && _roots_way "$_place"; then
+    if [ "$_kind" = user ] && _roots "${{_file% *}}" && only_roots "${{_place%/*}}" >/dev/null; then
         _kind=host _package=$(_package_of "$_place")
     fi
     _uid=$(sed -n 's/^Uid:[[:space:]]*\\([0-9]*\\).*/\\1/p' "/proc/$1/status" 2>/dev/null) || return 0
@@ -88,8 +82,10 @@ _alike() {{ # lines of `PID FIRST`: the first of those that are alike
     printf '%s\\n' "$_held" | sed 's/ .*//' | sort -un | {{
         xargs sh -c '
             for pid; do set -- "$@" "/proc/$pid/exe" "/proc/$pid/ns/user"; shift; done
-            find -L "$@" -maxdepth 0 -printf "%p file %D:%i\\n"
-            find "$@" -maxdepth 0 -printf "%p link %l\\n"
+            {{ # a path may have line feeds
+                find -L "$@" -maxdepth 0 -printf "%p file %D:%i\\0"
+                find "$@" -maxdepth 0 -printf "%p link %l\\0"
+            }} | tr "\\n\\0" "?\\n"
             for link; do case $link in */exe) set -- "$@" "${{link%exe}}status" ;; esac; shift; done
             grep -H "^Uid:" "$@"' _ 2>/dev/null || :
     }} | sed 's,^/proc/\\([0-9]*\\)/,\\1 ,' | sort -s -k1,1n | awk '

@@ -204,8 +204,8 @@ printf '%s\\n' "$owner_line" >"$owner_file.new"
 mv "$owner_file.new" "$owner_file"
 """
 
-# A change that goes back to what was recorded just now leaves no record: the next `create` begins anew.
 _RECORD = "record"
+# A change that goes back to what was recorded just now leaves no record: the next `create` begins anew.
 _REMEMBER = f"""\
 {_UNCHANGED}
 record={FOLDER}/$record_name
@@ -269,8 +269,7 @@ def written_back(title: str, owner: Owner, facts: str) -> Script:
 {_UNCHANGED}
 record={FOLDER}/$record_name
 if [ ! -s "$record" ]; then
-    mkdir -p {FOLDER}
-    chmod 700 {TOP} {FOLDER}
+    place {FOLDER} "$record.new"
     printf '%s\\n' "$record_facts" >"$record.new"
     mv "$record.new" "$record"
 fi

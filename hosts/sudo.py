@@ -8,13 +8,12 @@ import asyncssh
 from pydantic import SecretStr
 
 from hosts import privilege
+from hosts.channel import OPEN_TIMEOUT
 from hosts.dialing import Line
 from hosts.errors import ConnectionLost, SudoPasswordRefused, SudoRefused, Useless, tail
 from hosts.guesses import Guesses
 from hosts.shell import reveal
 
-OPEN_TIMEOUT = 75.0
-"""Seconds to open a channel; the keepalives find a dead host earlier."""
 ANSWER_TIMEOUT = 30.0
 """Seconds until sudo has judged a password: PAM takes two of them for a wrong one, directory services more."""
 _LAST_WORDS = 10.0

@@ -43,7 +43,10 @@ open_port 9996 '' >~mallory/9996.pl
 as 9996 unshare -Urm sh -c 'mount --bind /usr/bin/perl /usr/sbin/sshd; exec /usr/sbin/sshd ~mallory/9996.pl'
 runuser -u mallory -- ssh-keygen -q -t ed25519 -N '' -f ~mallory/key
 as 9995 /usr/sbin/sshd -D -f /dev/null -h ~mallory/key -p 9995 -o PidFile=none
-for port in 9995 9996 9997 9998 9999; do
+odd=$(printf '%s/a\\nb' ~mallory)
+install -o mallory -m 755 /usr/bin/perl "$odd"
+as 9994 "$odd" -e "$(open_port 9994 '')"
+for port in 9994 9995 9996 9997 9998 9999; do
     for i in $(seq 100); do [ -z "$(ss -Htln "sport = :$port")" ] || continue 2; sleep 0.1; done
     journalctl -q -u "by-$port" >&2
     exit 1
@@ -168,11 +171,12 @@ def test_no_name_passes_for_what_is_expected(host: LabHost, stack: Stack) -> Non
         "tcp 0.0.0.0:9998 perl (package perl-base, of uid",
         "tcp 0.0.0.0:9997 /home/mallory/sshd (of uid",
         "tcp 0.0.0.0:9996 container (/usr/sbin/sshd, of uid",
+        "tcp 0.0.0.0:9994 /home/mallory/a?b (of uid",
         "tcp 0.0.0.0:9995 sshd (package openssh-server, of uid",
     ):
         assert listener in told, failed.output
     assert ":22" not in told
     # by what it is, with the port, each can be expected
-    named = ["perl:9999", "perl:9998/tcp", "/home/mallory/sshd", "container:9996", "sshd:9995/tcp"]
+    named = ["perl:9999", "perl:9998/tcp", "/home/mallory/sshd", "container:9996", "sshd:9995/tcp", ":9994"]
     configure(stack, host, tries=4, unexpected="fail", expected=named)
     stack.up()
