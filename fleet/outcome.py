@@ -202,5 +202,8 @@ def _host(step: Any) -> str:
 
 def _last_error(output: str) -> str:
     """Return the engine's own error, where it failed before there was anything to tell."""
-    _, found, text = f"\n{_COLOURS.sub('', output)}".rpartition("\nerror: ")
-    return text.strip() if found else "the engine ended without saying why"
+    said = _COLOURS.sub("", output).strip()
+    _, found, text = f"\n{said}".rpartition("\nerror: ")
+    if found:
+        return text.strip()
+    return f"the engine ended: {said.splitlines()[-1]}" if said else "the engine ended without saying why"

@@ -21,9 +21,13 @@ import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from .runner import WhenUsed
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The engine's own folder; a project's may have packages of the same names."""
 
 
 class Refused(Exception):  # noqa: N818
@@ -125,12 +129,31 @@ class ForkServer:
     def _run(self, argv: list[str]) -> None:
         if argv[0] == "-m":
             sys.argv = argv[1:]
-            sys.path[:] = [os.getcwd(), *self._path]
+            self._look_first_in(os.getcwd())
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = argv
-            sys.path[:] = [str(Path(argv[0]).parent), *self._path]
+            self._look_first_in(str(Path(argv[0]).parent))
             runpy.run_path(argv[0], run_name="__main__")
+
+    def _look_first_in(self, folder: str) -> None:
+        """Import from a folder before all others, as Python does, also what is loaded from elsewhere by that name."""
+        sys.path[:] = [folder, *self._path]
+        for place in {str(ROOT), str(self._folder)} - {str(Path(folder).resolve())}:
+            for name in [name for name, module in list(sys.modules.items()) if _is_in(module, place)]:
+                if any(Path(folder, file).is_file() for file in (f"{name}/__init__.py", f"{name}.py")):
+                    for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == name]:
+                        del sys.modules[loaded]
+
+
+def _is_in(module: object, folder: str) -> bool:
+    """Tell whether a module or namespace stands at the top of a folder. A lazy one stays unloaded."""
+    if not issubclass(type(module), ModuleType):  # a C library's stand-in
+        return False
+    known = object.__getattribute__(module, "__dict__")
+    name, file, namespace = known.get("__name__"), known.get("__file__"), known.get("__path__", ())
+    here = f"{folder}/{name}"
+    return file in (f"{here}.py", f"{here}/__init__.py") or (file is None and here in namespace)
 
 
 def main() -> None:
