@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -72,10 +72,18 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 test: export STOCKADE_HYPOTHESIS = thorough
 test: lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short  ## everything but the long fault suite
 
-lint: .venv/ready
+WITH_SCRIPTS = .ci $(wildcard */) # shfmt finds shell scripts there by their suffix and by their first line
+lint: .venv/ready  ## ruff, ShellCheck and shfmt, and forms of sh that are dangerous
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	$(RUN) -m tests.forms
+	.venv/bin/shfmt -d $(WITH_SCRIPTS)
+	.venv/bin/shellcheck --shell=sh $$(.venv/bin/shfmt -f $(WITH_SCRIPTS)) local/lab/families/*.sh
+
+format: .venv/ready  ## rewrite Python and shell as `make lint` wants them
+	.venv/bin/ruff check --fix-only -q .
+	.venv/bin/ruff format -q .
+	.venv/bin/shfmt -w $(WITH_SCRIPTS)
 
 types: .venv/ready
 	.venv/bin/mypy
