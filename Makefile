@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -69,8 +69,12 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	@$(RUN) -m local.lab down
 	rm -rf .state .lab
 
+check: lint types unit  ## what to run before each commit: under a minute
+
+PARTS := lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short
 test: export STOCKADE_HYPOTHESIS = thorough
-test: lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short  ## everything but the long fault suite
+test: .venv/ready  ## everything but the long suites, and a summary at the end; about 45 minutes on 2 cores
+	@$(RUN) -m tests.parts $(PARTS)
 
 WITH_SCRIPTS = .ci $(wildcard */) # shfmt finds shell scripts there by their suffix and by their first line
 lint: .venv/ready  ## ruff, ShellCheck and shfmt, and forms of sh that are dangerous

@@ -12,7 +12,11 @@ from hosts.rawtext import to_text
 from hosts.shell import SKIPPED, Answer, GarbledError, Run, Script, compose, parse, quote
 
 SHELLS = [
-    pytest.param(command, id=command[0], marks=pytest.mark.skipif(not shutil.which(command[0]), reason="not installed"))
+    pytest.param(
+        command,
+        id=command[0],
+        marks=pytest.mark.skipif(not shutil.which(command[0]), reason=f"{command[0]} is not installed"),
+    )
     for command in (["dash"], ["bash", "--posix"], ["busybox", "sh"])
 ]
 
