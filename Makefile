@@ -58,7 +58,7 @@ up-all: .venv/ready  ## the same on one disposable host of every family of distr
 	@$(PULUMI) up --stack every-distribution --yes
 
 test-distributions: .venv/ready  ## every chapter on every family; ONLY=fedora,centos6 takes these alone
-	STOCKADE_DISTRIBUTIONS=$(ONLY) .venv/bin/pytest -q tests/lab/test_distributions.py
+	STOCKADE_DISTRIBUTIONS=$(ONLY) .venv/bin/pytest -q tests/lab/families/test_distributions.py
 
 lab: .venv/ready
 ifeq ($(STACK),lab)
@@ -121,22 +121,22 @@ lab-tests: .venv/ready kernel-tools  ## tests on real hosts of the lab
 	.venv/bin/pytest -q -n 2 --dist loadfile tests/lab --ignore-glob='*/test_lockout*'
 
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
-	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
+	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/firewall/test_lockout_connections.py tests/lab/firewall/test_lockout.py
 
 test-kernel: .venv/ready kernel-tools  ## the same over 500 random rulesets, two minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-tests.md); long: PART="sshd and reboots"
 	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal $(if $(PART),-k "$(PART)") \
-	    tests/lab/test_lockout_connections.py tests/lab/test_lockout.py
+	    tests/lab/firewall/test_lockout_connections.py tests/lab/firewall/test_lockout.py
 
 FAULT_ROUNDS := 50
 test-all-or-nothing: .venv/ready kernel-tools  ## a fault at any step of a first run, then destroy: nothing may be left; half an hour
-	STOCKADE_FAULT_ROUNDS=$(FAULT_ROUNDS) .venv/bin/pytest -q tests/lab/test_all_or_nothing.py
+	STOCKADE_FAULT_ROUNDS=$(FAULT_ROUNDS) .venv/bin/pytest -q tests/lab/stacks/test_all_or_nothing.py
 
 NEIGHBOUR_ROUNDS := 20
 test-neighbours: .venv/ready kernel-tools  ## hostile users on the host, through up, updates, going back and destroy (docs/security.md); half an hour
-	STOCKADE_NEIGHBOUR_ROUNDS=$(NEIGHBOUR_ROUNDS) .venv/bin/pytest -q -s tests/lab/test_neighbours.py
+	STOCKADE_NEIGHBOUR_ROUNDS=$(NEIGHBOUR_ROUNDS) .venv/bin/pytest -q -s tests/lab/users/test_neighbours.py
 
 LIFE := --seeds 1-4
 test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, asked from outside after each run (docs/reliability.md); minutes for each seed and engine

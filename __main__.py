@@ -5,9 +5,9 @@ import signal
 
 import pulumi
 
-from components.config import load
+from components.config.stack import load
 from components.host import HardenedHost
-from components.keys import KeyPair
+from components.keys.key_pair import KeyPair
 
 config = load()
 wanted = config.hardening()

@@ -7,8 +7,8 @@ rulesets loaded now and at boot.
 from dataclasses import dataclass
 from functools import cached_property
 
-from components.firewall import FirewallSettings, ServiceSettings
-from rules.family import Family
+from components.firewall.firewall import FirewallSettings, ServiceSettings
+from rules.values.family import Family
 
 USER = "deploy"
 ABSENT = ("exim4-daemon-light", "rpcbind")

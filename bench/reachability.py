@@ -17,8 +17,8 @@ from dataclasses import replace
 from time import process_time
 
 from bench.rulesets import KINDS, ruleset
+from rules.analysis.reachability import analyse, difference
 from rules.model import Ruleset
-from rules.reachability import analyse, difference
 
 SIZES = (100, 1_000, 10_000)
 # Rules that differ in every field at once multiply: more of them would take minutes.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-from rules.family import Family
+from rules.language.parse import parse
 from rules.model import Ruleset
-from rules.parse import parse
+from rules.values.family import Family
 
 _REPLIES = "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 _HEAD = (":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]")

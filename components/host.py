@@ -6,25 +6,25 @@ from typing import Any, Literal
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions, RunError, get_stack, log
 from pydantic import ValidationError
 
-from components.fail2ban import PACKAGES as FAIL2BAN_PACKAGES
-from components.fail2ban import Fail2BanJails
-from components.firewall import Firewall, FirewallSettings
-from components.gai import AddressPreference
-from components.hardening import Hardening
-from components.inventory import connection_props, stack_inventory
-from components.judged import demand
-from components.listeners import Listeners
-from components.packages import Packages
-from components.places import without_places
-from components.sshd import Sshd
-from components.timesync import TimeSyncService
-from components.updates import PACKAGES as UPDATE_PACKAGES
-from components.updates import UnattendedUpgrades
-from components.updates_system import SystemUpgrade
-from components.users import PACKAGES as USER_PACKAGES
-from components.users import LimitedUser
-from components.waiting import waiting
-from hosts.connection import HostAccess
+from components.config.host_settings import Hardening
+from components.config.inventory import connection_props, stack_inventory
+from components.core.judged import demand
+from components.core.positions import without_places
+from components.core.waiting import waiting
+from components.fail2ban.chapter import PACKAGES as FAIL2BAN_PACKAGES
+from components.fail2ban.chapter import Fail2BanJails
+from components.firewall.firewall import Firewall, FirewallSettings
+from components.gai.chapter import AddressPreference
+from components.listeners.chapter import Listeners
+from components.packages.chapter import Packages
+from components.sshd.chapter import Sshd
+from components.timesync.chapter import TimeSyncService
+from components.updates.automatic import PACKAGES as UPDATE_PACKAGES
+from components.updates.automatic import UnattendedUpgrades
+from components.updates.system import SystemUpgrade
+from components.users.chapter import PACKAGES as USER_PACKAGES
+from components.users.chapter import LimitedUser
+from hosts.ssh.connection import HostAccess
 
 
 class HardenedHost(ComponentResource):

@@ -30,7 +30,7 @@ from fleet.progress import Progress
 from fleet.published import clean
 from fleet.report import KINDS, Result, failed_in, write
 from fleet.summary import summary
-from hosts.connection import CONNECT_TIMEOUT
+from hosts.ssh.connection import CONNECT_TIMEOUT
 from local.__main__ import choose_engine, policy_arguments, policy_environment
 from local.engine.errors import EngineError
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fleet.blocks import Block, blocks, marked
 from fleet.outcome import Outcome
 from fleet.summary import differences, failures, table, totals
-from hosts.masking import one_line
+from hosts.text.masking import one_line
 
 _LEAST = 400
 """Characters: a change that there is less room for is named, and not shown."""

@@ -20,13 +20,13 @@ from fleet.job import Job, Limits, Run
 from fleet.outcome import Outcome
 from fleet.processes import Processes, StalledError
 from local.__main__ import policy_environment
-from local.engine.forks import Forked, Request, fork_server
-from local.engine.moving import move
-from local.engine.processes import started
-from local.engine.session import open_session, stacks_of
+from local.engine.processes.forks import Forked, Request, fork_server
+from local.engine.processes.process import started
+from local.engine.state.moving import move
+from local.engine.state.session import open_session, stacks_of
 
 ROOT = Path(__file__).parents[1]
-PRELOAD = ("local.engine.run", "provider.loaded")
+PRELOAD = ("local.engine.run.run", "provider.loaded")
 """What the processes of a run load."""
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.inventory import ShardSettings
-from components.shards import InventoryError, home_of, read_inventory, stack_of
-from local.engine.project import read_yaml
+from components.config.inventory import ShardSettings
+from components.config.shards import InventoryError, home_of, read_inventory, stack_of
+from local.engine.state.project import read_yaml
 
 
 class FleetError(Exception):

@@ -17,22 +17,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from components.chapter import Failure
-from components.config import ConfigError, parse
-from components.controllers import told
-from components.listeners import ListenerChapter, ListenerInputs
-from components.ruleset import RulesetChapter, RulesetFacts, RulesetInputs
-from hosts.connection import HostAccess
+from components.config.stack import ConfigError, parse
+from components.core.chapter import Failure
+from components.firewall.controllers import told
+from components.firewall.ruleset import RulesetChapter, RulesetFacts, RulesetInputs
+from components.listeners.chapter import ListenerChapter, ListenerInputs
 from hosts.errors import HostError, understanding
 from hosts.host import Host
-from hosts.masking import printable
-from hosts.pool import connection_pool
+from hosts.ssh.connection import HostAccess
+from hosts.ssh.pool import connection_pool
+from hosts.text.masking import printable
 from local.engine.errors import EngineError
-from local.engine.project import Config, Project, StackSettings, load_project, load_stack, resolve_config
-from local.engine.session import open_session
-from rules.family import Family
-from rules.parse import parse_saved
-from rules.reachability import TooIntricateError, exposure
+from local.engine.state.project import Config, Project, StackSettings, load_project, load_stack, resolve_config
+from local.engine.state.session import open_session
+from rules.analysis.reachability import TooIntricateError, exposure
+from rules.language.parse import parse_saved
+from rules.values.family import Family
 
 AT_ONCE = 16
 """Hosts that are looked at at a time."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pulumi.automation.events import EngineEvent, PolicyEvent
 
 from fleet.published import clean
-from hosts.masking import one_line
+from hosts.text.masking import one_line
 
 PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "forget": "forgotten"}
 HARDENED, STACK, PROVIDER = "stockade:index:HardenedHost", "pulumi:pulumi:Stack", "pulumi:providers:"

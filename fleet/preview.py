@@ -17,7 +17,7 @@ from secrets import token_hex
 
 from pulumi.automation.errors import CommandError, InvalidVersionError
 
-from components.named_files import REVIEW
+from components.config.named_files import REVIEW
 from fleet.__main__ import engine_for, said
 from fleet.environment import Environment, FleetError, backend_of
 from fleet.job import Job, Limits, Run
@@ -25,11 +25,11 @@ from fleet.outcome import Status
 from fleet.processes import Processes
 from fleet.published import clean
 from fleet.report import LIMIT, Result, markdown
-from hosts.projectfiles import inside
-from hosts.textfiles import read_text
+from hosts.text.projectfiles import inside
+from hosts.text.textfiles import read_text
 from local.__main__ import policy_arguments, policy_environment, set_lab_passphrase, value_of
 from local.engine.errors import EngineError
-from local.engine.project import checked_name, load_project, read_yaml, stack_file
+from local.engine.state.project import checked_name, load_project, read_yaml, stack_file
 from policies.names import lowered_in
 
 

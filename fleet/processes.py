@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.engine.forks import Forked
-from local.engine.interrupts import heard
-from local.engine.processes import started
+from local.engine.processes.forks import Forked
+from local.engine.processes.process import started
+from local.engine.run.interrupts import heard
 
 GRACE = 20.0
 """Seconds that a process has to end in order when it was silent for too long, before it is ended at once."""

@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
-from components.named_files import REVIEW
-from hosts.masking import MASK, printable
-from hosts.textfiles import BadFile, read_text
+from components.config.named_files import REVIEW
+from hosts.text.masking import MASK, printable
+from hosts.text.textfiles import BadFile, read_text
 from local.__main__ import LAB
 
 _SECRET = re.compile(

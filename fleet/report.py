@@ -13,7 +13,7 @@ from fleet.comment import comment
 from fleet.environment import FleetError
 from fleet.outcome import Outcome, Status
 from fleet.summary import apart
-from hosts.masking import printable
+from hosts.text.masking import printable
 
 LIMIT = 60_000
 """Characters of a .md report: comments on GitHub may have 65,536."""

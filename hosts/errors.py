@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from hosts.masking import mask, printable
+from hosts.text.masking import mask, printable
 
 if TYPE_CHECKING:
     from hosts.shell import Answer

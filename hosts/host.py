@@ -7,15 +7,15 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from hosts.connection import FORMER, Connection, HostAccess
 from hosts.errors import HostError, Useless, understanding
-from hosts.guard import Run
-from hosts.proofs import Proofs
-from hosts.reads import Reads
-from hosts.record import Ledger
+from hosts.guard.guarded import Run
+from hosts.guard.proofs import Proofs
+from hosts.guard.record import Ledger
 from hosts.shell import Answer, Script
-from hosts.waits import CONFIRMATION, timed, waiting
-from hosts.wire import Wire
+from hosts.ssh.coalesced import Reads
+from hosts.ssh.connection import FORMER, Connection, HostAccess
+from hosts.ssh.session import Wire
+from hosts.ssh.waiting import CONFIRMATION, timed, waiting
 
 _FACTS = Script(
     "look at the host",
@@ -46,7 +46,7 @@ class Facts:
 
 @dataclass
 class RecordCopy:
-    """What was read of a host's own record (`hosts/record.py`), once that is known."""
+    """What was read of a host's own record (`hosts/guard/record.py`), once that is known."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     found: Ledger | None = None

@@ -7,8 +7,8 @@ script only) and is kept as a quoted string until its turn, so even a syntax err
 Answers come back on stdout and stderr between marker lines that carry the nonce of this run: 128 random bits, which
 reach the host over standard input alone and stand in no environment and no argument list, so that no file can hold
 them. Content is byte-exact (arbitrary bytes, missing last newline) and costs nothing to encode. Bytes that are not
-UTF-8 are text all the same, and are sent back as the same bytes (`hosts/rawtext.py`). An answer of any other form is
-a `GarbledError`.
+UTF-8 are text all the same, and are sent back as the same bytes (`hosts/text/rawtext.py`). An answer of any other form
+is a `GarbledError`.
 
 The folder that a shell starts in and its limits come from the login, and sudo hands them on: what runs as root starts
 at / instead (some programs look for files where they are), and may write, compute and open what it needs.
@@ -26,7 +26,7 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
-from hosts.rawtext import to_bytes, to_text
+from hosts.text.rawtext import to_bytes, to_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset({"PATH", "IFS", "LC_ALL", "HOME", "ENV", "PWD", "OPTIND", "PS4"})

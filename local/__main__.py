@@ -16,7 +16,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from hosts.masking import printable
+from hosts.text.masking import printable
 
 COMMANDS = {
     "preview": ["preview"],

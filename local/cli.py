@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from local.engine.backend import write_atomically
 from local.engine.errors import EngineError
-from local.engine.project import Project, backend_folder, load_project, parse_yaml, stack_file
-from local.engine.secrets import Crypter, passphrase
-from local.engine.stack_file import rewrite, with_salt
+from local.engine.state.backend import write_atomically
+from local.engine.state.project import Project, backend_folder, load_project, parse_yaml, stack_file
+from local.engine.state.secrets import Crypter, passphrase
+from local.engine.state.stack_file import rewrite, with_salt
 
 SECRETS = ("encryptionsalt", "secretsprovider", "encryptedkey")
 """What a stack config says about how its secrets are encrypted; the CLI adds it where it is missing."""

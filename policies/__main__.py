@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pulumi_policy import PolicyPack
 
-from components.judged import mark
+from components.core.judged import mark
 from policies.configuration import observe
 from policies.pack import NAME, POLICIES, VERSION
 

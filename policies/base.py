@@ -25,9 +25,9 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
-from components.shards import home_of, index_in, read_inventory
-from hosts import yamltext
-from hosts.masking import printable
+from components.config.shards import home_of, index_in, read_inventory
+from hosts.text import yamltext
+from hosts.text.masking import printable
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
 
 ROOT = Path(__file__).parents[1]
@@ -187,7 +187,7 @@ def configured_hosts() -> Mapping[str, Any]:
 def configured_login(name: str) -> Mapping[str, Any]:
     """The login that stays, as the stack config has it: the admin's, or the only one; empty for a host that it lacks.
 
-    What stands nearer wins, as in components/inventory.py.
+    What stands nearer wins, as in components/config/inventory.py.
     """
     entry, common = configured_hosts().get(name), _setting("defaults", {})
     if not isinstance(entry, Mapping) or not isinstance(common, Mapping):

@@ -15,13 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from hosts.masking import printable
-from hosts.rawtext import to_bytes, to_text
+from hosts.text.masking import printable
+from hosts.text.rawtext import to_bytes, to_text
+from policies.firewall.rule_text import read
 from policies.picture import picture
-from policies.rule_text import read
-from rules.family import Family
-from rules.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
-from rules.render import render_rule
+from rules.analysis.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
+from rules.language.render import render_rule
+from rules.values.family import Family
 
 T = TypeVar("T")
 _CHAINS = ("INPUT", "FORWARD")
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _given(name: str) -> str:
-    """The text of a file or of stdin; bytes that are no UTF-8 are kept (`hosts/rawtext.py`)."""
+    """The text of a file or of stdin; bytes that are no UTF-8 are kept (`hosts/text/rawtext.py`)."""
     if name != "-":
         return to_text(Path(name).read_bytes())
     stream = getattr(sys.stdin, "buffer", None)

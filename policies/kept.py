@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policies.base import KEPT, CannotTellYetError, Host, Props, host_policy
-from policies.firewall import JUDGES
+from policies.firewall.declared import JUDGES
 from policies.settings import WAIVED_HOSTS, Settings
-from rules.family import Family
+from rules.values.family import Family
 
 
 def kept_rules(host: Host) -> Iterator[Props]:

@@ -7,30 +7,30 @@ from pathlib import Path
 
 from pulumi_policy import Policy
 
-from policies import (
+from policies import configuration, exemptions, kept
+from policies.firewall import (
+    dead_rules,
+    default_deny,
+    denied_logged,
+    exposure,
+    families,
+    icmpv6,
+    loopback,
+    replies,
+    way_in,
+)
+from policies.host import (
     accounts,
     authorities,
     automatic_updates,
     bans,
-    configuration,
-    dead_rules,
-    default_deny,
-    denied_logged,
-    exemptions,
-    exposure,
-    families,
     forgotten,
-    icmpv6,
-    kept,
     logins,
-    loopback,
-    replies,
     root_groups,
     sshd_settings,
     strong_keys,
     unexpected,
     unwanted,
-    way_in,
 )
 
 NAME = "stockade"

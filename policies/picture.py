@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from rules.exposure import Exposed
-from rules.reachability import Analysis
+from rules.analysis.exposure import Exposed
+from rules.analysis.reachability import Analysis
 
 _ROW, _COLUMN, _LEFT, _TOP = 28, 34, 300, 170
 _MOST = 400

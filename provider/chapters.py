@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.chapter import Failure
+from components.core.chapter import Failure
 from provider.structs import plain
 
 CHAPTERS = (
-    *("fail2ban", "packages", "users", "updates", "sshd", "timesync", "gai", "listeners", "ruleset"),
-    "kept_firewall",
+    *("fail2ban.chapter", "packages.chapter", "users.chapter", "updates.automatic", "sshd.chapter"),
+    *("timesync.chapter", "gai.chapter", "listeners.chapter", "firewall.ruleset", "firewall.kept"),
 )
 """Modules of `components` with a provider."""
 
@@ -25,8 +25,8 @@ def load_chapter(name: str) -> None:
 
 def load_client() -> None:
     """Import the SSH client and what tells the way to a host."""
-    importlib.import_module("hosts.pool")
-    importlib.import_module("components.inventory")
+    importlib.import_module("hosts.ssh.pool")
+    importlib.import_module("components.config.inventory")
 
 
 class Chapters:
@@ -76,8 +76,8 @@ class Chapters:
         self._all.wait()
 
     def _knock(self, request: Any, config: Mapping[str, Any]) -> None:
-        from components.inventory import Inventory, way_to
-        from hosts.pool import connection_pool
+        from components.config.inventory import Inventory, way_to
+        from hosts.ssh.pool import connection_pool
 
         props = plain(request.properties) or {}
         host = props.get("host")

@@ -1,4 +1,4 @@
-"""All that this process and the program load, in one import: for a fork server (local/engine/forks.py)."""
+"""All that this process and the program load, in one import: for a fork server (local/engine/processes/forks.py)."""
 
 import importlib
 
@@ -18,7 +18,7 @@ def _build(model: type[BaseModel]) -> None:
 
 
 importlib.import_module("provider.shared")
-importlib.import_module("components.config")
+importlib.import_module("components.config.stack")
 importlib.import_module("components.host")
 load_client()
 _build(BaseModel)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pulumi.dynamic import ResourceProvider
 
-from components.chapter import Failure
+from components.core.chapter import Failure
 from provider.chapters import CHAPTERS
 
-OWN = frozenset(f"components.{name}" for name in (*CHAPTERS, "keys"))
+OWN = frozenset(f"components.{name}" for name in (*CHAPTERS, "keys.key_pair"))
 """Modules of this project with a provider."""
 CHECKOUT = Path(__file__).resolve().parents[1]
 LARGEST = 4096

@@ -28,15 +28,15 @@ from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
 from pulumi.runtime.proto.status_pb2 import Status
 from pydantic import ValidationError
 
-from components import console
-from components.chapter import Failure, Unfinished
-from components.claims import CLAIMS, called_for
-from components.inventory import Inventory
+from components.config.inventory import Inventory
+from components.core import console
+from components.core.chapter import Failure, Unfinished
+from components.core.claims import CLAIMS, called_for
 from hosts.errors import HostError
-from hosts.masking import told
-from hosts.record import RUN
-from hosts.told import Told
-from hosts.waits import timed
+from hosts.guard.record import RUN
+from hosts.ssh.waiting import timed
+from hosts.text.masking import told
+from hosts.text.once import Told
 from provider.chapters import Chapters
 from provider.reference import load
 from provider.serving import serve
@@ -289,7 +289,7 @@ def main() -> None:
     chapters = Chapters()
     chapters.load()
     serve(Server(chapters), THREADS)
-    importlib.import_module("hosts.pool").connection_pool().close()
+    importlib.import_module("hosts.ssh.pool").connection_pool().close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to do: the interpreter took a third of a second to take itself apart

@@ -1,4 +1,4 @@
-"""What this process and the program both load, in one import: for a run's fork server (local/engine/launch.py)."""
+"""What this process and the program both load for a run's fork server, in one import."""
 
 import importlib
 

@@ -1,14 +1,14 @@
 """The iptables rule language, pure: parse, canonical form, edit script, ownership, presets. No I/O in here."""
 
-from rules import presets
 from rules.errors import RuleSyntaxError
-from rules.family import Family
+from rules.language.naming import names, resolve
+from rules.language.parse import parse, parse_rule, parse_saved
+from rules.language.render import canonical, render, render_rule
 from rules.model import Chain, Match, Option, Rule, Ruleset, Table, Target
-from rules.naming import names, resolve
-from rules.ownership import plan
-from rules.parse import parse, parse_rule, parse_saved
-from rules.presets import Service
-from rules.render import canonical, render, render_rule
+from rules.plan.ownership import plan
+from rules.presets import guide as presets
+from rules.presets.guide import Service
+from rules.values.family import Family
 
 __all__ = [
     "Chain",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from rules.family import Family
-from rules.values import HostName, Network, Protocol, Value
+from rules.values.family import Family
+from rules.values.typed import HostName, Network, Protocol, Value
 
 __all__ = [
     "BUILTIN_CHAINS",

@@ -6,9 +6,9 @@ What may stay stands in `ALLOWED`, with the reason. A form is a kind of mistake;
 
     value in -v      awk expands escapes in `-v name=value`: name=$value awk '... ENVIRON["name"]'
     program text     a value between double quotes is part of the program: ENVIRON, or a file
-    in a home        what a user can write to is no place for root: as_user, on_home, only_roots (hosts/as_user.py)
-    secret argument  any user of the host reads arguments: over stdin, by a builtin (printf)
-    word of a login  SSH_CONNECTION is what a user says: hosts/entry.py asks the kernel
+    in a home        what a user can write to is no place for root: as_user, on_home, only_roots
+    (hosts/system/as_user.py) secret argument  any user of the host reads arguments: over stdin, by a builtin (printf)
+    word of a login  SSH_CONNECTION is what a user says: hosts/system/origin.py asks the kernel
 """
 
 import ast
@@ -22,17 +22,17 @@ REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("hosts", "components")
 
 ALLOWED = {
-    ("program text", "hosts/packages.py", "_only()"): "its arguments are words of the code",
-    ("program text", "hosts/packages_pacman.py", "_only()"): "its arguments are words of the code",
-    ("program text", "hosts/packages_rpm.py", "_only()"): "its arguments are words of the code",
-    ("program text", "hosts/guard_back_shell.py", "/proc/[0-9]*/stat"): "a number: the id of a process",
-    ("program text", "components/sshd_shell.py", "s,$stage/check,,g"): "a path of the code",
-    ("program text", "components/sshd_shell.py", "\\\\,$silence,I"): "an expression of the code",
-    ("program text", "components/fail2ban_shell.py", "/$tool \\\\2/p"): "iptables or ip6tables",
-    ("program text", "components/ruleset_shell.py", "{line}}s/^/refused"): "digits: a line number",
-    ("in a home", "components/users_shell.py", '"$top/.ssh"'): "only_roots: nobody else can write to that home",
+    ("program text", "hosts/packages/manager.py", "_only()"): "its arguments are words of the code",
+    ("program text", "hosts/packages/pacman.py", "_only()"): "its arguments are words of the code",
+    ("program text", "hosts/packages/rpm.py", "_only()"): "its arguments are words of the code",
+    ("program text", "hosts/guard/back_shell.py", "/proc/[0-9]*/stat"): "a number: the id of a process",
+    ("program text", "components/sshd/shell.py", "s,$stage/check,,g"): "a path of the code",
+    ("program text", "components/sshd/shell.py", "\\\\,$silence,I"): "an expression of the code",
+    ("program text", "components/fail2ban/shell.py", "/$tool \\\\2/p"): "iptables or ip6tables",
+    ("program text", "components/firewall/ruleset_shell.py", "{line}}s/^/refused"): "digits: a line number",
+    ("in a home", "components/users/shell.py", '"$top/.ssh"'): "only_roots: nobody else can write to that home",
 }
-AS_USER = {("components/users_keys_shell.py", "_PROGRAM")}
+AS_USER = {("components/users/keys_shell.py", "_PROGRAM")}
 """Programs that run as the user."""
 
 _HOME = re.compile(r"\$\{?(\w*home\w*|HOME)\b|(?<![\w.])~|\.ssh\b|authorized_keys")
@@ -152,7 +152,7 @@ def judged(all_found: list[Found]) -> list[str]:
 
 def everything() -> list[Found]:
     """Look through all files whose texts run on hosts."""
-    files = (file for folder in FOLDERS for file in sorted((REPOSITORY / folder).glob("*.py")))
+    files = (file for folder in FOLDERS for file in sorted((REPOSITORY / folder).rglob("*.py")))
     return [one for file in files for one in found(str(file.relative_to(REPOSITORY)), file.read_text("utf-8"))]
 
 

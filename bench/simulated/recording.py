@@ -15,7 +15,7 @@ from pathlib import Path
 _RUN = re.compile(rb"_([0-9a-f]{32})\(\) \{\nNONCE=")
 _START = re.compile(rb'^if \[ -z "\$_skip" \]; then\n_open (\d+)\n', re.M)
 _MARK = re.compile(
-    rb'\{"claim": [^}\n]*\}|'  # whose a host is (hosts/record.py)
+    rb'\{"claim": [^}\n]*\}|'  # whose a host is (hosts/guard/record.py)
     rb"[0-9a-f]{16,}|(?<=process )\d+|(?<=BECOME-SUCCESS-)[a-z]+|ansible-tmp-[0-9.-]+"
 )
 _NONCE = b"@nonce@"

@@ -6,7 +6,7 @@ import sys
 from bench.job import Job
 from bench.tools.base import Phase
 from bench.tools.stockade import Cli, Embedded
-from components.shards import stack_of
+from components.config.shards import stack_of
 from tests.lab.stack import Stack
 
 _COMMANDS = {Phase.FIRST: ("up", "--yes"), Phase.NOTHING: ("up", "--yes"), Phase.DRIFT: ("drift",)}

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout of 
 import pulumi
 from machine import Machine
 
-from components.hardening import Hardening
+from components.config.host_settings import Hardening
 from components.host import HardenedHost
 
 config = pulumi.Config()

@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> NoReturn:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC tells of every connection that a plugin closes
     gc.set_threshold(100_000, 50, 50)  # what is loaded stays, and the process is short
     skip_sdk()
-    from .cli import main
+    from local.engine.cli import main
 
     status = main(arguments)
     sys.stdout.flush()

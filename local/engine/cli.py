@@ -11,14 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from hosts.masking import printable
-
-from . import configuring, state_commands
-from .errors import CHANGES, FAILURE, CommandError, EngineError
-from .eventlog import EventLog
-from .launch import DYNAMIC, Launcher
-from .session import Session, open_session
-from .state import Snapshot
+from hosts.text.masking import printable
+from local.engine.display.eventlog import EventLog
+from local.engine.errors import CHANGES, FAILURE, CommandError, EngineError
+from local.engine.processes.launch import DYNAMIC, Launcher
+from local.engine.state import configuring, state_commands
+from local.engine.state.session import Session, open_session
+from local.engine.state.state import Snapshot
 
 
 class Parser(argparse.ArgumentParser):
@@ -159,7 +158,7 @@ def _report(
             program = launcher.program_and(DYNAMIC) if dynamic else launcher.program()
         elif dynamic:
             launcher.prestart(DYNAMIC)
-        from . import run
+        from local.engine.run import run
 
         settings = run.Options(
             parallel=options.parallel,

@@ -1,6 +1,6 @@
 """Errors that end a run with one sentence for the user."""
 
-from hosts.masking import printable
+from hosts.text.masking import printable
 
 FAILURE, BAD_COMMAND, NO_STACK, CHANGES = 1, 2, 6, 7
 """Exit statuses, the same as the CLI's (sdk/go/common/util/cmdutil/exit.go)."""

@@ -18,8 +18,8 @@ from unittest import mock
 
 import pytest
 
-from local.engine.backend import Backend
 from local.engine.cli import main
+from local.engine.state.backend import Backend
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).with_name("programs")

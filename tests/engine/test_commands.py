@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.engine.secrets import Crypter
+from local.engine.state.secrets import Crypter
 
 from .conftest import ROOT, SETTINGS, STACK, TIME_LIMIT, Sample
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine.forks import Forked, Request, fork_server
+from local.engine.processes.forks import Forked, Request, fork_server
 
 from .conftest import ROOT, STACK, TIME_LIMIT, Sample
 
@@ -84,7 +84,7 @@ def test_one_that_outlives_the_server_is_there_until_it_ends(sample: Sample, tmp
 
 
 def test_nothing_is_left_of_it_where_its_user_was_killed(sample: Sample) -> None:
-    code = "import os, sys; from pathlib import Path; from local.engine.forks import ADDRESS, ForkServer; "
+    code = "import os, sys; from pathlib import Path; from local.engine.processes.forks import ADDRESS, ForkServer; "
     code += "print(ForkServer(Path(sys.argv[1]), []).environment[ADDRESS], flush=True); os.kill(os.getpid(), 9)"
     argv = [sys.executable, "-c", code, str(sample.folder)]
     shown = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False).stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from components.shards import home_of, shard_of, stack_of
+from components.config.shards import home_of, shard_of, stack_of
 
 from .conftest import Fleet
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from rules.family import Family
+from rules.values.family import Family
 from tests.kernel.wire import Frame, ethernet
 
 T = TypeVar("T")

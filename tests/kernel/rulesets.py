@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from rules.family import Family
+from rules.values.family import Family
 from tests.kernel.namespaces import ADDRESSES, PEERS, UNTRACKED
 
 PORTS = (22, 53, 80, 443, 8080, 40000)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from hosts.rawtext import to_bytes, to_text
-from rules.family import Family
+from hosts.text.rawtext import to_bytes, to_text
+from rules.values.family import Family
 
 BACKENDS = ("nft", "legacy")
 _MARK = "-=-=- next -=-=-"

@@ -15,17 +15,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rules.family import Family
+from rules.analysis.reachability import Analysis, analyse
+from rules.language.parse import parse
+from rules.language.render import render
 from rules.model import Ruleset
-from rules.outcomes import Verdict
-from rules.packets import Packet
-from rules.parse import parse
-from rules.reachability import Analysis, analyse
-from rules.render import render
+from rules.packets.outcomes import Verdict
+from rules.packets.packet import Packet
+from rules.values.family import Family
 from tests.kernel.namespaces import STATES, Wires, missing
 from tests.kernel.rulesets import Author
 from tests.kernel.traffic import Flow, Sender, connect
-from tests.unit.rules.test_redundant import without
+from tests.unit.rules.analysis.test_redundant import without
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 RULESETS = int(os.environ.get("STOCKADE_KERNEL_RULESETS", "60"))

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from hosts.rawtext import to_text
-from rules.family import Family
-from rules.ownership import own_rules, plan
-from rules.parse import parse, parse_saved
-from rules.render import canonical, render
+from hosts.text.rawtext import to_text
+from rules.language.parse import parse, parse_saved
+from rules.language.render import canonical, render
+from rules.plan.ownership import own_rules, plan
+from rules.values.family import Family
 from tests.kernel.tables import BACKENDS, restore_all
 from tests.unit.rules.situations import foreign_part, situation
 from tests.unit.rules.strategies import Writer

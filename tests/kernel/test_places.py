@@ -12,9 +12,9 @@ from random import Random
 import pytest
 
 from rules.errors import RuleSyntaxError
-from rules.family import Family
+from rules.language.parse import parse
 from rules.model import BUILTIN_CHAINS
-from rules.parse import parse
+from rules.values.family import Family
 from tests.kernel.tables import BACKENDS, missing
 
 pytestmark = pytest.mark.lab

@@ -6,12 +6,12 @@ import socket
 from dataclasses import dataclass, replace
 from random import Random
 
-from rules.family import Family
-from rules.intervals import contains
 from rules.model import Ruleset
-from rules.packets import Field, Packet, interface_text
-from rules.predicates import Box, predicate
-from rules.values import format_address
+from rules.packets.packet import Field, Packet, interface_text
+from rules.packets.predicates import Box, predicate
+from rules.values.family import Family
+from rules.values.intervals import contains
+from rules.values.typed import format_address
 from tests.kernel.namespaces import ADDRESSES, CABLES, PEERS, UNTRACKED, Wires
 from tests.kernel.rulesets import FLAGS, MULTICAST, PORTS
 from tests.kernel.wire import Frame, datagram, length

@@ -6,8 +6,8 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-from rules.family import Family
-from rules.packets import Packet, flag_bits
+from rules.packets.packet import Packet, flag_bits
+from rules.values.family import Family
 
 _ETHERTYPE = {Family.IPV4: 0x0800, Family.IPV6: 0x86DD}
 BROADCAST = b"\xff" * 6

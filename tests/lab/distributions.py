@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from local.lab.api import Lab, LabHost
+from tests.lab.families.test_guide import login
 from tests.lab.outside import knock
-from tests.lab.test_guide import login
 
 USER = "deploy"
 

@@ -47,4 +47,4 @@ for i in $(seq 100); do [ -z "$(ss -Htln 'sport = :4445')" ] || exit 0; sleep 0.
 exit 1
 """,
 }
-"""By the resource that shows it, as `tests.lab.test_drift.drifted` names it: a script for a lab host."""
+"""By the resource that shows it, as `tests.lab.stacks.test_drift.drifted` names it: a script for a lab host."""

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import yaml
 
-from local.engine.secrets import Crypter
+from local.engine.state.secrets import Crypter
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = ("components", "hosts", "rules", "provider", "local", "fleet", "__main__.py", "Pulumi.yaml", ".venv")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rules import presets
-from rules.family import Family
-from rules.render import render
+from rules.language.render import render
+from rules.presets import guide as presets
+from rules.values.family import Family
 
 from .analyzer import DYNAMIC, Declared, ruleset
 

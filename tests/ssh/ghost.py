@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 
-from components.chapter import Chapter
-from hosts.record import LEDGER, record_name
+from components.core.chapter import Chapter
+from hosts.guard.record import LEDGER, record_name
 from hosts.shell import Script, compose, quote
 
 _NONCE = b"@nonce@"

@@ -4,7 +4,6 @@ import asyncssh
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from hosts.connection import SECRET_FIELDS, Connection, HostAccess
 from hosts.errors import (
     BadCredentials,
     CommandFailed,
@@ -18,6 +17,7 @@ from hosts.errors import (
     TimedOut,
     Unreachable,
 )
+from hosts.ssh.connection import SECRET_FIELDS, Connection, HostAccess
 from tests.ssh.conftest import private, public
 
 

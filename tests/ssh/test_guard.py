@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hosts.guard import Guard, Run, armed, committed, given_up, hold, is_armed
-from hosts.guard_back_shell import SLOW, TRIES
-from hosts.guard_shell import GONE_BACK, HELD, NOT_BACK, ROOM, UNSAVED
-from hosts.record import remember
+from hosts.guard.back_shell import SLOW, TRIES
+from hosts.guard.guarded import Guard, Run, armed, committed, given_up, hold, is_armed
+from hosts.guard.record import remember
+from hosts.guard.shell import GONE_BACK, HELD, NOT_BACK, ROOM, UNSAVED
 from hosts.shell import Answer, Script
 from tests.unit.hosts.test_shell import one
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from hosts.connection import Connection, HostAccess
 from hosts.errors import BadCredentials, HostKeyUnknown
-from hosts.hostkeys import Shown, fingerprint, key_line, refusal, trust_of
+from hosts.ssh.connection import Connection, HostAccess
+from hosts.ssh.hostkeys import Shown, fingerprint, key_line, refusal, trust_of
 from tests.ssh.conftest import public
 
 

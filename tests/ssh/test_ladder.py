@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncssh
 import pytest
 
-from hosts import dialing, ladder
-from hosts.connection import CONNECT_TIMEOUT, Connection, HostAccess
 from hosts.errors import (
     HostError,
     HostKeyChanged,
     LoginRefused,
     Unreachable,
 )
-from hosts.pool import Pool
+from hosts.ssh import dialing
+from hosts.ssh import login as ladder
+from hosts.ssh.connection import CONNECT_TIMEOUT, Connection, HostAccess
+from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, free_port, only, refused_by
 from tests.ssh.server import Behaviour, Server, serving

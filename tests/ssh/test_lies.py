@@ -20,22 +20,22 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2 as proto
 
-from components import stored
-from components.chapter import Chapter
-from components.claims import CLAIMS
-from components.hardening import Hardening
+from components.config.host_settings import Hardening
+from components.core import stored
+from components.core.chapter import Chapter
+from components.core.claims import CLAIMS
 from components.host import HardenedHost
-from components.sshd_shell import OBSERVE
-from hosts.guesses import Guesses
-from hosts.masking import printable
-from hosts.pool import connection_pool
-from hosts.record import Machine, Owner
+from components.sshd.shell import OBSERVE
+from hosts.guard.record import Machine, Owner
 from hosts.shell import replay
+from hosts.ssh.guesses import Guesses
+from hosts.ssh.pool import connection_pool
+from hosts.text.masking import printable
 from provider.server import Server as Provider
 from tests.ssh.conftest import private, public
 from tests.ssh.ghost import LIES, Ghost, Lie, section
 from tests.ssh.server import Behaviour, Server, serving
-from tests.unit.components.test_host import declared, plain
+from tests.unit.components.config.test_host import declared, plain
 
 ROUNDS = int(os.environ.get("STOCKADE_LIES", "2"))
 SECONDS = 40

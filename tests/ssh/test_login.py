@@ -9,14 +9,14 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from hosts.connection import Connection, HostAccess
 from hosts.errors import (
     BadCredentials,
     HostKeyChanged,
     HostKeyUnknown,
     LoginRefused,
 )
-from hosts.pool import Pool
+from hosts.ssh.connection import Connection, HostAccess
+from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, only, refused_by
 from tests.ssh.server import Behaviour, Server, serving

@@ -7,11 +7,11 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from hosts.connection import Connection, HostAccess
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
 from hosts.host import Host
-from hosts.pool import Pool
 from hosts.shell import SKIPPED, Script
+from hosts.ssh.connection import Connection, HostAccess
+from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.server import Server
 
@@ -193,7 +193,7 @@ def test_a_connection_found_dead_is_opened_again(host: Host, server: Server) -> 
 
 
 def test_too_much_output_is_an_error(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hosts.channel.OUTPUT_LIMIT", 100_000)
+    monkeypatch.setattr("hosts.ssh.channel.OUTPUT_LIMIT", 100_000)
     with pytest.raises(TimedOut, match="printed too much"):
         host.run(Script("flood", "yes", timeout=30))
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from components.chapter import Failure
-from hosts.connection import Connection, HostAccess
+from components.core.chapter import Failure
 from hosts.errors import HostError
-from hosts.pool import Pool
-from hosts.told import Told
+from hosts.ssh.connection import Connection, HostAccess
+from hosts.ssh.pool import Pool
+from hosts.text.once import Told
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, free_port
 from tests.ssh.server import Behaviour, Server, serving

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hosts.connection import HostAccess
 from hosts.errors import Unreachable
-from hosts.pool import Pool
 from hosts.shell import Script
-from hosts.waits import (
+from hosts.ssh.connection import HostAccess
+from hosts.ssh.pool import Pool
+from hosts.ssh.waiting import (
     CHANNEL,
     CONFIRMATION,
     CONNECTING,

@@ -20,7 +20,7 @@ def test_git_for_windows_converts_no_line_end(tmp_path: Path) -> None:
 def test_no_two_files_of_lab_tests_share_a_host() -> None:
     """They run side by side."""
     users: dict[str, set[str]] = {}
-    for file in (REPOSITORY / "tests/lab").glob("test_*.py"):
+    for file in (REPOSITORY / "tests/lab").rglob("test_*.py"):
         for name in re.findall(r'bring_up\("([a-z0-9-]+)"', file.read_text()):
             users.setdefault(name, set()).add(file.name)
     assert len(users) > 25

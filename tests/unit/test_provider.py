@@ -16,7 +16,11 @@ COMPONENTS = REPOSITORY / "components"
 
 
 def test_every_chapter_with_a_provider_is_loaded_beforehand() -> None:
-    those = {file.stem for file in COMPONENTS.glob("*.py") if "(HostProvider[" in file.read_text()}
+    those = {
+        ".".join(file.relative_to(COMPONENTS).with_suffix("").parts)
+        for file in COMPONENTS.rglob("*.py")
+        if "(HostProvider[" in file.read_text()
+    }
     assert those == set(CHAPTERS)
 
 

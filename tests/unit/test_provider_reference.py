@@ -22,7 +22,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from components.chapter import Failure
+from components.core.chapter import Failure
 from provider import reference
 from provider.peers import OnlyOurs
 from provider.reference import OWN, load, named
@@ -72,6 +72,7 @@ def _instance(module: str, name: str, more: bytes = b"") -> bytes:
 
 
 HERE = __name__
+SSHD = "components.sshd.chapter"
 ATTACKS = {
     "reduce": pickle.dumps(Reduced(ran, "reduce")),
     "os.system": pickle.dumps(Reduced(os.system, "touch {file}"), protocol=0),
@@ -80,17 +81,15 @@ ATTACKS = {
     "inst": f"(Vinst\ni{HERE}\nran\n.".encode(),
     "global": f"c{HERE}\nran\n(Vglobal\ntR.".encode(),
     "obj": f"(c{HERE}\nran\nVobj\no.".encode(),
-    "instance of ours, called beside": _instance(
-        "components.sshd", "SshdProvider", pickle.dumps(Reduced(ran, "x"))[2:-1]
-    ),
-    "instance of ours, then state": _instance("components.sshd", "SshdProvider", b"}" + _text("chapter") + b"Nsb"),
-    "two ends": _instance("components.sshd", "SshdProvider") + pickle.dumps(Reduced(ran, "after")),
-    "a class itself": b"\x80\x04" + _text("components.sshd") + _text("SshdProvider") + b"\x93.",
+    "instance of ours, called beside": _instance(SSHD, "SshdProvider", pickle.dumps(Reduced(ran, "x"))[2:-1]),
+    "instance of ours, then state": _instance(SSHD, "SshdProvider", b"}" + _text("chapter") + b"Nsb"),
+    "two ends": _instance(SSHD, "SshdProvider") + pickle.dumps(Reduced(ran, "after")),
+    "a class itself": b"\x80\x04" + _text(SSHD) + _text("SshdProvider") + b"\x93.",
     "another module": _instance("subprocess", "Popen"),
-    "no provider": _instance("components.sshd", "Sshd"),
-    "one that it only uses": _instance("components.sshd", "HostProvider"),
-    "a part of one": _instance("components.sshd", "SshdProvider.check"),
-    "a module of ours without one": _instance("components.dynamic", "HostProvider"),
+    "no provider": _instance(SSHD, "Sshd"),
+    "one that it only uses": _instance(SSHD, "HostProvider"),
+    "a part of one": _instance(SSHD, "SshdProvider.check"),
+    "a module of ours without one": _instance("components.core.dynamic", "HostProvider"),
     "a test of ours": _instance("tests.unit.test_provider_reference", "Reduced"),
     "the process itself": _instance("__main__", "Server"),
     "a path": _instance("../../etc/passwd", "X"),
@@ -137,7 +136,7 @@ def test_nothing_but_a_provider_of_ours_is_run(port: int, attack: str, operation
     assert not file.exists()
 
 
-_WORDS = st.sampled_from(["os", "system", "builtins", "eval", "components.sshd", "SshdProvider", HERE, "ran", "x"])
+_WORDS = st.sampled_from(["os", "system", "builtins", "eval", SSHD, "SshdProvider", HERE, "ran", "x"])
 _PIECES = st.one_of(
     _WORDS.map(_text),
     st.tuples(_WORDS, _WORDS).map(lambda pair: f"c{pair[0]}\n{pair[1]}\n".encode()),
@@ -151,7 +150,7 @@ _PIECES = st.one_of(
 @given(st.lists(_PIECES, max_size=14).map(b"".join), st.booleans())
 def test_a_generated_pickle_names_a_class_or_is_refused(body: bytes, ours_first: bool) -> None:
     RAN.clear()
-    pickled = (_instance("components.sshd", "SshdProvider")[:-1] if ours_first else b"\x80\x04") + body + b"."
+    pickled = (_instance(SSHD, "SshdProvider")[:-1] if ours_first else b"\x80\x04") + body + b"."
     try:
         provider = load(base64.b64encode(pickled).decode())
     except Failure:

@@ -1,1 +1,1 @@
-"""What `tests/lab/test_lockout.py` is made of: points to interfere at, a watcher, scenes, the table of results."""
+"""What `tests/lab/firewall/test_lockout.py` is made of: points of interference, watcher, scenes, results."""

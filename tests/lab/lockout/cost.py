@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from components.change import Change
-from hosts.connection import HostAccess
-from hosts.guard import Guard, hold
-from hosts.pool import connection_pool
+from components.core.change import Change
+from hosts.guard.guarded import Guard, hold
 from hosts.shell import Script
+from hosts.ssh.connection import HostAccess
+from hosts.ssh.pool import connection_pool
 from local.lab.api import Lab
 
 TIMES = 20

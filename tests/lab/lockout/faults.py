@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rules.family import Family
+from rules.values.family import Family
 from tests.lab.lockout.points import Point, await_point, release, set_up
 from tests.lab.lockout.scene import LIMIT, FirewallScene, Scene
 from tests.lab.lockout.watch import Watch

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from rules.family import Family
+from rules.values.family import Family
 from tests.lab.lockout.faults import (
     LONGER,
     Ending,

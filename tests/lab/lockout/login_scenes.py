@@ -8,9 +8,9 @@ from tests.lab.lockout.scene import Scene
 
 _HEAD = """\
 import pulumi
-from components.inventory import connection_props, connections
-from components.sshd import Sshd
-from components.users import LimitedUser
+from components.config.inventory import connection_props, connections
+from components.sshd.chapter import Sshd
+from components.users.chapter import LimitedUser
 
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()

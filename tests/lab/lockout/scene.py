@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local.lab.api import LabHost
-from rules.family import Family
-from rules.render import canonical
+from rules.language.render import canonical
+from rules.values.family import Family
 from tests.lab.conftest import entry
 from tests.lab.stack import Stack
 
@@ -17,8 +17,8 @@ SETTLED = 60.0
 
 PROGRAM = """\
 import pulumi
-from components.inventory import connection_props, connections
-from components.ruleset import Ruleset
+from components.config.inventory import connection_props, connections
+from components.firewall.ruleset import Ruleset
 
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()

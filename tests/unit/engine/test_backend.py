@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from local.engine.backend import Backend, Writer, load, write_atomically
 from local.engine.errors import EngineError, UnsupportedError
-from local.engine.ledger import Ledger
-from local.engine.state import Encoder, Operation, Resource, Snapshot, decode_resource, in_dependency_order
-from local.engine.values import Secret
+from local.engine.state.backend import Backend, Writer, load, write_atomically
+from local.engine.state.ledger import Ledger
+from local.engine.state.state import Encoder, Operation, Resource, Snapshot, decode_resource, in_dependency_order
+from local.engine.state.values import Secret
 from tests.unit.engine.crypter import CRYPTER
 
 

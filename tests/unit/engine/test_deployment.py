@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from local.engine.deployment import Deployment, Registered
-from local.engine.events import Op, Severity, Step, Violation
-from local.engine.goals import Alias, Goal, make_urn
-from local.engine.ledger import Ledger
-from local.engine.plugins import Diff, PartialFailureError, ProviderError, covers
-from local.engine.policy import Policies
-from local.engine.removal import Remover
-from local.engine.state import Resource, Snapshot
-from local.engine.values import UNKNOWN, PropertyMap, Secret
+from local.engine.display.events import Op, Severity, Step, Violation
+from local.engine.processes.plugins import Diff, PartialFailureError, ProviderError, covers
+from local.engine.run.goals import Alias, Goal, make_urn
+from local.engine.run.policies import Policies
+from local.engine.run.removal import Remover
+from local.engine.state.deployment import Deployment, Registered
+from local.engine.state.ledger import Ledger
+from local.engine.state.state import Resource, Snapshot
+from local.engine.state.values import UNKNOWN, PropertyMap, Secret
 
 PROVIDER = "urn:pulumi:s::p::pulumi:providers:pulumi-python::default::id"
 

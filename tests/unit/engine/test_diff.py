@@ -7,10 +7,10 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.engine.diff import DiffPrinter, changed_keys
-from local.engine.rows import cut
-from local.engine.style import Style
-from local.engine.values import UNKNOWN, PropertyMap, Secret
+from local.engine.display.diff import DiffPrinter, changed_keys
+from local.engine.display.rows import cut
+from local.engine.display.style import Style
+from local.engine.state.values import UNKNOWN, PropertyMap, Secret
 
 PRINTER = DiffPrinter(Style(io.StringIO()))
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.engine.diff import DiffPrinter
-from local.engine.display import Display
-from local.engine.events import Op, Severity, Step, Violation
-from local.engine.state import Resource
-from local.engine.style import Style
+from local.engine.display.diff import DiffPrinter
+from local.engine.display.events import Op, Severity, Step, Violation
+from local.engine.display.progress import Display
+from local.engine.display.style import Style
+from local.engine.state.state import Resource
 
 HOSTILE = [
     "\x1b[2J",

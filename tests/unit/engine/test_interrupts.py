@@ -10,11 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-from local.engine.backend import Backend, Writer
-from local.engine.interrupts import SIGNALS, heard
-from local.engine.ledger import Ledger
-from local.engine.removal import Remover
-from local.engine.state import Encoder, Resource, Snapshot
+from local.engine.run.interrupts import SIGNALS, heard
+from local.engine.run.removal import Remover
+from local.engine.state.backend import Backend, Writer
+from local.engine.state.ledger import Ledger
+from local.engine.state.state import Encoder, Resource, Snapshot
 
 from .crypter import CRYPTER
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.engine.errors import EngineError, UnsupportedError
-from local.engine.project import (
+from local.engine.state.project import (
     ConfigValue,
     backend_folder,
     load_project,

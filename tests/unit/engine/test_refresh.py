@@ -3,11 +3,11 @@
 import threading
 from typing import Any
 
-from local.engine.events import Step
-from local.engine.ledger import Ledger
-from local.engine.refresh import Refresher, together
-from local.engine.removal import Remover
-from local.engine.state import STACK_TYPE, Resource, Snapshot
+from local.engine.display.events import Step
+from local.engine.run.refresh import Refresher, together
+from local.engine.run.removal import Remover
+from local.engine.state.ledger import Ledger
+from local.engine.state.state import STACK_TYPE, Resource, Snapshot
 
 
 def resource(urn: str, parent: str = "", type_: str = "t:m:T", custom: bool = True) -> Resource:

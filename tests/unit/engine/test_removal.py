@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.engine.removal import removal_order
-from local.engine.state import Resource
+from local.engine.run.removal import removal_order
+from local.engine.state.state import Resource
 
 
 def _resource(number: int, needs: set[int], delete: bool = False) -> Resource:

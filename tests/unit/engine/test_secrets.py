@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.engine.errors import EngineError
-from local.engine.secrets import Crypter, passphrase
+from local.engine.state.secrets import Crypter, passphrase
 from tests.unit.engine.crypter import CRYPTER, SALT
 
 CIPHERTEXT = "v1:AHDLtaY3Qo3HSlBs:OEnYlT0rh6nYGYRDvALiW37WSLVnSg=="

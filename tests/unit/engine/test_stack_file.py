@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.engine.configuring import split_path
 from local.engine.errors import EngineError
-from local.engine.project import parse_yaml
-from local.engine.stack_file import remove_value, rewrite, set_value, with_salt
+from local.engine.state.configuring import split_path
+from local.engine.state.project import parse_yaml
+from local.engine.state.stack_file import remove_value, rewrite, set_value, with_salt
 
 STAGING = """\
 # yaml-language-server: $schema=stockade.schema.json

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.engine.errors import UnsupportedError
-from local.engine.state import decode_value, encode_value
-from local.engine.values import (
+from local.engine.state.state import decode_value, encode_value
+from local.engine.state.values import (
     ASSET_SIGNATURES,
     SECRET_SIGNATURE,
     SIGNATURE,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.distro import DISTRO, FAMILIES, SUPPORTED, UNSUPPORTED
-from hosts.packages import PACKAGES
+from hosts.packages.manager import PACKAGES
+from hosts.system.distro import DISTRO, FAMILIES, SUPPORTED, UNSUPPORTED
 
 ROCKY = """\
 NAME="Rocky Linux"

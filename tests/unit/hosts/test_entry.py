@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from hosts.entry import ENTRY, Entry, entry
+from hosts.system.origin import ENTRY, Entry, entry
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hosts.errors import CommandFailed, HostError, NotUnderstood, understanding
-from hosts.masking import printable, told
+from hosts.text.masking import printable, told
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.files import (
+from hosts.shell import Answer, Script
+from hosts.system.files import (
     NOT_A_FILE,
     NOT_WRITTEN,
     RESTORE_FILE,
@@ -22,8 +23,7 @@ from hosts.files import (
     Limit,
     file_state,
 )
-from hosts.rawtext import to_text
-from hosts.shell import Answer, Script
+from hosts.text.rawtext import to_text
 from tests.unit.hosts.test_shell import one
 
 USER = pwd.getpwuid(os.getuid()).pw_name

@@ -1,4 +1,4 @@
-"""The shell functions of hosts/packages.py, with an apt-get that says what it is told to say."""
+"""The shell functions of hosts/packages/manager.py, with an apt-get that says what it is told to say."""
 
 import os
 import subprocess
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.packages import APT
-from hosts.packages_limits import LOCKED
+from hosts.packages.limits import LOCKED
+from hosts.packages.manager import APT
 
 APT_GET = """\
 #!/bin/sh

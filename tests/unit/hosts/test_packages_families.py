@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hosts.packages_dnf import DNF
-from hosts.packages_limits import LOCKED
-from hosts.packages_pacman import PACMAN
+from hosts.packages.dnf import DNF
+from hosts.packages.limits import LOCKED
+from hosts.packages.pacman import PACMAN
 
 DNF_REMOVES = """\
 Dependencies resolved.

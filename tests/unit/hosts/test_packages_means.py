@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hosts.packages_limits import COMMON
-from hosts.packages_means import APT_MEANS
+from hosts.packages.limits import COMMON
+from hosts.packages.means import APT_MEANS
 from hosts.shell import Script
 from tests.unit.hosts.test_shell import one
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from hosts.packages_yum import YUM
+from hosts.packages.yum import YUM
 
 PLAN = """\
 Loaded plugins: fastestmirror

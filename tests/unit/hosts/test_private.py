@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from components import judged
-from hosts.private import locked, private_folder
-from local.engine.backend import Backend
+from components.core import judged
+from hosts.text.private import locked, private_folder
 from local.engine.errors import EngineError
-from local.engine.forks import ADDRESS, fork_server
-from local.engine.stack_file import rewrite
+from local.engine.processes.forks import ADDRESS, fork_server
+from local.engine.state.backend import Backend
+from local.engine.state.stack_file import rewrite
 
 OTHER = 65534
 HOLD = """

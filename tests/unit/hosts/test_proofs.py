@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hosts.proofs import Proofs
+from hosts.guard.proofs import Proofs
 
 PATIENCE = 20.0
 """More than any of these takes."""

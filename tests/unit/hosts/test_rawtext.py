@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosts.rawtext import to_bytes, to_text
+from hosts.text.rawtext import to_bytes, to_text
 
 PIECES = [b"\xef\xbf\xbd", b"E9", b"EF", b"\xe9", b"\xc3\xa9", b"\xff", b"4", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\0"]
 

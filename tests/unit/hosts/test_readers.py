@@ -2,8 +2,8 @@
 
 import pytest
 
-from hosts.packages import PACKAGE_NAME
-from hosts.services import ServiceState, service_states
+from hosts.packages.manager import PACKAGE_NAME
+from hosts.system.services import ServiceState, service_states
 
 
 def test_service_states() -> None:

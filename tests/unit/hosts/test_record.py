@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosts import record
-from hosts.rawtext import to_bytes
-from hosts.record import remember, replayed
+from hosts.guard import record
+from hosts.guard.record import remember, replayed
 from hosts.shell import Answer, Script
+from hosts.text.rawtext import to_bytes
 from tests.unit.hosts.test_shell import one
 
 OBSERVE = Script("observe", 'section keys cat "$keys"; begin meta; printf "%s\\n" 600; end; echo free')

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosts.rawtext import to_text
 from hosts.shell import SKIPPED, Answer, GarbledError, Run, Script, compose, parse, quote
+from hosts.text.rawtext import to_text
 
 SHELLS = [
     pytest.param(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from rules.family import Family
+from rules.language.parse import parse, parse_rule
 from rules.model import BUILTIN_CHAINS, Chain, Rule, Ruleset, Table
-from rules.parse import parse, parse_rule
+from rules.values.family import Family
 from tests.unit.rules.strategies import USER_CHAINS, Writer
 
 FOREIGN_CHAINS = ("f2b-sshd", "DOCKER-USER")
@@ -87,7 +87,7 @@ def _with_foreign(random: Random, table: Table, foreign: list[Rule]) -> Table:
 
 def foreign_part(ruleset: Ruleset, previous: Ruleset, desired: Ruleset) -> list[Rule]:
     """The rules of the filter table that are not ours, in order."""
-    from rules.ownership import own_rules
+    from rules.plan.ownership import own_rules
 
     own = {id(rule) for _table, rule in own_rules(ruleset, desired, previous=previous).rules()}
     return [rule for _table, rule in ruleset.rules() if id(rule) not in own]

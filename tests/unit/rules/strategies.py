@@ -11,9 +11,9 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from rules.family import Family
+from rules.language.parse import parse
 from rules.model import Ruleset
-from rules.parse import parse
+from rules.values.family import Family
 
 CHAINS = ("INPUT", "FORWARD", "OUTPUT")
 USER_CHAINS = ("alpha", "Beta-2", "zeta_3")

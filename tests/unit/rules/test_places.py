@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rules.errors import RuleSyntaxError
-from rules.family import Family
-from rules.parse import parse, parse_saved
+from rules.language.parse import parse, parse_saved
+from rules.values.family import Family
 
 V4, V6 = Family.IPV4, Family.IPV6
 

@@ -1,0 +1,1 @@
+"""The stack config: hosts, how they are reached, and what is wanted of them."""

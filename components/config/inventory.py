@@ -1,0 +1,263 @@
+"""Which hosts a stack hardens and how they are reached: the `hosts`, `inventory`, `shard` and `defaults` entries.
+
+What stands in `defaults` holds for every host, what stands beside `address` for both logins of the host, what stands
+under `admin` or `bootstrap` for that login alone; the nearer wins.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Literal
+
+from pulumi import get_project
+from pulumi.runtime.config import CONFIG
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+
+from components.config.shards import InventoryError, home_of, index_in, read_inventory, split, stack_of
+from components.core.chapter import Failure
+from components.core.identity import trusted_keys
+from components.core.resource import sealed
+from hosts.errors import HostError
+from hosts.ssh.connection import SECRET_FIELDS, HostAccess
+
+
+class Problems(ValueError):  # noqa: N818
+    """Several things wrong with one settings block, each with its path below it."""
+
+    def __init__(self, found: Mapping[str, str]) -> None:
+        self.found = dict(found)
+        super().__init__("; ".join(f"{path}: {message}" for path, message in found.items()))
+
+
+def camel(name: str) -> str:
+    """Return a setting's name as users write it."""
+    return name if name == "fail2ban" else to_camel(name)
+
+
+class Settings(BaseModel):
+    """Base of what users write in a stack config: camelCase as Pulumi's names (snake_case is understood as well)."""
+
+    model_config = ConfigDict(
+        alias_generator=camel, populate_by_name=True, frozen=True, extra="forbid", defer_build=True
+    )
+
+
+OneOrMore = SecretStr | tuple[SecretStr, ...] | None
+"""A secret; while it is being changed a list, the new one first."""
+
+
+class Login(Settings):
+    """How to log in; the names are those of pulumi-command's `ConnectionArgs`, and a few more.
+
+    Passwords and private keys may each be a list, the new one first, while they are being changed.
+    """
+
+    host: str | None = Field(None, description="Address or name, where it differs from the host's `address`.")
+    port: int | None = Field(None, ge=1, le=65535, description="TCP port of sshd. Default: 22.")
+    user: str | None = Field(None, description="Login name. Default: root.")
+    password: OneOrMore = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
+    private_key: OneOrMore = Field(None, description="Private key as text; a secret. Prefer privateKeyFile.")
+    private_key_file: str | tuple[str, ...] | None = Field(
+        None, description="Private key file; `~` and paths from the project folder."
+    )
+    private_key_password: OneOrMore = Field(None, description="Passphrase of the private key; a secret.")
+    agent_socket_path: str | None = Field(None, description="Socket of an SSH agent. Default: $SSH_AUTH_SOCK.")
+    sudo_password: OneOrMore = Field(None, description="Password for sudo, where it asks for one; a secret.")
+    host_key: str | None = Field(None, description="The host's public key, as `ssh-ed25519 AAAA...`; pins it.")
+    known_hosts_file: str | None = Field(None, description="known_hosts file, without hostKey. Default: the user's.")
+    dial_error_limit: int | None = Field(None, ge=0, description="Connection attempts before giving up; 0: no limit.")
+    per_dial_timeout: int | None = Field(None, ge=1, description="Seconds one connection attempt may take.")
+    old_algorithms: bool | None = Field(None, description="Accept SHA-1 and small RSA or DSA keys of an old host.")
+    proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
+
+
+class Reach(Login):
+    """How a host is reached and treated, whichever its chapters; what stands in `defaults` holds for every host."""
+
+    admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
+    bootstrap: Login | None = Field(None, description="The login that the machine came with: tried when admin fails.")
+    connect_timeout: int | None = Field(None, ge=1, description="Seconds to wait for a booting host. Default: 60.")
+    existing: Literal["adopt", "fail", "takeOver"] | None = Field(
+        None, description="What is there already: adopt it, or fail; `takeOver`: also what another stack looks after."
+    )
+    retain_on_delete: bool | None = Field(None, description="`destroy` forgets the host and leaves it hardened.")
+
+
+class HostSettings(Reach):
+    """One host: its address, its logins, and what differs from the rest of the stack, chapter by chapter."""
+
+    address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
+    addresses: tuple[str, ...] | None = Field(None, description="More addresses, which changes must leave reachable.")
+    shard: int | None = Field(None, ge=1, description="The shard it belongs to. Default: by its name.")
+    users: tuple[dict[str, Any], ...] | None = Field(None, description="Users in place of `stockade:users`.")
+    firewall: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    sshd: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    fail2ban: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    updates: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    time_sync: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    listeners: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    upgrade: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
+    packages: dict[str, Any] | None = Field(None, description="Settings that differ here.")
+
+
+class ShardSettings(Settings):
+    """One of the stacks that an environment's hosts are split into."""
+
+    of: int = Field(ge=1, le=1000, description="How many shards the environment has.")
+    index: int | None = Field(None, ge=1, description="Which one this is. Default: the number that its name ends in.")
+
+
+_OWN = frozenset(camel(name) for name in {*HostSettings.model_fields} - {*Login.model_fields})
+
+
+def secrets_in(entry: Any) -> Iterator[str]:
+    """Yield the paths of what is secret in an entry as it was written."""
+    for key, value in entry.items() if isinstance(entry, dict) else ():
+        if to_camel(str(key)) in SECRET_FIELDS:
+            yield key
+        yield from (f"{key}.{below}" for below in secrets_in(value))
+
+
+def plain(model: BaseModel) -> dict[str, Any]:
+    """Return what was set in `model`, by its camelCase names, secrets in clear."""
+    out: dict[str, Any] = _reveal(model.model_dump(by_alias=True, exclude_none=True))
+    return out
+
+
+def access(name: str, host: HostSettings, defaults: Reach | None = None) -> HostAccess:
+    """Merge defaults, host and logins into the way to reach one host.
+
+    Raises `pydantic.ValidationError` when no address or no login is left.
+    """
+    base, own = plain(defaults) if defaults else {}, plain(host)
+    shared = {key: value for key, value in {**base, **own}.items() if key not in _OWN}
+    if "address" in own:
+        shared["host"] = own["address"]
+    logins = {}
+    for login in ("admin", "bootstrap"):
+        if login in own or login in base:
+            logins[login] = {**shared, **base.get(login, {}), **own.get(login, {})}
+    timeout = own.get("connectTimeout", base.get("connectTimeout"))
+    if not logins:
+        logins["bootstrap"] = shared
+    further = {"connectTimeout": timeout, "addresses": own.get("addresses")}
+    return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in further.items() if item}})
+
+
+_ENTRIES = ("hosts", "defaults", "inventory", "shard")
+
+
+class Inventory(Mapping[str, HostAccess]):
+    """The ways to reach all hosts of an environment, as the provider process finds them in the stack config.
+
+    Values are JSON text, as Pulumi hands them over, or plain. Nothing is read or checked before it is asked for: most
+    runs touch few hosts or none. Raises `Failure` and `pydantic.ValidationError` then.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self._entries: Mapping[str, Any] | None = None
+        self._ways: dict[str, HostAccess] = {}
+
+    @classmethod
+    def of(cls, get: Callable[[str], Any]) -> "Inventory":
+        """Take what counts from the stack config, whose entries `get` returns by name."""
+        return cls({name: get(name) for name in _ENTRIES})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._hosts()
+
+    def __getitem__(self, name: str) -> HostAccess:
+        if name not in self._ways:  # each resource of a host asks
+            common = Reach.model_validate(_value(self._config.get("defaults")) or {})
+            self._ways[name] = access(name, HostSettings.model_validate(self._hosts()[name]), common)
+        return self._ways[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts())
+
+    def __len__(self) -> int:
+        return len(self._hosts())
+
+    def named(self, keys: Collection[str]) -> str | None:
+        """Return which host of the config is accepted by one of these fingerprints of host keys; None for none."""
+        for name, way in self.items():
+            with suppress(HostError):  # a file of host keys that cannot be read, which its own resources tell
+                if trusted_keys(way) & set(keys):
+                    return name
+        return None
+
+    def by_key(self, name: str, keys: Collection[str]) -> HostAccess | None:
+        """Return the way to a host that is in the config under the name `name` no more: that of the entry that is the
+        same machine by its host keys."""
+        other = self.named(keys)
+        return self[other].model_copy(update={"name": name}) if other else None
+
+    def moved_to(self, name: str, stack: str) -> str | None:
+        """Return the stack that a host belongs to now, where that is another shard than `stack`."""
+        shard = _value(self._config.get("shard"))
+        if not shard or name not in self:
+            return None
+        home, here = home_of(name, self._hosts()[name], int(shard["of"])), index_in(shard, stack)
+        return None if home == here else stack_of(split(stack)[0], home)
+
+    def _hosts(self) -> Mapping[str, Any]:
+        if self._entries is None:
+            path = self._config.get("inventory")
+            try:
+                further = read_inventory(path) if path else {}
+            except InventoryError as error:
+                raise Failure(str(error)) from None
+            self._entries = {**further, **(_value(self._config.get("hosts")) or {})}
+        return self._entries
+
+
+def stack_inventory() -> Inventory:
+    """Return the hosts of this stack's config, in the program."""
+    config, project = CONFIG.get(), get_project()
+    return _inventory(tuple(config.get(f"{project}:{name}") for name in _ENTRIES))
+
+
+@lru_cache(maxsize=1)  # each host of a program asks
+def _inventory(texts: tuple[str | None, ...]) -> Inventory:
+    return Inventory(dict(zip(_ENTRIES, texts, strict=True)))
+
+
+def way_to(host: str, inventory: Mapping[str, HostAccess], connection: Mapping[str, Any] | None) -> HostAccess | None:
+    """Return how a resource's host is reached: as the stack config says today, or else as the resource itself does.
+
+    Raises `Failure` and `pydantic.ValidationError`.
+    """
+    access = inventory.get(host)
+    return HostAccess.model_validate({"name": host, **connection}) if access is None and connection else access
+
+
+def connections(
+    hosts: str | Mapping[str, Any] | None, defaults: str | Mapping[str, Any] | None
+) -> Mapping[str, HostAccess]:
+    """Read the stack config's `hosts` and `defaults`, as JSON text or values."""
+    return Inventory({"hosts": hosts, "defaults": defaults})
+
+
+def connection_props(way: HostAccess) -> dict[str, Any]:
+    """Return `way` as resource inputs: what is secret in it as Pulumi secrets, the rest readable in a diff."""
+    props: dict[str, Any] = _reveal(way.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True))
+    props.pop("name")
+    secret: dict[str, Any] = sealed(props)
+    return secret
+
+
+def _value(value: str | Mapping[str, Any] | None) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {key: _reveal(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_reveal(item) for item in value]
+    return value

@@ -1,0 +1,110 @@
+"""An environment in several stacks: which host belongs to which shard, and the inventory file that they share.
+
+Stacks of one environment are named by their shard: production-01, production-02, ... Nothing in here needs Pulumi.
+"""
+
+import json
+import re
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.config.names import shown
+from hosts.text import yamltext
+from hosts.text.projectfiles import file_of_project
+from hosts.text.textfiles import LARGEST_LIST, BadFile, read_text
+
+_NUMBER = re.compile(r"(.+)-(\d+)")
+
+
+class InventoryError(ValueError):
+    """The inventory file cannot be read; the message names the place."""
+
+
+def shard_of(name: str, of: int) -> int:
+    """Return the shard of a host, 1 to `of`, by rendezvous hashing (Thaler and Ravishankar, 1998).
+
+    It depends on the name and on `of` alone: hosts that come and go move no other, and a further shard takes its share
+    from all the others, while everybody else stays.
+    """
+    return max(range(1, of + 1), key=lambda shard: sha256(f"{shard}/{name}".encode()).digest())
+
+
+def home_of(name: str, entry: Mapping[str, Any] | None, of: int) -> int:
+    """Return the shard of a host by its entry under `hosts`: the one that it is pinned to, or the one of its name."""
+    pinned = (entry or {}).get("shard")
+    return pinned if isinstance(pinned, int) else shard_of(name, of)
+
+
+def stack_of(environment: str, shard: int) -> str:
+    """Return the name of a shard's stack."""
+    return f"{environment}-{shard:02}"
+
+
+def split(stack: str) -> tuple[str, int | None]:
+    """Return the environment and the shard that the name of a stack tells; None where it tells none."""
+    found = _NUMBER.fullmatch(stack)
+    return (found[1], int(found[2])) if found else (stack, None)
+
+
+def index_in(shard: Mapping[str, Any], stack: str) -> int | None:
+    """Return which shard a stack is, by its `shard` settings or else by its name."""
+    index = shard.get("index")
+    return index if isinstance(index, int) else split(stack)[1]
+
+
+def read_inventory(path: str, folder: Path = Path(), *, checked: bool = False) -> Mapping[str, Any]:
+    """Return the hosts of an inventory file (YAML or JSON), by name; what they say is not looked at.
+
+    `path`: a file of the project, relative to `folder`; `checked`: the program has refused any other. Raises
+    `InventoryError`, which says nothing of a file that is no inventory.
+    """
+    try:
+        file = folder / Path(path).expanduser() if checked else file_of_project(path, folder)
+        stamp = file.stat()
+        return _read(path, file, (stamp.st_mtime_ns, stamp.st_size))
+    except OSError as error:
+        raise InventoryError(f"{path}: {error.strerror}") from None
+    except BadFile as error:
+        raise InventoryError(str(error)) from None
+
+
+@lru_cache(maxsize=4)  # every chapter's provider asks for it
+def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
+    text = read_text(file, LARGEST_LIST, name=Path(path))
+    try:
+        found = json.loads(text, object_pairs_hook=_once) if text.startswith("{") else yamltext.load(text)
+    except _TwiceError as error:
+        raise InventoryError(f"{path}: {error}") from None
+    except yamltext.TwiceError as error:
+        raise InventoryError(f"{path}:{yamltext.told(error)[0]}: {shown(error.name)} is there twice") from None
+    except yaml.YAMLError as error:
+        line, _, what = yamltext.told(error)
+        told = what if line else "is neither YAML nor JSON"
+        raise InventoryError(f"{path}:{line}: {told}" if line else f"{path}: {told}") from None
+    except json.JSONDecodeError as error:
+        raise InventoryError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except (ValueError, RecursionError):
+        raise InventoryError(f"{path}: is neither YAML nor JSON") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise InventoryError(f"{path}: must hold hosts by name, as `web1: {{address: 198.51.100.11}}`")
+    return found
+
+
+class _TwiceError(ValueError):
+    """A name that is there twice in JSON: a host would be lost."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(f"{shown(name)} is there twice")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return found

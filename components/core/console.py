@@ -1,0 +1,37 @@
+"""What a provider tells the user beside results: a line on the engine's console, at the resource that it is about."""
+
+import sys
+from typing import Any, Protocol
+
+from components.core.claims import caller
+from hosts.text.masking import printable
+
+
+class Console(Protocol):
+    """Where lines go."""
+
+    def warn(self, urn: str, text: str) -> None:
+        """Show a warning about the resource `urn`."""
+
+
+class _Stderr:
+    """Without an engine's console: the process's own stderr, which engines show."""
+
+    def warn(self, urn: str, text: str) -> None:
+        """Print it."""
+        del urn
+        sys.stderr.write(printable(f"warning: {text}\n"))
+        sys.stderr.flush()
+
+
+_console: list[Any] = [_Stderr()]
+
+
+def use(console: Console) -> None:
+    """Tell everything to `console` from now on."""
+    _console[0] = console
+
+
+def warn(text: str) -> None:
+    """Warn about the resource that is being worked on."""
+    _console[0].warn(caller().urn, text)

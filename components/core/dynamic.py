@@ -1,0 +1,479 @@
+"""The one base of every chapter: Pulumi's check, diff, create, read, update and delete from observe, apply and restore.
+
+A chapter (`components/core/chapter.py`) says what it reads on a host, what it changes and how that goes back.
+`HostProvider` makes the dynamic provider of it. State refers to provider classes by module path and class name: they
+are a contract; renaming one breaks the stacks of its users.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from components.config.inventory import Inventory, way_to
+from components.config.shards import split
+from components.core import console, stored
+from components.core.chapter import Chapter, F, Failure, I, Known, Unfinished
+from components.core.claims import CLAIMS, caller
+from components.core.identity import known_by, other_key
+from components.core.ownership import (
+    check_owner,
+    copied,
+    gone,
+    ledger_of,
+    lost_to,
+    noted,
+    taken_from,
+    taken_over_from,
+    undoes,
+    with_ledger,
+)
+from components.core.stored import OUTPUTS, Stored, inputs_of, outs
+from components.core.transaction import Transaction
+from hosts.errors import HostError, Unreachable
+from hosts.guard.record import Ledger
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+    from hosts.ssh.connection import HostAccess
+
+GONE_FOR_GOOD = (
+    "If {host} is gone for good, take its resources out of the state: "
+    "`pulumi state delete 'urn:pulumi:{stack}::{project}::stockade:index:HardenedHost::{host}' --target-dependents "
+    "--stack {stack}`."
+)
+
+
+class HostProvider(ResourceProvider, Generic[I, F]):
+    """Pulumi's CRUD over one chapter. Subclasses set `chapter` and nothing else."""
+
+    serialize_as_secret_always = False
+    chapter: Chapter[I, F]
+    outputs = OUTPUTS
+    """What is no input: where all else is as it was, `diff` finds no change, and is not even asked (provider/)."""
+    _access = Inventory({})
+    former: Inventory | None = None
+    """The hosts of the last run's stack config, for those that are no longer in it."""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
+        self._access = Inventory.of(req.config.get)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Validate and normalise the inputs; what is unknown in a preview is left for later."""
+        given = inputs_of(news)
+        known = {key: value for key, value in given.items() if not has_unknown(value) and key != "connection"}
+        try:
+            model = self.chapter.inputs.model_validate(known)
+        except ValidationError as error:
+            real = (item for item in error.errors() if item["type"] != "missing" or item["loc"][0] not in given)
+            return CheckResult(given, [_check_failure(item) for item in real])
+        CLAIMS.declare(model.host, self.chapter.title(model))
+        normal = {key: value for key, value in model.props().items() if key in known or key not in given}
+        return CheckResult({**given, **normal}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare input by input; a resource is replaced when an input in `replaced_by` changes, or its machine.
+
+        The new resource is made before the old one goes, so that what is declared is in force all the while: on one
+        host it takes over the record of the old one, whose deletion then changes nothing.
+        """
+        olds, news = inputs_of(_olds), inputs_of(_news)
+        names = set(news) | set(olds)
+        changed = {name for name in names if has_unknown(news.get(name)) or olds.get(name) != news.get(name)}
+        replaces = changed & self.chapter.replaced_by
+        if self.elsewhere(_olds, _news):
+            replaces = replaces | {"connection"}
+        changes = bool(changed or replaces or _olds.get("unfinished"))
+        return DiffResult(changes=changes, replaces=sorted(replaces), delete_before_replace=False)
+
+    def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
+        """Return the host key that the config names for a host where it is another machine's than that of the state, or
+        what tells that it will be another; "" where it is the same machine, as far as is known.
+        """
+        machine = stored.machine_of(olds)
+        host, connection = news.get("host"), news.get("connection")
+        if not machine.keys or isinstance(host, Unknown):
+            return ""
+        if host not in self._access and _unknown_machine(connection):
+            return "a machine that is not made yet"
+        access = None if has_unknown(connection) and host not in self._access else self._way(str(host), connection)
+        return other_key(machine, access) if access is not None else ""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Observe, remember what was there, apply, observe again: one remote run.
+
+        A host that another resource of the stack looked after is taken over together with its prior state. Where it
+        fails, what was changed is taken back; raises `Unfinished` where that fails, too.
+        """
+        inputs = self._inputs(props)
+        host = self._host(inputs.host, inputs.connection)
+        result = with_ledger(host, lambda found: self._create(host, inputs, found))
+        say_outdated(host)
+        return result
+
+    def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
+        owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id, since=_now())
+        title = self.chapter.title(inputs)
+        recorded = found.owner(title)
+        if recorded is not None:
+            taken_from(found, owner, inputs.host, title, inputs.existing)
+            if not copied(recorded, found.machine):
+                _say_once(inputs.host, taken_over_from(recorded, owner, inputs.host))
+                owner = owner.after(recorded)
+        elif inputs.existing == "fail":
+            self._refuse_existing(host, inputs)
+        change = Transaction(self.chapter, host, inputs, recorded, claim=None if recorded else owner)
+        id_, machine = f"{inputs.host}/{title}", known_by(found.machine, host.access)
+        CLAIMS.alive(owner.claim, caller().urn)
+        try:
+            seen = change.make_so(Known())
+            if recorded is not None:
+                change.take_over(owner)
+                if not copied(recorded, found.machine):
+                    CLAIMS.supersede(recorded.claim)
+        except (HostError, Failure) as error:
+            CLAIMS.dead(owner.claim)
+            if not change.begun:
+                raise
+            if recorded is None and (change.taken_back() or not self.chapter.changes):
+                noted(host, title, None)
+                _say_taken_back(error, changed=self.chapter.changes)
+            state = outs(inputs, change.prior, None, owner.claim, machine, unfinished=True)
+            raise Unfinished(f"{error}\n  {_LEFT}", id_, state) from error
+        noted(host, title, owner)
+        return CreateResult(id_, outs(inputs, change.prior, seen, owner.claim, machine))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Observe once; what someone changed on the host shows as changed inputs, anything else changes nothing.
+
+        On a machine that has no record of us nothing is left of the resource: the next `up` makes it anew.
+        """
+        state = self._stored(props)
+        host = self._host_of(state)
+        change = Transaction(self.chapter, host, state.declared)
+        seen = change.observe()
+        shown = change.shown(state.as_applied, seen)
+        found, same = ledger_of(host), shown == state.declared
+        if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):
+            console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
+            return ReadResult("", {})
+        recorded = found.owner(change.title)
+        _say_once(state.declared.host, lost_to(recorded, caller().owner(state.claim), state.declared.host))
+        self._renew(host, change.title, state)
+        if state.unfinished or (same and "declared" not in props):
+            return ReadResult(id_, {**props, **self.noted(state.observed, seen)}, inputs_of(props))
+        if same:
+            kept = outs(state.declared, state.prior, state.applied, state.claim, state.machine)
+            return ReadResult(id_, kept, state.declared.props())
+        return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
+
+    def noted(self, before: F | None, seen: F) -> dict[str, Any]:
+        """Outputs to take over from a look that found no drift."""
+        del before, seen
+        return {}
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Apply against what was recorded last; a change in how to connect alone touches no host.
+
+        Where it fails, what was in force before is applied again; raises `Unfinished` where that fails, too.
+        """
+        inputs, state = self._inputs(_news), self._stored(_olds)
+        same_way: dict[str, Any] = {"connection": inputs.connection}
+        if inputs.existing != "takeOver":
+            same_way["existing"] = inputs.existing
+        if not state.unfinished and state.shown.model_copy(update=same_way) == inputs:
+            return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
+        host = _connected(inputs.host, self._way_since(inputs, state))
+        result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
+        say_outdated(host)
+        return result
+
+    def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
+        title = self.chapter.title(inputs)
+        recorded = found.owner(title)
+        since = recorded.since if recorded is not None and recorded.claim == state.claim else _now()
+        owner = caller().owner(state.claim or secrets.token_hex(16)).after(recorded)
+        owner = replace(owner, machine=found.machine.id, since=since)
+        anew = state.unfinished and not found.has(title)  # it has gone back, or the machine was installed anew
+        change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
+        there = partial(self._there, change, state, found)
+        check_owner(found, owner, title, state, existing=inputs.existing, there=there)
+        known = state.known
+        if inputs.triggers != state.declared.triggers:  # what was recorded last may be gone
+            known = known.seen(change.observe())
+        try:
+            seen = change.make_so(Known() if anew else known)
+        except (HostError, Failure) as error:
+            self._failed_update(error, change, state)
+        if recorded is None and state.prior is not None and not found.has(title) and not anew:
+            change.write_back(owner, state.prior)
+        elif not anew and (recorded is None or not recorded.same_as(owner)):
+            change.take_over(owner)
+            if recorded is not None and recorded.claim != owner.claim:
+                CLAIMS.supersede(recorded.claim)
+        noted(host, title, owner)
+        CLAIMS.alive(owner.claim, caller().urn)
+        machine = known_by(found.machine, host.access)
+        prior = change.prior if anew else state.prior or change.prior
+        return UpdateResult(outs(inputs, prior, seen, owner.claim, machine))
+
+    def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
+        drifted = state.shown != state.declared
+        if not change.begun or not self.chapter.changes or drifted:  # what drifted still shows in the next preview
+            raise error
+        known, prior = state.known, state.prior or change.prior
+        if known.last is not None and change.gone_back(known.last, known):
+            _say_taken_back(error)
+        left = outs(change.inputs, prior, state.observed, state.claim, state.machine, unfinished=True)
+        raise Unfinished(f"{error}\n  {_LEFT}", f"{change.inputs.host}/{change.title}", left) from error
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Put back what was there before `create`, from the state and the stack config alone.
+
+        By whoever is not the owner on record any more, nothing is changed, and that is said.
+        """
+        state = self._stored(_props)
+        if CLAIMS.superseded(state.claim):
+            return  # another resource of this run has taken it over
+        name = state.declared.host
+        self._refuse_moved(name)
+        try:
+            host = self._host_of(state)
+            with_ledger(host, lambda found: self._delete(host, state, found))
+        except Unreachable as error:
+            raise Failure(
+                f"{error}\n{GONE_FOR_GOOD.format(host=name, stack=caller().stack, project=caller().project)}"
+            ) from error
+
+    def _delete(self, host: "Host", state: Stored[I, F], found: Ledger) -> None:
+        title = self.chapter.title(state.declared)
+        change = Transaction(self.chapter, host, state.declared, found.owner(title))
+        owner, there = caller().owner(state.claim), partial(self._there, change, state, found)
+        why_not = undoes(found, title, state, owner, there)
+        if why_not:
+            console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
+            return
+        self._hold_back(state)
+        self._put_back(change, state, recorded=found.has(title))
+        noted(host, title, None)
+
+    def _put_back(self, change: Transaction[I, F], state: Stored[I, F], *, recorded: bool) -> None:
+        prior = state.prior
+        of_another = change.recorded is not None and change.recorded.claim != state.claim
+        if prior is None or (recorded and of_another):  # what the host has recorded since is what counts
+            if not recorded:
+                return  # it failed before anything was changed
+            prior = change.read_prior()
+        known = Known(state.declared, state.observed, prior, state.observed)
+        own = change.host
+        change.host = self.chapter.remover(own, state.declared, known)
+        change.put_back(known)
+        for left in change.left:
+            console.warn(f"{state.declared.host}: {change.title}: {left}")
+        if change.host is not own:
+            own.close()  # its login is gone; what comes next logs in anew
+
+    def _there(self, change: Transaction[I, F], state: Stored[I, F], found: Ledger) -> bool:
+        """Look whether a host that has no record still has what a state says."""
+        seen = change.observe()
+        same = change.shown(state.as_applied, seen) == state.declared
+        return not gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen))
+
+    def _undone(self, state: Stored[I, F], seen: F) -> bool:
+        return state.prior is None or self.chapter.same(state.prior, seen)
+
+    def _look(self, state: Stored[I, F]) -> F:
+        return Transaction(self.chapter, self._host_of(state), state.declared).observe()
+
+    def _renew(self, host: "Host", title: str, state: Stored[I, F]) -> None:
+        """Record what this resource is called now: it, its stack or its project may have another name since. Where
+        somebody has removed the record, write it back."""
+        found = ledger_of(host)
+        owner, recorded = replace(caller().owner(state.claim), machine=found.machine.id), found.owner(title)
+        if not found.has(title) and state.claim and state.prior is not None and owner.resource:
+            owner = replace(owner, since=_now())
+            Transaction(self.chapter, host, state.declared).write_back(owner, state.prior)
+            noted(host, title, owner)
+            _say_once(state.declared.host, f"{state.declared.host}: {_WRITTEN_BACK}")
+            return
+        if recorded is None or recorded.claim != owner.claim or not owner.resource:
+            return
+        owner = replace(owner, lineage=owner.lineage or recorded.lineage, since=recorded.since).after(recorded)
+        if not recorded.same_as(owner):
+            Transaction(self.chapter, host, state.declared, recorded).take_over(owner)
+            noted(host, title, owner)
+
+    def _refuse_moved(self, host: str) -> None:
+        """A host that went to another shard stays hardened: only its place in the states is wrong."""
+        home = self._access.moved_to(host, pulumi.get_stack())
+        if home:
+            raise Failure(
+                f"{host}: belongs to the stack {home} now, so it is not undone here; "
+                f"move it there: `python -m fleet move {split(home)[0]}`"
+            )
+
+    def _hold_back(self, state: Stored[I, F]) -> None:
+        """Undo nothing on a machine that the program still declares, while a change of it has failed in this run: what
+        was to come in its place may not be there. Nor what the machine under its new name is to take over.
+        """
+        name, title = state.declared.host, self.chapter.title(state.declared)
+        now = name if name in self._access else self._access.named(state.machine.keys)
+        if now is None:
+            return
+        if CLAIMS.failed(now):
+            raise Failure(
+                f"{name}: {title}: not undone, since a change of {now} has failed in this run. "
+                "Run `up` again once that works"
+            )
+        if now != name and CLAIMS.declared(now, title):
+            raise Failure(
+                f"{name}: {title}: not undone: {now} is the same machine, and has not taken it over yet. "
+                "Run `up` again once that works"
+            )
+
+    def _refuse_existing(self, host: "Host", inputs: I) -> None:
+        there = Transaction(self.chapter, host, inputs).occupied()
+        if there:
+            raise Failure(
+                f"{inputs.host}: {self.chapter.title(inputs)}: {there}; "
+                "with `existing: adopt` Stockade takes it over, and gives it back on delete"
+            )
+
+    def _inputs(self, props: Mapping[str, Any]) -> I:
+        return self.chapter.inputs.model_validate(inputs_of(props))
+
+    def _stored(self, props: Mapping[str, Any]) -> Stored[I, F]:
+        return stored.read(self.chapter, props)
+
+    def _way(self, host: str, connection: Mapping[str, Any] | None) -> "HostAccess | None":
+        """Return how a host is reached: as the config says, and where that is not taken, as the last run's did."""
+        way = way_to(host, self._access, connection)
+        return way.since(self._former_way(host)) if way is not None else None
+
+    def _former_way(self, host: str) -> "HostAccess | None":
+        try:
+            return self.former.get(host) if self.former is not None else None
+        except (Failure, ValidationError):  # nobody asks for it to be right
+            return None
+
+    def _way_since(self, inputs: I, state: Stored[I, F]) -> "HostAccess | None":
+        """Return the same for a change, with what the state knows to have been valid before."""
+        way = self._way(inputs.host, inputs.connection)
+        if way is None or state.declared.connection is None or state.declared.connection == inputs.connection:
+            return way
+        return way.since(way_to(inputs.host, {}, state.declared.connection))
+
+    def _host(self, name: str, connection: Mapping[str, Any] | None) -> "Host":
+        return _connected(name, self._way(name, connection))
+
+    def _host_of(self, state: Stored[I, F]) -> "Host":
+        """Return the host of a state: by its name; where the config no longer has that, or has it for another machine,
+        by its host key; by the config of the last run."""
+        name = state.declared.host
+        way = self._way(name, state.declared.connection)
+        if way is None or other_key(state.machine, way):
+            way = self._access.by_key(name, state.machine.keys) or way
+        if way is None and self.former is not None:
+            way = self.former.get(name)
+        return _connected(name, way)
+
+
+_LEFT = "What it had changed could not be taken back by now: `up` finishes it, `destroy` undoes it."
+_WRITTEN_BACK = (
+    "somebody has removed the record of Stockade (/var/lib/stockade): who looks after the host and what was there "
+    "before is written back as the state knows it"
+)
+_REINSTALLED = (
+    "the host has no record of Stockade: another machine, or one that was installed anew. The next `up` applies "
+    "everything to it"
+)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _say_once(host: str, text: str) -> None:
+    """Warn of what is so for all resources of a host."""
+    if text and not CLAIMS.said(host, text.partition(" since ")[0]):
+        console.warn(text)
+
+
+def _connected(name: str, access: "HostAccess | None") -> "Host":
+    if access is None:
+        raise Failure(
+            f"{name}: nothing says how to connect: neither the stack config nor that of the last run has a host of "
+            "this name. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
+        )
+    from hosts.ssh.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+
+    return connection_pool().host(access)
+
+
+def say_outdated(host: "Host") -> None:
+    """Warn, once for each host, where the run got in by what the config of the last run had."""
+    if host.outdated and host.name not in _OUTDATED:
+        _OUTDATED.add(host.name)
+        console.warn(
+            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by the former "
+            "one. The next run does not know that any more: correct it, or change it on the host"
+        )
+
+
+_OUTDATED: set[str] = set()
+
+
+def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoReturn:
+    if not changed:
+        raise error
+    told = "Nothing of this change is left on the host."
+    if isinstance(error, HostError):
+        error.hint = "\n  ".join(part for part in (error.hint, told) if part)
+        raise error
+    raise Failure(f"{error}\n  {told}") from error
+
+
+def _unknown_machine(connection: Any) -> bool:
+    """Tell whether a connection leads to a machine of which neither key nor address is known yet."""
+    if isinstance(connection, Unknown):
+        return True
+    if not isinstance(connection, Mapping):
+        return False
+    logins = (connection.get("admin"), connection.get("bootstrap"))
+    return any(
+        isinstance(login, Unknown)
+        or (isinstance(login, Mapping) and any(isinstance(login.get(name), Unknown) for name in ("hostKey", "host")))
+        for login in logins
+    )
+
+
+def _check_failure(item: Any) -> CheckFailure:
+    path = ".".join(str(part) if isinstance(part, int) else to_camel(part) for part in item["loc"])
+    return CheckFailure(path, item["msg"].removeprefix("Value error, "))
+
+
+def has_unknown(value: Any) -> bool:
+    """Tell whether anything in `value` is known only once the program's resources are made."""
+    if isinstance(value, dict):
+        return any(has_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(has_unknown(item) for item in value)
+    return isinstance(value, Unknown)

@@ -1,0 +1,196 @@
+"""Whose a host's chapter is: what the record on the host says, held against what a state says."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from components.core.chapter import Failure
+from components.core.claims import CLAIMS, caller
+from components.core.stored import Stored
+from hosts.errors import CommandFailed
+from hosts.guard.record import CHANGED, Ledger, Machine, Owner, read_ledger, record_name
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+T = TypeVar("T")
+
+
+def ledger_of(host: "Host") -> Ledger:
+    """Return what is recorded on a host; asked once in a run. Every change checks that it still is so."""
+    with host.ledger.lock:
+        if host.ledger.found is None:
+            host.ledger.found = read_ledger(host, "the record")
+        return host.ledger.found
+
+
+def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:
+    """Do `work` by what is recorded on a host; once more where that was no longer so: a change of a run that died may
+    have gone back meanwhile.
+
+    Raises what `work` raises.
+    """
+    try:
+        return work(ledger_of(host))
+    except CommandFailed as error:
+        if error.exit_status != CHANGED:
+            raise
+    with host.ledger.lock:
+        host.ledger.found = None
+    return work(ledger_of(host))
+
+
+def noted(host: "Host", title: str, owner: Owner | None) -> None:
+    """Note that `title` has this owner on record now, and none where that is None."""
+    with host.ledger.lock:
+        found = host.ledger.found
+        if found is None:
+            return
+        name = record_name(title)
+        others = {key: value for key, value in found.owners.items() if key != name}
+        owners = others if owner is None else {**others, name: owner}
+        priors = found.priors - {name} if owner is None else found.priors | {name}
+        host.ledger.found = replace(found, owners=owners, priors=priors)
+
+
+def copied(recorded: Owner, machine: Machine) -> bool:
+    """Tell whether a record was made on another machine: this one has a copy of its disk."""
+    return bool(recorded.machine and machine.id and recorded.machine != machine.id)
+
+
+def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str) -> None:
+    """Refuse that `owner` takes over what another stack, or another resource of this run, looks after.
+
+    Raises `Failure`.
+    """
+    recorded = found.owner(title)
+    if recorded is None or copied(recorded, found.machine):
+        return
+    alive = CLAIMS.urn(recorded.claim)
+    if alive and alive != caller().urn and not recorded.named_as(owner):
+        raise Failure(
+            f"{host}: {title}: nothing was changed: this machine is in the stack twice: {recorded.resource} looks "
+            "after it as well. Take one of the two out of the config"
+        )
+    if existing == "fail" or recorded.took_over_from(owner):
+        _refuse_another_state(recorded, owner, host, title, existing)
+    if (recorded.project, recorded.stack) == (owner.project, owner.stack) or existing == "takeOver":
+        return
+    raise Failure(
+        f"{host}: {title}: nothing was changed: the stack {recorded.stack} of the project {recorded.project} looks "
+        f"after it ({recorded.resource}). Take the host out of one of the two stacks. If that stack has been renamed "
+        f"to {owner.stack}, run `refresh` on it first; if it is gone for good, `existing: takeOver` takes it over"
+    )
+
+
+def check_owner(
+    found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], *, existing: str, there: Callable[[], bool]
+) -> None:
+    """Refuse to change what is another's by now, or is gone. Raises `Failure`.
+
+    `existing`: as declared now. `there`: looks whether it still is on the host, though no record is.
+    """
+    recorded = found.owner(title)
+    if recorded is None:
+        if found.has(title) or not state.claim or state.unfinished or there():
+            return
+        raise Failure(
+            f"{state.declared.host}: {title}: nothing was changed: the host has no record of Stockade any more: it is "
+            "another machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
+        )
+    if recorded.claim == owner.claim or copied(recorded, found.machine):
+        return
+    if recorded.took_over_from(owner):
+        _refuse_another_state(recorded, owner, state.declared.host, title, existing)
+    elif state.unfinished:  # it may not have come as far as to be recorded
+        taken_from(found, owner, state.declared.host, title, "adopt")
+    elif not recorded.named_as(owner):
+        raise Failure(f"{state.declared.host}: {title}: nothing was changed: {_other(recorded, owner)}")
+
+
+def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool, undone: bool) -> bool:
+    """Tell whether a host has nothing any more of the resource of a state: there is no record, and it is another
+    machine, or its settings are others.
+
+    `undone`: they are those of before. Where they are neither, and the machine is surely the same, somebody has removed
+    the record, and has changed something, or the record was part of what makes it as declared.
+    """
+    if found.has(title) or not state.claim:
+        return False
+    if state.unfinished or _is_other(found.machine, state.machine):
+        return True
+    return not as_declared and (undone or not found.machine.id or found.machine.id != state.machine.id)
+
+
+def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, there: Callable[[], bool]) -> str:
+    """Say why a resource may not undo what is on a host; "" where it may.
+
+    `there`: looks whether it still is on the host, though no record is. A record with another claim of the same name is
+    one that the state has never heard of: the stack was restored from a backup.
+    """
+    recorded = found.owner(title)
+    if recorded is not None:
+        if recorded.claim == state.claim or not state.claim:
+            return ""
+        in_this_run = CLAIMS.urn(recorded.claim) or (recorded.run and recorded.run == owner.run)
+        if recorded.named_as(owner) and not in_this_run and not recorded.took_over_from(owner):
+            return ""
+        return _other(recorded, owner)
+    if found.has(title) or not state.claim:
+        return ""
+    if state.unfinished:
+        return "nothing of it is recorded on the host: it has gone back already"
+    if _is_other(found.machine, state.machine):
+        return "the host is another machine now; the one that was hardened is left as it is"
+    if not there():
+        return "the host has no record of Stockade and is not as it was declared: it was undone or installed anew"
+    return ""
+
+
+def _is_other(one: Machine, other: Machine) -> bool:
+    """Tell whether two are surely different machines, or installations of one: neither identity nor any host key is the
+    same; or where both tell an identity, that."""
+    if one.id and other.id:
+        return one.id != other.id
+    return not set(one.keys) & set(other.keys) and bool(one.keys and other.keys)
+
+
+def _refuse_another_state(recorded: Owner, owner: Owner, host: str, title: str, existing: str) -> None:
+    if recorded.of_another_state(owner) and existing != "takeOver":
+        raise Failure(f"{host}: {title}: nothing was changed: {_other(recorded, owner)}. {TAKE_BACK}")
+
+
+def taken_over_from(recorded: Owner, owner: Owner, host: str) -> str:
+    """Say that a host was another state's of this stack; "" where it was not."""
+    if not recorded.of_another_state(owner):
+        return ""
+    return (
+        f"{host}: taken over: by its record, another state of this stack looked after it{_since(recorded)}. That is "
+        "right where that state is lost; where it is that of another checkout, runs from there change nothing any more"
+    )
+
+
+def lost_to(recorded: Owner | None, owner: Owner, host: str) -> str:
+    """Say that another state of this stack looks after a host by now; "" where it does not."""
+    if recorded is None or recorded.claim == owner.claim or not recorded.took_over_from(owner):
+        return ""
+    return f"{host}: not looked after from here any more: {_other(recorded, owner)}. {TAKE_BACK}"
+
+
+TAKE_BACK = (
+    "Work with that state, and let go of this one (`state delete` forgets a host, and changes nothing on it); or take "
+    "the host back with `existing: takeOver`"
+)
+
+
+def _since(recorded: Owner) -> str:
+    return f" since {recorded.since} (claim {recorded.claim[:8]})" if recorded.since else ""
+
+
+def _other(recorded: Owner, owner: Owner) -> str:
+    if recorded.of_another_state(owner):
+        return f"another state of this stack, as of another checkout, looks after it{_since(recorded)}"
+    where = ""
+    if (recorded.project, recorded.stack) != (owner.project, owner.stack):
+        where = f" of the stack {recorded.stack} (project {recorded.project})"
+    return f"{recorded.resource}{where} looks after it now"

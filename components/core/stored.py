@@ -1,0 +1,124 @@
+"""What the state of a resource holds: what was declared, what the host showed, what was there before, whose it is.
+
+What is declared and what was seen are kept apart. While the host is as declared, the inputs of the state are what was
+declared, and `observed` is what the host showed right after. Once a refresh finds something else, the inputs are what
+the host shows, so that the next preview tells the difference; what was declared, and what was observed right after it
+was applied, stay beside it: as soon as the host is like that again, nothing is left to tell.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from pulumi.runtime import rpc
+from pydantic import SecretStr
+
+from components.core.chapter import Chapter, F, I, Known
+from hosts.guard.record import Machine
+
+REFERENCE = "__provider"
+OUTPUTS = frozenset({REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished"})
+"""Properties that are no inputs."""
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""How Pulumi marks an object as a secret (sdk/go/common/resource/properties.go)."""
+
+
+@dataclass(frozen=True)
+class Stored(Generic[I, F]):
+    """One resource's state, read.
+
+    `declared`: the inputs as declared. `shown`: the inputs as the last refresh found them; `declared` where there was
+    no drift. `applied`: what the host showed right after `declared` was applied. `observed`: what it showed last.
+    `prior`: what was there before `create`; None where that is known to the host alone. `claim`: the word by which
+    the host knows its owner. `unfinished`: the last change failed and could not be taken back.
+    """
+
+    declared: I
+    shown: I
+    applied: F | None
+    observed: F | None
+    prior: F | None
+    claim: str
+    machine: Machine
+    unfinished: bool
+
+    @property
+    def known(self) -> Known[I, F]:
+        """What is known before another change."""
+        if self.unfinished:  # nobody can tell what of it is in force
+            return Known(None, None, self.prior, None)
+        return Known(self.shown, self.observed, self.prior, self.observed)
+
+    @property
+    def as_applied(self) -> Known[I, F]:
+        """What is known of the host as it was right after the last change."""
+        return Known(self.declared, self.applied, self.prior, self.applied)
+
+
+def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
+    """Read the properties of a state. What a host showed is never validated as if somebody had declared it."""
+    given = inputs_of(props)
+    connection = {"connection": given["connection"]} if "connection" in given else {}
+    declared = chapter.inputs.model_validate({**(props.get("declared") or given), **connection})
+    observed, prior = _facts(chapter, props.get("observed")), _facts(chapter, props.get("prior"))
+    applied = _facts(chapter, props.get("applied")) or observed
+    shown = declared
+    if props.get("declared") and observed:
+        shown = chapter.shown(declared, Known(declared, applied, prior, applied), observed)
+    return Stored(
+        declared=declared,
+        shown=shown,
+        applied=applied,
+        observed=observed,
+        prior=prior,
+        claim=props.get("claim") or "",
+        machine=machine_of(props),
+        unfinished=bool(props.get("unfinished")),
+    )
+
+
+def machine_of(props: Mapping[str, Any]) -> Machine:
+    """Return which machine the host of a state is."""
+    told = props.get("machine") or {}
+    return Machine(told.get("id", ""), tuple(told.get("keys", ())))
+
+
+def outs(
+    inputs: I, prior: F | None, seen: F | None, claim: str, machine: Machine, *, unfinished: bool = False
+) -> dict[str, Any]:
+    """Return the state of a resource that is as declared; `unfinished`: as far as that is known."""
+    own: dict[str, Any] = {"claim": claim, "machine": {"id": machine.id, "keys": list(machine.keys)}}
+    if prior is not None:
+        own["prior"] = prior.props()
+    if seen is not None:
+        own["observed"] = seen.props()
+    if unfinished:
+        own["unfinished"] = True
+    return {**inputs.props(), **own}
+
+
+def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:
+    """Return the state of a resource that is as `shown`, not as declared."""
+    state = outs(shown, stored.prior, seen, stored.claim, stored.machine)
+    kept = {name: value for name, value in stored.declared.props().items() if name != "connection"}
+    applied = stored.applied.props() if stored.applied else {}
+    return {**state, "declared": _guarded(stored.declared, kept), "applied": applied}
+
+
+def inputs_of(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs among `props`: no outputs, no reference to the provider, nothing that is not set."""
+    return {key: value for key, value in props.items() if key not in OUTPUTS and value is not None}
+
+
+def _facts(chapter: Chapter[I, F], value: Any) -> F | None:
+    return chapter.facts.model_validate(value) if value else None
+
+
+def _guarded(inputs: I, props: dict[str, Any]) -> dict[str, Any]:
+    """Return `props` as a Pulumi secret where one of them is secret: the engine knows that of inputs alone."""
+    if any(isinstance(getattr(inputs, name), SecretStr) for name in type(inputs).model_fields):
+        return {_SIGNATURE: _SECRET, "value": props}
+    return props
+
+
+assert rpc._special_sig_key == _SIGNATURE and rpc._special_secret_sig == _SECRET  # noqa: PT018

@@ -1,0 +1,242 @@
+"""The change of one resource on one host, all of it or nothing: remember, apply, observe, and how it is taken back."""
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Generic
+
+from components.core.change import Change
+from components.core.chapter import STALE, Chapter, F, Failure, I, Known
+from hosts.errors import CommandFailed, HostError, understanding
+from hosts.guard.record import (
+    FOLDER,
+    Owner,
+    claimed,
+    facts_of,
+    forget,
+    forget_after,
+    read_ledger,
+    record_name,
+    remember,
+    replayed,
+    unchanged,
+    written_back,
+)
+from hosts.shell import Answer, Script
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+ATTEMPTS = 4
+
+
+@dataclass
+class Transaction(Generic[I, F]):
+    """A change towards `inputs`.
+
+    `recorded`: the owner on the host's record, as it was read. `claim`: the owner to record with the prior state, where
+    the resource had none. `begun`: something may have been changed on the host. `prior`: what was there before, once
+    that is known. `left`: what could not be given back, in sentences (sections `left.N` of a script).
+    """
+
+    chapter: Chapter[I, F]
+    host: "Host"
+    inputs: I
+    recorded: Owner | None = None
+    claim: Owner | None = None
+    begun: bool = False
+    prior: F | None = None
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The resource's name on its host."""
+        return self.chapter.title(self.inputs)
+
+    def make_so(self, known: Known[I, F]) -> F:
+        """Apply, planning anew while the host is found other than expected; return what the host shows then.
+
+        Raises `Failure` and any `HostError`; where `begun` is true then, not all of it may have gone back.
+        """
+        with self._fitting():
+            return self._make_so(known)
+
+    def _make_so(self, known: Known[I, F]) -> F:
+        chapter, title = self.chapter, self.title
+        observe = chapter.observe(self.inputs)
+        *steps, last = chapter.steps(self.host, self.inputs, known)
+        with self.host.proofs.change(title):
+            for number, step in enumerate(steps):
+                change, known, _ = self._apply(step, known, further=number > 0)
+                change.prove()
+            change, known, (applied, *after) = self._apply(last, known, further=bool(steps))
+            if change.armed_by(applied):
+                after = [change.keep(observe)]
+        seen = self._understood(after[0]) if after else self.observe()
+        unmet = chapter.unmet(self.inputs, seen)
+        if unmet:
+            raise Failure(f"{self.inputs.host}: {title}: applied, but the host does not show it: {unmet}")
+        return seen
+
+    def observe(self) -> F:
+        """Look at the host, together with whoever else does."""
+        answer = self.host.read(self.chapter.observe(self.inputs), resource=self.title)
+        return self._understood(answer)
+
+    def shown(self, known: Known[I, F], seen: F) -> I:
+        """Return the inputs as the host shows them."""
+        with self._fitting():
+            return self.chapter.shown(self.inputs, known, seen)
+
+    def occupied(self) -> str:
+        """Say what is there already; empty when nothing is."""
+        seen = self.observe()
+        with self._fitting():
+            return self.chapter.occupied(self.inputs, seen)
+
+    def _understood(self, answer: Answer) -> F:
+        with self._fitting():
+            return self.chapter.parse(self.inputs, answer)
+
+    def _fitting(self) -> AbstractContextManager[None]:
+        """Work with what the host has shown: it may show what fits nothing."""
+        return understanding(self.host.name, self.title, self.chapter.observe(self.inputs).step)
+
+    def put_back(self, known: Known[I, F]) -> None:
+        """Restore `known.prior` and drop the record."""
+        with self._fitting(), self.host.proofs.change(self.title):
+            change, armed = self._restore(known)
+            if armed:
+                change.keep(forget(self.title))
+            elif change.guard is not None:
+                change.run(forget(self.title))
+
+    def taken_back(self) -> bool:
+        """After a first change that failed: restore what was there before. Tell whether the host is as it was then,
+        with no record left."""
+        try:
+            if self.prior is None and not self._found_prior():
+                return True  # the connection broke before anything was recorded, and so before anything was changed
+            assert self.prior is not None
+            if self.chapter.same(self.prior, self.observe()):  # nothing was changed, or it has gone back by itself
+                self.host.run(forget(self.title), resource=self.title)
+                return True
+            self.put_back(Known(self.inputs, None, self.prior, None).seen(self.observe()))
+            return self.chapter.same(self.prior, self.observe())
+        except (HostError, Failure):
+            return False
+
+    def gone_back(self, last: I, known: Known[I, F]) -> bool:
+        """After a later change that failed: apply `last` again. Tell whether the host shows that now, and all is as it
+        was."""
+        try:
+            again = Transaction(self.chapter, self.host, last, self.recorded)
+            seen = again.observe()
+            lost = self.chapter.lost(last, seen)
+            if self.chapter.unmet(last, seen):
+                again.make_so(Known(self.inputs, None, known.prior, None).seen(seen))
+        except (HostError, Failure):
+            return False
+        return not lost
+
+    def take_over(self, owner: Owner) -> None:
+        """Record `owner` as the one who looks after it from now on."""
+        self.host.run(claimed(self.title, self.recorded, owner), resource=self.title)
+        self.recorded = owner
+
+    def write_back(self, owner: Owner, prior: F) -> None:
+        """Record `owner` and `prior` again: somebody has removed the record."""
+        self.host.run(written_back(self.title, owner, json.dumps(prior.props())), resource=self.title)
+        self.recorded = owner
+
+    def read_prior(self) -> F:
+        """Return the prior state from the host's own record, which must be there."""
+        script = remember(self.title, self.chapter.observe(self.inputs), self.recorded)
+        [answer] = self.host.run(script, resource=self.title)
+        return self._recorded_prior(answer)
+
+    def _found_prior(self) -> bool:
+        """After a connection broke: take the prior state from the host's record; tell whether there is one."""
+        found = read_ledger(self.host, self.title)
+        self.recorded = found.owner(self.title)
+        if found.has(self.title):
+            self.prior = self.read_prior()
+        return self.prior is not None
+
+    def _restore(self, known: Known[I, F]) -> tuple[Change, bool]:
+        """Restore, planning anew while the host is found other than expected; return also whether that is armed."""
+        chapter, title, armed = self.chapter, self.title, False
+        enter = partial(chapter.enter, self.host, self.inputs, restoring=True)
+        for _ in range(ATTEMPTS):
+            guard = chapter.guard(self.inputs, known, self.host.access, restoring=True)
+            change = Change(self.host, title, guard, enter, chapter.proof and f"{chapter.proof}, before")
+            restore = chapter.restore(self.inputs, known)
+            whose = unchanged(title, self.recorded)
+            script = restore if guard else forget_after(restore, title)
+            *_, restored = change.run(whose, script, further=armed)
+            armed = armed or change.armed_by(restored)
+            self.left += [text.strip() for name, text in restored.sections.items() if name.startswith("left.")]
+            if restored.status != STALE:
+                return change, armed
+            known = known.seen(self.observe())
+        raise _restless(change, armed)
+
+    def _apply(self, step: I, known: Known[I, F], *, further: bool) -> tuple[Change, Known[I, F], Sequence[Answer]]:
+        """Apply one `step` on the way to the inputs, planning anew while the host is found other than expected; return
+        also what `apply` printed and, where no guard is to be confirmed before, what `observe` did."""
+        chapter, title = self.chapter, self.title
+        observe = chapter.observe(self.inputs)
+        for _ in range(ATTEMPTS):
+            guard = chapter.guard(step, known, self.host.access)
+            change = Change(self.host, title, guard, partial(chapter.enter, self.host, step), chapter.proof)
+            script = chapter.apply(step, known)
+            last = [observe] if guard is None else []
+            self.begun = True
+            try:
+                first, *answers = change.run(self._first(known, observe), script, *last, further=further)
+            except CommandFailed as error:
+                self._told(known, error.answers[1:2])
+                raise
+            self._told(known, [first])
+            known = replace(known, prior=self.prior)
+            applied, *after = answers
+            if applied.status != STALE:
+                return change, known, answers
+            further = further or change.armed_by(applied)
+            known = known.seen(self._understood(after[0]) if after else self.observe())
+        raise _restless(change, further)
+
+    def _first(self, known: Known[I, F], observe: Script) -> Script:
+        if known.prior is None:
+            return remember(self.title, observe, self.recorded, self.claim)
+        return unchanged(self.title, self.recorded)
+
+    def _recorded_prior(self, answer: Answer) -> F:
+        try:
+            facts = facts_of(answer)
+            if facts:
+                return self.chapter.facts.model_validate(json.loads(facts))
+            return self.chapter.parse(self.inputs, replayed(answer))
+        except (LookupError, ValueError) as error:
+            self.begun = False
+            raise Failure(
+                f"{self.host.name}: {self.title}: what was there before Stockade came cannot be read any more: "
+                f"{FOLDER}/{record_name(self.title)} on the host is damaged. Put it back from a backup; or remove it, "
+                "and what is there now counts as what was before"
+            ) from error
+
+    def _told(self, known: Known[I, F], answers: Sequence[Answer]) -> None:
+        """Take in what the first script of a run answered; where it failed, nothing came after it."""
+        if not answers or answers[0].status != 0:
+            self.begun = self.prior is not None
+            return
+        self.prior = known.prior or self._recorded_prior(answers[0])
+        if self.claim is not None:
+            self.recorded, self.claim = self.claim, None
+
+
+def _restless(change: Change, armed: bool) -> Failure:
+    back = f"\n  {change.go_back()}" if armed else ""
+    return Failure(f"{change.host.name}: {change.title}: something keeps changing the host meanwhile; try again{back}")

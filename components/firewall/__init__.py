@@ -1,0 +1,1 @@
+"""The chapter on firewalls: rulesets, sets, their load at boot, and who else filters."""

@@ -1,0 +1,373 @@
+"""`Firewall`: default-deny IPv4 and IPv6 rulesets for one host, always both.
+
+The rules come from the guide's preset, from a list of services, from text pasted from a file, and from single
+iptables commands, in this order. Source: the guide, "Configure a Firewall".
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, Literal, Self
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field, field_validator, model_validator
+
+from components.config.inventory import Problems, Settings
+from components.config.names import shown
+from components.core.waiting import Before, waiting
+from components.firewall.controllers import checked
+from components.firewall.kept import KeptFirewall, Program
+from components.firewall.ruleset import Ruleset
+from components.packages.chapter import Packages
+from hosts.text.projectfiles import read_of_project
+from hosts.text.textfiles import BadFile
+from rules.analysis.isolation import connects_out
+from rules.errors import RuleSyntaxError
+from rules.language.parse import parse
+from rules.language.render import canonical, render
+from rules.language.sets import IpSet, lacking, made, used, write
+from rules.presets import guide as presets
+from rules.presets.service_rules import Service, service_rules
+from rules.values.family import Family
+
+BOOT_PACKAGES = ("iptables", "iptables-persistent")
+
+
+class ServiceSettings(Settings):
+    """One service that may be reached."""
+
+    name: str = Field("", description="For people; becomes the rules' comment where none is given.")
+    ports: tuple[int | str, ...] = Field((), description="Ports (443), ranges ('6000:6010') or names ('https').")
+    protocol: Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah", "gre"] = Field(
+        "tcp", description="Protocol; `icmp` is ICMPv6 in IPv6."
+    )
+    types: tuple[int | str, ...] = Field(
+        (), description="ICMP types, by name ('time-exceeded') or number (of `icmp`: IPv4's). Default: all."
+    )
+    sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
+    comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
+    position: int | None = Field(None, ge=1, description="Rule number in INPUT. Default: after HTTP and HTTPS.")
+
+    @field_validator("name", "comment")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        if text and not text.isprintable():
+            raise ValueError(f"{shown(text)} has letters in it that cannot be seen")
+        return text
+
+    @model_validator(mode="after")
+    def _makes_rules(self) -> Self:
+        for family in Family:
+            service_rules(self.service(), family)
+        return self
+
+    def service(self) -> Service:
+        """Return the rule language's own form of it."""
+        return Service(
+            name=self.name,
+            ports=self.ports,
+            types=self.types,
+            protocol=self.protocol,
+            sources=self.sources,
+            comment=self.comment or self.name or None,
+            position=self.position,
+        )
+
+
+# the hosts of a stack mostly have the same rules, and each is asked for more than once
+@lru_cache(maxsize=256)
+def _web(family: Family, **settings: Any) -> str:
+    return render(presets.web(family, **settings))
+
+
+_canonical = lru_cache(maxsize=256)(canonical)
+
+
+class FamilyText(Settings):
+    """Rules as text, each in the file format of iptables-restore(8) or as iptables commands."""
+
+    rules: str | None = Field(None, description="The whole ruleset, instead of the preset.")
+    file: str | None = Field(None, description="The same from a file; the path starts at the project folder.")
+    commands: tuple[str, ...] = Field(
+        (), description="iptables commands on top, as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.rules is not None and self.file is not None:
+            raise ValueError("give the rules as text (`rules`) or as a file (`file`), not both")
+        return self
+
+    def text(self) -> str | None:
+        """Return the rules as written, read from the file where there is one."""
+        if self.file is None:
+            return self.rules
+        return read_of_project(self.file)
+
+
+class SetSettings(Settings):
+    """One set of addresses that rules look at: `-m set --match-set NAME src`."""
+
+    type: str = Field("hash:net", description="What an entry is, as ipset(8) names it.")
+    family: Literal["", "inet", "inet6"] = Field("", description="inet or inet6. Default: that of the entries.")
+    entries: tuple[int | str, ...] | None = Field(
+        None, description="What is in it, and nothing else. Default: left to others, who fill it."
+    )
+    options: dict[str, int | bool | str] = Field({}, description="Of `ipset create`: `maxelem: 100000`.")
+
+    def ip_set(self, name: str) -> IpSet:
+        """Return the rule language's own form of it. Raises ValueError."""
+        entries = None if self.entries is None else map(str, self.entries)
+        options = {word: str(value) for word, value in self.options.items() if value is not False}
+        return made(name, self.type, self.family, options, entries)
+
+
+class FirewallSettings(Settings):
+    """What the stack config says under `stockade:firewall`."""
+
+    preset: Literal["web", "ssh"] = Field(
+        "web", description="The guide's ruleset: `web`, or `ssh` without HTTP and HTTPS."
+    )
+    ssh_port: int = Field(22, ge=1, le=65535, description="Port of sshd that the preset opens.")
+    ssh_sources: tuple[str, ...] = Field((), description="Who may open SSH connections. Default: anywhere.")
+    services: tuple[ServiceSettings, ...] = Field((), description="Further services, below HTTP and HTTPS.")
+    longview: bool = Field(False, description="Allow Linode Longview (longview.linode.com).")
+    nodebalancer: bool = Field(False, description="Allow Linode NodeBalancers (192.168.255.0/24).")
+    icmp: Literal["printed", "listed"] = Field(
+        "printed", description="IPv4: echo requests, as the guide's ruleset is `printed`, or its `listed` three types."
+    )
+    log: bool = Field(True, description="Log what is denied.")
+    log_rate: str = Field(
+        "5/min", pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$", description="At most."
+    )
+    ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
+    ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
+    sets: dict[str, SetSettings] = Field({}, description="Sets that rules look at (ipset(8)), by name.")
+    ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 but on the loopback.")
+    keep: Program | None = Field(
+        None, description="Who looks after the firewall instead: nothing is changed, what is in force is judged."
+    )
+    persistent: bool = Field(True, description="Load the rules at boot.")
+    preserve: tuple[str, ...] | None = Field(
+        None, description="Interfaces whose FORWARD, nat and mangle rules are not ours."
+    )
+    confirm_within: int = Field(30, ge=5, le=600, description="Seconds until a change that cuts the way in goes back.")
+    accept_lockout: bool = Field(
+        False, description="Try rules that nobody could log in through; taken back unless somebody does."
+    )
+    take_over: bool = Field(
+        False,
+        description="Stop who else filters (ufw, firewalld, nftables.service, other tables); delete starts it again.",
+    )
+    beside: tuple[str, ...] = Field(
+        (),
+        description="Tables of nftables ('inet blocklist'), or 'iptables-legacy', that stay in force beside the rules.",
+    )
+
+    @field_validator("beside")
+    @classmethod
+    def _nameable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(patterns)
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> Self:
+        if self.keep and self.take_over:
+            raise ValueError(f"{self.keep} is either kept (`keep`) or taken over (`takeOver`)")
+        return self
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Self:
+        problems = {}
+        for family in Family:
+            try:
+                self.ruleset(family)
+            except BadFile as error:
+                problems[f"{family}.file"] = str(error)
+            except ValueError as error:
+                problems[str(family)] = str(error)
+        problems |= self._lacking() if not problems else {}
+        if problems:
+            raise Problems(problems)
+        return self
+
+    def _lacking(self) -> dict[str, str]:
+        """Say what is wrong with the sets, and what the rules need that no boot has."""
+        problems = {}
+        for name, one in self.sets.items():
+            try:
+                one.ip_set(name)
+            except ValueError as error:
+                problems[f"sets.{shown(name)}"] = str(error).removeprefix(f"{name}: ")
+        if problems or not self.persistent or self.keep:
+            return problems
+        for family in Family:
+            need = lacking(parse(self.ruleset(family), family), self._ip_sets)
+            if need:
+                problems[str(family)] = need
+        return problems
+
+    @cached_property
+    def _ip_sets(self) -> tuple[IpSet, ...]:
+        return tuple(one.ip_set(name) for name, one in self.sets.items())
+
+    def sets_of(self, family: Family) -> tuple[IpSet, ...]:
+        """Return the sets of a family; those that have none where its rules look at them."""
+        names = used(parse(self.ruleset(family), family)) if self.sets else {}
+        return tuple(one for one in self._ip_sets if one.fits(family) and (one.family or one.name in names))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Return what loads the rules, and the sets."""
+        return (*BOOT_PACKAGES, *(("ipset",) if self.sets else ()))
+
+    def ruleset(self, family: Family) -> str:
+        """Return the canonical text of all rules for `family`.
+
+        Raises `RuleSyntaxError` for text that is not a ruleset, `BadFile` for a file that can't be read.
+        """
+        if family not in self._texts:
+            self._texts[family] = self._compiled(family)
+        return self._texts[family]
+
+    @property
+    def uses_ipv6(self) -> bool:
+        """Whether the host can open any connection over IPv6; else it must not try to first (gai.conf(5))."""
+        if self.keep:
+            return True
+        if self.ipv6 == FamilyText():  # the presets are known, and working it out takes a while
+            return self.ipv6_mode != "reject"
+        return connects_out(parse(self.ruleset(Family.IPV6), Family.IPV6))
+
+    @cached_property
+    def _texts(self) -> dict[Family, str]:
+        return {}  # the hosts of a stack mostly share their settings
+
+    def _compiled(self, family: Family) -> str:
+        text = self.ipv4 if family is Family.IPV4 else self.ipv6
+        base = text.text()
+        if base is None:
+            base = self._preset(family)
+        try:
+            return _canonical("\n".join((base, *text.commands)), family)
+        except ValueError as error:
+            if text.file is None or _of_commands(error, base):
+                raise
+            raise BadFile(_unquoted(text.file, error)) from None
+
+    def _preset(self, family: Family) -> str:
+        if family is Family.IPV6 and self.ipv6_mode == "reject":
+            return render(presets.reject_all(family))
+        return _web(
+            family,
+            http=self.preset == "web",
+            ssh_port=self.ssh_port,
+            ssh_sources=self.ssh_sources,
+            extra=tuple(service.service() for service in self.services),
+            longview=self.longview,
+            nodebalancer=self.nodebalancer,
+            log=self.log,
+            log_rate=self.log_rate,
+            icmp=self.icmp,
+        )
+
+
+def _of_commands(error: ValueError, base: str) -> bool:
+    return isinstance(error, RuleSyntaxError) and error.line > base.count("\n") + 1
+
+
+def _unquoted(file: str, error: ValueError) -> str:
+    """Say where a file is no ruleset, and nothing of what is in it: it may be any file of the project."""
+    if not isinstance(error, RuleSyntaxError):
+        return f"{file!r} is not a ruleset that can be loaded"
+    needs = f"; expected {error.expected}" if error.expected else ""
+    return f"{file}:{error.line}:{error.column}: not a rule that can be loaded{needs}"
+
+
+class Firewall(ComponentResource):
+    """The IPv4 and the IPv6 ruleset of a host, and the package that loads them at boot.
+
+    Args:
+        name: name of the component; its children are `NAME-ipv4`, `NAME-ipv6` and, unless `packages` is given,
+            `NAME-packages`.
+        host: name of the host in the stack config.
+        settings: the rules; the guide's web server preset by default.
+        connection: how to reach the host, where the stack config does not say (values may be Outputs).
+        existing: `adopt` the rules that are there (delete puts them back) or `fail` when there are any.
+        packages: a `Packages` resource that has the settings' `packages` already.
+        ssh_ports: where sshd will listen beside the settings' own port.
+        opts: resource options; `retain_on_delete` is handed to the children.
+
+    With `keep` it has one child, `NAME`, a `KeptFirewall`.
+
+    Outputs: `ipv4`, `ipv6`: the rules that are in force, canonical text. `enforced`: the same in a few words.
+    """
+
+    ipv4: Output[str]
+    ipv6: Output[str]
+    enforced: Output[dict[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        settings: FirewallSettings | None = None,
+        *,
+        connection: Input[Mapping[str, Any]] | None = None,
+        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
+        packages: Packages | None = None,
+        ssh_ports: Sequence[int] = (),
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        opts, before = waiting(opts)
+        super().__init__("stockade:index:Firewall", name, {}, opts)
+        settings = settings or FirewallSettings()
+        retain = opts.retain_on_delete if opts else None
+        common: dict[str, Any] = {"host": host, "connection": connection}
+        if settings.keep:
+            self._keep(name, {**common, "program": settings.keep}, [*before, *([packages] if packages else [])], retain)
+            return
+        if packages is None:
+            child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
+            packages = Packages(f"{name}-packages", {**common, "present": settings.packages}, child)
+        common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
+        common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
+        common["sshPorts"] = sorted({settings.ssh_port, *ssh_ports})
+        common["triggers"] = packages.came_back(*settings.packages)
+        if settings.preserve is not None:
+            common["preserve"] = settings.preserve
+        if settings.beside:
+            common["beside"] = settings.beside
+        rulesets: dict[Family, Ruleset] = {}
+        for family in Family:
+            props = {**common, "family": family.value, "rules": settings.ruleset(family)}
+            sets = settings.sets_of(family)
+            if sets:
+                props["sets"] = write(sets)
+            # most of them look after both families: stopped by the first, started again after the last is gone
+            after = settings.take_over or not all(one.family for one in sets)
+            order = [*before, packages, *(rulesets.values() if after else ())]
+            child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
+            rulesets[family] = Ruleset(f"{name}-{family}", props, child)
+        self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules
+        boot = "loaded at boot" if settings.persistent else "not loaded at boot"
+        self.enforced = Output.all(ipv4=self.ipv4, ipv6=self.ipv6).apply(
+            lambda text: {family: f"{_count(rules)} rules, {boot}" for family, rules in text.items()}
+        )
+        self.register_outputs({"enforced": self.enforced})
+
+    def _keep(self, name: str, props: dict[str, Any], after: Before, retain: bool | None) -> None:
+        child = ResourceOptions(parent=self, depends_on=after, retain_on_delete=retain)
+        kept = KeptFirewall(name, props, child)
+        self.ipv4 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv4", "")))
+        self.ipv6 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv6", "")))
+        self.enforced = Output.all(kept.program, kept.observed).apply(lambda known: _told_of_kept(*known))
+        self.register_outputs({"enforced": self.enforced})
+
+
+def _told_of_kept(program: str, seen: Mapping[str, Any] | None) -> dict[str, str]:
+    """What can be reached through the rules of somebody else, in a few words."""
+    found = {family: (seen or {}).get(f"exposure{str(family).capitalize()}") or () for family in Family}
+    return {str(family): f"{program}'s: {', '.join(lines) or 'nothing gets in'}" for family, lines in found.items()}
+
+
+def _count(rules: str) -> int:
+    return sum(line.startswith("-A ") for line in rules.splitlines())

@@ -1,0 +1,170 @@
+"""`KeptFirewall`: a host whose firewall ufw or firewalld looks after: nothing is changed, what is in force is read.
+
+Policies judge it as they judge declared rules, from the last look.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pulumi import Output, ResourceOptions
+
+from components.core.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.core.dynamic import HostProvider
+from components.core.resource import HostResource
+from hosts.shell import Answer, Script
+from hosts.system.services import SERVICES
+from rules.analysis.reachability import TooIntricateError, difference, exposure
+from rules.errors import RuleSyntaxError
+from rules.language.parse import parse, parse_saved
+from rules.language.render import render
+from rules.model import Ruleset
+from rules.presets.firewalld import as_rules
+from rules.values.family import Family
+
+Program = Literal["ufw", "firewalld"]
+
+_OBSERVE = f"""\
+{SERVICES}
+active=
+case $program in
+    ufw) ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || active=yes ;;
+    *) ! svc_active "$program" || active=yes ;;
+esac
+section active echo "$active"
+for family in ipv4 ipv6; do
+    case $family in ipv4) tool=iptables ;; *) tool=ip6tables ;; esac
+    section "$family" "$tool-save" -t filter 2>/dev/null || :
+done
+if [ "$program:$active" = firewalld:yes ]; then
+    zones=$(firewall-cmd --list-all-zones)
+    section zones printf '%s\\n' "$zones"
+    section default_zone firewall-cmd --get-default-zone
+    begin services
+    names=$(printf '%s\\n' "$zones" | sed -n -e 's/^  services: *//p' \\
+        -e 's/.* service name="\\([^"]*\\)".*/\\1/p' | tr ' ' '\\n' | sort -u)
+    for _round in 1 2 3; do # those that services include
+        further=
+        for name in $names; do
+            case " ${{known:-}} " in *" $name "*) continue ;; esac
+            known="${{known:-}} $name"
+            text=$(firewall-cmd --info-service="$name" 2>/dev/null) || continue
+            printf '%s\\n' "$text"
+            further="$further $(printf '%s\\n' "$text" | sed -n 's/^  includes: *//p')"
+        done
+        names=$further
+    done
+    end
+fi
+"""
+
+
+class KeptInputs(ChapterInputs):
+    """Inputs of `KeptFirewall`.
+
+    `program`: who looks after the rules. `changes`: not to be given; after a refresh, what can be reached otherwise
+    than when a run looked last.
+    """
+
+    program: Program
+    changes: tuple[str, ...] = ()
+
+
+class KeptFacts(Model):
+    """`active`: whether the program has its rules in force. `ipv4`, `ipv6`: what they do, as rules; firewalld's zones
+    are put into such. `exposure_ipv4`, `exposure_ipv6`: who can reach what, a line each."""
+
+    active: bool = False
+    ipv4: str = ""
+    ipv6: str = ""
+    exposure_ipv4: tuple[str, ...] = ()
+    exposure_ipv6: tuple[str, ...] = ()
+
+
+class KeptChapter(Chapter[KeptInputs, KeptFacts]):
+    """Looks, and changes nothing."""
+
+    inputs = KeptInputs
+    facts = KeptFacts
+    changes = False
+
+    def title(self, inputs: KeptInputs) -> str:
+        return "firewall kept"
+
+    def observe(self, inputs: KeptInputs) -> Script:
+        return Script(f"read the rules of {inputs.program}", _OBSERVE, {"program": inputs.program}, timeout=120)
+
+    def parse(self, inputs: KeptInputs, answer: Answer) -> KeptFacts:
+        part = answer.sections
+        found: dict[str, Any] = {"active": part["active"].strip() == "yes"}
+        for family in Family:
+            try:
+                rules = _read(part, family)
+            except RuleSyntaxError as error:
+                raise Failure(
+                    f"{inputs.host}: the {family} rules of {inputs.program} cannot be read: {error}"
+                ) from None
+            found[str(family)] = render(rules)
+            found[f"exposure_{family}"] = _exposure(rules)
+        return KeptFacts(**found)
+
+    def apply(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts]) -> Script:
+        return Script("change nothing", ":")
+
+    def restore(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts]) -> Script:
+        return Script("change nothing", ":")
+
+    def unmet(self, inputs: KeptInputs, seen: KeptFacts) -> str:
+        if seen.active:
+            return ""
+        return (
+            f"{inputs.program} is not active, so nothing is kept. Turn it on, or leave `keep` out; where Stockade has "
+            "taken it over, `firewall: false` gives it back first"
+        )
+
+    def shown(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
+        """What somebody changed is told, and taken as it is by the next run: nothing is declared but who does it."""
+        before = known.recorded or KeptFacts()
+        gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)
+        told = (line for family in Family for line in _changes(before, seen, family))
+        return inputs.model_copy(update={"changes": (*gone, *told)})
+
+
+class KeptProvider(HostProvider[KeptInputs, KeptFacts]):
+    """Pulumi's CRUD for `KeptFirewall`."""
+
+    chapter = KeptChapter()
+
+
+class KeptFirewall(HostResource, module="stockade", name="KeptFirewall"):
+    """The rules of ufw or firewalld on one host. Properties: those of `KeptInputs`. Output: `observed`."""
+
+    program: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(KeptProvider(), name, {**props, "observed": None}, opts)
+
+
+def _read(part: Mapping[str, str], family: Family) -> Ruleset:
+    saved = part.get(str(family), "")
+    if "zones" in part and "INPUT_direct" not in saved:  # its rules are a table of nftables
+        return parse(as_rules(part["zones"], part.get("services", ""), part["default_zone"].strip(), family), family)
+    return parse_saved(saved, family)
+
+
+def _changes(before: KeptFacts, seen: KeptFacts, family: Family) -> tuple[str, ...]:
+    then, now = getattr(before, family.value), getattr(seen, family.value)
+    if then == now:
+        return ()
+    try:
+        found = difference(parse_saved(then, family), parse_saved(now, family))
+    except TooIntricateError:
+        found = ()
+    return tuple(f"{family}: {line}" for line in found or ("the rules differ",))
+
+
+def _exposure(rules: Ruleset) -> tuple[str, ...]:
+    try:
+        return exposure(rules)
+    except TooIntricateError as error:
+        return (f"not worked out: {error}",)

@@ -1,0 +1,134 @@
+"""Whether a ruleset lets the administrator's own connection in, decided before it is applied.
+
+Where a run comes from, the host tells (NAT, a jump host): a run asks it, and a preview, which connects to no host, goes
+by what the last run was told. Before the first run a ruleset is refused only where nobody at all could log in.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from hosts.ssh.connection import HostAccess
+from hosts.system.origin import Entry
+from rules.analysis.reachability import Analysis, PacketSet, TooIntricateError, analyse
+from rules.language.naming import names
+from rules.language.render import render_spec
+from rules.model import Ruleset
+from rules.packets.packet import Field, Packet, interface, state_number, tops
+from rules.values.addresses import read_address
+from rules.values.family import Family
+from rules.values.intervals import complement
+from rules.values.protocols import TCP
+
+_STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}
+"""Somebody on the internet, to ask which rule decides; documentation addresses (RFC 5737, RFC 3849)."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Packets without which there is no connection: the chain that they meet, what they are, and in words."""
+
+    chain: str
+    words: str
+    state: str
+    reply: bool
+
+
+_STEPS = (
+    _Step("INPUT", "nobody can connect{source} to TCP port {port} any more", "NEW", False),
+    _Step("INPUT", "nothing gets through on open connections{source} to TCP port {port}", "ESTABLISHED", False),
+    _Step("OUTPUT", "no reply from TCP port {port} gets out{target}", "ESTABLISHED", True),
+)
+
+
+def refusal(rules: Ruleset, access: HostAccess) -> str:
+    """Say how `rules` keep every login of `access` out; empty where one may get in, or none uses this family.
+
+    Empty too where that takes too long to work out: the host takes such a change back.
+    """
+    ports = list(dict.fromkeys(port for host, port in _ways(access) if _uses(host, rules.family)))
+    found = [_refused(rules, Entry("", port)) for port in ports]
+    return found[0] if found and all(found) else ""
+
+
+def refusal_of(rules: Ruleset, entry: Entry | None) -> str:
+    """Say how `rules` keep out who comes by `entry`; empty where they may not, and where it is of another family."""
+    if entry is None or not _uses(entry.client, rules.family) or names(rules):  # a name may stand for the client
+        return ""
+    return _refused(rules, entry)
+
+
+def _ways(access: HostAccess) -> Iterator[tuple[str, int]]:
+    for _, connection in access.logins():
+        for address in (connection.host, *access.addresses):
+            yield address, connection.port
+
+
+def _uses(address: str, family: Family) -> bool:
+    """Whether an address is of `family`; a name may be of either, so nothing is decided for it."""
+    try:
+        return ip_address(address).version == (4 if family is Family.IPV4 else 6)
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=64)  # pure; the hosts of a stack mostly have the same rules
+def _refused(rules: Ruleset, entry: Entry) -> str:
+    """How `rules` keep out who comes by `entry`; anybody, where it has no client."""
+    nat = rules.table("nat")
+    if nat is not None and any(chain.rules for chain in nat.chains):
+        return ""  # a port may become another on the way in
+    try:
+        analysis = analyse(rules)
+        for step in _STEPS:
+            if analysis.table.chain(step.chain) is None:
+                continue
+            if not analysis.accepted(step.chain).upper & _packets(analysis, step, entry):
+                return f"{_told(step, entry)}: {_reason(analysis, step, entry)}"
+    except TooIntricateError:
+        pass
+    return ""
+
+
+def _told(step: _Step, entry: Entry) -> str:
+    source, target = (f" from {entry.client}", f" to {entry.client}") if entry.client else ("", "")
+    return step.words.format(source=source, target=target, port=entry.port)
+
+
+def _packets(analysis: Analysis, step: _Step, entry: Entry) -> PacketSet:
+    """All packets of a step that do not stay on the host."""
+    top = tops(analysis.family)
+    here, there, them = (
+        (Field.OUT, Field.SOURCE_PORT, Field.DESTINATION) if step.reply else (Field.IN, Field.SERVICE, Field.SOURCE)
+    )
+    state = state_number(step.state, reply=step.reply)
+    fields = {
+        Field.PROTOCOL: ((TCP, TCP),),
+        there: ((entry.port, entry.port),),
+        here: complement((interface("lo"),), top[here]),
+        Field.STATE: ((state, state),),
+        Field.FRAGMENT: ((0, 0),),
+    }
+    if entry.client:
+        client = read_address(entry.client, analysis.family)
+        fields[them] = ((client, client),)
+    store = analysis.store
+    return PacketSet(analysis.family, store, store.box(dict(sorted(fields.items())), store.all, store.none))
+
+
+def _reason(analysis: Analysis, step: _Step, entry: Entry) -> str:
+    stranger, port = _STRANGER[analysis.family], entry.port
+    client = entry.client or stranger
+    if step.reply:
+        packet = Packet(
+            analysis.family, stranger, client, port=40000, source_port=port, in_interface="", out_interface="eth0",
+            state=step.state, reply=True, flags=("ACK",),
+        )  # fmt: skip
+    else:
+        flags = ("SYN",) if step.state == "NEW" else ("ACK",)
+        packet = Packet(analysis.family, client, stranger, port=port, state=step.state, flags=flags)
+    by = analysis.verdict(packet, step.chain).decided_by
+    if by is None:
+        return f"the policy of {step.chain}"
+    return f"rule {by.place.number} of {by.place.chain}: -A {by.place.chain} {render_spec(by.rule)}"

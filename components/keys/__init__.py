@@ -1,0 +1,1 @@
+"""The chapter on SSH key pairs on the operator's machine."""

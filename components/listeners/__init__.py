@@ -1,0 +1,1 @@
+"""The chapter on what listens on a host."""

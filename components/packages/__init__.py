@@ -1,0 +1,1 @@
+"""The chapter on packages: what is wanted and what is not, in one transaction."""

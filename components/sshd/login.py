@@ -1,0 +1,117 @@
+"""The admin's way in, proved over new connections before and after sshd's settings change."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components.core.chapter import Failure
+from components.sshd import effective
+from hosts.errors import HostError
+from hosts.shell import Script
+from hosts.ssh.connection import Connection
+from hosts.system.origin import ENTRY
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+CONFIRM_TIMEOUT = 15.0
+"""Seconds for a login, retries included."""
+
+_LOOK = f"""\
+{ENTRY}set -- $(entry)
+printf '%s\\n' "${{1-}}" "${{4-}}"
+id -Gn -- "$user" 2>/dev/null || echo
+"""
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """The login that later runs use first: the admin's, or the only one there is."""
+
+    host: "Host"
+    sole: "Host"
+    """The same host with that login alone, and without a password where passwords are no longer taken."""
+    settings: str
+    current: Connection
+    """The login of this run."""
+    address: str
+    """Where the host sees us come from."""
+    port: int
+    """The port of the host that this run came in by."""
+    groups: tuple[str, ...]
+    """Of the admin."""
+
+    @property
+    def connection(self) -> Connection:
+        """How the admin logs in."""
+        return self.sole.access.logins()[0][1]
+
+    @property
+    def moves(self) -> bool:
+        """Whether the declared ports leave out the one that this run came in by."""
+        declared = effective.ports(self.settings)
+        return bool(declared) and self.port not in declared
+
+    @property
+    def behind_nat(self) -> bool:
+        """Whether the port that we knock at is another one on the host."""
+        return self.current.port != self.port
+
+    def check(self) -> None:
+        """Prove that the admin gets in now, as the settings will demand. Raises Failure; nothing has been changed."""
+        user = self.connection.user
+        unchanged = f"{self.host.name}: sshd: nothing was changed:"
+        if user == "root" and effective.value(self.settings, "permitrootlogin") == "no":
+            raise Failure(
+                f"{unchanged} PermitRootLogin no would lock this run out, which logs in as root. "
+                "Give the host an `admin` login in the stack config: a user with a key and sudo."
+            )
+        if reason := effective.shuts_out(self.settings, user, self.groups, self.address):
+            raise Failure(f"{unchanged} the admin would be locked out: {reason}")
+        declared = effective.ports(self.settings)
+        if declared and self.connection.port not in declared and not self.behind_nat:
+            raise Failure(
+                f"{unchanged} sshd would listen on {', '.join(map(str, declared))}, but the login in the stack config "
+                f"uses port {self.connection.port}. Set `admin: {{port: {declared[0]}}}`, and "
+                f"`bootstrap: {{port: {self.connection.port}}}` for the way back."
+            )
+        if self.host.first_login_proved and self.host.access.logins()[0][1] == self.connection and not self.moves:
+            return  # by this very login, a moment ago
+        try:
+            self.sole.confirm(address=self.current.host, port=self.current.port, timeout=CONFIRM_TIMEOUT)
+        except HostError as error:
+            how = "a key" if self._key_only else "its credentials"
+            raise Failure(
+                f"{unchanged} before logins are restricted, {user} must be able to log in with {how} and to use sudo, "
+                f"and it cannot. Tried a new connection to {self.connection.address}: {error}"
+            ) from error
+
+    @property
+    def _key_only(self) -> bool:
+        return effective.value(self.settings, "passwordauthentication") != "yes"
+
+
+def sole_login(host: "Host", settings: str) -> "Host":
+    """Return the host by the login that later runs use first, as `settings` demand it."""
+    from hosts.ssh.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+
+    login, connection = host.access.logins()[0]
+    if effective.value(settings, "passwordauthentication") != "yes":
+        connection = connection.model_copy(update={"password": None})
+    return connection_pool().host(host.access.only(login).model_copy(update={login: connection}))
+
+
+def entrance(host: "Host", settings: str, admin: str) -> Entrance:
+    """Look at how this run got in, and at the login to prove. Raises any HostError."""
+    current = host.entered()
+    user = {"user": admin or host.access.logins()[0][1].user}
+    [look] = host.run(Script("look at the login", _LOOK, user), resource="sshd")
+    address, port, groups = [*look.stdout.split("\n"), "", "", ""][:3]
+    return Entrance(
+        host=host,
+        sole=sole_login(host, settings),
+        settings=settings,
+        current=current,
+        address=address.partition("%")[0],
+        port=int(port) if port.isdecimal() else current.port,
+        groups=tuple(groups.split()),
+    )

@@ -1,0 +1,1 @@
+"""The chapter on the daemon that keeps the time."""

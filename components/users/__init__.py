@@ -1,0 +1,1 @@
+"""The chapter on the limited user: account, keys, password and sudo."""

@@ -1,0 +1,349 @@
+"""`LimitedUser`: an account with SSH keys, a password and sudo on one host; as many of them as wanted.
+
+An account that is there already is adopted, and given back as it was on delete. What the run itself needs (the login's
+account, key and sudo right) is never taken away: that is checked before, and after a change the admin login is made
+anew; if it fails, or nobody comes to make it, the host takes the change back.
+
+Source: the guide, "Add a Limited User Account" and "Create an Authentication Keypair"; useradd(8), sudoers(5), sshd(8).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pulumi import Input, Output, ResourceOptions
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
+from pulumi.output import Unknown
+from pydantic import SecretStr
+
+from components.core.chapter import STALE, Chapter, Failure, Known
+from components.core.dynamic import HostProvider
+from components.core.resource import HostResource
+from components.core.stored import Stored
+from components.users.authorized_keys import found, merge, only
+from components.users.back_shell import BACK, SAVE
+from components.users.keys import own_folder, own_keys, own_trouble, trouble
+from components.users.own_login import guard, outside
+from components.users.settings import (
+    UserFacts,
+    UserInputs,
+    effective_sudo,
+    ends_logins,
+    keys_in_force,
+    mode_of,
+    refusal,
+)
+from components.users.shell import APPLY, EXITS, OBSERVE, RESTORE
+from hosts.guard.guarded import Guard
+from hosts.shell import Answer, Script
+from hosts.ssh.connection import HostAccess
+from hosts.system.files import file_state
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+
+PACKAGES = ("sudo",)
+"""What a host needs before a user with `sudo`."""
+
+Seen = Known[UserInputs, UserFacts]
+
+
+class UserChapter(Chapter[UserInputs, UserFacts]):
+    """One account."""
+
+    inputs = UserInputs
+    facts = UserFacts
+    replaced_by = frozenset({"host", "name"})
+    proof = ""
+
+    def title(self, inputs: UserInputs) -> str:
+        return f"user {inputs.name}"
+
+    def observe(self, inputs: UserInputs) -> Script:
+        return Script("look at the account", OBSERVE, _names(inputs), exits=EXITS)
+
+    def parse(self, inputs: UserInputs, answer: Answer) -> UserFacts:
+        part = answer.sections
+        account = part["account"].strip().split(":")
+        group = part["group"].strip().split(":")
+        facts = UserFacts(
+            group_gid=group[2] if len(group) > 2 else "",
+            sudo_group=part["sudo_group"].strip(),
+            drop_in=file_state(part, "dropin").packed(),
+        )
+        if len(account) < 7:
+            return facts
+        kind, ageing, expired = (*part["shadow"].splitlines(), "", "", "")[:3]
+        return facts.model_copy(
+            update={
+                "exists": True,
+                "shell": account[6],
+                "home": account[5],
+                "groups": tuple(sorted(part["groups"].split())),
+                "password": kind,
+                "ageing": ageing,
+                "expired": expired.strip(),
+                "sudo": effective_sudo(part["sudo"]),
+                "home_state": part["home"].strip(),
+                "ssh": own_folder(part),
+                "keys": own_keys(part),
+                "keys_trouble": own_trouble(part),
+            }
+        )
+
+    def apply(self, inputs: UserInputs, known: Seen) -> Script:
+        before, prior, last = known.before, known.prior or UserFacts(), known.last
+        if before is None:
+            return Script("look at the account first", f"exit {STALE}")
+        if _keys_managed(inputs, last) and before.keys_trouble:
+            if known.fresh:
+                raise Failure(f"{inputs.host}: {self.title(inputs)}: {trouble(inputs, before)}")
+            return Script("look at the keys", f"exit {STALE}")
+        content = before.keys.unpacked().content
+        last_password = last.password if last else None
+        change = {
+            "adopted": _flag(prior.exists),
+            "shell": inputs.shell or (prior.shell if (last and last.shell) or _lost(inputs, prior, before) else ""),
+            "shell_lost": _flag(_lost(inputs, prior, before) and not prior.exists),
+            "want_home": inputs.home or (prior.home if last and last.home else ""),
+            "leaves_home": _flag(
+                bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
+            ),
+            **_keys_back(last or inputs, prior, before, fresh=known.fresh),
+            "groups": " ".join(_groups(inputs, before)),
+            "groups_out": " ".join(_groups_out(inputs, known)),
+            "password_form": "-e" if inputs.hashed else "",
+            "password_changed": _flag(last_password != inputs.password),
+            "dropin_content": inputs.drop_in,
+            "sudo_wanted": inputs.sudo,
+            "first": _flag(last is None),
+            "keys_managed": _flag(_keys_managed(inputs, last)),
+            "keys_expected": content,
+            "keys_content": _wanted_keys(inputs, known, content),
+            "ssh_mode": inputs.ssh_mode,
+            "keys_mode": inputs.keys_mode,
+        }
+        secrets = {"password": inputs.password or SecretStr("")}
+        return Script("set up the account", APPLY, {**_names(inputs), **change}, secrets, exits=EXITS)
+
+    def restore(self, inputs: UserInputs, known: Seen) -> Script:
+        prior, now = known.prior or UserFacts(), known.before or UserFacts()
+        gave_password = inputs.password is not None or prior.password != "set"  # noqa: S105  # a kind, no password
+        change = {
+            "adopted": _flag(prior.exists),
+            "remove_home": _flag(inputs.remove_home),
+            "group_gid": prior.group_gid,
+            "shell_back": prior.shell if inputs.shell or _lost(inputs, prior, now) else now.shell,
+            "home_back": prior.home if inputs.home else now.home,
+            "home_made": _flag(not prior.home_state),
+            "home_mode": mode_of(prior.home_state) if _writable(prior.home_state) else "",
+            "groups": " ".join(sorted(set(_removed_groups(inputs, prior)))),
+            "groups_out": " ".join(sorted(set(_groups(inputs, now)) - set(prior.groups))),
+            "shadow_back": _flag(gave_password or bool(prior.expired)),
+            "keys_managed": _flag(_keys_managed(inputs, inputs)),
+            "keys_expected": now.keys.unpacked().content,
+            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, fresh=known.fresh),
+            **prior.drop_in.unpacked().values("prior_dropin"),
+        }
+        return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
+
+    def guard(self, inputs: UserInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard | None:
+        """For the logins of this user. Its own prior state may not let it in: that is not guarded."""
+        if restoring or all(login.user != inputs.name for _, login in access.logins()):
+            return None
+        return Guard(SAVE, BACK, "", _names(inputs), inputs.confirm_within)
+
+    def steps(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserInputs, ...]:
+        guard(host, inputs, known)
+        return (inputs,)
+
+    def enter(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
+        host.credentials_changed(inputs.name)
+        # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
+        port = host.entered().port
+        for login in _proved(host, inputs.name):
+            host.confirm_everywhere(patience, login=login, port=port)
+        host.renew()
+
+    def unmet(self, inputs: UserInputs, seen: UserFacts) -> str:
+        if not seen.exists:
+            return "there is no such account"
+        if seen.sudo != inputs.sudo:
+            return f"sudo -l tells another right than `{inputs.sudo}`: {seen.sudo}; another rule of sudoers decides"
+        shown = self.shown(inputs, Known(), seen)
+        names = sorted(name for name in type(inputs).model_fields if getattr(shown, name) != getattr(inputs, name))
+        return ", ".join(names)
+
+    def shown(self, inputs: UserInputs, known: Seen, seen: UserFacts) -> UserInputs:
+        if not seen.exists:
+            gone = {"enabled": False, "password": None, "keys": (), "groups": ()}
+            return inputs.model_copy(update=gone)
+        changes: dict[str, Any] = {
+            "enabled": not (
+                seen.expired
+                or _locked(inputs, seen)
+                or _writable(seen.home_state)
+                or (inputs.shell is None and ends_logins(seen.shell))
+            ),
+            "groups": tuple(group for group in inputs.groups if group in seen.groups),
+            "sudo": _shown_sudo(inputs, seen),
+        }
+        if inputs.password is not None and seen.password != "set":  # noqa: S105
+            changes["password"] = None
+        if inputs.shell is not None:
+            changes["shell"] = seen.shell
+        if inputs.home is not None:
+            changes["home"] = seen.home
+        if _keys_managed(inputs, None):
+            changes["keys"] = keys_in_force(inputs, seen)
+            changes["ssh_mode"] = mode_of(seen.ssh) if seen.ssh[:1].isdigit() else inputs.ssh_mode
+            changes["keys_mode"] = seen.keys.mode.zfill(3) if seen.keys.exists else inputs.keys_mode
+        return inputs.model_copy(update=changes)
+
+    def remover(self, host: "Host", inputs: UserInputs, known: Seen) -> "Host":
+        return outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
+
+    def occupied(self, inputs: UserInputs, seen: UserFacts) -> str:
+        return "the account is there already" if seen.exists else ""
+
+
+class UserProvider(HostProvider[UserInputs, UserFacts]):
+    """Pulumi's CRUD for `LimitedUser`, and the way back in."""
+
+    chapter = UserChapter()
+
+    def _way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
+        """As always, and by the password that the state has for this user, where that is one to log in with."""
+        way, word = super()._way_since(inputs, state), state.declared.password
+        if way is None or word is None or state.declared.hashed:
+            return way
+        logins = {name: login for name, login in way.logins() if login.user == inputs.name}
+        before = {name: login.since(login.model_copy(update={"sudo_password": word})) for name, login in logins.items()}
+        return way.model_copy(update=before)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse also a user who could not log in, or not use sudo; unknown keys and passwords may do."""
+        result = super().check(_olds, news)
+        unknown = [name for name, value in result.inputs.items() if _is_unknown(value)]
+        if result.failures or any(name != "connection" for name in unknown):
+            return result
+        given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
+        name, why = refusal(UserInputs.model_validate(given))
+        return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """As always, but a renamed user is made before the old one goes."""
+        result = super().diff(_id, _olds, _news)
+        result.delete_before_replace = False
+        return result
+
+
+class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
+    """An account on one host. Properties: those of `UserInputs`.
+
+    Outputs: those and `observed` (what the host shows). The password is a secret.
+    """
+
+    name: Output[str]
+    keys: Output[list[str]]
+    sudo: Output[str]
+
+    def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
+        own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
+        super().__init__(UserProvider(), name, {**own, "observed": None}, opts)
+
+
+def _proved(host: "Host", user: str) -> list[str]:
+    """Return the logins of this user by which a change is proved: the one that later runs use first, and the one in
+    use, of which it is known that it got in before."""
+    logins = host.access.logins()
+    return [name for name, login in logins if login.user == user and name in (logins[0][0], host.login)]
+
+
+def _names(inputs: UserInputs) -> dict[str, str]:
+    return {"name": inputs.name, "dropin": inputs.drop_in_path}
+
+
+def _flag(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, Unknown) or (isinstance(value, list | tuple) and any(_is_unknown(item) for item in value))
+
+
+def _groups(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
+    """Return the groups to be in."""
+    own = (seen.sudo_group,) if inputs.sudo != "none" and seen.sudo_group else ()
+    return tuple(dict.fromkeys((*inputs.groups, *own)))
+
+
+def _removed_groups(inputs: UserInputs, prior: UserFacts) -> tuple[str, ...]:
+    """Return the group that a user without sudo must not be in, where it was in it."""
+    return (prior.sudo_group,) if inputs.sudo == "none" and prior.sudo_group in prior.groups else ()
+
+
+def _groups_out(inputs: UserInputs, known: Seen) -> tuple[str, ...]:
+    """Return the groups to leave: those that we put the user in and that are no longer declared."""
+    before, prior = known.before or UserFacts(), known.prior or UserFacts()
+    last = set(_groups(known.last, before)) if known.last else set()
+    out = last - set(_groups(inputs, before)) - set(prior.groups)
+    if inputs.sudo == "none" and before.sudo_group:
+        out.add(before.sudo_group)
+    return tuple(sorted(out))
+
+
+def _keys_managed(inputs: UserInputs, last: UserInputs | None) -> bool:
+    return bool(inputs.keys or inputs.exclusive_keys or (last and last.keys))
+
+
+def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
+    if inputs.exclusive_keys:
+        return only(inputs.parsed_keys)
+    gone = set(found("\n".join(known.last.keys))) - {key.blob for key in inputs.parsed_keys} if known.last else set()
+    prior = known.prior.keys.unpacked().content if known.prior else ""
+    return merge(content, inputs.parsed_keys, sorted(gone), prior)
+
+
+def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, fresh: bool) -> dict[str, str]:
+    """Return the values of `give_back_keys`."""
+    content = _given_back_keys(inputs, prior, now)
+    return {
+        "prior_keys_content": content,
+        "prior_keys_remove": _flag(not content and not prior.keys.exists),
+        "prior_keys_mode": prior.keys.mode or inputs.keys_mode,
+        "prior_keys_group": prior.keys.group,
+        "prior_ssh_mode": mode_of(prior.ssh) if prior.ssh[:1].isdigit() else "",
+        "keys_left": trouble(inputs, now) if now.keys_trouble else "",
+        "keys_fresh": _flag(fresh),
+    }
+
+
+def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> str:
+    """Return the file as it was; what its owner added meanwhile stays."""
+    before, current = prior.keys.unpacked().content, now.keys.unpacked().content
+    if inputs.exclusive_keys or current == merge(before, inputs.parsed_keys):
+        return before
+    return merge(current, (), [key.blob for key in inputs.parsed_keys], before)
+
+
+def _lost(inputs: UserInputs, prior: UserFacts, seen: UserFacts) -> bool:
+    """Tell whether somebody gave the account a shell that ends every login, though it came with none such."""
+    return inputs.shell is None and seen.exists and ends_logins(seen.shell) and not ends_logins(prior.shell)
+
+
+def _locked(inputs: UserInputs, seen: UserFacts) -> bool:
+    return inputs.password is None and seen.password in ("locked", "empty")
+
+
+def _writable(state: str) -> bool:
+    """Tell whether sshd's StrictModes would refuse a directory of this mode."""
+    return bool(int(mode_of(state) or "0", 8) & 0o022)
+
+
+def _shown_sudo(inputs: UserInputs, seen: UserFacts) -> str:
+    ours = seen.drop_in.unpacked()
+    if seen.sudo != inputs.sudo:
+        return seen.sudo
+    same = ours.content == inputs.drop_in and (not ours.exists or (ours.mode, ours.owner) == ("440", "root"))
+    member = inputs.sudo == "none" or not seen.sudo_group or seen.sudo_group in seen.groups
+    return inputs.sudo if same and member else "other"

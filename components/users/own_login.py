@@ -1,0 +1,87 @@
+"""What a change of an account must not take from the run that makes it: the login's account, key and sudo right."""
+
+import base64
+from typing import TYPE_CHECKING
+
+from components.core.chapter import Failure, Known
+from components.users.authorized_keys import AuthorizedKey, found, parse_key
+from components.users.settings import UserFacts, UserInputs
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+    from hosts.ssh.connection import Connection
+
+
+def guard(host: "Host", inputs: UserInputs, known: Known[UserInputs, UserFacts]) -> None:
+    """Refuse a change after which the host's login of this name could not log in or not become root.
+
+    Raises `Failure`; any `HostError` of a key that can't be read.
+    """
+    for login, connection in host.access.logins():
+        if connection.user != inputs.name:
+            continue
+        place = f"{inputs.host}: user {inputs.name}: this is the {login} login of the stack"
+        if inputs.sudo == "none":
+            raise Failure(f"{place}, which needs sudo; another `admin` login is needed first")
+        if inputs.sudo == "password" and connection.sudo_password is None:
+            raise Failure(
+                f"{place}, and sudo would ask it for a password: declare its `sudoPassword`, or `sudo: nopasswd` here"
+            )
+        last = known.last.password if known.last else None
+        is_set = inputs.password is not None and inputs.password != last and not inputs.hashed
+        if inputs.sudo == "password" and is_set and connection.sudo_password != inputs.password:
+            raise Failure(
+                f"{place}, and the `password` that it would get is not the `sudoPassword` of this login; "
+                "change both, to the same"
+            )
+        key = own_key(connection)
+        if key is not None and loses(key, inputs, known):
+            raise Failure(f"{place}, and its key {key.fingerprint} would be removed; add it to `keys`")
+
+
+def loses(key: AuthorizedKey, inputs: UserInputs, known: Known[UserInputs, UserFacts]) -> bool:
+    """Tell whether a key that may be in authorized_keys now would not be there any more."""
+    if key.blob in {declared.blob for declared in inputs.parsed_keys}:
+        return False
+    last = found("\n".join(known.last.keys)) if known.last else {}
+    prior = found(known.prior.keys.unpacked().content) if known.prior else {}
+    return inputs.exclusive_keys or (key.blob in last and key.blob not in prior)
+
+
+def own_key(connection: "Connection") -> AuthorizedKey | None:
+    """Return the public half of the key that a login is configured with; None for agents and passwords."""
+    if connection.private_key is None and connection.private_key_file is None:
+        return None
+    from hosts.ssh.credentials import credentials_of  # the SSH client takes 0.2 s to import
+
+    pairs = credentials_of(connection).keys
+    if any(pair.has_cert for pair in pairs):
+        return None  # the host may let it in by that, whatever authorized_keys has; the proof tells
+    for pair in pairs:
+        raw = pair.public_data
+        kind = raw[4 : 4 + int.from_bytes(raw[:4], "big")].decode("ascii")
+        return parse_key(f"{kind} {base64.b64encode(raw).decode('ascii')}")
+    return None
+
+
+def outside(host: "Host", name: str, *, adopted: bool) -> "Host":
+    """Return the host as logins see it that are not of user `name`; the same one where `name` is no login of it.
+
+    An adopted user could log in before we came, so its own login may give it back. Raises `Failure` where a user that
+    was made here is the only login.
+    """
+    access = host.access
+    own = {login for login, connection in access.logins() if connection.user == name}
+    if not own:
+        return host
+    others = [login for login, _ in access.logins() if login not in own]
+    if not others:
+        if adopted:
+            return host
+        raise Failure(
+            f"{access.name}: user {name}: the only login of this host is that user itself; "
+            "add a `bootstrap` login that can delete it"
+        )
+    from hosts.ssh.pool import connection_pool
+
+    return connection_pool().host(access.only(*others))

@@ -1,0 +1,298 @@
+"""What is declared of a user and what a host shows of one: the data of `components/users/chapter.py`, no I/O."""
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from components.config.inventory import Problems, Settings
+from components.config.names import group_names
+from components.core.chapter import ChapterInputs, Model
+from components.keys.key_pair import public_keys
+from components.users.authorized_keys import AuthorizedKey, found, parse_key
+from hosts.guard.guarded import LIMIT
+from hosts.system.files import FileState
+
+NAME = r"^[a-z_][a-z0-9_.-]{0,30}$"
+PATH = r"^/[A-Za-z0-9_.@/+-]+$"
+NO_LOGIN = ("nologin", "false")
+"""Shells that end every login."""
+
+HASHES = re.compile(r"\$(y|gy|7|2[aby]|6|5)\$[./A-Za-z0-9$=,]+")
+"""A password that is hashed already, as crypt(5) writes it."""
+
+SYSTEM_NAMES = frozenset(
+    {
+        # of every Debian, of every Fedora and Arch
+        *("backup", "bin", "daemon", "games", "gnats", "irc", "list", "lp", "mail", "man", "news", "nobody", "proxy"),
+        *("sync", "sys", "uucp", "www-data", "_apt", "adm", "ftp", "halt", "http", "operator", "shutdown", "nfsnobody"),
+        # of services that most hosts have
+        *(
+            "avahi",
+            "chrony",
+            "colord",
+            "dbus",
+            "fail2ban",
+            "messagebus",
+            "named",
+            "ntp",
+            "ntpsec",
+            "polkitd",
+            "postfix",
+        ),
+        *(
+            "apache",
+            "mysql",
+            "nginx",
+            "postgres",
+            "rpc",
+            "rpcuser",
+            "sshd",
+            "statd",
+            "syslog",
+            "tcpdump",
+            "tss",
+            "uuidd",
+        ),
+        # groups that give their members what is root's
+        *("disk", "docker", "kmem", "lxd", "shadow", "sudo", "wheel"),
+    }
+)
+"""Names that systems have for themselves; of any other, the host tells whether it is one."""
+
+RULES = {"password": "ALL=(ALL:ALL) ALL", "nopasswd": "ALL=(ALL:ALL) NOPASSWD: ALL"}
+"""What the sudoers drop-in grants."""
+
+Sudo = Literal["password", "nopasswd", "none"]
+
+
+class UserInputs(ChapterInputs):
+    """Inputs of `LimitedUser`.
+
+    `name`: the account. `password`: a secret, plain or as crypt(5) hashes it; not set: none, or an adopted account's
+    own. It is set on the host when it changes here, not when its owner changes it there. `sudo`: `password`,
+    `nopasswd` or `none`; also membership in the group sudo (Debian) or wheel. `keys`: lines of authorized_keys;
+    `exclusive_keys`: no others may be in it. `shell`, `home`: not set: the system's, or as they are. `groups`: more
+    groups to be in. `remove_home`: delete also removes the home directory of a user made here. `confirm_within`:
+    seconds until a change of the admin that nobody could log in with goes back.
+
+    The rest says how things are when all is well, so that `refresh` can show that it is not: `enabled` (the account is
+    neither locked nor expired), `ssh_mode`, `keys_mode` (of ~/.ssh and authorized_keys); `sudo` is `other` where the
+    drop-in or the group is not as declared.
+    """
+
+    name: str = Field(pattern=NAME)
+    password: SecretStr | None = None
+    sudo: Literal["password", "nopasswd", "none", "other"] = "password"
+    keys: tuple[str, ...] = ()
+    exclusive_keys: bool = False
+    shell: str | None = Field(None, pattern=PATH)
+    home: str | None = Field(None, pattern=PATH)
+    groups: tuple[str, ...] = ()
+    remove_home: bool = False
+    confirm_within: int = Field(LIMIT, ge=5, le=600)
+    enabled: bool = True
+    ssh_mode: str = "700"
+    keys_mode: str = "600"
+
+    @field_validator("password")
+    @classmethod
+    def _one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[^\n\r\0]+", value.get_secret_value()):
+            raise ValueError("a password is one line, and not empty")
+        return value
+
+    @field_validator("keys")
+    @classmethod
+    def _lines(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        """Bring the lines into their usual form: what stands in the state is what stands in the file."""
+        keys: dict[str, str] = {}
+        for number, line in enumerate(lines, 1):
+            try:
+                key = parse_key(line)
+            except ValueError as error:
+                raise ValueError(f"key {number}: {error}") from None
+            if keys.setdefault(key.blob, str(key)) != str(key):
+                raise ValueError(f"key {number}: {key.fingerprint} is listed twice, with other options or comment")
+        return tuple(keys.values())
+
+    @field_validator("groups")
+    @classmethod
+    def _group_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(set(group_names(names))))
+
+    @property
+    def parsed_keys(self) -> tuple[AuthorizedKey, ...]:
+        """The keys as data."""
+        return tuple(parse_key(line) for line in self.keys)
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the declared password is a hash."""
+        return self.password is not None and bool(HASHES.fullmatch(self.password.get_secret_value()))
+
+    @property
+    def drop_in_path(self) -> str:
+        """Last among the drop-ins, since the last rule wins; sudo skips names with a dot."""
+        return "/etc/sudoers.d/zz-stockade-" + self.name.replace(".", "%2e")
+
+    @property
+    def drop_in(self) -> str:
+        """The content of the sudoers drop-in; empty: none."""
+        rule = RULES.get(self.sudo)
+        return f"# Written by Stockade: edit the stack config instead.\n{self.name} {rule}\n" if rule else ""
+
+
+def refusal(inputs: UserInputs) -> tuple[str, str]:
+    """Say which property makes the user useless or dangerous, and why; two empty texts when none does."""
+    no_login = ends_logins(inputs.shell or "")
+    if inputs.name == "root":
+        return "name", "root is not a limited user"
+    if inputs.name in SYSTEM_NAMES or inputs.name.startswith("systemd-"):
+        return "name", f"{inputs.name} is an account of the system; a limited user is a person's"
+    if not inputs.enabled:
+        return "enabled", "false only shows that an account was locked; leave it out"
+    if inputs.sudo == "other":
+        return "sudo", "password, nopasswd or none"
+    for name, mode in (("sshMode", inputs.ssh_mode), ("keysMode", inputs.keys_mode)):
+        if not re.fullmatch(r"[67][0145][0145]", mode):
+            return name, "three octal digits; sshd takes no key from a place that others may write to"
+    if no_login or not (inputs.keys or inputs.password):
+        why = f"the shell {inputs.shell} ends every login" if no_login else "there is neither a key nor a password"
+        return "keys", f"{inputs.name} could not log in: {why}"
+    if inputs.sudo == "password" and inputs.password is None:
+        return "sudo", (
+            f"{inputs.name} could not use sudo: it asks for a password and none is declared; declare `password`, or "
+            "set `sudo: nopasswd` (or `none`)"
+        )
+    return "", ""
+
+
+class UserFacts(Model):
+    """What a host shows of one account; empty texts where there is no account.
+
+    `group_gid`: number of the group of that name. `sudo_group`: the group that sudo goes by on this host. `password`:
+    `set`, `none` (`*`), `locked` (`!`) or `empty`. `ageing`: fields 3 to 8 of shadow(5). `expired`: `account`,
+    `password`. `sudo`: what sudo -l tells. `home_state`, `ssh`: `MODE OWNER GROUP` of the directories, or `link`.
+    `keys_trouble`: why the keys are neither read nor written, a word of `TROUBLES`.
+    """
+
+    exists: bool = False
+    group_gid: str = ""
+    sudo_group: str = ""
+    shell: str = ""
+    home: str = ""
+    groups: tuple[str, ...] = ()
+    password: str = ""
+    ageing: str = ""
+    expired: str = ""
+    sudo: Sudo = "none"
+    drop_in: FileState = FileState("", False)
+    home_state: str = ""
+    ssh: str = ""
+    keys: FileState = FileState("", False)
+    keys_trouble: str = ""
+
+
+def effective_sudo(listing: str) -> Sudo:
+    """Read what `sudo -l -U` prints: the last rule about everything as root counts (sudoers(5)).
+
+    `!ALL` takes the right away.
+    """
+    rights: Sudo = "none"
+    for line in listing.splitlines():
+        match = re.fullmatch(r"\s+\((?:ALL|root)\b[^)]*\)\s+(.*)", line.rstrip())
+        free = False
+        for command in re.split(r", +", match[1]) if match else ():
+            *tags, what = re.split(r": *", command)
+            for tag in tags:
+                free = tag == "NOPASSWD" if tag in ("NOPASSWD", "PASSWD") else free
+            if what == "ALL":
+                rights = "nopasswd" if free else "password"
+            elif re.fullmatch(r"! ?ALL", what):
+                rights = "none"
+    return rights
+
+
+def keys_in_force(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
+    """Return the declared keys that sshd takes on this host; with `exclusive_keys` also the others that it takes."""
+    owner = seen.ssh.split(" ")[1:2]
+    if not seen.keys.exists or owner != [inputs.name] or seen.keys.owner != inputs.name:
+        return ()
+    there = found(seen.keys.unpacked().content)
+    declared = []
+    for key in inputs.parsed_keys:
+        line = there.pop(key.blob, None)
+        if line is not None:
+            declared.append(_usual(line))
+    return (*declared, *(_usual(line) for line in there.values())) if inputs.exclusive_keys else tuple(declared)
+
+
+def _usual(line: str) -> str:
+    try:
+        return str(parse_key(line))
+    except ValueError:
+        return line
+
+
+def ends_logins(shell: str) -> bool:
+    """Tell whether nobody can work with this shell."""
+    return shell.rsplit("/", 1)[-1] in NO_LOGIN
+
+
+def mode_of(state: str) -> str:
+    """Return the first word of `MODE OWNER GROUP`, with at least three digits."""
+    return state.split(" ", 1)[0].zfill(3) if state else ""
+
+
+class UserSettings(Settings):
+    """A limited user as the stack config declares it."""
+
+    name: str = Field(pattern=NAME, description="Login name.")
+    password: SecretStr | None = Field(None, description="Password, plain or hashed ($y$..., $6$...); a secret.")
+    sudo: Sudo = Field("password", description="sudo with the password, without one (`nopasswd`), or not at all.")
+    keys: tuple[str, ...] = Field((), description="Public keys: lines of authorized_keys, options included.")
+    key_files: tuple[str, ...] = Field((), description="Files with public keys; `~` and paths from the project folder.")
+    exclusive_keys: bool = Field(False, description="Remove all other keys of this user.")
+    shell: str | None = Field(None, pattern=PATH, description="Login shell. Default: /bin/bash, or as it is.")
+    home: str | None = Field(None, pattern=PATH, description="Home directory. Default: the system's, or as it is.")
+    groups: tuple[str, ...] = Field((), description="More groups to be in.")
+    remove_home: bool = Field(False, description="Delete the home directory with the user.")
+    confirm_within: int = Field(LIMIT, ge=5, le=600, description="Seconds until a change of the admin goes back alone.")
+
+    @field_validator("groups")
+    @classmethod
+    def _group_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return group_names(names)
+
+    @field_validator("key_files")
+    @classmethod
+    def _can_be_read(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        problems = {}
+        for number, file in enumerate(files):
+            try:
+                public_keys(files=[file])
+            except ValueError as error:
+                problems[f"[{number}]"] = str(error)
+        if problems:
+            raise Problems(problems)
+        return files
+
+    def props(self, more_keys: tuple[Any, ...] = ()) -> dict[str, Any]:
+        """Return the properties of `LimitedUser` but `host` and `connection`.
+
+        `more_keys`: public keys made in the same program (`KeyPair.public_key`). Raises what `public_keys` raises.
+        """
+        own: dict[str, Any] = {
+            "name": self.name,
+            "password": self.password.get_secret_value() if self.password else None,
+            "sudo": self.sudo,
+            "keys": [*public_keys(self.keys, self.key_files), *more_keys],
+            "exclusiveKeys": self.exclusive_keys,
+            "shell": self.shell,
+            "home": self.home,
+            "groups": list(self.groups),
+            "removeHome": self.remove_home,
+            "confirmWithin": self.confirm_within,
+        }
+        return {key: value for key, value in own.items() if value is not None}

@@ -1,0 +1,123 @@
+"""A change that goes back by itself unless somebody proves that the host can still be entered.
+
+`hold` takes the host for this run and settles what a dead run left behind. `armed` puts a change into a script that
+first saves what is in force and arms the way back: a systemd timer, or a detached process where there is no systemd.
+The caller then confirms over a new connection, and sends `committed`, which makes the change survive a reboot and
+disarms; or `given_up`, which goes back at once. If neither comes in time, the host goes back alone. After a reboot in
+between, a unit that runs before sshd goes back too. The sh of all this is in `hosts/guard/shell.py` and
+`hosts/guard/back_shell.py`.
+
+On the host: /var/lib/stockade/guard/NAME/ while a change is armed, /var/lib/stockade/guard.log (and the journal) for
+what went back, /run/stockade for who has the host.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from hosts.guard.back_shell import BACK, SLOW, TRIES, WHY
+from hosts.guard.record import record_name
+from hosts.guard.shell import ARM, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, UNSAVED
+from hosts.shell import Answer, Script, quote
+
+LIMIT = 30
+"""Seconds within which a change must be confirmed."""
+BACK_TIME = 60
+"""Seconds that going back may take at most, besides."""
+_LATE = "the change was not confirmed in time: the host has taken it back by itself"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """How one change goes back.
+
+    `save`: sh that stores what is in force under the folder `$guard`. `back`: sh that puts it in force again from
+    there, alone on the host, as a script of its own with `set -eu`; it may be run twice. `$occasion` is `timer`,
+    `settle`, `now` or `boot`. `commit`: sh that makes the change survive a reboot; it may be run twice, and its last
+    step is the one that counts, so that nothing is left to go back where a step before it fails. `values`: variables of
+    all three, none of them secret. `limit`: seconds until the host goes back.
+    """
+
+    save: str
+    back: str
+    commit: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that changes hosts: a random `token`, and the `name` that others are told."""
+
+    token: str
+    name: str
+
+
+def hold(run: Run) -> Script:
+    """Take the host for this run, and settle what a dead run left armed. Fails with the name of who has it."""
+    values = {"run": run.token, "quoted_name": quote(run.name)}
+    exits = {HELD: "another run is changing this host; wait for it to end, then run this again. It is"}
+    return Script("take the host", HEAD + HOLD, values, exits=exits)
+
+
+def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool = False) -> Script:
+    """Let `script` save, arm and then change, where its body says `arm`. What comes before it is up to the caller.
+
+    With `further`, it is the next step of a change that is armed and not confirmed yet: going back undoes both.
+    """
+    name = _name(title)
+    lines = "\n".join(f"{key}={quote(value)}" for key, value in guard.values.items())
+    words = {
+        "title": quote(title),
+        "name": f"{name}.{run.token}",
+        "folder": FOLDER,
+        "why": WHY,
+        "tries": str(TRIES),
+        "slow": str(SLOW),
+    }
+    values = {
+        **guard.values,
+        **script.values,
+        "run": run.token,
+        "guard_name": name,
+        "guard_save": guard.save,
+        "guard_back": BACK.format(**words, back=quote(f"set -eu\n{lines}\n{guard.back}")),
+        "guard_limit": str(guard.limit),
+        "guard_record": record_name(title),
+        "guard_further": "yes" if further else "",
+    }
+    unsaved = f"what is in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
+    exits = {UNSAVED: unsaved, GONE_BACK: _LATE, **script.exits}
+    return replace(script, values=values, exits=exits, body=f"{HEAD}arm() {{\n{ARM}}}\n{script.body}")
+
+
+def unguarded(script: Script) -> Script:
+    """Let a script that could be armed change what cannot cut the way in."""
+    return replace(script, body=f"arm() {{ :; }}\n{script.body}")
+
+
+def arms(script: Script) -> bool:
+    """Tell whether a script calls `arm`."""
+    return "\narm\n" in script.body
+
+
+def is_armed(answer: Answer) -> bool:
+    """Tell whether a script that could arm has done so; it need not where it found nothing to change."""
+    return "armed" in answer.sections
+
+
+def committed(guard: Guard, title: str, run: Run) -> Script:
+    """Make the change survive a reboot, and disarm. `GONE_BACK` where the host was faster. Safe to repeat."""
+    values = {**guard.values, "guard_name": _name(title), "guard_commit": guard.commit or ":", "run": run.token}
+    return Script("keep the change", HEAD + COMMIT, values, exits={GONE_BACK: _LATE})
+
+
+def given_up(title: str, run: Run) -> Script:
+    """Go back at once, and wait for it where the host does so already. Prints what the host's record says of it."""
+    values = {"guard_name": _name(title), "run": run.token}
+    exits = {NOT_BACK: f"the host could not put back what was in force before; see {FOLDER}.log there"}
+    return Script("take the change back", HEAD + GIVE_UP, values, exits=exits, timeout=BACK_TIME)
+
+
+def _name(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower())

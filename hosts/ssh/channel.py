@@ -1,0 +1,193 @@
+"""One run over one channel: send the text, read the answers, know how far it came."""
+
+import asyncio
+import contextlib
+import re
+from dataclasses import dataclass, field
+
+import asyncssh
+
+from hosts.shell import Answer, Run, Script, parse
+from hosts.ssh.privilege import Entry
+from hosts.ssh.waiting import CHANNEL, REMOTE, waiting
+
+OPEN_TIMEOUT = 75.0
+"""Seconds to open a channel; the keepalives find a dead host earlier."""
+OUTPUT_LIMIT = 64 * 2**20
+"""Bytes that one run may print."""
+
+
+LET_IN_TIMEOUT = 30.0
+"""Seconds from a sudo password to the root shell: a wrong one alone takes PAM two of them."""
+_GOODBYE = 0.5
+_LAST_WORDS = 5.0
+_WORDS = 2**16
+"""Bytes that sudo and what runs at a login may print before."""
+_STDERR = asyncssh.EXTENDED_DATA_STDERR
+
+
+@dataclass
+class Outcome:
+    """How a run ended. Of `finished`, `overdue`, `flooded`, `cut` at most one is true; none: the shell ended early."""
+
+    stdout: bytes = field(default=b"", repr=False)
+    stderr: bytes = field(default=b"", repr=False)
+    exit_status: int | None = None
+    signal: str | None = None
+    finished: bool = False
+    overdue: bool = False
+    flooded: bool = False
+    cut: bool = False
+    kept_out: bool = False
+    """The shell that reads the scripts did not start, and so none of them was sent."""
+    at: int = -1
+    """Index of the last script that began; -1: none did, as far as we know."""
+
+    def pid(self, run: Run) -> int | None:
+        """Process id of the host's shell, as it told before its first script."""
+        told = re.search(rf"\n{run.nonce} P (\d{{1,9}})\n".encode(), self.stdout)
+        return int(told[1]) if told else None
+
+    def answers(self, run: Run) -> list[Answer | None]:
+        """One for each script; None for those that did not finish. Raises `GarbledError`."""
+        return parse(run, self.stdout, self.stderr)
+
+
+class _Session(asyncssh.SSHClientSession[bytes]):
+    """Collects both streams and wakes its reader whenever something changed."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.streams = {None: bytearray(), asyncssh.EXTENDED_DATA_STDERR: bytearray()}
+        self.changed = asyncio.Event()
+        self.closed = False
+        self.lost = False
+        self.at = -1
+        self._searched = 0
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self.streams[datatype] += data
+        if datatype is None:
+            self._advance()
+        self.changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed, self.lost = True, exc is not None
+        self.changed.set()
+
+    def _advance(self) -> None:
+        """Note which script is running, by the marker that shows its start."""
+        stdout = self.streams[None]
+        for index in range(self.at + 1, len(self.run.scripts)):
+            found = stdout.find(self.run.started(index), self._searched)
+            if found >= 0:
+                self.at, self._searched = index, found
+        self._searched = max(self._searched, len(stdout) - 100)
+
+    @property
+    def complete(self) -> bool:
+        """Both streams have come to their end mark: nothing more to wait for, even if a daemon keeps them open."""
+        return all(stream.endswith(self.run.finished) for stream in self.streams.values())
+
+    @property
+    def size(self) -> int:
+        return sum(len(stream) for stream in self.streams.values())
+
+
+async def execute(ssh: asyncssh.SSHClientConnection, entry: Entry, run: Run, timeout: float | None) -> Outcome:
+    """Start a shell as `entry` says, and feed it the run's text.
+
+    Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.
+    Raises asyncssh.Error or OSError where the channel could not be opened: then nothing was sent.
+    """
+    try:
+        with waiting(CHANNEL):
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                channel, session = await ssh.create_session(lambda: _Session(run), entry.command, encoding=None)
+    except TimeoutError:
+        ssh.abort()  # so that nobody else waits for it
+        raise
+    session = _checked(session)
+    outcome = Outcome()
+    try:
+        if entry.head:
+            channel.write(entry.head)
+        with waiting(REMOTE):
+            if not entry.awaited or await _let_in(session, entry.awaited):
+                channel.write(entry.tail + run.text)
+                channel.write_eof()
+                await _follow(session, run.scripts, timeout, outcome)
+            else:
+                channel.write_eof()
+                await _goodbye(session, _LAST_WORDS)
+                outcome.kept_out = True
+    except (OSError, asyncssh.Error):
+        outcome.cut = True
+    finally:
+        if not session.closed:
+            channel.close()
+    status, signal = channel.get_exit_status(), channel.get_exit_signal()
+    outcome.stdout, outcome.stderr = (bytes(stream) for stream in session.streams.values())
+    outcome.exit_status, outcome.signal = status, signal[0] if signal else None
+    outcome.at = session.at
+    return outcome
+
+
+def _checked(session: object) -> _Session:
+    if not isinstance(session, _Session):
+        raise TypeError("asyncssh returned another session")
+    return session
+
+
+async def _let_in(session: _Session, awaited: bytes) -> bool:
+    """Wait until the shell says that it is there. False where sudo says something else, ends, or takes too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LET_IN_TIMEOUT):
+            while awaited not in session.streams[None]:
+                if session.closed or session.size > _WORDS or b"try again" in session.streams[_STDERR]:
+                    return False
+                session.changed.clear()
+                await session.changed.wait()
+            return True
+    return False
+
+
+async def _goodbye(session: _Session, patience: float = _GOODBYE) -> None:
+    """Let the shell (and sudo) end by themselves: sshd counts the session until then. A daemon that the script left
+    behind with our stdout keeps the channel open; it is not waited for."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while not session.closed:
+                session.changed.clear()
+                await session.changed.wait()
+
+
+async def _follow(session: _Session, scripts: tuple[Script, ...], timeout: float | None, outcome: Outcome) -> None:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    at, since = -1, begun
+    while True:
+        if session.complete:
+            outcome.finished = True
+            await _goodbye(session)
+            return
+        if session.closed:
+            outcome.cut = session.lost
+            return
+        if session.size > OUTPUT_LIMIT:
+            outcome.flooded = True
+            return
+        if session.at != at:
+            at, since = session.at, loop.time()
+        deadline = since + scripts[max(at, 0)].timeout
+        if timeout is not None:
+            deadline = min(deadline, begun + timeout)
+        if loop.time() >= deadline:
+            outcome.overdue = True
+            return
+        session.changed.clear()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await session.changed.wait()
+        except TimeoutError:
+            continue

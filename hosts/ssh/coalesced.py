@@ -1,0 +1,105 @@
+"""Reads of one host that are wanted at the same time go in one run."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from hosts.errors import HostError
+from hosts.shell import Answer, Script
+from hosts.ssh.session import Wire
+from hosts.ssh.waiting import Clock, current, timed
+
+LARGEST_BATCH = 64
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    script: Script
+    answer: "asyncio.Future[Answer]"
+    asked: float = field(default_factory=time.monotonic)
+    clock: Clock | None = field(default_factory=current)
+
+
+class Reads:
+    """While one batch is under way (or the host is being connected), what is asked for meanwhile makes the next."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._waiting: list[_Wanted] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def read(self, script: Script, resource: str) -> Answer:
+        """See Host.read."""
+        wanted = _Wanted(script, asyncio.get_running_loop().create_future())
+        self._waiting.append(wanted)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        try:
+            return await wanted.answer
+        except HostError as error:
+            raise error.during(resource=resource, step=script.step) from None
+
+    async def _work(self) -> None:
+        while self._waiting:
+            shared = Clock()
+            try:
+                with timed(shared):
+                    await self._wire.ladder.climb()
+                    batch = self._take()
+                    await self._answer(batch, shared)
+            except HostError as error:
+                failed = self._take_all()
+                _tell(failed, shared)
+                self._fail(failed, error)
+            except BaseException as error:  # an error of ours must not leave anyone waiting for ever
+                self._fail(self._take_all(), HostError(f"unexpected: {error!r}", secrets=self._wire.access.secrets()))
+                raise
+
+    def _take(self) -> list[_Wanted]:
+        """The next batch: as many as fit that run as the same user."""
+        as_root = self._waiting[0].script.as_root
+        batch = [wanted for wanted in self._waiting if wanted.script.as_root is as_root][:LARGEST_BATCH]
+        taken = set(map(id, batch))
+        self._waiting = [wanted for wanted in self._waiting if id(wanted) not in taken]
+        return batch
+
+    def _take_all(self) -> list[_Wanted]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    async def _answer(self, batch: list[_Wanted], shared: Clock) -> None:
+        batch = [wanted for wanted in batch if not wanted.answer.done()]
+        if not batch:
+            return
+        try:
+            try:
+                results = await self._wire.attempt([wanted.script for wanted in batch])
+            finally:
+                _tell(batch, shared)
+        except HostError as error:
+            self._fail(batch, error)
+            return
+        except BaseException:
+            self._fail(batch, HostError("the read was interrupted"))
+            raise
+        for wanted, result in zip(batch, results, strict=False):
+            if wanted.answer.done():
+                continue
+            if isinstance(result, HostError):
+                wanted.answer.set_exception(result)
+            else:
+                wanted.answer.set_result(result)
+        # an overdue read was stopped, and those after it have not begun: they go in the next batch
+        self._waiting = [*batch[len(results) :], *self._waiting]
+
+    @staticmethod
+    def _fail(batch: list[_Wanted], error: HostError) -> None:
+        for wanted in batch:
+            if not wanted.answer.done():
+                wanted.answer.set_exception(error.during(resource=""))
+
+
+def _tell(batch: list[_Wanted], shared: Clock) -> None:
+    for wanted in batch:
+        if wanted.clock is not None:
+            wanted.clock.absorb(shared, wanted.asked)

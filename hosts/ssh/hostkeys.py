@@ -1,0 +1,150 @@
+"""Which host keys are trusted: the pinned one, or those of known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import asyncssh
+
+from hosts.errors import BadCredentials, HostError, HostKeyChanged, HostKeyUnknown, Unreachable
+from hosts.ssh.algorithms import BETTER, RSA_BY_SHA1, needs_sha1, offer, weakness
+from hosts.ssh.connection import DEFAULT_PORT, Connection, resolve
+from hosts.text.textfiles import LARGEST_LIST, BadFile, read_text
+
+_PREFERRED = {name: rank for rank, name in enumerate(("ssh-ed25519", "ecdsa-sha2-nistp256"))}
+_USER_FILE = "~/.ssh/known_hosts"
+_DEFAULT_FILES = (_USER_FILE, "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The keys one host may show, and where that is written."""
+
+    source: str
+    keys: tuple[asyncssh.SSHKey, ...] = ()
+    authorities: tuple[asyncssh.SSHKey, ...] = ()
+    revoked: tuple[asyncssh.SSHKey, ...] = ()
+    remark: str = ""
+    """What is wrong with the files that were looked at."""
+    old: bool = False
+    """Whether old algorithms will do."""
+    borrowed: bool = False
+    """The keys are known under another port: that this one shows another key makes it unknown, not changed."""
+
+    def lists(self) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]:
+        """In the form of asyncssh's `known_hosts`: trusted, authorities, revoked."""
+        return list(self.keys), list(self.authorities), list(self.revoked)
+
+    def algorithms(self) -> list[str]:
+        """Host key algorithms in the order to ask for: those of known keys first, so that a host with several keys
+        shows the one we know; all others after, so that a replaced key is received and can be told."""
+        offered = offer(old=self.old)
+        known = [name for key in self.keys for name in map(bytes.decode, key.sig_algorithms) if name in offered.keys]
+        # of an unknown host the key that one would pin is asked for: the short one, as ssh does
+        plain = sorted(offered.keys, key=lambda name: _PREFERRED.get(name, len(_PREFERRED)))
+        ordered = [*offered.certificates, *known, *plain] if self.authorities else [*known, *plain]
+        return [*dict.fromkeys(ordered)]
+
+
+@dataclass
+class Shown:
+    """What the other side showed and said during one attempt to connect."""
+
+    key: asyncssh.SSHKey | None = None
+    version: str = ""
+    banners: list[str] = field(default_factory=list)
+    password_expired: bool = False
+    rsa: bool = False
+    """Whether one of our keys is an RSA key."""
+
+
+def trust_of(connection: Connection) -> Trust:
+    """The trust for a connection, read now. Missing or unreadable default files count as empty.
+
+    Raises BadCredentials where a knownHostsFile that the user named cannot be read.
+    """
+    if connection.host_key is not None:
+        pinned = asyncssh.import_public_key(connection.host_key)
+        return Trust("the connection's hostKey", (pinned,), old=connection.old_algorithms)
+    if connection.known_hosts_file is not None:
+        path = resolve(connection.known_hosts_file)
+        try:
+            lines = read_text(path, LARGEST_LIST).splitlines()
+        except BadFile as error:
+            raise BadCredentials(f"knownHostsFile {error}") from None
+        return _matches(str(path), lines, connection)
+    lines, remarks = [], []
+    for name in _DEFAULT_FILES:
+        file = Path(name).expanduser()
+        try:
+            lines += read_text(file, LARGEST_LIST).splitlines() if file.exists() else []
+        except (BadFile, OSError) as error:
+            remarks.append(str(error))
+    trust = _matches(_USER_FILE, lines, connection)
+    return replace(trust, remark="\n  ".join(filter(None, (*remarks, trust.remark))))
+
+
+def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
+    known = asyncssh.SSHKnownHosts()
+    for line in lines:
+        try:
+            known.load(line)
+        except ValueError:
+            continue  # as ssh does: a line nobody can read does not make the others void
+    found = [known.match(_written(*name), "", None)[:3] for name in connection.names]
+    revoked = tuple(key for _, _, keys in found for key in keys)
+    old, weak = connection.old_algorithms, dict[str, None]()
+    for number, (known_keys, known_authorities, _) in enumerate(found):
+        faults = {key: weakness(key) for key in (*known_keys, *known_authorities)} if not old else {}
+        weak |= dict.fromkeys(filter(None, faults.values()))
+        keys, authorities = (
+            tuple(key for key in some if not faults.get(key)) for some in (known_keys, known_authorities)
+        )
+        if keys or authorities:
+            borrowed = connection.names[number] != connection.names[0]
+            return Trust(source, keys, authorities, revoked, old=old, borrowed=borrowed)
+    remark = f"{source} has {' and '.join(weak)} of it, which can be broken: {BETTER}." if weak else ""
+    return Trust(source, revoked=revoked, remark=remark, old=old)
+
+
+def _written(host: str, port: int) -> str:
+    """As known_hosts has it."""
+    name = host.lower()
+    return name if port == DEFAULT_PORT else f"[{name}]:{port}"
+
+
+def key_line(key: asyncssh.SSHKey) -> str:
+    """`ssh-ed25519 AAAA…`: what to pin."""
+    return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
+
+
+def fingerprint(key: asyncssh.SSHKey) -> str:
+    """As ssh-keygen -l prints it: `SHA256:…`, with the algorithm before it."""
+    return f"{key.get_algorithm()} {key.get_fingerprint()}"
+
+
+def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> HostError:
+    """The error for a host key that was not accepted."""
+    if shown.key is None:
+        if "revoked" in reason:
+            return HostKeyChanged(f"the host key of {connection.address} is revoked in {trust.source}", hint="")
+        return Unreachable(tried=(connection.address,), cause=f"host key not accepted: {reason}")
+    if trust.keys and not trust.borrowed:
+        changed = HostKeyChanged(
+            address=connection.address,
+            expected=tuple(fingerprint(key) for key in trust.keys),
+            received=fingerprint(shown.key),
+            key_line=key_line(shown.key),
+            source=trust.source,
+        )
+        if needs_sha1(shown.version) and not trust.old and all(key.get_algorithm() == "ssh-rsa" for key in trust.keys):
+            changed.hint += f"\n  Or it is the same: {RSA_BY_SHA1}"
+        return changed
+    fault = "" if trust.old else weakness(shown.key)
+    if fault:
+        told = f"{connection.address} shows {fault}, which can be broken"
+        return HostKeyUnknown(told, hint=f"{BETTER[0].upper()}{BETTER[1:]}.")
+    unknown = HostKeyUnknown(
+        address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key)
+    )
+    unknown.hint = "\n  ".join(part for part in (unknown.hint, trust.remark) if part)
+    return unknown

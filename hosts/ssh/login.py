@@ -1,0 +1,221 @@
+"""The way in: admin first, bootstrap where admin is refused; retries while a host boots; a dead host given up once."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from hosts.errors import BEHIND, HostError, LoginRefused, Unreachable, Useless
+from hosts.ssh.connection import FORMER, UNLIMITED, Connection
+from hosts.ssh.dialing import Line, Refused, Transient, dial
+from hosts.ssh.guesses import Guesses
+from hosts.ssh.waiting import CONNECTING, RETRY, waiting
+
+FIRST_DELAY = 0.25
+LONGEST_DELAY = 3.0
+GIVEN_UP_FOR = 30.0
+"""Seconds during which a failed host's error is repeated without another attempt. After that, one single attempt
+tells whether it is back; the whole wait for a booting host is spent only once in a process."""
+_ROTATING = (
+    "If a key or a password has been changed: while it is, give both, the new one first: `privateKeyFile: [new, old]`."
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """An open line and the login that it came in by: "admin", "bootstrap" (or "proxy")."""
+
+    login: str
+    line: Line
+
+
+@dataclass
+class _Climb:
+    """What one way up has seen so far, by login."""
+
+    refused: dict[str, str]
+    failures: dict[str, int] = field(default_factory=dict)
+    cause: str = ""
+
+
+class Ladder:
+    """One host's connection: opened when first wanted, shared, opened again when it broke. Lives in the pool's loop."""
+
+    def __init__(
+        self,
+        name: str,
+        logins: tuple[tuple[str, Connection], ...],
+        patience: float,
+        gate: asyncio.Semaphore,
+        jump_of: "Callable[[Connection], Ladder]",
+        *,
+        guesses: Guesses,
+    ) -> None:
+        self.name = name
+        self.guesses = guesses
+        self.logins = logins
+        self._patience = patience
+        self._gate = gate
+        self._jump_of = jump_of
+        self._lock = asyncio.Lock()
+        self._way: Way | None = None
+        self._failure: HostError | None = None
+        self._until = 0.0
+        self._useless: dict[str, Useless] = {}
+        self._left: list[Line] = []
+        self.handshakes = 0
+        """How many connections were opened in all."""
+
+    @property
+    def way(self) -> Way | None:
+        """The open connection, if there is one."""
+        return self._way if self._way is not None and self._way.line.alive else None
+
+    async def climb(self) -> Way:
+        """The open connection, or a new one.
+
+        Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
+        """
+        async with self._alone():
+            if (way := self.way) is not None:
+                return way
+            now = asyncio.get_running_loop().time()
+            if self._failure is not None and now < self._until:
+                raise self._failure.during(resource="")
+            try:
+                self._way = await self._retry(0 if self._failure is not None else self._patience)
+            except HostError as error:
+                error.host, error.not_reached = self.name, True
+                self._failure = error
+                self._until = asyncio.get_running_loop().time() + GIVEN_UP_FOR
+                raise error.during(resource="") from None
+            self._failure = None
+            return self._way
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        with waiting(CONNECTING):
+            await self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> Way:
+        """A connection of its own, for the caller to close; nothing is remembered of it."""
+        other = Ladder(self.name, logins, patience, self._gate, self._jump_of, guesses=self.guesses)
+        try:
+            return await other._retry(patience)
+        except HostError as error:
+            error.host = self.name
+            raise
+
+    def holding(self, way: Way) -> "Ladder":
+        """A ladder that has this connection and makes no other."""
+        other = Ladder(self.name, (), 0, self._gate, self._jump_of, guesses=self.guesses)
+        other._way = way
+        return other
+
+    def spurn(self, way: Way, fault: Useless) -> bool:
+        """Use the next login from now on: this one lets us in and then does nothing for us. False where it is the last.
+
+        What is under way on its connection comes to its end there.
+        """
+        others = {login for login, _ in self.logins} - {way.login, *self._useless}
+        if not others:
+            return False
+        self._useless[way.login] = fault
+        if self._way is way:
+            self._left.append(way.line)
+            self._way = None
+        return True
+
+    def renew(self) -> None:
+        """Log in anew from now on, where the login in use is by former credentials: those of the config are taken now.
+
+        What is under way on its connection comes to its end there.
+        """
+        self._useless.clear()
+        self._failure = None
+        if self._way is not None and FORMER in self._way.login:
+            self._left.append(self._way.line)
+            self._way = None
+
+    async def close(self) -> None:
+        """Hang up."""
+        lines, self._left = [*self._left, *([self._way.line] if self._way is not None else [])], []
+        self._way = None
+        self._useless.clear()  # it may have got what it lacked
+        for line in lines:
+            await line.close()
+
+    async def _retry(self, patience: float) -> Way:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        if not self.logins:
+            raise Unreachable("the connection broke")
+        told = {login: f"{self._address(login)}: {fault.message}" for login, fault in self._useless.items()}
+        seen = _Climb(told)
+        delay = FIRST_DELAY
+        while True:
+            if (way := await self._round(seen)) is not None:
+                return way
+            if all(login in seen.refused for login, _ in self.logins):
+                hint = "\n  ".join(dict.fromkeys(fault.hint for fault in self._useless.values() if fault.hint))
+                attempts = tuple(f"{login} as {told}" for login, told in seen.refused.items())
+                raise LoginRefused(attempts=attempts, hint=hint or _ROTATING)
+            waited = loop.time() - begun
+            pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
+            if waited + pause > patience or self._exhausted(seen):
+                raise self._unreachable(seen, waited)
+            with waiting(RETRY):
+                await asyncio.sleep(pause)
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _round(self, seen: _Climb) -> Way | None:
+        """Each login once, except those refused before and those of an address that just did not answer."""
+        silent: set[tuple[str, int]] = set()
+        unanswered: set[str] = set()
+        for login, connection in self.logins:
+            if login in seen.refused or connection.endpoint in silent:
+                continue
+            try:
+                tunnel = await self._tunnel(connection)
+                line = await dial(connection, self._gate, tunnel)
+            except Refused as error:
+                seen.refused[login] = str(error)
+            except Transient as error:
+                seen.cause = str(error)
+                silent.add(connection.endpoint)
+                unanswered.add(login)
+            else:
+                self.handshakes += 1
+                return Way(login, line)
+        for login in unanswered:
+            seen.failures[login] = seen.failures.get(login, 0) + 1
+        return None
+
+    async def _tunnel(self, connection: Connection) -> Line | None:
+        if connection.proxy is None:
+            return None
+        try:
+            return (await self._jump_of(connection.proxy).climb()).line
+        except HostError as error:
+            told = error.during(resource="")
+            told.message = f"{BEHIND}{connection.proxy.address}: {error.message}"
+            raise told from None
+
+    def _exhausted(self, seen: _Climb) -> bool:
+        limits = {login: connection.dial_error_limit for login, connection in self.logins}
+        return all(limits[login] not in UNLIMITED and count >= limits[login] for login, count in seen.failures.items())
+
+    def _address(self, login: str) -> str:
+        return dict(reversed(self.logins))[login].address
+
+    def _unreachable(self, seen: _Climb, waited: float) -> Unreachable:
+        tried = tuple(
+            dict.fromkeys(connection.address for login, connection in self.logins if login not in seen.refused)
+        )
+        hint = "; ".join(f"refused before that: {login} as {told}" for login, told in seen.refused.items())
+        return Unreachable(tried=tuple(dict.fromkeys(tried)), waited=waited, cause=seen.cause, hint=hint)

@@ -1,0 +1,130 @@
+"""Becoming root on the host: one middleware, so that no script mentions sudo.
+
+The command line holds no secret and no value. A sudo password goes first over stdin, and nothing after it before the
+root shell has said that it is there: sudo would take the next lines for further guesses. What sudo didn't read of it
+(it did not ask, or we are root already) never reaches a shell.
+"""
+
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from hosts.errors import ShellRefused, SudoPasswordRefused, SudoRefused, tail
+from hosts.shell import quote, reveal
+from hosts.ssh.connection import Connection
+
+_ROOT_ALREADY = 'if [ "$(id -u)" = 0 ]; then'
+_ENGLISH = "LC_ALL=C; export LC_ALL"
+_HERE, _GO = "stockade: root", ":"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to start the shell that reads the script: the remote command, what to send at once, the line on stdout that
+    the rest waits for, and what to send before the script."""
+
+    command: str
+    head: bytes = field(default=b"", repr=False)
+    awaited: bytes = b""
+    tail: bytes = b""
+
+
+AS_LOGIN_USER = Entry("sh")
+
+
+def as_root(word: SecretStr | None = None) -> Entry:
+    """A root shell on stdin: directly for uid 0, else through sudo, with the password `word` or without one."""
+    if word is None:
+        return Entry("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exec sh; fi; exec sudo -n -H -- sh"))
+    # a password that is the very line that ends this loop leaves that line to the shell, to which it means nothing
+    shell = f'echo; echo "{_HERE}"; while IFS= read -r line; do if [ "$line" = {_GO} ]; then break; fi; done; exec sh'
+    command = f"{_ENGLISH}; {_ROOT_ALREADY} {shell}; fi; exec sudo -S -k -H -p '' -- sh -c {quote(shell)}"
+    return Entry("sh -c " + quote(command), _line(word), f"\n{_HERE}\n".encode(), f"{_GO}\n".encode())
+
+
+_ASKS = "stockade: asked"
+ENDED = "stockade: stop"
+"""What a rehearsal prints on stdout where sudo asks again and cannot be ended: then stdin must end."""
+
+# Where sudo asks again, it is ended at once: the end of its input would be one more failure in the eyes of PAM
+# (pam_faillock counts it). It can be, since its real user id is still the login's.
+_REHEARSAL = " ".join(
+    (
+        f'{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; p=$(printf "%s\\n." "{_ASKS}");',
+        r'{ sh -c "echo \$\$; exec sudo -S -k -p \"\$1\" -- true 2>&1" sh "${p%.}"; e=$?; echo; echo "ended $e"; } | {',
+        f'read -r pid; asked=; while IFS= read -r line; do case $line in *"{_ASKS}"*)',
+        'if [ -n "$asked" ]; then echo "sudo: incorrect password" >&2;',
+        f'kill -KILL "$pid" 2>/dev/null || echo "{ENDED}"; fi; asked=yes ;;',
+        '"ended "*) exit "${line#ended }" ;; *) printf "%s\\n" "$line" >&2 ;; esac; done; exit 1; }',
+    )
+)
+
+
+def rehearsal(word: SecretStr | None) -> Entry:
+    """Asks sudo once, with the password alone on stdin; or whether it asks at all."""
+    if word is None:
+        return Entry("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; exec sudo -n -- true"))
+    return Entry("sh -c " + quote(_REHEARSAL), _line(word))
+
+
+def _line(word: SecretStr) -> bytes:
+    return f"{reveal(word)}\n".encode("utf-8", "surrogateescape")
+
+
+def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefused | None:
+    """The error that sudo's own words stand for; None if it was not sudo that failed."""
+    said = stderr.lower()
+    user = connection.user
+    known = (
+        ("must have a tty", f"sudo wants a terminal (requiretty) for {user}", _hint(user, "Defaults:{} !requiretty")),
+        (
+            "a password is required",
+            f"sudo asks {user} for a password",
+            "Give it as sudoPassword, or: " + _nopasswd(user),
+        ),
+        ("no password was provided", f"sudo did not take the sudoPassword of {user}", _ROTATING),
+        ("sorry, try again", f"sudo did not take the sudoPassword of {user}", _ROTATING),
+        ("incorrect password", f"sudo did not take the sudoPassword of {user}", _ROTATING),
+        ("not in the sudoers file", f"{user} may not use sudo", _nopasswd(user)),
+        ("is not allowed to", f"{user} may not become root with sudo", _nopasswd(user)),
+        ("account validation failure", f"sudo: the account of {user} is locked or expired", ""),
+    )
+    for words, message, hint in known:
+        if words in said:
+            wrong = "did not take" in message
+            return (SudoPasswordRefused if wrong else SudoRefused)(message, hint=hint, secrets=connection.secrets())
+    if status == 127 and "sudo" in said:
+        return SudoRefused(f"{user} is not root, and there is no sudo on the host", hint="Log in as root (bootstrap).")
+    if "sudo:" in said:
+        return SudoRefused(f"sudo failed for {user}: {tail(stderr, 3)}", secrets=connection.secrets())
+    return None
+
+
+_ROTATING = (
+    "It is not tried again in this run. While a password is being changed, give both, the new one first: "
+    "`sudoPassword: [new, old]`."
+)
+_OWN_COMMAND = "ForceCommand in sshd_config, command= in authorized_keys, or a login shell such as nologin"
+
+
+def no_shell(connection: Connection, stdout: str, stderr: str, status: int) -> ShellRefused:
+    """The error for a login where something else ran than the shell that was asked for."""
+    user, said = connection.user, tail(f"{stdout}\n{stderr}", 3)
+    if "password change required" in said.lower() or "password has expired" in said.lower():
+        return ShellRefused(f"the password of {user} has expired and must be changed first: {said}")
+    if "account is currently not available" in said.lower():
+        return ShellRefused(f"the login shell of {user} lets nobody in; it said: {said}")
+    told = f"it said: {said}" if said else "it said nothing"
+    return ShellRefused(
+        f"{user} gets no shell: the host runs a command of its own instead ({_OWN_COMMAND}), which ended with exit "
+        f"status {status}; {told}",
+        secrets=connection.secrets(),
+    )
+
+
+def _hint(user: str, line: str) -> str:
+    return f"In /etc/sudoers.d: {line.format(user)}"
+
+
+def _nopasswd(user: str) -> str:
+    return _hint(user, "{} ALL=(ALL:ALL) NOPASSWD: ALL")

@@ -1,0 +1,231 @@
+"""One host's runs over its one connection. Everything in here lives in the pool's loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import asyncssh
+
+from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood, SudoRefused, TimedOut, Useless
+from hosts.shell import Answer, GarbledError, Run, Script, compose
+from hosts.ssh import privilege
+from hosts.ssh.channel import Outcome, execute
+from hosts.ssh.connection import HostAccess
+from hosts.ssh.dialing import Line
+from hosts.ssh.login import Ladder, Way
+from hosts.ssh.sudo import Sudo
+from hosts.ssh.waiting import CHANNEL_SLOT, waiting
+
+CHANNELS = 8
+"""Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
+_REFUSALS = 4
+_KILL_TIMEOUT = 15.0
+_KILL = """\
+read -r stat <"/proc/$pid/stat" || exit 0
+set -- ${stat##*) }
+group=$3
+kill -TERM "-$group" 2>/dev/null || exit 0
+try=0
+while [ $try -lt 25 ] && cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^[^ZX] [0-9]* $group "; do
+    try=$((try + 1))
+    sleep 0.2 2>/dev/null || sleep 1
+done
+kill -KILL "-$group" 2>/dev/null || :
+"""
+
+
+class Slots:
+    """How many channels may be open; learns a smaller MaxSessions from the host's refusals."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Holds one slot."""
+        with waiting(CHANNEL_SLOT):
+            async with self._changed:
+                await self._changed.wait_for(lambda: self.taken < self.limit)
+                self.taken += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self.taken -= 1
+                self._changed.notify_all()
+
+    def refused(self) -> bool:
+        """The host refused one more than `taken`. False where none of ours is open: waiting won't help."""
+        self.limit = max(1, min(self.limit, self.taken))
+        return self.taken > 0
+
+
+class Wire:
+    """Runs scripts on one host, and joins the reads that are wanted at the same time."""
+
+    def __init__(self, access: HostAccess, ladder: Ladder) -> None:
+        self.access = access
+        self.ladder = ladder
+        self.slots = Slots(CHANNELS)
+        self.runs = 0
+        """How many runs (channels) were made."""
+        self.sudo = Sudo(access.name, ladder.guesses)
+
+    async def run(
+        self, scripts: Sequence[Script], resource: str, *, timeout: float | None, check: bool, stop_on_failure: bool
+    ) -> list[Answer]:
+        """See Host.run."""
+        run = compose(scripts, stop_on_failure=stop_on_failure)
+        way, outcome = await self._sent(run, resource, scripts[0].step, timeout)
+        answers = self._answers(run, outcome, resource)
+        whole = [answer for answer in answers if answer is not None]
+        if check:
+            for script, answer in zip(scripts, answers, strict=True):
+                if answer is not None and answer.ran and answer.status not in script.accepts:
+                    raise self.failure(script, answer, resource, tuple(whole))
+        if not outcome.finished:
+            raise await self._unfinished(run, way, outcome, resource)
+        return whole
+
+    async def attempt(self, scripts: Sequence[Script]) -> list[Answer | HostError]:
+        """Run independent scripts together; each gets its answer or its own error. Those that an overdue one kept
+        from starting get none: the list is then shorter than `scripts`."""
+        run = compose(scripts, stop_on_failure=False)
+        way, outcome = await self._sent(run, "", scripts[0].step, None)
+        results: list[Answer | HostError] = []
+        for script, answer in zip(scripts, self._answers(run, outcome, ""), strict=True):
+            if answer is None:
+                break
+            failed = answer.status not in script.accepts
+            results.append(self.failure(script, answer, "", (answer,)) if failed else answer)
+        if not outcome.finished:
+            error = await self._unfinished(run, way, outcome, "")
+            affected = 1 if isinstance(error, TimedOut) and outcome.at >= 0 else len(scripts) - len(results)
+            results += [error] * affected
+        return results
+
+    def _answers(self, run: Run, outcome: Outcome, resource: str) -> list[Answer | None]:
+        try:
+            return outcome.answers(run)
+        except GarbledError as error:
+            step = run.scripts[max(outcome.at, 0)].step
+            raise NotUnderstood(str(error), host=self.access.name, resource=resource, step=step) from None
+
+    def failure(self, script: Script, answer: Answer, resource: str, answers: tuple[Answer, ...]) -> CommandFailed:
+        """The error for a script that ended with a status it may not end with."""
+        return CommandFailed(
+            script.exits.get(answer.status, ""),
+            exit_status=answer.status,
+            stderr_tail=answer.stderr,
+            answers=answers,
+            secrets=self._secrets((script,)),
+            host=self.access.name,
+            resource=resource,
+            step=script.step,
+        )
+
+    def _secrets(self, scripts: Sequence[Script]) -> tuple[str, ...]:
+        return (*self.access.secrets(), *(secret for script in scripts for secret in script.plain_secrets().values()))
+
+    async def _sent(self, run: Run, resource: str, step: str, timeout: float | None) -> tuple[Way, Outcome]:
+        """Send a run over a connection that takes it. Only what was certainly not sent is tried again."""
+        reconnected = False
+        refusals = 0
+        while True:
+            try:
+                way = await self.ladder.climb()
+                async with self.slots.one():
+                    entry = await self._entry(way.line, run.scripts)
+                    self.runs += 1
+                    outcome = await execute(way.line.ssh, entry, run, timeout)
+                fault = self._fault(run, way, outcome)
+                if fault is not None and await self.sudo.changed(way.line, fault):
+                    continue
+                if fault is None or not self.ladder.spurn(way, fault):
+                    return way, outcome
+            except Useless as error:
+                if not self.ladder.spurn(way, error):
+                    raise self._placed(error, resource, step) from None
+            except HostError as error:
+                raise self._placed(error, resource, step) from None
+            except (asyncssh.Error, OSError) as error:
+                refused = isinstance(error, asyncssh.ChannelOpenError) and way.line.alive
+                if refused and self.slots.refused():
+                    continue
+                if refused and refusals < _REFUSALS:
+                    # sshd counts a session until it has tidied up after it, which it doesn't tell
+                    refusals += 1
+                    await asyncio.sleep(0.05 * refusals)
+                    continue
+                if reconnected or way.line.alive:
+                    raise ConnectionLost(
+                        f"the host opens no session: {error}; nothing was sent",
+                        host=self.access.name,
+                        resource=resource,
+                        step=step,
+                    ) from None
+                reconnected = True
+
+    def _placed(self, error: HostError, resource: str, step: str) -> HostError:
+        error.host = self.access.name
+        error.not_reached |= isinstance(error, Useless) and bool(self.ladder.logins)
+        return error.during(resource=resource, step=step)
+
+    def _fault(self, run: Run, way: Way, outcome: Outcome) -> Useless | None:
+        """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
+        told = outcome.exit_status is not None or outcome.kept_out
+        if outcome.finished or not told or outcome.at >= 0 or outcome.pid(run) is not None:
+            return None
+        stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
+        if run.nonce in stdout + stderr:  # what we sent, values and secrets too
+            stdout, stderr = "what it was sent", ""
+        refused = privilege.refused(way.line.connection, stderr, outcome.exit_status)
+        if refused is None and outcome.exit_status is None:
+            return SudoRefused(f"sudo does not let {way.line.connection.user} in: it asks for more than a password")
+        return refused or privilege.no_shell(way.line.connection, stdout, stderr, outcome.exit_status or 0)
+
+    async def _entry(self, line: Line, scripts: Sequence[Script]) -> privilege.Entry:
+        return await self.sudo.entry(line) if scripts[0].as_root else privilege.AS_LOGIN_USER
+
+    async def _unfinished(self, run: Run, way: Way, outcome: Outcome, resource: str) -> HostError:
+        """Why a run did not come to its end."""
+        script = run.scripts[max(outcome.at, 0)]
+        place = {"host": self.access.name, "resource": resource, "step": script.step}
+        if outcome.overdue or outcome.flooded:
+            stopped = await self._stop(run, way, outcome)
+            why = f"not done within its time ({script.timeout:.0f} s)" if outcome.overdue else "printed too much"
+            told = "it was stopped" if stopped else "it may still be running on the host"
+            return TimedOut(f"{why}; {told}", **place)
+        stderr = outcome.stderr.decode("utf-8", "replace").replace(run.nonce, "")
+        if (error := self._fault(run, way, outcome)) is not None:
+            return self._placed(error, resource, script.step)
+        if outcome.cut or (outcome.exit_status is None and outcome.signal is None):
+            return ConnectionLost(
+                "the connection broke in the middle; it is not known whether this step was completed",
+                hint="Run it again: every step can be repeated.",
+                **place,
+            )
+        status = f"signal {outcome.signal}" if outcome.signal else f"exit status {outcome.exit_status}"
+        return CommandFailed(
+            f"the shell on the host ended early ({status})" + (f": {stderr.strip()[-400:]}" if stderr.strip() else ""),
+            exit_status=outcome.exit_status or -1,
+            secrets=self._secrets(run.scripts),
+            host=self.access.name,
+            resource=resource,
+            step=script.step,
+        )
+
+    async def _stop(self, run: Run, way: Way, outcome: Outcome) -> bool:
+        """End the processes of a run that is overdue. sshd does not do it when their channel closes."""
+        pid = outcome.pid(run)
+        if pid is None or not way.line.alive:
+            return False
+        as_root = run.scripts[0].as_root
+        script = Script("stop an overdue step", _KILL, {"pid": str(pid)}, timeout=_KILL_TIMEOUT, as_root=as_root)
+        entry = self.sudo.known_entry() if as_root else privilege.AS_LOGIN_USER
+        try:
+            return (await execute(way.line.ssh, entry, compose([script]), _KILL_TIMEOUT)).finished
+        except (asyncssh.Error, OSError):
+            return False

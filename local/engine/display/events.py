@@ -1,0 +1,79 @@
+"""What happens in a run, as the display is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from local.engine.state.state import Resource
+from local.engine.state.values import PropertyMap
+
+
+class Op(StrEnum):
+    """What is done with a resource."""
+
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    CREATE_REPLACEMENT = "create-replacement"
+    DELETE_REPLACED = "delete-replaced"
+    READ = "read"
+    FORGET = "forget"
+
+
+class Severity(StrEnum):
+    """How bad a message is."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation on one resource."""
+
+    op: Op
+    urn: str
+    old: Resource | None = None
+    new: Resource | None = None
+    replace_keys: tuple[str, ...] = ()
+    retained: bool = False
+    by_outputs: bool = False
+    """Whether it is the outputs, and not the inputs, that show what changes."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken policy."""
+
+    pack: str
+    version: str
+    policy: str
+    urn: str
+    message: str
+    description: str
+    mandatory: bool
+
+
+class Sink(Protocol):
+    """Who wants to know what happens. Called from many threads."""
+
+    def started(self, step: Step) -> None:
+        """An operation begins (in a preview: would begin)."""
+
+    def finished(self, step: Step, *, failed: bool = False) -> None:
+        """An operation has ended."""
+
+    def log(self, severity: Severity, message: str, urn: str = "") -> None:
+        """A message of the program, a provider or the engine."""
+
+    def outputs(self, urn: str, old: PropertyMap, new: PropertyMap) -> None:
+        """A component's (or the stack's) outputs are known."""
+
+    def violation(self, violation: Violation) -> None:
+        """A policy is broken."""

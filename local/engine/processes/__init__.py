@@ -1,0 +1,1 @@
+"""The processes of a run: the program, providers and policy packs, started and forked."""

@@ -1,0 +1,174 @@
+"""Starting the program and the plugins: found, given their environment and started as the Pulumi CLI does it.
+
+Processes take half a second to be ready, so they are started first, before the engine loads gRPC itself. That is why
+this module imports nothing heavy, and why the engine's port is known before its server is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from local.engine.errors import EngineError, UnsupportedError
+from local.engine.processes.forks import ADDRESS, ForkServer, Request
+from local.engine.processes.process import Process
+from local.engine.state.project import Project
+
+DYNAMIC = "pulumi-python"
+RUNNER = Path(__file__).with_name("runner.py")
+STANDINS = Path(__file__).with_name("standins")
+"""Small plugins of our own, for packages whose plugin is not installed."""
+
+
+class Launcher:
+    """Starts processes for one run; each must be taken by somebody, or is ended by `stop`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.environment = program_environment(project)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._spare: dict[str, Process] = {}
+        self._started: list[Process] = []
+        self._forks: ForkServer | None = None
+
+    def bound(self) -> None:
+        """Give up the reservation of the port: the server has it now."""
+        self._socket.close()
+
+    def prestart(self, package: str) -> None:
+        """Start a plugin that will most probably be needed."""
+        self._spare[package] = self._start_plugin(package)
+
+    def plugin(self, package: str) -> Process:
+        """A process of a package's plugin."""
+        return self._spare.pop(package, None) or self._start_plugin(package)
+
+    def _start_plugin(self, package: str) -> Process:
+        options = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in self.project.runtime_options.items()}
+        environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
+        command = plugin_command(self.project, package)
+        words = _python_words(self.project, command)
+        return self.start([*command, self.address], self._program_folder, environment, words and [*words, self.address])
+
+    def start(
+        self, argv: list[str], folder: Path, environment: Mapping[str, str], words: Sequence[str] = ()
+    ) -> Process:
+        """Start any process of the run; one that is Python with the arguments `words` by the fork server, if there is
+        one."""
+        process = Process(argv, cwd=folder, env=environment, request=self._request(words, folder, environment))
+        self._started.append(process)
+        return process
+
+    def _request(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Request | None:
+        if not words or ADDRESS not in environment:
+            return None
+        python, root = python_of(self.project), self.project.root
+        try:
+            return Request(words, python=python, folder=root, cwd=folder, env=environment)
+        except OSError:
+            return None  # it is gone: a new process does the same
+
+    def program_and(self, package: str) -> Process:
+        """The program's process. A plugin that will most probably be needed is started with it: what both load (module
+        `shared` of the plugin) is loaded once."""
+        self._share(package)
+        self.prestart(package)
+        program = self.program()
+        if self._forks is not None:
+            del self.environment[ADDRESS]
+            self._forks.retire()
+        return program
+
+    def _share(self, package: str) -> None:
+        """Start a fork server for both. Not where the plugin is no Python of the project, where the program has other
+        modules than the project's, or where such a server is there already."""
+        words = _python_words(self.project, plugin_command(self.project, package))
+        same = Path(python_of(self.project)).parent.resolve() == Path(sys.executable).parent.resolve()
+        beside = self._program_folder.resolve() == self.project.root.resolve()
+        if not (words and same and beside) or ADDRESS in self.environment:
+            return
+        with suppress(OSError):  # new processes do the same
+            self._forks = ForkServer(self.project.root, ["pulumi", words[1], f"{words[1]}.shared"])
+            self.environment |= self._forks.environment
+
+    def program(self) -> Process:
+        """A process of the program, which waits for its settings on stdin."""
+        argv = [python_of(self.project), "-u", str(RUNNER)]
+        return self.start(argv, self._program_folder, self.environment, [str(RUNNER)])
+
+    @property
+    def _program_folder(self) -> Path:
+        main = self.project.main
+        return main if main.is_dir() else main.parent
+
+    def stop(self) -> None:
+        """End the processes that nobody took."""
+        for process in self._spare.values():
+            process.stop()
+
+    def close(self) -> None:
+        """End what the processes of the run came from; they have ended by now."""
+        if self._forks is not None:
+            self._forks.close()
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for process in self._started:
+            process.kill()
+
+
+def plugin_command(project: Project, package: str) -> list[str]:
+    """The command that starts a package's plugin (the engine's address comes after it).
+
+    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then a stand-in of ours and, for dynamic providers,
+    the SDK's own module.
+    Raises UnsupportedError for a plugin that is nowhere (the CLI would download it).
+    """
+    file = f"pulumi-resource-{package}"
+    if package in project.plugins:
+        return [str(Path(os.path.normpath(project.plugins[package])) / file)]
+    found = shutil.which(file)
+    if found:
+        return [found]
+    if (standin := STANDINS / file).is_file():
+        return [str(standin)]
+    if package == DYNAMIC:
+        return [python_of(project), "-u", "-m", "pulumi.dynamic"]
+    raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")
+
+
+def _python_words(project: Project, command: Sequence[str]) -> list[str]:
+    """The words after `python` for the SDK's own plugin, or for one of the project whose folder is a package to run."""
+    if command[0] == python_of(project):
+        return list(command[2:])
+    package = Path(command[0]).parent
+    own = package.parent.resolve() == project.root.resolve() and (package / "__main__.py").is_file()
+    return ["-m", package.name] if own else []
+
+
+def python_of(project: Project) -> str:
+    """The Python that runs the program: the project's virtual environment, or the engine's own."""
+    if project.virtualenv is None:
+        return sys.executable
+    python = project.virtualenv / "bin" / "python"
+    if not python.is_file():
+        raise EngineError(f"Pulumi.yaml: the virtual environment {project.virtualenv} has no bin/python")
+    return str(python)
+
+
+def program_environment(project: Project) -> dict[str, str]:
+    """The environment of the program and the plugins: the project's virtual environment is active in it."""
+    environment = dict(os.environ)
+    if project.virtualenv is not None:
+        environment["VIRTUAL_ENV"] = str(project.virtualenv)
+        environment["PATH"] = f"{project.virtualenv / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
+        environment.pop("PYTHONHOME", None)
+    return environment

@@ -1,0 +1,362 @@
+"""Resource providers: finding and starting their plugins, and their operations in the engine's terms."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.proto.status_pb2 import Status
+
+from local.engine.processes.launch import DYNAMIC
+from local.engine.processes.process import Process
+from local.engine.state.state import Resource
+from local.engine.state.values import PropertyMap, contains_unknown, from_struct, mark_secrets, reveal, to_struct
+
+CHANNEL_OPTIONS = [
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", 400 * 1024 * 1024),
+    ("grpc.max_send_message_length", -1),
+    # what came half-way arrives with all that is known of it, such as files, in the metadata of an error
+    ("grpc.max_metadata_size", 400 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 400 * 1024 * 1024),
+]
+CANCEL_LIMIT = 5.0
+
+
+class ProviderError(Exception):
+    """An operation that the provider refused or that failed; the text is the provider's."""
+
+
+class PartialFailureError(ProviderError):
+    """A resource that was created or changed, but not completely; what there is goes into the state."""
+
+    def __init__(self, detail: pb.ErrorResourceInitFailed) -> None:
+        super().__init__("\n".join(detail.reasons) or "resource init failed")
+        self.id: str = detail.id
+        self.outputs = from_struct(detail.properties)
+        self.inputs = from_struct(detail.inputs) if detail.HasField("inputs") else None
+        self.reasons = tuple(detail.reasons) or (str(self),)  # without one, the state would not tell of it
+
+    def marked(self, outputs: PropertyMap, inputs: PropertyMap) -> PartialFailureError:
+        """Mark as secret what is so in `outputs` and `inputs`: the answer of a provider that knows no secrets."""
+        self.outputs = mark_secrets(self.outputs, outputs)
+        self.inputs = None if self.inputs is None else mark_secrets(self.inputs, inputs)
+        return self
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What a provider says about a change."""
+
+    changed: bool
+    replace_keys: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+
+
+class Provider:
+    """One running plugin process, configured for one provider resource."""
+
+    def __init__(self, package: str, process: Process, show: Callable[[str], None]) -> None:
+        self.package = package
+        self._process = process
+        self._show = show
+        process.show_output(show, stdout=False)
+        self._stub: Future[provider_pb2_grpc.ResourceProviderStub] = Future()
+        self._configured: Future[pb.ConfigureResponse | None] = Future()
+        threading.Thread(target=self._connect, daemon=True).start()
+
+    def _connect(self) -> None:
+        try:
+            port = self._process.read_port()
+            self._process.show_output(self._show, stderr=False)
+            channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
+            self._stub.set_result(provider_pb2_grpc.ResourceProviderStub(channel))
+        except BaseException as error:
+            self._stub.set_exception(error)
+
+    def _call(self, method: str, request: Any, timeout: float | None = None) -> Any:
+        try:
+            return getattr(self._stub.result(), method)(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise _provider_error(error) from None
+
+    def _operate(
+        self, method: str, request: Any, settings: pb.ConfigureResponse, outputs: PropertyMap, inputs: PropertyMap
+    ) -> Any:
+        """Call what may come half-way; `outputs` and `inputs` say what is secret then."""
+        try:
+            return self._call(method, request)
+        except PartialFailureError as error:
+            raise error if settings.acceptSecrets else error.marked(outputs, inputs) from None
+
+    def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
+        """The provider's own inputs, checked; as they are if it does not check them."""
+        request = pb.CheckRequest(
+            urn=urn,
+            olds=to_struct(olds, secrets=True),
+            news=to_struct(news, secrets=True),
+            name=_name(urn),
+            type=_type(urn),
+        )
+        try:
+            response = self._stub.result().CheckConfig(request)
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.UNIMPLEMENTED or "not yet implemented" in str(error.details()):
+                return news
+            if error.code() == grpc.StatusCode.UNKNOWN and self.package == DYNAMIC:
+                return news
+            raise _provider_error(error) from None
+        _raise_failures(response)
+        return from_struct(response.inputs) if response.HasField("inputs") else news
+
+    def configure(self, urn: str, inputs: PropertyMap, identity: str) -> None:
+        """Hand the provider its configuration (secrets included), in the background; operations wait for it."""
+
+        def run() -> None:
+            try:
+                if contains_unknown(inputs):
+                    self._configured.set_result(None)
+                    return
+                request = pb.ConfigureRequest(
+                    urn=urn,
+                    name=_name(urn),
+                    type=_type(urn),
+                    id=identity,
+                    acceptSecrets=True,
+                    acceptResources=True,
+                    sends_old_inputs=True,
+                    sends_old_inputs_to_delete=True,
+                    args=to_struct(inputs, secrets=True),
+                    variables={
+                        f"{self.package}:config:{key}": _variable(reveal(value))
+                        for key, value in inputs.items()
+                        if key != "version"
+                    },
+                )
+                self._configured.set_result(self._call("Configure", request))
+            except BaseException as error:
+                self._configured.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _settings(self) -> pb.ConfigureResponse | None:
+        return self._configured.result()
+
+    def _send(self, properties: PropertyMap, settings: pb.ConfigureResponse) -> Any:
+        return to_struct(properties, secrets=settings.acceptSecrets, references=settings.acceptResources)
+
+    def check(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
+        """A resource's inputs with the provider's defaults; raises ProviderError naming each bad property."""
+        settings = self._settings()
+        if settings is None:
+            return news
+        request = pb.CheckRequest(
+            urn=urn,
+            olds=self._send(olds, settings),
+            news=self._send(news, settings),
+            randomSeed=os.urandom(32),
+            name=_name(urn),
+            type=_type(urn),
+        )
+        response = self._call("Check", request)
+        _raise_failures(response)
+        return self._received(response.inputs, news, settings)
+
+    def _received(self, struct: Any, like: PropertyMap, settings: pb.ConfigureResponse) -> PropertyMap:
+        properties = from_struct(struct)
+        return properties if settings.acceptSecrets else mark_secrets(properties, like)
+
+    def diff(self, old: Resource, inputs: PropertyMap, ignore: tuple[str, ...], replace: tuple[str, ...] = ()) -> Diff:
+        """Whether and how a resource has to change for new inputs.
+
+        `ignore` and `replace` are the resource's `ignoreChanges` and `replaceOnChanges`.
+        """
+        settings = self._settings()
+        if settings is None:
+            return Diff(changed=True)
+        request = pb.DiffRequest(
+            id=old.id,
+            urn=old.urn,
+            old_inputs=self._send(old.inputs, settings),
+            olds=self._send(old.outputs, settings),
+            news=self._send(inputs, settings),
+            ignoreChanges=ignore,
+            name=old.name,
+            type=old.type,
+        )
+        response = self._call("Diff", request)
+        changed = (
+            inputs != old.inputs
+            if response.changes == pb.DiffResponse.DIFF_UNKNOWN
+            else response.changes == pb.DiffResponse.DIFF_SOME
+        )
+        replaces = [*response.replaces, *_detailed_replaces(response)]
+        if changed:
+            touched = [*response.diffs, *response.detailedDiff]
+            replaces += [key for key in touched if any(covers(path, key) for path in replace)]
+        return Diff(changed, tuple(dict.fromkeys(replaces)), response.deleteBeforeReplace)
+
+    def create(self, new: Resource, preview: bool) -> tuple[str, PropertyMap]:
+        """Create a resource; returns its ID and outputs."""
+        settings = self._settings()
+        if preview and (settings is None or not settings.supportsPreview):
+            return "", {} if settings is None else new.inputs
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.CreateRequest(
+            urn=new.urn,
+            properties=self._send(new.inputs, settings),
+            preview=preview,
+            timeout=new.custom_timeouts.get("create", 0),
+            name=new.name,
+            type=new.type,
+        )
+        try:
+            response = self._operate("Create", request, settings, new.inputs, new.inputs)
+        except PartialFailureError as error:
+            if error.id:
+                raise
+            raise ProviderError(f"{error}\nplugin returned empty resource.ID from create '{new.urn}'") from None
+        if not response.id and not preview:
+            raise ProviderError(f"plugin returned empty resource.ID from create '{new.urn}'")
+        return response.id, self._received(response.properties, new.inputs, settings)
+
+    def update(self, old: Resource, new: Resource, preview: bool) -> PropertyMap:
+        """Change a resource; returns its outputs."""
+        settings = self._settings()
+        if preview and (settings is None or not settings.supportsPreview):
+            return {} if settings is None else new.inputs
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.UpdateRequest(
+            id=old.id,
+            urn=old.urn,
+            old_inputs=self._send(old.inputs, settings),
+            olds=self._send(old.outputs, settings),
+            news=self._send(new.inputs, settings),
+            ignoreChanges=new.ignore_changes,
+            preview=preview,
+            timeout=new.custom_timeouts.get("update", 0),
+            name=old.name,
+            type=old.type,
+        )
+        response = self._operate("Update", request, settings, new.inputs, new.inputs)
+        return self._received(response.properties, new.inputs, settings)
+
+    def delete(self, old: Resource) -> None:
+        """Delete a resource."""
+        settings = self._settings()
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.DeleteRequest(
+            id=old.id,
+            urn=old.urn,
+            properties=self._send(old.outputs, settings),
+            old_inputs=self._send(old.inputs, settings),
+            timeout=old.custom_timeouts.get("delete", 0),
+            name=old.name,
+            type=old.type,
+        )
+        self._call("Delete", request)
+
+    def read(self, old: Resource) -> tuple[str, PropertyMap, PropertyMap | None]:
+        """What a resource is now: its ID (empty if it is gone), outputs, and inputs if the provider gave any."""
+        settings = self._settings()
+        if settings is None:
+            raise ProviderError("the provider's configuration is not known")
+        request = pb.ReadRequest(
+            id=old.id,
+            urn=old.urn,
+            properties=self._send(old.outputs, settings),
+            inputs=self._send(old.inputs, settings),
+            timeout=old.custom_timeouts.get("read", 0),
+            name=old.name,
+            type=old.type,
+        )
+        response = self._operate("Read", request, settings, old.outputs, old.inputs)
+        inputs = None
+        if response.HasField("inputs"):
+            inputs = self._received(response.inputs, old.inputs, settings)
+        return response.id, self._received(response.properties, old.outputs, settings), inputs
+
+    def invoke(self, token: str, arguments: PropertyMap) -> pb.InvokeResponse:
+        """Call a function of the provider; unknown arguments are an error."""
+        settings = self._settings()
+        if settings is None or contains_unknown(arguments):
+            raise ProviderError(f"the arguments of {token} are not known")
+        response: pb.InvokeResponse = self._call(
+            "Invoke", pb.InvokeRequest(tok=token, args=self._send(arguments, settings))
+        )
+        return response
+
+    def cancel(self) -> None:
+        """Ask the provider to end its operations; errors do not matter any more."""
+        if not self._stub.done() or self._stub.exception():
+            return
+        try:
+            self._stub.result().Cancel(Empty(), timeout=CANCEL_LIMIT)
+        except grpc.RpcError:
+            return
+
+    def stop(self) -> None:
+        """Tell the plugin that the run is over, as the CLI does, and end its process."""
+        self.cancel()
+        self._process.stop()
+
+
+def _name(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+
+
+def _detailed_replaces(response: pb.DiffResponse) -> list[str]:
+    kinds = (pb.PropertyDiff.ADD_REPLACE, pb.PropertyDiff.DELETE_REPLACE, pb.PropertyDiff.UPDATE_REPLACE)
+    return [key for key, detail in response.detailedDiff.items() if detail.kind in kinds]
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Whether a property path (`a.b[0]`) is, or is within, a pattern, whose parts may be `*`."""
+    wanted, given = _parts(pattern), _parts(path)
+    return len(given) >= len(wanted) and all(part in ("*", other) for part, other in zip(wanted, given, strict=False))
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in re.split(r'[.\[\]"]+', path) if part]
+
+
+def _variable(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _raise_failures(response: Any) -> None:
+    if response.failures:
+        raise ProviderError(
+            "\n".join(f"{failure.property}: {failure.reason}" if failure.property else failure.reason
+                      for failure in response.failures)
+        )  # fmt: skip
+
+
+def _provider_error(error: grpc.RpcError) -> ProviderError:
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for detail in Status.FromString(value).details:
+                if detail.Is(pb.ErrorResourceInitFailed.DESCRIPTOR):
+                    failed = pb.ErrorResourceInitFailed()
+                    detail.Unpack(failed)
+                    return PartialFailureError(failed)
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        return ProviderError("the provider process has ended or does not answer")
+    return ProviderError(str(error.details()))

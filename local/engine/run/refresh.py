@@ -1,0 +1,119 @@
+"""Refresh: what every resource is now, read in parallel and taken into the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from local.engine.display.events import Op, Severity, Sink, Step
+from local.engine.errors import EngineError
+from local.engine.processes.plugins import PartialFailureError, ProviderError
+from local.engine.processes.providers import ProviderPool
+from local.engine.run.removal import Remover
+from local.engine.state.ledger import Ledger
+from local.engine.state.state import STACK_TYPE, Resource, Snapshot, now
+
+LARGEST_FAMILY = 32
+"""Resources of one component that are read at once."""
+
+
+@dataclass(frozen=True)
+class Refresher:
+    """What a refresh works with. `parallel`: components read at once; a provider may look once for all of one's parts,
+    as ours does, which sends one script to a host."""
+
+    ledger: Ledger
+    providers: ProviderPool
+    remover: Remover
+    sink: Sink
+    parallel: int
+
+    def refresh(self, snapshot: Snapshot) -> None:
+        """Read all custom resources, many at once; failures are reported and leave the resource's state as it was."""
+        readable = [item for item in snapshot.resources if _is_read(item)]
+        for item in snapshot.resources:
+            if not _is_read(item) and not item.is_provider:
+                self.sink.finished(Step(Op.SAME, item.urn, item, item))
+        families = together(readable, snapshot.resources)
+        with ThreadPoolExecutor(max_workers=max(1, min(self.parallel, len(families)))) as pool:
+            gone = {urn for urns in pool.map(self._refresh_family, families) for urn in urns if urn}
+        if gone:
+            _forget(gone, self.ledger)
+
+    def _refresh_family(self, family: list[Resource]) -> list[str]:
+        """Returns the URNs of those that are gone."""
+        with ThreadPoolExecutor(max_workers=min(LARGEST_FAMILY, len(family))) as pool:
+            return list(pool.map(self._refresh_one, family))
+
+    def _refresh_one(self, old: Resource) -> str:
+        """Returns the URN if the resource is gone."""
+        if self.remover.cancelled.is_set():
+            return ""
+        step = Step(Op.READ, old.urn, old, old)
+        self.sink.started(step)
+        try:
+            step = self._read(old)
+        except (ProviderError, EngineError) as error:
+            self.remover.failed = True
+            self.sink.finished(step, failed=True)
+            self.sink.log(Severity.ERROR, str(error), old.urn)
+            return ""
+        if step.new is None:
+            self.ledger.put([], [old])
+        elif step.new != old:
+            self.ledger.put([step.new], [old])
+        self.sink.finished(step)
+        return old.urn if step.new is None else ""
+
+    def _read(self, old: Resource) -> Step:
+        provider = self.providers.get(old.provider)
+        reasons: tuple[str, ...] = ()
+        try:
+            identity, outputs, inputs = provider.read(old)
+        except PartialFailureError as error:  # not well, but this is how it is
+            identity, outputs, inputs, reasons = error.id, error.outputs, error.inputs, error.reasons
+            told = "\n".join(f"* {reason}" for reason in reasons)
+            self.sink.log(Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{told}", old.urn)
+        if not identity:
+            return Step(Op.FORGET, old.urn, old, None)
+        read = old.inputs if inputs is None else inputs
+        new = old.changed(id=identity, outputs=outputs, inputs=read, init_errors=reasons)
+        if new == old:
+            return Step(Op.SAME, old.urn, old, new)
+        # what would change if the program were run now, seen from the other side
+        differs = provider.diff(new, old.inputs, old.ignore_changes).changed
+        new = new.changed(modified=now())
+        return Step(Op.UPDATE if differs else Op.SAME, old.urn, old, new, by_outputs=new.inputs == old.inputs)
+
+
+def together(readable: Iterable[Resource], everything: Iterable[Resource]) -> list[list[Resource]]:
+    """Resources by the outermost component that they are part of, each of the others alone, in the order given."""
+    parents = {item.urn: item.parent for item in everything}
+    stack = {item.urn for item in everything if item.type == STACK_TYPE}
+    families: dict[str, list[Resource]] = {}
+    for item in readable:
+        top = item.urn
+        while (parent := parents.get(top)) and parent not in stack:
+            top = parent
+        families.setdefault(top, []).append(item)
+    return list(families.values())
+
+
+def _is_read(item: Resource) -> bool:
+    return item.custom and not item.is_provider and not item.pending_replacement and not item.delete
+
+
+def _forget(gone: set[str], ledger: Ledger) -> None:
+    """Take what is gone out of the dependencies of what is left."""
+    for item in ledger.resources():
+        if not item.needs() & gone:
+            continue
+        left = item.changed(
+            dependencies=tuple(urn for urn in item.dependencies if urn not in gone),
+            property_dependencies={
+                key: tuple(urn for urn in urns if urn not in gone) for key, urns in item.property_dependencies.items()
+            },
+            deleted_with="" if item.deleted_with in gone else item.deleted_with,
+        )
+        ledger.put([left], [item])

@@ -1,0 +1,90 @@
+"""`state move`: resources of one stack become another's, as `pulumi state move` does it; nothing is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+
+from local.engine.errors import EngineError
+from local.engine.state.session import Session
+from local.engine.state.state import STACK_TYPE, Resource, Snapshot
+
+
+def move(source: Session, dest: Session, urns: Sequence[str]) -> int:
+    """Move resources and all below them; returns how many. Raises EngineError, and then nothing is moved.
+
+    The destination is written first: what a run that was killed in between left in both is taken out of the source by
+    the next one.
+    """
+    with ExitStack() as locks:
+        for session in (source, dest):
+            locks.enter_context(session.backend.locked())
+        before, there = source.snapshot(), dest.snapshot()
+        for session, snapshot in ((source, before), (dest, there)):
+            if snapshot.pending:
+                raise EngineError(f"the last run on {session.stack} was interrupted; run `up` or `refresh` on it first")
+        moving = _with_children(before.resources, urns)
+        rename = _renaming(source.stack, dest.stack)
+        _refuse_torn(before.resources, moving, source.stack)
+        known = {item.urn for item in there.resources}
+        bases = [item for item in _bases(before.resources, moving) if rename(item.urn) not in known]
+        news = [item for item in before.resources if item.urn in moving and rename(item.urn) not in known]
+        ids = {item.urn: item.id for item in there.resources if item.is_provider}
+        added = tuple(_renamed(item, rename, ids) for item in (*bases, *news))
+        kept = tuple(item for item in before.resources if item.urn not in moving)
+        for session, resources in ((dest, (*there.resources, *added)), (source, kept)):
+            session.backend.backup()
+            session.backend.write(session.encoder.deployment(Snapshot(resources)))
+        return len(moving)
+
+
+def _with_children(resources: Iterable[Resource], urns: Sequence[str]) -> set[str]:
+    known = {item.urn for item in resources}
+    missing = [urn for urn in urns if urn not in known]
+    if missing:
+        raise EngineError(f"no resource {missing[0]} in the source stack")
+    found = set(urns)
+    for item in resources:  # parents come first
+        if item.parent in found:
+            found.add(item.urn)
+    return found
+
+
+def _bases(resources: Iterable[Resource], moving: set[str]) -> list[Resource]:
+    """What the moved resources stand on, and what stays where it is as well: the stack itself and providers."""
+    providers = {item.provider_urn for item in resources if item.urn in moving}
+    found = [item for item in resources if item.type == STACK_TYPE or item.urn in providers - moving]
+    return [item.changed(outputs={}) if item.type == STACK_TYPE else item for item in found]
+
+
+def _refuse_torn(resources: Iterable[Resource], moving: set[str], stack: str) -> None:
+    bases = {item.urn for item in resources if item.type == STACK_TYPE or item.is_provider}
+    for item in resources:
+        torn = item.needs() - moving - bases if item.urn in moving else item.needs() & moving
+        if torn:
+            raise EngineError(f"{stack}: {item.urn} depends on {min(torn)}: move both or none")
+
+
+def _renaming(old: str, new: str) -> Callable[[str], str]:
+    def rename(urn: str) -> str:
+        if not urn:
+            return ""
+        rest = urn.removeprefix(f"urn:pulumi:{old}::")
+        if rest.endswith(f"::{STACK_TYPE}::{rest.partition('::')[0]}-{old}"):
+            rest = f"{rest.removesuffix(old)}{new}"  # the stack's own name has it, too
+        return f"urn:pulumi:{new}::{rest}"
+
+    return rename
+
+
+def _renamed(item: Resource, rename: Callable[[str], str], ids: dict[str, str]) -> Resource:
+    provider = rename(item.provider_urn)
+    reference = f"{provider}::{ids.get(provider, item.provider.rpartition('::')[2])}" if provider else ""
+    return item.changed(
+        urn=rename(item.urn),
+        parent=rename(item.parent),
+        provider=reference,
+        deleted_with=rename(item.deleted_with),
+        dependencies=tuple(map(rename, item.dependencies)),
+        property_dependencies={key: tuple(map(rename, urns)) for key, urns in item.property_dependencies.items()},
+    )

@@ -1,0 +1,24 @@
+"""Every host has rules for IPv4 and for IPv6: who closes one door leaves the other open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policies.base import KEPT, RULESET, Host, host_policy
+from policies.settings import Settings
+from rules.values.family import Family
+
+
+def _check(host: Host, settings: Settings) -> Iterable[str]:
+    if host.of(KEPT):
+        return  # it is read for both, and judged
+    there = {ruleset.props["family"] for ruleset in host.of(RULESET)}
+    missing = [family.label for family in Family if family.value not in there]
+    if missing:
+        yield (
+            f"nothing filters {' and '.join(missing)}. Declare `stockade:firewall` for it (a `Firewall` always has "
+            "both families; `ipv6Mode: reject` turns IPv6 off)."
+        )
+
+
+POLICIES = [host_policy("both-families", "Every host has a firewall for IPv4 and for IPv6.", _check)]

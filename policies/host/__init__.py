@@ -1,0 +1,1 @@
+"""Policies about accounts, logins, packages and services."""

@@ -1,0 +1,36 @@
+"""What the guide removes is declared absent on every host, so that it does not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policies.base import PACKAGES, Host, host_policy, items
+from policies.settings import Settings, texts
+
+STAND_FOR = {
+    name: frozenset({"exim4-daemon-light", "exim4-daemon-heavy"}) for name in ("exim4", "mail-transport-agent")
+}
+"""Names that take others along when they are declared absent (`pkg_means` of hosts/packages/manager.py)."""
+
+UNWANTED = texts("packages", "Packages that must not be there.", ("exim4-daemon-light", "rpcbind"))
+
+
+def _check(host: Host, settings: Settings) -> Iterable[str]:
+    unwanted = settings.texts(UNWANTED.name)
+    absent = {name for resource in host.of(PACKAGES) for name in items(resource.props.get("absent"))[0]}
+    absent |= {other for name in absent for other in STAND_FOR.get(name, ())}
+    present = {name for resource in host.of(PACKAGES) for name in items(resource.props.get("present"))[0]}
+    wanted = [name for name in unwanted if name in present]
+    missing = [name for name in unwanted if name not in absent and name not in present]
+    if wanted:
+        yield (
+            f"{', '.join(wanted)} must not be there and is installed. Take it from `present` under `stockade:packages`."
+        )
+    if missing:
+        yield (
+            f"{', '.join(missing)} may be there, or come back. Declare it under `stockade:packages`: "
+            f"`absent: [{', '.join(missing)}]`."
+        )
+
+
+POLICIES = [host_policy("unwanted-absent", "Unwanted packages are declared absent.", _check, UNWANTED)]

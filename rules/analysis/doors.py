@@ -1,0 +1,115 @@
+"""The way in that a ruleset declares, in the simplest rules there are: from where TCP ports are reached, and how.
+
+For a host whose own rules could not be loaded: what stands for them must need no module, no set and no name. What is
+asked of the rules is what they do (`rules.analysis.reachability`), so it does not matter how they are written. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rules.analysis.reachability import Analysis, TooIntricateError, analyse
+from rules.model import Ruleset
+from rules.packets.packet import Field as PacketField
+from rules.packets.packet import interface, tops
+from rules.packets.sources import addresses, cidr, impossible
+from rules.values.family import Family
+from rules.values.intervals import Intervals, common, complement, normal
+from rules.values.protocols import ICMPV6, TCP
+from rules.values.typed import format_address
+
+_MOST = 200
+"""As many networks are listed for a port; where they are more, it is open to all."""
+_NEIGHBOUR_SOLICITATION = 135
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may open a connection to a TCP port; the first that fits decides.
+
+    ``interface``: as iptables' ``-i`` names it, ``-`` for any. ``source``: a network, ``-`` for anyone. ``open``:
+    whether they may.
+    """
+
+    interface: str
+    port: int
+    source: str
+    open: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.interface} {self.port} {self.source} {'accept' if self.open else 'deny'}"
+
+
+def doors(rules: Ruleset, ports: Iterable[int]) -> tuple[Door, ...]:
+    """What the INPUT chain of ``rules``, names resolved, lets in at ``ports``; nothing for those it keeps closed.
+
+    Where that cannot be told, they are open to all.
+    """
+    wanted = sorted(set(ports))
+    try:
+        analysis = analyse(rules)
+        return tuple(door for port in wanted for door in _doors(analysis, port, _named_interfaces(rules)))
+    except TooIntricateError:
+        return tuple(Door("-", port, "-") for port in wanted)
+
+
+def restricts(rules: Ruleset, chain: str) -> bool:
+    """Whether a built-in chain of the filter table may refuse anything."""
+    found = rules.chain("filter", chain)
+    return found is not None and (bool(found.rules) or found.policy == "DROP")
+
+
+def has_neighbours(rules: Ruleset) -> bool:
+    """Whether the host can be on the network of its family at all: IPv6 needs ICMPv6 (RFC 4890)."""
+    if rules.family is Family.IPV4:
+        return True
+    try:
+        return bool(analyse(rules).sources(ICMPV6, _NEIGHBOUR_SOLICITATION * 256))
+    except TooIntricateError:
+        return True
+
+
+def _named_interfaces(rules: Ruleset) -> list[str]:
+    """The patterns of interfaces that decide something in the filter table, those that stand for fewer first."""
+    table = rules.table("filter")
+    chains = table.chains if table is not None else ()
+    found = {rule.in_interface for chain in chains for rule in chain.rules} - {None, "lo", "", "+"}
+    return sorted((name for name in found if name), key=lambda name: (name.endswith("+"), -len(name), name))
+
+
+def _doors(analysis: Analysis, port: int, named: list[str]) -> Iterator[Door]:
+    """Those of one port: of each interface that the rules name, then of all others."""
+    told: Intervals = (interface("lo"),)
+    unlike = []
+    for name in named:
+        here = common((interface(name),), complement(normal(told), tops(analysis.family)[PacketField.IN]))
+        told = (*told, interface(name))
+        unlike.append((name, analysis.sources(TCP, port, here)))
+    rest = complement(normal(told), tops(analysis.family)[PacketField.IN])
+    others = analysis.sources(TCP, port, rest)
+    for name, sources in unlike:
+        if sources != others:
+            yield from (Door(name, port, text) for text in _networks(sources, analysis.family))
+            yield Door(name, port, "-", open=False)
+    yield from (Door("-", port, text) for text in _networks(others, analysis.family))
+
+
+def _networks(sources: Intervals, family: Family) -> list[str]:
+    """Sources in CIDR notation; ``-`` for all who can be one."""
+    somebody = complement(impossible(family), addresses(family)[0][1])
+    known = common(sources, somebody)
+    if known == somebody:
+        return ["-"]
+    found = [network for first, last in known for network in cidr(first, last, family)]
+    if len(found) > _MOST:
+        return ["-"]
+    return [f"{format_address(family, start)}/{prefix}" for start, prefix in found]
+
+
+def interface_patterns(globs: Iterable[str]) -> str:
+    """Shell patterns of interface names as one extended regular expression without backslashes."""
+    return "|".join("".join(_REGEX.get(char, f"[{char}]") for char in glob) for glob in globs)
+
+
+_REGEX = {"*": ".*", "?": ".", **{char: char for char in "abcdefghijklmnopqrstuvwxyz0123456789_-"}}

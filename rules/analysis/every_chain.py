@@ -1,0 +1,85 @@
+"""Rules that never match and rules that could go, in all chains: what is so on each way to a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from rules.analysis.chain import ChainAnswers, calling
+from rules.analysis.dead import Dead
+from rules.model import Table
+from rules.packets.diagrams import TooIntricateError
+from rules.packets.outcomes import Place, Placed
+
+T = TypeVar("T")
+# What cannot be told, by built-in chain.
+Untold = dict[str, str]
+
+
+def dead_everywhere(table: Table, parts: Mapping[str, ChainAnswers], untold: Untold | None) -> tuple[Dead, ...]:
+    """The rules that no packet matches, whichever built-in chain it comes from."""
+    found = {name: {dead.placed.place: dead for dead in told} for name, told in _told(parts, _dead, untold).items()}
+    callers = _callers(table, parts)
+    answers = []
+    for placed in _every(table):
+        ways = callers[placed.place.chain]
+        if not ways:
+            answers.append(Dead(placed, (), f"no packet gets to chain {placed.place.chain}"))
+        elif all(name in found and placed.place in found[name] for name in ways):
+            answers.append(_joined([found[name][placed.place] for name in ways]))
+    return tuple(answers)
+
+
+def redundant_everywhere(table: Table, parts: Mapping[str, ChainAnswers], untold: Untold | None) -> tuple[Placed, ...]:
+    """The rules that could go, and are not dead: on each way one or the other."""
+    told = _told(parts, lambda part: (part.dead, part.redundant), untold)
+    dead = {name: {one.placed.place for one in found[0]} for name, found in told.items()}
+    could_go = {name: dead[name] | {placed.place for placed in found[1]} for name, found in told.items()}
+    callers = _callers(table, parts)
+    return tuple(
+        placed
+        for placed in _every(table)
+        if (ways := callers[placed.place.chain])
+        and all(name in told and placed.place in could_go[name] for name in ways)
+        and not all(placed.place in dead[name] for name in ways)
+    )
+
+
+def _dead(part: ChainAnswers) -> tuple[Dead, ...]:
+    return part.dead
+
+
+def _told(parts: Mapping[str, ChainAnswers], ask: Callable[[ChainAnswers], T], untold: Untold | None) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for name, part in parts.items():
+        try:
+            found[name] = ask(part)
+        except TooIntricateError as error:
+            if untold is None:
+                raise
+            untold[name] = str(error)
+    return found
+
+
+def _every(table: Table) -> list[Placed]:
+    return [
+        Placed(Place(chain.name, number), rule) for chain in table.chains for number, rule in enumerate(chain.rules, 1)
+    ]
+
+
+def _callers(table: Table, parts: Mapping[str, ChainAnswers]) -> dict[str, list[str]]:
+    """The built-in chains from which packets may get to each chain."""
+    callers: dict[str, list[str]] = {chain.name: [] for chain in table.chains}
+    for name in parts:
+        # A table has all of its built-in chains, whatever leads to them.
+        for chain in calling(table, name).chains:
+            if chain.policy is None or chain.name == name:
+                callers[chain.name].append(name)
+    return callers
+
+
+def _joined(found: Sequence[Dead]) -> Dead:
+    """One answer of those for several ways: the rules that decide before on any of them."""
+    shadows = {placed.place: placed for one in found for placed in one.shadowed_by}
+    first = next((one for one in found if one.shadowed_by), found[0])
+    return Dead(first.placed, tuple(shadows.values()), first.reason)

@@ -1,0 +1,75 @@
+"""The options iptables has without any extension: base matches, and the commands of a line (man 8 iptables)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rules.model import BASE_MATCHES
+from rules.options import kinds as k
+from rules.options.extensions import Extension, OptionSpec
+
+# Base matches in saved order; ``-f`` is printed short, like all of them.
+BASE = Extension(
+    "base",
+    (
+        OptionSpec("source", k.NETWORK, True, ("src", "s")),
+        OptionSpec("destination", k.NETWORK, True, ("dst", "d")),
+        OptionSpec("in-interface", k.INTERFACE, True, ("i",)),
+        OptionSpec("out-interface", k.INTERFACE, True, ("o",)),
+        OptionSpec("protocol", k.PROTOCOL, True, ("p",)),
+        OptionSpec("fragment", k.FLAG, True, ("fragments", "f")),
+    ),
+)
+SHORT = dict(zip(BASE_MATCHES, "sdiopf", strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of a line. ``words``: least and most arguments it takes."""
+
+    name: str
+    least: int
+    most: int
+
+
+_COMMANDS = {
+    "A": Command("append", 1, 1),
+    "I": Command("insert", 1, 2),
+    "R": Command("replace", 2, 2),
+    "D": Command("delete", 1, 2),
+    "N": Command("new-chain", 1, 1),
+    "P": Command("policy", 2, 2),
+    "F": Command("flush", 0, 1),
+    "X": Command("delete-chain", 0, 1),
+    "Z": Command("zero", 0, 1),
+}
+COMMANDS: dict[str, Command] = {
+    **{f"-{letter}": command for letter, command in _COMMANDS.items()},
+    **{f"--{command.name}": command for command in _COMMANDS.values()},
+}
+# Commands that only ask, or that this language leaves out.
+REFUSED = {
+    "-L": "list",
+    "--list": "list",
+    "-S": "list-rules",
+    "--list-rules": "list-rules",
+    "-C": "check",
+    "--check": "check",
+    "-E": "rename-chain",
+    "--rename-chain": "rename-chain",
+}
+JUMP = {"-j": False, "--jump": False, "-g": True, "--goto": True}
+MATCH = ("-m", "--match")
+TABLE = ("-t", "--table")
+COUNTERS = ("-c", "--set-counters")
+WAIT = ("-w", "--wait", "-W", "--wait-interval")
+IGNORED = ("-v", "--verbose", "-n", "--numeric", "-x", "--exact", "--line-numbers")
+FAMILIES = {"-4": "ipv4", "--ipv4": "ipv4", "-6": "ipv6", "--ipv6": "ipv6"}
+# Short options that may have their value in the same word. Of others iptables-restore takes the word for the value.
+WITH_VALUE = frozenset(("-A", "-I", "-R", "-D", "-c"))
+BASE_FLAGS: dict[str, OptionSpec] = {
+    f"{'-' if len(name) == 1 else '--'}{name}": spec
+    for spec in BASE.options or ()
+    for name in (spec.name, *spec.aliases)
+}
+CORE_FLAGS = frozenset((*BASE_FLAGS, *COMMANDS, *JUMP, *MATCH, *TABLE, *COUNTERS))

@@ -1,0 +1,104 @@
+"""Packages: what may be declared, and what a host shows of it."""
+
+import subprocess
+
+import pytest
+from pydantic import ValidationError
+
+from components.core.chapter import Known
+from components.packages.chapter import MAIL, UNNECESSARY, PackageChapter, PackageFacts, PackageInputs, PackageProvider
+from components.packages.shell import APPLY, OBSERVE, RESTORE
+from components.timesync.chapter import NTP, TimeSyncChapter, TimeSyncFacts, TimeSyncInputs, packages_for
+from hosts.shell import Answer
+
+CHAPTER = PackageChapter()
+
+
+@pytest.mark.parametrize("name", ["sudo", "openssh-server", "systemd", "iptables", "linux-image-6.1.0-40-amd64"])
+def test_the_way_in_is_refused_before_anything_runs(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} is never removed"):
+        PackageInputs(host="h", absent=(name,))
+
+
+def test_a_name_is_wanted_or_not_wanted() -> None:
+    with pytest.raises(ValidationError, match=r"rpcbind: wanted .* and not wanted"):
+        PackageInputs(host="h", present=("rpcbind",), absent=("rpcbind",))
+    with pytest.raises(ValidationError, match="is not a package name"):
+        PackageInputs(host="h", absent=("rpcbind; reboot",))
+
+
+def test_what_listens_in_the_guide_may_be_removed() -> None:
+    assert set(MAIL) < set(PackageInputs(host="h", absent=UNNECESSARY).absent)
+
+
+def test_drift_both_ways() -> None:
+    inputs = PackageInputs(host="h", present=("fail2ban", "iptables"), absent=("exim4-base", "rpcbind"))
+    seen = PackageFacts(installed={"iptables": "1", "rpcbind": "2"})
+    shown = CHAPTER.shown(inputs, Known(), seen)
+    assert (shown.present, shown.absent) == (("iptables",), ("exim4-base",))
+    assert CHAPTER.unmet(inputs, seen) == "not installed: fail2ban; still installed: rpcbind"
+    fine = PackageFacts(installed={"iptables": "1", "fail2ban": "3"})
+    assert CHAPTER.shown(inputs, Known(), fine) == inputs
+    assert CHAPTER.unmet(inputs, fine) == ""
+
+
+def test_what_is_not_declared_any_more_is_counted_for_those_who_configured_it() -> None:
+    provider = PackageProvider()
+    first = provider.check({}, {"host": "h", "present": ["fail2ban", "iptables"]}).inputs
+    assert first["dropped"] == {}
+    without = provider.check(first, {"host": "h", "present": ["iptables"]}).inputs
+    assert without["dropped"] == {"fail2ban": 1}
+    again = provider.check(without, {"host": "h", "present": ["fail2ban", "iptables"]}).inputs
+    assert again["dropped"] == {"fail2ban": 1}
+    assert provider.check(again, {"host": "h", "present": []}).inputs["dropped"] == {"fail2ban": 2, "iptables": 1}
+    assert not provider.diff("", {**again, "dropped": {"*": 1, **again["dropped"]}}, again).changes
+
+
+def test_what_a_failed_change_took_away_was_not_taken_back_with_the_package() -> None:
+    last = PackageInputs(host="h", present=("fail2ban",))
+    assert CHAPTER.lost(last, PackageFacts())
+    assert not CHAPTER.lost(last, PackageFacts(installed={"fail2ban": "1"}))
+
+
+def test_facts_are_names_and_versions() -> None:
+    sections = {"removed": "exim4-base 4.96 auto exim4-base\nbsd-mailx 8.1 manual exim4-base\n", "ours": "net-tools\n"}
+    facts = CHAPTER.parse(PackageInputs(host="h"), Answer("net-tools 2.10\n", "", 0, sections))
+    assert facts.installed == {"net-tools": "2.10"}
+    assert facts.removed == ("bsd-mailx=8.1", "exim4-base=4.96")
+    assert facts.ours == ("net-tools",)
+
+
+def test_resources_on_one_host_keep_their_records_apart() -> None:
+    one, other = PackageInputs(host="h"), PackageInputs(host="h", group="time")
+    assert CHAPTER.title(one) != CHAPTER.title(other)
+    assert CHAPTER.apply(one, Known()).values["folder"] != CHAPTER.apply(other, Known()).values["folder"]
+
+
+def test_a_host_that_lost_its_records_is_told_what_the_state_knows() -> None:
+    recorded = PackageFacts(removed=("rpcbind=1.2",), ours=("net-tools",))
+    values = CHAPTER.restore(PackageInputs(host="h"), Known(recorded=recorded)).values
+    assert (values["removed"], values["ours"]) == ("rpcbind=1.2", "net-tools")
+
+
+@pytest.mark.parametrize("body", [APPLY, RESTORE, OBSERVE])
+def test_the_scripts_are_posix_sh(body: str) -> None:
+    checked = subprocess.run(["sh", "-n"], input=body, text=True, capture_output=True, check=False)
+    assert checked.stderr == ""
+
+
+def test_one_time_daemon_in_the_place_of_the_others() -> None:
+    assert packages_for("keep") == ((), ())
+    present, absent = packages_for("openntpd")
+    assert present == ("openntpd",)
+    assert set(absent) == {*NTP, "chrony", "systemd-timesyncd"}
+
+
+def test_a_stopped_time_daemon_is_drift_unless_the_host_may_not_set_its_clock() -> None:
+    chapter, inputs = TimeSyncChapter(), TimeSyncInputs(host="h", daemon="openntpd")
+    stopped = TimeSyncFacts(enabled="enabled", active="inactive", may_set_clock=True)
+    assert chapter.shown(inputs, Known(), stopped) != inputs
+    assert "openntpd is inactive" in chapter.unmet(inputs, stopped)
+    container = stopped.model_copy(update={"may_set_clock": False})
+    assert chapter.shown(inputs, Known(), container) == inputs
+    disabled = container.model_copy(update={"enabled": "disabled"})
+    assert not chapter.shown(inputs, Known(), disabled).running

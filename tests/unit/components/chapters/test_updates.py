@@ -1,0 +1,272 @@
+"""Update settings, what apt answers, the command of an upgrade, gai.conf, and the stand-in's checks."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi import RunError
+from pydantic import ValidationError
+
+from components.core.chapter import Known
+from components.gai.chapter import prefers_ipv4, with_ipv4_first, without_ipv4_first
+from components.updates.automatic import (
+    SECURITY,
+    WITHOUT_CODENAME,
+    UpdateChapter,
+    UpdateFacts,
+    UpdateInputs,
+    UpdateSettings,
+)
+from components.updates.dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
+from components.updates.system import as_root, command_connection
+from hosts.shell import Answer
+from hosts.ssh.connection import Connection
+from local.engine.processes.standins.command import checked
+from local.engine.state.values import UNKNOWN
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFj0hrzR8YmJsYVzvnYzV8cS5i2cAyyHrUPXm4V4Y2m"
+KEY_TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\n...\n-----END OPENSSH PRIVATE KEY-----\n"
+ON = UpdateFacts(periodic=("1", "1", "1"), origins=SECURITY, timers=("enabled active",) * 2, installed=True)
+
+
+def inputs(**values: Any) -> UpdateInputs:
+    return UpdateInputs.model_validate({"host": "web1", **UpdateSettings.model_validate(values).props()})
+
+
+def login(**values: Any) -> Connection:
+    return Connection.model_validate({"host": "192.0.2.1", "hostKey": KEY, **values})
+
+
+def test_security_sources_alone_by_default_and_nothing_of_other_files() -> None:
+    text = inputs().text()
+    quoted = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    assert quoted == [f'"{origin}";' for origin in SECURITY]
+    assert all("ecurity" in origin for origin in SECURITY)
+    assert text.index("#clear Unattended-Upgrade::Origins-Pattern;") < text.index("Origins-Pattern {")
+    assert 'Automatic-Reboot "false"' in text
+
+
+def test_turned_off_it_says_only_that() -> None:
+    assert [line for line in inputs(enabled=False).text().splitlines() if not line.startswith("//")] == [
+        'APT::Periodic::Unattended-Upgrade "0";'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"rebootTime": "25:00"}, "not a time of day"),
+        ({"mail": 'a"; x'}, "not a mail address"),
+        ({"origins": ["Debian"]}, "names no source"),
+        ({"origins": ['origin=D";evil "1']}, "names no source"),
+        ({"origins": []}, "at least 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        UpdateSettings.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({}, {}),
+        ({"timers": ("enabled active", "enabled inactive")}, {"enabled": False}),
+        ({"timers": ("masked inactive", "enabled active")}, {"enabled": False}),
+        ({"periodic": ("0", "1", "1")}, {"enabled": False}),
+        ({"periodic": ("", "1", "0")}, {"enabled": False}),
+        ({"installed": False}, {"enabled": False}),
+        ({"origins": ("origin=Debian",)}, {"origins": ("origin=Debian",)}),
+        ({"reboot": True, "reboot_time": "03:00"}, {"reboot_time": "03:00"}),
+        ({"mail": "root"}, {}),  # not declared, not ours
+    ],
+)
+def test_drift_is_what_apt_and_the_timers_do(change: dict[str, Any], shown: dict[str, Any]) -> None:
+    wanted, seen = inputs(), ON.model_copy(update=change)
+    expected = wanted.model_copy(update=shown)
+    assert UpdateChapter().shown(wanted, Known(), seen) == expected
+    assert bool(UpdateChapter().unmet(wanted, seen)) is bool(shown)
+
+
+def test_all_files_count_whatever_their_spelling() -> None:
+    config = (
+        'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
+        'Unattended-Upgrade::Allowed-Origins:: "Debian:stable";\nUnattended-Upgrade::Origins-Pattern:: "origin=X";\n'
+        'Unattended-Upgrade::automatic-reboot "false";\nUnattended-Upgrade::Automatic-Reboot "true";\n'
+    )
+    timers = "apt-daily.timer enabled active\napt-daily-upgrade.timer enabled active\n"
+    parts = {
+        "dropin.meta": "absent\n/x\n",
+        "updater": "unattended-upgrades\n",
+        "config": config,
+        "timers": timers,
+        "program": "/usr/bin/unattended-upgrade",
+    }
+    seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert seen.origins == ("Debian:stable", "origin=X")
+    assert seen.reboot
+    assert seen.on
+
+
+def test_the_security_sources_are_the_same_where_no_codename_is_known() -> None:
+    lines = "".join(f'Unattended-Upgrade::Origins-Pattern:: "{origin}";\n' for origin in WITHOUT_CODENAME)
+    parts = {
+        "dropin.meta": "absent\n/x\n",
+        "updater": "unattended-upgrades\n",
+        "config": f'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n{lines}',
+        "timers": "cron enabled active\n",
+        "program": "/usr/bin/unattended-upgrade",
+    }
+    assert not any(",codename=" in origin for origin in WITHOUT_CODENAME)
+    assert "origin=Debian,label=Debian-Security" in WITHOUT_CODENAME
+    seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert UpdateChapter().unmet(inputs(), seen) == ""
+
+
+PROGRAMS = {
+    "dnf-automatic fedora": (dnf_text, "apply_updates = yes", "apply_updates = no"),
+    "dnf5-automatic fedora": (dnf_text, "apply_updates = yes", "apply_updates = no"),
+    "yum-cron rhel": (yum_text, "apply_updates = yes", "apply_updates = no"),
+    "yum-cron fedora": (sysconfig_text, "CHECK_ONLY=no", "CHECK_ONLY=yes"),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_of_red_hat_read_back_what_they_are_told(program: str) -> None:
+    text, applied, not_applied = PROGRAMS[program]
+    for wanted in (
+        inputs(),
+        inputs(mail="root@example.org"),
+        inputs(enabled=False),
+        *([inputs(rebootTime="04:00")] if text is dnf_text else []),
+    ):
+        parts = {
+            "dropin.meta": "absent\n/etc/dnf/automatic.conf\n",
+            "updater": f"{program}\n",
+            "config": text(wanted.dnf()),
+            "timers": "dnf-automatic.timer enabled active\n",
+            "program": "/usr/bin/dnf-automatic",
+        }
+        seen = UpdateChapter().parse(wanted, Answer("", "", 0, parts))
+        assert UpdateChapter().unmet(wanted, seen) == ""
+        by_hand = {**parts, "config": parts["config"].replace(applied, not_applied)}
+        changed = UpdateChapter().parse(wanted, Answer("", "", 0, by_hand))
+        assert UpdateChapter().shown(wanted, Known(), changed).enabled is False
+
+
+def test_centos_does_not_tell_which_updates_are_about_security() -> None:
+    plain = DnfAutomatic(apply=True)
+    for distro, on in (("centos", True), ("rhel", False)):
+        for text in (yum_text(plain), sysconfig_text(plain)):
+            parts = {
+                "dropin.meta": "absent\n/etc/yum/yum-cron.conf\n",
+                "updater": f"yum-cron {distro}\n",
+                "config": text,
+                "timers": "yum-cron enabled active\ncrond enabled active\n",
+                "program": "/etc/cron.daily/0yum-daily.cron",
+            }
+            seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+            assert (UpdateChapter().unmet(inputs(), seen) == "") is on
+
+
+@pytest.mark.parametrize(("program", "taken"), [("dnf-automatic", False), ("dnf5-automatic", True)])
+def test_a_file_that_no_package_brings_is_somebodys(program: str, taken: bool) -> None:
+    parts = {
+        "dropin.meta": "file 644 root root 0 0\n/etc/dnf/automatic.conf\n",
+        "dropin.content": "",
+        "updater": f"{program} fedora\n",
+        "config": "",
+        "timers": f"{program}.timer disabled inactive\n",
+        "program": "/usr/bin/dnf-automatic",
+    }
+    seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert UpdateChapter().occupied(inputs(), seen) == ("/etc/dnf/automatic.conf is there already" if taken else "")
+
+
+@pytest.mark.parametrize("config", ["", "no section\n", "[commands]\nupgrade_type = default\napply_updates = no\n"])
+def test_dnf_automatic_as_it_comes_installs_nothing(config: str) -> None:
+    assert not parse(config).apply
+
+
+def test_a_connection_in_the_terms_of_pulumi_command(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(KEY_TEXT)
+    way = login(
+        user="ops", privateKeyFile=str(key), sudoPassword="secret", hostKeyAlias="web", port=2222,
+        proxy={"host": "192.0.2.2", "hostKey": KEY}, dialErrorLimit=3,
+    )  # fmt: skip
+    assert command_connection(way) == {
+        "host": "192.0.2.1",
+        "port": 2222,
+        "user": "ops",
+        "privateKey": KEY_TEXT,
+        "hostKey": KEY,
+        "dialErrorLimit": 3,
+        "perDialTimeout": 15,
+        "proxy": {"host": "192.0.2.2", "port": 22, "user": "root", "hostKey": KEY, "perDialTimeout": 15},
+    }
+
+
+def test_a_host_key_is_always_pinned(tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    known.write_text(f"192.0.2.1 {KEY}\n")
+    way = login(hostKey=None, knownHostsFile=str(known))
+    assert command_connection(way)["hostKey"] == KEY
+    known.write_text("")
+    with pytest.raises(RunError, match="pin it"):
+        command_connection(way)
+
+
+def test_a_missing_key_file_is_named() -> None:
+    with pytest.raises(RunError, match="/nowhere/key cannot be read"):
+        command_connection(login(privateKeyFile="/nowhere/key"))
+
+
+def test_root_needs_no_sudo_and_no_password_is_in_a_command() -> None:
+    assert shlex.split(as_root(login(), "echo 'a b'")) == ["sh", "-c", "echo 'a b'"]
+    asked = as_root(login(user="ops", sudoPassword="hunter2"), "id")
+    assert shlex.split(asked) == ["sudo", "-S", "-k", "-p", "", "-H", "--", "sh", "-c", "id"]
+    assert shlex.split(as_root(login(user="ops"), "id"))[:2] == ["sudo", "-n"]
+
+
+RULE = "precedence ::ffff:0:0/96  100"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        (f"# a\n#{RULE}\n# b\n", f"# a\n{RULE}\n# b\n"),
+        ("", f"{RULE}\n"),
+        ("# no newline", f"# no newline\n{RULE}\n"),
+        (f"{RULE}\n", f"{RULE}\n"),
+        ("precedence ::ffff:0:0/96 10\n", f"#precedence ::ffff:0:0/96 10\n{RULE}\n"),
+        (f"#precedence ::ffff:0:0/96  10\n#{RULE}\n", f"#precedence ::ffff:0:0/96  10\n{RULE}\n"),
+    ],
+)
+def test_gai_conf_puts_ipv4_first(text: str, result: str) -> None:
+    assert with_ipv4_first(text) == result
+
+
+@given(st.lists(st.sampled_from([f"#{RULE}", RULE, "# words", "label ::1/128 0", "precedence ::ffff:0:0/96 10"])))
+def test_gai_conf_either_way(lines: list[str]) -> None:
+    text = "".join(line + "\n" for line in lines)
+    assert prefers_ipv4(with_ipv4_first(text))
+    assert with_ipv4_first(with_ipv4_first(text)) == with_ipv4_first(text)
+    assert not prefers_ipv4(without_ipv4_first(text))
+
+
+def test_the_stand_in_fills_in_defaults_and_names_what_is_wrong() -> None:
+    inputs, problems = checked({"connection": {"host": "192.0.2.1", "proxy": {"host": "192.0.2.2"}}, "create": "id"})
+    assert problems == []
+    common = {"user": "root", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0}
+    assert inputs["connection"] == {"host": "192.0.2.1", **common, "proxy": {"host": "192.0.2.2", **common}}
+    assert checked({"create": "id"})[1] == [("connection", "it is required")]
+    assert [name for name, _ in checked({"connection": {}, "environment": {"A": "b"}})[1]] == [
+        "environment",
+        "connection.host",
+    ]
+    assert checked({"connection": {"host": UNKNOWN}})[1] == []
+    assert checked({"connection": {"host": "h", "privateKey": "not a key"}})[1][0][0] == "connection.privateKey"
