@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -152,6 +152,9 @@ scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after 
 lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
 	    --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
+
+docs: .venv/ready  ## write the tables of docs/ that are made from the code
+	$(RUN) -m tests.tables
 
 schema: .venv/ready  ## write the JSON Schema of the stack configs
 	$(RUN) -m components.config

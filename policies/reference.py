@@ -1,4 +1,4 @@
-"""The tables of docs/policies.md: ``python -m policies.reference`` prints them."""
+"""The tables of docs/policies.md; `make docs` writes them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,3 @@ def _scope(policy: Policy) -> str:
 
 def _level(policy: Policy) -> str:
     return (policy.enforcement_level or EnforcementLevel.ADVISORY).value
-
-
-if __name__ == "__main__":
-    print("\n".join([*policy_table(), "", *setting_table()]))

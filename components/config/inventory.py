@@ -54,22 +54,30 @@ class Login(Settings):
     Passwords and private keys may each be a list, the new one first, while they are being changed.
     """
 
-    host: str | None = Field(None, description="Address or name, where it differs from the host's `address`.")
+    host: str | None = Field(None, description="Address or name, where it differs. Default: the host's `address`.")
     port: int | None = Field(None, ge=1, le=65535, description="TCP port of sshd. Default: 22.")
     user: str | None = Field(None, description="Login name. Default: root.")
     password: OneOrMore = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
-    private_key: OneOrMore = Field(None, description="Private key as text; a secret. Prefer privateKeyFile.")
+    private_key: OneOrMore = Field(None, description="Private key as text; a secret. Prefer `privateKeyFile`.")
     private_key_file: str | tuple[str, ...] | None = Field(
-        None, description="Private key file; `~` and paths from the project folder."
+        None,
+        description="Private key file; `~` and paths from the project folder. "
+        "Default: ~/.ssh/id_*, if nothing else is given.",
     )
     private_key_password: OneOrMore = Field(None, description="Passphrase of the private key; a secret.")
     agent_socket_path: str | None = Field(None, description="Socket of an SSH agent. Default: $SSH_AUTH_SOCK.")
     sudo_password: OneOrMore = Field(None, description="Password for sudo, where it asks for one; a secret.")
     host_key: str | None = Field(None, description="The host's public key, as `ssh-ed25519 AAAA...`; pins it.")
-    known_hosts_file: str | None = Field(None, description="known_hosts file, without hostKey. Default: the user's.")
-    dial_error_limit: int | None = Field(None, ge=0, description="Connection attempts before giving up; 0: no limit.")
-    per_dial_timeout: int | None = Field(None, ge=1, description="Seconds one connection attempt may take.")
-    old_algorithms: bool | None = Field(None, description="Accept SHA-1 and small RSA or DSA keys of an old host.")
+    known_hosts_file: str | None = Field(
+        None, description="Where host keys are looked up, too. Default: ~/.ssh/known_hosts."
+    )
+    dial_error_limit: int | None = Field(
+        None, ge=0, description="Connection attempts before giving up. Default: no limit."
+    )
+    per_dial_timeout: int | None = Field(
+        None, ge=1, description="Seconds that one connection attempt may take. Default: 15."
+    )
+    old_algorithms: bool | None = Field(None, description="Take SHA-1 and small keys, for an old host. Default: false.")
     proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
 
 
@@ -78,28 +86,36 @@ class Reach(Login):
 
     admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
     bootstrap: Login | None = Field(None, description="The login that the machine came with: tried when admin fails.")
-    connect_timeout: int | None = Field(None, ge=1, description="Seconds to wait for a booting host. Default: 60.")
-    existing: Literal["adopt", "fail", "takeOver"] | None = Field(
-        None, description="What is there already: adopt it, or fail; `takeOver`: also what another stack looks after."
+    connect_timeout: int | None = Field(
+        None, ge=1, description="Seconds to wait for a host that is still booting. Default: 60."
     )
-    retain_on_delete: bool | None = Field(None, description="`destroy` forgets the host and leaves it hardened.")
+    existing: Literal["adopt", "fail", "takeOver"] | None = Field(
+        None,
+        description="What is there already: adopt it, or fail; `takeOver`: also what another stack looks after. "
+        "Default: adopt.",
+    )
+    retain_on_delete: bool | None = Field(
+        None, description="`destroy` forgets the host and leaves it hardened. Default: false."
+    )
 
 
 class HostSettings(Reach):
     """One host: its address, its logins, and what differs from the rest of the stack, chapter by chapter."""
 
     address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
-    addresses: tuple[str, ...] | None = Field(None, description="More addresses, which changes must leave reachable.")
+    addresses: tuple[str, ...] | None = Field(
+        None, description="Further addresses, which changes must leave reachable."
+    )
     shard: int | None = Field(None, ge=1, description="The shard it belongs to. Default: by its name.")
     users: tuple[dict[str, Any], ...] | None = Field(None, description="Users in place of `stockade:users`.")
-    firewall: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    sshd: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    fail2ban: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    updates: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    time_sync: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    listeners: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    upgrade: dict[str, Any] | Literal[False] | None = Field(None, description="Settings that differ here.")
-    packages: dict[str, Any] | None = Field(None, description="Settings that differ here.")
+    firewall: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    sshd: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    fail2ban: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    updates: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    time_sync: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    listeners: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    upgrade: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
+    packages: dict[str, Any] | None = Field(None, description="What differs on this host.")
 
 
 class ShardSettings(Settings):

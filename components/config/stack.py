@@ -36,7 +36,9 @@ class StackConfig(Hardening):
     shard: ShardSettings | None = Field(None, description="Split the hosts into several stacks (docs/fleet.md).")
     key_pair: KeySettings | None = Field(None, description="A key pair on this machine, for all users of the stack.")
     policies: Literal["required", "optional"] | None = Field(
-        None, description="A run that no policy pack judges is refused, or not even warned about. Default: a warning."
+        None,
+        description="What a run that no policy pack judges comes to: it is refused (`required`), or not even warned "
+        "about (`optional`). Default: a warning.",
     )
     defaults: Reach = Field(Reach(), description="How hosts are reached, unless the host has settings of its own.")
 

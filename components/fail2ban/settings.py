@@ -80,7 +80,7 @@ class JailSettings(Settings):
     maxretry: int | None = Field(None, ge=1, description="Failures that lead to a ban.")
     findtime: Time | None = Field(None, description="Time within which they count: seconds, or 10m, 1h, 1d, 1w.")
     bantime: BanTime | None = Field(None, description="Length of a ban; -1: for ever.")
-    port: Ports | None = Field(None, description="Ports that are closed to the banned, as 22, 'ssh' or '80,443'.")
+    port: Ports | None = Field(None, description="Ports that are closed to the banned: `22`, `ssh` or `80,443`.")
     backend: Line | None = Field(None, description="How it reads logs. Default for sshd: what works on the host.")
     filter: Line | None = Field(None, description="Filter in /etc/fail2ban/filter.d. Default: that of the jail's name.")
     logpath: tuple[Line, ...] = Field((), description="Log files to read.")

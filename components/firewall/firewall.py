@@ -35,13 +35,13 @@ BOOT_PACKAGES = ("iptables", "iptables-persistent")
 class ServiceSettings(Settings):
     """One service that may be reached."""
 
-    name: str = Field("", description="For people; becomes the rules' comment where none is given.")
-    ports: tuple[int | str, ...] = Field((), description="Ports (443), ranges ('6000:6010') or names ('https').")
+    name: str = Field("", description="A name for people; the rules' comment where none is given.")
+    ports: tuple[int | str, ...] = Field((), description="Ports (`443`), ranges (`6000:6010`) or names (`https`).")
     protocol: Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah", "gre"] = Field(
         "tcp", description="Protocol; `icmp` is ICMPv6 in IPv6."
     )
     types: tuple[int | str, ...] = Field(
-        (), description="ICMP types, by name ('time-exceeded') or number (of `icmp`: IPv4's). Default: all."
+        (), description="ICMP types by name (`time-exceeded`) or number (under `icmp`: IPv4's). Default: all."
     )
     sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
     comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
@@ -86,7 +86,7 @@ class FamilyText(Settings):
     """Rules as text, each in the file format of iptables-restore(8) or as iptables commands."""
 
     rules: str | None = Field(None, description="The whole ruleset, instead of the preset.")
-    file: str | None = Field(None, description="The same from a file; the path starts at the project folder.")
+    file: str | None = Field(None, description="The same from a file; a path from the project folder.")
     commands: tuple[str, ...] = Field(
         (), description="iptables commands on top, as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`."
     )
@@ -108,11 +108,9 @@ class SetSettings(Settings):
     """One set of addresses that rules look at: `-m set --match-set NAME src`."""
 
     type: str = Field("hash:net", description="What an entry is, as ipset(8) names it.")
-    family: Literal["", "inet", "inet6"] = Field("", description="inet or inet6. Default: that of the entries.")
-    entries: tuple[int | str, ...] | None = Field(
-        None, description="What is in it, and nothing else. Default: left to others, who fill it."
-    )
-    options: dict[str, int | bool | str] = Field({}, description="Of `ipset create`: `maxelem: 100000`.")
+    family: Literal["", "inet", "inet6"] = Field("", description="Family of the entries. Default: as the entries show.")
+    entries: tuple[int | str, ...] | None = Field(None, description="All that is in it. Default: others fill it.")
+    options: dict[str, int | bool | str] = Field({}, description="Options of `ipset create`, as `maxelem: 100000`.")
 
     def ip_set(self, name: str) -> IpSet:
         """Return the rule language's own form of it. Raises ValueError."""
@@ -127,40 +125,54 @@ class FirewallSettings(Settings):
     preset: Literal["web", "ssh"] = Field(
         "web", description="The guide's ruleset: `web`, or `ssh` without HTTP and HTTPS."
     )
-    ssh_port: int = Field(22, ge=1, le=65535, description="Port of sshd that the preset opens.")
-    ssh_sources: tuple[str, ...] = Field((), description="Who may open SSH connections. Default: anywhere.")
-    services: tuple[ServiceSettings, ...] = Field((), description="Further services, below HTTP and HTTPS.")
-    longview: bool = Field(False, description="Allow Linode Longview (longview.linode.com).")
-    nodebalancer: bool = Field(False, description="Allow Linode NodeBalancers (192.168.255.0/24).")
+    ssh_port: int = Field(22, ge=1, le=65535, description="Port on which sshd listens; the preset opens it.")
+    ssh_sources: tuple[str, ...] = Field(
+        (), description="Addresses and networks that may connect to SSH. Default: anywhere."
+    )
+    services: tuple[ServiceSettings, ...] = Field(
+        (), description="What else may be reached; its rules come after those of HTTP and HTTPS."
+    )
+    longview: bool = Field(False, description="Let in Linode's monitoring (longview.linode.com).")
+    nodebalancer: bool = Field(False, description="Let in Linode's load balancers (192.168.255.0/24).")
     icmp: Literal["printed", "listed"] = Field(
-        "printed", description="IPv4: echo requests, as the guide's ruleset is `printed`, or its `listed` three types."
+        "printed",
+        description="In IPv4: `printed`, echo requests as the guide's ruleset has it, or `listed`, the three types "
+        "that its `iptables -vL` shows.",
     )
     log: bool = Field(True, description="Log what is denied.")
     log_rate: str = Field(
-        "5/min", pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$", description="At most."
+        "5/min",
+        pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$",
+        description="How many lines are logged at most: a number per `s`, `min`, `h` or `d`.",
     )
     ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
     ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
     sets: dict[str, SetSettings] = Field({}, description="Sets that rules look at (ipset(8)), by name.")
-    ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 but on the loopback.")
+    ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 except on the loopback.")
     keep: Program | None = Field(
-        None, description="Who looks after the firewall instead: nothing is changed, what is in force is judged."
+        None,
+        description="This program looks after the firewall: nothing is changed, what is in force is read and judged.",
     )
     persistent: bool = Field(True, description="Load the rules at boot.")
     preserve: tuple[str, ...] | None = Field(
-        None, description="Interfaces whose FORWARD, nat and mangle rules are not ours."
+        None,
+        description="Interfaces whose FORWARD, nat and mangle rules are someone else's. "
+        "Default: those of Docker, libvirt, Kubernetes and LXC.",
     )
-    confirm_within: int = Field(30, ge=5, le=600, description="Seconds until a change that cuts the way in goes back.")
+    confirm_within: int = Field(
+        30, ge=5, le=600, description="Seconds until the host takes back a change that nobody confirmed."
+    )
     accept_lockout: bool = Field(
-        False, description="Try rules that nobody could log in through; taken back unless somebody does."
+        False, description="Try rules through which nobody could log in; they are taken back unless somebody does."
     )
     take_over: bool = Field(
         False,
-        description="Stop who else filters (ufw, firewalld, nftables.service, other tables); delete starts it again.",
+        description="Stop what else filters: ufw, firewalld, nftables.service, other tables; delete starts it again.",
     )
     beside: tuple[str, ...] = Field(
         (),
-        description="Tables of nftables ('inet blocklist'), or 'iptables-legacy', that stay in force beside the rules.",
+        description="Tables of nftables (`inet blocklist`, or a pattern) and `iptables-legacy`, which stay in force "
+        "beside the rules.",
     )
 
     @field_validator("beside")

@@ -82,7 +82,7 @@ class UpdateSettings(Settings):
         None, description="Reboot where an update needs it, at this time (04:00, or `now`). Default: never."
     )
     mail: MailAddress | None = Field(None, description="Who gets mail about updates. Default: as the host has it.")
-    mail_report: Report = Field("on-change", description="When there is mail.")
+    mail_report: Report = Field("on-change", description="What there is mail about.")
 
     def props(self) -> dict[str, Any]:
         """Return the inputs of `UnattendedUpgrades` for these settings."""

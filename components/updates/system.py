@@ -30,7 +30,9 @@ _PREFERENCE = ("ssh-ed25519", "ecdsa-sha2-nistp256")
 class UpgradeSettings(Settings):
     """What the stack config says under `stockade:upgrade`."""
 
-    trigger: str | int | None = Field(None, description="Upgrade when this changes, as a date. Default: never.")
+    trigger: str | int | None = Field(
+        None, description="Upgrade everything when this changes; a date, for instance. Default: never."
+    )
     full: bool = Field(False, description="Also remove packages where an upgrade needs it (apt-get full-upgrade).")
 
 

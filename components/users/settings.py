@@ -249,8 +249,8 @@ class UserSettings(Settings):
     """A limited user as the stack config declares it."""
 
     name: str = Field(pattern=NAME, description="Login name.")
-    password: SecretStr | None = Field(None, description="Password, plain or hashed ($y$..., $6$...); a secret.")
-    sudo: Sudo = Field("password", description="sudo with the password, without one (`nopasswd`), or not at all.")
+    password: SecretStr | None = Field(None, description="Password, plain or hashed (`$y$...`, `$6$...`); a secret.")
+    sudo: Sudo = Field("password", description="sudo with the password, without one, or not at all.")
     keys: tuple[str, ...] = Field((), description="Public keys: lines of authorized_keys, options included.")
     key_files: tuple[str, ...] = Field((), description="Files with public keys; `~` and paths from the project folder.")
     exclusive_keys: bool = Field(False, description="Remove all other keys of this user.")
@@ -258,7 +258,12 @@ class UserSettings(Settings):
     home: str | None = Field(None, pattern=PATH, description="Home directory. Default: the system's, or as it is.")
     groups: tuple[str, ...] = Field((), description="More groups to be in.")
     remove_home: bool = Field(False, description="Delete the home directory with the user.")
-    confirm_within: int = Field(LIMIT, ge=5, le=600, description="Seconds until a change of the admin goes back alone.")
+    confirm_within: int = Field(
+        LIMIT,
+        ge=5,
+        le=600,
+        description="Seconds until the host takes back a change of the admin's account that nobody confirmed.",
+    )
 
     @field_validator("groups")
     @classmethod

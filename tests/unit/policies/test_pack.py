@@ -12,20 +12,12 @@ import pytest
 
 from policies.names import NAMES, misspelled, named_in, named_without_level
 from policies.pack import POLICIES, VERSION
-from policies.reference import policy_table, setting_table
 from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError, number, texts
 from provider.server import Server
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "stacks").glob("policy.*.json"))
 KNOWN = (texts("names", "Names.", ("a",)), number("mostRules", "Rules.", 7), WAIVED_HOSTS)
-
-
-@pytest.mark.parametrize("table", [policy_table, setting_table])
-def test_the_documentation_has_every_policy_and_setting(table: object) -> None:
-    documented = (ROOT / "docs" / "policies.md").read_text()
-    rows = "\n".join(table())  # type: ignore[operator]
-    assert rows in documented, "python -m policies.reference prints the tables of docs/policies.md"
 
 
 def test_every_configuration_is_of_a_stack() -> None:
