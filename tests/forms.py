@@ -75,8 +75,11 @@ class Found:
     text: str
 
 
-def texts(source: str) -> Iterator[tuple[str, int, str]]:
-    """Return the strings of a Python file that may be sh: the name each is assigned to, its first line, its text."""
+def texts(file: str, source: str) -> Iterator[tuple[str, int, str]]:
+    """Return what of a file may be sh: the name that each string of a Python file has, its first line, its text."""
+    if file.endswith(".sh"):
+        yield "", 1, source
+        return
     tree, lines = ast.parse(source), source.split("\n")
     documents = {
         id(node.body[0].value)
@@ -125,12 +128,12 @@ def forms(line: str, *, as_user: bool = False) -> Iterator[str]:
 
 
 def found(file: str, source: str) -> set[Found]:
-    """Return what one Python file has, whether it is allowed or not."""
+    """Return what one file has, whether it is allowed or not."""
     return set(_found(file, source))
 
 
 def _found(file: str, source: str) -> Iterator[Found]:
-    for name, start, text in texts(source):
+    for name, start, text in texts(file, source):
         joined = text.replace("\\\\\n", "")  # a line of sh that goes on
         for number, line in enumerate(joined.split("\n")):
             code = re.sub(r"(^|\s)#\s.*", "", line)
@@ -152,7 +155,12 @@ def judged(all_found: list[Found]) -> list[str]:
 
 def everything() -> list[Found]:
     """Look through all files whose texts run on hosts."""
-    files = (file for folder in FOLDERS for file in sorted((REPOSITORY / folder).rglob("*.py")))
+    files = (
+        file
+        for folder in FOLDERS
+        for file in sorted((REPOSITORY / folder).rglob("*.*"))
+        if file.suffix in (".py", ".sh")
+    )
     return [one for file in files for one in found(str(file.relative_to(REPOSITORY)), file.read_text("utf-8"))]
 
 

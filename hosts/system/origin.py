@@ -7,57 +7,9 @@ sets as they like (~/.bashrc, ~/.ssh/environment, pam_env), and root's scripts w
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-ENTRY = """\
-_is_sshd() { # PID: of root's own, by its program
-    case $(sed -n 's/^Uid:[[:space:]]*\\([0-9]*\\)[[:space:]]*\\([0-9]*\\).*/\\1 \\2/p' "/proc/$1/status") in
-        '0 0') ;;
-        *) return 1 ;;
-    esac
-    case $(readlink "/proc/$1/exe") in
-        */sshd | */sshd' (deleted)' | */sshd-* | */dropbear*) return 0 ;;
-        *) return 1 ;;
-    esac
-}
-_end_point() { # ADDRESS:PORT, as ss or netstat writes it; nothing but an address and a number gets through
-    _port=${1##*:} _address=${1%:*}
-    _address=${_address#'['}
-    _address=${_address%%]*}
-    _address=${_address%%%*}
-    case $_address in ::ffff:*.*) _address=${_address#::ffff:} ;; esac
-    case $_address in '' | *[!0-9a-fA-F.:]*) return 1 ;; esac
-    case $_port in '' | *[!0-9]*) return 1 ;; esac
-    printf '%s %s' "$_address" "$_port"
-}
-_sshd_above() { # prints the process of root's sshd that serves this run; nothing where there is none
-    _pid=$PPID
-    while [ "${_pid:-0}" -gt 1 ] && ! { _is_sshd "$_pid"; } 2>/dev/null; do
-        read -r _stat <"/proc/$_pid/stat" || return 0
-        set -- ${_stat##*) }
-        _pid=$2
-    done
-    [ "${_pid:-0}" -le 1 ] || echo "$_pid"
-}
-_connection_of() { # PID: prints `INODE OWN-END OTHER-END` of its connection
-    _sockets=$(ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.* -> socket:\\[\\([0-9]*\\)]$/\\1/p')
-    # told by inode, the first word of its kind: processes and cgroups may have any names
-    if command -v ss >/dev/null; then
-        ss -tne | awk '$1 == "ESTAB" {
-            for (i = 6; i <= NF; i++) if ($i ~ /^ino:[0-9]+$/) { print substr($i, 5), $4, $5; next }
-        }'
-    else
-        netstat -tne 2>/dev/null | awk '$6 == "ESTABLISHED" { print $8, $4, $5 }'
-    fi | sockets=$_sockets awk '
-        BEGIN { n = split(ENVIRON["sockets"], inode); for (i = 1; i <= n; i++) its[inode[i]] }
-        $1 in its { print; exit }'
-}
-entry() { # prints `CLIENT PORT SERVER PORT` of the connection that this run came by; nothing where none is found
-    _server_of_run=$(_sshd_above)
-    [ -n "$_server_of_run" ] || return 0
-    set -- $(_connection_of "$_server_of_run")
-    [ $# -eq 3 ] && _client=$(_end_point "$3") && _server=$(_end_point "$2") || return 0
-    printf '%s %s\\n' "$_client" "$_server"
-}
-"""
+from hosts.scripts import script
+
+ENTRY = script("hosts/system/origin.sh")
 
 
 @dataclass(frozen=True)

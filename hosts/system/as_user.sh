@@ -1,0 +1,60 @@
+# What lies where a user can write is read and changed as that user, never by root (hosts/system/as_user.py).
+#
+# as_user COMMAND...         with the user's groups and nothing of root's: no environment, no open file but the three,
+#                            60 seconds at most
+# talk INPUT COMMAND...      the same for 15 seconds, with INPUT as stdin; sets said (what it printed, as far as anything
+#                            is read, and a dot), complaint, and ended: its status, 137 where it had to be ended
+# home_mode HOME MODE        gives a home folder its mode, as on_home
+# on_home HOME COMMAND...    the command on a home folder itself: by root where only root can put another one in its
+#                            place, else as the user
+#
+# uses: hosts/system/only_roots.sh
+# takes: name uid gid patience
+
+as_user() {
+    set -- env -i "PATH=$PATH" LC_ALL=C "$@"
+    _all=$(id -G "$name")
+    if command -v setpriv >/dev/null; then
+        # shellcheck disable=SC2086 # a word for each group
+        _all=$(echo $_all | tr ' ' ,)
+        set -- setpriv --reuid "$uid" --regid "$gid" --groups "$_all" --inh-caps=-all -- "$@"
+    elif command -v runuser >/dev/null; then
+        set -- runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@" # not -u: CentOS 6
+    else
+        # Debian 7
+        set -- perl -e '($u, $g, $all) = splice @ARGV, 0, 3; $) = "$g $all"; $( = $g; ($<, $>) = ($u, $u);
+            exec @ARGV if $< == $u && $> == $u && $( == $g && $) == $g; exit 126' "$uid" "$gid" "$_all" "$@"
+    fi
+    timeout -s KILL "${patience:-60}" "$@" 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
+}
+talk() {
+    for _room in /run /var/run /tmp; do [ ! -d "$_room" ] || [ ! -w "$_room" ] || break; done
+    _desk=$(mktemp -d "$_room/stockade-user.XXXXXX")
+    printf '%s' "$1" >"$_desk/in"
+    shift
+    ended=0
+    (
+        ulimit -f 4096 # whoever keeps the file open cannot fill the disk either
+        cd /
+        patience=15
+        as_user "$@" <"$_desk/in" >"$_desk/out" 2>"$_desk/complaint"
+    ) || ended=$?
+    said=$(
+        head -c 1049576 "$_desk/out"
+        echo .
+    )
+    complaint=$(head -c 400 "$_desk/complaint")
+    rm -rf "$_desk"
+}
+on_home() {
+    _home=$1
+    while [ "$_home" != "${_home%/}" ]; do _home=${_home%/}; done
+    case ${_home##*/} in '' | . | ..) return 1 ;; esac
+    shift
+    if _top=$(only_roots "${_home%/*}") && [ ! -L "$_top/${_home##*/}" ]; then
+        "$@" "$_top/${_home##*/}"
+    else as_user "$@" "$_home"; fi
+}
+home_mode() { # of a folder, a number alone takes no setuid and setgid away
+    on_home "$1" chmod ug-s && on_home "$1" chmod "$2"
+}

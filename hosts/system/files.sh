@@ -1,0 +1,103 @@
+# Files on a host (hosts/system/files.py): shown, written, restored, kept within bounds.
+#
+# show_file NAME PATH [LIMIT]                   sections NAME.meta and NAME.content
+# write_file PATH MODE OWNER GROUP CONTENT      sets written=yes or no
+# restore_file NAME PATH                        with the values of `FileState.values(NAME)`
+# small PATH...                                 none is larger than a config file may be
+# readable PATH                                 it is no pipe and no device
+# fits LIMIT WHAT TEXT                          a text that a program printed is not larger
+# fixed PATH...                                 whether nobody, not even root, may change one; says which and why
+#
+# Exits: 68 too large, 73 not an ordinary file, 74 not written.
+
+_ordinary() {
+    if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; then
+        printf '%s is not an ordinary file; it is left alone\n' "$1" >&2
+        exit 73
+    fi
+}
+_large() { # PATH SIZE LIMIT
+    printf '%s has %s bytes; of such a thing at most %s are read\n' "$1" "$2" "$3" >&2
+    exit 68
+}
+_within() { # PATH LIMIT
+    _size=$(stat -c %s "$1")
+    [ "$_size" -le "$2" ] || _large "$1" "$_size" "$2"
+}
+small() {
+    for _path in "$@"; do
+        if [ -f "$_path" ]; then _within "$_path" 1048576; fi
+    done
+}
+readable() {                                                                                           # PATH: neither a pipe nor a device, of which there may be no end; links are followed
+    [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ] && [ "$(stat -L -c %t:%T "$1")" != 1:3 ] || return 0 # /dev/null is empty
+    printf '%s is not an ordinary file\n' "$1" >&2
+    exit 73
+}
+fits() {
+    [ "${#3}" -le "$1" ] || _large "$2" "${#3}" "$1"
+}
+fixed() {
+    _fixed=1
+    for _path in "$@"; do
+        case $(lsattr -d "$_path" 2>/dev/null | cut -d' ' -f1) in
+            *i*) _attribute=i _word=immutable ;;
+            *a*) _attribute=a _word='append-only' ;;
+            *) continue ;;
+        esac
+        printf '%s is %s (chattr +%s): chattr -%s %s makes it an ordinary one\n' \
+            "$_path" "$_word" "$_attribute" "$_attribute" "$_path" >&2
+        _fixed=0
+    done
+    return "$_fixed"
+}
+show_file() {
+    _ordinary "$2"
+    [ ! -f "$2" ] || _within "$2" "${3:-1048576}"
+    begin "$1.meta"
+    if [ -f "$2" ]; then stat -c 'file %a %U %G %u %g' "$2"; else echo absent; fi
+    printf '%s\n' "$2"
+    end
+    [ ! -f "$2" ] || section "$1.content" head -c "${3:-1048576}" "$2"
+}
+_unwritten() { # PATH: what the programs have said may not tell why
+    fixed "${1%/*}" "$1" || :
+    _room=$(df -P "${1%/*}" 2>/dev/null | awk 'NR == 2 { print $4 }')
+    [ "${_room:-1}" != 0 ] || echo "${1%/*}: No space left on device" >&2
+    exit 74
+}
+_put() { # PATH MODE OWNER GROUP FORMAT CONTENT
+    _ordinary "$1"
+    written=no
+    # shellcheck disable=SC2059 # FORMAT is the code's own
+    if [ -f "$1" ] && [ "$(stat -c '%a %U %G' "$1")" = "${2#0} $3 $4" ] &&
+        [ "$(cat "$1" && echo .)" = "$(printf "$5" "$6" && echo .)" ]; then
+        return 0
+    fi
+    [ -d "${1%/*}" ] || (umask 022 && mkdir -p "${1%/*}") || _unwritten "$1"
+    rm -f "${1%/*}/.stockade.${1##*/}."?????? # of a run that a power cut ended
+    _new=$(mktemp "${1%/*}/.stockade.${1##*/}.XXXXXX") || _unwritten "$1"
+    # shellcheck disable=SC2059 # FORMAT is the code's own
+    if printf "$5" "$6" >"$_new" && chown "$3:$4" "$_new" && chmod "$2" "$_new" &&
+        { sync "$_new" 2>/dev/null || :; } && mv -f "$_new" "$1"; then
+        written=yes
+    else
+        rm -f "$_new"
+        _unwritten "$1"
+    fi
+    if command -v restorecon >/dev/null; then restorecon "$1" || :; fi
+}
+write_file() { _put "$1" "$2" "$3" "$4" '%s' "$5"; }
+restore_file() {
+    eval "set -- \"\$2\" \"\$$1_mode\" \"\$$1_owner\" \"\$$1_group\" \"\$$1_content\""
+    if [ -z "$2" ]; then
+        _ordinary "$1"
+        written=no
+        if [ -f "$1" ]; then
+            rm -f "$1" || _unwritten "$1"
+            written=yes
+        fi
+    else
+        _put "$1" "$2" "$3" "$4" '%b' "$5"
+    fi
+}

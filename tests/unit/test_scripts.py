@@ -1,0 +1,168 @@
+"""Scripts for hosts are files, whole and checked: hosts/scripts.py says what stands at their top."""
+
+import ast
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hosts.scripts import parts, script, source, takes, uses
+
+REPOSITORY = Path(__file__).parents[2]
+ROOMS = ("hosts", "components", "provider", "fleet")
+SCRIPTS = sorted(str(file.relative_to(REPOSITORY)) for room in ROOMS for file in (REPOSITORY / room).rglob("*.sh"))
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
+IN_PYTHON = {
+    "components/fail2ban/client.py",
+    "components/fail2ban/shell.py",
+    "components/firewall/boot_look.py",
+    "components/firewall/boot_shell.py",
+    "components/firewall/controllers_shell.py",
+    "components/firewall/kept.py",
+    "components/firewall/ruleset_shell.py",
+    "components/firewall/sets_shell.py",
+    "components/packages/kept.py",
+    "components/packages/shell.py",
+    "components/sshd/shell.py",
+    "components/updates/shell.py",
+    "components/users/back_shell.py",
+    "components/users/keys_shell.py",
+    "components/users/shell.py",
+    "components/users/sudo_shell.py",
+    "hosts/guard/back_shell.py",
+    "hosts/guard/record.py",
+    "hosts/guard/shell.py",
+    "hosts/packages/dnf.py",
+    "hosts/packages/limits.py",
+    "hosts/packages/manager.py",
+    "hosts/packages/means.py",
+    "hosts/packages/pacman.py",
+    "hosts/packages/rpm.py",
+    "hosts/packages/yum.py",
+    "hosts/shell.py",
+    "hosts/ssh/session.py",
+    "hosts/system/distro.py",
+    "hosts/system/listeners.py",
+}
+"""Files that still have sh of more than five lines in a Python string."""
+GIVEN = {"PATH", "LC_ALL", "NONCE", "PPID", "HOME", "IFS", "OPTARG", "OPTIND"}
+"""Variables that every script has (hosts/shell.py), or its shell sets."""
+
+_OWN = re.compile(r"\$\{?#?([A-Za-z_]\w*)")
+_SET = re.compile(
+    r"(?:^|[\s;(&|{])([A-Za-z_]\w*)=(?!=)"
+    r"|\bfor ([A-Za-z_]\w*)\b"
+    r"|\bread (?:-r )?((?:[A-Za-z_]\w* ?)+)"
+    r"|\$\{([A-Za-z_]\w*):?="
+    r"|\bgetopts \S+ ([A-Za-z_]\w*)"
+)
+
+
+def plain(text: str) -> str:
+    """Return sh without comments, escaped characters, and what stands in single quotes outside of double ones."""
+    out: list[str] = []
+    index, quoted = 0, False
+    while index < len(text):
+        char = text[index]
+        if char == "\\":
+            index += 2
+            continue
+        if char == '"':
+            quoted = not quoted
+        elif char == "'" and not quoted:
+            index = text.index("'", index + 1)
+            char = "''"
+        elif char == "#" and not quoted and (not out or out[-1][-1] in " \t\n;("):
+            index = text.index("\n", index)
+            continue
+        elif text.startswith("$(", index) and quoted:  # quotes begin anew in there
+            end = closing(text, index + 2)
+            out.append(plain(text[index + 2 : end]) + " ")
+            index = end
+            char = ")"
+        out.append(char)
+        index += 1
+    return "".join(out)
+
+
+def closing(text: str, index: int) -> int:
+    """Return where a `$(` ends whose content begins at `index`."""
+    depth, quote = 1, ""
+    while True:
+        char = text[index]
+        if char == "\\":
+            index += 1
+        elif quote == "'":
+            quote = "" if char == "'" else quote
+        elif text.startswith("$(", index):
+            index = closing(text, index + 2)
+        elif char == '"':
+            quote = "" if quote else '"'
+        elif char == "'" and not quote:
+            quote = "'"
+        elif not quote and char == "(":
+            depth += 1
+        elif not quote and char == ")":
+            depth -= 1
+            if not depth:
+                return index
+        index += 1
+
+
+def used_in(text: str) -> set[str]:
+    """Return the variables that sh looks at."""
+    return set(_OWN.findall(plain(text)))
+
+
+def set_in(text: str) -> set[str]:
+    """Return the variables that sh sets."""
+    return {name for groups in _SET.findall(plain(text)) for group in groups for name in group.split()}
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_every_variable_is_set_or_taken(path: str) -> None:
+    text = source(path)
+    known = {name for part in parts(path) for name in (*set_in(source(part)), *takes(source(part)))}
+    assert used_in(text) - known - GIVEN == set(), "name them at the file's top: # takes: ..."
+    assert set(takes(text)) <= used_in(text), "taken, and not used"
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_what_it_uses_is_there_and_used(path: str) -> None:
+    text = plain(source(path))
+    for used in uses(source(path)):
+        offered = set(re.findall(r"^\s*(\w+)\(\)", source(used), re.M)) | set_in(source(used))
+        assert any(re.search(rf"\b{name}\b", text) for name in offered), f"{path} uses nothing of {used}"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_can_read_them(shell: str) -> None:
+    if not shutil.which(SHELLS[shell][0]):
+        pytest.skip(f"{shell} is not installed")
+    for path in SCRIPTS:
+        subprocess.run([*SHELLS[shell], "-n"], input=script(path).encode(), check=True)
+
+
+def _long_sh(file: Path) -> Iterator[int]:
+    tree = ast.parse(file.read_text("utf-8"))
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts_ = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in documents or (id(node) in parts_ and not isinstance(node, ast.JoinedStr)):
+            continue
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        if text.count("\n") > 5 and re.search(r"\b(fi|done|esac)\b|\$\w|\$\{|\|\| |; then|\(\) \{", text):
+            yield node.lineno
+
+
+def test_no_sh_of_more_than_five_lines_is_in_a_python_string() -> None:
+    files = [file for room in ROOMS for file in (REPOSITORY / room).rglob("*.py")]
+    assert {str(file.relative_to(REPOSITORY)) for file in files if any(_long_sh(file))} == IN_PYTHON
