@@ -57,11 +57,20 @@ def test_every_workflow_is_about_stacks_that_there_are() -> None:
         stack
         for workflow in WORKFLOWS
         for job in yaml.safe_load(workflow.read_text())["jobs"].values()
-        for stack in job["strategy"]["matrix"].get("stack", ())
+        for stack in job.get("strategy", {}).get("matrix", {}).get("stack", ())
     }
     (matrix,) = yaml.safe_load(GITLAB.read_text())[".stacks"]["parallel"]["matrix"]
     assert named == set(matrix["STACK"])
     assert named <= STACKS
+
+
+def test_what_strangers_may_run_has_no_rights() -> None:
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert {job["runs-on"] for job in workflow["jobs"].values()} == {"ubuntu-24.04"}  # no machine of ours
+    assert "secrets." not in text
+    assert "pull_request_target" not in text
 
 
 def test_a_pipe_hides_no_failure() -> None:
