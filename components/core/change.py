@@ -30,7 +30,7 @@ class Change:
     host: "Host"
     title: str
     guard: Guard | None
-    enter: Callable[[float], None]
+    prove_login: Callable[[float], None]
     same: str = ""
 
     def run(self, *scripts: Script, further: bool = False) -> list[Answer]:
@@ -76,9 +76,9 @@ class Change:
 
     def _enter(self, limit: int) -> None:
         if self.same:
-            self.host.proofs.prove(self.title, self.same, lambda: self.enter(limit / 2), limit / 10)
+            self.host.proofs.prove(self.title, self.same, lambda: self.prove_login(limit / 2), limit / 10)
         else:
-            self.enter(limit / 2)
+            self.prove_login(limit / 2)
 
     def keep(self, then: Script) -> Answer:
         """`prove`, then make the change last, and run `then`."""

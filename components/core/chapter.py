@@ -81,23 +81,23 @@ F = TypeVar("F", bound=Model)
 
 
 @dataclass(frozen=True)
-class Known(Generic[I, F]):
+class KnownState(Generic[I, F]):
     """What is known of a host before an operation; nothing at first.
 
     `last`, `recorded`: the inputs of the state, and what the host showed right after they were applied. `before`: what
-    it shows now, as far as is known: `recorded` again, unless it was looked at anew (`fresh`). `prior`: what was there
-    before `create`.
+    it shows now, as far as is known: `recorded` again, unless it was observed anew (`reobserved`). `prior`: what was
+    there before `create`.
     """
 
     last: I | None = None
     recorded: F | None = None
     prior: F | None = None
     before: F | None = None
-    fresh: bool = False
+    reobserved: bool = False
 
-    def seen(self, before: F) -> "Known[I, F]":
+    def seen(self, before: F) -> "KnownState[I, F]":
         """Return what is known after another look at the host."""
-        return replace(self, before=before, fresh=True)
+        return replace(self, before=before, reobserved=True)
 
 
 class Chapter(ABC, Generic[I, F]):
@@ -125,25 +125,25 @@ class Chapter(ABC, Generic[I, F]):
         """Turn what `observe` printed into facts."""
 
     @abstractmethod
-    def apply(self, inputs: I, known: Known[I, F]) -> Script:
+    def apply(self, inputs: I, known: KnownState[I, F]) -> Script:
         """Return the script that makes the host as `inputs` say.
 
         It exits with `STALE`, having changed nothing, where the host is not as `known` and that matters.
         """
 
     @abstractmethod
-    def restore(self, inputs: I, known: Known[I, F]) -> Script:
+    def restore(self, inputs: I, known: KnownState[I, F]) -> Script:
         """Return the script that puts `known.prior` back where `inputs` are in force; `STALE` as for `apply`."""
 
     @abstractmethod
-    def unmet(self, inputs: I, seen: F) -> str:
+    def differences(self, inputs: I, seen: F) -> str:
         """Say which part of `inputs` the host does not show after `apply`; empty when all of it is there."""
 
     @abstractmethod
-    def shown(self, inputs: I, known: Known[I, F], seen: F) -> I:
+    def as_observed(self, inputs: I, known: KnownState[I, F], seen: F) -> I:
         """Return `inputs` as the host shows them now: equal to `inputs` unless someone changed the host."""
 
-    def guard(self, inputs: I, known: Known[I, F], access: HostAccess, *, restoring: bool = False) -> Guard | None:
+    def guard(self, inputs: I, known: KnownState[I, F], access: HostAccess, *, restoring: bool = False) -> Guard | None:
         """Say how the change goes back by itself, where it could cut the way in by `access`; None where it cannot.
 
         The script of `apply` (of `restore`, when `restoring`) then calls `arm`, on a line of its own, right before it
@@ -153,7 +153,7 @@ class Chapter(ABC, Generic[I, F]):
         del inputs, known, access, restoring
         return None
 
-    def enter(self, host: "Host", inputs: I, patience: float, *, restoring: bool = False) -> None:
+    def prove_login(self, host: "Host", inputs: I, patience: float, *, restoring: bool = False) -> None:
         """Prove over new connections, within `patience` seconds, that the host can be entered with `inputs` in force
         (with the prior state, when `restoring`).
 
@@ -163,26 +163,26 @@ class Chapter(ABC, Generic[I, F]):
         # the login in use may be gone already when things are taken back in reverse order
         host.confirm_everywhere(patience, login="any" if restoring else "")
 
-    def occupied(self, inputs: I, seen: F) -> str:
+    def already_configured(self, inputs: I, seen: F) -> str:
         """Say what is there already, for `existing: fail`; empty when nothing is."""
         del inputs, seen
         return ""
 
-    def lost(self, inputs: I, seen: F) -> bool:
+    def irrecoverable(self, inputs: I, seen: F) -> bool:
         """Tell, after a failed change, whether it has destroyed what applying `inputs` again does not bring back."""
         del inputs, seen
         return False
 
-    def same(self, one: F, other: F) -> bool:
+    def same_settings(self, one: F, other: F) -> bool:
         """Tell whether both facts tell of the same settings, whatever else they tell."""
         return one == other
 
-    def remover(self, host: "Host", inputs: I, known: Known[I, F]) -> "Host":
+    def host_for_restore(self, host: "Host", inputs: I, known: KnownState[I, F]) -> "Host":
         """Return the host as seen by the logins that may `restore`. Raises Failure where there is none."""
         del inputs, known
         return host
 
-    def steps(self, host: "Host", inputs: I, known: Known[I, F]) -> Sequence[I]:
+    def stages(self, host: "Host", inputs: I, known: KnownState[I, F]) -> Sequence[I]:
         """Look before create and update at what a script can't see, as another login; return what to put in force one
         after the other, the last one `inputs`, each proved by a login before the next.
 

@@ -30,7 +30,7 @@ from pydantic.alias_generators import to_camel
 from components.config.inventory import Inventory, way_to
 from components.config.shards import split
 from components.core import console, stored
-from components.core.chapter import Chapter, F, Failure, I, Known, Unfinished
+from components.core.chapter import Chapter, F, Failure, I, KnownState, Unfinished
 from components.core.claims import CLAIMS, caller
 from components.core.identity import known_by, other_key
 from components.core.ownership import (
@@ -144,7 +144,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         id_, machine = f"{inputs.host}/{title}", known_by(found.machine, host.access)
         CLAIMS.alive(owner.claim, caller().urn)
         try:
-            seen = change.make_so(Known())
+            seen = change.converge(KnownState())
             if recorded is not None:
                 change.take_over(owner)
                 if not copied(recorded, found.machine):
@@ -170,7 +170,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         host = self._host_of(state)
         change = Transaction(self.chapter, host, state.declared)
         seen = change.observe()
-        shown = change.shown(state.as_applied, seen)
+        shown = change.as_observed(state.as_applied, seen)
         found, same = ledger_of(host), shown == state.declared
         if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
@@ -199,7 +199,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         same_way: dict[str, Any] = {"connection": inputs.connection}
         if inputs.existing != "takeOver":
             same_way["existing"] = inputs.existing
-        if not state.unfinished and state.shown.model_copy(update=same_way) == inputs:
+        if not state.unfinished and state.observed_inputs.model_copy(update=same_way) == inputs:
             return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
         host = _connected(inputs.host, self._way_since(inputs, state))
         result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
@@ -220,7 +220,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if inputs.triggers != state.declared.triggers:  # what was recorded last may be gone
             known = known.seen(change.observe())
         try:
-            seen = change.make_so(Known() if anew else known)
+            seen = change.converge(KnownState() if anew else known)
         except (HostError, Failure) as error:
             self._failed_update(error, change, state)
         if recorded is None and state.prior is not None and not found.has(title) and not anew:
@@ -236,7 +236,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return UpdateResult(outs(inputs, prior, seen, owner.claim, machine))
 
     def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
-        drifted = state.shown != state.declared
+        drifted = state.observed_inputs != state.declared
         if not change.begun or not self.chapter.changes or drifted:  # what drifted still shows in the next preview
             raise error
         known, prior = state.known, state.prior or change.prior
@@ -282,9 +282,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             if not recorded:
                 return  # it failed before anything was changed
             prior = change.read_prior()
-        known = Known(state.declared, state.observed, prior, state.observed)
+        known = KnownState(state.declared, state.observed, prior, state.observed)
         own = change.host
-        change.host = self.chapter.remover(own, state.declared, known)
+        change.host = self.chapter.host_for_restore(own, state.declared, known)
         change.put_back(known)
         for left in change.left:
             console.warn(f"{state.declared.host}: {change.title}: {left}")
@@ -294,11 +294,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _there(self, change: Transaction[I, F], state: Stored[I, F], found: Ledger) -> bool:
         """Look whether a host that has no record still has what a state says."""
         seen = change.observe()
-        same = change.shown(state.as_applied, seen) == state.declared
+        same = change.as_observed(state.as_applied, seen) == state.declared
         return not gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen))
 
     def _undone(self, state: Stored[I, F], seen: F) -> bool:
-        return state.prior is None or self.chapter.same(state.prior, seen)
+        return state.prior is None or self.chapter.same_settings(state.prior, seen)
 
     def _look(self, state: Stored[I, F]) -> F:
         return Transaction(self.chapter, self._host_of(state), state.declared).observe()
@@ -350,7 +350,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             )
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
-        there = Transaction(self.chapter, host, inputs).occupied()
+        there = Transaction(self.chapter, host, inputs).already_configured()
         if there:
             raise Failure(
                 f"{inputs.host}: {self.chapter.title(inputs)}: {there}; "

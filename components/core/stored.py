@@ -13,7 +13,7 @@ from typing import Any, Generic
 from pulumi.runtime import rpc
 from pydantic import SecretStr
 
-from components.core.chapter import Chapter, F, I, Known
+from components.core.chapter import Chapter, F, I, KnownState
 from hosts.guard.record import Machine
 
 REFERENCE = "__provider"
@@ -27,14 +27,14 @@ _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d7
 class Stored(Generic[I, F]):
     """One resource's state, read.
 
-    `declared`: the inputs as declared. `shown`: the inputs as the last refresh found them; `declared` where there was
-    no drift. `applied`: what the host showed right after `declared` was applied. `observed`: what it showed last.
-    `prior`: what was there before `create`; None where that is known to the host alone. `claim`: the word by which
-    the host knows its owner. `unfinished`: the last change failed and could not be taken back.
+    `declared`: the inputs as declared. `observed_inputs`: the inputs as the last refresh found them; `declared` where
+    there was no drift. `applied`: what the host showed right after `declared` was applied. `observed`: what it showed
+    last. `prior`: what was there before `create`; None where that is known to the host alone. `claim`: the word by
+    which the host knows its owner. `unfinished`: the last change failed and could not be taken back.
     """
 
     declared: I
-    shown: I
+    observed_inputs: I
     applied: F | None
     observed: F | None
     prior: F | None
@@ -43,16 +43,16 @@ class Stored(Generic[I, F]):
     unfinished: bool
 
     @property
-    def known(self) -> Known[I, F]:
+    def known(self) -> KnownState[I, F]:
         """What is known before another change."""
         if self.unfinished:  # nobody can tell what of it is in force
-            return Known(None, None, self.prior, None)
-        return Known(self.shown, self.observed, self.prior, self.observed)
+            return KnownState(None, None, self.prior, None)
+        return KnownState(self.observed_inputs, self.observed, self.prior, self.observed)
 
     @property
-    def as_applied(self) -> Known[I, F]:
+    def as_applied(self) -> KnownState[I, F]:
         """What is known of the host as it was right after the last change."""
-        return Known(self.declared, self.applied, self.prior, self.applied)
+        return KnownState(self.declared, self.applied, self.prior, self.applied)
 
 
 def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
@@ -62,12 +62,12 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
     declared = chapter.inputs.model_validate({**(props.get("declared") or given), **connection})
     observed, prior = _facts(chapter, props.get("observed")), _facts(chapter, props.get("prior"))
     applied = _facts(chapter, props.get("applied")) or observed
-    shown = declared
+    observed_inputs = declared
     if props.get("declared") and observed:
-        shown = chapter.shown(declared, Known(declared, applied, prior, applied), observed)
+        observed_inputs = chapter.as_observed(declared, KnownState(declared, applied, prior, applied), observed)
     return Stored(
         declared=declared,
-        shown=shown,
+        observed_inputs=observed_inputs,
         applied=applied,
         observed=observed,
         prior=prior,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic
 
 from components.core.change import Change
-from components.core.chapter import STALE, Chapter, F, Failure, I, Known
+from components.core.chapter import STALE, Chapter, F, Failure, I, KnownState
 from hosts.errors import CommandFailed, HostError, understanding
 from hosts.guard.record import (
     FOLDER,
@@ -55,18 +55,18 @@ class Transaction(Generic[I, F]):
         """The resource's name on its host."""
         return self.chapter.title(self.inputs)
 
-    def make_so(self, known: Known[I, F]) -> F:
+    def converge(self, known: KnownState[I, F]) -> F:
         """Apply, planning anew while the host is found other than expected; return what the host shows then.
 
         Raises `Failure` and any `HostError`; where `begun` is true then, not all of it may have gone back.
         """
         with self._fitting():
-            return self._make_so(known)
+            return self._converge(known)
 
-    def _make_so(self, known: Known[I, F]) -> F:
+    def _converge(self, known: KnownState[I, F]) -> F:
         chapter, title = self.chapter, self.title
         observe = chapter.observe(self.inputs)
-        *steps, last = chapter.steps(self.host, self.inputs, known)
+        *steps, last = chapter.stages(self.host, self.inputs, known)
         with self.host.proofs.change(title):
             for number, step in enumerate(steps):
                 change, known, _ = self._apply(step, known, further=number > 0)
@@ -75,9 +75,9 @@ class Transaction(Generic[I, F]):
             if change.armed_by(applied):
                 after = [change.keep(observe)]
         seen = self._understood(after[0]) if after else self.observe()
-        unmet = chapter.unmet(self.inputs, seen)
-        if unmet:
-            raise Failure(f"{self.inputs.host}: {title}: applied, but the host does not show it: {unmet}")
+        differences = chapter.differences(self.inputs, seen)
+        if differences:
+            raise Failure(f"{self.inputs.host}: {title}: applied, but the host does not show it: {differences}")
         return seen
 
     def observe(self) -> F:
@@ -85,16 +85,16 @@ class Transaction(Generic[I, F]):
         answer = self.host.read(self.chapter.observe(self.inputs), resource=self.title)
         return self._understood(answer)
 
-    def shown(self, known: Known[I, F], seen: F) -> I:
+    def as_observed(self, known: KnownState[I, F], seen: F) -> I:
         """Return the inputs as the host shows them."""
         with self._fitting():
-            return self.chapter.shown(self.inputs, known, seen)
+            return self.chapter.as_observed(self.inputs, known, seen)
 
-    def occupied(self) -> str:
+    def already_configured(self) -> str:
         """Say what is there already; empty when nothing is."""
         seen = self.observe()
         with self._fitting():
-            return self.chapter.occupied(self.inputs, seen)
+            return self.chapter.already_configured(self.inputs, seen)
 
     def _understood(self, answer: Answer) -> F:
         with self._fitting():
@@ -104,7 +104,7 @@ class Transaction(Generic[I, F]):
         """Work with what the host has shown: it may show what fits nothing."""
         return understanding(self.host.name, self.title, self.chapter.observe(self.inputs).step)
 
-    def put_back(self, known: Known[I, F]) -> None:
+    def put_back(self, known: KnownState[I, F]) -> None:
         """Restore `known.prior` and drop the record."""
         with self._fitting(), self.host.proofs.change(self.title):
             change, armed = self._restore(known)
@@ -120,23 +120,24 @@ class Transaction(Generic[I, F]):
             if self.prior is None and not self._found_prior():
                 return True  # the connection broke before anything was recorded, and so before anything was changed
             assert self.prior is not None
-            if self.chapter.same(self.prior, self.observe()):  # nothing was changed, or it has gone back by itself
+            # nothing was changed, or it has gone back by itself
+            if self.chapter.same_settings(self.prior, self.observe()):
                 self.host.run(forget(self.title), resource=self.title)
                 return True
-            self.put_back(Known(self.inputs, None, self.prior, None).seen(self.observe()))
-            return self.chapter.same(self.prior, self.observe())
+            self.put_back(KnownState(self.inputs, None, self.prior, None).seen(self.observe()))
+            return self.chapter.same_settings(self.prior, self.observe())
         except (HostError, Failure):
             return False
 
-    def gone_back(self, last: I, known: Known[I, F]) -> bool:
+    def gone_back(self, last: I, known: KnownState[I, F]) -> bool:
         """After a later change that failed: apply `last` again. Tell whether the host shows that now, and all is as it
         was."""
         try:
             again = Transaction(self.chapter, self.host, last, self.recorded)
             seen = again.observe()
-            lost = self.chapter.lost(last, seen)
-            if self.chapter.unmet(last, seen):
-                again.make_so(Known(self.inputs, None, known.prior, None).seen(seen))
+            lost = self.chapter.irrecoverable(last, seen)
+            if self.chapter.differences(last, seen):
+                again.converge(KnownState(self.inputs, None, known.prior, None).seen(seen))
         except (HostError, Failure):
             return False
         return not lost
@@ -165,10 +166,10 @@ class Transaction(Generic[I, F]):
             self.prior = self.read_prior()
         return self.prior is not None
 
-    def _restore(self, known: Known[I, F]) -> tuple[Change, bool]:
+    def _restore(self, known: KnownState[I, F]) -> tuple[Change, bool]:
         """Restore, planning anew while the host is found other than expected; return also whether that is armed."""
         chapter, title, armed = self.chapter, self.title, False
-        enter = partial(chapter.enter, self.host, self.inputs, restoring=True)
+        enter = partial(chapter.prove_login, self.host, self.inputs, restoring=True)
         for _ in range(ATTEMPTS):
             guard = chapter.guard(self.inputs, known, self.host.access, restoring=True)
             change = Change(self.host, title, guard, enter, chapter.proof and f"{chapter.proof}, before")
@@ -181,34 +182,36 @@ class Transaction(Generic[I, F]):
             if restored.status != STALE:
                 return change, armed
             known = known.seen(self.observe())
-        raise _restless(change, armed)
+        raise _keeps_changing(change, armed)
 
-    def _apply(self, step: I, known: Known[I, F], *, further: bool) -> tuple[Change, Known[I, F], Sequence[Answer]]:
+    def _apply(
+        self, step: I, known: KnownState[I, F], *, further: bool
+    ) -> tuple[Change, KnownState[I, F], Sequence[Answer]]:
         """Apply one `step` on the way to the inputs, planning anew while the host is found other than expected; return
         also what `apply` printed and, where no guard is to be confirmed before, what `observe` did."""
         chapter, title = self.chapter, self.title
         observe = chapter.observe(self.inputs)
         for _ in range(ATTEMPTS):
             guard = chapter.guard(step, known, self.host.access)
-            change = Change(self.host, title, guard, partial(chapter.enter, self.host, step), chapter.proof)
+            change = Change(self.host, title, guard, partial(chapter.prove_login, self.host, step), chapter.proof)
             script = chapter.apply(step, known)
             last = [observe] if guard is None else []
             self.begun = True
             try:
                 first, *answers = change.run(self._first(known, observe), script, *last, further=further)
             except CommandFailed as error:
-                self._told(known, error.answers[1:2])
+                self._take_in(known, error.answers[1:2])
                 raise
-            self._told(known, [first])
+            self._take_in(known, [first])
             known = replace(known, prior=self.prior)
             applied, *after = answers
             if applied.status != STALE:
                 return change, known, answers
             further = further or change.armed_by(applied)
             known = known.seen(self._understood(after[0]) if after else self.observe())
-        raise _restless(change, further)
+        raise _keeps_changing(change, further)
 
-    def _first(self, known: Known[I, F], observe: Script) -> Script:
+    def _first(self, known: KnownState[I, F], observe: Script) -> Script:
         if known.prior is None:
             return remember(self.title, observe, self.recorded, self.claim)
         return unchanged(self.title, self.recorded)
@@ -227,7 +230,7 @@ class Transaction(Generic[I, F]):
                 "and what is there now counts as what was before"
             ) from error
 
-    def _told(self, known: Known[I, F], answers: Sequence[Answer]) -> None:
+    def _take_in(self, known: KnownState[I, F], answers: Sequence[Answer]) -> None:
         """Take in what the first script of a run answered; where it failed, nothing came after it."""
         if not answers or answers[0].status != 0:
             self.begun = self.prior is not None
@@ -237,6 +240,6 @@ class Transaction(Generic[I, F]):
             self.recorded, self.claim = self.claim, None
 
 
-def _restless(change: Change, armed: bool) -> Failure:
+def _keeps_changing(change: Change, armed: bool) -> Failure:
     back = f"\n  {change.go_back()}" if armed else ""
     return Failure(f"{change.host.name}: {change.title}: something keeps changing the host meanwhile; try again{back}")

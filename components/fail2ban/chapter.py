@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import field_validator
 
-from components.core.chapter import Chapter, ChapterInputs, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from components.core.waiting import waiting
@@ -109,7 +109,7 @@ class JailsFacts(Model):
         return found_in(self.dropin.unpacked().content)
 
 
-Seen = Known[JailsInputs, JailsFacts]
+Seen = KnownState[JailsInputs, JailsFacts]
 
 
 class JailsChapter(Chapter[JailsInputs, JailsFacts]):
@@ -175,7 +175,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         }
         return Script("put fail2ban's prior settings back", RESTORE, values, exits=EXITS)
 
-    def unmet(self, inputs: JailsInputs, seen: JailsFacts) -> str:
+    def differences(self, inputs: JailsInputs, seen: JailsFacts) -> str:
         if as_declared(seen.declared, inputs.config) != inputs.config:
             return f"{DROP_IN} is not as declared"
         if not inputs.enabled:
@@ -184,7 +184,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             return f"the service is {seen.enabled} and {seen.active}"
         return "; ".join(_differences(inputs, seen))
 
-    def shown(self, inputs: JailsInputs, known: Seen, seen: JailsFacts) -> JailsInputs:
+    def as_observed(self, inputs: JailsInputs, known: Seen, seen: JailsFacts) -> JailsInputs:
         config, enabled = as_declared(seen.declared, inputs.config), inputs.enabled
         if not inputs.enabled:
             enabled = seen.active == "active"
@@ -194,7 +194,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             config = _in_force(inputs, seen, known.recorded)
         return inputs.model_copy(update={"config": config, "enabled": enabled})
 
-    def occupied(self, inputs: JailsInputs, seen: JailsFacts) -> str:
+    def already_configured(self, inputs: JailsInputs, seen: JailsFacts) -> str:
         there = [*seen.local, *([DROP_IN] if seen.dropin.exists else [])]
         return f"fail2ban is configured already, in {' and '.join(there)}" if there else ""
 

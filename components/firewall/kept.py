@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pulumi import Output, ResourceOptions
 
-from components.core.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, Failure, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from hosts.shell import Answer, Script
@@ -107,13 +107,13 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
             found[f"exposure_{family}"] = _exposure(rules)
         return KeptFacts(**found)
 
-    def apply(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts]) -> Script:
+    def apply(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts]) -> Script:
         return Script("change nothing", ":")
 
-    def restore(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts]) -> Script:
+    def restore(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts]) -> Script:
         return Script("change nothing", ":")
 
-    def unmet(self, inputs: KeptInputs, seen: KeptFacts) -> str:
+    def differences(self, inputs: KeptInputs, seen: KeptFacts) -> str:
         if seen.active:
             return ""
         return (
@@ -121,7 +121,7 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
             "taken it over, `firewall: false` gives it back first"
         )
 
-    def shown(self, inputs: KeptInputs, known: Known[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
+    def as_observed(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
         """What somebody changed is told, and taken as it is by the next run: nothing is declared but who does it."""
         before = known.recorded or KeptFacts()
         gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)

@@ -16,7 +16,7 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from components.core.chapter import STALE, Chapter, ChapterInputs, Failure, Known, Model
+from components.core.chapter import STALE, Chapter, ChapterInputs, Failure, KnownState, Model
 from components.core.dynamic import HostProvider, has_unknown
 from components.core.resource import HostResource
 from components.firewall.boot import and_closed, closing, sets_values
@@ -165,7 +165,7 @@ class RulesetFacts(Model):
     port: int = 0
 
 
-Seen = Known[RulesetInputs, RulesetFacts]
+Seen = KnownState[RulesetInputs, RulesetFacts]
 
 
 class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
@@ -204,7 +204,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             port=came.port if came else 0,
         )
 
-    def steps(self, host: "Host", inputs: RulesetInputs, known: Seen) -> tuple[RulesetInputs, ...]:
+    def stages(self, host: "Host", inputs: RulesetInputs, known: Seen) -> tuple[RulesetInputs, ...]:
         """Refuse, before anything is begun, what else filters there, and rules that keep out whoever comes from where
         this run comes from."""
         look = self.observe(inputs)
@@ -226,12 +226,12 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def apply(self, inputs: RulesetInputs, known: Seen) -> Script:
         before = known.before or RulesetFacts()
         if not set(names(inputs.declared)) <= set(before.addresses):
-            if known.fresh:
+            if known.reobserved:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {_unknown_names(inputs, before)}")
             return Script("look up the names in the rules", f"exit {STALE}")
         refused = self._refused(inputs, before)
         if refused:
-            if known.fresh:
+            if known.reobserved:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {refused}")
             return Script("look who else filters", f"exit {STALE}")
         wanted = _resolved(inputs, before)
@@ -280,7 +280,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         back = BACK_WITH_OTHERS if takes and not restoring else BACK
         return Guard(SAVE, back, RESTORED if restoring else COMMIT, values, inputs.confirm_within)
 
-    def unmet(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
+    def differences(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         wanted, own = render(_resolved(inputs, seen)), render(_own(inputs, seen))
         if wanted != own:
             changes = unified_diff(wanted.splitlines(), own.splitlines(), "declared", "on the host", lineterm="", n=0)
@@ -291,7 +291,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             return f"there is no set {missing}"
         return "" if self._loaded_at_boot(inputs, seen) else f"{seen.boot.path} does not hold the rules"
 
-    def shown(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
+    def as_observed(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
         before = known.recorded or RulesetFacts()
         then, now = _own(inputs, before), _own(inputs, seen)
         moved = moved_names(before.addresses, seen.addresses)
@@ -316,11 +316,11 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             changes["exposure"] = told
         return inputs.model_copy(update=changes)
 
-    def same(self, one: RulesetFacts, other: RulesetFacts) -> bool:
+    def same_settings(self, one: RulesetFacts, other: RulesetFacts) -> bool:
         alike = {**_about_look(other), "saved": other.saved if _filled(one) == _filled(other) else one.saved}
         return one.model_copy(update=alike) == other
 
-    def occupied(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
+    def already_configured(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         own = _own(inputs, seen)
         count = sum(len(chain.rules) for table in own.tables for chain in table.chains)
         return f"the host has {count} rules of its own" if count else ""

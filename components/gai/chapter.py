@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi import Output, ResourceOptions
 
-from components.core.chapter import STALE, Chapter, ChapterInputs, Known, Model
+from components.core.chapter import STALE, Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from hosts.shell import Answer, Script
@@ -62,7 +62,7 @@ class PreferenceFacts(Model):
         return self.file.unpacked().content
 
 
-Seen = Known[PreferenceInputs, PreferenceFacts]
+Seen = KnownState[PreferenceInputs, PreferenceFacts]
 
 _FRESH = """\
 if [ "$(cat "$path" 2>/dev/null && echo .)" != "$(printf '%b' "$expected_content" && echo .)" ]; then
@@ -110,14 +110,14 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
         values = {"path": FILE, **_expected(now), **prior.file.unpacked().values("prior")}
         return Script("put gai.conf back", _RESTORE, values, exits=FILE_EXITS)
 
-    def unmet(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
+    def differences(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
         met = prefers_ipv4(seen.text) or not inputs.ipv4_first
         return "" if met else f"{FILE} does not put IPv4 first"
 
-    def shown(self, inputs: PreferenceInputs, known: Seen, seen: PreferenceFacts) -> PreferenceInputs:
+    def as_observed(self, inputs: PreferenceInputs, known: Seen, seen: PreferenceFacts) -> PreferenceInputs:
         return inputs.model_copy(update={"ipv4_first": inputs.ipv4_first and prefers_ipv4(seen.text)})
 
-    def occupied(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
+    def already_configured(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
         return f"{FILE} puts IPv4 first already" if prefers_ipv4(seen.text) else ""
 
 

@@ -13,7 +13,7 @@ from pulumi import Output, ResourceOptions
 from pydantic import Field, field_validator
 
 from components.config.inventory import Settings
-from components.core.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, Failure, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from hosts.packages.manager import PACKAGES
@@ -121,23 +121,23 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
             loopback=_said([one for one in found if one.loopback]),
         )
 
-    def apply(self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts]) -> Script:
+    def apply(self, inputs: ListenerInputs, known: KnownState[ListenerInputs, ListenerFacts]) -> Script:
         return Script(step="look for ss or netstat", body=_MANAGER + _NET_TOOLS, timeout=900)
 
-    def restore(self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts]) -> Script:
+    def restore(self, inputs: ListenerInputs, known: KnownState[ListenerInputs, ListenerFacts]) -> Script:
         ours = known.prior is not None and not known.prior.tool
         return Script(
             step="remove net-tools", body=_MANAGER + ("pkg_purge net-tools\n" if ours else ":\n"), timeout=900
         )
 
-    def unmet(self, inputs: ListenerInputs, seen: ListenerFacts) -> str:
+    def differences(self, inputs: ListenerInputs, seen: ListenerFacts) -> str:
         """Raise `Failure` where unexpected ones shall fail the run."""
         if seen.unexpected and inputs.unexpected == "fail":
             raise Failure(f"{inputs.host}: {self.title(inputs)}: {complaint(seen.unexpected)}")
         return "" if seen.tool else "neither ss nor netstat"
 
-    def shown(
-        self, inputs: ListenerInputs, known: Known[ListenerInputs, ListenerFacts], seen: ListenerFacts
+    def as_observed(
+        self, inputs: ListenerInputs, known: KnownState[ListenerInputs, ListenerFacts], seen: ListenerFacts
     ) -> ListenerInputs:
         """Who is not expected and was not there when a run looked last."""
         before = set(known.recorded.unexpected) if known.recorded else set()

@@ -12,7 +12,7 @@ from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CheckResult, DiffResult, UpdateResult
 from pydantic import Field, field_validator, model_validator
 
-from components.core.chapter import Chapter, ChapterInputs, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider, has_unknown
 from components.core.resource import HostResource
 from components.packages.shell import APPLY, EXITS, OBSERVE, RESTORE
@@ -132,7 +132,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
             ours=tuple(sorted(answer.sections.get("ours", "").split())),
         )
 
-    def apply(self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts]) -> Script:
+    def apply(self, inputs: PackageInputs, known: KnownState[PackageInputs, PackageFacts]) -> Script:
         return Script(
             step="install and remove packages",
             body=APPLY,
@@ -141,7 +141,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
             timeout=_TIMEOUT + inputs.lock_timeout,
         )
 
-    def restore(self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts]) -> Script:
+    def restore(self, inputs: PackageInputs, known: KnownState[PackageInputs, PackageFacts]) -> Script:
         left = known.recorded or PackageFacts()
         # the host's own records go first; these are for a host that has lost them
         values = {"ours": " ".join(left.ours), "removed": " ".join(left.removed)}
@@ -153,17 +153,17 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
             timeout=_TIMEOUT + inputs.lock_timeout,
         )
 
-    def unmet(self, inputs: PackageInputs, seen: PackageFacts) -> str:
+    def differences(self, inputs: PackageInputs, seen: PackageFacts) -> str:
         missing = sorted(set(inputs.present) - set(seen.installed))
         left = sorted(set(inputs.absent) & set(seen.installed))
         said = (("not installed", missing), ("still installed", left))
         return "; ".join(f"{what}: {', '.join(names)}" for what, names in said if names)
 
-    def lost(self, inputs: PackageInputs, seen: PackageFacts) -> bool:
+    def irrecoverable(self, inputs: PackageInputs, seen: PackageFacts) -> bool:
         return not set(inputs.present) <= set(seen.installed)  # with what others had configured of it
 
-    def shown(
-        self, inputs: PackageInputs, known: Known[PackageInputs, PackageFacts], seen: PackageFacts
+    def as_observed(
+        self, inputs: PackageInputs, known: KnownState[PackageInputs, PackageFacts], seen: PackageFacts
     ) -> PackageInputs:
         present = tuple(name for name in inputs.present if name in seen.installed)
         absent = tuple(name for name in inputs.absent if name not in seen.installed)

@@ -23,7 +23,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from components.config.inventory import Settings
 from components.config.names import shown
 from components.core.change import Change
-from components.core.chapter import Chapter, ChapterInputs, Failure, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, Failure, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from components.sshd import effective
@@ -156,7 +156,7 @@ class SshdFacts(Model):
     version: str = ""
 
 
-Seen = Known[SshdInputs, SshdFacts]
+Seen = KnownState[SshdInputs, SshdFacts]
 
 
 class SshdChapter(Chapter[SshdInputs, SshdFacts]):
@@ -196,7 +196,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         values = {**_values(inputs), "silence": "", "ports": "", "give_back": "yes"}
         return Script("put the prior settings back", APPLY, values)
 
-    def unmet(self, inputs: SshdInputs, seen: SshdFacts) -> str:
+    def differences(self, inputs: SshdInputs, seen: SshdFacts) -> str:
         parts = [
             f"{key} for {who}"
             for who, shown in (("the admin", seen.admin), ("root", seen.root))
@@ -207,7 +207,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
             parts.append(f"Port: sshd listens on {', '.join(map(str, seen.ports))}")
         return "; ".join((*parts, *seen.unwritten))
 
-    def shown(self, inputs: SshdInputs, known: Seen, seen: SshdFacts) -> SshdInputs:
+    def as_observed(self, inputs: SshdInputs, known: Seen, seen: SshdFacts) -> SshdInputs:
         text = effective.without(inputs.settings, seen.unwritten)
         for view in (seen.root, seen.admin):
             text = effective.as_shown(text, effective.differing(seen.wanted, view), view)
@@ -216,14 +216,14 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
             text = effective.as_shown(text, ("port",), "".join(f"port {port}\n" for port in seen.ports))
         return inputs.model_copy(update={"settings": text})
 
-    def occupied(self, inputs: SshdInputs, seen: SshdFacts) -> str:
+    def already_configured(self, inputs: SshdInputs, seen: SshdFacts) -> str:
         return "Stockade's settings of sshd are on the host already" if seen.ours else ""
 
     def guard(self, inputs: SshdInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
         ports = "" if restoring else " ".join(map(str, effective.ports(inputs.settings)))
         return Guard(SAVE, BACK, COMMIT, {"ports": ports}, inputs.confirm_within)
 
-    def steps(self, host: "Host", inputs: SshdInputs, known: Seen) -> tuple[SshdInputs, ...]:
+    def stages(self, host: "Host", inputs: SshdInputs, known: Seen) -> tuple[SshdInputs, ...]:
         """Let the admin prove a login over a new connection. A new port is opened beside the old one first."""
         way = entrance(host, inputs.settings, inputs.admin)
         way.check()
@@ -231,7 +231,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
             return (inputs,)
         return listening_on(inputs, {*effective.ports(inputs.settings), way.port}), inputs
 
-    def enter(self, host: "Host", inputs: SshdInputs, patience: float, *, restoring: bool = False) -> None:
+    def prove_login(self, host: "Host", inputs: SshdInputs, patience: float, *, restoring: bool = False) -> None:
         """Log in as later runs will; by whichever login works where the prior settings are back."""
         if restoring:
             host.confirm_everywhere(patience, login="any")
@@ -244,7 +244,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
                 error.hint = f"Does the firewall accept port {port}? It must, before sshd moves there."
             raise
 
-    def remover(self, host: "Host", inputs: SshdInputs, known: Seen) -> "Host":
+    def host_for_restore(self, host: "Host", inputs: SshdInputs, known: Seen) -> "Host":
         """Open the port that sshd goes back to beside the present one, and prove a login there, before all else is put
         back: what closes it may be the firewall, which goes back after this, or one that is not on the host."""
         way = entrance(host, inputs.settings, inputs.admin)

@@ -11,7 +11,7 @@ from pulumi import ComponentResource, Input, ResourceOptions
 from pydantic import Field
 
 from components.config.inventory import Settings
-from components.core.chapter import Chapter, ChapterInputs, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from components.core.waiting import waiting
@@ -84,30 +84,30 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
         capable = int(answer.sections["capable"].strip() or "0", 16) & cap_sys_time
         return TimeSyncFacts(enabled=state.enabled, active=state.active, may_set_clock=bool(capable))
 
-    def apply(self, inputs: TimeSyncInputs, known: Known[TimeSyncInputs, TimeSyncFacts]) -> Script:
+    def apply(self, inputs: TimeSyncInputs, known: KnownState[TimeSyncInputs, TimeSyncFacts]) -> Script:
         # where the clock may not be set, the daemon is enabled and can't start
         body = SERVICES + 'svc_on "$unit"\nsvc_start "$unit" || :\n'
         return Script(step="enable the time daemon", body=body, values=_unit(inputs))
 
-    def restore(self, inputs: TimeSyncInputs, known: Known[TimeSyncInputs, TimeSyncFacts]) -> Script:
+    def restore(self, inputs: TimeSyncInputs, known: KnownState[TimeSyncInputs, TimeSyncFacts]) -> Script:
         prior = known.prior or TimeSyncFacts(enabled="absent", active="inactive", may_set_clock=False)
         values = {**_unit(inputs), "enabled": prior.enabled, "active": prior.active}
         body = SERVICES + '[ "$(svc_state "$unit")" != "$unit absent inactive" ] || exit 0\n'
         body += 'svc_restore "$unit" "$enabled" "$active"\n'
         return Script(step="put the time daemon back", body=body, values=values)
 
-    def unmet(self, inputs: TimeSyncInputs, seen: TimeSyncFacts) -> str:
+    def differences(self, inputs: TimeSyncInputs, seen: TimeSyncFacts) -> str:
         if seen.enabled != "enabled":
             return f"{inputs.daemon} is {seen.enabled}"
         if seen.may_set_clock and seen.active != "active":
             return f"{inputs.daemon} is {seen.active}: journalctl -u {inputs.daemon}"
         return ""
 
-    def shown(
-        self, inputs: TimeSyncInputs, known: Known[TimeSyncInputs, TimeSyncFacts], seen: TimeSyncFacts
+    def as_observed(
+        self, inputs: TimeSyncInputs, known: KnownState[TimeSyncInputs, TimeSyncFacts], seen: TimeSyncFacts
     ) -> TimeSyncInputs:
         """A daemon that was stopped or disabled shows as not running."""
-        if not self.unmet(inputs, seen):
+        if not self.differences(inputs, seen):
             return inputs
         return inputs.model_copy(update={"running": False})
 

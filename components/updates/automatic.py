@@ -14,7 +14,7 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import AfterValidator, Field
 
 from components.config.inventory import Settings
-from components.core.chapter import Chapter, ChapterInputs, Known, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from components.core.waiting import waiting
@@ -164,7 +164,7 @@ class UpdateFacts(Model):
         return not self.installed or self.periodic[0] == "0" or self.periodic[2] in _NEVER
 
 
-Seen = Known[UpdateInputs, UpdateFacts]
+Seen = KnownState[UpdateInputs, UpdateFacts]
 
 
 class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
@@ -233,7 +233,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         values = {**timers, **prior.dropin.unpacked().values("prior")}
         return Script("put the prior update settings back", RESTORE, values, exits=EXITS)
 
-    def unmet(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
+    def differences(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
         shown = _in_force(inputs, seen)
         if shown == inputs:
             return ""
@@ -242,10 +242,10 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         states = ", ".join(f"{name} is {state}" for name, state in zip(seen.names, seen.timers, strict=False))
         return f"{', '.join(differing)} (in force: {seen.periodic}, {'; '.join(seen.origins)}; {states})"
 
-    def shown(self, inputs: UpdateInputs, known: Seen, seen: UpdateFacts) -> UpdateInputs:
+    def as_observed(self, inputs: UpdateInputs, known: Seen, seen: UpdateFacts) -> UpdateInputs:
         return _in_force(inputs, seen)
 
-    def occupied(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
+    def already_configured(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
         bare = seen.dropin.path == DROP_IN or "dnf5-automatic.timer" in seen.names  # else a package brings the file
         return f"{seen.dropin.path} is there already" if seen.dropin.exists and bare else ""
 

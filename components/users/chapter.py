@@ -15,7 +15,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pulumi.output import Unknown
 from pydantic import SecretStr
 
-from components.core.chapter import STALE, Chapter, Failure, Known
+from components.core.chapter import STALE, Chapter, Failure, KnownState
 from components.core.dynamic import HostProvider
 from components.core.resource import HostResource
 from components.core.stored import Stored
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 PACKAGES = ("sudo",)
 """What a host needs before a user with `sudo`."""
 
-Seen = Known[UserInputs, UserFacts]
+Seen = KnownState[UserInputs, UserFacts]
 
 
 class UserChapter(Chapter[UserInputs, UserFacts]):
@@ -95,7 +95,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         if before is None:
             return Script("look at the account first", f"exit {STALE}")
         if _keys_managed(inputs, last) and before.keys_trouble:
-            if known.fresh:
+            if known.reobserved:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {trouble(inputs, before)}")
             return Script("look at the keys", f"exit {STALE}")
         content = before.keys.unpacked().content
@@ -108,7 +108,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "leaves_home": _flag(
                 bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
             ),
-            **_keys_back(last or inputs, prior, before, fresh=known.fresh),
+            **_keys_back(last or inputs, prior, before, fresh=known.reobserved),
             "groups": " ".join(_groups(inputs, before)),
             "groups_out": " ".join(_groups_out(inputs, known)),
             "password_form": "-e" if inputs.hashed else "",
@@ -141,7 +141,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "shadow_back": _flag(gave_password or bool(prior.expired)),
             "keys_managed": _flag(_keys_managed(inputs, inputs)),
             "keys_expected": now.keys.unpacked().content,
-            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, fresh=known.fresh),
+            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, fresh=known.reobserved),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
@@ -152,11 +152,11 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             return None
         return Guard(SAVE, BACK, "", _names(inputs), inputs.confirm_within)
 
-    def steps(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserInputs, ...]:
+    def stages(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserInputs, ...]:
         guard(host, inputs, known)
         return (inputs,)
 
-    def enter(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
+    def prove_login(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
         host.credentials_changed(inputs.name)
         # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
         port = host.entered().port
@@ -164,16 +164,16 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             host.confirm_everywhere(patience, login=login, port=port)
         host.renew()
 
-    def unmet(self, inputs: UserInputs, seen: UserFacts) -> str:
+    def differences(self, inputs: UserInputs, seen: UserFacts) -> str:
         if not seen.exists:
             return "there is no such account"
         if seen.sudo != inputs.sudo:
             return f"sudo -l tells another right than `{inputs.sudo}`: {seen.sudo}; another rule of sudoers decides"
-        shown = self.shown(inputs, Known(), seen)
+        shown = self.as_observed(inputs, KnownState(), seen)
         names = sorted(name for name in type(inputs).model_fields if getattr(shown, name) != getattr(inputs, name))
         return ", ".join(names)
 
-    def shown(self, inputs: UserInputs, known: Seen, seen: UserFacts) -> UserInputs:
+    def as_observed(self, inputs: UserInputs, known: Seen, seen: UserFacts) -> UserInputs:
         if not seen.exists:
             gone = {"enabled": False, "password": None, "keys": (), "groups": ()}
             return inputs.model_copy(update=gone)
@@ -199,10 +199,10 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             changes["keys_mode"] = seen.keys.mode.zfill(3) if seen.keys.exists else inputs.keys_mode
         return inputs.model_copy(update=changes)
 
-    def remover(self, host: "Host", inputs: UserInputs, known: Seen) -> "Host":
+    def host_for_restore(self, host: "Host", inputs: UserInputs, known: Seen) -> "Host":
         return outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
 
-    def occupied(self, inputs: UserInputs, seen: UserFacts) -> str:
+    def already_configured(self, inputs: UserInputs, seen: UserFacts) -> str:
         return "the account is there already" if seen.exists else ""
 
 

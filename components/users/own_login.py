@@ -3,7 +3,7 @@
 import base64
 from typing import TYPE_CHECKING
 
-from components.core.chapter import Failure, Known
+from components.core.chapter import Failure, KnownState
 from components.users.authorized_keys import AuthorizedKey, found, parse_key
 from components.users.settings import UserFacts, UserInputs
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hosts.ssh.connection import Connection
 
 
-def guard(host: "Host", inputs: UserInputs, known: Known[UserInputs, UserFacts]) -> None:
+def guard(host: "Host", inputs: UserInputs, known: KnownState[UserInputs, UserFacts]) -> None:
     """Refuse a change after which the host's login of this name could not log in or not become root.
 
     Raises `Failure`; any `HostError` of a key that can't be read.
@@ -39,7 +39,7 @@ def guard(host: "Host", inputs: UserInputs, known: Known[UserInputs, UserFacts])
             raise Failure(f"{place}, and its key {key.fingerprint} would be removed; add it to `keys`")
 
 
-def loses(key: AuthorizedKey, inputs: UserInputs, known: Known[UserInputs, UserFacts]) -> bool:
+def loses(key: AuthorizedKey, inputs: UserInputs, known: KnownState[UserInputs, UserFacts]) -> bool:
     """Tell whether a key that may be in authorized_keys now would not be there any more."""
     if key.blob in {declared.blob for declared in inputs.parsed_keys}:
         return False

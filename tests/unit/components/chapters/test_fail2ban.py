@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from components.core.chapter import Known
+from components.core.chapter import KnownState
 from components.fail2ban.chapter import DROP_IN, JailFacts, JailsChapter, JailsFacts, JailsInputs
 from components.fail2ban.settings import Fail2BanSettings, jails_in, same_addresses, seconds, with_value
 from components.fail2ban.shell import HEAD
@@ -120,8 +120,8 @@ def test_addresses_are_compared_by_what_they_mean() -> None:
 def test_a_host_as_declared_is_no_drift() -> None:
     wanted = inputs(bantime="1h")
     seen = facts(wanted)
-    assert JailsChapter().unmet(wanted, seen) == ""
-    assert JailsChapter().shown(wanted, Known(), seen) == wanted
+    assert JailsChapter().differences(wanted, seen) == ""
+    assert JailsChapter().as_observed(wanted, KnownState(), seen) == wanted
 
 
 def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() -> None:
@@ -130,11 +130,11 @@ def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() ->
     text = wanted.config.replace("= 1h", "= 3600").replace("= 5m", "= 300")
     assert text != wanted.config
     seen = facts(wanted, dropin=FileState(DROP_IN, True, FOUND.rstrip() + "\n" + own + text, "644", "root", "root"))
-    assert JailsChapter().unmet(wanted, seen) == ""
-    assert JailsChapter().shown(wanted, Known(), seen) == wanted
+    assert JailsChapter().differences(wanted, seen) == ""
+    assert JailsChapter().as_observed(wanted, KnownState(), seen) == wanted
     other = seen.model_copy(update={"dropin": FileState(DROP_IN, True, FOUND + text.replace("= 300", "= 301"))})
-    assert "not as declared" in JailsChapter().unmet(wanted, other)
-    assert "findtime = 301" in JailsChapter().shown(wanted, Known(), other).config
+    assert "not as declared" in JailsChapter().differences(wanted, other)
+    assert "findtime = 301" in JailsChapter().as_observed(wanted, KnownState(), other).config
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() ->
 def test_what_the_server_does_counts_and_not_what_the_file_says(change: Any, told: str, line: str) -> None:
     wanted = inputs(bantime="1h")
     seen = facts(wanted, **change)
-    assert told in JailsChapter().unmet(wanted, seen)
-    shown = JailsChapter().shown(wanted, Known(), seen)
+    assert told in JailsChapter().differences(wanted, seen)
+    shown = JailsChapter().as_observed(wanted, KnownState(), seen)
     assert line in shown.config.splitlines()
     assert len(set(shown.config.splitlines()) - set(wanted.config.splitlines())) == 1
 
@@ -157,7 +157,7 @@ def test_what_the_server_does_counts_and_not_what_the_file_says(change: Any, tol
 @pytest.mark.parametrize("change", [{"active": "failed"}, {"enabled": "disabled"}, {"unenforced": ("sshd",)}])
 def test_a_server_that_bans_nobody_is_shown_as_not_enabled(change: Any) -> None:
     wanted = inputs()
-    assert not JailsChapter().shown(wanted, Known(), facts(wanted, **change)).enabled
+    assert not JailsChapter().as_observed(wanted, KnownState(), facts(wanted, **change)).enabled
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_a_server_that_bans_nobody_is_shown_as_not_enabled(change: Any) -> None:
 )
 def test_only_a_jail_with_other_actions_is_started_anew(change: Any, anew: str) -> None:
     last = inputs()
-    script = JailsChapter().apply(inputs(**change), Known(last=last, recorded=facts(last), prior=facts(last)))
+    script = JailsChapter().apply(inputs(**change), KnownState(last=last, recorded=facts(last), prior=facts(last)))
     assert script.values["restarts"] == anew
 
 
 def test_an_edited_file_that_is_no_configuration_is_still_shown() -> None:
     wanted = inputs()
     broken = FileState(DROP_IN, True, "[sshd\nwhat", "644", "root", "root")
-    shown = JailsChapter().shown(wanted, Known(), facts(wanted, dropin=broken))
+    shown = JailsChapter().as_observed(wanted, KnownState(), facts(wanted, dropin=broken))
     assert shown.config == "[sshd\nwhat"
     assert JailsInputs.model_validate(shown.props()).jails == {}
 
@@ -218,9 +218,11 @@ def test_what_the_host_never_bans_is_drift_when_its_files_say_otherwise() -> Non
     wanted = inputs()
     was = facts(wanted, ignored=("/etc/fail2ban/jail.local: ignoreip = 192.0.2.9",))
     now = facts(wanted, ignored=("/etc/fail2ban/jail.local: ignoreip = 192.0.2.9 192.0.2.10",))
-    known = Known(wanted, was, was, was)
-    assert JailsChapter().shown(wanted, known, was) == wanted
-    shown = JailsChapter().shown(wanted, known, now).config
+    known = KnownState(wanted, was, was, was)
+    assert JailsChapter().as_observed(wanted, known, was) == wanted
+    shown = JailsChapter().as_observed(wanted, known, now).config
     assert "ignoreip = 127.0.0.0/8 ::1 198.51.100.1 192.0.2.9\n" in shown  # what is in force lacks what is new
     own = inputs(jails={"sshd": {"options": {"ignoreip": "198.51.100.1"}}})
-    assert JailsChapter().shown(own, Known(own, was, was, was), facts(own, ignoreip=("198.51.100.1",))) == own
+    assert (
+        JailsChapter().as_observed(own, KnownState(own, was, was, was), facts(own, ignoreip=("198.51.100.1",))) == own
+    )

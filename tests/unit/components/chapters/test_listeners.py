@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from components.core.chapter import Failure, Known
+from components.core.chapter import Failure, KnownState
 from components.listeners.chapter import (
     EXPECTED,
     ListenerChapter,
@@ -145,27 +145,27 @@ def test_unexpected_ones_fail_the_run_by_option_and_say_the_mending() -> None:
     assert "tcp 0.0.0.0:111 rpcbind (package rpcbind)" in seen.unexpected
     assert "tcp 0.0.0.0:22 sshd (package openssh-server)" in seen.listening
     assert "tcp 127.0.0.1:25 exim4 (package exim4-daemon-light)" in seen.loopback
-    assert ListenerChapter().unmet(warn, seen) == ""
+    assert ListenerChapter().differences(warn, seen) == ""
     with pytest.raises(Failure, match=r"rpcbind:111/tcp") as caught:
-        ListenerChapter().unmet(ListenerInputs(host="h", unexpected="fail"), seen)
+        ListenerChapter().differences(ListenerInputs(host="h", unexpected="fail"), seen)
     assert "Remove the package" in str(caught.value)
     allowed = ListenerInputs(host="h", unexpected="fail", expected=(*EXPECTED, "rpcbind", "rpc.statd", "kernel"))
-    assert ListenerChapter().unmet(allowed, facts(allowed)) == ""
+    assert ListenerChapter().differences(allowed, facts(allowed)) == ""
 
 
 def test_a_new_unexpected_listener_is_drift_and_a_known_one_is_not() -> None:
     inputs = ListenerInputs(host="h")
     recorded = facts(inputs)
-    known = Known(inputs, recorded, recorded, recorded)
-    assert ListenerChapter().shown(inputs, known, recorded) == inputs
+    known = KnownState(inputs, recorded, recorded, recorded)
+    assert ListenerChapter().as_observed(inputs, known, recorded) == inputs
     intruder = "tcp [::]:8080 nc (package netcat-openbsd)"
     more = recorded.model_copy(update={"unexpected": (*recorded.unexpected, intruder)})
-    shown = ListenerChapter().shown(inputs, known, more)
+    shown = ListenerChapter().as_observed(inputs, known, more)
     assert shown.unexpected_listeners == (intruder,)
     assert shown.expected == inputs.expected  # what is declared stays what it is
     assert shown.model_copy(update={"unexpected_listeners": ()}) == inputs
     fewer = recorded.model_copy(update={"unexpected": (), "listening": ()})
-    assert ListenerChapter().shown(shown, known, fewer) == inputs
+    assert ListenerChapter().as_observed(shown, known, fewer) == inputs
 
 
 def test_the_loopback_is_judged_on_request() -> None:

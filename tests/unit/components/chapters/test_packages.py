@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from pydantic import ValidationError
 
-from components.core.chapter import Known
+from components.core.chapter import KnownState
 from components.packages.chapter import MAIL, UNNECESSARY, PackageChapter, PackageFacts, PackageInputs, PackageProvider
 from components.packages.shell import APPLY, OBSERVE, RESTORE
 from components.timesync.chapter import NTP, TimeSyncChapter, TimeSyncFacts, TimeSyncInputs, packages_for
@@ -34,12 +34,12 @@ def test_what_listens_in_the_guide_may_be_removed() -> None:
 def test_drift_both_ways() -> None:
     inputs = PackageInputs(host="h", present=("fail2ban", "iptables"), absent=("exim4-base", "rpcbind"))
     seen = PackageFacts(installed={"iptables": "1", "rpcbind": "2"})
-    shown = CHAPTER.shown(inputs, Known(), seen)
+    shown = CHAPTER.as_observed(inputs, KnownState(), seen)
     assert (shown.present, shown.absent) == (("iptables",), ("exim4-base",))
-    assert CHAPTER.unmet(inputs, seen) == "not installed: fail2ban; still installed: rpcbind"
+    assert CHAPTER.differences(inputs, seen) == "not installed: fail2ban; still installed: rpcbind"
     fine = PackageFacts(installed={"iptables": "1", "fail2ban": "3"})
-    assert CHAPTER.shown(inputs, Known(), fine) == inputs
-    assert CHAPTER.unmet(inputs, fine) == ""
+    assert CHAPTER.as_observed(inputs, KnownState(), fine) == inputs
+    assert CHAPTER.differences(inputs, fine) == ""
 
 
 def test_what_is_not_declared_any_more_is_counted_for_those_who_configured_it() -> None:
@@ -56,8 +56,8 @@ def test_what_is_not_declared_any_more_is_counted_for_those_who_configured_it() 
 
 def test_what_a_failed_change_took_away_was_not_taken_back_with_the_package() -> None:
     last = PackageInputs(host="h", present=("fail2ban",))
-    assert CHAPTER.lost(last, PackageFacts())
-    assert not CHAPTER.lost(last, PackageFacts(installed={"fail2ban": "1"}))
+    assert CHAPTER.irrecoverable(last, PackageFacts())
+    assert not CHAPTER.irrecoverable(last, PackageFacts(installed={"fail2ban": "1"}))
 
 
 def test_facts_are_names_and_versions() -> None:
@@ -71,12 +71,12 @@ def test_facts_are_names_and_versions() -> None:
 def test_resources_on_one_host_keep_their_records_apart() -> None:
     one, other = PackageInputs(host="h"), PackageInputs(host="h", group="time")
     assert CHAPTER.title(one) != CHAPTER.title(other)
-    assert CHAPTER.apply(one, Known()).values["folder"] != CHAPTER.apply(other, Known()).values["folder"]
+    assert CHAPTER.apply(one, KnownState()).values["folder"] != CHAPTER.apply(other, KnownState()).values["folder"]
 
 
 def test_a_host_that_lost_its_records_is_told_what_the_state_knows() -> None:
     recorded = PackageFacts(removed=("rpcbind=1.2",), ours=("net-tools",))
-    values = CHAPTER.restore(PackageInputs(host="h"), Known(recorded=recorded)).values
+    values = CHAPTER.restore(PackageInputs(host="h"), KnownState(recorded=recorded)).values
     assert (values["removed"], values["ours"]) == ("rpcbind=1.2", "net-tools")
 
 
@@ -96,9 +96,9 @@ def test_one_time_daemon_in_the_place_of_the_others() -> None:
 def test_a_stopped_time_daemon_is_drift_unless_the_host_may_not_set_its_clock() -> None:
     chapter, inputs = TimeSyncChapter(), TimeSyncInputs(host="h", daemon="openntpd")
     stopped = TimeSyncFacts(enabled="enabled", active="inactive", may_set_clock=True)
-    assert chapter.shown(inputs, Known(), stopped) != inputs
-    assert "openntpd is inactive" in chapter.unmet(inputs, stopped)
+    assert chapter.as_observed(inputs, KnownState(), stopped) != inputs
+    assert "openntpd is inactive" in chapter.differences(inputs, stopped)
     container = stopped.model_copy(update={"may_set_clock": False})
-    assert chapter.shown(inputs, Known(), container) == inputs
+    assert chapter.as_observed(inputs, KnownState(), container) == inputs
     disabled = container.model_copy(update={"enabled": "disabled"})
-    assert not chapter.shown(inputs, Known(), disabled).running
+    assert not chapter.as_observed(inputs, KnownState(), disabled).running

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from components.core.chapter import Known
+from components.core.chapter import KnownState
 from components.sshd import effective
 from components.sshd.chapter import SshdChapter, SshdFacts, SshdInputs, SshdSettings
 from hosts.shell import Answer
@@ -170,7 +170,7 @@ def facts(**changes: Any) -> SshdFacts:
 
 
 def shown(given_: SshdInputs, seen: SshdFacts) -> str:
-    return SshdChapter().shown(given_, Known(given_, facts(), facts(), facts()), seen).settings
+    return SshdChapter().as_observed(given_, KnownState(given_, facts(), facts(), facts()), seen).settings
 
 
 def test_drift_is_shown_as_the_lines_that_the_host_follows() -> None:
@@ -179,8 +179,8 @@ def test_drift_is_shown_as_the_lines_that_the_host_follows() -> None:
     expected = GUIDE.replace("PasswordAuthentication no", "PasswordAuthentication yes")
     assert shown(inputs(), facts(admin=passwords)) == expected
     assert shown(inputs(), facts(root=passwords)) == expected
-    assert SshdChapter().unmet(inputs(), facts(root=passwords)) == "passwordauthentication for root"
-    assert SshdChapter().unmet(inputs(), facts()) == ""
+    assert SshdChapter().differences(inputs(), facts(root=passwords)) == "passwordauthentication for root"
+    assert SshdChapter().differences(inputs(), facts()) == ""
 
 
 def test_users_added_and_taken_away_by_hand_are_lines_of_their_own() -> None:
@@ -194,7 +194,7 @@ def test_users_added_and_taken_away_by_hand_are_lines_of_their_own() -> None:
 def test_a_port_counts_where_something_listens() -> None:
     declared = inputs("Port 2222\n")
     seen = facts(wanted="port 2222\n", admin="port 2222\n", root="port 2222\n", ports=(22, 2222))
-    assert SshdChapter().unmet(declared, seen) == "Port: sshd listens on 22, 2222"
+    assert SshdChapter().differences(declared, seen) == "Port: sshd listens on 22, 2222"
     assert shown(declared, seen) == "Port 22\nPort 2222\n"
     assert shown(declared, seen.model_copy(update={"ports": (2222,)})) == "Port 2222\n"
 
@@ -220,5 +220,5 @@ def test_keywords_that_sshd_does_not_tell_are_looked_for_in_our_file() -> None:
     gone = SshdChapter().parse(declared, Answer("", "", 0, {**sections, "ours": ""}))
     assert gone.unwritten == ("DebianBanner no",)
     assert shown(declared, gone) == GUIDE
-    assert SshdChapter().occupied(declared, gone) == ""
-    assert SshdChapter().occupied(declared, there) != ""
+    assert SshdChapter().already_configured(declared, gone) == ""
+    assert SshdChapter().already_configured(declared, there) != ""

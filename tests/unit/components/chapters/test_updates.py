@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pulumi import RunError
 from pydantic import ValidationError
 
-from components.core.chapter import Known
+from components.core.chapter import KnownState
 from components.gai.chapter import prefers_ipv4, with_ipv4_first, without_ipv4_first
 from components.updates.automatic import (
     SECURITY,
@@ -87,8 +87,8 @@ def test_what_cannot_be_is_refused(values: dict[str, Any], words: str) -> None:
 def test_drift_is_what_apt_and_the_timers_do(change: dict[str, Any], shown: dict[str, Any]) -> None:
     wanted, seen = inputs(), ON.model_copy(update=change)
     expected = wanted.model_copy(update=shown)
-    assert UpdateChapter().shown(wanted, Known(), seen) == expected
-    assert bool(UpdateChapter().unmet(wanted, seen)) is bool(shown)
+    assert UpdateChapter().as_observed(wanted, KnownState(), seen) == expected
+    assert bool(UpdateChapter().differences(wanted, seen)) is bool(shown)
 
 
 def test_all_files_count_whatever_their_spelling() -> None:
@@ -123,7 +123,7 @@ def test_the_security_sources_are_the_same_where_no_codename_is_known() -> None:
     assert not any(",codename=" in origin for origin in WITHOUT_CODENAME)
     assert "origin=Debian,label=Debian-Security" in WITHOUT_CODENAME
     seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
-    assert UpdateChapter().unmet(inputs(), seen) == ""
+    assert UpdateChapter().differences(inputs(), seen) == ""
 
 
 PROGRAMS = {
@@ -151,10 +151,10 @@ def test_programs_of_red_hat_read_back_what_they_are_told(program: str) -> None:
             "program": "/usr/bin/dnf-automatic",
         }
         seen = UpdateChapter().parse(wanted, Answer("", "", 0, parts))
-        assert UpdateChapter().unmet(wanted, seen) == ""
+        assert UpdateChapter().differences(wanted, seen) == ""
         by_hand = {**parts, "config": parts["config"].replace(applied, not_applied)}
         changed = UpdateChapter().parse(wanted, Answer("", "", 0, by_hand))
-        assert UpdateChapter().shown(wanted, Known(), changed).enabled is False
+        assert UpdateChapter().as_observed(wanted, KnownState(), changed).enabled is False
 
 
 def test_centos_does_not_tell_which_updates_are_about_security() -> None:
@@ -169,7 +169,7 @@ def test_centos_does_not_tell_which_updates_are_about_security() -> None:
                 "program": "/etc/cron.daily/0yum-daily.cron",
             }
             seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
-            assert (UpdateChapter().unmet(inputs(), seen) == "") is on
+            assert (UpdateChapter().differences(inputs(), seen) == "") is on
 
 
 @pytest.mark.parametrize(("program", "taken"), [("dnf-automatic", False), ("dnf5-automatic", True)])
@@ -183,7 +183,9 @@ def test_a_file_that_no_package_brings_is_somebodys(program: str, taken: bool) -
         "program": "/usr/bin/dnf-automatic",
     }
     seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
-    assert UpdateChapter().occupied(inputs(), seen) == ("/etc/dnf/automatic.conf is there already" if taken else "")
+    assert UpdateChapter().already_configured(inputs(), seen) == (
+        "/etc/dnf/automatic.conf is there already" if taken else ""
+    )
 
 
 @pytest.mark.parametrize("config", ["", "no section\n", "[commands]\nupgrade_type = default\napply_updates = no\n"])

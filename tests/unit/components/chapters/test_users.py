@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
-from components.core.chapter import STALE, Failure, Known
+from components.core.chapter import STALE, Failure, KnownState
 from components.users.chapter import UserChapter, UserProvider
 from components.users.own_login import guard, outside
 from components.users.settings import UserFacts, UserInputs, UserSettings, effective_sudo, keys_in_force
@@ -121,7 +121,7 @@ def test_the_password_goes_to_the_engine_and_nowhere_else() -> None:
     assert model.props()["password"] == PASSWORD
     assert PASSWORD not in repr(model)
     assert PASSWORD not in json.dumps(facts(model).props())
-    script = CHAPTER.apply(model, Known(before=UserFacts(), prior=UserFacts()))
+    script = CHAPTER.apply(model, KnownState(before=UserFacts(), prior=UserFacts()))
     assert script.plain_secrets() == {"password": PASSWORD}
     assert PASSWORD not in script.body + "".join(script.values.values())
 
@@ -130,7 +130,7 @@ def test_the_password_goes_to_the_engine_and_nowhere_else() -> None:
     ("password", "form"), [(PASSWORD, ""), ("$y$j9T$abc$" + "d" * 43, "-e"), ("$6$salt$" + "a" * 86, "-e"), ("$1", "")]
 )
 def test_a_hash_is_known_by_its_form(password: str, form: str) -> None:
-    script = CHAPTER.apply(inputs(password=password), Known(before=UserFacts(), prior=UserFacts()))
+    script = CHAPTER.apply(inputs(password=password), KnownState(before=UserFacts(), prior=UserFacts()))
     assert script.values["password_form"] == form
 
 
@@ -139,7 +139,7 @@ def test_the_password_is_set_only_when_the_declared_one_changes() -> None:
     recorded = facts(old)
 
     def changed(new: UserInputs) -> str:
-        return CHAPTER.apply(new, Known(old, recorded, UserFacts(), recorded)).values["password_changed"]
+        return CHAPTER.apply(new, KnownState(old, recorded, UserFacts(), recorded)).values["password_changed"]
 
     assert changed(inputs(password=PASSWORD, groups=["adm"])) == ""
     assert changed(inputs(password="another")) == "yes"
@@ -147,7 +147,7 @@ def test_the_password_is_set_only_when_the_declared_one_changes() -> None:
 
 
 def test_nothing_is_planned_before_the_host_was_looked_at() -> None:
-    assert CHAPTER.apply(inputs(), Known(prior=UserFacts())).body == f"exit {STALE}"
+    assert CHAPTER.apply(inputs(), KnownState(prior=UserFacts())).body == f"exit {STALE}"
 
 
 LISTINGS = [
@@ -175,8 +175,8 @@ def test_the_last_rule_decides_what_sudo_grants(rules: str, right: str) -> None:
 def test_a_host_as_declared_shows_nothing() -> None:
     for declared in (inputs(), inputs(password=PASSWORD, sudo="password", groups=["adm"], exclusiveKeys=True)):
         seen = facts(declared)
-        assert CHAPTER.shown(declared, Known(), seen) == declared
-        assert CHAPTER.unmet(declared, seen) == ""
+        assert CHAPTER.as_observed(declared, KnownState(), seen) == declared
+        assert CHAPTER.differences(declared, seen) == ""
 
 
 @pytest.mark.parametrize(
@@ -203,12 +203,12 @@ def test_a_host_as_declared_shows_nothing() -> None:
 )
 def test_drift_shows_as_the_input_that_it_is_about(drift: dict[str, Any], shown: dict[str, Any]) -> None:
     declared = inputs(shell="/bin/bash", home="/home/deploy", groups=["adm"])
-    now = CHAPTER.shown(declared, Known(), facts(declared, **drift))
+    now = CHAPTER.as_observed(declared, KnownState(), facts(declared, **drift))
     changed = {name for name in UserInputs.model_fields if getattr(now, name) != getattr(declared, name)}
     assert {name: getattr(now, name) for name in shown} == shown
     assert set(shown) <= changed | ({"keys"} if not shown else set())
     assert bool(changed) == bool(shown)
-    assert bool(CHAPTER.unmet(declared, facts(declared, **drift))) == bool(shown)
+    assert bool(CHAPTER.differences(declared, facts(declared, **drift))) == bool(shown)
     UserInputs.model_validate(now.props())  # what the state holds can be read again
 
 
@@ -216,13 +216,13 @@ def test_a_foreign_key_is_drift_where_keys_are_exclusive() -> None:
     declared = inputs(exclusiveKeys=True)
     seen = facts(declared, keys=FileState("", True, f"{TWO}\n{ONE}\n", "600", "deploy", "deploy"))
     assert keys_in_force(declared, seen) == (ONE, TWO)
-    assert CHAPTER.apply(declared, Known(before=seen, prior=UserFacts())).values["keys_content"] == f"{ONE}\n"
+    assert CHAPTER.apply(declared, KnownState(before=seen, prior=UserFacts())).values["keys_content"] == f"{ONE}\n"
 
 
 def test_groups_that_were_there_before_are_not_left() -> None:
     old, new = inputs(groups=["adm", "video"]), inputs(sudo="none")
     prior = facts(old, groups=("deploy", "video"))
-    script = CHAPTER.apply(new, Known(old, facts(old), prior, facts(old)))
+    script = CHAPTER.apply(new, KnownState(old, facts(old), prior, facts(old)))
     assert script.values["groups_out"] == "adm sudo"
     assert script.values["dropin_content"] == ""
 
@@ -234,7 +234,7 @@ def test_an_owners_own_key_outlives_delete_and_the_rest_is_as_before() -> None:
 
     def left(now: str) -> str:
         seen = facts(declared, keys=FileState("", True, now, "600", "deploy", "deploy"))
-        return CHAPTER.restore(declared, Known(declared, seen, prior, seen)).values["prior_keys_content"]
+        return CHAPTER.restore(declared, KnownState(declared, seen, prior, seen)).values["prior_keys_content"]
 
     assert left(applied) == f"# mine\n{THREE}"
     assert left(f"{applied}{TWO}\n") == f"# mine\n{THREE}\n{TWO}\n"
@@ -276,7 +276,7 @@ def own() -> tuple[str, str]:
 def test_the_runs_own_key_and_sudo_are_not_taken(own: tuple[str, str], login: str, change: Any, why: str) -> None:
     private, public = own
     old = inputs(keys=[public])
-    known = Known(old, facts(old), UserFacts(), facts(old))
+    known = KnownState(old, facts(old), UserFacts(), facts(old))
     host: Any = _Host(**{login: {"user": "deploy", "privateKey": private}})
     with pytest.raises(Failure, match=why) as error:
         guard(host, inputs(**change), known)
@@ -290,7 +290,7 @@ def test_a_key_that_was_there_before_us_may_leave_the_declaration(own: tuple[str
     private, public = own
     old = inputs(keys=[public])
     host: Any = _Host(admin={"user": "deploy", "privateKey": private})
-    guard(host, inputs(keys=[TWO]), Known(old, facts(old), facts(old), facts(old)))
+    guard(host, inputs(keys=[TWO]), KnownState(old, facts(old), facts(old), facts(old)))
 
 
 def test_a_user_is_deleted_by_another_login() -> None:
