@@ -1,0 +1,294 @@
+"""A throwaway root in which scripts for hosts run for real, by each sh that hosts have, with stub programs.
+
+The fixture `stage` is one `Stage` for each shell that is installed. What runs there sees a root file system of its own
+with the usual tools (`TOOLS`, this machine's, read-only), its own processes, and no network. A program that a test has
+not put there is not there: no package manager, no systemctl, no iptables. `/etc`, `/var/lib/stockade`, `/run` and the
+like are folders of the test's, so that scripts run as they are, byte for byte.
+
+    def test_it(stage: Stage) -> None:
+        stage.program("apt-get", "echo 'Inst cron (1 stable)'")
+        answer = stage.one(Script("plan", script("...") + "pkg_plan cron '' ''", {...}))
+        assert stage.calls("apt-get") == [["-s", "install", "cron"]]
+
+A script that ends may leave processes: they live on until the test ends (`stage.processes()`), as on a host.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hosts.shell import Answer, Script, compose, parse
+
+SHELLS = ("dash", "bash", "busybox")
+TIMEOUT = 60
+TOOLS = (
+    *("awk", "base64", "basename", "cat", "chgrp", "chmod", "chown", "cksum", "cmp", "comm", "cp", "cut", "date", "dd"),
+    *("df", "diff", "dirname", "du", "env", "expr", "false", "find", "flock", "getent", "grep", "gzip", "head", "id"),
+    *("install", "kill", "ln", "ls", "md5sum", "mkdir", "mkfifo", "mknod", "mktemp", "mv", "nl", "od", "paste"),
+    *("printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "runuser", "sed", "seq", "setpriv", "setsid"),
+    *("sha256sum", "sleep", "sort", "stat", "su", "sync", "tac", "tail", "tar", "tee", "test", "timeout", "touch"),
+    *("tr", "true", "truncate", "tty", "uname", "uniq", "wc", "xargs"),
+)
+"""Programs of this machine that scripts find: those that every host has."""
+
+_FOLDERS = (
+    "etc",
+    "home",
+    "host",
+    "proc",
+    "dev",
+    "root",
+    "run/lock",
+    "stage",
+    "tmp",
+    "usr/bin",
+    "usr/sbin",
+    "usr/local",
+)
+_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+_GROUP = "root:x:0:\nnogroup:x:65534:\n"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_OWN_FIRST = "PATH=/nowhere; cat </dev/null"
+# The process that all of a stage runs under: it says who it is and stays until its stdin ends; all end with it.
+_KEEPER = """\
+set -e
+cd "$1"
+shift
+for folder; do
+    mount --rbind "/$folder" "host/$folder"
+    mount -o remount,bind,ro "host/$folder" 2>/dev/null || :
+done
+mount --rbind /dev dev
+read -r pid _ </proc/self/stat
+mount -t proc proc proc
+exec chroot . /stage/sh -c 'echo "$1"; while read -r _; do :; done' sh "$pid"
+"""
+_STUB = """\
+#!/stage/sh
+printf '%s\\0' "$#" "$$" "${0##*/}" "$@" >>/stage/calls
+"""
+_READS = """\
+cat >"/stage/stdin.$$"
+printf '%s\\0' stdin "$$" >>/stage/calls
+exec <"/stage/stdin.$$"
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a stub program was asked; `stdin` where it reads it."""
+
+    program: str
+    arguments: tuple[str, ...]
+    stdin: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join((self.program, *self.arguments))
+
+
+@cache
+def missing(shell: str) -> str | None:
+    """Return why there is no stage for a shell on this machine, or None."""
+    if sys.platform != "linux":
+        return "needs Linux's namespaces"
+    if not shutil.which(shell):
+        return f"{shell} is not installed"
+    if (
+        shell == "busybox"
+        and not subprocess.run([shell, "sh", "-c", _OWN_FIRST], capture_output=True, check=False).returncode
+    ):
+        return "this busybox takes its own programs before those of PATH, stubs too (busybox-static of Debian does)"
+    tried = subprocess.run(
+        [*_apart(), "sh", "-c", "mount -t proc proc /mnt && mount --rbind /dev /mnt"], capture_output=True, check=False
+    )
+    return f"no namespaces here: {tried.stderr.decode().strip()}" if tried.returncode else None
+
+
+def _apart() -> list[str]:
+    """Return what runs a program in namespaces of its own, where it may mount; as another user too."""
+    own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *own, "--mount", "--pid", "--net", "--fork", "--kill-child"]
+
+
+@cache
+def _tools() -> Mapping[str, str]:
+    """Where each of `TOOLS` is, under /host."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
+    found = {name: shutil.which(name, path=path) for name in TOOLS}
+    return {name: f"/host{os.path.realpath(place)}" for name, place in found.items() if place}
+
+
+def _folders() -> list[str]:
+    """The folders of this machine's system, without those that are links into others."""
+    return ["usr", *(name for name in _SYSTEM if Path("/", name).is_dir() and not Path("/", name).is_symlink())]
+
+
+@dataclass
+class Stage:
+    """A root file system, and the shell that is its /bin/sh."""
+
+    root: Path
+    shell: str
+    _keeper: "subprocess.Popen[str] | None" = field(default=None, repr=False)
+    _pid: str = ""
+
+    @property
+    def privileged(self) -> bool:
+        """Whether files can be given to other users."""
+        return os.geteuid() == 0
+
+    def path(self, place: str) -> Path:
+        """Return where a path of the stage is on this machine."""
+        return self.root / place.lstrip("/")
+
+    def write(self, place: str, text: str = "", mode: int = 0o644) -> Path:
+        """Write a file and the folders above it."""
+        path = self.path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8", "surrogateescape")
+        path.chmod(mode)
+        return path
+
+    def read(self, place: str) -> str:
+        """Return what is in a file; "" where there is none."""
+        path = self.path(place)
+        return path.read_text("utf-8", "surrogateescape") if path.is_file() else ""
+
+    def folder(self, *places: str) -> None:
+        """Make folders."""
+        for place in places:
+            self.path(place).mkdir(parents=True, exist_ok=True)
+
+    def systemd(self) -> None:
+        """Let it be a host of systemd's; programs such as systemctl are up to the test."""
+        self.folder("/run/systemd/system", "/etc/systemd/system")
+
+    def program(self, name: str, answer: str = ":", *, reads: bool = False) -> None:
+        """Put a stub in the place of a program: it records each call, then runs `answer` (sh, with its arguments).
+
+        With `reads`, it records its stdin too. A `name` with slashes is its place; else it is found before all others.
+        """
+        place = name if "/" in name else f"/usr/local/sbin/{name}"
+        self.write(place, f"{_STUB}{_READS if reads else ''}{answer}\n", 0o755)
+
+    def calls(self, *programs: str) -> list[Call]:
+        """Return what stubs were asked, in order: all of them, or those of these names."""
+        words = iter(self.read("/stage/calls").split("\0")[:-1])
+        found: list[Call] = []
+        process: dict[str, int] = {}
+        for count in words:
+            pid = next(words)
+            if count == "stdin":
+                call = found[process[pid]]
+                found[process[pid]] = Call(call.program, call.arguments, self.read(f"/stage/stdin.{pid}"))
+            else:
+                process[pid] = len(found)
+                found.append(Call(next(words), tuple(next(words) for _ in range(int(count)))))
+        return [call for call in found if not programs or call.program in programs]
+
+    def forget_calls(self) -> None:
+        """Begin a new record of calls."""
+        self.path("/stage/calls").unlink(missing_ok=True)
+
+    def run(self, *scripts: Script, stop_on_failure: bool = True) -> list[Answer | None]:
+        """Run scripts as a host does: one text over the stdin of a root shell."""
+        run = compose(scripts, stop_on_failure=stop_on_failure)
+        done = subprocess.run(
+            self.command("/bin/sh"), input=run.text, capture_output=True, timeout=TIMEOUT, check=False
+        )
+        return parse(run, done.stdout, done.stderr)
+
+    def one(self, script: Script) -> Answer:
+        """Run one script, which must come to its end."""
+        [answer] = self.run(script)
+        assert answer is not None, "its shell ended before its end"
+        return answer
+
+    def execute(self, *command: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run a program of the stage."""
+        return subprocess.run(
+            self.command(*command), input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=check
+        )
+
+    def command(self, *command: str) -> list[str]:
+        """Return what runs a program of the stage, on this machine."""
+        if self._keeper is None:
+            self._open()
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        inside = ["nsenter", "--target", self._pid, *user, "--mount", "--pid", "--net", "--root", "--wd"]
+        return [*inside, "/stage/env", "-i", f"PATH={_PATH}", *command]
+
+    def processes(self) -> set[str]:
+        """Return the command lines of the processes that run on the stage."""
+        inside = (
+            'cd /proc && for p in [0-9]*; do [ "$p" = 1 ] || { tr "\\0" " " <"$p/cmdline"; echo; }; done 2>/dev/null'
+        )
+        lines = self.execute("/stage/sh", "-c", inside).stdout.splitlines()
+        return {line.strip() for line in lines if line.strip() and "/proc" not in line and not line.startswith("tr ")}
+
+    def _open(self) -> None:
+        self._keeper = subprocess.Popen(
+            [*_apart(), "sh", "-c", _KEEPER, "sh", str(self.root), *_folders()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._keeper.stdout
+        self._pid = self._keeper.stdout.readline().strip()
+        assert self._pid, "the stage did not open"
+
+    def close(self) -> None:
+        """End all that runs."""
+        if self._keeper is not None:
+            with suppress(OSError):
+                self._keeper.communicate(timeout=TIMEOUT)
+            self._keeper = None
+
+
+def staged(root: Path, shell: str) -> Stage:
+    """Make the root file system of a stage."""
+    for folder in (*_FOLDERS, "usr/local/sbin", "usr/local/bin", *(f"host/{name}" for name in _folders())):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for name in _SYSTEM:
+        link = Path("/", name)
+        if link.is_symlink():
+            (root / "host" / name).symlink_to(os.readlink(link).lstrip("/"))
+        if name.startswith("lib") and link.exists():
+            (root / name).symlink_to(f"host/{name}")
+            (root / "usr" / name).symlink_to(f"../host/usr/{name}")
+    for name in ("bin", "sbin"):
+        (root / name).symlink_to(f"usr/{name}")
+    for name, place in _tools().items():
+        (root / "usr/bin" / name).symlink_to(place)
+    stage = Stage(root, shell)
+    for name, place in (("sh", shutil.which("dash") or shutil.which("sh")), ("env", shutil.which("env"))):
+        (root / "stage" / name).symlink_to(f"/host{os.path.realpath(place or '')}")
+    own = os.path.realpath(shutil.which(shell) or "")
+    if own.split("/")[1] in _folders():
+        (root / "usr/bin/sh").symlink_to(f"/host{own}")
+    else:  # a program of its own, anywhere
+        shutil.copy(own, root / "usr/bin/sh")
+    (root / "tmp").chmod(0o1777)
+    stage.write("/etc/passwd", _PASSWD)
+    stage.write("/etc/group", _GROUP)
+    stage.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    return stage
+
+
+@pytest.fixture(params=SHELLS)
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """A stage for each shell."""
+    if (why := missing(request.param)) is not None:
+        pytest.skip(why)
+    made = staged(tmp_path / "root", request.param)
+    yield made
+    made.close()

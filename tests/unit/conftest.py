@@ -1,0 +1,5 @@
+"""What fast tests share."""
+
+from tests.shell_room import stage
+
+__all__ = ["stage"]
