@@ -60,21 +60,6 @@ def run(fake: Path, body: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-euc", APT + body], env=env, text=True, capture_output=True, check=False)
 
 
-def test_a_plan_takes_new_orphans_along_and_puts_nothing_in_the_place_of_what_goes(fake: Path) -> None:
-    (fake / "orphans").write_text("Remv old-orphan [1]\n")
-    (fake / "with_orphans").write_text(
-        "Purg exim4 [1]\nPurg libexim [1]\nPurg kept [1]\nPurg old-orphan [1]\nInst postfix (3)\n"
-    )
-    (fake / "replaced").write_text("Purg exim4 [1]\nPurg libexim:amd64 [1]\nInst postfix (3)\n")
-    (fake / "plain").write_text("Purg exim4 [1]\nPurg libexim [1]\nPurg mailutils [1]\n")
-    done = run(fake, 'pkg_plan "" exim4 kept; echo "request$pkg_request"; echo $pkg_lost; echo "new $pkg_new"')
-    assert done.stdout.splitlines() == [
-        "request exim4- libexim- postfix-",
-        "exim4 libexim mailutils",
-        "new ",
-    ], done.stderr
-
-
 CAUSES = """\
 pkg_lost='exim4 mailutils rpcbind ufw'
 _alone="{alone}"

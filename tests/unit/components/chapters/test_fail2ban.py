@@ -178,10 +178,6 @@ def test_an_edited_file_that_is_no_configuration_is_still_shown() -> None:
     assert JailsInputs.model_validate(shown.props()).jails == {}
 
 
-OLD = [["filter", [["Total failed", 4]]], ["action", [["Currently banned", 1], ["IP list", ["192.0.2.7"]]]]]
-NEW = [["Filter", [["Total failed", 0]]], ["Actions", [["Banned IP list", ["192.0.2.1", "2001:db8::1"]]]]]
-
-
 def _seen(answers: list[Any], **parts: str) -> JailsFacts:
     shown = {
         "dropin.meta": f"absent\n{DROP_IN}\n",
@@ -191,22 +187,6 @@ def _seen(answers: list[Any], **parts: str) -> JailsFacts:
         "jumps": "",
     }
     return JailsChapter().parse(inputs(), Answer("", "", 0, {**shown, **parts}))
-
-
-def test_answers_of_the_server_of_0_8_are_read() -> None:
-    answers = [5, 600, 3600, ["::1", "192.0.2.1"], OLD]
-    seen = _seen(answers)
-    assert (seen.jails["sshd"].bantime, seen.jails["sshd"].ignoreip) == ("3600", ("::1", "192.0.2.1"))
-    assert seen.unenforced == ("sshd",)  # an address is banned, and no rule is there
-    assert _seen(answers, jumps="iptables sshd\n").unenforced == ()
-
-
-def test_answers_of_the_server_are_read() -> None:
-    local = f"{DROP_IN}\n/etc/fail2ban/jail.local\n"
-    seen = _seen([5, 600, 600, ["127.0.0.0/8", "::1"], NEW], jumps="iptables sshd\n", local=local)
-    assert seen.jails["sshd"].ignoreip == ("127.0.0.0/8", "::1")
-    assert seen.unenforced == ("sshd",)  # the IPv6 ban has no rule
-    assert seen.local == ("/etc/fail2ban/jail.local",)
 
 
 @pytest.mark.parametrize("answers", [[None] * 5, [], [5, 600, 600]])

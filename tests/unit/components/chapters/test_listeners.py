@@ -15,33 +15,9 @@ from components.listeners.chapter import (
 )
 from hosts.shell import Answer
 from hosts.system.listeners import Listener, Socket, listeners, parse_netstat, parse_ss
+from tests.unit.recorded import case
 
-# As printed in the guide ("Determine Running Services", Debian 8), with -e in place of -p.
-GUIDE = """\
-Proto Recv-Q Send-Q Local Address           Foreign Address         State       User       Inode
-tcp        0      0 0.0.0.0:111             0.0.0.0:*               LISTEN      0          111
-tcp        0      0 0.0.0.0:22              0.0.0.0:*               LISTEN      0          122
-tcp        0      0 127.0.0.1:25            0.0.0.0:*               LISTEN      0          125
-tcp        0      0 0.0.0.0:42526           0.0.0.0:*               LISTEN      108        142
-tcp6       0      0 :::48745                :::*                    LISTEN      108        148
-tcp6       0      0 :::111                  :::*                    LISTEN      0          611
-tcp6       0      0 :::22                   :::*                    LISTEN      0          622
-tcp6       0      0 ::1:25                  :::*                    LISTEN      0          625
-udp        0      0 192.0.2.1:123           0.0.0.0:*                           0          723
-udp6       0      0 fe80::f03c:91ff:fec:123 :::*                                0          823
-udp6       0      0 :::60671                :::*                                108        860
-udp        0      0 0.0.0.0:2049            0.0.0.0:*                           0          999
-"""
-HOLDERS = "1 111\n7315 111\n7315 611\n3277 122\n3277 622\n3179 125\n3179 625\n2845 142\n2845 148\n3327 723\n3327 823\n"
-PROGRAMS = """\
-1 host 0 systemd /lib/systemd/systemd
-2845 host 108 nfs-common /sbin/rpc.statd
-3179 host 0 exim4-daemon-light /usr/sbin/exim4
-3277 host 0 openssh-server /usr/sbin/sshd
-3327 host 105 ntp /usr/sbin/ntpd
-7315 host 0 rpcbind /sbin/rpcbind
-"""
-SECTIONS = {"netstat": GUIDE, "holders": HOLDERS + "2845 860\n", "programs": PROGRAMS}
+SECTIONS = case("chapters", "listener", "Debian 8, as printed in the guide")["sections"]
 
 SS = """\
 Netid State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
@@ -69,8 +45,8 @@ def test_the_services_of_the_guide() -> None:
 def test_both_tools_are_read_by_inode() -> None:
     assert [one.inode for one in parse_ss(SS)] == ["111", "123", "323", "25", "80", "22"]
     assert parse_ss("tcp LISTEN 0 128 :::22 :::* ino:4711 sk:ffff\n") == [Socket("tcp", "::", 22, "4711")]
-    assert parse_netstat(GUIDE)[0] == Socket("tcp", "0.0.0.0", 111, "111")
-    assert parse_netstat(GUIDE)[-1] == Socket("udp", "0.0.0.0", 2049, "999")
+    assert parse_netstat(SECTIONS["netstat"])[0] == Socket("tcp", "0.0.0.0", 111, "111")
+    assert parse_netstat(SECTIONS["netstat"])[-1] == Socket("udp", "0.0.0.0", 2049, "999")
 
 
 def test_who_holds_a_socket_is_told_by_the_program_and_its_place() -> None:

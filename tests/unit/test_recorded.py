@@ -1,0 +1,94 @@
+"""What real hosts answered, as files in `recorded/`, and what is made of it. A further case is a file there, no Python.
+
+    systems/FAMILY.yaml       what a system says of itself in /etc, and that it is of this family
+    packages/MANAGER.yaml     what a package manager prints about a plan, and what goes and comes by it
+    chapters/CHAPTER.yaml     what `observe` of a chapter printed, and the facts that it stands for
+
+`python -m tests.record` writes a chapter's case from a host of the lab.
+"""
+
+import os
+import pkgutil
+import subprocess
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import components
+from components.core.chapter import Chapter, KnownState
+from hosts.packages.dnf import DNF
+from hosts.packages.manager import APT
+from hosts.packages.pacman import PACMAN
+from hosts.packages.yum import YUM
+from hosts.shell import Answer
+from hosts.system.distro import DISTRO
+from tests.unit.recorded import cases
+
+MANAGERS = {"apt-get": (APT, 0), "dnf": (DNF, 1), "yum": (YUM, 1), "pacman": (PACMAN, 0)}
+"""Functions for each package manager, and the status with which it ends when it only plans."""
+
+
+def params(kind: str) -> list[Any]:
+    """Return the cases of one folder as parameters of a test."""
+    return [pytest.param(file, name, case, id=f"{file}: {name}") for file, name, case in cases(kind)]
+
+
+def chapters() -> dict[str, Chapter[Any, Any]]:
+    """Return every chapter by the name of its class: `sshd` for `SshdChapter`."""
+    for module in pkgutil.walk_packages(components.__path__, "components."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    kinds = Chapter.__subclasses__()
+    return {kind.__name__.removesuffix("Chapter").lower(): kind() for kind in kinds if kind.__module__[:5] != "tests"}
+
+
+@pytest.mark.parametrize(("family", "name", "case"), params("systems"))
+def test_systems_are_recognised(tmp_path: Path, family: str, name: str, case: dict[str, str]) -> None:
+    known_as = case.pop("is", name)
+    (tmp_path / "etc").mkdir()
+    for file, text in case.items():
+        (tmp_path / "etc" / file).write_text(text)
+    env = {"distro_root": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    script = DISTRO + 'echo "$distro${distro_version:+ }$distro_version|$family"'
+    done = subprocess.run(["sh", "-euc", script], env=env, text=True, capture_output=True, check=False)
+    assert done.stdout.strip() == f"{known_as}|{'' if family == 'unsupported' else family}", done.stderr
+
+
+@pytest.mark.parametrize(("file", "name", "case"), params("packages"))
+def test_plans_of_package_managers_are_read(tmp_path: Path, file: str, name: str, case: dict[str, Any]) -> None:
+    functions, planned = MANAGERS[case["manager"]]
+    branches = []
+    for number, (arguments, text) in enumerate(case["prints"].items()):
+        (tmp_path / f"print{number}").write_text(text)
+        pattern = arguments.replace(" ", "' '")
+        branches.append(f"{pattern}) cat '{tmp_path}/print{number}'; exit {planned} ;;\n")
+    fakes = {case["manager"]: f'#!/bin/sh\ncase "$*" in\n{"".join(branches)}*) exit 1 ;;\nesac\n'}
+    for program in ("rpm", "dpkg-query", "sleep"):
+        fakes[program] = "#!/bin/sh\nexit 1\n"
+    for program, text in fakes.items():
+        (tmp_path / program).write_text(text)
+        (tmp_path / program).chmod(0o755)
+    wanted = {word: case["plan"].get(word, "") for word in ("install", "remove", "keep")}
+    script = functions + 'pkg_plan "$install" "$remove" "$keep"; echo $pkg_lost; echo $pkg_new; echo $pkg_request'
+    env = {**wanted, "PATH": f"{tmp_path}:{os.environ['PATH']}", "LC_ALL": "C", "lock_wait": "0"}
+    done = subprocess.run(["sh", "-euc", script], env=env, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    goes, comes, request = (line.split() for line in done.stdout.splitlines())
+    assert (sorted(goes), sorted(comes)) == (case["goes"].split(), case["comes"].split()), done.stderr
+    assert "request" not in case or request == case["request"].split()
+
+
+@pytest.mark.parametrize(("chapter", "name", "case"), params("chapters"))
+def test_answers_are_read_as_facts(chapter: str, name: str, case: dict[str, Any]) -> None:
+    """`facts` need not be all; `met`: the host is as declared; `drift`: what a refresh shows in place of inputs."""
+    kept = chapters()[chapter]
+    inputs = kept.inputs.model_validate({"host": "web1", **case.get("declared", {})})
+    facts = kept.parse(inputs, Answer(case.get("stdout", ""), "", 0, case.get("sections", {})))
+    told = facts.model_dump(mode="json")
+    assert {key: told[key] for key in case["facts"]} == case["facts"]
+    assert (kept.differences(inputs, facts) == "") is case["met"]
+    shown = kept.as_observed(inputs, KnownState(inputs, facts, facts, facts), facts).props()
+    declared = inputs.props()
+    assert {key: value for key, value in shown.items() if declared.get(key) != value} == case.get("drift", {})
