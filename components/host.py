@@ -11,8 +11,8 @@ from components.config.inventory import connection_props, stack_inventory
 from components.core.judged import demand
 from components.core.positions import without_places
 from components.core.waiting import waiting
-from components.fail2ban.chapter import PACKAGES as FAIL2BAN_PACKAGES
-from components.fail2ban.chapter import Fail2BanJails
+from components.fail2ban.resource import Fail2BanJails
+from components.fail2ban.settings import PACKAGES as FAIL2BAN_PACKAGES
 from components.firewall.firewall import Firewall, FirewallSettings
 from components.gai.chapter import AddressPreference
 from components.listeners.chapter import Listeners

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from components.config.inventory import HostSettings, Settings, camel, plain
-from components.fail2ban.chapter import PACKAGES as FAIL2BAN_PACKAGES
-from components.fail2ban.chapter import STARTED_HERE as FAIL2BAN_SERVICES
+from components.fail2ban.settings import PACKAGES as FAIL2BAN_PACKAGES
+from components.fail2ban.settings import STARTED_HERE as FAIL2BAN_SERVICES
 from components.fail2ban.settings import Fail2BanSettings
 from components.firewall.firewall import FirewallSettings
 from components.listeners.chapter import ListenerSettings

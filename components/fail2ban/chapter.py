@@ -1,112 +1,34 @@
-"""`Fail2Ban`: bans addresses after too many failed logins.
+"""Jails of Fail2Ban: what is observed of them, how they come into force and go again.
 
 What is compared and verified is what the running server answers for each jail, not what is written in files. A change
 keeps the present bans. Source: the guide, "Use Fail2Ban for SSH Login Protection"; jail.conf(5), fail2ban-client(1).
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import field_validator
-
-from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
-from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
-from components.core.waiting import waiting
-from components.fail2ban.settings import (
-    KEPT,
-    Fail2BanSettings,
-    Jail,
-    as_declared,
-    filled,
-    found_in,
-    jails_in,
-    same_addresses,
-    seconds,
-    with_value,
-)
-from components.fail2ban.shell import APPLY, EXITS, HEAD, OBSERVE, RESTORE, UNIT
-from components.packages.chapter import Packages
+from components.core.chapter import Chapter, KnownState
+from components.fail2ban.jails import Jail, as_declared, filled, jails_in, same_addresses, seconds, with_value
+from components.fail2ban.settings import DROP_IN, HEAD, KEPT, UNIT, JailFacts, JailsFacts, JailsInputs
+from hosts.scripts import script
 from hosts.shell import Answer, Script
-from hosts.system.files import FileState, file_state
+from hosts.system.files import FILE_EXITS, file_state
 from hosts.system.services import service_states
 
-PACKAGES = ("fail2ban", "iptables", "python3-systemd")
-"""What the chapter needs: Debian 12 has no auth.log, and fail2ban reads the journal through python3-systemd."""
+ABSENT = 69
+REFUSED = 70
+NOT_STARTED = 71
 
-STARTED_HERE = (UNIT,)
-"""What does not start when it is installed: with Debian's own jail it would ban the operator, whose admin login failed
-as long as there was no such user."""
-
-DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
-"""Read last (jail.conf(5)): what it says holds."""
+EXITS = {
+    **FILE_EXITS,
+    ABSENT: "fail2ban is not installed on the host",
+    REFUSED: "fail2ban refuses this configuration; nothing was changed",
+    NOT_STARTED: "fail2ban does not run its jails; see /var/log/fail2ban.log on the host",
+}
 
 _NUMBERS = ("maxretry", "findtime", "bantime")
 _RELOADED = frozenset({*_NUMBERS, "ignoreip"})
 """Values that a reload changes in a running jail; all others need the jail to be started anew."""
-
-
-class JailsInputs(ChapterInputs):
-    """Inputs of `Fail2BanJails`.
-
-    `config`: the jails, in the format of jail.conf(5); `%(stockade_backend)s` and `%(stockade_operator)s` stand for the
-    backend that works on the host and the address that the operator connects from, `%(stockade_kept_JAIL)s` for what
-    the host's other files say in `ignoreip` for that jail. `enabled`: running, also after a
-    boot; without it, fail2ban is stopped.
-    """
-
-    config: str
-    enabled: bool = True
-
-    @field_validator("config")
-    @classmethod
-    def _whole_lines(cls, text: str) -> str:
-        return text.strip("\n") + "\n" if text.strip() else ""
-
-    @property
-    def jails(self) -> dict[str, Jail]:
-        """The jails that are to run, by name."""
-        return {name: jail for name, jail in jails_in(self.config).items() if jail.enabled}
-
-
-class JailFacts(Model):
-    """What the running server answers for one jail: numbers (times in seconds) and addresses as it prints them."""
-
-    maxretry: str
-    findtime: str
-    bantime: str
-    ignoreip: tuple[str, ...] = ()
-
-
-class JailsFacts(Model):
-    """What a host shows.
-
-    `dropin`: our file. `enabled`, `active`: the unit, in systemctl's words. `jails`: of the declared ones, those that
-    run. `unenforced`: those with bans of which the firewall has no rule. `local`: files that the administrator wrote.
-    `ignored`: lines about `ignoreip` in files that are not ours.
-    """
-
-    dropin: FileState = FileState(DROP_IN, False)
-    enabled: str = "absent"
-    active: str = "inactive"
-    jails: dict[str, JailFacts] = {}
-    unenforced: tuple[str, ...] = ()
-    local: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-
-    @property
-    def declared(self) -> str:
-        """The part of the file that was declared, without the head that the host's own values make."""
-        content = self.dropin.unpacked().content
-        head, found, rest = content.partition("\n\n")
-        return rest if found and head.startswith(HEAD) else content
-
-    @property
-    def found(self) -> dict[str, str]:
-        """What was found on the host when our file was written."""
-        return found_in(self.dropin.unpacked().content)
 
 
 Seen = KnownState[JailsInputs, JailsFacts]
@@ -123,7 +45,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
 
     def observe(self, inputs: JailsInputs) -> Script:
         values = {"dropin": DROP_IN, "jails": " ".join(inputs.jails)}
-        return Script("look at fail2ban", OBSERVE, values, exits=EXITS)
+        return Script("look at fail2ban", script("components/fail2ban/observe.sh"), values, exits=EXITS)
 
     def parse(self, inputs: JailsInputs, answer: Answer) -> JailsFacts:
         part = answer.sections
@@ -134,10 +56,10 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         unenforced = []
         jumps = set(part["jumps"].splitlines())
         for index, (name, jail) in enumerate(inputs.jails.items()):
-            told = answers[index * each : (index + 1) * each]
-            if len(told) < each or None in told:
+            of_jail = answers[index * each : (index + 1) * each]
+            if len(of_jail) < each or None in of_jail:
                 continue
-            *numbers, ignored, status = told
+            *numbers, ignored, status = of_jail
             values = dict(zip(_NUMBERS, map(str, numbers), strict=True))
             jails[name] = JailFacts(**values, ignoreip=tuple(ignored))
             banned = _banned(status)
@@ -157,12 +79,13 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
     def apply(self, inputs: JailsInputs, known: Seen) -> Script:
         values = {
             "dropin": DROP_IN,
+            "head": HEAD,
             "config": inputs.config,
             "enabled": "yes" if inputs.enabled else "",
             "jails": " ".join(inputs.jails),
             "restarts": " ".join(_restarts(known.last, inputs)),
         }
-        return Script("set up fail2ban", APPLY, values, exits=EXITS)
+        return Script("set up fail2ban", script("components/fail2ban/apply.sh"), values, exits=EXITS)
 
     def restore(self, inputs: JailsInputs, known: Seen) -> Script:
         prior = known.prior or JailsFacts()
@@ -173,7 +96,8 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             "prior_active": prior.active,
             **prior.dropin.unpacked().values("prior"),
         }
-        return Script("put fail2ban's prior settings back", RESTORE, values, exits=EXITS)
+        body = script("components/fail2ban/restore.sh")
+        return Script("put fail2ban's prior settings back", body, values, exits=EXITS)
 
     def differences(self, inputs: JailsInputs, seen: JailsFacts) -> str:
         if as_declared(seen.declared, inputs.config) != inputs.config:
@@ -197,66 +121,6 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
     def already_configured(self, inputs: JailsInputs, seen: JailsFacts) -> str:
         there = [*seen.local, *([DROP_IN] if seen.dropin.exists else [])]
         return f"fail2ban is configured already, in {' and '.join(there)}" if there else ""
-
-
-class JailsProvider(HostProvider[JailsInputs, JailsFacts]):
-    """Pulumi's CRUD for `Fail2BanJails`."""
-
-    chapter = JailsChapter()
-
-
-class Fail2BanJails(HostResource, module="stockade", name="Fail2BanJails"):
-    """Fail2Ban's jails on one host; fail2ban must be installed. Properties: those of `JailsInputs`."""
-
-    config: Output[str]
-    observed: Output[Mapping[str, Any]]
-
-    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(JailsProvider(), name, {**props, "observed": None}, opts)
-
-
-class Fail2Ban(ComponentResource):
-    """Fail2Ban on one host, installed and running.
-
-    Args:
-        name: of the component.
-        host: the host's name in the stack config.
-        settings: jails and their limits; by default sshd's, with fail2ban's own limits.
-        connection: how to reach the host, where the stack config does not say.
-        existing: `adopt` a configuration that is there already (delete puts it back) or `fail`.
-        packages: what installs `PACKAGES`; None: the component brings its own.
-        opts: resource options.
-
-    Outputs: `enforced`, one line for each jail.
-    """
-
-    enforced: Output[dict[str, str]]
-
-    def __init__(
-        self,
-        name: str,
-        host: str,
-        settings: Fail2BanSettings | None = None,
-        *,
-        connection: Mapping[str, Input[Any]] | None = None,
-        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
-        packages: Packages | None = None,
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        opts, before = waiting(opts)
-        super().__init__("stockade:index:Fail2Ban", name, {}, opts)
-        settings = settings or Fail2BanSettings()
-        retain = opts.retain_on_delete if opts else None
-        common: dict[str, Any] = {"host": host, "connection": connection}
-        if packages is None:
-            child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
-            wanted = {**common, "present": PACKAGES, "unstarted": STARTED_HERE}
-            packages = Packages(f"{name}-fail2ban-packages", wanted, child)
-        child = ResourceOptions(parent=self, depends_on=[*before, packages], retain_on_delete=retain)
-        common |= {"existing": existing, "triggers": packages.came_back(*PACKAGES)}
-        jails = Fail2BanJails(name, {**common, **settings.props()}, child)
-        self.enforced = jails.config.apply(lambda text: _told(text) if settings.enabled else {})
-        self.register_outputs({"enforced": self.enforced})
 
 
 def _banned(status: Any) -> list[str]:
@@ -320,11 +184,3 @@ def _in_force(inputs: JailsInputs, seen: JailsFacts, recorded: JailsFacts | None
         ):
             text = with_value(text, name, "ignoreip", " ".join(facts.ignoreip))
     return text
-
-
-def _told(text: str) -> dict[str, str]:
-    return {
-        name: f"{jail.value('maxretry')} failures in {jail.value('findtime')}: banned for {jail.value('bantime')}"
-        for name, jail in jails_in(text).items()
-        if jail.enabled
-    }

@@ -1,15 +1,32 @@
-"""Fail2Ban's settings in the stack config, and the text of jails (jail.conf(5)) that they become. Pure."""
+"""Fail2Ban's settings in the stack config, the inputs that they become, and the facts that a host shows. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
-from configparser import ConfigParser, Error
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from components.config.inventory import Settings
+from components.core.chapter import ChapterInputs, Model
+from components.fail2ban.jails import JAIL_NAME, Jail, found_in, jails_in, seconds
+from hosts.system.files import FileState
+
+PACKAGES = ("fail2ban", "iptables", "python3-systemd")
+"""What the chapter needs: Debian 12 has no auth.log, and fail2ban reads the journal through python3-systemd."""
+
+UNIT = "fail2ban"
+STARTED_HERE = (UNIT,)
+"""What does not start when it is installed: with Debian's own jail it would ban the operator, whose admin login failed
+as long as there was no such user."""
+
+DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
+"""Read last (jail.conf(5)): what it says holds."""
+
+HEAD = """\
+# Written by Stockade: edit the stack config instead, changes here are overwritten.
+[DEFAULT]
+# Found on the host when this was applied:
+"""
 
 OPERATOR = "%(stockade_operator)s"
 BACKEND = "%(stockade_backend)s"
@@ -18,18 +35,7 @@ KEPT = "%(stockade_kept_{jail})s"
 
 LOOPBACK = ("127.0.0.1/8", "::1")
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_TIME = re.compile(r"(\d{1,9})([smhdw]?)")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
-
-
-def seconds(text: str) -> int | None:
-    """Return a time (`10m`, `600`, `-1` for ever) in seconds; None for what is none of these."""
-    if text.strip() == "-1":
-        return -1
-    match = _TIME.fullmatch(text.strip())
-    return int(match[1]) * _UNITS[match[2]] if match else None
 
 
 def _time(value: str | int) -> str:
@@ -113,7 +119,7 @@ class Fail2BanSettings(Settings):
     @model_validator(mode="after")
     def _jail_names(self) -> Self:
         for name in self.jails:
-            if not _NAME.fullmatch(name) or name in ("DEFAULT", "INCLUDES"):
+            if not JAIL_NAME.fullmatch(name) or name in ("DEFAULT", "INCLUDES"):
                 raise ValueError(f"jails: {name!r} is not a jail's name: letters, digits and _ . - are expected")
         return self
 
@@ -146,86 +152,62 @@ class Fail2BanSettings(Settings):
         return [f"[{name}]", *(f"{key} = {value}" for key, value in values.items() if value is not None)]
 
 
-@dataclass(frozen=True)
-class Jail:
-    """One section of a jail file, as written."""
+class JailsInputs(ChapterInputs):
+    """Inputs of `Fail2BanJails`.
 
-    values: Mapping[str, str] = field(default_factory=dict)
+    `config`: the jails, in the format of jail.conf(5); `%(stockade_backend)s` and `%(stockade_operator)s` stand for the
+    backend that works on the host and the address that the operator connects from, `%(stockade_kept_JAIL)s` for what
+    the host's other files say in `ignoreip` for that jail. `enabled`: running, also after a
+    boot; without it, fail2ban is stopped.
+    """
+
+    config: str
+    enabled: bool = True
+
+    @field_validator("config")
+    @classmethod
+    def _whole_lines(cls, text: str) -> str:
+        return text.strip("\n") + "\n" if text.strip() else ""
 
     @property
-    def enabled(self) -> bool:
-        """Whether it is to run."""
-        return self.value("enabled").lower() in ("true", "yes", "on", "1")
+    def jails(self) -> dict[str, Jail]:
+        """The jails that are to run, by name."""
+        return {name: jail for name, jail in jails_in(self.config).items() if jail.enabled}
+
+
+class JailFacts(Model):
+    """What the running server answers for one jail: numbers (times in seconds) and addresses as it prints them."""
+
+    maxretry: str
+    findtime: str
+    bantime: str
+    ignoreip: tuple[str, ...] = ()
+
+
+class JailsFacts(Model):
+    """What a host shows.
+
+    `dropin`: our file. `enabled`, `active`: the unit, in systemctl's words. `jails`: of the declared ones, those that
+    run. `unenforced`: those with bans of which the firewall has no rule. `local`: files that the administrator wrote.
+    `ignored`: lines about `ignoreip` in files that are not ours.
+    """
+
+    dropin: FileState = FileState(DROP_IN, False)
+    enabled: str = "absent"
+    active: str = "inactive"
+    jails: dict[str, JailFacts] = {}
+    unenforced: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
-    def uses_iptables(self) -> bool:
-        """Whether its bans are rules in a chain `f2b-NAME`."""
-        return self.value("banaction") in ("iptables", "iptables-multiport", "iptables-allports", "iptables-new")
+    def declared(self) -> str:
+        """The part of the file that was declared, without the head that the host's own values make."""
+        content = self.dropin.unpacked().content
+        head, found, rest = content.partition("\n\n")
+        return rest if found and head.startswith(HEAD) else content
 
-    def value(self, key: str) -> str:
-        """Return a value as written; empty where the jail does not have it."""
-        return self.values.get(key, "")
-
-    def without(self, keys: Iterable[str]) -> dict[str, str]:
-        """Return the other values."""
-        left_out = frozenset(keys)
-        return {key: value for key, value in self.values.items() if key not in left_out}
-
-
-def jails_in(text: str) -> dict[str, Jail]:
-    """Read the jails of a jail file; none where the text is not one (someone may have edited it)."""
-    parser = ConfigParser(interpolation=None, default_section="\0", strict=False)
-    try:
-        parser.read_string(text)
-    except Error:
-        return {}
-    sections = (name for name in parser.sections() if name not in ("DEFAULT", "INCLUDES"))
-    return {name: Jail(dict(parser.items(name))) for name in sections if _NAME.fullmatch(name)}
-
-
-def with_value(text: str, jail: str, key: str, value: str) -> str:
-    """Return the text with one value of one jail replaced, or added where the jail does not have it."""
-    lines, inside, start = text.splitlines(), False, 0
-    for number, line in enumerate(lines):
-        if line.startswith("["):
-            inside = line.strip() == f"[{jail}]"
-            start = number if inside else start
-        elif inside and re.match(rf"{re.escape(key)}\s*[=:]", line):
-            lines[number] = f"{key} = {value}"
-            break
-    else:
-        lines.insert(start + 1, f"{key} = {value}")
-    return "\n".join(lines) + "\n"
-
-
-def as_declared(text: str, declared: str) -> str:
-    """Return `declared` where `text` differs from it in nothing but times, which fail2ban 0.8 has in seconds alone."""
-    return declared if _in_seconds(text) == _in_seconds(declared) else text
-
-
-def _in_seconds(text: str) -> str:
-    return re.sub(
-        r"^((?:findtime|bantime) = )(\d+[smhdw]?)$", lambda found: f"{found[1]}{seconds(found[2])}", text, flags=re.M
-    )
-
-
-def found_in(head: str) -> dict[str, str]:
-    """Return what was found on the host when the file was written: the values of its head, by name."""
-    return dict(re.findall(r"^(stockade_[^\s=]+) *= *(.*?) *$", head, re.M))
-
-
-def filled(value: str, found: Mapping[str, str]) -> str:
-    """Return a value with what was found on the host in its place."""
-    return re.sub(r"%\((stockade_[^)]+)\)s", lambda name: found.get(name[1], ""), value)
-
-
-def same_addresses(some: Iterable[str], others: Iterable[str]) -> bool:
-    """Tell whether two lists name the same addresses, networks and hosts, however they are spelled."""
-    return {_canonical(item) for item in some} == {_canonical(item) for item in others}
-
-
-def _canonical(address: str) -> str:
-    try:
-        return str(ip_network(address, strict=False))
-    except ValueError:
-        return address.lower()
+    @property
+    def found(self) -> dict[str, str]:
+        """What was found on the host when our file was written."""
+        return found_in(self.dropin.unpacked().content)

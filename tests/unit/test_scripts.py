@@ -16,8 +16,6 @@ ROOMS = ("hosts", "components", "provider", "fleet")
 SCRIPTS = sorted(str(file.relative_to(REPOSITORY)) for room in ROOMS for file in (REPOSITORY / room).rglob("*.sh"))
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 IN_PYTHON = {
-    "components/fail2ban/client.py",
-    "components/fail2ban/shell.py",
     "components/firewall/boot_look.py",
     "components/firewall/boot_shell.py",
     "components/firewall/controllers_shell.py",

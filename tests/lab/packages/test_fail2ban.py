@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, pulumi
-from components.fail2ban.chapter import Fail2Ban
+from components.fail2ban.resource import Fail2Ban
 from components.fail2ban.settings import Fail2BanSettings
 from components.config.inventory import connections, connection_props
 config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}

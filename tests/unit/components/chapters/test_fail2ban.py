@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.core.chapter import KnownState
-from components.fail2ban.chapter import DROP_IN, JailFacts, JailsChapter, JailsFacts, JailsInputs
-from components.fail2ban.settings import Fail2BanSettings, jails_in, same_addresses, seconds, with_value
-from components.fail2ban.shell import HEAD
+from components.fail2ban.chapter import JailsChapter
+from components.fail2ban.jails import jails_in, same_addresses, seconds, with_value
+from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanSettings, JailFacts, JailsFacts, JailsInputs
 from hosts.shell import Answer
 from hosts.system.files import FileState
 

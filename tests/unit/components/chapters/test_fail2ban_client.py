@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.fail2ban.client import FAIL2BAN_CLIENT
+from hosts.scripts import script
 
 
 def test_questions_are_answered_each_over_its_own_connection(tmp_path: Path) -> None:
@@ -35,10 +35,10 @@ def _ask(folder: Path, questions: str) -> "subprocess.CompletedProcess[str]":
     client = folder / "fail2ban-client"
     client.write_text(f"#!{sys.executable} -Es\n")
     client.chmod(0o755)
-    script = f"set -eu\n{FAIL2BAN_CLIENT}\nf2b_ask".replace("/etc/fail2ban", str(folder))
+    body = f"set -eu\n{script('components/fail2ban/client.sh')}\nf2b_ask".replace("/etc/fail2ban", str(folder))
     path = f"{folder}:/usr/bin:/bin"
     return subprocess.run(
-        ["sh", "-c", script], input=questions, capture_output=True, text=True, check=False, env={"PATH": path}
+        ["sh", "-c", body], input=questions, capture_output=True, text=True, check=False, env={"PATH": path}
     )
 
 

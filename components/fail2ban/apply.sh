@@ -1,0 +1,115 @@
+# Declared jails come into force: tried on a copy of the configuration first, with the present bans kept.
+#
+# Exits: 69 fail2ban is absent (ABSENT), 70 it refuses the configuration (REFUSED), 71 its jails do not run
+# (NOT_STARTED).
+#
+# uses: hosts/system/files.sh hosts/system/services.sh hosts/system/origin.sh
+# uses: components/fail2ban/client.sh components/fail2ban/jail_local.sh components/fail2ban/server.sh
+# takes: dropin head config enabled jails restarts
+
+command -v fail2ban-client >/dev/null || exit 69
+operator=$(entry)
+operator=${operator%% *}
+include=
+backend=auto
+if [ -d /run/systemd/journal ] && (cd / && "$f2b_python" -c 'import systemd.journal') 2>/dev/null; then
+    backend=systemd
+fi
+if old; then
+    backend=auto include=$include_lines
+    # times in seconds alone
+    config=$(
+        printf '%s' "$config" | awk '
+        BEGIN { unit["s"] = 1; unit["m"] = 60; unit["h"] = 3600; unit["d"] = 86400; unit["w"] = 604800 }
+        /^(findtime|bantime) = [0-9]+[smhdw]$/ { $3 = substr($3, 1, length($3) - 1) * unit[substr($3, length($3))] }
+        { print }'
+        echo .
+    )
+    config=${config%.}
+fi
+own="stockade_backend = $backend
+stockade_operator = $operator"
+more=
+if [ -n "$include" ]; then
+    more='
+filter = %(__name__)s
+port = 0:65535
+[sshd]
+port = ssh
+logpath = /var/log/auth.log
+[ssh]
+enabled = false'
+# iptables before 1.4.20 has no -w, with which fail2ban calls it
+elif iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/null 2>&1; then
+    more='
+action_ = %(banaction)s[name=%(__name__)s, port="%(port)s", protocol="%(protocol)s", chain="%(chain)s", lockingopt=""]'
+fi
+for file in /etc/fail2ban/*.conf /etc/fail2ban/*.local /etc/fail2ban/*.d/*.conf /etc/fail2ban/*.d/*.local; do
+    readable "$file" # fail2ban would wait for it for ever
+done
+trial=$(mktemp -d)
+trap 'rm -rf "$trial"' EXIT
+cp -a /etc/fail2ban/. "$trial"
+mkdir -p "$trial/jail.d"
+trial_dropin=$trial/jail.d/${dropin##*/}
+rm -f "$trial_dropin"
+on_trial() { fail2ban-client -c "$trial" "$1" 2>&1; }
+# What the host itself never bans is asked of fail2ban, with our jails as they are but for their own `ignoreip`.
+kept=
+asks=
+for file in "$trial"/jail.conf "$trial"/jail.local "$trial"/jail.d/*.conf "$trial"/jail.d/*.local; do
+    if grep -qs '^ignoreip' "$file"; then asks=yes; fi
+done
+if [ -n "$include" ]; then write_local "$trial/jail.local" "$include"; fi
+if [ -n "$asks" ]; then
+    write_file "$trial_dropin" 644 root root "$head$own$more
+
+$(printf '%s' "$config" | sed '/^ignoreip/d')
+"
+    kept=$(on_trial -d | sed "s/\([[ ]\)u'/\1'/g") || kept=
+fi
+for jail in $(printf '%s' "$config" | sed -n 's/^\[\(.*\)]$/\1/p'); do
+    own="$own
+stockade_kept_$jail = $(printf '%s\n' "$kept" | start="['set', '$jail', 'addignoreip', " awk '
+        index($0, ENVIRON["start"]) == 1 && sub(/]$/, "") { print substr($0, length(ENVIRON["start"]) + 1) }' |
+        tr -d "'," | tr '\n' ' ')"
+done
+own=$own$more
+content="$head$own
+
+$config"
+write_file "$trial_dropin" 644 root root "$content"
+if ! said=$(on_trial -t) && case $said in *Usage:*) ! said=$(on_trial -d) ;; esac then # before 0.10 there is no -t
+    printf '%s\n' "$said" | sed -n 's/.*ERROR  *//p' >&2
+    case $said in
+        *'not found any log file'*)
+            echo 'Is there the journal alone? Then a jail reads that (backend: systemd, the default for sshd),' >&2
+            echo 'or something has to write the file: `packages: {present: [rsyslog]}`.' >&2
+            ;;
+    esac
+    exit 70
+fi
+banned=$(bans)
+stop_jails "$restarts"
+(umask 022 && mkdir -p "${dropin%/*}")
+if [ -n "$include" ]; then write_local "$local" "$include"; fi
+write_file "$dropin" 644 root root "$content"
+if [ -z "$enabled" ]; then
+    svc_disable fail2ban
+    exit 0
+fi
+svc_on fail2ban
+if running && wait_for answers; then
+    fail2ban-client reload >/dev/null
+else
+    [ ! -d /run/systemd/system ] || systemctl reset-failed fail2ban 2>/dev/null || :
+    svc_restart fail2ban || :
+fi
+# shellcheck disable=SC2086 # a word for each jail
+if ! wait_for ready $jails; then
+    ! command -v journalctl >/dev/null || journalctl -q -u fail2ban -n 20 --no-pager -o cat |
+        sed -n 's/.*ERROR  *//p' >&2
+    tail -n 20 /var/log/fail2ban.log 2>/dev/null | sed -n 's/.*ERROR  *//p' >&2
+    exit 71
+fi
+put_bans_back

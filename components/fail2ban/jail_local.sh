@@ -1,0 +1,35 @@
+# Our lines in /etc/fail2ban/jail.local, for fail2ban before 0.9.
+#
+# old                     whether it is one: 0.8 reads no jail.d (some releases of it), and knows no jail `sshd` and no
+#                         filters of a jail's name. It takes a section INCLUDES for a jail, which is on unless it says
+#                         otherwise.
+# include_lines           variable: what has it read the drop-in file
+# write_local TO [LINES]  what others wrote in jail.local, with our LINES before it, or without any
+#
+# Exits: 70 another section INCLUDES is there (REFUSED).
+#
+# uses: hosts/system/files.sh
+
+local=/etc/fail2ban/jail.local
+include_lines='# >>> Stockade
+[INCLUDES]
+enabled = false
+port = 0:65535
+after = jail.d/zz-stockade.local
+# <<< Stockade'
+old() { [ ! -e /etc/fail2ban/paths-common.conf ]; }
+write_local() {
+    rest=$(sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" 2>/dev/null && echo .) || rest=.
+    case ${2:+
+}${rest%.} in
+        *"
+[INCLUDES]"*)
+            echo "$local has a section INCLUDES: move what that names into the file itself" >&2
+            exit 70
+            ;;
+    esac
+    if [ -n "${2-}${rest%.}" ]; then
+        write_file "$1" 644 root root "${2:+$2
+}${rest%.}"
+    else rm -f "$1"; fi
+}
