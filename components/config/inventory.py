@@ -99,23 +99,14 @@ class Reach(Login):
     )
 
 
-class HostSettings(Reach):
-    """One host: its address, its logins, and what differs from the rest of the stack, chapter by chapter."""
+class HostEntry(Reach):
+    """One host of the stack config, whichever its chapters: `components.registry.HostSettings` has those, too."""
 
     address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
     addresses: tuple[str, ...] | None = Field(
         None, description="Further addresses, which changes must leave reachable."
     )
     shard: int | None = Field(None, ge=1, description="The shard it belongs to. Default: by its name.")
-    users: tuple[dict[str, Any], ...] | None = Field(None, description="Users in place of `stockade:users`.")
-    firewall: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    sshd: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    fail2ban: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    updates: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    time_sync: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    listeners: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    upgrade: dict[str, Any] | Literal[False] | None = Field(None, description="What differs on this host.")
-    packages: dict[str, Any] | None = Field(None, description="What differs on this host.")
 
 
 class ShardSettings(Settings):
@@ -125,7 +116,7 @@ class ShardSettings(Settings):
     index: int | None = Field(None, ge=1, description="Which one this is. Default: the number that its name ends in.")
 
 
-_OWN = frozenset(camel(name) for name in {*HostSettings.model_fields} - {*Login.model_fields})
+_LOGIN = frozenset(camel(name) for name in Login.model_fields)
 
 
 def secrets_in(entry: Any) -> Iterator[str]:
@@ -142,13 +133,13 @@ def plain(model: BaseModel) -> dict[str, Any]:
     return out
 
 
-def access(name: str, host: HostSettings, defaults: Reach | None = None) -> HostAccess:
+def access(name: str, host: HostEntry, defaults: Reach | None = None) -> HostAccess:
     """Merge defaults, host and logins into the way to reach one host.
 
     Raises `pydantic.ValidationError` when no address or no login is left.
     """
     base, own = plain(defaults) if defaults else {}, plain(host)
-    shared = {key: value for key, value in {**base, **own}.items() if key not in _OWN}
+    shared = {key: value for key, value in {**base, **own}.items() if key in _LOGIN}
     if "address" in own:
         shared["host"] = own["address"]
     logins = {}
@@ -162,6 +153,12 @@ def access(name: str, host: HostSettings, defaults: Reach | None = None) -> Host
     return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in further.items() if item}})
 
 
+def _reached(entry: Mapping[str, Any]) -> HostEntry:
+    """Return what a provider needs of an entry; the chapters in it are the program's."""
+    return HostEntry.model_validate({key: value for key, value in entry.items() if camel(key) in _REACHED})
+
+
+_REACHED = frozenset(camel(name) for name in HostEntry.model_fields)
 _ENTRIES = ("hosts", "defaults", "inventory", "shard")
 
 
@@ -188,7 +185,7 @@ class Inventory(Mapping[str, HostAccess]):
     def __getitem__(self, name: str) -> HostAccess:
         if name not in self._ways:  # each resource of a host asks
             common = Reach.model_validate(_value(self._config.get("defaults")) or {})
-            self._ways[name] = access(name, HostSettings.model_validate(self._hosts()[name]), common)
+            self._ways[name] = access(name, _reached(self._hosts()[name]), common)
         return self._ways[name]
 
     def __iter__(self) -> Iterator[str]:

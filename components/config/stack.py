@@ -14,12 +14,12 @@ from typing import Any, Literal
 import pulumi
 from pydantic import Field, ValidationError
 
-from components.config.host_settings import CHAPTERS, Hardening
-from components.config.inventory import HostSettings, Problems, Reach, ShardSettings, access, plain, secrets_in
+from components.config.inventory import Problems, Reach, ShardSettings, access, plain, secrets_in
 from components.config.names import HostName, host_name, shown
 from components.config.remarks import advice, bad_files, in_clear, misplaced
 from components.config.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
 from components.keys.key_pair import KeySettings
+from components.registry import CHAPTERS, Hardening, HostSettings
 from hosts.ssh.connection import HostAccess, resolve
 from hosts.text.masking import one_line, printable, told
 from hosts.text.yamltext import DEEPEST

@@ -8,8 +8,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout of 
 import pulumi
 from machine import Machine
 
-from components.config.host_settings import Hardening
 from components.host import HardenedHost
+from components.registry import Hardening
 
 config = pulumi.Config()
 machine = Machine("web1", config.require_secret_object("server"))

@@ -20,11 +20,11 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2 as proto
 
-from components.config.host_settings import Hardening
 from components.core import stored
 from components.core.chapter import Chapter
 from components.core.claims import CLAIMS
 from components.host import HardenedHost
+from components.registry import Hardening
 from components.sshd.shell import OBSERVE
 from hosts.guard.record import Machine, Owner
 from hosts.shell import replay

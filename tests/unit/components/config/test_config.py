@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from components.config.__main__ import SCHEMA
-from components.config.host_settings import CHAPTERS
 from components.config.inventory import camel, connections
 from components.config.stack import ConfigError, parse, schema
+from components.registry import CHAPTERS
 from hosts.guard.record import fingerprint
 
 HOSTS = {"web1": {"address": "198.51.100.11", "admin": {"user": "deploy"}}}
@@ -136,7 +136,7 @@ def test_a_block_that_is_not_there_is_left_out(chapter: str) -> None:
     (wanted,) = (config.hardening().on(host) for host in config.hosts.values())
     there = {camel(name) for name in CHAPTERS if getattr(wanted, name)} - {"packages"}
     assert there == {chapter} - {"packages"}
-    assert "iptables-persistent" not in wanted.present()
+    assert "iptables-persistent" not in wanted.needs().present
 
 
 def test_two_hosts_behind_different_jump_hosts_may_share_an_address() -> None:

@@ -11,9 +11,9 @@ from pulumi.runtime import test as ended
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
-from components.config.host_settings import Hardening
 from components.config.inventory import stack_inventory
 from components.host import HardenedHost
+from components.registry import Hardening
 from hosts.ssh.connection import HostAccess
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET\n-----END OPENSSH PRIVATE KEY-----\n"

@@ -1,0 +1,102 @@
+"""What `HardenedHost` hands to each chapter, which adds its resources to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pulumi import Input, Output, Resource, ResourceOptions
+
+from hosts.ssh.connection import HostAccess
+
+if TYPE_CHECKING:
+    from components.packages.chapter import Packages
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a chapter needs of the one package transaction of its host.
+
+    `unstarted`: services that the chapter starts, not their package.
+    """
+
+    present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    unstarted: tuple[str, ...] = ()
+    take_over: bool = False
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(
+            tuple(sorted({*self.present, *other.present})),
+            tuple(sorted({*self.absent, *other.absent})),
+            tuple(sorted({*self.unstarted, *other.unstarted})),
+            self.take_over or other.take_over,
+        )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A chapter of the stack config: what it adds to a host where it is declared, and the packages that it needs."""
+
+    declare: Callable[[Composition, Any], None]
+    needs: Callable[[Any], Needs] = lambda _settings: Needs()
+
+
+class Wanted(Protocol):
+    """The settings of all chapters, by their names in the stack config: `components.registry.Hardening`."""
+
+    @property
+    def sshd(self) -> Any: ...
+    @property
+    def firewall(self) -> Any: ...
+
+
+@dataclass
+class Composition:
+    """One host while its chapters are declared.
+
+    `connection`: how the program knows the host to be reached. `given`: the same as an input of the host's resources;
+    None where they read it from the stack config. `admin`: the admin's login name, as far as it is known. `keys`:
+    public keys for every user.
+    """
+
+    name: str
+    parent: Resource
+    wanted: Wanted
+    connection: HostAccess | Mapping[str, Input[Any]]
+    given: Mapping[str, Input[Any]] | None
+    admin: str
+    keys: tuple[Input[str], ...]
+    existing: str
+    before: list[Resource]
+    retain: bool | None
+    enforced: dict[str, Input[Any]] = field(default_factory=dict)
+    made: dict[str, list[Resource]] = field(default_factory=dict)
+
+    @property
+    def packages(self) -> Packages:
+        """The host's package transaction, which comes first."""
+        return cast("Packages", self.made["packages"][0])
+
+    def props(self, chapter: Mapping[str, Any], *, existing: bool = True) -> dict[str, Any]:
+        """Return a chapter's inputs with those that all resources of the host have."""
+        common: dict[str, Any] = {"host": self.name}
+        if self.given is not None:
+            common["connection"] = self.given
+        return {**common, **({"existing": self.existing} if existing else {}), **chapter}
+
+    def after(self, *chapters: str, also: Sequence[Resource] = ()) -> ResourceOptions:
+        """Return the options of a resource that comes after those of other chapters."""
+        first = [*self.before] if not chapters else []
+        found = [resource for chapter in chapters for resource in self.made.get(chapter, ())]
+        return ResourceOptions(parent=self.parent, depends_on=[*first, *found, *also], retain_on_delete=self.retain)
+
+    def add(self, chapter: str, *resources: Resource) -> None:
+        """Note a chapter's resources, for those that come after it."""
+        self.made.setdefault(chapter, []).extend(resources)
+
+    def all_enforced(self) -> Output[dict[str, Any]]:
+        """Return what is in force, by chapter; what is known already is no Output, each of which takes the SDK time."""
+        late = {name: value for name, value in self.enforced.items() if isinstance(value, Output)}
+        return Output.from_input(late).apply(lambda values: {**self.enforced, **values})

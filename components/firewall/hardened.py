@@ -1,0 +1,36 @@
+"""The firewall of a `HardenedHost`."""
+
+from typing import Any
+
+from components.core.composition import Composition, Needs, Registered
+from components.firewall.firewall import Firewall, FirewallSettings
+from components.gai.chapter import AddressPreference
+
+
+def needs(settings: FirewallSettings) -> Needs:
+    """Return the packages that load rules at boot."""
+    present = () if settings.keep else tuple(settings.packages)
+    return Needs(present, take_over=bool(settings.take_over))
+
+
+def declare(host: Composition, settings: FirewallSettings) -> None:
+    """Declare both rulesets, and that names are tried over IPv4 first where IPv6 is denied."""
+    opts = host.after("packages", "users")
+    existing: Any = host.existing
+    firewall = Firewall(
+        host.name,
+        host.name,
+        settings,
+        connection=host.given,
+        packages=host.packages,
+        ssh_ports=host.wanted.sshd.ports if host.wanted.sshd else (),
+        existing=existing,
+        opts=opts,
+    )
+    host.enforced["firewall"] = firewall.enforced
+    if not settings.uses_ipv6:
+        AddressPreference(host.name, host.props({}), opts)
+    host.add("firewall", firewall)
+
+
+FIREWALL = Registered(declare, needs)

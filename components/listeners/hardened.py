@@ -1,0 +1,26 @@
+"""What listens on a `HardenedHost`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.core.composition import Composition, Registered
+from components.listeners.chapter import Listeners, ListenerSettings
+from components.packages.hardened import packages_now
+
+
+def declare(host: Composition, settings: ListenerSettings) -> None:
+    """Declare the look, when everything else is in force."""
+    changed = host.packages.observed.apply(packages_now)
+    props = host.props({**settings.props(), "triggers": changed}, existing=False)
+    opts = host.after("packages", "users", "firewall", "sshd", "time_sync")
+    looked = Listeners(host.name, props, opts)
+    host.enforced["listeners"] = looked.observed.apply(_listening)
+    host.add("listeners", looked)
+
+
+def _listening(observed: Mapping[str, Any] | None) -> list[str] | None:
+    """Say what listens, the loopback last."""
+    return [*observed["listening"], *observed["loopback"]] if observed else None
+
+
+LISTENERS = Registered(declare)

@@ -1,0 +1,48 @@
+"""The packages of a `HardenedHost`: what all its chapters need, in one transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from components.config.inventory import Settings
+from components.core.composition import Composition, Needs
+from components.packages.chapter import Packages
+
+
+class PackageSettings(Settings):
+    """Packages beside those that the chapters need."""
+
+    present: tuple[str, ...] = Field((), description="Packages to install.")
+    absent: tuple[str, ...] = Field(
+        (), description="Packages to remove with their configuration; delete restores both."
+    )
+
+
+def packages_needed(settings: PackageSettings) -> Needs:
+    """Return the packages that are wanted for themselves."""
+    return Needs(settings.present, settings.absent)
+
+
+def declare_packages(host: Composition, needs: Needs) -> None:
+    """Declare the transaction, before everything else."""
+    names = {"present": needs.present, "absent": needs.absent, "unstarted": needs.unstarted}
+    props = host.props({**names, "takeOver": needs.take_over}, existing=False)
+    packages = Packages(host.name, props, host.after())
+    host.enforced["packages"] = packages.observed.apply(_installed_and_removed)
+    host.add("packages", packages)
+
+
+def packages_now(observed: Mapping[str, Any] | None) -> list[str]:
+    """Say what of the declared packages is there and what was removed: with another answer, others may listen."""
+    seen = observed or {}
+    there = (f"{name} {version}" for name, version in seen.get("installed", {}).items())
+    gone = (f"no {entry.partition('=')[0]}" for entry in seen.get("removed", ()))
+    return sorted({*there, *gone})
+
+
+def _installed_and_removed(observed: Mapping[str, Any] | None) -> dict[str, list[str]] | None:
+    """Say what was installed because it is declared, and what really went."""
+    if not observed:
+        return None
+    return {"installed": observed["ours"], "removed": [entry.partition("=")[0] for entry in observed["removed"]]}

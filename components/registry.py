@@ -1,0 +1,120 @@
+"""The one registry of chapters: each is a field of `Hardening`, from which all else derives.
+
+The stack config and its schema, what a host may have of its own, the packages of a host, and what `HardenedHost`
+declares, in the order of the fields. docs/contributing.md says how a chapter is added.
+"""
+
+from functools import reduce
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, create_model
+
+from components.config.inventory import HostEntry, Settings, camel, plain
+from components.core.composition import Needs, Registered
+from components.fail2ban.hardened import FAIL2BAN
+from components.fail2ban.settings import Fail2BanSettings
+from components.firewall.firewall import FirewallSettings
+from components.firewall.hardened import FIREWALL
+from components.listeners.chapter import ListenerSettings
+from components.listeners.hardened import LISTENERS
+from components.packages.hardened import PackageSettings, packages_needed
+from components.sshd.chapter import SshdSettings
+from components.sshd.hardened import SSHD
+from components.timesync.chapter import TimeSyncSettings
+from components.timesync.hardened import TIME_SYNC
+from components.updates.automatic import UpdateSettings
+from components.updates.hardened import UPDATES, UPGRADE
+from components.updates.system import UpgradeSettings
+from components.users.hardened import USERS
+from components.users.settings import UserSettings
+
+
+def _off(value: Any) -> Any:
+    """Read `false` as: leave the chapter out."""
+    return None if value is False else value
+
+
+OrFalse = BeforeValidator(_off)
+
+
+class Hardening(Settings):
+    """The chapters of the guide, as a stack config names them. `{}` is the guide's values, `false` leaves it out."""
+
+    users: Annotated[tuple[UserSettings, ...], USERS] = Field((), description="Limited users with sudo and keys.")
+    firewall: Annotated[FirewallSettings | None, OrFalse, FIREWALL] = Field(
+        None, description="What may be reached, over IPv4 and IPv6."
+    )
+    sshd: Annotated[SshdSettings | None, OrFalse, SSHD] = Field(None, description="Who may log in over SSH, and how.")
+    fail2ban: Annotated[Fail2BanSettings | None, OrFalse, FAIL2BAN] = Field(
+        None, description="Bans for password guessers."
+    )
+    updates: Annotated[UpdateSettings | None, OrFalse, UPDATES] = Field(None, description="Automatic security updates.")
+    time_sync: Annotated[TimeSyncSettings | None, OrFalse, TIME_SYNC] = Field(None, description="What keeps the clock.")
+    upgrade: Annotated[UpgradeSettings | None, OrFalse, UPGRADE] = Field(
+        None, description="A system upgrade, on demand."
+    )
+    listeners: Annotated[ListenerSettings | None, OrFalse, LISTENERS] = Field(
+        None, description="What may listen on the network."
+    )
+    packages: PackageSettings = Field(PackageSettings(), description="Packages to install and to remove.")
+
+    def on(self, host: HostEntry) -> "Hardening":
+        """Return what is wanted of one host: the stack's settings, with the host's own in their place.
+
+        Raises `pydantic.ValidationError`.
+        """
+        own = {name: getattr(host, name, None) for name in CHAPTERS}
+        own = {name: value for name, value in own.items() if value is not None}
+        if not own:
+            return self
+        changed = Hardening.model_validate({name: self._merged(name, value) for name, value in own.items()})
+        return self.model_copy(update={name: getattr(changed, name) for name in own})
+
+    def _merged(self, chapter: str, own: Any) -> Any:
+        """Lay a host's chapter over the stack's: setting by setting, lists and `false` as a whole."""
+        below = getattr(self, chapter)
+        if not isinstance(own, dict) or not isinstance(below, Settings):
+            return own
+        return {**plain(below), **{camel(key): item for key, item in own.items()}}
+
+    def chapters(self) -> dict[str, tuple[Registered, Any]]:
+        """Return the chapters that are declared, with their settings."""
+        found = {name: (chapter, getattr(self, name)) for name, chapter in REGISTERED.items()}
+        return {name: (chapter, settings) for name, (chapter, settings) in found.items() if settings}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is wanted of the host."""
+        return not self.chapters() and self.packages == PackageSettings()
+
+    def needs(self) -> Needs:
+        """Return what all chapters need of the host's packages; services that are wanted for themselves are started."""
+        own = packages_needed(self.packages)
+        all_ = reduce(Needs.__or__, (chapter.needs(settings) for chapter, settings in self.chapters().values()), own)
+        return Needs(all_.present, all_.absent, tuple(sorted({*all_.unstarted} - {*own.present})), all_.take_over)
+
+
+CHAPTERS = frozenset(Hardening.model_fields)
+REGISTERED: dict[str, Registered] = {
+    name: found
+    for name, field in Hardening.model_fields.items()
+    for found in field.metadata
+    if isinstance(found, Registered)
+}
+
+
+def _of_a_host(name: str) -> Any:
+    """Return the field that a host has for a chapter of its own."""
+    if name == "users":
+        return (tuple[dict[str, Any], ...] | None, Field(None, description="Users in place of `stockade:users`."))
+    kind = dict[str, Any] | None if name not in REGISTERED else dict[str, Any] | Literal[False] | None
+    return (kind, Field(None, description="What differs on this host."))
+
+
+HostSettings = create_model(
+    "HostSettings",
+    __base__=HostEntry,
+    __doc__="One host: its address, its logins, and what differs from the rest of the stack, chapter by chapter.",
+    __module__=__name__,
+    **{name: _of_a_host(name) for name in Hardening.model_fields},
+)

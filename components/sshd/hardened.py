@@ -1,0 +1,28 @@
+"""The SSH daemon of a `HardenedHost`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import Input
+
+from components.core.composition import Composition, Registered
+from components.sshd.chapter import Sshd, SshdSettings
+from hosts.ssh.connection import HostAccess
+
+
+def declare(host: Composition, settings: SshdSettings) -> None:
+    """Declare who may log in; after the firewall where sshd may move, which must accept where it goes."""
+    before = ["packages", "users"]
+    if settings.declares_ports or not _only_port_22(host.connection):
+        before.append("firewall")
+    sshd = Sshd(host.name, host.props(settings.props(host.name, host.admin)), host.after(*before))
+    host.enforced["sshd"] = sshd.settings.apply(lambda text: text.splitlines())
+    host.add("sshd", sshd)
+
+
+def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:
+    """Tell whether no login uses another port, as far as is known yet."""
+    return isinstance(connection, HostAccess) and all(login.port == 22 for _, login in connection.logins())
+
+
+SSHD = Registered(declare)

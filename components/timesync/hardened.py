@@ -1,0 +1,21 @@
+"""The time daemon of a `HardenedHost`."""
+
+from components.core.composition import Composition, Needs, Registered
+from components.timesync.chapter import TimeSyncService, TimeSyncSettings
+
+
+def needs(settings: TimeSyncSettings) -> Needs:
+    """Return the daemon's package, and those of the others as unwanted."""
+    present, absent = settings.packages()
+    return Needs(tuple(present), tuple(absent))
+
+
+def declare(host: Composition, settings: TimeSyncSettings) -> None:
+    """Declare the daemon, unless the one that is there is kept."""
+    if settings.daemon == "keep":
+        return
+    props = host.props({"daemon": settings.daemon, "triggers": host.packages.came_back(settings.daemon)})
+    host.add("time_sync", TimeSyncService(host.name, props, host.after("packages", "users")))
+
+
+TIME_SYNC = Registered(declare, needs)

@@ -1,0 +1,32 @@
+"""Updates of a `HardenedHost`: automatic ones, and the system brought up to date on demand."""
+
+from components.core.composition import Composition, Needs, Registered
+from components.updates.automatic import PACKAGES, UnattendedUpgrades, UpdateSettings
+from components.updates.system import SystemUpgrade, UpgradeSettings
+
+
+def needs(_settings: UpdateSettings) -> Needs:
+    """Return the package that installs updates."""
+    return Needs(tuple(PACKAGES))
+
+
+def declare(host: Composition, settings: UpdateSettings) -> None:
+    """Declare automatic updates."""
+    props = host.props(settings.props()) | {"triggers": host.packages.came_back(*PACKAGES)}
+    updates = UnattendedUpgrades(host.name, props, host.after("packages", "users"))
+    host.enforced["updates"] = updates.enabled.apply(lambda on: "daily" if on else "off")
+    host.add("updates", updates)
+
+
+def declare_upgrade(host: Composition, settings: UpgradeSettings) -> None:
+    """Declare the system's upgrade, where a trigger asks for one."""
+    if settings.trigger is None:
+        return
+    opts = host.after("packages", "users", "firewall", "sshd", "time_sync")
+    upgrade = SystemUpgrade(host.name, host.connection, settings, opts)
+    host.enforced["upgrade"] = upgrade.reboot_due.apply(lambda due: "reboot due" if due else "no reboot due")
+    host.add("upgrade", upgrade)
+
+
+UPDATES = Registered(declare, needs)
+UPGRADE = Registered(declare_upgrade)
