@@ -7,7 +7,7 @@ rulesets loaded now and at boot.
 from dataclasses import dataclass
 from functools import cached_property
 
-from components.firewall.firewall import FirewallSettings, ServiceSettings
+from components.firewall.settings import FirewallSettings, ServiceSettings
 from rules.values.family import Family
 
 USER = "deploy"

@@ -11,7 +11,7 @@ from components.core.composition import Composition
 from components.core.judged import demand
 from components.core.positions import without_places
 from components.core.waiting import waiting
-from components.firewall.firewall import FirewallSettings
+from components.firewall.settings import FirewallSettings
 from components.packages.hardened import declare_packages
 from components.registry import Hardening
 from hosts.ssh.connection import HostAccess

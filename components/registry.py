@@ -13,8 +13,8 @@ from components.config.inventory import HostEntry, Settings, camel, plain
 from components.core.composition import Needs, Registered
 from components.fail2ban.hardened import FAIL2BAN
 from components.fail2ban.settings import Fail2BanSettings
-from components.firewall.firewall import FirewallSettings
 from components.firewall.hardened import FIREWALL
+from components.firewall.settings import FirewallSettings
 from components.listeners.chapter import ListenerSettings
 from components.listeners.hardened import LISTENERS
 from components.packages.hardened import PackageSettings, packages_needed

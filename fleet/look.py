@@ -19,8 +19,9 @@ from typing import Any
 
 from components.config.stack import ConfigError, parse
 from components.core.chapter import Failure
-from components.firewall.controllers import told
-from components.firewall.ruleset import RulesetChapter, RulesetFacts, RulesetInputs
+from components.firewall.controllers.others import told
+from components.firewall.ruleset.chapter import RulesetChapter
+from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.listeners.chapter import ListenerChapter, ListenerInputs
 from hosts.errors import HostError, understanding
 from hosts.host import Host

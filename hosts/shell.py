@@ -143,6 +143,11 @@ def quote(value: str) -> str:
     return "'" + value.replace("'", "'\\''") + "'"
 
 
+def assigned(values: Mapping[str, str]) -> str:
+    """Values as assignments of sh, a line each: what comes before a program that is kept on the host."""
+    return "".join(f"{name}={quote(value)}\n" for name, value in values.items())
+
+
 def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: str = "") -> Run:
     """Join `scripts` into one run. With `stop_on_failure`, those after a failed one are skipped."""
     nonce = nonce or random.token_hex(16)

@@ -13,7 +13,7 @@ from provider.structs import plain
 
 CHAPTERS = (
     *("fail2ban.resource", "packages.chapter", "users.chapter", "updates.automatic", "sshd.chapter"),
-    *("timesync.chapter", "gai.chapter", "listeners.chapter", "firewall.ruleset", "firewall.kept"),
+    *("timesync.chapter", "gai.chapter", "listeners.chapter", "firewall.ruleset.resource", "firewall.kept.resource"),
 )
 """Modules of `components` with a provider."""
 

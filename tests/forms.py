@@ -29,7 +29,7 @@ ALLOWED = {
     ("program text", "components/sshd/shell.py", "s,$stage/check,,g"): "a path of the code",
     ("program text", "components/sshd/shell.py", "\\\\,$silence,I"): "an expression of the code",
     ("program text", "components/fail2ban/observe.sh", "/$tool \\2/p"): "iptables or ip6tables",
-    ("program text", "components/firewall/ruleset_shell.py", "{line}}s/^/refused"): "digits: a line number",
+    ("program text", "components/firewall/ruleset/transaction.sh", "{line}s/^/refused"): "digits: a line number",
     ("in a home", "components/users/shell.py", '"$top/.ssh"'): "only_roots: nobody else can write to that home",
 }
 AS_USER = {("components/users/keys_shell.py", "_PROGRAM")}

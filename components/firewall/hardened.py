@@ -3,7 +3,8 @@
 from typing import Any
 
 from components.core.composition import Composition, Needs, Registered
-from components.firewall.firewall import Firewall, FirewallSettings
+from components.firewall.resource import Firewall
+from components.firewall.settings import FirewallSettings
 from components.gai.chapter import AddressPreference
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pulumi.output import Unknown
 from pulumi.runtime import proto, rpc
 
-from components.firewall.ruleset import RulesetProvider
+from components.firewall.ruleset.resource import RulesetProvider
 from provider.server import PROVIDER_KEY, Server
 from provider.structs import SIGNATURE, plain, properties, same, same_but
 

@@ -16,12 +16,6 @@ ROOMS = ("hosts", "components", "provider", "fleet")
 SCRIPTS = sorted(str(file.relative_to(REPOSITORY)) for room in ROOMS for file in (REPOSITORY / room).rglob("*.sh"))
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 IN_PYTHON = {
-    "components/firewall/boot_look.py",
-    "components/firewall/boot_shell.py",
-    "components/firewall/controllers_shell.py",
-    "components/firewall/kept.py",
-    "components/firewall/ruleset_shell.py",
-    "components/firewall/sets_shell.py",
     "components/packages/kept.py",
     "components/packages/shell.py",
     "components/sshd/shell.py",

@@ -18,7 +18,7 @@ SETTLED = 60.0
 PROGRAM = """\
 import pulumi
 from components.config.inventory import connection_props, connections
-from components.firewall.ruleset import Ruleset
+from components.firewall.ruleset.resource import Ruleset
 
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()

@@ -20,7 +20,7 @@ from components.gai.chapter import AddressPreference
 from components.config.inventory import connections, connection_props
 from components.sshd.chapter import Sshd
 from components.users.chapter import LimitedUser
-from components.firewall.ruleset import Ruleset
+from components.firewall.ruleset.resource import Ruleset
 (way,) = connections(pulumi.Config("stockade").require("hosts"), None).values()
 common = {"host": way.name, "connection": connection_props(way)}
 user = LimitedUser("deploy", {**common, **json.loads(os.environ["TEST_USER"])})

@@ -3,7 +3,7 @@
 import pytest
 
 from components.config.stack import ConfigError, parse
-from components.firewall.controllers import brings_rules, emptied, in_the_way, obstacle, taken
+from components.firewall.controllers.others import brings_rules, emptied, in_the_way, obstacle, taken
 from rules.values.family import Family
 
 LEGACY = """*filter

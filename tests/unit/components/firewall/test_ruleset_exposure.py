@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.firewall.ruleset import RulesetProvider
-from components.firewall.way_in import refusal
+from components.firewall.ruleset.resource import RulesetProvider
+from components.firewall.ruleset.way_in import refusal
 from hosts.ssh.connection import HostAccess
 from rules.language.parse import parse
 from rules.values.family import Family
@@ -24,7 +24,7 @@ def test_more_than_a_thousand_rules_are_worked_out() -> None:
 
 
 def test_more_than_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.firewall.ruleset.EXPLAINED", 1)
+    monkeypatch.setattr("components.firewall.ruleset.settings.EXPLAINED", 1)
     rules = "-A INPUT -p tcp -m tcp --dport 9001 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 9003 -j ACCEPT\n"
     assert shown(OPEN.format(rules)) == "not worked out for more than 1 rules"
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from components.core.chapter import Failure
-from components.firewall.ruleset import RulesetFacts, RulesetProvider
-from components.firewall.way_in import refusal, refusal_of
+from components.firewall.ruleset.resource import RulesetProvider
+from components.firewall.ruleset.settings import RulesetFacts
+from components.firewall.ruleset.way_in import refusal, refusal_of
 from hosts.ssh.connection import HostAccess
 from hosts.system.origin import Entry
 from rules.language.parse import parse

@@ -21,6 +21,11 @@ from rules.values.family import Family
 from rules.values.intervals import complement
 from rules.values.protocols import TCP
 
+LOCKOUT = (
+    "this would lock you out: {}. Let SSH in, or set `acceptLockout: true` under `stockade:firewall`: the rules are "
+    "then tried, and taken back unless somebody can log in"
+)
+
 _STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}
 """Somebody on the internet, to ask which rule decides; documentation addresses (RFC 5737, RFC 3849)."""
 

@@ -1,4 +1,4 @@
-"""`KeptFirewall`: a host whose firewall ufw or firewalld looks after: nothing is changed, what is in force is read.
+"""A host whose firewall ufw or firewalld looks after: nothing is changed, what is in force is read.
 
 Policies judge it as they judge declared rules, from the last look.
 """
@@ -6,13 +6,9 @@ Policies judge it as they judge declared rules, from the last look.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pulumi import Output, ResourceOptions
-
 from components.core.chapter import Chapter, ChapterInputs, Failure, KnownState, Model
-from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from hosts.scripts import script
 from hosts.shell import Answer, Script
-from hosts.system.services import SERVICES
 from rules.analysis.reachability import TooIntricateError, difference, exposure
 from rules.errors import RuleSyntaxError
 from rules.language.parse import parse, parse_saved
@@ -22,40 +18,6 @@ from rules.presets.firewalld import as_rules
 from rules.values.family import Family
 
 Program = Literal["ufw", "firewalld"]
-
-_OBSERVE = f"""\
-{SERVICES}
-active=
-case $program in
-    ufw) ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || active=yes ;;
-    *) ! svc_active "$program" || active=yes ;;
-esac
-section active echo "$active"
-for family in ipv4 ipv6; do
-    case $family in ipv4) tool=iptables ;; *) tool=ip6tables ;; esac
-    section "$family" "$tool-save" -t filter 2>/dev/null || :
-done
-if [ "$program:$active" = firewalld:yes ]; then
-    zones=$(firewall-cmd --list-all-zones)
-    section zones printf '%s\\n' "$zones"
-    section default_zone firewall-cmd --get-default-zone
-    begin services
-    names=$(printf '%s\\n' "$zones" | sed -n -e 's/^  services: *//p' \\
-        -e 's/.* service name="\\([^"]*\\)".*/\\1/p' | tr ' ' '\\n' | sort -u)
-    for _round in 1 2 3; do # those that services include
-        further=
-        for name in $names; do
-            case " ${{known:-}} " in *" $name "*) continue ;; esac
-            known="${{known:-}} $name"
-            text=$(firewall-cmd --info-service="$name" 2>/dev/null) || continue
-            printf '%s\\n' "$text"
-            further="$further $(printf '%s\\n' "$text" | sed -n 's/^  includes: *//p')"
-        done
-        names=$further
-    done
-    end
-fi
-"""
 
 
 class KeptInputs(ChapterInputs):
@@ -91,7 +53,12 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         return "firewall kept"
 
     def observe(self, inputs: KeptInputs) -> Script:
-        return Script(f"read the rules of {inputs.program}", _OBSERVE, {"program": inputs.program}, timeout=120)
+        return Script(
+            f"read the rules of {inputs.program}",
+            script("components/firewall/kept/observe.sh"),
+            {"program": inputs.program},
+            timeout=120,
+        )
 
     def parse(self, inputs: KeptInputs, answer: Answer) -> KeptFacts:
         part = answer.sections
@@ -127,22 +94,6 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)
         told = (line for family in Family for line in _changes(before, seen, family))
         return inputs.model_copy(update={"changes": (*gone, *told)})
-
-
-class KeptProvider(HostProvider[KeptInputs, KeptFacts]):
-    """Pulumi's CRUD for `KeptFirewall`."""
-
-    chapter = KeptChapter()
-
-
-class KeptFirewall(HostResource, module="stockade", name="KeptFirewall"):
-    """The rules of ufw or firewalld on one host. Properties: those of `KeptInputs`. Output: `observed`."""
-
-    program: Output[str]
-    observed: Output[Mapping[str, Any]]
-
-    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(KeptProvider(), name, {**props, "observed": None}, opts)
 
 
 def _read(part: Mapping[str, str], family: Family) -> Ruleset:

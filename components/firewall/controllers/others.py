@@ -1,13 +1,13 @@
 """Who else filters on a host: ufw, firewalld, nftables.service, tables of nftables, the other of iptables' two kernels.
 
-The lines that `controllers_shell.OTHERS` prints, in words, and which of them are in the way. Pure.
+The lines that find.sh prints, in words, and which of them are in the way. Pure.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from components.firewall.boot_look import NFT_TABLE
+from components.firewall.boot.installed import NFT_TABLE
 from rules.language.parse import parse_saved
 from rules.model import BUILTIN_CHAINS, Chain, Ruleset, Table
 from rules.plan.foreign import own_rules
@@ -170,7 +170,7 @@ def exposure_drift(lines: Sequence[str], cause: str) -> Iterator[str]:
 
 
 def emptied(cause: str) -> str:
-    """Say what is known of who emptied the rules, from what `controllers_shell.CAUSE` printed."""
+    """Say what is known of who emptied the rules, from what cause.sh printed."""
     rows = [row.split() for row in cause.splitlines()[1:]]
     likely = [f"{unit} ({time})" for rank, unit, time in rows if rank == "1"]
     others = [f"{unit} ({time})" for rank, unit, time in rows if rank != "1"]

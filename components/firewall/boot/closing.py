@@ -1,14 +1,9 @@
-"""What a ruleset leaves on its host for a boot at which it cannot be loaded, as values of
-`components/firewall/boot_shell.py`, and its sets.
-
-Pure.
-"""
+"""What a ruleset leaves on its host for a boot at which it cannot be loaded: values of `keep.sh`. Pure."""
 
 from collections.abc import Iterable, Sequence
 
-from components.firewall.boot_look import CLOSED, CLOSED_FORWARD
+from components.firewall.boot.installed import CLOSED, CLOSED_FORWARD
 from rules.analysis.doors import doors, has_neighbours, interface_patterns, restricts
-from rules.language.sets import read
 from rules.model import Chain, Ruleset, Table
 from rules.plan.drift import watched
 
@@ -26,18 +21,6 @@ def closing(rules: Ruleset, preserved: Sequence[str], ports: Iterable[int]) -> d
         "doors": "".join(f"{door}\n" for door in doors(rules, {*ports} - {0})),
         "forward": "yes" if restricts(rules, "FORWARD") else "",
         "neighbours": "yes" if has_neighbours(rules) else "",
-    }
-
-
-def sets_values(sets: str, last: str = "") -> dict[str, str]:
-    """Return the values of `components/firewall/sets_shell.py`: for `sets`, where `last` was declared before."""
-    declared, before = read(sets), read(last)
-    names = [one.name for one in declared]
-    return {
-        "sets": "\n".join(line for line in sets.splitlines() if not line.startswith("#")),
-        "set_names": " ".join(names),
-        "filled": " ".join(one.name for one in (*declared, *before) if one.entries is None),
-        "sets_gone": " ".join(one.name for one in before if one.name not in names),
     }
 
 

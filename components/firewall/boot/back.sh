@@ -1,0 +1,9 @@
+# boot_back    drops what the next boot would have looked at, had the change been kept
+# uses: components/firewall/boot/places.sh
+
+boot_back() {
+    if [ -d "$boots" ]; then
+        drop_unfinished
+        alone no_look_at_boot
+    fi
+}

@@ -1,0 +1,109 @@
+# What is in force now is what is expected at the next boot, in the kernel's own words; unless somebody has added to it
+# meanwhile.
+#
+# keep_boot NEW-BOOT-FILE    writes down what the next boot looks at
+# kept_boot                  puts that in force, when the boot file is in its place; nothing in here may undo the change
+#
+# own_chains: `table/chain` of what is declared. preserved: the interfaces of others, a regular expression. doors,
+# forward, neighbours: rules/analysis/doors.py. The rest are what is installed: components/firewall/boot/installed.py.
+# uses: components/firewall/boot/places.sh components/firewall/boot/opened.sh
+# takes: ip_family tool boot boot_unit sets own_chains preserved doors forward neighbours
+# takes: look_program sets_unit first_unit second_unit one_init sets_init first_init second_init
+
+_put_file() { # PATH MODE TEXT
+    (
+        umask 022
+        printf '%s' "$3" >"$1.$$"
+        chmod "$2" "$1.$$"
+    )
+    mv -f "$1.$$" "$1"
+}
+_init_script() { # NAME TEXT LINK…: the links are those of a host without insserv
+    _put_file "/etc/init.d/$1" 755 "$2"
+    if [ -x /sbin/insserv ] && [ ! -e /etc/init.d/.legacy-bootordering ]; then
+        flock /run/stockade/rc update-rc.d "$1" defaults >&2
+        return
+    fi
+    _init_name=$1
+    shift 2
+    for _init_link in "$@"; do ln -sf "../init.d/$_init_name" "/etc/$_init_link$_init_name"; done
+}
+_look_at_boot() {
+    _put_file "$boots/look" 700 "$look_program"
+    if [ -d /run/systemd/system ]; then
+        (umask 022 && mkdir -p "$_boot_units/multi-user.target.wants")
+        _put_file "$_boot_units/stockade-sets.service" 644 "$sets_unit"
+        _put_file "$_boot_units/stockade-firewall.service" 644 "$first_unit"
+        _put_file "$_boot_units/stockade-firewall-again.service" 644 "$second_unit"
+        for _boot_name in stockade-sets stockade-firewall stockade-firewall-again; do
+            ln -sf "$_boot_units/$_boot_name.service" "$_boot_units/multi-user.target.wants/$_boot_name.service"
+        done
+    elif [ -d "$_boot_levels/rc3.d" ]; then
+        _put_file "$_boot_levels/init.d/stockade-firewall" 755 "$one_init"
+        for _boot_name in 2 3 4 5; do
+            for _boot_place in S07 S09 S99; do
+                ln -sf ../init.d/stockade-firewall "$_boot_levels/rc$_boot_name.d/${_boot_place}stockade-firewall"
+            done
+        done
+    elif [ -d /etc/rcS.d ]; then
+        _init_script stockade-sets "$sets_init" rcS.d/S36
+        _init_script stockade-firewall "$first_init" rcS.d/S38
+        _init_script stockade-firewall-again "$second_init" rc2.d/S99 rc3.d/S99 rc4.d/S99 rc5.d/S99
+    fi
+    sync "$boots/look" 2>/dev/null || :
+}
+_own_lines() { # iptables-save's lines of our chains, less those that are about others' chains and interfaces
+    own="$own_chains" preserved="$preserved" awk '
+        BEGIN {
+            preserved = ENVIRON["preserved"]
+            n = split(ENVIRON["own"], w, " ")
+            for (i = 1; i <= n; i++) ours[w[i]] = 1
+        }
+        /^\*/ { table = substr($0, 2) }
+        /^:/ {
+            if ($2 == "-") user[table "/" substr($1, 2)] = 1
+            if ((table "/" substr($1, 2)) in ours) print table, $1, $2
+        }
+        /^-A / && ((table "/" $2) in ours) {
+            target = ""
+            theirs = 0
+            for (i = 3; i < NF; i++) {
+                if ($i == "-j" || $i == "-g") target = table "/" $(i + 1)
+                if (($i == "-i" || $i == "-o") && preserved != "" && $(i + 1) ~ ("^(" preserved ")$")) theirs = 1
+            }
+            if ((target in user) && !(target in ours)) next
+            if (theirs && (table == "nat" || table == "mangle" || (table == "filter" && $2 == "FORWARD"))) next
+            print table, $0
+        }'
+}
+keep_boot() {
+    mkdir -p "$boots"
+    drop_unfinished
+    if [ -z "$own_chains$sets" ]; then return 0; fi
+    mkdir -p "$boots/$ip_family.new"
+    printf '%s\n' "$sets" >"$boots/$ip_family.new/sets"
+    [ -z "$own_chains" ] || _expected "$1" # else nothing is closed, so nothing can be open
+    sync "$boots/$ip_family.new"/* 2>/dev/null || :
+    alone _look_at_boot
+    mv "$boots/$ip_family.new" "$boots/$ip_family.next"
+}
+_expected() { # NEW-BOOT-FILE
+    "$tool-save" | _own_lines >"$boots/$ip_family.new/expected"
+    "$tool" --version >"$boots/$ip_family.new/version" 2>/dev/null || :
+    if [ "$(wc -l <"$boots/$ip_family.new/expected")" -ne "$(_own_lines <"$1" | wc -l)" ]; then
+        _own_lines <"$1" >"$boots/$ip_family.new/expected"
+        echo another >"$boots/$ip_family.new/version"
+    fi
+    printf '%s' "$doors" >"$boots/$ip_family.new/doors"
+    printf "%s='%s'\n" tool "$tool" boot "$boot" unit "$boot_unit" forward "$forward" neighbours "$neighbours" \
+        >"$boots/$ip_family.new/about"
+}
+kept_boot() {
+    if [ -d "$boots/$ip_family.next" ]; then
+        rm -rf "$boots/$ip_family.old"
+        [ ! -d "$boots/$ip_family" ] || mv "$boots/$ip_family" "$boots/$ip_family.old"
+        mv "$boots/$ip_family.next" "$boots/$ip_family"
+        rm -rf "$boots/$ip_family.old"
+    fi
+    opened
+}

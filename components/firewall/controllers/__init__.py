@@ -1,0 +1,1 @@
+"""Who else filters on a host: found, taken over, given back."""

@@ -1,0 +1,1 @@
+"""The chapter on a firewall that another program looks after: read and judged, never changed."""

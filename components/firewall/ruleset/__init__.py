@@ -1,0 +1,1 @@
+"""The chapter on the rules of one address family: read, loaded, put back."""

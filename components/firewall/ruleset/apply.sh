@@ -1,0 +1,35 @@
+# Loads the rules.
+#
+# others_expected: what `others` printed when the plan was made. Exits: 72 (UNSTARTED), 75 (STALE).
+# uses: components/firewall/ruleset/boot_file.sh hosts/system/files.sh components/firewall/ruleset/lock.sh
+# uses: components/firewall/controllers/find.sh components/firewall/controllers/take_over.sh
+# uses: components/firewall/sets/make.sh components/firewall/ruleset/transaction.sh
+# takes: tool others_expected boot_content
+
+find_boot_file
+shorten_wait
+# who filters, too, must be known and dealt with, one way or the other, when the plan is made
+[ "$(others "$("$tool-save")")" = "$others_expected" ] || exit 75
+if [ -n "$(first_taken)" ]; then
+    arm
+    record_taken
+    take_first
+fi
+fresh || exit 75
+make_sets
+send -n --test
+# What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
+# until the new ones are confirmed.
+if [ -n "$boot_content" ]; then
+    trap 'rm -f "$boot.next"; drop_new_sets' EXIT
+    write_file "$boot.next" 640 root root "$boot_content"
+fi
+arm
+record_taken
+change_sets
+track_open
+send --noflush
+untrack
+take_rest
+start_along || exit 72
+trap - EXIT

@@ -1,0 +1,16 @@
+# Puts back what was in force. May be run twice.
+# uses: components/firewall/ruleset/lock.sh components/firewall/sets/back.sh components/firewall/boot/back.sh
+# takes: tool guard occasion lock_wait
+
+shorten_wait
+boot=$(cat "$guard/boot_path")
+[ "$occasion" = boot ] || "$tool-restore" -c ${lock_wait:+-w "$lock_wait"} <"$guard/rules"
+rm -f "$boot.next"
+if [ ! -f "$guard/boot" ]; then
+    rm -f "$boot"
+elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # a full disk is no hindrance where it is the same
+    cp -p "$guard/boot" "$boot.next"
+    mv -f "$boot.next" "$boot"
+fi
+sets_back
+boot_back

@@ -1,0 +1,10 @@
+# find_boot_file    sets boot, the file of rules that is loaded at boot, and boot_unit, the service that loads it
+# takes: tool boot_v4 boot_v6 unit_v4 unit_v6
+
+find_boot_file() {
+    known_distro
+    case $tool in
+        iptables) boot=$boot_v4 boot_unit=$unit_v4 ;;
+        *) boot=$boot_v6 boot_unit=$unit_v6 ;;
+    esac
+}

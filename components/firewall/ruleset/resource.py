@@ -1,0 +1,87 @@
+"""`Ruleset`: the iptables rules of one address family on one host, as a resource."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import Output, ResourceOptions
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
+from pydantic import ValidationError
+
+from components.core.chapter import Failure
+from components.core.dynamic import HostProvider, has_unknown
+from components.core.resource import HostResource
+from components.firewall.ruleset.chapter import RulesetChapter
+from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
+from components.firewall.ruleset.way_in import LOCKOUT, refusal, refusal_of
+from hosts.ssh.connection import HostAccess
+from hosts.system.origin import Entry
+from rules.language.sets import lacking, read
+
+
+class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
+    """Pulumi's CRUD for `Ruleset`."""
+
+    chapter = RulesetChapter()
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse, beside what is wrong in itself, rules that nobody could log in through any more."""
+        result = super().check(_olds, news)
+        if result.failures or has_unknown(news.get("rules")) or has_unknown(news.get("host")):
+            return result
+        inputs = RulesetInputs.model_validate({k: v for k, v in result.inputs.items() if k != "connection"})
+        need = lacking(inputs.declared, read(inputs.sets)) if inputs.persistent else ""
+        if need:
+            return CheckResult(result.inputs, [CheckFailure("rules", need)])
+        access = None if inputs.accept_lockout else self._way(inputs.host, news.get("connection"))
+        told = refusal(inputs.declared, access) if access else ""
+        if not told:
+            return result
+        return CheckResult(result.inputs, [CheckFailure("rules", LOCKOUT.format(told))])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Refuse, in the preview already, a change that keeps out whoever comes from where the last run came from.
+
+        Raises Failure.
+        """
+        result = super().diff(_id, _olds, _news)
+        if not result.changes:
+            return result
+        seen = RulesetFacts.model_validate(_olds.get("observed") or {})
+        if not seen.client or has_unknown(_news):
+            return result
+        inputs = self._inputs(_news)
+        way = self._way(inputs.host, _news.get("connection"))
+        # sshd may have moved since: the run itself goes by where it comes in
+        ports = dict.fromkeys((seen.port, *(login.port for _, login in (way.logins() if way else ()))))
+        told = [refusal_of(inputs.declared, Entry(seen.client, port)) for port in ports]
+        if all(told) and not inputs.accept_lockout:
+            raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(told[0])}")
+        return result
+
+    def noted(self, before: RulesetFacts | None, seen: RulesetFacts) -> dict[str, Any]:
+        """Whence and where the last look came in: that is the way that a preview must not close."""
+        if before is None or not seen.client or (seen.client, seen.port) == (before.client, before.port):
+            return {}
+        return {"observed": before.model_copy(update={"client": seen.client, "port": seen.port}).props()}
+
+    def _way(self, host: str, connection: Any) -> HostAccess | None:
+        """How the host is reached, as far as a preview can know."""
+        if host in self._access or not connection or has_unknown(connection):
+            return self._access.get(host)
+        try:
+            return HostAccess.model_validate({"name": host, **connection})
+        except ValidationError:
+            return None
+
+
+class Ruleset(HostResource, module="stockade", name="Ruleset"):
+    """The rules of one address family on one host. Properties: those of `RulesetInputs`.
+
+    Outputs: `rules` (canonical text), `observed` (what the host shows).
+    """
+
+    rules: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(RulesetProvider(), name, {**props, "observed": None}, opts)

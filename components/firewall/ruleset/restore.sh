@@ -1,0 +1,10 @@
+# Puts the prior rules back. Exits: 75 (STALE).
+# uses: components/firewall/ruleset/boot_file.sh components/firewall/ruleset/lock.sh
+# uses: components/firewall/ruleset/transaction.sh
+
+find_boot_file
+shorten_wait
+fresh || exit 75
+send -n --test
+arm
+send --noflush

@@ -1,0 +1,8 @@
+# save_sets    keeps what is in the sets, for going back
+# takes: set_names sets_gone guard
+
+save_sets() {
+    for _set in $set_names $sets_gone; do
+        ! command -v ipset >/dev/null || ipset save "$_set" >"$guard/set.$_set" 2>/dev/null || rm -f "$guard/set.$_set"
+    done
+}

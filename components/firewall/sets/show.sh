@@ -1,0 +1,7 @@
+# show_sets    prints the declared sets that are there
+# takes: set_names
+
+show_sets() {
+    command -v ipset >/dev/null || return 0
+    for _set in $set_names; do ipset save "$_set" 2>/dev/null || :; done
+}
