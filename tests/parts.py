@@ -7,6 +7,7 @@ JUnit report that pytest writes; a part without one (lint, types, ...) has passe
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -70,8 +71,7 @@ class Report:
         # A test that passes and then fails in its teardown has two entries.
         cases: dict[str, list[ElementTree.Element]] = {}
         for case in ElementTree.fromstring(text).iter("testcase"):
-            name = "::".join(filter(None, (case.get("classname", "").replace(".", "/"), case.get("name", ""))))
-            cases.setdefault(name, []).extend(case)
+            cases.setdefault(_name(case), []).extend(case)
         self.tests = (self.tests or 0) + len(cases)
         for name, results in cases.items():
             by_tag = {result.tag: result.get("message") or (result.text or "") for result in reversed(results)}
@@ -82,18 +82,30 @@ class Report:
                 self.skipped.append(Case(name, _first_line(by_tag["skipped"])))
 
 
+def _name(case: ElementTree.Element) -> str:
+    """Return the name by which pytest runs one test."""
+    file, place = case.get("file", ""), case.get("classname", "")
+    inner = place.removeprefix(file.removesuffix(".py").replace("/", ".")).strip(".").replace(".", "::")
+    return "::".join(filter(None, (file or place, inner if file else "", case.get("name", ""))))
+
+
 def run(name: str, reports: Path) -> Part:
     """Run one target; its output goes where ours does."""
     began = time.monotonic()
     file = reports / f"{name}.xml"
-    options = f"{os.environ.get('PYTEST_ADDOPTS', '')} --junitxml='{file}'".strip()
-    command = ["make", "--no-print-directory", name]
+    # the older form of the report has the files' names
+    options = f"{os.environ.get('PYTEST_ADDOPTS', '')} --junitxml='{file}' -o junit_family=xunit1".strip()
     print(f"\n=== {name}", flush=True)
+    make = subprocess.Popen(
+        ["make", "--no-print-directory", name], cwd=REPOSITORY, env={**os.environ, "PYTEST_ADDOPTS": options}
+    )
+    status: int | None
     try:
-        environment = {**os.environ, "PYTEST_ADDOPTS": options}
-        status = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
-    except KeyboardInterrupt:
-        return Part(name, None, time.monotonic() - began)
+        status = make.wait()
+    except KeyboardInterrupt:  # the terminal has told make, too, and pytest writes its report
+        make.terminate()
+        make.wait()
+        status = None
     report = Report()
     if file.exists():
         report.add(file.read_text(encoding="utf-8"))
@@ -143,8 +155,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(names: list[str]) -> int:
     """Run all parts; return whether any of them did not pass."""
+    signal.signal(signal.SIGTERM, _stop)
     parts: list[Part] = []
     with TemporaryDirectory() as folder:
         for name in names:

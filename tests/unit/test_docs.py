@@ -28,6 +28,7 @@ _FOLDER = re.compile(r"`([\w-]+/(?:[\w-]+/)*)`")
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 _MAKE = re.compile(r"(?:^|[;&|(] ?|\$ )make ((?:-\w+ )*)([a-z][\w.-]*|\.venv/ready)")
 _MODULE = re.compile(r"python3? -m ([\w.]+)")
+_DOTTED = re.compile(rf"`((?:{'|'.join(ROOMS)})(?:\.(?!(?:md|py|sh|xml|yaml)`)[a-z_]+)+)`")
 _OF_OTHERS = ("venv", "pip", "http.server", "pulumi.dynamic")
 _NOT_HERE = ("comment.md",)  # what a run writes
 
@@ -78,12 +79,14 @@ class TestDocument:
         assert [target for target in targets if not re.search(rf"^{re.escape(target)}:", makefile, re.M)] == []
 
     def test_modules_are_there(self, document: Path) -> None:
-        names = _MODULE.findall(document.read_text(encoding="utf-8"))
+        text = document.read_text(encoding="utf-8")
+        names = _MODULE.findall(text) + _DOTTED.findall(text)
         missing = [
             name
             for name in names
             if name not in _OF_OTHERS
             and not FILES & {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__main__.py"}
+            and not (name in _DOTTED.findall(text) and f"{name.replace('.', '/')}/" in FILES)
         ]
         assert missing == []
 

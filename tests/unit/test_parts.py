@@ -24,7 +24,7 @@ def host():
     yield
     raise RuntimeError("could not be taken down")
 
-def test_fine_until_its_end(host): pass
+def test_fine_to_its_end(host): pass
 """
 
 
@@ -44,13 +44,20 @@ def test_a_part_that_fails_keeps_no_other_from_running(project: Path, capfd: pyt
     shown = capfd.readouterr().out.split("=== summary\n")[1].splitlines()
     assert [line.split()[:2] for line in shown[1:4]] == [["types", "FAILED"], ["unit", "FAILED"], ["lint", "passed"]]
     assert shown[2].split()[-3:] == ["1", "2", "2"]
-    assert "  2 in test_it: no such tool on PATH" in shown
-    assert "  test_it::test_wrong: AssertionError: arithmetic" in shown
+    assert "  2 in test_it.py: no such tool on PATH" in shown
+    assert "  test_it.py::test_wrong: AssertionError: arithmetic" in shown
     assert (
-        '  test_it::test_fine_until_its_end: failed on teardown with "RuntimeError: could not be taken down"' in shown
+        '  test_it.py::test_fine_to_its_end: failed on teardown with "RuntimeError: could not be taken down"' in shown
     )
     assert "  types: `make types` exited with status 2; its own output says why" in shown
     assert shown[-1].startswith("1 of 3 parts passed; 1 tests passed, 2 failed, 2 skipped; ")
+
+
+def test_a_test_is_named_as_pytest_runs_it(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (project / "sub").mkdir()
+    (project / "sub" / "test_in.py").write_text("class TestOne:\n    def test_no(self): assert False\n")
+    parts.main(["unit"])
+    assert "\n  sub/test_in.py::TestOne::test_no: " in capfd.readouterr().out
 
 
 def test_what_passes_says_so(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -67,8 +74,19 @@ def test_a_file_that_cannot_be_collected_is_a_failure(project: Path, capfd: pyte
 
 
 def test_parts_after_an_interrupted_one_are_named(project: Path) -> None:
-    stopped = [parts.Part("unit", None, 3.0), parts.Part("lint")]
-    assert [line.split()[:2] for line in list(parts.summary(stopped))[1:3]] == [["unit", "stopped"], ["lint", "not"]]
+    program = f"import pathlib, sys; from tests import parts; parts.REPOSITORY = pathlib.Path({str(project)!r}); "
+    command = [sys.executable, "-c", program + "sys.exit(parts.main(['slow', 'lint']))"]
+    with (project / "Makefile").open("a") as makefile:
+        makefile.write("slow:\n\t@echo started; exec sleep 60\n")
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert any(line == "started\n" for line in running.stdout)
+        running.terminate()
+        shown = running.stdout.read()
+    assert running.returncode == 1
+    lines = shown.split("=== summary\n")[1].splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["slow", "stopped"], ["lint", "not"]]
+    assert "  lint: not run" in lines
 
 
 def test_every_part_of_make_test_is_a_target() -> None:
