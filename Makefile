@@ -123,7 +123,7 @@ lab-tests: .venv/ready kernel-tools  ## tests on real hosts of the lab
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
 	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/firewall/test_lockout_connections.py tests/lab/firewall/test_lockout.py
 
-test-kernel: .venv/ready kernel-tools  ## the same over 500 random rulesets, two minutes
+test-kernel: .venv/ready kernel-tools  ## the same over 500 random rulesets a question, six minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
 
 test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-tests.md); long: PART="sshd and reboots"

@@ -1,7 +1,8 @@
-"""What a ruleset lets in: ``python -m policies.explain [RULESET] [--json] [--svg FILE]``, no Pulumi and no host needed.
+"""What a ruleset lets in: ``python -m policies.explain [FILE ...] [--packet PACKET]``, no Pulumi and no host needed.
 
-Reads what ``iptables-save`` or ``ip6tables-save`` prints, or rules as people write them, from a file or stdin. Text of
-both families, one after the other, is told apart by the comments that those programs write.
+Reads what ``iptables-save`` or ``ip6tables-save`` prints, or rules as people write them, from files or stdin. Text of
+both families, one after the other, is told apart by the comments that those programs write. More files tell more of the
+host: ``nft -j list ruleset``, ``ipset save``, ``ip -j addr``, ``ip -j route``, a second dump of the other iptables.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import TypeVar
 
 from hosts.text.masking import printable
 from hosts.text.rawtext import to_bytes, to_text
-from policies.firewall.rule_text import read
+from policies.given import Given
 from policies.picture import picture
 from rules.analysis.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
 from rules.language.render import render_rule
+from rules.path.described import followed, packet_text, read_packet, told, unknown_network
+from rules.path.trace import Tracer
 from rules.values.family import Family
 
 T = TypeVar("T")
@@ -71,24 +74,52 @@ class Explained:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit status: 0, or 2 when the text cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m policies.explain", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("ruleset", nargs="?", default="-", help="a file; stdin when missing or -")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="what is known of the host; stdin when missing or -")
+    parser.add_argument(
+        "--packet", action="append", default=[], metavar="PACKET", help="show the way of one: tcp A:PORT > B:PORT"
+    )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="draw sources by services into FILE")
     family = parser.add_mutually_exclusive_group()
     family.add_argument("-4", "--ipv4", dest="family", action="store_const", const=Family.IPV4, help="read as IPv4")
     family.add_argument("-6", "--ipv6", dest="family", action="store_const", const=Family.IPV6, help="read as IPv6")
     given = parser.parse_args(arguments)
+    name = ""
     try:
-        rulesets = read(_given(given.ruleset), given.family)
-        explained = [Explained(analyse(ruleset)) for ruleset in rulesets]
-        output = as_json(explained) if given.json else as_text(explained)
-        if given.svg is not None:
-            given.svg.write_text(picture([one.analysis for one in explained]))
+        found = Given()
+        for name in given.files or ["-"]:
+            found.add(_given(name), given.family)
+        name = ""
+        output = _answered(found, given)
     except (OSError, ValueError) as error:
-        print(printable(f"{given.ruleset if given.ruleset != '-' else 'stdin'}: {error}"), file=sys.stderr)
+        where = {"": "", "-": "stdin: "}.get(name, f"{name}: ")
+        print(printable(f"{where}{error}"), file=sys.stderr)
         return 2
     print(output if given.json else printable(to_bytes(output).decode("utf-8", "surrogateescape")))
     return 0
+
+
+def _answered(found: Given, asked: argparse.Namespace) -> str:
+    if asked.packet:
+        return "\n\n".join(way(found, text) for text in asked.packet)
+    explained = [Explained(analyse(found.ruleset(family))) for family in found.families()]
+    if asked.svg is not None:
+        asked.svg.write_text(picture([one.analysis for one in explained]))
+    return as_json(explained) if asked.json else as_text(explained)
+
+
+def way(found: Given, text: str) -> str:
+    """The way of one packet through all that is given, in lines."""
+    asked = read_packet(text)
+    family = asked.packet.family
+    network = found.network(family)
+    layers, sets, doubts = found.beside(family)
+    tracer = Tracer(family, layers, network, sets)
+    lines = [packet_text(tracer.begun(asked.packet, asked.unknown), family), *told(followed(tracer, asked), family)]
+    if note := unknown_network(network):
+        lines.append(f"({note})")
+    lines += [f"({doubt} may decide otherwise)" for doubt in doubts]
+    return "\n".join((lines[0], *(f"  {line}" for line in lines[1:])))
 
 
 def _given(name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from rules.model import Chain, Rule, Table
 from rules.packets.diagrams import Diagrams, Node, TooIntricateError
+from rules.packets.layout import Layout
 from rules.packets.operations import binary
 from rules.packets.outcomes import PASS, Outcome, Place, Placed, Verdict, renamed, sure, then, when_matched
 from rules.packets.packet import layouts
@@ -80,9 +81,10 @@ def _target(leaf: Leaf) -> str:
 class Compiler:
     """Compiles the chains of tables of one family into one store of diagrams."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, more: Sequence[Layout] = ()) -> None:
+        """``more``: further fields that rules look at, behind those of packets."""
         self.family = family
-        self.store = Diagrams(layouts(family))
+        self.store = Diagrams((*layouts(family), *more))
         self.passing = self.store.leaf(PASS)
         self.then = binary(self.store, self._then, kept=True)
         self.when = binary(self.store, self._when, kept=True)
@@ -211,9 +213,9 @@ class Compiler:
         return Segment(left.first, left.size + right.size, diagram, returns, calls, (left, right))
 
     def _leaf(self, placed: Placed, done: dict[str, Compiled]) -> Leaf:
-        found = predicate(placed.rule, self.family)
+        found = self.predicate(placed.rule)
         unknown = bool(found.unknown)
-        body = self._body(placed.rule, done)
+        body = self._body(placed, done)
         if body is None:
             return Leaf(placed, found, self.passing, acts=False)
         if found.limited or unknown:
@@ -225,9 +227,13 @@ class Compiler:
             return Leaf(placed, found, self.store.box(found.boxes[0], body, self.passing), acts=True)
         return Leaf(placed, found, self.when(self.matching(found), body), acts=True)
 
-    def _body(self, rule: Rule, done: dict[str, Compiled]) -> Node | None:
+    def predicate(self, rule: Rule) -> Predicate:
+        """What a rule matches."""
+        return predicate(rule, self.family)
+
+    def _body(self, placed: Placed, done: dict[str, Compiled]) -> Node | None:
         """What becomes of a packet that matches, None when nothing does."""
-        target = rule.target
+        target = placed.rule.target
         if target is None or target.name in GOING_ON:
             return None
         if target.name in _DECIDING:

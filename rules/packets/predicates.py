@@ -56,18 +56,21 @@ class Predicate:
         return any(all(contains(intervals, point[field]) for field, intervals in box.items()) for box in self.boxes)
 
 
-def predicate(rule: Rule, family: Family) -> Predicate:
-    """What a rule matches."""
+Known = Callable[[Match, Family], "tuple[list[Box], bool] | None"]
+
+
+def predicate(rule: Rule, family: Family, known: Known | None = None) -> Predicate:
+    """What a rule matches. ``known``: reads matches first, of which more is known than of a table alone."""
     boxes: list[Box] = [{}]
     unknown: list[Match] = []
     limited = False
     for match in rule.matches:
         if match.name == "comment":
             continue
-        if _is_rate(match):
+        if is_rate(match):
             limited = True
             continue
-        found, complete = _match(match, family)
+        found, complete = (known and known(match, family)) or match_boxes(match, family)
         if not complete:
             unknown.append(match)
         boxes = [both for one, other in product(boxes, found) if (both := _both(one, other)) is not None]
@@ -83,7 +86,7 @@ def _both(one: Box, other: Mapping[int, Intervals]) -> Box | None:
     return box
 
 
-def _is_rate(match: Match) -> bool:
+def is_rate(match: Match) -> bool:
     """Whether a match only depends on how often packets come. Limits of none at all do decide, and are left unknown."""
     if match.opaque or match.name not in _RATES:
         return False
@@ -101,7 +104,7 @@ def _is_rate(match: Match) -> bool:
     return True
 
 
-def _match(match: Match, family: Family) -> tuple[list[Box], bool]:
+def match_boxes(match: Match, family: Family) -> tuple[list[Box], bool]:
     """The boxes of one match, and whether they are all there is to it."""
     if match.opaque:
         return [{}], False

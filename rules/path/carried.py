@@ -1,0 +1,108 @@
+"""One packet on its way: its fields as they are now, as it came, its marks, and what it met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rules.model import Rule
+from rules.packets.outcomes import Place
+from rules.packets.packet import PORT_PROTOCOLS, Field, is_reply, state_number, tracked
+from rules.values.protocols import ICMP, ICMPV6, TCP
+
+_UNTRACKED = state_number("UNTRACKED")
+_DNAT, _SNAT = 10, 5
+# What conntrack makes of the first packet of a TCP connection (nf_conntrack_proto_tcp.c): these begin none.
+_FIN, _SYN, _RST, _PSH, _ACK, _URG = (1 << bit for bit in range(6))
+_SOUND = (_SYN, _SYN | _URG, _SYN | _ACK, _RST, _RST | _ACK, _FIN | _ACK, _FIN | _ACK | _URG, _ACK, _ACK | _URG)
+_REQUESTS = {ICMP: (8, 13, 15, 17), ICMPV6: (128, 139)}
+_NEVER_TRACKED = (130, 131, 132, 133, 134, 135, 136, 143)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule that a packet met, or what the kernel did between two tables. ``sure``: the rule surely matches."""
+
+    table: str
+    text: str
+    place: Place | None = None
+    rule: Rule | None = None
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """``point``: the fields now; ``came``: as they were at first. ``open``: fields that are not known, such as OUT.
+
+    ``kept``: the mark of its connection.
+    """
+
+    point: tuple[int, ...]
+    came: tuple[int, ...]
+    mark: int = 0
+    kept: int = 0
+    open: frozenset[Field] = frozenset()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All but the way that it took."""
+        return self.point, self.came, self.mark, self.kept, self.open
+
+    def __getitem__(self, field: Field) -> int:
+        return self.point[field]
+
+    @property
+    def tracked(self) -> bool:
+        """Whether it belongs to a connection."""
+        return tracked(self[Field.STATE])
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first of its connection: those go through nat."""
+        return self.tracked and self[Field.STATE] % 5 == 1 and not is_reply(self[Field.STATE])
+
+    @property
+    def has_ports(self) -> bool:
+        """Whether its protocol has ports."""
+        return self[Field.PROTOCOL] in PORT_PROTOCOLS
+
+    def having(self, *known: tuple[Field, int], unknown: tuple[Field, ...] = ()) -> Carried:
+        """With other values of fields; these are known then."""
+        point = list(self.point)
+        for field, value in known:
+            point[field] = value
+        still = (self.open - {field for field, _ in known}) | frozenset(unknown)
+        return replace(self, point=tuple(point), open=still)
+
+    def met(self, step: Step) -> Carried:
+        """One step further."""
+        return replace(self, steps=(*self.steps, step))
+
+    def bound(self, *, source: bool) -> bool:
+        """Whether its destination, or source, has been translated: that happens once."""
+        return bool(self[Field.STATE] // (_SNAT if source else _DNAT) % 2)
+
+    def untracked(self) -> Carried:
+        """Kept from being tracked."""
+        return self.having((Field.STATE, _UNTRACKED))
+
+    def translated(self, fields: tuple[tuple[Field, int], ...], *, source: bool) -> Carried:
+        """With another destination or source; conntrack notes it where that is another one indeed."""
+        if all(self[field] == value and field not in self.open for field, value in fields):
+            return self
+        bit, state = _SNAT if source else _DNAT, self[Field.STATE]
+        return self.having(*fields, (Field.STATE, state if state // bit % 2 else state + bit))
+
+
+def first_state(point: tuple[int, ...]) -> int:
+    """The state that conntrack gives the first packet that it sees of a connection."""
+    protocol, service = point[Field.PROTOCOL], point[Field.SERVICE]
+    if protocol == ICMPV6 and service // 256 in _NEVER_TRACKED:
+        return _UNTRACKED
+    if protocol in _REQUESTS and service // 256 not in _REQUESTS[protocol]:
+        return state_number("INVALID")
+    if protocol == TCP:
+        flags = point[Field.FLAGS] & ~_PSH
+        begins = flags in _SOUND and not flags & (_RST | _FIN) and flags & (_SYN | _ACK) != _SYN | _ACK
+        return state_number("NEW" if begins else "INVALID")
+    return state_number("NEW")

@@ -1,0 +1,77 @@
+"""Sets of addresses as a host has them (``ipset save``), with their members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from rules.packets.packet import Field
+from rules.values.family import Family
+from rules.values.intervals import Intervals, contains, normal
+
+# Types whose members are addresses or networks alone.
+_OF_ADDRESSES = ("hash:ip", "hash:net", "bitmap:ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A set: its type, and its members where they are addresses alone.
+
+    ``rest``: why its members do not tell all (members of other kinds, with ``nomatch``, or that end with time).
+    """
+
+    name: str
+    kind: str
+    family: Family
+    addresses: Intervals = field(default=())
+    rest: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether its members tell which packets it holds."""
+        return self.kind in _OF_ADDRESSES and not self.rest
+
+    def box(self, way: str, family: Family) -> tuple[int, Intervals] | None:
+        """The field that rules look at by ``src`` or ``dst``, and the values of it that the set holds."""
+        chosen = {"src": Field.SOURCE, "dst": Field.DESTINATION}.get(way)
+        if chosen is None or not self.known or family is not self.family:
+            return None
+        return int(chosen), self.addresses
+
+    def holds(self, way: str, point: tuple[int, ...], family: Family) -> bool | None:
+        """Whether a packet's address is a member; None where that is not known."""
+        found = self.box(way, family)
+        return None if found is None else contains(found[1], point[found[0]])
+
+
+def read_sets(text: str) -> dict[str, Members]:
+    """The sets of what ``ipset save`` prints. Lines that cannot be read make their set one that is not known."""
+    made: dict[str, tuple[str, Family]] = {}
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    rest: dict[str, str] = {}
+    for line in text.split("\n"):
+        words = line.split()
+        if words[:1] == ["create"] and len(words) > 2:
+            made[words[1]] = words[2], Family.IPV6 if "inet6" in words else Family.IPV4
+            ranges[words[1]] = []
+        elif words[:1] == ["add"] and len(words) > 2 and words[1] in made:
+            if words[3:] and "nomatch" in words:
+                rest[words[1]] = "members with nomatch"
+            try:
+                ranges[words[1]] += _ranges(words[2])
+            except ValueError:
+                rest[words[1]] = f"members as {words[2]}"
+    return {
+        name: Members(name, kind, family, normal(ranges[name]), rest.get(name, ""))
+        for name, (kind, family) in made.items()
+    }
+
+
+def _ranges(text: str) -> Iterator[tuple[int, int]]:
+    first, dash, last = text.partition("-")
+    if dash:
+        yield int(ip_address(first)), int(ip_address(last))
+        return
+    network = ip_network(text, strict=False)
+    yield int(network[0]), int(network[-1])
