@@ -18,8 +18,8 @@ from components.firewall.settings import FirewallSettings
 from components.listeners.chapter import ListenerSettings
 from components.listeners.hardened import LISTENERS
 from components.packages.hardened import PackageSettings, packages_needed
-from components.sshd.chapter import SshdSettings
 from components.sshd.hardened import SSHD
+from components.sshd.settings import SshdSettings
 from components.timesync.chapter import TimeSyncSettings
 from components.timesync.hardened import TIME_SYNC
 from components.updates.automatic import UpdateSettings

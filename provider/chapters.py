@@ -12,7 +12,7 @@ from components.core.chapter import Failure
 from provider.structs import plain
 
 CHAPTERS = (
-    *("fail2ban.resource", "packages.chapter", "users.chapter", "updates.automatic", "sshd.chapter"),
+    *("fail2ban.resource", "packages.chapter", "users.resource", "updates.automatic", "sshd.resource"),
     *("timesync.chapter", "gai.chapter", "listeners.chapter", "firewall.ruleset.resource", "firewall.kept.resource"),
 )
 """Modules of `components` with a provider."""

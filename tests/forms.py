@@ -26,13 +26,13 @@ ALLOWED = {
     ("program text", "hosts/packages/pacman.py", "_only()"): "its arguments are words of the code",
     ("program text", "hosts/packages/rpm.py", "_only()"): "its arguments are words of the code",
     ("program text", "hosts/guard/back_shell.py", "/proc/[0-9]*/stat"): "a number: the id of a process",
-    ("program text", "components/sshd/shell.py", "s,$stage/check,,g"): "a path of the code",
-    ("program text", "components/sshd/shell.py", "\\\\,$silence,I"): "an expression of the code",
+    ("program text", "components/sshd/daemon.sh", "s,$stage/check,,g"): "a path of the code",
+    ("program text", "components/sshd/build.sh", "\\,$silence,I"): "an expression of the code",
     ("program text", "components/fail2ban/observe.sh", "/$tool \\2/p"): "iptables or ip6tables",
     ("program text", "components/firewall/ruleset/transaction.sh", "{line}s/^/refused"): "digits: a line number",
-    ("in a home", "components/users/shell.py", '"$top/.ssh"'): "only_roots: nobody else can write to that home",
+    ("in a home", "components/users/apply.sh", '"$top/.ssh"'): "only_roots: nobody else can write to that home",
 }
-AS_USER = {("components/users/keys_shell.py", "_PROGRAM")}
+AS_USER = {("components/users/keys/program.sh", "")}
 """Programs that run as the user."""
 
 _HOME = re.compile(r"\$\{?(\w*home\w*|HOME)\b|(?<![\w.])~|\.ssh\b|authorized_keys")
@@ -55,6 +55,7 @@ _WITH_HOMES = {
     "upper_of",
     "set_home",
     "keys_do",
+    "refuse",
     "say_left",
     "stat",
 }

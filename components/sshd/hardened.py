@@ -6,7 +6,8 @@ from typing import Any
 from pulumi import Input
 
 from components.core.composition import Composition, Registered
-from components.sshd.chapter import Sshd, SshdSettings
+from components.sshd.resource import Sshd
+from components.sshd.settings import SshdSettings
 from hosts.ssh.connection import HostAccess
 
 

@@ -6,21 +6,15 @@ from typing import TYPE_CHECKING
 from components.core.chapter import Failure
 from components.sshd import effective
 from hosts.errors import HostError
+from hosts.scripts import script
 from hosts.shell import Script
 from hosts.ssh.connection import Connection
-from hosts.system.origin import ENTRY
 
 if TYPE_CHECKING:
     from hosts.host import Host
 
 CONFIRM_TIMEOUT = 15.0
 """Seconds for a login, retries included."""
-
-_LOOK = f"""\
-{ENTRY}set -- $(entry)
-printf '%s\\n' "${{1-}}" "${{4-}}"
-id -Gn -- "$user" 2>/dev/null || echo
-"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def entrance(host: "Host", settings: str, admin: str) -> Entrance:
     """Look at how this run got in, and at the login to prove. Raises any HostError."""
     current = host.entered()
     user = {"user": admin or host.access.logins()[0][1].user}
-    [look] = host.run(Script("look at the login", _LOOK, user), resource="sshd")
+    [look] = host.run(Script("look at the login", script("components/sshd/login.sh"), user), resource="sshd")
     address, port, groups = [*look.stdout.split("\n"), "", "", ""][:3]
     return Entrance(
         host=host,

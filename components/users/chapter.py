@@ -1,4 +1,4 @@
-"""`LimitedUser`: an account with SSH keys, a password and sudo on one host; as many of them as wanted.
+"""One account in the host's terms: keys, password, sudo, and how it is given back.
 
 An account that is there already is adopted, and given back as it was on delete. What the run itself needs (the login's
 account, key and sudo right) is never taken away: that is checked before, and after a change the admin login is made
@@ -7,21 +7,14 @@ anew; if it fails, or nobody comes to make it, the host takes the change back.
 Source: the guide, "Add a Limited User Account" and "Create an Authentication Keypair"; useradd(8), sudoers(5), sshd(8).
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pulumi import Input, Output, ResourceOptions
-from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
-from pulumi.output import Unknown
 from pydantic import SecretStr
 
 from components.core.chapter import STALE, Chapter, Failure, KnownState
-from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
-from components.core.stored import Stored
 from components.users.authorized_keys import found, merge, only
-from components.users.back_shell import BACK, SAVE
-from components.users.keys import own_folder, own_keys, own_trouble, trouble
+from components.users.exits import EXITS
+from components.users.keys.facts import keys_program, own_folder, own_keys, own_trouble, trouble
 from components.users.own_login import guard, outside
 from components.users.settings import (
     UserFacts,
@@ -30,19 +23,16 @@ from components.users.settings import (
     ends_logins,
     keys_in_force,
     mode_of,
-    refusal,
 )
-from components.users.shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.guard.guarded import Guard
+from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
+from hosts.system.distro import DISTRO
 from hosts.system.files import file_state
 
 if TYPE_CHECKING:
     from hosts.host import Host
-
-PACKAGES = ("sudo",)
-"""What a host needs before a user with `sudo`."""
 
 Seen = KnownState[UserInputs, UserFacts]
 
@@ -59,7 +49,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return f"user {inputs.name}"
 
     def observe(self, inputs: UserInputs) -> Script:
-        return Script("look at the account", OBSERVE, _names(inputs), exits=EXITS)
+        body = DISTRO + script("components/users/observe.sh")
+        return Script("look at the account", body, _names(inputs), exits=EXITS)
 
     def parse(self, inputs: UserInputs, answer: Answer) -> UserFacts:
         part = answer.sections
@@ -115,6 +106,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "password_changed": _flag(last_password != inputs.password),
             "dropin_content": inputs.drop_in,
             "sudo_wanted": inputs.sudo,
+            "sudo_trial": script("components/users/sudo/trial.sh"),
             "first": _flag(last is None),
             "keys_managed": _flag(_keys_managed(inputs, last)),
             "keys_expected": content,
@@ -123,7 +115,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "keys_mode": inputs.keys_mode,
         }
         secrets = {"password": inputs.password or SecretStr("")}
-        return Script("set up the account", APPLY, {**_names(inputs), **change}, secrets, exits=EXITS)
+        body = script("components/users/apply.sh")
+        return Script("set up the account", body, {**_names(inputs), **change}, secrets, exits=EXITS)
 
     def restore(self, inputs: UserInputs, known: Seen) -> Script:
         prior, now = known.prior or UserFacts(), known.before or UserFacts()
@@ -144,13 +137,15 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, fresh=known.reobserved),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
-        return Script("give the account back", RESTORE, {**_names(inputs), **change}, exits=EXITS)
+        body = script("components/users/restore.sh")
+        return Script("give the account back", body, {**_names(inputs), **change}, exits=EXITS)
 
     def guard(self, inputs: UserInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard | None:
         """For the logins of this user. Its own prior state may not let it in: that is not guarded."""
         if restoring or all(login.user != inputs.name for _, login in access.logins()):
             return None
-        return Guard(SAVE, BACK, "", _names(inputs), inputs.confirm_within)
+        save, back = script("components/users/save.sh"), script("components/users/go_back.sh")
+        return Guard(save, back, "", _names(inputs), inputs.confirm_within)
 
     def stages(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserInputs, ...]:
         guard(host, inputs, known)
@@ -206,52 +201,6 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return "the account is there already" if seen.exists else ""
 
 
-class UserProvider(HostProvider[UserInputs, UserFacts]):
-    """Pulumi's CRUD for `LimitedUser`, and the way back in."""
-
-    chapter = UserChapter()
-
-    def _way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
-        """As always, and by the password that the state has for this user, where that is one to log in with."""
-        way, word = super()._way_since(inputs, state), state.declared.password
-        if way is None or word is None or state.declared.hashed:
-            return way
-        logins = {name: login for name, login in way.logins() if login.user == inputs.name}
-        before = {name: login.since(login.model_copy(update={"sudo_password": word})) for name, login in logins.items()}
-        return way.model_copy(update=before)
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse also a user who could not log in, or not use sudo; unknown keys and passwords may do."""
-        result = super().check(_olds, news)
-        unknown = [name for name, value in result.inputs.items() if _is_unknown(value)]
-        if result.failures or any(name != "connection" for name in unknown):
-            return result
-        given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
-        name, why = refusal(UserInputs.model_validate(given))
-        return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
-
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """As always, but a renamed user is made before the old one goes."""
-        result = super().diff(_id, _olds, _news)
-        result.delete_before_replace = False
-        return result
-
-
-class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
-    """An account on one host. Properties: those of `UserInputs`.
-
-    Outputs: those and `observed` (what the host shows). The password is a secret.
-    """
-
-    name: Output[str]
-    keys: Output[list[str]]
-    sudo: Output[str]
-
-    def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
-        own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
-        super().__init__(UserProvider(), name, {**own, "observed": None}, opts)
-
-
 def _proved(host: "Host", user: str) -> list[str]:
     """Return the logins of this user by which a change is proved: the one that later runs use first, and the one in
     use, of which it is known that it got in before."""
@@ -260,15 +209,11 @@ def _proved(host: "Host", user: str) -> list[str]:
 
 
 def _names(inputs: UserInputs) -> dict[str, str]:
-    return {"name": inputs.name, "dropin": inputs.drop_in_path}
+    return {"name": inputs.name, "dropin": inputs.drop_in_path, "keys_program": keys_program()}
 
 
 def _flag(value: bool) -> str:
     return "yes" if value else ""
-
-
-def _is_unknown(value: Any) -> bool:
-    return isinstance(value, Unknown) or (isinstance(value, list | tuple) and any(_is_unknown(item) for item in value))
 
 
 def _groups(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from pulumi import Output
 
 from components.core.composition import Composition, Needs, Registered
-from components.users.chapter import PACKAGES, LimitedUser
-from components.users.settings import UserSettings
+from components.users.resource import LimitedUser
+from components.users.settings import PACKAGES, UserSettings
 
 
 def needs(_settings: tuple[UserSettings, ...]) -> Needs:

@@ -13,6 +13,9 @@ from components.users.authorized_keys import AuthorizedKey, found, parse_key
 from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
 
+PACKAGES = ("sudo",)
+"""What a host needs before a user with `sudo`."""
+
 NAME = r"^[a-z_][a-z0-9_.-]{0,30}$"
 PATH = r"^/[A-Za-z0-9_.@/+-]+$"
 NO_LOGIN = ("nologin", "false")

@@ -25,8 +25,8 @@ from components.core.chapter import Chapter
 from components.core.claims import CLAIMS
 from components.host import HardenedHost
 from components.registry import Hardening
-from components.sshd.shell import OBSERVE
 from hosts.guard.record import Machine, Owner
+from hosts.scripts import script
 from hosts.shell import replay
 from hosts.ssh.guesses import Guesses
 from hosts.ssh.pool import connection_pool
@@ -177,7 +177,7 @@ def resource(request: pytest.FixtureRequest, ghostly: Server) -> Resource:
     ghost = Ghost()
     ghost.knows(chapter, [model])
     ghost.owners = {chapter.title(model): Owner(CLAIM, "shop", "test", f"{request.param}::web1").text()}
-    ghost.told[OBSERVE] = SSHD
+    ghost.told[script("components/sshd/observe.sh")] = SSHD
     ghostly.behaviour.ghost = ghost
     return Resource(request.param, props, chapter, provider, ghost)
 

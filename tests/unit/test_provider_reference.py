@@ -72,7 +72,7 @@ def _instance(module: str, name: str, more: bytes = b"") -> bytes:
 
 
 HERE = __name__
-SSHD = "components.sshd.chapter"
+SSHD = "components.sshd.resource"
 ATTACKS = {
     "reduce": pickle.dumps(Reduced(ran, "reduce")),
     "os.system": pickle.dumps(Reduced(os.system, "touch {file}"), protocol=0),

@@ -18,12 +18,7 @@ SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", 
 IN_PYTHON = {
     "components/packages/kept.py",
     "components/packages/shell.py",
-    "components/sshd/shell.py",
     "components/updates/shell.py",
-    "components/users/back_shell.py",
-    "components/users/keys_shell.py",
-    "components/users/shell.py",
-    "components/users/sudo_shell.py",
     "hosts/guard/back_shell.py",
     "hosts/guard/record.py",
     "hosts/guard/shell.py",
@@ -40,8 +35,8 @@ IN_PYTHON = {
     "hosts/system/listeners.py",
 }
 """Files that still have sh of more than five lines in a Python string."""
-GIVEN = {"PATH", "LC_ALL", "NONCE", "PPID", "HOME", "IFS", "OPTARG", "OPTIND"}
-"""Variables that every script has (hosts/shell.py), or its shell sets."""
+GIVEN = {"PATH", "LC_ALL", "NONCE", "PPID", "HOME", "IFS", "OPTARG", "OPTIND", "SUDO_USER"}
+"""Variables that every script has (hosts/shell.py), or its shell or sudo sets."""
 
 _OWN = re.compile(r"\$\{?#?([A-Za-z_]\w*)")
 _SET = re.compile(

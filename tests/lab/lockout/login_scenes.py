@@ -9,8 +9,8 @@ from tests.lab.lockout.scene import Scene
 _HEAD = """\
 import pulumi
 from components.config.inventory import connection_props, connections
-from components.sshd.chapter import Sshd
-from components.users.chapter import LimitedUser
+from components.sshd.resource import Sshd
+from components.users.resource import LimitedUser
 
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()

@@ -15,7 +15,8 @@ from tests.lab.stack import Stack
 PROGRAM = """
 import json, pulumi
 from components.config.inventory import connections, connection_props
-from components.sshd.chapter import Sshd, SshdSettings
+from components.sshd.resource import Sshd
+from components.sshd.settings import SshdSettings
 
 config = pulumi.runtime.config.CONFIG.get()
 (way,) = connections(config["stockade:hosts"], None).values()

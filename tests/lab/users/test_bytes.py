@@ -18,8 +18,8 @@ PROGRAM = """
 import json, os, pulumi
 from components.gai.chapter import AddressPreference
 from components.config.inventory import connections, connection_props
-from components.sshd.chapter import Sshd
-from components.users.chapter import LimitedUser
+from components.sshd.resource import Sshd
+from components.users.resource import LimitedUser
 from components.firewall.ruleset.resource import Ruleset
 (way,) = connections(pulumi.Config("stockade").require("hosts"), None).values()
 common = {"host": way.name, "connection": connection_props(way)}

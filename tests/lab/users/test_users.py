@@ -19,7 +19,7 @@ PROGRAM = """
 import json, os, pulumi
 from components.config.inventory import connections, connection_props
 from components.keys.key_pair import KeyPair
-from components.users.chapter import LimitedUser
+from components.users.resource import LimitedUser
 from components.users.settings import UserSettings
 config = json.loads(os.environ["TEST_SETTINGS"])  # not in the stack config, where it would stand in clear
 (way,) = connections(pulumi.Config("stockade").require("hosts"), None).values()

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from components.core.chapter import KnownState
 from components.sshd import effective
-from components.sshd.chapter import SshdChapter, SshdFacts, SshdInputs, SshdSettings
+from components.sshd.chapter import SshdChapter
+from components.sshd.settings import SshdFacts, SshdInputs, SshdSettings
 from hosts.shell import Answer
 
 GUIDE = "KbdInteractiveAuthentication no\nPasswordAuthentication no\nPermitRootLogin no\n"

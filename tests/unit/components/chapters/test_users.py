@@ -9,10 +9,11 @@ import pytest
 from pulumi.output import Unknown
 
 from components.core.chapter import STALE, Failure, KnownState
-from components.users.chapter import UserChapter, UserProvider
+from components.users.chapter import UserChapter
 from components.users.own_login import guard, outside
+from components.users.resource import UserProvider
 from components.users.settings import UserFacts, UserInputs, UserSettings, effective_sudo, keys_in_force
-from components.users.sudo_shell import RIGHT
+from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
 from hosts.system.files import FileState
@@ -325,7 +326,7 @@ def test_accounts_of_the_system_are_refused_in_the_preview(name: str) -> None:
 
 def sudo_told(listing: str) -> str:
     """What the host's own sh makes of a listing."""
-    fake = f"sudo() {{ printf '%s\\n' \"$listing\"; }}\nname=deploy\n{RIGHT}right"
+    fake = f"sudo() {{ printf '%s\\n' \"$listing\"; }}\nname=deploy\n{script('components/users/sudo/right.sh')}right"
     return one(Script("ask", fake, {"listing": listing})).stdout.strip()
 
 

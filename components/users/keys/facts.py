@@ -3,9 +3,36 @@
 import re
 from collections.abc import Mapping
 
-from components.users.keys_shell import MENDINGS, TROUBLES
 from components.users.settings import UserFacts, UserInputs
-from hosts.system.files import FileState, file_state
+from hosts.scripts import script
+from hosts.system.files import FileState, Limit, file_state
+
+FOREIGN_KEYS = 91
+"""Exit status: ~/.ssh or the file is not what the user itself could have made of it (`TROUBLES`)."""
+STUCK = 83
+"""Exit status: what runs as the user does not come to its end."""
+UNWRITABLE = 87
+"""Exit status: a file attribute keeps root and the user from changing it."""
+NO_FOLDER = 86
+"""Exit status: ~/.ssh is missing and the user cannot make it."""
+
+TROUBLES = {
+    "folder-link": "{folder} is a symbolic link",
+    "folder-other": "{folder} is not a folder",
+    "folder-owner": "{folder} does not belong to {name}",
+    "link": "{file} is a symbolic link",
+    "other": "{file} is not an ordinary file",
+    "owner": "{file} does not belong to {name}",
+    "large": f"{{file}} has {{size}} bytes; of a file of keys at most {Limit.KEYS:d} are read",
+    "stopped": "what reads {file} as {name} does not come to its end",
+    "binary": "{file} has NUL bytes, so it is no file of keys",
+}
+"""What keeps such a file from being read or written, by the word that program.sh prints."""
+MENDINGS = {
+    "stopped": "something of {name} stops it: end what runs there (`pkill -KILL -u {name}`)",
+    "folder-owner": "look at what is in it, and if that is meant for {name}: `chown -h {name}: {file} {folder}`",
+    "owner": "look at what is in it, and if that is meant for {name}: `chown -h {name}: {file}`",
+}
 
 _META = re.compile(r"(absent|file [0-7]{1,4} \S+ \S+ \d+ \d+)(\n|$)")
 
@@ -30,6 +57,11 @@ def own_keys(sections: Mapping[str, str]) -> FileState:
     if not _META.match(sections["keys.meta"]):
         return FileState("", False)
     return file_state({"keys.content": "", **sections}, "keys").packed()
+
+
+def keys_program() -> str:
+    """Return the program that runs as the user, for scripts that use components/users/keys/keys.sh."""
+    return script("components/users/keys/program.sh")
 
 
 def trouble(inputs: UserInputs, seen: UserFacts) -> str:

@@ -1,34 +1,10 @@
-"""The sh by which a change of the admin's own account goes back (`hosts/guard/guarded.py`): its entries, drop-in and
-keys.
+# Takes back a change of an account of which nobody has proved that it can still log in (hosts/guard): its entries,
+# drop-in and keys, as save.sh kept them. Only what is this account's is put back, line by line: others may change
+# meanwhile. Safe to run twice.
+#
+# uses: components/users/account.sh components/users/keys/keys.sh components/users/end_processes.sh
+# takes: name dropin guard
 
-Only what is this account's is put back, line by line: others may change meanwhile. Values: name, dropin.
-"""
-
-from components.users.keys_shell import FOREIGN_KEYS, KEYS, NO_FOLDER, STUCK
-from components.users.shell import END_PROCESSES, SHADOW
-
-SAVE = """\
-if [ -f "$dropin" ]; then cp -p "$dropin" "$guard/dropin"; fi
-if [ -f "$kept" ]; then : >"$guard/kept"; fi
-getent group "$name" >"$guard/group" || :
-if [ -n "$(field 1)" ]; then
-    getent passwd "$name" >"$guard/passwd"
-    getent shadow "$name" >"$guard/shadow"
-    id -Gn "$name" >"$guard/groups"
-    home=$(field 6)
-    uid=$(field 3) gid=$(field 4)
-    if [ -d "$home" ]; then
-        stat -Lc %a "$home" >"$guard/home"
-        see_keys save
-        printf '%s\\n' "$ssh_state" >"$guard/ssh"
-        printf '%s\\n' "$keys_state" >"$guard/keys.meta"
-        printf '%s' "$keys_trouble" >"$guard/keys.trouble"
-        printf '%s' "$keys_found" >"$guard/keys"
-    fi
-fi
-"""
-
-_ENTRIES = """\
 entry_back() { # FILE OPTION: its only line instead of the account's; vipw keeps others out meanwhile
     edit=$(mktemp)
     cat >"$edit" <<'EOF'
@@ -39,7 +15,7 @@ awk -F: '
     END { if (!found) print was }' "$1" >"$1.next" &&
     cat "$1.next" >"$1" && rm -f "$1.next" && touch -t 200001010000 "$1" # vipw goes by the time of change
 EOF
-    account=$name entry=$1 VISUAL="sh $edit" EDITOR="sh $edit" vipw $2 >/dev/null 2>&1 || :
+    account=$name entry=$1 VISUAL="sh $edit" EDITOR="sh $edit" vipw ${2:+"$2"} >/dev/null 2>&1 || :
     rm -f "$edit"
 }
 groups_back() {
@@ -51,39 +27,33 @@ groups_back() {
         case $then in *" $group "*) ;; *) gpasswd -d "$name" "$group" >/dev/null ;; esac
     done
 }
-"""
-
-_FILES = f"""\
-octal() {{ case $1 in *[!0-7]*) ;; *) printf '%s\\n' "$1" ;; esac; }}
-keys_back() {{
+octal() { case $1 in *[!0-7]*) ;; *) printf '%s\n' "$1" ;; esac }
+keys_back() {
     if [ -s "$guard/keys.trouble" ] || [ ! -f "$guard/keys" ]; then return 0; fi
     read -r folder _ <"$guard/ssh" || :
     folder=$(octal "$folder")
     read -r kind mode _ group _ <"$guard/keys.meta" || :
     if [ "$kind" = file ]; then
         content=$(cat "$guard/keys" && echo .)
-        put_keys "$folder" "$(octal "$mode" | grep . || echo 600)" any "${{content%.}}" "$group" && return 0 || ended=$?
+        put_keys "$folder" "$(octal "$mode" | grep . || echo 600)" any "${content%.}" "$group" && return 0 || ended=$?
     else
         remove_keys "$folder" any && return 0 || ended=$?
     fi
-    case $ended in {FOREIGN_KEYS} | {NO_FOLDER} | {STUCK}) ;; *) return "$ended" ;; esac # the user's own doing
-}}
-home_back() {{
+    # the user's own doing: not its own file, no folder and none can be made, no end
+    case $ended in 91 | 86 | 83) ;; *) return "$ended" ;; esac
+}
+home_back() {
     mode=$(octal "$(cat "$guard/home")")
     [ "$(stat -Lc %a "$home")" = "$mode" ] || home_mode "$home" "$mode"
-}}
-dropin_back() {{
+}
+dropin_back() {
     if [ ! -f "$guard/dropin" ]; then
         rm -f "$dropin"
     elif ! cmp -s "$guard/dropin" "$dropin"; then
         cp -p "$guard/dropin" "$dropin.stockade"
         mv -f "$dropin.stockade" "$dropin"
     fi
-}}
-"""
-
-BACK = f"""\
-{SHADOW}{KEYS}{END_PROCESSES}{_ENTRIES}{_FILES}
+}
 dropin_back
 if [ -f "$guard/passwd" ]; then
     [ "$(getent passwd "$name")" = "$(cat "$guard/passwd")" ] || entry_back "$guard/passwd" ""
@@ -107,4 +77,3 @@ elif [ -n "$(field 1)" ]; then # it is the change that made it
 fi
 [ -f "$guard/kept" ] || rm -f "/var/lib/stockade/accounts/$name"
 rmdir /var/lib/stockade/accounts 2>/dev/null || :
-"""

@@ -1,0 +1,42 @@
+"""`Sshd`: what sshd lets in, as `sshd -T` tells it: no root, no passwords, and any other keyword by its name.
+
+The declared lines go where sshd reads first (the first value wins), and once more into a block before every other Match
+block, so neither a cloud image's drop-in nor a Match further down undoes them. The whole configuration is tried before
+any of it is in force; then sshd is reloaded, and open sessions carry on. Then the admin logs in anew; where that does
+not work within `confirmWithin` seconds, or the run ends before, the host puts the old files back by itself.
+
+A new Port needs no step by hand: sshd listens on both, a login on the new one is made, then the old one is closed.
+The firewall must accept it before (depends_on), and the stack config says where each login knocks, for this run and
+later ones: `admin: {port: 2222}`, `bootstrap: {port: 22}`. What the first refuses or does not answer, the second tries.
+
+Source: the guide, "Harden SSH Access", "SSH Daemon Options"; sshd_config(5).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import Output, ResourceOptions
+
+from components.core.dynamic import HostProvider
+from components.core.resource import HostResource
+from components.sshd.chapter import SshdChapter
+from components.sshd.settings import SshdFacts, SshdInputs
+
+
+class SshdProvider(HostProvider[SshdInputs, SshdFacts]):
+    """Pulumi's CRUD for `Sshd`."""
+
+    chapter = SshdChapter()
+
+
+class Sshd(HostResource, module="stockade", name="Sshd"):
+    """The settings of sshd on one host. Properties: those of `SshdInputs`; see `SshdSettings.props`.
+
+    Outputs: `settings` (canonical lines), `observed` (what is in force), `prior` (what was before).
+    """
+
+    settings: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(SshdProvider(), name, {**props, "observed": None}, opts)

@@ -1,0 +1,129 @@
+"""What is declared of sshd and what a host shows of it: the data of `components/sshd/chapter.py`, no I/O."""
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from components.config.inventory import Settings
+from components.config.names import shown
+from components.core.chapter import ChapterInputs, Model
+from components.sshd import effective
+from hosts.guard.guarded import LIMIT
+
+ROOT = "permitrootlogin"
+PASSWORDS = "passwordauthentication"
+KEYBOARD = "kbdinteractiveauthentication"
+
+
+class SshdSettings(Settings):
+    """What the stack config says under `stockade:sshd`."""
+
+    permit_root_login: Literal["no", "prohibit-password", "forced-commands-only", "yes"] = Field(
+        "no", description="Whether root may log in."
+    )
+    password_authentication: bool = Field(False, description="Let people log in with passwords, as the guide allows.")
+    settings: dict[str, str | bool | int | tuple[str | int, ...] | None] = Field(
+        {}, description="Any other keyword of sshd_config(5), as `MaxAuthTries: 3` or `AllowUsers: [deploy]`."
+    )
+    confirm_within: int = Field(
+        LIMIT, ge=5, le=600, description="Seconds until a change nobody can log in with goes back."
+    )
+
+    @field_validator("permit_root_login", mode="before")
+    @classmethod
+    def _yaml_words(cls, value: Any) -> Any:
+        return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        for keyword in self.settings:
+            if not re.fullmatch(r"[A-Za-z0-9]+|subsystem [\w.-]+", keyword, re.ASCII | re.I):
+                raise ValueError(f"not a setting of sshd: {shown(keyword)} is no keyword of sshd_config(5)")
+        self.text()
+        return self
+
+    def text(self) -> str:
+        """Return the lines, in canonical form. Raises ValueError for what does not go together."""
+        own = {
+            "PermitRootLogin": self.permit_root_login,
+            "PasswordAuthentication": self.password_authentication,
+        }
+        given = {keyword.lower() for keyword in self.settings}
+        for keyword, field in (("PermitRootLogin", "permitRootLogin"), (PASSWORDS, "passwordAuthentication")):
+            if keyword.lower() in given:
+                raise ValueError(f"{keyword} has a setting of its own: {field}")
+        if not self.password_authentication and not given & {KEYBOARD, "challengeresponseauthentication"}:
+            own["KbdInteractiveAuthentication"] = False
+        return effective.from_settings({**own, **self.settings})
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The declared ports, sorted; none where they are not."""
+        return effective.ports(self.text())
+
+    @property
+    def declares_ports(self) -> bool:
+        """Whether sshd's ports are declared."""
+        return bool(self.ports)
+
+    def props(self, host: str, admin: str = "") -> dict[str, Any]:
+        """Return the inputs of `Sshd`, but for `connection`; `admin` is the login name that must get in."""
+        own = {"host": host, "settings": self.text(), "confirmWithin": self.confirm_within}
+        return {**own, "admin": admin} if admin else own
+
+
+class SshdInputs(ChapterInputs):
+    """Inputs of `Sshd`.
+
+    `settings`: lines of sshd_config(5), `Keyword value`; kept sorted. `admin`: login name of the admin, for whom (and
+    for root) the settings must be in force; "": whoever logs in. `confirm_within`: seconds until a change that
+    nobody could log in with goes back.
+    """
+
+    admin: str = Field("", pattern=r"^[^\s:/@,]*$")
+    settings: str
+    confirm_within: int = Field(LIMIT, ge=5, le=600)
+
+    @field_validator("settings")
+    @classmethod
+    def _canonical(cls, text: str) -> str:
+        lines = effective.canonical(text)
+        two_factors = effective.value(lines, "authenticationmethods").split()
+        if (
+            effective.value(lines, PASSWORDS) == "no"
+            and effective.value(lines, KEYBOARD) == "yes"
+            and not (two_factors and all("publickey" in methods.split(",") for methods in two_factors))
+        ):
+            raise ValueError(
+                "KbdInteractiveAuthentication yes lets passwords in through PAM: leave it out, or declare "
+                "`AuthenticationMethods: publickey,keyboard-interactive`"
+            )
+        return lines
+
+    @field_validator("settings")
+    @classmethod
+    def _admin_gets_in(cls, text: str, info: ValidationInfo) -> str:
+        admin = info.data.get("admin", "")
+        if admin and (reason := effective.shuts_out(text, admin)):
+            raise ValueError(f"the admin would be locked out: {reason}")
+        if admin == "root" and effective.value(text, ROOT) == "no":
+            raise ValueError("PermitRootLogin no needs an admin login other than root")
+        return text
+
+
+class SshdFacts(Model):
+    """What a host shows, about the declared keywords alone; texts are lines of `sshd -T`.
+
+    `wanted`: the declared settings in sshd's own spelling. `admin`, `root`: what is in force for their logins. `ports`:
+    where sshd, or the socket unit that starts it, listens. `unwritten`: declared lines of which `sshd -T` says nothing
+    and which are not in our file either. `ours`: a file or block of ours is there.
+    """
+
+    wanted: str = ""
+    admin: str = ""
+    root: str = ""
+    ports: tuple[int, ...] = ()
+    unwritten: tuple[str, ...] = ()
+    ours: bool = False
+    version: str = ""

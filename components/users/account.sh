@@ -1,0 +1,25 @@
+# The account NAME as /etc/passwd and /etc/shadow have it.
+#
+# field N         its Nth field in passwd(5); nothing where there is no account
+# nth N LINE      the Nth field of a line
+# shadow          three lines: the kind of password, the ageing fields, what has expired
+# is_local        it is in /etc/passwd, and not in a directory service alone
+#
+# takes: name
+
+shadow() {
+    getent shadow "$name" | today=$(($(date +%s) / 86400)) awk -F: '{
+        today = ENVIRON["today"] + 0
+        print ($2 == "" ? "empty" : $2 ~ /^!/ ? "locked" : $2 ~ /^\*/ ? "none" : "set")
+        print $3 ":" $4 ":" $5 ":" $6 ":" $7 ":" $8
+        print ($8 != "" && today >= $8 ? "account " : "") \
+            ($3 == "0" || ($3 != "" && $5 != "" && $5 >= 0 && today > $3 + $5) ? "password" : "")
+    }'
+}
+field() { nth "$1" "$(getent passwd "$name")"; }
+nth() {
+    _n=$1 _left=$2
+    while [ "$_n" -gt 1 ]; do _left=${_left#*:} _n=$((_n - 1)); done
+    printf '%s\n' "${_left%%:*}"
+}
+is_local() { account=$name awk -F: '$1 == ENVIRON["account"] { found = 1 } END { exit !found }' /etc/passwd; }

@@ -1,0 +1,65 @@
+"""`LimitedUser`: an account with SSH keys, a password and sudo on one host; as many of them as wanted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import Input, Output, ResourceOptions
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
+from pulumi.output import Unknown
+
+from components.core.dynamic import HostProvider
+from components.core.resource import HostResource
+from components.core.stored import Stored
+from components.users.chapter import UserChapter
+from components.users.settings import UserFacts, UserInputs, refusal
+from hosts.ssh.connection import HostAccess
+
+
+class UserProvider(HostProvider[UserInputs, UserFacts]):
+    """Pulumi's CRUD for `LimitedUser`, and the way back in."""
+
+    chapter = UserChapter()
+
+    def _way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
+        """As always, and by the password that the state has for this user, where that is one to log in with."""
+        way, word = super()._way_since(inputs, state), state.declared.password
+        if way is None or word is None or state.declared.hashed:
+            return way
+        logins = {name: login for name, login in way.logins() if login.user == inputs.name}
+        before = {name: login.since(login.model_copy(update={"sudo_password": word})) for name, login in logins.items()}
+        return way.model_copy(update=before)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse also a user who could not log in, or not use sudo; unknown keys and passwords may do."""
+        result = super().check(_olds, news)
+        unknown = [name for name, value in result.inputs.items() if _is_unknown(value)]
+        if result.failures or any(name != "connection" for name in unknown):
+            return result
+        given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
+        name, why = refusal(UserInputs.model_validate(given))
+        return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """As always, but a renamed user is made before the old one goes."""
+        result = super().diff(_id, _olds, _news)
+        result.delete_before_replace = False
+        return result
+
+
+class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
+    """An account on one host. Properties: those of `UserInputs`.
+
+    Outputs: those and `observed` (what the host shows). The password is a secret.
+    """
+
+    name: Output[str]
+    keys: Output[list[str]]
+    sudo: Output[str]
+
+    def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
+        own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
+        super().__init__(UserProvider(), name, {**own, "observed": None}, opts)
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, Unknown) or (isinstance(value, list | tuple) and any(_is_unknown(item) for item in value))

@@ -1,0 +1,57 @@
+# Gives an account back as it was before Stockade; deletes it where Stockade has made it.
+#
+# Exits: those of end_processes.sh and keys/program.sh; 98 the run is logged in as the account that it would delete.
+#
+# uses: hosts/system/files.sh hosts/system/only_roots.sh hosts/system/as_user.sh components/users/account.sh
+# uses: components/users/change.sh components/users/end_processes.sh
+# takes: name adopted dropin group_gid groups groups_out home_back home_made home_mode keys_managed remove_home
+# takes: shadow_back shell_back
+
+delete_account() {
+    uid=$(field 3)
+    [ "${SUDO_USER:-$(id -un)}" != "$name" ] || exit 98
+    restore_file prior_dropin "$dropin"
+    chage -E 0 "$name" # nobody comes in again meanwhile
+    end_processes
+    spool=
+    if [ -n "$remove_home" ]; then
+        home=$(field 6) gid=$(field 4)
+        if [ -d "$home" ] && [ "$(stat -c %u "$home")" = "$uid" ]; then
+            on_home "$home" rm -rf --one-file-system
+        fi
+        # with no home left, -r is about the mail
+        if [ ! -e "$home" ] && only_roots "${home%/*}" >/dev/null; then spool=-r; fi
+    fi
+    userdel $spool "$name" >&2 || [ -z "$(field 1)" ]
+    if [ -n "$group_gid" ] && ! getent group "$name" >/dev/null; then groupadd -g "$group_gid" "$name"; fi
+}
+give_back_account() {
+    home=$(field 6) uid=$(field 3) gid=$(field 4)
+    [ -z "$keys_managed" ] || give_back_keys
+    [ -z "$home_made" ] || on_home "$home" rmdir 2>/dev/null || :
+    [ -z "$home_mode" ] || home_mode "$home_back" "$home_mode" || say_left "$home_back keeps its mode"
+    [ "$home" = "$home_back" ] || set_home "$home_back"
+    [ "$(field 7)" = "$shell_back" ] || usermod -s "$shell_back" "$name"
+    for group in $groups; do
+        if getent group "$group" >/dev/null; then usermod -aG "$group" "$name"; fi
+    done
+    for group in $groups_out; do
+        if id -Gn "$name" | grep -qw -- "$group"; then gpasswd -d "$name" "$group" >/dev/null; fi
+    done
+    if [ -n "$shadow_back" ] && [ -f "$kept" ]; then
+        set_hash "$(cut -d: -f2 "$kept")"
+        IFS=: read -r _ _ changed least longest warn grace ends _ <"$kept" || :
+        chage -d "${changed:--1}" -m "${least:--1}" -M "${longest:--1}" -W "${warn:--1}" \
+            -I "${grace:--1}" -E "${ends:--1}" "$name"
+    fi
+    restore_file prior_dropin "$dropin"
+}
+if [ -z "$(field 1)" ]; then
+    restore_file prior_dropin "$dropin"
+elif [ -z "$adopted" ]; then
+    delete_account
+else
+    give_back_account
+fi
+rm -f "$kept"
+rmdir "${kept%/*}" 2>/dev/null || :

@@ -1,0 +1,1 @@
+"""Scripts that ask sudo what it would decide with a drop-in in place."""
