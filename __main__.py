@@ -7,7 +7,7 @@ import pulumi
 
 from components.config.stack import load
 from components.host import HardenedHost
-from components.keys.key_pair import KeyPair
+from components.keys.resource import KeyPair
 
 config = load()
 wanted = config.hardening()

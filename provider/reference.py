@@ -20,7 +20,7 @@ from pulumi.dynamic import ResourceProvider
 from components.core.chapter import Failure
 from provider.chapters import CHAPTERS
 
-OWN = frozenset(f"components.{name}" for name in (*CHAPTERS, "keys.key_pair"))
+OWN = frozenset(f"components.{name}" for name in (*CHAPTERS, "keys.resource"))
 """Modules of this project with a provider."""
 CHECKOUT = Path(__file__).resolve().parents[1]
 LARGEST = 4096

@@ -18,7 +18,7 @@ from components.config.inventory import Problems, Reach, ShardSettings, access, 
 from components.config.names import HostName, host_name, shown
 from components.config.remarks import advice, bad_files, in_clear, misplaced
 from components.config.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
-from components.keys.key_pair import KeySettings
+from components.keys.settings import KeySettings
 from components.registry import CHAPTERS, Hardening, HostSettings
 from hosts.ssh.connection import HostAccess, resolve
 from hosts.text.masking import one_line, printable, told

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from components.config.inventory import Problems, Settings
 from components.config.names import group_names
 from components.core.chapter import ChapterInputs, Model
-from components.keys.key_pair import public_keys
+from components.keys.public import public_keys
 from components.users.authorized_keys import AuthorizedKey, found, parse_key
 from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("pristine")
 PROGRAM = """
 import json, os, pulumi
 from components.config.inventory import connections, connection_props
-from components.keys.key_pair import KeyPair
+from components.keys.resource import KeyPair
 from components.users.resource import LimitedUser
 from components.users.settings import UserSettings
 config = json.loads(os.environ["TEST_SETTINGS"])  # not in the stack config, where it would stand in clear

@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from components.keys.formats import as_lines
-from components.keys.key_pair import public_keys
+from components.keys.public import public_keys
 from components.users.authorized_keys import KeyLineError
 from components.users.settings import UserSettings
 

@@ -9,7 +9,9 @@ import pytest
 from pulumi.output import Unknown
 
 from components.core.chapter import Failure
-from components.keys.key_pair import KeyPairProvider, KeySettings, public_keys
+from components.keys.public import public_keys
+from components.keys.resource import KeyPairProvider
+from components.keys.settings import KeySettings
 
 PASSPHRASE = "correct horse, 'battery'"
 

@@ -9,9 +9,9 @@ Source: the guide, "Create an Authentication Keypair": `ssh-keygen -b 4096`; ssh
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pulumi import Input, Output, ResourceOptions, RunError
+from pulumi import Input, Output, ResourceOptions
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -23,77 +23,13 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 from pulumi.output import Unknown
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.config.inventory import Settings
-from components.config.named_files import read_own
 from components.core.chapter import Failure
-from components.keys.files import RSA_BITS, KeyPairInputs, generate, read_public, reseal, use
-from components.keys.formats import as_lines
-from components.users.authorized_keys import AuthorizedKey, KeyLineError, parse_keys
+from components.keys.files import KeyPairInputs, generate, read_public, reseal, use
+from components.users.authorized_keys import AuthorizedKey
 from hosts.ssh.connection import resolve
-from hosts.text.textfiles import BadFile, private_key_fault
-
-
-class KeySettings(Settings):
-    """A key pair as the stack config declares it."""
-
-    path: str | None = Field(None, description="Private key file. Default: ~/.ssh/id_rsa, ~/.ssh/id_ed25519.")
-    type: Literal["rsa", "ed25519"] = Field("rsa", description="Type of a new key.")
-    bits: int = Field(RSA_BITS, ge=2048, le=16384, description="Size of a new RSA key.")
-    passphrase: SecretStr | None = Field(None, description="Passphrase of the private key; a secret.")
-    comment: str = Field("stockade", description="Comment of a new key.")
-
-    def props(self) -> dict[str, Any]:
-        """Return the properties of `KeyPair`."""
-        props: dict[str, Any] = {
-            "path": self.path or f"~/.ssh/id_{self.type}",
-            "bits": self.bits,
-            "comment": self.comment,
-        }
-        if self.path is not None:  # without a path of its own, the key that is at the usual place will do
-            props["type"] = self.type
-        if self.passphrase is not None:
-            props["passphrase"] = self.passphrase.get_secret_value()
-        return props
-
-
-class NoPublicKey(ValueError, RunError):  # noqa: N818  # RunError: Pulumi shows the message and no traceback
-    """A text or file that was given as public keys and is none. The message names it."""
-
-
-def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return public keys given as text and in files, one line each, options kept: a .pub or authorized_keys file, or
-    what PuTTYgen saves.
-
-    Raises `NoPublicKey`.
-    """
-    keys: list[AuthorizedKey] = []
-    for number, text in enumerate(texts, 1):
-        keys += _keys_in(f"key {number}", text)
-    for file in files:
-        try:
-            text = read_own(file)
-        except BadFile as error:
-            raise NoPublicKey(str(error)) from None
-        keys += _keys_in(str(resolve(file)), text, quoted=False)
-    return tuple(dict.fromkeys(str(key) for key in keys))
-
-
-def _keys_in(name: str, text: str, *, quoted: bool = True) -> tuple[AuthorizedKey, ...]:
-    """Read keys; of a text that may be any file's nothing is `quoted` in an error."""
-    if private_key_fault(text) == "" or "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY" in text:
-        raise NoPublicKey(f"{name}: this is a private key; the public one (the file that ends in .pub) belongs here")
-    try:
-        found = parse_keys(as_lines(text))
-    except KeyLineError as error:
-        raise NoPublicKey(f"{name}: {error if quoted else error.unquoted}") from None
-    except ValueError as error:
-        raise NoPublicKey(f"{name}: {error}") from None
-    if not found:
-        raise NoPublicKey(f"{name}: no public key in it")
-    return found
 
 
 class KeyPairProvider(ResourceProvider):
@@ -180,10 +116,6 @@ def _given(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def _outs(inputs: KeyPairInputs, key: AuthorizedKey, made: bool) -> dict[str, Any]:
     return {**inputs.props(), "publicKey": str(key), "fingerprint": key.fingerprint, "made": made}
-
-
-def _outs_of(props: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: props[name] for name in ("publicKey", "fingerprint", "made")}
 
 
 def _path(place: Sequence[int | str]) -> str:
