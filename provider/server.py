@@ -28,7 +28,9 @@ from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
 from pulumi.runtime.proto.status_pb2 import Status
 from pydantic import ValidationError
 
-from components.config.inventory import Inventory
+from components.config.former import Config as Known
+from components.config.former import Former, listed_in, older, reach, read, written
+from components.config.inventory import ENTRIES
 from components.core import console
 from components.core.chapter import Failure, Unfinished
 from components.core.claims import CLAIMS, called_for
@@ -45,6 +47,7 @@ from provider.structs import plain, properties, same, same_but
 
 PROVIDER_KEY = "__provider"
 LINEAGE = "lineage"
+FORMER = "former"
 THREADS = 256
 """Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
 
@@ -122,6 +125,31 @@ def _abort_unfinished(context: grpc.ServicerContext, request: Any, error: Unfini
     context.abort(grpc.StatusCode.UNKNOWN, message)
 
 
+def _revealed(props: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: rpc.unwrap_rpc_secret(value) for key, value in props.items()}
+
+
+def _secret(value: str) -> dict[str, str]:
+    """Return a value as the protocol marks a secret one."""
+    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
+
+
+def _stack_of(urn: str) -> str:
+    return urn.partition("::")[0].rpartition(":")[2]
+
+
+def _entries(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a stack config says about hosts."""
+    project = os.environ.get("PULUMI_PROJECT", "project")
+    return {name: config.get(f"{project}:{name}") for name in ENTRIES}
+
+
+def _known(config: Mapping[str, Any], stack: str) -> tuple[Known, ...]:
+    """Return what the provider's own inputs say of hosts, the newest first."""
+    listed, kept = read(str(config.get(FORMER) or ""))
+    return (reach(_entries(config), stack, listed), *kept)
+
+
 def _struct(properties: Mapping[str, Any]) -> Any:
     """Serialise plain properties for the engine: the SDK's coroutine has nothing to wait for, and an event loop of its
     own would cost as much as its work."""
@@ -141,29 +169,39 @@ class Server(ResourceProviderServicer):
         self.slowest = Slowest()
         self.told = Told()
         self._config: dict[str, Any] = {}
-        self._former: dict[str, Any] = {}
+        self._former = Former()
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
         self.chapters = chapters or Chapters()
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
-        """Keep the config of the last run as well: it knows the hosts that have been taken out since.
+        """Keep what earlier configs say of hosts as well: the present one may not have them any more (former.py).
 
-        What the engine keeps as the provider's own inputs has the word by which this state is known, too.
+        What the engine keeps as the provider's own inputs has that, as one secret, and the word by which this state is
+        known.
         """
-        self._former = {key: rpc.unwrap_rpc_secret(value) for key, value in properties(request.olds).items()}
-        CLAIMS.lineage = str(self._former.get(LINEAGE) or "")
+        olds, news = _revealed(properties(request.olds)), _revealed(properties(request.news))
+        CLAIMS.lineage = str(olds.get(LINEAGE) or "")
+        stack = _stack_of(request.urn)
+        listed = listed_in(_entries(news), stack)
+        now, before = reach(_entries(news), stack, listed), _known(olds, stack) if olds else ()
+        kept = older(now, before)
+        self._former = Former((now, *kept))
         inputs = Struct()
         inputs.CopyFrom(request.news)
         inputs.fields[LINEAGE].string_value = CLAIMS.lineage or token_hex(16)
+        if listed or kept:
+            inputs.fields[FORMER].CopyFrom(_struct({FORMER: _secret(written(listed, kept))}).fields[FORMER])
         return proto.CheckResponse(inputs=inputs)
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
-        args = rpc.deserialize_properties(request.args)
-        self._config = {key: rpc.unwrap_rpc_secret(value) for key, value in args.items()}
+        self._config = _revealed(rpc.deserialize_properties(request.args))
         CLAIMS.lineage = str(self._config.pop(LINEAGE, "") or CLAIMS.lineage)
+        if FORMER in self._config:
+            self._former = Former(_known(self._config, _stack_of(request.urn)))
+            del self._config[FORMER]
         return proto.ConfigureResponse(acceptSecrets=False)
 
     @_plain
@@ -240,7 +278,7 @@ class Server(ResourceProviderServicer):
         """Return the provider that the Struct `props` (or, while it is unknown, `olds`) refers to, configured once per
         process."""
         project = os.environ.get("PULUMI_PROJECT", "project")
-        stack = request.urn.partition("::")[0].rpartition(":")[2]
+        stack = _stack_of(request.urn)
         if getattr(self._thread, "stack", None) != stack:  # the SDK keeps its settings by thread
             configure(Settings(project=project, stack=stack, organization="organization"))
             self._thread.stack = stack
@@ -253,8 +291,8 @@ class Server(ResourceProviderServicer):
             if reference not in self._providers:
                 provider = load(reference)
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
-                if hasattr(provider, "former") and self._former:
-                    provider.former = Inventory.of(Config(raw_config=self._former, project_name=project).get)
+                if hasattr(provider, "former"):
+                    provider.former = self._former
                 self._providers[reference] = provider
             return self._providers[reference]
 

@@ -159,7 +159,7 @@ def _reached(entry: Mapping[str, Any]) -> HostEntry:
 
 
 _REACHED = frozenset(camel(name) for name in HostEntry.model_fields)
-_ENTRIES = ("hosts", "defaults", "inventory", "shard")
+ENTRIES = ("hosts", "defaults", "inventory", "shard")
 
 
 class Inventory(Mapping[str, HostAccess]):
@@ -177,14 +177,14 @@ class Inventory(Mapping[str, HostAccess]):
     @classmethod
     def of(cls, get: Callable[[str], Any]) -> "Inventory":
         """Take what counts from the stack config, whose entries `get` returns by name."""
-        return cls({name: get(name) for name in _ENTRIES})
+        return cls({name: get(name) for name in ENTRIES})
 
     def __contains__(self, name: object) -> bool:
         return name in self._hosts()
 
     def __getitem__(self, name: str) -> HostAccess:
         if name not in self._ways:  # each resource of a host asks
-            common = Reach.model_validate(_value(self._config.get("defaults")) or {})
+            common = Reach.model_validate(config_value(self._config.get("defaults")) or {})
             self._ways[name] = access(name, _reached(self._hosts()[name]), common)
         return self._ways[name]
 
@@ -210,7 +210,7 @@ class Inventory(Mapping[str, HostAccess]):
 
     def moved_to(self, name: str, stack: str) -> str | None:
         """Return the stack that a host belongs to now, where that is another shard than `stack`."""
-        shard = _value(self._config.get("shard"))
+        shard = config_value(self._config.get("shard"))
         if not shard or name not in self:
             return None
         home, here = home_of(name, self._hosts()[name], int(shard["of"])), index_in(shard, stack)
@@ -223,19 +223,19 @@ class Inventory(Mapping[str, HostAccess]):
                 further = read_inventory(path) if path else {}
             except InventoryError as error:
                 raise Failure(str(error)) from None
-            self._entries = {**further, **(_value(self._config.get("hosts")) or {})}
+            self._entries = {**further, **(config_value(self._config.get("hosts")) or {})}
         return self._entries
 
 
 def stack_inventory() -> Inventory:
     """Return the hosts of this stack's config, in the program."""
     config, project = CONFIG.get(), get_project()
-    return _inventory(tuple(config.get(f"{project}:{name}") for name in _ENTRIES))
+    return _inventory(tuple(config.get(f"{project}:{name}") for name in ENTRIES))
 
 
 @lru_cache(maxsize=1)  # each host of a program asks
 def _inventory(texts: tuple[str | None, ...]) -> Inventory:
-    return Inventory(dict(zip(_ENTRIES, texts, strict=True)))
+    return Inventory(dict(zip(ENTRIES, texts, strict=True)))
 
 
 def way_to(host: str, inventory: Mapping[str, HostAccess], connection: Mapping[str, Any] | None) -> HostAccess | None:
@@ -262,7 +262,8 @@ def connection_props(way: HostAccess) -> dict[str, Any]:
     return secret
 
 
-def _value(value: str | Mapping[str, Any] | None) -> Any:
+def config_value(value: str | Mapping[str, Any] | None) -> Any:
+    """Return an entry of the stack config, which Pulumi hands over as JSON text."""
     return json.loads(value) if isinstance(value, str) else value
 
 

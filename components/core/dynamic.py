@@ -6,7 +6,8 @@ are a contract; renaming one breaks the stacks of its users.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,12 +28,13 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.config.former import Former, distinct
 from components.config.inventory import Inventory, way_to
 from components.config.shards import split
 from components.core import console, stored
 from components.core.chapter import Chapter, F, Failure, I, KnownState, Unfinished
 from components.core.claims import CLAIMS, caller
-from components.core.identity import known_by, other_key
+from components.core.identity import known_by, other_key, trusted_keys
 from components.core.ownership import (
     check_owner,
     copied,
@@ -69,8 +71,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     outputs = OUTPUTS
     """What is no input: where all else is as it was, `diff` finds no change, and is not even asked (provider/)."""
     _access = Inventory({})
-    former: Inventory | None = None
-    """The hosts of the last run's stack config, for those that are no longer in it."""
+    former = Former()
+    """The hosts of earlier stack configs, for those that are no longer in it."""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
@@ -114,7 +116,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             return ""
         if host not in self._access and _unknown_machine(connection):
             return "a machine that is not made yet"
-        access = None if has_unknown(connection) and host not in self._access else self._way(str(host), connection)
+        known = host in self._access or not has_unknown(connection)
+        access = way_to(str(host), self._access, connection) if known else None
         return other_key(machine, access) if access is not None else ""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -364,15 +367,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return stored.read(self.chapter, props)
 
     def _way(self, host: str, connection: Mapping[str, Any] | None) -> "HostAccess | None":
-        """Return how a host is reached: as the config says, and where that is not taken, as the last run's did."""
+        """Return how a host is reached: as the config says, and where that is not taken, as earlier ones did."""
         way = way_to(host, self._access, connection)
-        return way.since(self._former_way(host)) if way is not None else None
-
-    def _former_way(self, host: str) -> "HostAccess | None":
-        try:
-            return self.former.get(host) if self.former is not None else None
-        except (Failure, ValidationError):  # nobody asks for it to be right
-            return None
+        return self.former.since(way, trusted_keys(way)) if way is not None else None
 
     def _way_since(self, inputs: I, state: Stored[I, F]) -> "HostAccess | None":
         """Return the same for a change, with what the state knows to have been valid before."""
@@ -386,14 +383,25 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _host_of(self, state: Stored[I, F]) -> "Host":
         """Return the host of a state: by its name; where the config no longer has that, or has it for another machine,
-        by its host key; by the config of the last run."""
-        name = state.declared.host
+        by its host key; by what earlier configs knew."""
+        name, keys = state.declared.host, state.machine.keys
         way = self._way(name, state.declared.connection)
-        if way is None or other_key(state.machine, way):
-            way = self._access.by_key(name, state.machine.keys) or way
-        if way is None and self.former is not None:
-            way = self.former.get(name)
-        return _connected(name, way)
+        if way is not None and not other_key(state.machine, way):
+            return _connected(name, way)
+        now = self._access.by_key(name, keys) or way
+        ways = [now] if now is not None else []
+        if now is not way or way is None:
+            ways += self.former.places(name, keys)
+        return self._first_of(name, [self.former.since(one, keys) for one in distinct(ways)])
+
+    def _first_of(self, name: str, ways: Sequence["HostAccess"]) -> "Host":
+        """Return a host by the first of several ways that leads to it; by the first where none does."""
+        for way in ways if len(ways) > 1 else ():
+            host = _connected(name, way)
+            with suppress(HostError):
+                host.connect()
+                return host
+        return _connected(name, ways[0] if ways else None)
 
 
 _LEFT = "What it had changed could not be taken back by now: `up` finishes it, `destroy` undoes it."
@@ -420,8 +428,8 @@ def _say_once(host: str, text: str) -> None:
 def _connected(name: str, access: "HostAccess | None") -> "Host":
     if access is None:
         raise Failure(
-            f"{name}: nothing says how to connect: neither the stack config nor that of the last run has a host of "
-            "this name. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
+            f"{name}: nothing says how to connect: neither the stack config nor an earlier one that is known still "
+            "has it. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
         )
     from hosts.ssh.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
@@ -433,8 +441,8 @@ def say_outdated(host: "Host") -> None:
     if host.outdated and host.name not in _OUTDATED:
         _OUTDATED.add(host.name)
         console.warn(
-            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by the former "
-            "one. The next run does not know that any more: correct it, or change it on the host"
+            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by a former "
+            "one: correct it, or change it on the host"
         )
 
 

@@ -336,10 +336,16 @@ class Life:
         """Write down a finding."""
         number = len(self.figures.findings) + 1
         place = self.folder / f"finding{number}.txt"
-        place.write_text(f"{kind}\n{detail}\n{self.world}\n")
+        asked = self.hosts.values() if "another run is changing" in detail else ()
+        place.write_text(f"{kind}\n{detail}\n{self.world}\n{''.join(map(self._holder, asked))}")
         text = f"seed {self.seed}, {WORDS[self.engine]}, step {self.count}: {kind} ({place}): {detail[:300]}"
         self.figures.findings.append(text)
         self.note(f"FINDING: {text}")
+
+    def _holder(self, host: LabHost) -> str:
+        """Who holds a host, and what runs on it."""
+        asked = "cat /run/stockade/holder; ps -eo pid,ppid,etime,args; ss -tnei"
+        return f"{host.name}:\n{host.exec(asked, check=False).stdout}\n"
 
 
 def engines() -> list[str]:

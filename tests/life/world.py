@@ -140,8 +140,7 @@ class World:
     def excused(self) -> str:
         """Say why a run may fail; "" where it may not."""
         kinds = {dirt.kind for machine in self.machines.values() for dirt in machine.dirt.values() if not dirt.seen}
-        lost = len(self.states) > 1 and any(name not in self.declared for state in self.states for name in state)
-        others = [*(["down"] if self.down else []), *(["a host lost by a run that was killed"] if lost else [])]
+        others = ["down"] if self.down else []
         return ", ".join([*sorted(kinds & {"installed anew", "restored"}), *others])
 
     def applied(self) -> None:

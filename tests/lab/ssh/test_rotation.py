@@ -126,23 +126,38 @@ def test_both_at_once_and_something_else(host: LabHost, stack: Stack, keys: dict
     stack.unchanged()
 
 
-def test_lists_serve_where_the_last_run_is_not_known(
-    host: LabHost, stack: Stack, keys: dict[str, Path], tmp_path: Path
-) -> None:
-    """As after a run that failed: what the config had before is in no state any more."""
-    configure(stack, host, FIRST, keys["old"], tries=4)
+def test_a_run_that_came_to_nothing_is_repeated(host: LabHost, stack: Stack, keys: dict[str, Path]) -> None:
+    """It has the same config again, and still knows what was valid before."""
+    configure(stack, host, SECOND, keys["old"], tries=4)
+    comes_to_nothing(host, stack)
+    stack.up()
+    assert becomes_root(host, keys["old"], SECOND)
+    assert not logs_in(host, keys["newer"])
+
+
+def comes_to_nothing(host: LabHost, stack: Stack) -> None:
     host.cut()
     assert stack.up(check=False).status != 0
     host.mend()
+
+
+def test_lists_serve_where_several_rotations_came_to_nothing(
+    host: LabHost, stack: Stack, keys: dict[str, Path]
+) -> None:
+    """One former password is tried, so that no account is locked for those before it."""
+    for word, key in ((THIRD, "new"), (FIRST, "newer")):
+        configure(stack, host, word, keys[key], tries=4)
+        comes_to_nothing(host, stack)
     failed = stack.up(check=False)
     assert failed.status != 0
     assert "privateKeyFile: [new, old]" in failed, failed.output
-    lists = {"privateKeyFile": [str(keys["old"]), str(keys["newer"])]}
-    configure(stack, host, FIRST, keys["old"], sudo=[Secret(FIRST), Secret(THIRD)], tries=4, **lists)
+    lists = {"privateKeyFile": [str(keys["newer"]), str(keys["old"])]}
+    configure(stack, host, FIRST, keys["newer"], sudo=[Secret(FIRST), Secret(SECOND)], tries=4, **lists)
     stack.up()
-    assert becomes_root(host, keys["old"], FIRST)
-    assert not logs_in(host, keys["newer"])
+    assert becomes_root(host, keys["newer"], FIRST)
+    assert not logs_in(host, keys["old"])
     configure(stack, host, FIRST, keys["old"], tries=4)
+    stack.up()
     stack.unchanged()
 
 
@@ -182,17 +197,19 @@ def try_to(stack: Stack, host: LabHost, password: str, key: Path, sudo: str) -> 
 def test_a_wrong_sudo_password_is_sent_once(host: LabHost, stack: Stack, keys: dict[str, Path]) -> None:
     """By each run, whatever it has to do; PAM counts one failure, not two, nor one for each line of a script."""
     configure(stack, host, FIRST, keys["old"], sudo=WRONG, tries=3)
-    told, seen, counted = failures(host, lambda: stack.up(check=False))
+    told, seen, _ = failures(host, lambda: stack.up(check=False))  # sshd is not changed before its new login is proved
     assert seen == 1
-    assert told.status != 0 or "the host does not take the sudoPassword of deploy" in told, told.output
-    configure(stack, host, FIRST, keys["old"], sudo=WRONG, tries=6)
+    assert told.status != 0
+    assert failures(host, stack.refresh)[1] == 1  # by the former one, which the next run knows as well
+    host.exec("chpasswd", input=f"deploy:{THIRD}\n")
     for act in (stack.up, stack.refresh, stack.destroy):
         told, seen, counted = failures(host, lambda act=act: act(check=False))
         assert told.status != 0
-        assert (seen, counted) == (1, 1), told.output
+        assert (seen, counted) == (2, 2), told.output
         assert "sudo did not take the sudoPassword of deploy" in told, told.output
         assert "Traceback" not in told
         assert WRONG not in told
+    host.exec("chpasswd", input=f"deploy:{FIRST}\n")
     configure(stack, host, FIRST, keys["old"], tries=6)
     stack.up()
 

@@ -1,0 +1,175 @@
+"""The hosts of earlier stack configs, as the provider's inputs carry them from run to run.
+
+A run that failed or was killed leaves resources in the state of hosts that the next config does not have any more, or
+has under another name, at another address, with other credentials. Nothing tells the provider when the last resource of
+a host has gone, so the ways to the last few hosts that went are kept, encrypted as one secret.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from components.config.inventory import Inventory, Reach, config_value
+from components.config.shards import InventoryError, home_of, index_in, read_inventory
+from components.core.chapter import Failure
+from components.core.identity import trusted_keys
+from hosts.errors import HostError
+from hosts.ssh.connection import HostAccess
+
+GONE = 64
+"""Hosts that are kept when no config has them any more: those that went last."""
+OF_ONE = 3
+"""Entries of one name that are kept, the present one among them."""
+LARGEST = 256 * 1024
+"""Characters of all that is kept of earlier configs."""
+LOGINS = 2
+"""Former logins to a machine that are tried, and refused ones count against the account (pam_faillock, Fail2Ban)."""
+PLACES = 4
+"""Addresses at which a machine is looked for that no config has any more."""
+_REACH = frozenset(to_camel(name) for name in {*Reach.model_fields, "address", "addresses"} - {"existing"})
+
+Config = Mapping[str, Any]
+"""The hosts of one stack config and their defaults, as far as they say how to reach them."""
+
+
+def reach(entries: Mapping[str, Any], stack: str, listed: Mapping[str, Any] | None = None) -> Config:
+    """Return what a stack's config says about how its hosts are reached.
+
+    `entries`: `hosts`, `defaults` and so on as Pulumi hands them over. `listed`: the hosts of the inventory file, if it
+    is not to be read. Nothing is checked: what is wrong is left out.
+    """
+    hosts = {**(listed_in(entries, stack) if listed is None else listed), **_mapping(entries.get("hosts"))}
+    return {
+        "defaults": _reaching(_mapping(entries.get("defaults"))),
+        "hosts": {name: _reaching(entry) for name, entry in hosts.items() if isinstance(entry, dict)},
+    }
+
+
+def listed_in(entries: Mapping[str, Any], stack: str) -> Mapping[str, Any]:
+    """Return those hosts of the inventory file that are a stack's: the file may have others when they are asked for."""
+    path, shard = entries.get("inventory"), _mapping(entries.get("shard"))
+    try:
+        hosts = read_inventory(str(path)) if path else {}
+        own = index_in(shard, stack) if shard else None
+        of = int(shard.get("of") or 0)
+    except (InventoryError, ValueError, TypeError):
+        return {}
+    mine = (name for name, entry in hosts.items() if isinstance(entry, dict))
+    return {name: _reaching(hosts[name]) for name in mine if not own or not of or home_of(name, hosts[name], of) == own}
+
+
+def older(now: Config, before: Sequence[Config]) -> tuple[Config, ...]:
+    """Return what is to be kept of earlier configs, the newest first: what they say otherwise than the present one."""
+    kept: dict[str, list[Any]] = {name: [(now["defaults"], entry)] for name, entry in now["hosts"].items()}
+    out, gone, left = [], 0, LARGEST
+    for config in before:
+        hosts = {}
+        for name, entry in config["hosts"].items():
+            others = kept.setdefault(name, [])
+            if (config["defaults"], entry) in others or len(others) >= OF_ONE or (not others and gone >= GONE):
+                continue
+            gone += not others
+            others.append((config["defaults"], entry))
+            hosts[name] = entry
+        left -= len(json.dumps((config["defaults"], hosts)))
+        if left < 0:
+            break
+        if hosts:
+            out.append({"defaults": config["defaults"], "hosts": hosts})
+    return tuple(out)
+
+
+def written(listed: Mapping[str, Any], kept: Sequence[Config]) -> str:
+    """Return as text what the present config alone does not say; it may have secrets in it."""
+    return json.dumps({"listed": listed, "kept": kept}, separators=(",", ":"), sort_keys=True)
+
+
+def read(text: str) -> tuple[Mapping[str, Any] | None, tuple[Config, ...]]:
+    """Return what `written` made a text of; nothing of any other."""
+    found = _mapping(text)
+    kept = found.get("kept")
+    good = isinstance(kept, list) and all(
+        isinstance(config, dict) and all(isinstance(config.get(name), dict) for name in ("defaults", "hosts"))
+        for config in kept
+    )
+    listed = found.get("listed")
+    return (listed if isinstance(listed, dict) else None), tuple(kept or ()) if good else ()
+
+
+class Former:
+    """The ways to machines that earlier configs gave."""
+
+    def __init__(self, configs: Sequence[Config] = ()) -> None:
+        self._configs = configs
+
+    def ways(self, name: str, keys: Collection[str]) -> Iterator[HostAccess]:
+        """Yield the ways to the machine with these host keys, the newest first, whatever its name was then; where a key
+        is not known, those of the name."""
+        for other, trusted, way in self._all:
+            if trusted & set(keys) or (other == name and not (trusted and keys)):
+                yield way.model_copy(update={"name": name})
+
+    def places(self, name: str, keys: Collection[str]) -> list[HostAccess]:
+        """Return the newest way to each address of that machine, which may have moved; where none is known, the way to
+        whatever machine had the name last."""
+        ways = [*self.ways(name, keys)] or [way for other, _, way in self._all if other == name][:1]
+        return distinct(ways)[:PLACES]
+
+    def since(self, way: HostAccess, keys: Collection[str]) -> HostAccess:
+        """Return a way with the logins to the same machine that were valid before: no more than a few, and of passwords
+        only the last."""
+        tried, words = 0, set[str]()
+        for former in self.ways(way.name, keys):
+            later, others = way.since(former), _passwords(former)
+            if later is way or (words and others - words):
+                continue
+            way, tried, words = later, tried + 1, words | others
+            if tried == LOGINS:
+                break
+        return way
+
+    @cached_property
+    def _all(self) -> tuple[tuple[str, frozenset[str], HostAccess], ...]:
+        return tuple(self._read())
+
+    def _read(self) -> Iterator[tuple[str, frozenset[str], HostAccess]]:
+        for config in self._configs:
+            inventory = Inventory(config)
+            for name in inventory:
+                with suppress(Failure, ValidationError, HostError):  # nobody asks for it to be right
+                    yield name, trusted_keys(inventory[name]), inventory[name]
+
+
+def distinct(ways: Iterable[HostAccess]) -> list[HostAccess]:
+    """Return the first of the ways to each address."""
+    found: dict[Any, HostAccess] = {}
+    for way in ways:
+        found.setdefault(tuple(login.endpoint for _, login in way.logins()), way)
+    return [*found.values()]
+
+
+def _passwords(way: HostAccess) -> set[str]:
+    words = (
+        word
+        for _, login in way.logins()
+        for one in (login, *login.former)
+        for word in (one.password, one.sudo_password)
+    )
+    return {word.get_secret_value() for word in words if word is not None}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    try:
+        found = config_value(value)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _reaching(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if to_camel(str(key)) in _REACH}
