@@ -5,9 +5,9 @@ import signal
 
 import pulumi
 
-from components.config.stack import load
 from components.host import HardenedHost
 from components.keys.resource import KeyPair
+from components.stack_config import load
 
 config = load()
 wanted = config.hardening()

@@ -31,7 +31,7 @@ from fleet.published import clean
 from fleet.report import KINDS, Result, failed_in, write
 from fleet.summary import summary
 from hosts.ssh.connection import CONNECT_TIMEOUT
-from local.__main__ import choose_engine, policy_arguments, policy_environment
+from local.commands import choose_engine, policy_arguments, policy_environment
 from local.engine.errors import EngineError
 
 PATIENCE = 15

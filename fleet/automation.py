@@ -20,7 +20,7 @@ from fleet.environment import Environment, FleetError
 from fleet.job import CREATING, Job, Limits, Run
 from fleet.outcome import Outcome
 from fleet.processes import Processes, StalledError, Watch
-from local.__main__ import policy_environment
+from local.commands import policy_environment
 
 RUNS = ("preview", "up", "refresh", "destroy")
 ONE_QUERY = {"PULUMI_DIY_BACKEND_PARALLEL": "1"}

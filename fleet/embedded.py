@@ -19,7 +19,7 @@ from fleet.environment import Environment
 from fleet.job import Job, Limits, Run
 from fleet.outcome import Outcome
 from fleet.processes import Processes, StalledError
-from local.__main__ import policy_environment
+from local.commands import policy_environment
 from local.engine.processes.forks import Forked, Request, fork_server
 from local.engine.processes.process import started
 from local.engine.state.moving import move

@@ -17,16 +17,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from components.config.stack import ConfigError, parse
-from components.core.chapter import Failure
+from components.failure import Failure
 from components.firewall.controllers.others import told
 from components.firewall.ruleset.chapter import RulesetChapter
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.listeners.chapter import ListenerChapter, ListenerInputs
+from components.stack_config import ConfigError, parse
 from hosts.errors import HostError, understanding
 from hosts.host import Host
+from hosts.pool import connection_pool
 from hosts.ssh.connection import HostAccess
-from hosts.ssh.pool import connection_pool
 from hosts.text.masking import printable
 from local.engine.errors import EngineError
 from local.engine.state.project import Config, Project, StackSettings, load_project, load_stack, resolve_config

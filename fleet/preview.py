@@ -27,7 +27,7 @@ from fleet.published import clean
 from fleet.report import LIMIT, Result, markdown
 from hosts.text.projectfiles import inside
 from hosts.text.textfiles import read_text
-from local.__main__ import policy_arguments, policy_environment, set_lab_passphrase, value_of
+from local.commands import policy_arguments, policy_environment, set_lab_passphrase, value_of
 from local.engine.errors import EngineError
 from local.engine.state.project import checked_name, load_project, read_yaml, stack_file
 from policies.names import lowered_in

@@ -20,7 +20,7 @@ from urllib.parse import quote, quote_plus, unquote
 from components.config.named_files import REVIEW
 from hosts.text.masking import MASK, printable
 from hosts.text.textfiles import BadFile, read_text
-from local.__main__ import LAB
+from local.commands import LAB
 
 _SECRET = re.compile(
     r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE|JWT|AUTH|COOKIE|SIGNATURE|SALT|BEARER|(^|_)(PAT|SAS|PIN|DSN)(_|$)",

@@ -15,7 +15,7 @@ from hosts.shell import Answer, Script
 from hosts.ssh.coalesced import Reads
 from hosts.ssh.connection import FORMER, Connection, HostAccess
 from hosts.ssh.session import Wire
-from hosts.ssh.waiting import CONFIRMATION, timed, waiting
+from hosts.waiting import CONFIRMATION, timed, waiting
 
 _FACTS = Script(
     "look at the host",

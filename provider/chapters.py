@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from provider.structs import plain
 
 CHAPTERS = (
@@ -25,7 +25,7 @@ def load_chapter(name: str) -> None:
 
 def load_client() -> None:
     """Import the SSH client and what tells the way to a host."""
-    importlib.import_module("hosts.ssh.pool")
+    importlib.import_module("hosts.pool")
     importlib.import_module("components.config.inventory")
 
 
@@ -77,7 +77,7 @@ class Chapters:
 
     def _knock(self, request: Any, config: Mapping[str, Any]) -> None:
         from components.config.inventory import Inventory, way_to
-        from hosts.ssh.pool import connection_pool
+        from hosts.pool import connection_pool
 
         props = plain(request.properties) or {}
         host = props.get("host")

@@ -18,7 +18,7 @@ def _build(model: type[BaseModel]) -> None:
 
 
 importlib.import_module("provider.shared")
-importlib.import_module("components.config.stack")
+importlib.import_module("components.stack_config")
 importlib.import_module("components.host")
 load_client()
 _build(BaseModel)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pulumi.dynamic import ResourceProvider
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from provider.chapters import CHAPTERS
 
 OWN = frozenset(f"components.{name}" for name in (*CHAPTERS, "keys.resource"))

@@ -32,13 +32,14 @@ from components.config.former import Config as Known
 from components.config.former import Former, listed_in, older, reach, read, written
 from components.config.inventory import ENTRIES
 from components.core import console
-from components.core.chapter import Failure, Unfinished
+from components.core.chapter import Unfinished
 from components.core.claims import CLAIMS, called_for
+from components.failure import Failure
 from hosts.errors import HostError
 from hosts.guard.record import RUN
-from hosts.ssh.waiting import timed
+from hosts.once import Told
 from hosts.text.masking import told
-from hosts.text.once import Told
+from hosts.waiting import timed
 from provider.chapters import Chapters
 from provider.reference import load
 from provider.serving import serve
@@ -327,7 +328,7 @@ def main() -> None:
     chapters = Chapters()
     chapters.load()
     serve(Server(chapters), THREADS)
-    importlib.import_module("hosts.ssh.pool").connection_pool().close()
+    importlib.import_module("hosts.pool").connection_pool().close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to do: the interpreter took a third of a second to take itself apart

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hosts.ssh.waiting import Clock
+from hosts.waiting import Clock
 
 MOST = 10
 SHORTEST = 0.001

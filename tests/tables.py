@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.config.inventory import Settings
-from components.config.stack import StackConfig
+from components.stack_config import StackConfig
 from policies.reference import policy_table, setting_table
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from components.config.stack import inventory_schema, schema
+from components.stack_config import inventory_schema, schema
 
 SCHEMA, INVENTORY_SCHEMA = Path("stacks/stockade.schema.json"), Path("stacks/inventory.schema.json")
 

@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.config.identity import trusted_keys
 from components.config.inventory import Inventory, Reach, config_value
 from components.config.shards import InventoryError, home_of, index_in, read_inventory
-from components.core.chapter import Failure
-from components.core.identity import trusted_keys
+from components.failure import Failure
 from hosts.errors import HostError
 from hosts.ssh.connection import HostAccess
 

@@ -15,10 +15,10 @@ from pulumi.runtime.config import CONFIG
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
+from components.config.identity import trusted_keys
+from components.config.sealing import sealed
 from components.config.shards import InventoryError, home_of, index_in, read_inventory, split, stack_of
-from components.core.chapter import Failure
-from components.core.identity import trusted_keys
-from components.core.resource import sealed
+from components.failure import Failure
 from hosts.errors import HostError
 from hosts.ssh.connection import SECRET_FIELDS, HostAccess
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from components.core.chapter import STALE, Failure
+from components.core.chapter import STALE
+from components.failure import Failure
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Unreachable
 from hosts.guard.guarded import BACK_TIME, Guard, armed, arms, committed, given_up, hold, is_armed, unguarded
 from hosts.guard.shell import GONE_BACK, LOG

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
+from components.failure import Failure
 from hosts.guard.guarded import Guard
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 STALE = 75
 """Exit status (EX_TEMPFAIL of sysexits.h) of a script that found the host other than expected and changed nothing."""
-
-
-class Failure(Exception):  # noqa: N818
-    """An operation that cannot be done, for a reason the user can mend; the message is all that is shown."""
 
 
 class Unfinished(Failure):

@@ -29,12 +29,12 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.config.former import Former, distinct
+from components.config.identity import known_by, other_key, trusted_keys
 from components.config.inventory import Inventory, way_to
 from components.config.shards import split
 from components.core import console, stored
-from components.core.chapter import Chapter, F, Failure, I, KnownState, Unfinished
+from components.core.chapter import Chapter, F, I, KnownState, Unfinished
 from components.core.claims import CLAIMS, caller
-from components.core.identity import known_by, other_key, trusted_keys
 from components.core.ownership import (
     check_owner,
     copied,
@@ -49,6 +49,7 @@ from components.core.ownership import (
 )
 from components.core.stored import OUTPUTS, Stored, inputs_of, outs
 from components.core.transaction import Transaction
+from components.failure import Failure
 from hosts.errors import HostError, Unreachable
 from hosts.guard.record import Ledger
 
@@ -431,7 +432,7 @@ def _connected(name: str, access: "HostAccess | None") -> "Host":
             f"{name}: nothing says how to connect: neither the stack config nor an earlier one that is known still "
             "has it. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
         )
-    from hosts.ssh.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
     return connection_pool().host(access)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from components.core.chapter import Failure
 from components.core.claims import CLAIMS, caller
 from components.core.stored import Stored
+from components.failure import Failure
 from hosts.errors import CommandFailed
 from hosts.guard.record import CHANGED, Ledger, Machine, Owner, read_ledger, record_name
 

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic
 
 from components.core.change import Change
-from components.core.chapter import STALE, Chapter, F, Failure, I, KnownState
+from components.core.chapter import STALE, Chapter, F, I, KnownState
+from components.failure import Failure
 from hosts.errors import CommandFailed, HostError, understanding
 from hosts.guard.record import (
     FOLDER,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from components.core.waiting import waiting
 from components.fail2ban.chapter import JailsChapter
 from components.fail2ban.jails import jails_in

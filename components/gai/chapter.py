@@ -12,7 +12,7 @@ from pulumi import Output, ResourceOptions
 
 from components.core.chapter import STALE, Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from hosts.shell import Answer, Script
 from hosts.system.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE, FileState, file_state
 

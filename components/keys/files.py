@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from components.core.chapter import Failure, Model
-from components.users.authorized_keys import AuthorizedKey, KeyLineError, parse_key
+from components.core.chapter import Model
+from components.failure import Failure
+from components.keys.authorized_keys import AuthorizedKey, KeyLineError, parse_key
 from hosts.text.textfiles import BadFile, read_private_key, read_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 
-from components.users.authorized_keys import KeyLineError, encoded_type
+from components.keys.authorized_keys import KeyLineError, encoded_type
 
 _BLOCK = re.compile(r"^---- BEGIN SSH2 PUBLIC KEY ----[ \t]*\n(.*?)^---- END SSH2 PUBLIC KEY ----[ \t]*$", re.S | re.M)
 _HEADER = re.compile(r"([^\s:]{1,64}):[ \t]*(.*)")

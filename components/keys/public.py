@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pulumi import RunError
 
 from components.config.named_files import read_own
+from components.keys.authorized_keys import AuthorizedKey, KeyLineError, parse_keys
 from components.keys.formats import as_lines
-from components.users.authorized_keys import AuthorizedKey, KeyLineError, parse_keys
 from hosts.ssh.connection import resolve
 from hosts.text.textfiles import BadFile, private_key_fault
 

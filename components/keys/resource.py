@@ -26,9 +26,9 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.core.chapter import Failure
+from components.failure import Failure
+from components.keys.authorized_keys import AuthorizedKey
 from components.keys.files import KeyPairInputs, generate, read_public, reseal, use
-from components.users.authorized_keys import AuthorizedKey
 from hosts.ssh.connection import resolve
 
 

@@ -13,9 +13,10 @@ from pulumi import Output, ResourceOptions
 from pydantic import Field, field_validator
 
 from components.config.inventory import Settings
-from components.core.chapter import Chapter, ChapterInputs, Failure, KnownState, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
+from components.failure import Failure
 from hosts.packages.manager import PACKAGES
 from hosts.shell import Answer, Script
 from hosts.system.distro import DISTRO

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider, has_unknown
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from components.packages.shell import APPLY, EXITS, OBSERVE, RESTORE
 from hosts.packages.limits import LOCK_TIMEOUT, LOCKED
 from hosts.packages.manager import PACKAGE_NAME

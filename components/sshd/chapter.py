@@ -4,7 +4,8 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from components.core.change import Change
-from components.core.chapter import Chapter, Failure, KnownState
+from components.core.chapter import Chapter, KnownState
+from components.failure import Failure
 from components.sshd import effective
 from components.sshd.login import entrance, sole_login
 from components.sshd.settings import SshdFacts, SshdInputs

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from components.sshd import effective
 from hosts.errors import HostError
 from hosts.scripts import script
@@ -86,7 +86,7 @@ class Entrance:
 
 def sole_login(host: "Host", settings: str) -> "Host":
     """Return the host by the login that later runs use first, as `settings` demand it."""
-    from hosts.ssh.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
     login, connection = host.access.logins()[0]
     if effective.value(settings, "passwordauthentication") != "yes":

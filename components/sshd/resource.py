@@ -18,7 +18,7 @@ from typing import Any
 from pulumi import Output, ResourceOptions
 
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from components.sshd.chapter import SshdChapter
 from components.sshd.settings import SshdFacts, SshdInputs
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from components.config.inventory import Settings
 from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from components.core.waiting import waiting
 from components.packages.chapter import Packages
 from components.updates.dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text

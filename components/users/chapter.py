@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from components.core.chapter import STALE, Chapter, Failure, KnownState
-from components.users.authorized_keys import found, merge, only
+from components.core.chapter import STALE, Chapter, KnownState
+from components.failure import Failure
+from components.keys.authorized_keys import found, merge, only
 from components.users.exits import EXITS
 from components.users.keys.facts import keys_program, own_folder, own_keys, own_trouble, trouble
 from components.users.own_login import guard, outside

@@ -3,8 +3,9 @@
 import base64
 from typing import TYPE_CHECKING
 
-from components.core.chapter import Failure, KnownState
-from components.users.authorized_keys import AuthorizedKey, found, parse_key
+from components.core.chapter import KnownState
+from components.failure import Failure
+from components.keys.authorized_keys import AuthorizedKey, found, parse_key
 from components.users.settings import UserFacts, UserInputs
 
 if TYPE_CHECKING:
@@ -82,6 +83,6 @@ def outside(host: "Host", name: str, *, adopted: bool) -> "Host":
             f"{access.name}: user {name}: the only login of this host is that user itself; "
             "add a `bootstrap` login that can delete it"
         )
-    from hosts.ssh.pool import connection_pool
+    from hosts.pool import connection_pool
 
     return connection_pool().host(access.only(*others))

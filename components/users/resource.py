@@ -8,7 +8,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pulumi.output import Unknown
 
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from components.core.stored import Stored
 from components.users.chapter import UserChapter
 from components.users.settings import UserFacts, UserInputs, refusal

@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, field_validator
 from components.config.inventory import Problems, Settings
 from components.config.names import group_names
 from components.core.chapter import ChapterInputs, Model
+from components.keys.authorized_keys import AuthorizedKey, found, parse_key
 from components.keys.public import public_keys
-from components.users.authorized_keys import AuthorizedKey, found, parse_key
 from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
 

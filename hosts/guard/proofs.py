@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
-from hosts.ssh.waiting import CONFIRMATION, waiting
+from hosts.waiting import CONFIRMATION, waiting
 
 
 class Proofs:

@@ -9,7 +9,7 @@ import asyncssh
 
 from hosts.shell import Answer, Run, Script, parse
 from hosts.ssh.privilege import Entry
-from hosts.ssh.waiting import CHANNEL, REMOTE, waiting
+from hosts.waiting import CHANNEL, REMOTE, waiting
 
 OPEN_TIMEOUT = 75.0
 """Seconds to open a channel; the keepalives find a dead host earlier."""

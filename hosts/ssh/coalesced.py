@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hosts.errors import HostError
 from hosts.shell import Answer, Script
 from hosts.ssh.session import Wire
-from hosts.ssh.waiting import Clock, current, timed
+from hosts.waiting import Clock, current, timed
 
 LARGEST_BATCH = 64
 

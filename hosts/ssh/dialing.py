@@ -14,7 +14,7 @@ from hosts.ssh.algorithms import OLDER, RSA_BY_SHA1, needs_sha1, offer
 from hosts.ssh.connection import Connection
 from hosts.ssh.credentials import Credentials, agent_keys, credentials_of
 from hosts.ssh.hostkeys import Shown, Trust, refusal, trust_of
-from hosts.ssh.waiting import DIALLING, HANDSHAKE, HANDSHAKE_SLOT, waiting
+from hosts.waiting import DIALLING, HANDSHAKE, HANDSHAKE_SLOT, waiting
 
 LOGIN_TIMEOUT = 30.0
 """Seconds from the open TCP connection to the end of authentication."""

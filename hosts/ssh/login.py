@@ -10,7 +10,7 @@ from hosts.errors import BEHIND, HostError, LoginRefused, Unreachable, Useless
 from hosts.ssh.connection import FORMER, UNLIMITED, Connection
 from hosts.ssh.dialing import Line, Refused, Transient, dial
 from hosts.ssh.guesses import Guesses
-from hosts.ssh.waiting import CONNECTING, RETRY, waiting
+from hosts.waiting import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 3.0

@@ -14,7 +14,7 @@ from hosts.ssh.connection import HostAccess
 from hosts.ssh.dialing import Line
 from hosts.ssh.login import Ladder, Way
 from hosts.ssh.sudo import Sudo
-from hosts.ssh.waiting import CHANNEL_SLOT, waiting
+from hosts.waiting import CHANNEL_SLOT, waiting
 
 CHANNELS = 8
 """Runs at a time on one connection; sshd's MaxSessions is 10 by default."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from components.users.authorized_keys import KeyLineError, parse_key
+from components.keys.authorized_keys import KeyLineError, parse_key
 from policies.base import SSHD, USER, CannotTellYetError, Props, items, resource_policy
 from policies.host.logins import keywords
 from policies.settings import Settings, texts

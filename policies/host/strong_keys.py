@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from components.users.authorized_keys import AuthorizedKey, KeyLineError, parse_key
+from components.keys.authorized_keys import AuthorizedKey, KeyLineError, parse_key
 from policies.base import KEY_PAIR, USER, CannotTellYetError, Props, items, resource_policy
 from policies.settings import Settings, number, texts
 

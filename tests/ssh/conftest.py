@@ -6,8 +6,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from hosts.pool import Pool
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.server import Behaviour, Server, serving
 
 Access = Callable[..., HostAccess]

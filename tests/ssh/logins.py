@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from hosts.errors import HostError
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 
 HELLO = Script("say hello", "echo hello")
 

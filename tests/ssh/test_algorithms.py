@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from hosts.errors import HostError, HostKeyChanged, HostKeyUnknown, LoginRefused, NotSupported, Unreachable
+from hosts.pool import Pool
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.server import Behaviour, Server, serving
 

@@ -9,12 +9,12 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import proto
 
-import hosts.ssh.pool
+import hosts.pool
 import provider.chapters
 from hosts.errors import Unreachable
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from provider.chapters import Chapters
 from tests.ssh.server import Server
 
@@ -27,7 +27,7 @@ def importing(monkeypatch: pytest.MonkeyPatch, pool: Pool) -> Iterator[threading
     go_on = threading.Event()
     monkeypatch.setattr(provider.chapters, "CHAPTERS", ("any",) * (100 * LIMIT))
     monkeypatch.setattr(provider.chapters, "load_chapter", lambda _name: go_on.wait(0.01))
-    monkeypatch.setattr(hosts.ssh.pool, "_pool", pool)
+    monkeypatch.setattr(hosts.pool, "_pool", pool)
     yield go_on
     go_on.set()
 

@@ -14,10 +14,10 @@ from hosts.errors import (
     LoginRefused,
     Unreachable,
 )
+from hosts.pool import Pool
 from hosts.ssh import dialing
 from hosts.ssh import login as ladder
 from hosts.ssh.connection import CONNECT_TIMEOUT, Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, free_port, only, refused_by
 from tests.ssh.server import Behaviour, Server, serving

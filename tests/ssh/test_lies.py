@@ -26,10 +26,10 @@ from components.core.claims import CLAIMS
 from components.host import HardenedHost
 from components.registry import Hardening
 from hosts.guard.record import Machine, Owner
+from hosts.pool import connection_pool
 from hosts.scripts import script
 from hosts.shell import replay
 from hosts.ssh.guesses import Guesses
-from hosts.ssh.pool import connection_pool
 from hosts.text.masking import printable
 from provider.server import Server as Provider
 from tests.ssh.conftest import private, public

@@ -15,8 +15,8 @@ from hosts.errors import (
     HostKeyUnknown,
     LoginRefused,
 )
+from hosts.pool import Pool
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, only, refused_by
 from tests.ssh.server import Behaviour, Server, serving

@@ -15,9 +15,9 @@ from bench.simulated.endpoints import Endpoints, SimulatedHost, serving, simulat
 from bench.simulated.keys import Keys
 from bench.simulated.recording import Recording
 from hosts.errors import Unreachable
+from hosts.pool import HANDSHAKES, Pool
 from hosts.shell import Answer, Script, compose
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import HANDSHAKES, Pool
 from hosts.ssh.privilege import as_root
 
 COUNT = 2 * HANDSHAKES + 8
@@ -102,7 +102,7 @@ import sys
 from pathlib import Path
 from bench.simulated.endpoints import simulated
 from bench.simulated.keys import Keys
-from hosts.ssh.pool import connection_pool
+from hosts.pool import connection_pool
 from tests.ssh.test_many_hosts import LOOK, PORT, access
 for host in simulated(int(sys.argv[1]), Keys(Path(sys.argv[2])), PORT, sys.argv[3]):
     connection_pool().host(access(host)).read(LOOK)

@@ -9,9 +9,9 @@ import pytest
 
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut
 from hosts.host import Host
+from hosts.pool import Pool
 from hosts.shell import SKIPPED, Script
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.conftest import private, public
 from tests.ssh.server import Server
 

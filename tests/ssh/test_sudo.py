@@ -6,10 +6,10 @@ import pytest
 
 from hosts.errors import SudoRefused
 from hosts.host import Host
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh import channel, sudo
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.server import Server
 
 _SUDO = """\

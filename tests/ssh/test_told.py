@@ -6,11 +6,11 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from hosts.errors import HostError
+from hosts.once import Told
+from hosts.pool import Pool
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
-from hosts.text.once import Told
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, free_port
 from tests.ssh.server import Behaviour, Server, serving

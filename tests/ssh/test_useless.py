@@ -4,9 +4,9 @@ import asyncssh
 import pytest
 
 from hosts.errors import LoginRefused, ShellRefused, SudoRefused, Useless
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from tests.ssh.conftest import public
 from tests.ssh.logins import HELLO, refused_by
 from tests.ssh.server import Server

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hosts.errors import Unreachable
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh.connection import HostAccess
-from hosts.ssh.pool import Pool
-from hosts.ssh.waiting import (
+from hosts.waiting import (
     CHANNEL,
     CONFIRMATION,
     CONNECTING,

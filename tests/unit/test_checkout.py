@@ -25,22 +25,3 @@ def test_no_two_files_of_lab_tests_share_a_host() -> None:
             users.setdefault(name, set()).add(file.name)
     assert len(users) > 25
     assert {name: files for name, files in users.items() if len(files) > 1} == {}
-
-
-LAYERS = {
-    "rules": set[str](),
-    "hosts": set[str](),
-    "components": {"hosts", "rules"},
-    "provider": {"components", "hosts"},
-}
-"""What each room may import of ours, besides itself (docs/architecture.md)."""
-
-
-def test_nothing_imports_upward() -> None:
-    ours = "|".join(entry.name for entry in REPOSITORY.iterdir() if (entry / "__init__.py").is_file())
-    imported = re.compile(rf"^\s*(?:from|import) ({ours})\b", re.M)
-    seen: dict[str, set[str]] = {}
-    for room in LAYERS:
-        files = [*(REPOSITORY / room).rglob("*.py")]
-        seen[room] = {name for file in files for name in imported.findall(file.read_text())} - {room}
-    assert seen == LAYERS

@@ -22,7 +22,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from provider import reference
 from provider.peers import OnlyOurs
 from provider.reference import OWN, load, named

@@ -6,7 +6,8 @@ Policies judge it as they judge declared rules, from the last look.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from components.core.chapter import Chapter, ChapterInputs, Failure, KnownState, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
+from components.failure import Failure
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from rules.analysis.reachability import TooIntricateError, difference, exposure

@@ -6,7 +6,7 @@ from typing import Any
 from pulumi import Output, ResourceOptions
 
 from components.core.dynamic import HostProvider
-from components.core.resource import HostResource
+from components.core.host_resource import HostResource
 from components.firewall.kept.chapter import KeptChapter, KeptFacts, KeptInputs
 
 

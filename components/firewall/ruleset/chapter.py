@@ -10,7 +10,8 @@ Source: the guide, "Configure a Firewall" and "Insert, Replace or Delete iptable
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
-from components.core.chapter import STALE, Chapter, Failure, KnownState
+from components.core.chapter import STALE, Chapter, KnownState
+from components.failure import Failure
 from components.firewall.boot.closing import and_closed, closing
 from components.firewall.boot.installed import installed
 from components.firewall.controllers.others import (

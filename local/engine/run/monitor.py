@@ -13,9 +13,9 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 from local.engine.display.events import Severity, Sink
 from local.engine.errors import EngineError, UnsupportedError
 from local.engine.processes.plugins import CHANNEL_OPTIONS, ProviderError
-from local.engine.processes.providers import ProviderPool
+from local.engine.run.deployment import Deployment
 from local.engine.run.goals import read_goal
-from local.engine.state.deployment import Deployment
+from local.engine.run.providers import ProviderPool
 from local.engine.state.project import Config
 from local.engine.state.values import from_struct, to_struct
 from provider.peers import OnlyOurs

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError
 from local.engine.processes.plugins import PartialFailureError, ProviderError
-from local.engine.processes.providers import ProviderPool
+from local.engine.run.providers import ProviderPool
 from local.engine.run.removal import Remover
 from local.engine.state.ledger import Ledger
 from local.engine.state.state import STACK_TYPE, Resource, Snapshot, now

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError
 from local.engine.processes.plugins import Provider, ProviderError
-from local.engine.processes.providers import ProviderPool
+from local.engine.run.providers import ProviderPool
 from local.engine.state.ledger import Ledger
 from local.engine.state.state import Resource, depth_first
 from local.engine.state.values import UNKNOWN, PropertyMap

@@ -19,15 +19,15 @@ from local.engine.display.progress import Display, Report
 from local.engine.errors import EngineError
 from local.engine.processes.launch import Launcher
 from local.engine.processes.process import Process
-from local.engine.processes.providers import ProviderPool
 from local.engine.processes.runner import REPORTED
+from local.engine.run.deployment import Deployment
 from local.engine.run.interrupts import heard
 from local.engine.run.monitor import EngineService, MonitorService, Server, deployment_info
 from local.engine.run.policies import Policies, start_pack
+from local.engine.run.providers import ProviderPool
 from local.engine.run.refresh import Refresher
 from local.engine.run.removal import Remover
 from local.engine.state.backend import Writer
-from local.engine.state.deployment import Deployment
 from local.engine.state.ledger import Ledger
 from local.engine.state.project import Config
 from local.engine.state.session import Session

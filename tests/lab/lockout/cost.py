@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from components.core.change import Change
 from hosts.guard.guarded import Guard, hold
+from hosts.pool import connection_pool
 from hosts.shell import Script
 from hosts.ssh.connection import HostAccess
-from hosts.ssh.pool import connection_pool
 from local.lab.api import Lab
 
 TIMES = 20

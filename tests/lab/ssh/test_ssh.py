@@ -10,10 +10,10 @@ import pytest
 from hosts.errors import ConnectionLost, HostError, HostKeyUnknown, LoginRefused, SudoRefused, TimedOut, Unreachable
 from hosts.host import Host
 from hosts.packages.manager import APT
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh import dialing
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.pool import Pool
 from hosts.system.distro import DISTRO
 from hosts.system.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, file_state
 from hosts.system.services import SERVICES, ServiceState, service_states

@@ -223,7 +223,7 @@ class MachineProvider(ResourceProvider):
 MACHINE = """
 import pulumi
 from pulumi.dynamic import Resource
-from components.config.stack import load
+from components.stack_config import load
 from components.host import HardenedHost
 from components.config.inventory import connection_props
 from machines import MachineProvider

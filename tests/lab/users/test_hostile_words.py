@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from components.listeners.chapter import ListenerChapter, ListenerInputs
+from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh.connection import HostAccess
-from hosts.ssh.pool import Pool
 from hosts.system.origin import ENTRY
 from local.lab.api import LabHost
 from tests.lab.conftest import entry

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.__main__ import HERE, choose_engine, policy_arguments, set_lab_passphrase, value_of
+from local.commands import HERE, choose_engine, policy_arguments, set_lab_passphrase, value_of
 from local.engine.cli import main, parser
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from local.engine.display.events import Op, Severity, Step, Violation
 from local.engine.processes.plugins import Diff, PartialFailureError, ProviderError, covers
+from local.engine.run.deployment import Deployment, Registered
 from local.engine.run.goals import Alias, Goal, make_urn
 from local.engine.run.policies import Policies
 from local.engine.run.removal import Remover
-from local.engine.state.deployment import Deployment, Registered
 from local.engine.state.ledger import Ledger
 from local.engine.state.state import Resource, Snapshot
 from local.engine.state.values import UNKNOWN, PropertyMap, Secret

@@ -8,8 +8,8 @@ import pytest
 from pulumi.runtime.proto import resource_pb2 as pb
 
 from local.engine.errors import UnsupportedError
-from local.engine.processes.providers import default_name
 from local.engine.run.goals import keep_ignored, make_urn, read_goal
+from local.engine.run.providers import default_name
 
 STACK_URN = make_urn("s", "p", "", "pulumi:pulumi:Stack", "p-s")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.users.authorized_keys import (
+from components.keys.authorized_keys import (
     AuthorizedKey,
     KeyLineError,
     blob_of,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pulumi
 import pytest
 
+from components.keys.authorized_keys import KeyLineError
 from components.keys.formats import as_lines
 from components.keys.public import public_keys
-from components.users.authorized_keys import KeyLineError
 from components.users.settings import UserSettings
 
 BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIEDq8c/agbzzpAV2aMQuvzQIGeHzYOep+3ifQMvj8rzQ"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from components.keys.public import public_keys
 from components.keys.resource import KeyPairProvider
 from components.keys.settings import KeySettings

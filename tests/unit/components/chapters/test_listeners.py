@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from components.core.chapter import Failure, KnownState
+from components.core.chapter import KnownState
+from components.failure import Failure
 from components.listeners.chapter import (
     EXPECTED,
     ListenerChapter,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
-from components.core.chapter import STALE, Failure, KnownState
+from components.core.chapter import STALE, KnownState
+from components.failure import Failure
 from components.users.chapter import UserChapter
 from components.users.own_login import guard, outside
 from components.users.resource import UserProvider

@@ -9,8 +9,8 @@ import yaml
 
 from components.config.__main__ import SCHEMA
 from components.config.inventory import camel, connections
-from components.config.stack import ConfigError, parse, schema
 from components.registry import CHAPTERS
+from components.stack_config import ConfigError, parse, schema
 from hosts.guard.record import fingerprint
 
 HOSTS = {"web1": {"address": "198.51.100.11", "admin": {"user": "deploy"}}}

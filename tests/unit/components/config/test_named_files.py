@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from components.config.named_files import REVIEW
 from components.config.remarks import bad_files
 from components.config.shards import InventoryError, read_inventory
-from components.config.stack import ConfigError, parse
 from components.keys.public import NoPublicKey, public_keys
+from components.stack_config import ConfigError, parse
 
 SECRET = "correct-horse-battery"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEDq8c/agbzzpAV2aMQuvzQIGeHzYOep+3ifQMvj8rzQ"

@@ -12,8 +12,8 @@ from pulumi.runtime import Settings, configure
 from components.config.__main__ import INVENTORY_SCHEMA
 from components.config.inventory import Inventory
 from components.config.shards import shard_of, split, stack_of
-from components.config.stack import ConfigError, StackConfig, inventory_schema, parse
-from components.core.chapter import Failure
+from components.failure import Failure
+from components.stack_config import ConfigError, StackConfig, inventory_schema, parse
 from components.timesync.chapter import TimeSyncProvider
 from hosts.errors import HostError
 

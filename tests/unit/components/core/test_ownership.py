@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.core.chapter import Failure
 from components.core.ownership import check_owner, copied, gone, lost_to, taken_from, taken_over_from, undoes
 from components.core.stored import Stored
+from components.failure import Failure
 from components.packages.chapter import PackageFacts, PackageInputs
 from hosts.guard.record import Ledger, Machine, Owner, record_name
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.config.stack import ConfigError, parse
 from components.firewall.controllers.others import brings_rules, emptied, in_the_way, obstacle, taken
+from components.stack_config import ConfigError, parse
 from rules.values.family import Family
 
 LEGACY = """*filter

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.core.chapter import Failure
+from components.failure import Failure
 from components.firewall.ruleset.resource import RulesetProvider
 from components.firewall.ruleset.settings import RulesetFacts
 from components.firewall.ruleset.way_in import refusal, refusal_of

@@ -1,6 +1,6 @@
 """The stack config: hosts and what is wanted of them, validated before anything else happens.
 
-`load()` is what the program calls; `python -m components.config.stack` writes the JSON Schema that editors use.
+`load()` is what the program calls; `python -m components.stack_config` writes the JSON Schema that editors use.
 """
 
 import json

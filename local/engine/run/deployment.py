@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError, UnsupportedError
 from local.engine.processes.plugins import Diff, Provider, ProviderError
-from local.engine.processes.providers import ProviderPool, plugin_inputs
 from local.engine.run.failures import Failures
 from local.engine.run.goals import Goal, former_urns, keep_ignored, make_urn, pattern
 from local.engine.run.policies import Policies
+from local.engine.run.providers import ProviderPool, plugin_inputs
 from local.engine.run.removal import Remover, dependent_replacements
 from local.engine.run.steps import SkippedError, Steps
 from local.engine.state.ledger import Ledger

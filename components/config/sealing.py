@@ -1,26 +1,12 @@
-"""What the resources of all chapters have in common: credentials among their inputs are Pulumi secrets."""
+"""What is secret in a connection, as Pulumi secrets."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi import Output, ResourceOptions
-from pulumi.dynamic import Resource, ResourceProvider
+from pulumi import Output
 from pydantic.alias_generators import to_camel
 
 from hosts.ssh.connection import SECRET_FIELDS
-
-
-class HostResource(Resource):
-    """A resource about one host.
-
-    What is secret in its `connection` becomes a Pulumi secret, wherever it came from and however deep it stands.
-    """
-
-    def __init__(
-        self, provider: ResourceProvider, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None
-    ) -> None:
-        way = props.get("connection")
-        super().__init__(provider, name, {**props, "connection": sealed(way)} if way is not None else {**props}, opts)
 
 
 def sealed(value: Any) -> Any:

@@ -1,0 +1,146 @@
+"""What `python -m local` does: find the engine, the policy pack and the passphrase, and run one command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hosts.text.masking import printable
+
+COMMANDS = {
+    "preview": ["preview"],
+    "up": ["up"],
+    "refresh": ["refresh"],
+    "destroy": ["destroy"],
+    "export": ["stack", "export"],
+    "import": ["stack", "import"],
+    "output": ["stack", "output"],
+    "config": ["config"],
+    "state": ["state"],
+}
+LOOK = "look"
+CREATING = (["preview"], ["up"], ["import"], ["config", "set"])
+INDEPENDENT = ("up", "destroy")
+"""Runs in which one host that is down is to hold up no other: by itself the CLI stops at the first error."""
+LAB, EVERY = "lab", "every-distribution"
+PROGRAM_RUNS = ("preview", "up")
+HERE = Path(__file__).absolute().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+PACK = Path("policies")
+"""The project's policy pack, enforced unless another is given or STOCKADE_POLICIES is `off`."""
+
+
+def fail(message: str) -> NoReturn:
+    """End with an error."""
+    print(f"error: {printable(message)}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def value_of(arguments: Sequence[str], *names: str) -> str | None:
+    """The value of an option, given as `--name value` or `--name=value`."""
+    for index, argument in enumerate(arguments):
+        if argument in names:
+            return arguments[index + 1] if index + 1 < len(arguments) else None
+        name, equals, value = argument.partition("=")
+        if equals and name in names:
+            return value
+    return None
+
+
+def choose_engine(wanted: str | None, cli: str | None) -> str:
+    """Which engine is used: "pulumi" or "embedded"; ends with an error if that one is not there."""
+    if wanted not in (None, "", "pulumi", "embedded"):
+        fail(f"STOCKADE_ENGINE is {wanted!r}; it can be `pulumi` or `embedded`")
+    if wanted == "pulumi" and cli is None:
+        fail("STOCKADE_ENGINE is `pulumi`, but pulumi is not on PATH")
+    return wanted or ("pulumi" if cli else "embedded")
+
+
+def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
+    """Set the lab's passphrase for the lab's stack, where the user has set none."""
+    if stack in (LAB, EVERY) and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(environ):
+        environ["PULUMI_CONFIG_PASSPHRASE"] = LAB
+
+
+def policy_arguments(command: str, given: list[str], stack: str, folder: Path, wanted: str | None) -> list[str]:
+    """The options that enforce the project's policy pack, with the configuration of the stack's environment.
+
+    A project of somebody's own without one has that beside this module. The configuration is policy.<stack>.json beside
+    the stack's own file; for a shard, whose config is a link to that of its environment, it is the environment's. A
+    stack without one has the pack's own values.
+    """
+    if wanted not in (None, "", "on", "off"):
+        fail(f"STOCKADE_POLICIES is {wanted!r}; it can be `on` or `off`")
+    packs = [place / PACK for place in (folder, HERE) if (place / PACK / "PulumiPolicy.yaml").is_file()]
+    if wanted == "off" or command not in PROGRAM_RUNS or not packs or value_of(given, "--policy-pack"):
+        return []
+    stacks = folder / "stacks" if (folder / "stacks").is_dir() else folder
+    shared = (stacks / f"Pulumi.{stack}.yaml").resolve().name.removeprefix("Pulumi.").removesuffix(".yaml")
+    files = (stacks / f"policy.{name}.json" for name in (stack, shared))
+    config = next((file for file in files if file.is_file()), None)
+    return [
+        f"--policy-pack={packs[0]}",
+        *([f"--policy-pack-config={config}"] if config else []),
+    ]
+
+
+def policy_environment(given: Sequence[str], folder: Path) -> Mapping[str, str]:
+    """Return what the pack's process must find in its environment to read `--policy-pack-config` as documented.
+
+    A pack that is not this project's is not looked after. Raises ValueError for a policy that there is not.
+    """
+    pack, config = value_of(given, "--policy-pack"), value_of(given, "--policy-pack-config")
+    if not pack or not config or (folder / pack).resolve() != ROOT / PACK:
+        return {}
+    from policies.names import FILE, misspelled, named_in  # not every project has a pack
+
+    file = folder / config
+    problems = [*misspelled(named_in(file))]
+    if problems:
+        raise ValueError(f"{config}: {'; '.join(problems)}")
+    return {FILE: str(file.resolve())}
+
+
+def independence(command: str, given: list[str]) -> list[str]:
+    """The option that has the CLI go on with what a failure does not concern, as the embedded engine always does."""
+    told = any(word.partition("=")[0] == "--continue-on-error" for word in given)
+    return ["--continue-on-error"] if command in INDEPENDENT and not told else []
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Run one command with one of the engines; ends the process with the engine's exit status."""
+    if not arguments or arguments[0] not in (*COMMANDS, LOOK):
+        fail(f"say what to do: python -m local {'|'.join((*COMMANDS, LOOK))} --stack STACK")
+    command, *rest = arguments
+    stack = value_of(rest, "--stack", "-s")
+    if not stack:
+        fail(f"say which stack: python -m local {command} --stack STACK")
+    set_lab_passphrase(stack, os.environ)
+    if command == LOOK:
+        os.execv(sys.executable, [sys.executable, "-m", "fleet.look", *rest])  # noqa: S606 - no shell is wanted
+    project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
+    rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
+    try:
+        os.environ.update(policy_environment(rest, project))
+    except ValueError as error:
+        fail(str(error))
+    creating = any(arguments[: len(words)] == words for words in CREATING)
+    cli = shutil.which("pulumi")
+    if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
+        print("Engine: embedded (no pulumi on PATH)" if cli is None else "Engine: embedded", file=sys.stderr)
+        from local.engine.__main__ import run
+
+        verb = 1 if command in ("config", "state") else 0
+        run([command, *rest[:verb], *(["--create"] if creating else []), *rest[verb:]])
+    pulumi = str(cli)
+    print(f"Engine: {pulumi}", file=sys.stderr)
+    from local.cli import ready
+
+    rest += independence(command, rest)
+    rest += ready(pulumi, command, stack, project, create=creating)
+    sys.stdout.flush()
+    os.execv(pulumi, [pulumi, *COMMANDS[command], *rest])  # noqa: S606 - no shell is wanted

@@ -1,0 +1,120 @@
+"""Who may import whom: docs/architecture.md says it in words."""
+
+import ast
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+LAYERS = ("rules", "hosts", "components", "provider", "policies", "local", "fleet", "bench", "tests")
+"""Each may import those before it, and nothing after it."""
+APART: dict[str, set[str]] = {
+    "rules": set[str](),
+    "hosts": set[str](),
+    "components": {"hosts", "rules"},
+    "provider": {"components", "hosts"},
+}
+"""These import fewer."""
+ROOMS = {
+    "rules": ("errors", "values", "model", "options", "language", "packets", "path", "analysis", "plan", "presets"),
+    "hosts": (
+        "text",
+        "errors",
+        "shell",
+        "scripts",
+        "waiting",
+        "once",
+        "system",
+        "packages",
+        "guard",
+        "ssh",
+        "host",
+        "pool",
+    ),
+    "components": (
+        *("failure", "config", "core", "packages", "keys", "users", "gai", "firewall", "sshd", "fail2ban", "updates"),
+        *("timesync", "listeners", "registry", "stack_config", "host"),
+    ),
+    "local.engine": ("errors", "state", "display", "processes", "run", "cli"),
+}
+"""The same within a room: each of its parts may import those before it."""
+FOR_THE_COMMAND_LINE = {("components.config.__main__", "components.stack_config")}
+"""`python -m components.config` writes the schema of what stands above it."""
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Yield what a file imports, but for the type checker alone."""
+    tree = ast.parse(file.read_text("utf-8"))
+    typing = {
+        id(below)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for below in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _edges(folder: str) -> Iterator[tuple[str, str]]:
+    for file in (REPOSITORY / folder).rglob("*.py"):
+        module = ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
+        yield from ((module, name) for name in _imported(file))
+
+
+def _part(name: str, room: str) -> str:
+    """Return which part of a room a module or a name in it belongs to; "" for others' and for the room itself."""
+    return name.removeprefix(f"{room}.").partition(".")[0] if name.startswith(f"{room}.") else ""
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_nothing_imports_upward(layer: str) -> None:
+    below = APART.get(layer, {*LAYERS[: LAYERS.index(layer)]})
+    if layer == "tests":
+        below |= {"conftest"}
+    wrong = {
+        (module, name)
+        for module, name in _edges(layer)
+        if (top := name.partition(".")[0]) in LAYERS and top not in (layer, *below)
+    }
+    if layer == "bench":  # it measures on the lab's hosts as the tests set them up
+        wrong = {(module, name) for module, name in wrong if not name.startswith(("tests.lab.", "tests.engine."))}
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_part_of_a_room_imports_upward(room: str) -> None:
+    order = ROOMS[room]
+    wrong = []
+    for module, name in _edges(room.replace(".", "/")):
+        importing, imported = _part(module, room), _part(name, room)
+        if imported not in order or importing not in order or (module, name.rpartition(".")[0]) in FOR_THE_COMMAND_LINE:
+            continue
+        if order.index(imported) > order.index(importing):
+            wrong.append((module, name))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_part_of_a_room_has_its_place(room: str) -> None:
+    there = {entry.stem for entry in (REPOSITORY / room.replace(".", "/")).iterdir() if not entry.name.startswith("_")}
+    assert there == set(ROOMS[room])
+    assert all(one != other for one, other in pairwise(ROOMS[room]))
+
+
+def test_no_folder_is_a_hall() -> None:
+    """A stranger finds what they look for in a folder of fifteen files, twenty at most."""
+    crowded = {
+        str(folder.relative_to(REPOSITORY)): count
+        for top in LAYERS
+        for folder in (REPOSITORY / top, *(REPOSITORY / top).rglob("*"))
+        if folder.is_dir() and folder.name != "__pycache__"
+        if (count := sum(entry.is_file() and entry.name != "__init__.py" for entry in folder.iterdir())) > 19
+    }
+    assert crowded == {}
