@@ -22,9 +22,6 @@ REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("hosts", "components")
 
 ALLOWED = {
-    ("program text", "hosts/packages/manager.py", "_only()"): "its arguments are words of the code",
-    ("program text", "hosts/packages/pacman.py", "_only()"): "its arguments are words of the code",
-    ("program text", "hosts/packages/rpm.py", "_only()"): "its arguments are words of the code",
     ("program text", "hosts/guard/back_shell.py", "/proc/[0-9]*/stat"): "a number: the id of a process",
     ("program text", "components/sshd/daemon.sh", "s,$stage/check,,g"): "a path of the code",
     ("program text", "components/sshd/build.sh", "\\,$silence,I"): "an expression of the code",

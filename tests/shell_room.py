@@ -13,11 +13,14 @@ like are folders of the test's, so that scripts run as they are, byte for byte.
 A script that ends may leave processes: they live on until the test ends (`stage.processes()`), as on a host.
 """
 
+import atexit
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,19 +43,11 @@ TOOLS = (
 """Programs of this machine that scripts find: those that every host has."""
 
 _FOLDERS = (
-    "etc",
-    "home",
-    "host",
-    "proc",
-    "dev",
-    "root",
-    "run/lock",
-    "stage",
-    "tmp",
-    "usr/bin",
-    "usr/sbin",
-    "usr/local",
+    *("etc", "home", "host", "proc", "dev", "root", "run/lock", "stage", "tmp", "var/lib", "var/log"),
+    *("usr/bin", "usr/sbin", "usr/lib", "usr/local/bin", "usr/local/sbin"),
 )
+_LIBRARIES = re.compile(r"ld-|ld64|libc\.|.*-linux-")
+"""What of /lib programs are loaded by; the rest of it is the stage's own."""
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 _GROUP = "root:x:0:\nnogroup:x:65534:\n"
@@ -62,7 +57,8 @@ _OWN_FIRST = "PATH=/nowhere; cat </dev/null"
 _KEEPER = """\
 set -e
 cd "$1"
-shift
+[ -z "$2" ] || mount --bind "$2" usr/bin
+shift 2
 for folder; do
     mount --rbind "/$folder" "host/$folder"
     mount -o remount,bind,ro "host/$folder" 2>/dev/null || :
@@ -120,11 +116,22 @@ def _apart() -> list[str]:
 
 
 @cache
-def _tools() -> Mapping[str, str]:
-    """Where each of `TOOLS` is, under /host."""
+def _tools(shell: str) -> str:
+    """Make the folder that is /usr/bin of stages with this shell."""
+    folder = Path(tempfile.mkdtemp(prefix="stockade-stage-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
     path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
-    found = {name: shutil.which(name, path=path) for name in TOOLS}
-    return {name: f"/host{os.path.realpath(place)}" for name, place in found.items() if place}
+    for name in TOOLS:
+        if found := shutil.which(name, path=path):
+            (folder / name).symlink_to(f"/host{os.path.realpath(found)}")
+    own = os.path.realpath(shutil.which(shell) or "")
+    if own.split("/")[1] not in _folders():  # a program of its own, anywhere
+        shutil.copy(own, folder / "own-sh")
+        (folder / "sh").symlink_to("own-sh")
+    else:
+        (folder / "sh").symlink_to(f"/host{own}")
+    return str(folder)
 
 
 def _folders() -> list[str]:
@@ -138,6 +145,8 @@ class Stage:
 
     root: Path
     shell: str
+    _tools: str = field(repr=False)
+    """The folder of tools that is mounted at /usr/bin; "" where /usr/bin is the stage's own."""
     _keeper: "subprocess.Popen[str] | None" = field(default=None, repr=False)
     _pid: str = ""
 
@@ -178,6 +187,10 @@ class Stage:
         With `reads`, it records its stdin too. A `name` with slashes is its place; else it is found before all others.
         """
         place = name if "/" in name else f"/usr/local/sbin/{name}"
+        if self._tools and re.match("(/usr)?/bin/", place):
+            assert self._keeper is None, f"put {place} there before anything runs"
+            shutil.copytree(self._tools, self.path("/usr/bin"), symlinks=True, dirs_exist_ok=True)
+            self._tools = ""
         self.write(place, f"{_STUB}{_READS if reads else ''}{answer}\n", 0o755)
 
     def calls(self, *programs: str) -> list[Call]:
@@ -237,7 +250,7 @@ class Stage:
 
     def _open(self) -> None:
         self._keeper = subprocess.Popen(
-            [*_apart(), "sh", "-c", _KEEPER, "sh", str(self.root), *_folders()],
+            [*_apart(), "sh", "-c", _KEEPER, "sh", str(self.root), self._tools, *_folders()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -256,27 +269,22 @@ class Stage:
 
 def staged(root: Path, shell: str) -> Stage:
     """Make the root file system of a stage."""
-    for folder in (*_FOLDERS, "usr/local/sbin", "usr/local/bin", *(f"host/{name}" for name in _folders())):
+    for folder in (*_FOLDERS, *(f"host/{name}" for name in _folders())):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for name in _SYSTEM:
         link = Path("/", name)
         if link.is_symlink():
             (root / "host" / name).symlink_to(os.readlink(link).lstrip("/"))
-        if name.startswith("lib") and link.exists():
+        if name.startswith("lib") and name != "lib" and link.exists():
             (root / name).symlink_to(f"host/{name}")
-            (root / "usr" / name).symlink_to(f"../host/usr/{name}")
-    for name in ("bin", "sbin"):
+    for path in Path("/lib").iterdir():
+        if _LIBRARIES.match(path.name):
+            (root / "usr/lib" / path.name).symlink_to(f"/host{path}")
+    for name in ("bin", "sbin", "lib"):
         (root / name).symlink_to(f"usr/{name}")
-    for name, place in _tools().items():
-        (root / "usr/bin" / name).symlink_to(place)
-    stage = Stage(root, shell)
+    stage = Stage(root, shell, _tools(shell))
     for name, place in (("sh", shutil.which("dash") or shutil.which("sh")), ("env", shutil.which("env"))):
         (root / "stage" / name).symlink_to(f"/host{os.path.realpath(place or '')}")
-    own = os.path.realpath(shutil.which(shell) or "")
-    if own.split("/")[1] in _folders():
-        (root / "usr/bin/sh").symlink_to(f"/host{own}")
-    else:  # a program of its own, anywhere
-        shutil.copy(own, root / "usr/bin/sh")
     (root / "tmp").chmod(0o1777)
     stage.write("/etc/passwd", _PASSWD)
     stage.write("/etc/group", _GROUP)

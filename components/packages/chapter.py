@@ -16,8 +16,7 @@ from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
 from components.core.dynamic import HostProvider, has_unknown
 from components.core.host_resource import HostResource
 from components.packages.shell import APPLY, EXITS, OBSERVE, RESTORE
-from hosts.packages.limits import LOCK_TIMEOUT, LOCKED
-from hosts.packages.manager import PACKAGE_NAME
+from hosts.packages.manager import LOCK_TIMEOUT, LOCKED, PACKAGE_NAME
 from hosts.shell import Answer, Script
 
 MAIL = ("exim4", "exim4-base", "exim4-config", "exim4-daemon-heavy", "exim4-daemon-light")

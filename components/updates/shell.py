@@ -5,7 +5,7 @@ Values of the first: text_apt, text_dnf, text_yum, text_sysconfig (the file for 
 Of the second: full (yes or empty).
 """
 
-from hosts.packages.limits import LOCK_TIMEOUT
+from hosts.packages.manager import LOCK_TIMEOUT
 from hosts.system.distro import DISTRO, UNSUPPORTED_EXIT
 from hosts.system.files import FILE_EXITS, RESTORE_FILE, SHOW_FILE, WRITE_FILE
 from hosts.system.services import SERVICES

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood, SudoRefused, TimedOut, Useless
+from hosts.scripts import script as script_file
 from hosts.shell import Answer, GarbledError, Run, Script, compose
 from hosts.ssh import privilege
 from hosts.ssh.channel import Outcome, execute
@@ -20,18 +21,6 @@ CHANNELS = 8
 """Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
 _REFUSALS = 4
 _KILL_TIMEOUT = 15.0
-_KILL = """\
-read -r stat <"/proc/$pid/stat" || exit 0
-set -- ${stat##*) }
-group=$3
-kill -TERM "-$group" 2>/dev/null || exit 0
-try=0
-while [ $try -lt 25 ] && cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' | grep -q "^[^ZX] [0-9]* $group "; do
-    try=$((try + 1))
-    sleep 0.2 2>/dev/null || sleep 1
-done
-kill -KILL "-$group" 2>/dev/null || :
-"""
 
 
 class Slots:
@@ -223,7 +212,8 @@ class Wire:
         if pid is None or not way.line.alive:
             return False
         as_root = run.scripts[0].as_root
-        script = Script("stop an overdue step", _KILL, {"pid": str(pid)}, timeout=_KILL_TIMEOUT, as_root=as_root)
+        body, values = script_file("hosts/ssh/end_group.sh"), {"pid": str(pid)}
+        script = Script("stop an overdue step", body, values, timeout=_KILL_TIMEOUT, as_root=as_root)
         entry = self.sudo.known_entry() if as_root else privilege.AS_LOGIN_USER
         try:
             return (await execute(way.line.ssh, entry, compose([script]), _KILL_TIMEOUT)).finished

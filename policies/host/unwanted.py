@@ -10,7 +10,7 @@ from policies.settings import Settings, texts
 STAND_FOR = {
     name: frozenset({"exim4-daemon-light", "exim4-daemon-heavy"}) for name in ("exim4", "mail-transport-agent")
 }
-"""Names that take others along when they are declared absent (`pkg_means` of hosts/packages/manager.py)."""
+"""Names that take others along when they are declared absent (`pkg_means` of hosts/packages/manager.sh)."""
 
 UNWANTED = texts("packages", "Packages that must not be there.", ("exim4-daemon-light", "rpcbind"))
 

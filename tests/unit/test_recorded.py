@@ -7,27 +7,23 @@
 `python -m tests.record` writes a chapter's case from a host of the lab.
 """
 
-import os
 import pkgutil
-import subprocess
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import components
 from components.core.chapter import Chapter, KnownState
-from hosts.packages.dnf import DNF
-from hosts.packages.manager import APT
-from hosts.packages.pacman import PACMAN
-from hosts.packages.yum import YUM
-from hosts.shell import Answer
-from hosts.system.distro import DISTRO
+from hosts.scripts import script
+from hosts.shell import Answer, Script
+from tests.shell_room import Stage
 from tests.unit.recorded import cases
 
-MANAGERS = {"apt-get": (APT, 0), "dnf": (DNF, 1), "yum": (YUM, 1), "pacman": (PACMAN, 0)}
-"""Functions for each package manager, and the status with which it ends when it only plans."""
+MANAGERS = {"apt-get": ("apt", 0), "dnf": ("dnf", 1), "yum": ("yum", 1), "pacman": ("pacman", 0)}
+"""The name of each package manager's functions, and the status with which it ends when it only plans."""
+
+ONE_SHELL = pytest.mark.parametrize("stage", ["dash"], indirect=True)
 
 
 def params(kind: str) -> list[Any]:
@@ -44,37 +40,34 @@ def chapters() -> dict[str, Chapter[Any, Any]]:
     return {kind.__name__.removesuffix("Chapter").lower(): kind() for kind in kinds if kind.__module__[:5] != "tests"}
 
 
+@ONE_SHELL
 @pytest.mark.parametrize(("family", "name", "case"), params("systems"))
-def test_systems_are_recognised(tmp_path: Path, family: str, name: str, case: dict[str, str]) -> None:
+def test_systems_are_recognised(stage: Stage, family: str, name: str, case: dict[str, str]) -> None:
     known_as = case.pop("is", name)
-    (tmp_path / "etc").mkdir()
     for file, text in case.items():
-        (tmp_path / "etc" / file).write_text(text)
-    env = {"distro_root": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    script = DISTRO + 'echo "$distro${distro_version:+ }$distro_version|$family"'
-    done = subprocess.run(["sh", "-euc", script], env=env, text=True, capture_output=True, check=False)
+        stage.write(f"/etc/{file}", text)
+    body = 'echo "$distro${distro_version:+ }$distro_version|$family"'
+    done = stage.one(Script("look", script("hosts/system/distro.sh") + body))
     assert done.stdout.strip() == f"{known_as}|{'' if family == 'unsupported' else family}", done.stderr
 
 
+@ONE_SHELL
 @pytest.mark.parametrize(("file", "name", "case"), params("packages"))
-def test_plans_of_package_managers_are_read(tmp_path: Path, file: str, name: str, case: dict[str, Any]) -> None:
-    functions, planned = MANAGERS[case["manager"]]
+def test_plans_of_package_managers_are_read(stage: Stage, file: str, name: str, case: dict[str, Any]) -> None:
+    manager, planned = MANAGERS[case["manager"]]
     branches = []
     for number, (arguments, text) in enumerate(case["prints"].items()):
-        (tmp_path / f"print{number}").write_text(text)
+        stage.write(f"/printed/{number}", text)
         pattern = arguments.replace(" ", "' '")
-        branches.append(f"{pattern}) cat '{tmp_path}/print{number}'; exit {planned} ;;\n")
-    fakes = {case["manager"]: f'#!/bin/sh\ncase "$*" in\n{"".join(branches)}*) exit 1 ;;\nesac\n'}
+        branches.append(f"{pattern}) cat /printed/{number}; exit {planned} ;;\n")
+    stage.program(case["manager"], f'case "$*" in\n{"".join(branches)}*) exit 1 ;;\nesac')
     for program in ("rpm", "dpkg-query", "sleep"):
-        fakes[program] = "#!/bin/sh\nexit 1\n"
-    for program, text in fakes.items():
-        (tmp_path / program).write_text(text)
-        (tmp_path / program).chmod(0o755)
+        stage.program(program, "exit 1")
     wanted = {word: case["plan"].get(word, "") for word in ("install", "remove", "keep")}
-    script = functions + 'pkg_plan "$install" "$remove" "$keep"; echo $pkg_lost; echo $pkg_new; echo $pkg_request'
-    env = {**wanted, "PATH": f"{tmp_path}:{os.environ['PATH']}", "LC_ALL": "C", "lock_wait": "0"}
-    done = subprocess.run(["sh", "-euc", script], env=env, text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    body = 'pkg_plan "$install" "$remove" "$keep"; echo $pkg_lost; echo $pkg_new; echo $pkg_request'
+    values = {**wanted, "pkg_manager": manager, "lock_wait": "0"}
+    done = stage.one(Script("plan", script(f"hosts/packages/{manager}.sh") + body, values))
+    assert done.status == 0, done.stderr
     goes, comes, request = (line.split() for line in done.stdout.splitlines())
     assert (sorted(goes), sorted(comes)) == (case["goes"].split(), case["comes"].split()), done.stderr
     assert "request" not in case or request == case["request"].split()

@@ -39,12 +39,14 @@ def test_the_shell_is_the_one_that_was_asked_for(stage: Stage) -> None:
 def test_stubs_record_what_they_are_asked_and_answer_what_the_test_says(stage: Stage) -> None:
     stage.program("iptables-restore", 'cat; echo "no: $2" >&2; exit 3', reads=True)
     stage.program("/sbin/insserv", "echo sorted")
-    body = "printf '*filter\\nCOMMIT' | iptables-restore -n 'two words' || echo $?; /sbin/insserv"
+    stage.program("/bin/stty", "echo 80")
+    body = "printf '*filter\\nCOMMIT' | iptables-restore -n 'two words' || echo $?; /sbin/insserv; /bin/stty"
     answer = stage.one(Script("load", body))
-    assert (answer.stdout, answer.stderr) == ("*filter\nCOMMIT3\nsorted\n", "no: two words\n")
+    assert (answer.stdout, answer.stderr) == ("*filter\nCOMMIT3\nsorted\n80\n", "no: two words\n")
     assert stage.calls() == [
         Call("iptables-restore", ("-n", "two words"), "*filter\nCOMMIT"),
         Call("insserv", ()),
+        Call("stty", ()),
     ]
     assert [str(call) for call in stage.calls("insserv")] == ["insserv"]
     stage.forget_calls()

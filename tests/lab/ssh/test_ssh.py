@@ -9,18 +9,19 @@ import pytest
 
 from hosts.errors import ConnectionLost, HostError, HostKeyUnknown, LoginRefused, SudoRefused, TimedOut, Unreachable
 from hosts.host import Host
-from hosts.packages.manager import APT
 from hosts.pool import Pool
+from hosts.scripts import script
 from hosts.shell import Script
 from hosts.ssh import dialing
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.system.distro import DISTRO
 from hosts.system.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, file_state
 from hosts.system.services import SERVICES, ServiceState, service_states
 from local.lab.api import LabHost
 
 WHO = Script("who am I", "id -un")
 PASSWORD = "pass word's"
+_DISTRO = script("hosts/system/distro.sh")
+_PACKAGES = script("hosts/packages/manager.sh")
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +217,7 @@ def test_facts_and_distribution(root: Host) -> None:
     facts = root.facts()
     assert (facts.uid, facts.user, facts.init) == (0, "root", "systemd")
     assert "ID=debian" in facts.os_release
-    which = Script("which distribution", f'{DISTRO}known_distro; echo "$distro $distro_version|$family"')
+    which = Script("which distribution", f'{_DISTRO}known_distro; echo "$distro $distro_version|$family"')
     [answer] = root.run(which)
     assert answer.stdout == "debian 12|debian\n"
 
@@ -239,24 +240,24 @@ def test_packages_come_and_go_with_what_they_brought(root: Host, lab_host: LabHo
     name = {"name": "iptables-persistent"}
     lab_host.exec("apt-get -q -y purge iptables-persistent netfilter-persistent </dev/null")
     before = lab_host.exec(installed).stdout
-    versions = Script("list packages", APT + "pkg_versions $name no-such-package", name)
-    install = Script("install packages", APT + "pkg_install $name", name, timeout=300)
-    simulate = Script("simulate", APT + "pkg_simulate install $name", name)
-    absent, would, _, present, again = root.run(versions, simulate, install, versions, install)
+    versions = Script("list packages", _PACKAGES + "pkg_versions $name no-such-package", name)
+    install = Script("install packages", _PACKAGES + "pkg_install $name", name, timeout=300)
+    plan = Script("plan", _PACKAGES + 'pkg_plan "$name" "" ""; echo $pkg_new', name)
+    absent, would, _, present, again = root.run(versions, plan, install, versions, install)
     assert absent.stdout == ""
-    assert "Inst iptables-persistent\n" in would.stdout
-    assert "Inst netfilter-persistent\n" in would.stdout
+    assert would.stdout == "iptables-persistent netfilter-persistent\n"
     assert present.stdout.split()[0] == "iptables-persistent"
     assert again.stderr == ""
-    root.run(Script("remove packages", APT + "pkg_purge $name no-such-package", name, timeout=300))
+    root.run(Script("remove packages", _PACKAGES + "pkg_purge $name no-such-package", name, timeout=300))
     assert lab_host.exec(installed).stdout == before
 
 
 def test_lists_that_do_not_know_a_package_are_refreshed(root: Host, lab_host: LabHost) -> None:
     lab_host.exec("rm -rf /var/lib/apt/lists/*")
-    root.run(Script("install packages", APT + "pkg_install iptables-persistent", timeout=300))
+    root.run(Script("install packages", _PACKAGES + "pkg_install iptables-persistent", timeout=300))
+    install = Script("install packages", _PACKAGES + "pkg_install no-such-package", timeout=300)
     with pytest.raises(HostError, match=r"ssh1: packages: install packages: exit status 1: E: ") as caught:
-        root.run(Script("install packages", APT + "pkg_install no-such-package", timeout=300), resource="packages")
+        root.run(install, resource="packages")
     assert "Unable to locate package" in str(caught.value)
 
 

@@ -1,38 +1,33 @@
-"""The shell functions of hosts/packages/manager.py, with an apt-get that says what it is told to say."""
-
-import os
-import subprocess
-from pathlib import Path
+"""The shell functions for apt, with an apt-get and a dpkg that say what they are told to say."""
 
 import pytest
 
-from hosts.packages.limits import LOCKED
-from hosts.packages.manager import APT
+from hosts.packages.manager import LOCKED
+from hosts.scripts import script
+from hosts.shell import Answer, Script
+from tests.shell_room import Stage
 
 APT_GET = """\
-#!/bin/sh
-printf '%s\\n' "$*" >>"$FAKE/calls"
 case "$*" in *' -s '* | '-s '*)
     case "$*" in
-        *' autoremove') cat "$FAKE/orphans" ;;
-        *--auto-remove*) cat "$FAKE/with_orphans" ;;
-        *postfix-*) cat "$FAKE/plain" ;;
-        *exim4-*) cat "$FAKE/replaced" ;;
+        *' autoremove') cat "/fake/orphans" ;;
+        *--auto-remove*) cat "/fake/with_orphans" ;;
+        *postfix-*) cat "/fake/plain" ;;
+        *exim4-*) cat "/fake/replaced" ;;
     esac
     exit 0 ;;
 esac
-n=$(cat "$FAKE/failures" 2>/dev/null || echo 0)
+n=$(cat "/fake/failures" 2>/dev/null || echo 0)
 [ "$n" -gt 0 ] || exit 0
-echo $((n - 1)) >"$FAKE/failures"
-[ ! -f "$FAKE/waits" ] || sleep "$(cat "$FAKE/waits")"
-cat "$FAKE/says" >&2
+echo $((n - 1)) >"/fake/failures"
+[ ! -f "/fake/waits" ] || sleep "$(cat "/fake/waits")"
+cat "/fake/says" >&2
 exit 100
 """
 
-SLEEP = '#!/bin/sh\necho $(($(cat "$FAKE/now") + $1)) >"$FAKE/now"\n'
-DATE = '#!/bin/sh\ncat "$FAKE/now"\n'
+SLEEP = 'echo $(($(cat "/fake/now") + $1)) >"/fake/now"\n'
+DATE = 'cat "/fake/now"\n'
 STATUS = """\
-#!/bin/sh
 # as dpkg before 1.17.11, which leaves fields empty that it does not know
 format=$3
 shift 3
@@ -46,24 +41,21 @@ done
 
 
 @pytest.fixture
-def fake(tmp_path: Path) -> Path:
-    (tmp_path / "now").write_text("1000\n")
-    programs = {"apt-get": APT_GET, "dpkg-query": "#!/bin/sh\nexit 1\n", "sleep": SLEEP, "date": DATE}
-    for name, text in programs.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    return tmp_path
+def apt(stage: Stage) -> Stage:
+    stage.write("/fake/now", "1000\n")
+    for name, answer in {"apt-get": APT_GET, "dpkg-query": "exit 1", "sleep": SLEEP, "date": DATE}.items():
+        stage.program(name, answer)
+    return stage
 
 
-def run(fake: Path, body: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": f"{fake}:{os.environ['PATH']}", "FAKE": str(fake), "LC_ALL": "C"}
-    return subprocess.run(["sh", "-euc", APT + body], env=env, text=True, capture_output=True, check=False)
+def run(apt: Stage, body: str, **values: str) -> Answer:
+    return apt.one(Script("ask", script("hosts/packages/apt.sh") + body, {"pkg_manager": "apt", **values}))
 
 
 CAUSES = """\
 pkg_lost='exim4 mailutils rpcbind ufw'
 _alone="{alone}"
-_simulated() {{ echo "$*" >>"$FAKE/simulated"; case $* in *rpcbind-*) echo 'Purg rpcbind:amd64 [1]' ;; esac; }}
+_simulated() {{ echo "$*" >>"/fake/simulated"; case $* in *rpcbind-*) echo 'Purg rpcbind:amd64 [1]' ;; esac; }}
 pkg_causes "{gone}" "net-tools iptables-persistent"
 """
 
@@ -77,28 +69,27 @@ pkg_causes "{gone}" "net-tools iptables-persistent"
     ],
 )
 def test_causes_are_simulated_only_where_the_plan_does_not_tell_them(
-    fake: Path, gone: str, alone: str, simulated: list[str], said: list[str]
+    apt: Stage, gone: str, alone: str, simulated: list[str], said: list[str]
 ) -> None:
-    (fake / "simulated").touch()
-    done = run(fake, CAUSES.format(gone=gone, alone=alone))
+    apt.write("/fake/simulated")
+    done = run(apt, CAUSES.format(gone=gone, alone=alone))
     assert done.stdout.splitlines() == said, done.stderr
-    asked = [line.split()[-1] for line in (fake / "simulated").read_text().splitlines()]
+    asked = [line.split()[-1] for line in apt.read("/fake/simulated").splitlines()]
     assert asked == simulated
 
 
 @pytest.mark.parametrize(("gone", "asked"), [("exim4 rpcbind", []), ("rpcbind ufw", ["rpcbind-", "ufw-"])])
 def test_causes_that_were_simulated_with_the_plan_are_not_simulated_again(
-    fake: Path, gone: str, asked: list[str]
+    apt: Stage, gone: str, asked: list[str]
 ) -> None:
-    (fake / "simulated").touch()
+    apt.write("/fake/simulated")
     foreseen = "_goers='exim4 rpcbind ' _because='mailutils exim4'\n"
-    done = run(fake, foreseen + CAUSES.format(gone=gone, alone="Inst net-tools (1)"))
+    done = run(apt, foreseen + CAUSES.format(gone=gone, alone="Inst net-tools (1)"))
     assert done.stdout.splitlines() == ["rpcbind rpcbind" if asked else "mailutils exim4"], done.stderr
-    assert [line.split()[-1] for line in (fake / "simulated").read_text().splitlines()] == asked
+    assert [line.split()[-1] for line in apt.read("/fake/simulated").splitlines()] == asked
 
 
 DPKG_QUERY = """\
-#!/bin/sh
 case $* in
     *libx*' '*) echo "dpkg-query: error: ambiguous package name 'libx'" >&2; exit 2 ;;
     '-L rpcbind'*) printf '%s\\n' /. /etc/rpcbind '' /. '/etc/my file' ;;
@@ -122,20 +113,20 @@ esac
         ("pkg_files_of; pkg_conffiles_of; pkg_autos; pkg_owners_of </dev/null", ""),
     ],
 )
-def test_dpkg_is_asked_about_many_packages_at_once(fake: Path, question: str, answer: str) -> None:
-    (fake / "dpkg-query").write_text(DPKG_QUERY)
-    done = run(fake, question)
+def test_dpkg_is_asked_about_many_packages_at_once(apt: Stage, question: str, answer: str) -> None:
+    apt.program("dpkg-query", DPKG_QUERY)
+    done = run(apt, question)
     assert "|".join(done.stdout.splitlines()) == answer, done.stderr
 
 
-def test_apt_gets_own_wait_for_dpkg_is_not_repeated(fake: Path) -> None:
-    (fake / "failures").write_text("9")
-    (fake / "waits").write_text("40")
-    (fake / "says").write_text("E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)\n")
-    done = run(fake, "lock_wait=40; _apt install x")
-    assert done.returncode == LOCKED
-    assert len((fake / "calls").read_text().splitlines()) == 1
-    assert "DPkg::Lock::Timeout=40" in (fake / "calls").read_text()
+def test_apt_gets_own_wait_for_dpkg_is_not_repeated(apt: Stage) -> None:
+    apt.write("/fake/failures", "9")
+    apt.write("/fake/waits", "40")
+    apt.write("/fake/says", "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)\n")
+    done = run(apt, "lock_wait=40; _apt install x")
+    assert done.status == LOCKED
+    assert len(apt.calls("apt-get")) == 1
+    assert "DPkg::Lock::Timeout=40" in apt.calls("apt-get")[0].arguments
 
 
 @pytest.mark.parametrize(
@@ -147,24 +138,24 @@ def test_apt_gets_own_wait_for_dpkg_is_not_repeated(fake: Path) -> None:
 )
 @pytest.mark.parametrize(("failures", "status"), [(3, 0), (99, LOCKED)])
 def test_locks_that_apt_get_does_not_wait_for_are_tried_again_up_to_the_limit(
-    fake: Path, failures: int, status: int, lock: str
+    apt: Stage, failures: int, status: int, lock: str
 ) -> None:
-    (fake / "failures").write_text(str(failures))
-    (fake / "says").write_text(lock)
-    done = run(fake, "lock_wait=10; _apt update")
-    assert done.returncode == status
-    assert len((fake / "calls").read_text().splitlines()) == min(failures, 5) + 1
+    apt.write("/fake/failures", str(failures))
+    apt.write("/fake/says", lock)
+    done = run(apt, "lock_wait=10; _apt update")
+    assert done.status == status
+    assert len(apt.calls("apt-get")) == min(failures, 5) + 1
 
 
-def test_an_error_is_not_taken_for_a_lock(fake: Path) -> None:
-    (fake / "failures").write_text("1")
-    (fake / "says").write_text("E: Unable to locate package no-such-package\n")
-    done = run(fake, "_apt install no-such-package")
-    assert done.returncode == 1
+def test_an_error_is_not_taken_for_a_lock(apt: Stage) -> None:
+    apt.write("/fake/failures", "1")
+    apt.write("/fake/says", "E: Unable to locate package no-such-package\n")
+    done = run(apt, "_apt install no-such-package")
+    assert done.status == 1
     assert "Unable to locate package" in done.stderr
 
 
-def test_what_is_installed_is_told_by_a_dpkg_of_any_age(fake: Path) -> None:
-    (fake / "dpkg-query").write_text(STATUS)
-    done = run(fake, "pkg_versions sudo gone half unhappy; echo --; pkg_half sudo gone half")
+def test_what_is_installed_is_told_by_a_dpkg_of_any_age(apt: Stage) -> None:
+    apt.program("dpkg-query", STATUS)
+    done = run(apt, "pkg_versions sudo gone half unhappy; echo --; pkg_half sudo gone half")
     assert done.stdout.splitlines() == ["sudo 1.0", "unhappy 1.0", "--", "gone"], done.stderr

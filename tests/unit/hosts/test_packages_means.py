@@ -1,13 +1,10 @@
 """What a package's name stands for, as apt's lists and dpkg's database tell it."""
 
-from pathlib import Path
-
 import pytest
 
-from hosts.packages.limits import COMMON
-from hosts.packages.means import APT_MEANS
+from hosts.scripts import script
 from hosts.shell import Script
-from tests.unit.hosts.test_shell import one
+from tests.shell_room import Stage
 
 LISTS = {
     "exim4": "Package: exim4\nPriority: optional\nSection: mail\nDepends: debconf (>= 0.5) | debconf-2.0, exim4-base "
@@ -32,25 +29,28 @@ HALF_GONE = ("old-mta", "no", "optional", "mta", "default-mta", "mail", "transfe
 
 
 @pytest.fixture
-def fakes(tmp_path: Path) -> Path:
+def apt(stage: Stage) -> Stage:
     """apt-cache and dpkg-query, as far as they are asked."""
     for name, text in LISTS.items():
-        (tmp_path / f"{name}.list").write_text(text)
+        stage.write(f"/fake/{name}.list", text)
     rows = [*(("install ok installed", *row) for row in INSTALLED), ("deinstall ok config-files", *HALF_GONE)]
-    (tmp_path / "rows").write_text("".join("\t".join(row) + "\n" for row in rows))
-    show = f'shift 2; for name; do cat "{tmp_path}/$name.list" 2>/dev/null && echo; done'
-    for program, body in (("apt-cache", show), ("dpkg-query", f"cat {tmp_path}/rows")):
-        (tmp_path / program).write_text(f"#!/bin/sh\n{body}\n")
-        (tmp_path / program).chmod(0o755)
-    return tmp_path
+    stage.write("/fake/rows", "".join("\t".join(row) + "\n" for row in rows))
+    show = 'shift 2; for name; do cat "/fake/$name.list" 2>/dev/null && echo; done'
+    stage.program("apt-cache", f'case $* in *showpkg*) cat "/fake/$3.provided" ;; *) {show} ;; esac')
+    stage.program("dpkg-query", "cat /fake/rows")
+    return stage
 
 
-def means(fakes: Path, *names: str, gone: str = "") -> list[str]:
+def asked(apt: Stage, body: str, gone: str = "") -> list[str]:
     """Ask the sh."""
-    body = f"PATH={fakes}:$PATH\n{COMMON}{APT_MEANS}pkg_means {' '.join(names)}"
-    answer = one(Script("ask", body, {"pkg_gone": gone}))
+    values = {"pkg_manager": "apt", "pkg_gone": gone}
+    answer = apt.one(Script("ask", script("hosts/packages/apt_means.sh") + body, values))
     assert answer.status == 0, answer.stderr
     return answer.stdout.splitlines()
+
+
+def means(apt: Stage, *names: str, gone: str = "") -> list[str]:
+    return asked(apt, f"pkg_means {' '.join(names)}", gone)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,38 @@ def means(fakes: Path, *names: str, gone: str = "") -> list[str]:
         ("no-such-thing", []),
     ],
 )
-def test_what_a_name_stands_for(fakes: Path, name: str, others: list[str]) -> None:
-    assert means(fakes, name) == [f"{name} {other}" for other in others]
+def test_what_a_name_stands_for(apt: Stage, name: str, others: list[str]) -> None:
+    assert means(apt, name) == [f"{name} {other}" for other in others]
 
 
-def test_what_went_counts_as_if_it_were_there(fakes: Path) -> None:
-    assert means(fakes, "default-mta", gone="postfix") == ["default-mta postfix for"]
-    assert means(fakes, "nginx", "ntp") == ["ntp ntpsec with"]
+def test_what_went_counts_as_if_it_were_there(apt: Stage) -> None:
+    assert means(apt, "default-mta", gone="postfix") == ["default-mta postfix for"]
+    assert means(apt, "nginx", "ntp") == ["ntp ntpsec with"]
+
+
+PROVIDED = """\
+Package: mail-agent
+Versions:
+{versions}
+Reverse Depends:
+  mutt,mail-agent
+Dependencies:
+Provides:
+Reverse Provides:
+{who}
+"""
+
+
+@pytest.mark.parametrize(
+    ("versions", "who", "provider"),
+    [
+        ("", "postfix 3.7 (= )", ["postfix"]),
+        ("", "postfix 3.7 (= )\npostfix 3.5 (= )", ["postfix"]),
+        ("", "postfix 3.7 (= )\nexim4 4.9 (= )", []),
+        ("", "", []),
+        ("1.0 (/var/lib/apt/lists/x) (/var/lib/dpkg/status)", "postfix 3.7 (= )", []),  # it is somebody's own name
+    ],
+)
+def test_the_one_that_provides_a_name_is_told(apt: Stage, versions: str, who: str, provider: list[str]) -> None:
+    apt.write("/fake/mail-agent.provided", PROVIDED.format(versions=versions, who=who))
+    assert asked(apt, "pkg_provider mail-agent") == provider

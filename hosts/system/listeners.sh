@@ -1,0 +1,101 @@
+# What listens on a host for connections and datagrams, and whose program it is (hosts/system/listeners.py).
+#
+# Sections: ss or netstat, as it came; holders, lines of `PID INODE`; programs, `PID KIND UID PACKAGE PATH`, where KIND is
+# host, user or container; sockets, `ADDRESS:PORT SERVICE PACKAGE` of those that systemd waits at.
+# Ends with status 69 where there is neither ss, which comes with every Debian and Ubuntu that has iproute2, nor netstat.
+#
+# uses: hosts/system/distro.sh hosts/system/only_roots.sh
+
+_package_of() { # a path; a merged /usr is not what dpkg knows
+    case $pkg_manager in
+        dnf | yum) rpm -qf --qf '%{NAME}\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
+        pacman) pacman -Qqo "$1" 2>/dev/null | head -n 1 ;;
+        *) { dpkg-query -S "$1" || dpkg-query -S "${1#/usr}"; } 2>/dev/null | sed -n '1s/[:,].*//p' ;;
+    esac || :
+}
+_roots() { # whether nobody but root can change it
+    case $1 in '0 '*[2367][0-7] | '0 '*[2367]) return 1 ;; '0 '*) return 0 ;; *) return 1 ;; esac
+}
+_program() { # PID: prints `PID KIND UID PACKAGE PATH`
+    _exe=$(readlink "/proc/$1/exe" && echo .) || return 0
+    _exe=${_exe%??} _kind=user _package=-
+    _file=$(stat -Lc '%u %a %d:%i' "/proc/$1/exe" 2>/dev/null) || return 0
+    _place=$_exe
+    if [ "$(readlink "/proc/$1/ns/user")" != "$(readlink /proc/self/ns/user)" ]; then
+        _kind=container
+    elif [ -e "$_exe" ]; then
+        [ "$(stat -c %d:%i "$_exe" 2>/dev/null)" = "${_file##* }" ] || _kind=container
+    else
+        case $_exe in
+            *' (deleted)') _place=${_exe%' (deleted)'} ;; # upgraded since it was started
+            *) _kind=container ;;
+        esac
+    fi
+    if [ "$_kind" = user ] && _roots "${_file% *}" && only_roots "${_place%/*}" >/dev/null; then
+        _kind=host _package=$(_package_of "$_place")
+    fi
+    _uid=$(sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status" 2>/dev/null) || return 0
+    printf '%s %s %s %s ' "$1" "$_kind" "${_uid:-0}" "${_package:--}"
+    printf '%s' "$_place" | tr -c 'A-Za-z0-9/._+@-' '?'
+    echo
+}
+if command -v ss >/dev/null; then
+    _shown=$(ss -tulne)
+    section ss printf '%s\n' "$_shown"
+elif command -v netstat >/dev/null; then
+    _shown=$(netstat -tulne 2>/dev/null)
+    section netstat printf '%s\n' "$_shown"
+else
+    exit 69 # NO_TOOL
+fi
+_held=$(find /proc/[0-9]*/fd -lname 'socket:\[[0-9]*\]' -printf '%p %l\n' 2>/dev/null |
+    sed -n 's,^/proc/\([0-9]*\)/fd/[0-9]* socket:\[\([0-9]*\)]$,\1 \2,p') || :
+_held=$(printf '%s\n%s\n' "$_shown" "$_held" | awk '
+    NF == 2 && /^[0-9]+ [0-9]+$/ { if ($2 in listens && !seen[$0]++) print; next }
+    /^(tcp|udp)/ {
+        inode = $NF
+        for (i = 6; i <= NF; i++) if ($i ~ /^ino:[0-9]+$/) { inode = substr($i, 5); break }
+        listens[inode]
+    }')
+section holders printf '%s\n' "$_held"
+# those that run one file as one user in one namespace are one program: a user may have thousands of them
+_alike() { # lines of `PID FIRST`: the first of those that are alike
+    printf '%s\n' "$_held" | sed 's/ .*//' | sort -un | {
+        xargs sh -c '
+            for pid; do set -- "$@" "/proc/$pid/exe" "/proc/$pid/ns/user"; shift; done
+            { # a path may have line feeds
+                find -L "$@" -maxdepth 0 -printf "%p file %D:%i\0"
+                find "$@" -maxdepth 0 -printf "%p link %l\0"
+            } | tr "\n\0" "?\n"
+            for link; do case $link in */exe) set -- "$@" "${link%exe}status" ;; esac; shift; done
+            grep -H "^Uid:" "$@"' _ 2>/dev/null || :
+    } | sed 's,^/proc/\([0-9]*\)/,\1 ,' | sort -s -k1,1n | awk '
+        function done() {
+            if (pid == "") return
+            if (!(about in first)) first[about] = pid
+            print pid, first[about]
+        }
+        $1 != pid { done(); pid = $1; about = "" }
+        { sub(/^[0-9]+ /, ""); about = about "\n" $0 }
+        END { done() }'
+}
+begin programs
+_alike | sort -s -k2,2n -k1,1n | {
+    _first= _line=
+    while read -r _pid _of; do
+        if [ "$_of" != "$_first" ]; then _first=$_of _line=$(_program "$_of"); fi
+        [ -z "$_line" ] || printf '%s %s\n' "$_pid" "${_line#* }"
+    done
+}
+end
+begin sockets
+[ ! -d /run/systemd/system ] || systemctl list-sockets --no-legend --no-pager --full |
+    while read -r _listen _socket _service _; do
+        case $_listen in
+            *:[0-9]*)
+                _file=$(systemctl show -p FragmentPath "$_socket" | sed 's/^[^=]*=//')
+                printf '%s %s %s\n' "$_listen" "${_service%.service}" "$(_package_of "$_file")"
+                ;;
+        esac
+    done
+end
