@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -96,6 +97,7 @@ def _note_alive(request: Any) -> None:
     claim = request.olds.fields["claim"].string_value if "claim" in request.olds.fields else ""
     if claim:
         CLAIMS.alive(claim, request.urn)
+        CLAIMS.keep(request.urn, partial(properties, request.olds))
 
 
 def _elsewhere(provider: ResourceProvider, request: Any) -> bool:

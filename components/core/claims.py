@@ -7,10 +7,11 @@ from a backup. What the process has heard of in this run tells them apart.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -68,8 +69,9 @@ class Claims:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._alive: dict[str, str] = {}
+        self._states: dict[str, Callable[[], Mapping[str, Any]]] = {}
         self._superseded: set[str] = set()
-        self._declared: set[tuple[str, str]] = set()
+        self._declared: dict[tuple[str, str], str] = {}
         self._failed: set[str] = set()
         self._said: set[tuple[str, str]] = set()
         self.lineage = ""
@@ -87,6 +89,19 @@ class Claims:
         with self._lock:
             self._alive[claim] = urn
 
+    def keep(self, urn: str, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Note what the state says of the resource `urn`, which the program still declares."""
+        with self._lock:
+            self._states[urn] = state
+
+    def state(self, host: str, title: str) -> tuple[str, Mapping[str, Any]]:
+        """Return the URN of the resource `title` that the program declares for a host, and what the state says of it;
+        nothing where it is not there."""
+        with self._lock:
+            urn = self._declared.get((host, title), "")
+            found = self._states.get(urn)
+        return urn, found() if found is not None else {}
+
     def dead(self, claim: str) -> None:
         """Note that the resource that was to have this claim was not made."""
         with self._lock:
@@ -100,7 +115,7 @@ class Claims:
     def declare(self, host: str, title: str) -> None:
         """Note that the program of this run declares the resource `title` of a host."""
         with self._lock:
-            self._declared.add((host, title))
+            self._declared[host, title] = _caller.get().urn
 
     def declared(self, host: str, title: str) -> bool:
         """Tell whether it does, as far as has been heard of it."""

@@ -34,7 +34,7 @@ from components.config.inventory import Inventory, way_to
 from components.config.shards import split
 from components.core import console, stored
 from components.core.chapter import Chapter, F, I, KnownState, Unfinished
-from components.core.claims import CLAIMS, caller
+from components.core.claims import CLAIMS, Caller, caller
 from components.core.ownership import (
     check_owner,
     copied,
@@ -275,6 +275,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if why_not:
             console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
             return
+        if self._handed_back(host, state, found):
+            return
         self._hold_back(state)
         self._put_back(change, state, recorded=found.has(title))
         noted(host, title, None)
@@ -333,6 +335,28 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                 f"{host}: belongs to the stack {home} now, so it is not undone here; "
                 f"move it there: `python -m fleet move {split(home)[0]}`"
             )
+
+    def _handed_back(self, host: "Host", state: Stored[I, F], found: Ledger) -> bool:
+        """Give a machine back to the resource that had it before a rename that failed and was taken back in the config.
+
+        For the engine nothing has changed of that one, so nobody else would: apply what it declares, and let it be the
+        one on record.
+        """
+        name, title = state.declared.host, self.chapter.title(state.declared)
+        now = None if name in self._access else self._access.named(state.machine.keys)
+        if now is None or CLAIMS.failed(now):
+            return False
+        urn, kept = CLAIMS.state(now, title)
+        heir = self._stored(kept) if kept else None
+        recorded = found.owner(title)
+        if heir is None or not heir.claim or heir.unfinished or recorded is None:
+            return False
+        change = Transaction(self.chapter, host, heir.declared, recorded)
+        change.converge(KnownState())
+        owner = replace(Caller(urn).owner(heir.claim).after(recorded), machine=found.machine.id, since=recorded.since)
+        change.take_over(owner)
+        noted(host, title, owner)
+        return True
 
     def _hold_back(self, state: Stored[I, F]) -> None:
         """Undo nothing on a machine that the program still declares, while a change of it has failed in this run: what

@@ -164,6 +164,28 @@ def test_a_rename_whose_runs_fail_opens_nothing(fleet: Fleet, host: LabHost) -> 
     assert not fleet.hardened(host)
 
 
+def test_a_rename_that_failed_and_is_taken_back_in_the_config(fleet: Fleet, host: LabHost) -> None:
+    """What the run under the new name had changed by then is as declared again, though the state shows no change."""
+    failing = {"name": "ops", "sudo": "password"}  # who has none
+    says = {"settings": {"VersionAddendum": "one"}}
+    stack = fleet.stack()
+    fleet.declare(stack, says, alpha=fleet.entry(host))
+    stack.up()
+    for settings in (says, {"settings": {"VersionAddendum": "three"}}):
+        fleet.declare(stack, {"settings": {"VersionAddendum": "two"}}, more=[failing], beta=fleet.entry(host))
+        assert stack.up(check=False).status != 0
+        fleet.declare(stack, settings, alpha=fleet.entry(host))
+        stack.up()
+        assert f"versionaddendum {settings['settings']['VersionAddendum']}\n" in host.exec("sshd -T").stdout
+        assert fleet.hardened(host)
+        stack.unchanged()
+        stack.refresh()
+        stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
 def test_what_went_back_by_itself_undoes_nothing_of_others(fleet: Fleet, host: LabHost) -> None:
     """The account of the login is guarded: where it cannot be made, nothing of it is left to be undone."""
     stack = fleet.stack(web=fleet.entry(host))
