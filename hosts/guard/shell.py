@@ -131,7 +131,7 @@ _heard() {{ # INODE: milliseconds since the connection's last packet; nothing wh
 _other_holds() {{ # sets held_by
     held_by= held_pid= held_start= held_run= held_socket=
     [ ! -f "$_guard_lock/holder" ] || . "$_guard_lock/holder"
-    [ -n "$held_pid" ] && [ "$held_run" != "$run" ] || return 1
+    [ -n "$held_pid" ] && [ -n "$held_start" ] && [ "$held_run" != "$run" ] || return 1
     [ "$(_started "$held_pid")" = "$held_start" ] || return 1
     [ -n "$held_socket" ] && command -v ss >/dev/null || return 0
     _since=$(_heard "$held_socket")
@@ -144,7 +144,9 @@ if [ -n "$server" ]; then
     set -- $(_connection_of "$server")
     socket=${{1-}}
 fi
-: "${{server:=$$}}"
+began=
+[ -z "$server" ] || began=$(_started "$server")
+if [ -z "$began" ]; then server=$$ socket= began=$(_started $$); fi # its connection broke meanwhile
 mkdir -p -m 700 "$_guard_lock"
 exec 9>"$_guard_lock/lock"
 tries=0
@@ -159,7 +161,7 @@ done
 if [ "$held_run" != "$run" ]; then rm -f "$_guard_lock"/kept.* "$_guard_lock"/fresh.*; fi
 {{
     printf "held_run='%s'\\nheld_pid='%s'\\nheld_start='%s'\\nheld_socket='%s'\\n" \\
-        "$run" "$server" "$(_started "$server")" "$socket"
+        "$run" "$server" "$began" "$socket"
     printf 'held_by=%s\\n' "$quoted_name"
 }} >"$_guard_lock/holder.$$"
 mv -f "$_guard_lock/holder.$$" "$_guard_lock/holder"

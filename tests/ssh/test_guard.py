@@ -106,7 +106,7 @@ def sleeping() -> Iterator[int]:
 
 def hold_as(host: Sandbox, run: Run, pid: int, start: str | None = None) -> None:
     """Let the process `pid` have the host for `run`."""
-    began = start or Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
+    began = start if start is not None else Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
     (host.root / "run").mkdir(exist_ok=True)
     text = (
         f"held_run='{run.token}'\nheld_pid='{pid}'\nheld_start='{began}'\nheld_by='{run.name.replace(chr(39), '')}'\n"
@@ -368,10 +368,11 @@ def test_a_host_that_another_run_has_is_refused_with_its_name(host: Sandbox, sle
     assert host.run(hold(THEIRS)).status == 0
 
 
+@pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("start", ["1", ""])
-def test_a_holder_that_is_no_more_holds_nothing(host: Sandbox, sleeping: int, start: str) -> None:
-    pid = sleeping if start else 2**22 + 1  # a process id that was given to another process, or to none
-    hold_as(host, THEIRS, pid, start or "5")
+def test_a_holder_that_is_no_more_holds_nothing(host: Sandbox, sleeping: int, start: str, gone: bool) -> None:
+    """Its process id was given to another process or to none; it may have ended when its beginning was asked for."""
+    hold_as(host, THEIRS, 2**22 + 1 if gone else sleeping, start)
     assert host.run(hold(OURS)).status == 0
     assert OURS.token in (host.root / "run/holder").read_text()
 
