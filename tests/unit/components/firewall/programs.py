@@ -1,0 +1,174 @@
+"""Programs about filters for the stage (tests/shell_room.py): what they keep is in its folder /fake.
+
+iptables, ip6tables      /fake/TOOL is what TOOL-save prints. TOOL-restore without -n puts its input there; with it, the
+                         test says in /fake/TOOL.next what is in force then. It refuses lines that match one of
+                         /fake/TOOL.refuses, and -w where there is a /fake/no-wait
+nft                      /fake/nft/FAMILY.NAME is a table; input of `nft -f` is recorded only
+ipset                    sets in /fake/ipset, as `ipset save` prints them; /fake/ipset.used/NAME: rules look at it
+systemctl                /fake/units/UNIT has `ENABLED ACTIVE`; UNIT.fails, UNIT.along (ConsistsOf=), UNIT.quiet (the
+                         drop-in of the last start or stop)
+"""
+
+from tests.shell_room import Stage
+
+_SAVE = r"""
+tool=${0##*/}
+tool=${tool%-save}
+table= counted=
+while [ $# -gt 0 ]; do
+    case $1 in -t) table=$2; shift ;; -c) counted=1 ;; esac
+    shift
+done
+if [ -z "$table" ]; then
+    cat "/fake/$tool" 2>/dev/null
+elif grep -qx "\*$table" "/fake/$tool" 2>/dev/null; then
+    sed -n "/^\*$table\$/,/^COMMIT/p" "/fake/$tool"
+else
+    printf '*%s\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n' "$table"
+fi | if [ -n "$counted" ]; then sed 's/^-A/[1:2] -A/'; else cat; fi
+"""
+_RESTORE = r"""
+tool=${0##*/}
+tool=${tool%-restore}
+text=$(cat)
+try= add=
+for word; do
+    case $word in
+        --test) try=1 ;;
+        -n | --noflush) add=1 ;;
+        -w) [ ! -e /fake/no-wait ] || { echo "no option -w" >&2; exit 2; } ;;
+    esac
+done
+if [ -f "/fake/$tool.refuses" ]; then
+    number=$(printf '%s\n' "$text" | grep -n -f "/fake/$tool.refuses" | head -n 1 | cut -d: -f1)
+    [ -z "$number" ] || { echo "$tool-restore: line $number failed" >&2; exit 1; }
+fi
+[ -z "$try" ] || exit 0
+if [ -z "$add" ]; then
+    printf '%s\n' "$text" | sed 's/^\[[0-9:]*\] //' >"/fake/$tool"
+elif [ -f "/fake/$tool.next" ]; then
+    mv "/fake/$tool.next" "/fake/$tool"
+fi
+"""
+_TOOL = r"""
+case $1 in -V | --version) cat "/fake/${0##*/}.version" ;; esac
+"""
+_NFT = r"""
+while :; do case $1 in -s | -t) shift ;; *) break ;; esac; done
+case "$1 $2" in
+    'list tables') for file in /fake/nft/*; do [ ! -f "$file" ] || { n=${file##*/}; echo "table ${n%%.*} ${n#*.}"; }; done ;;
+    'list table') cat "/fake/nft/$3.$4" ;;
+    'delete table') rm "/fake/nft/$3.$4" ;;
+    -f*) case $2 in -) cat ;; *) cat "$2" ;; esac >/fake/nft.loaded ;;
+esac
+"""
+_IPSET = r"""
+cd /fake/ipset || exit 1
+while :; do case $1 in -exist) shift ;; *) break ;; esac; done
+case $1 in
+    save)
+        [ -z "${2:-}" ] || [ -f "$2" ] || { echo "The set with the given name does not exist" >&2; exit 1; }
+        cat ${2:-*} ;;
+    restore)
+        while read -r word name rest; do
+            case $rest in *nonsense*) echo "ipset: syntax error: nonsense" >&2; exit 1 ;; esac
+            case $word in create) echo "create $name $rest" >"$name" ;; add) echo "add $name $rest" >>"$name" ;; esac
+        done ;;
+    rename) sed "s/^\([a-z]*\) [^ ]*/\1 $3/" "$2" >"$3"; rm "$2" ;;
+    swap)
+        sed "s/^\([a-z]*\) [^ ]*/\1 $3/" "$2" >"../swap"
+        sed "s/^\([a-z]*\) [^ ]*/\1 $2/" "$3" >"$2"
+        mv ../swap "$3" ;;
+    destroy) [ ! -e "/fake/ipset.used/$2" ] && rm "$2" ;;
+    list) if [ -e "/fake/ipset.used/$3" ]; then echo 'References: 1'; else echo 'References: 0'; fi ;;
+esac
+"""
+_SYSTEMCTL = r"""
+quiet=
+while :; do case $1 in -q) quiet=1; shift ;; --*) shift ;; *) break ;; esac; done
+verb=$1
+shift
+unit() {
+    name=${1%.service}.service enabled= active=inactive
+    [ ! -f "/fake/units/$name" ] || read -r enabled active <"/fake/units/$name"
+}
+put() { mkdir -p /fake/units; echo "$enabled $active" >"/fake/units/$name"; }
+for last; do :; done
+case $verb in daemon-reload) exit ;; esac
+unit "$last"
+case $verb in
+    is-enabled) [ -n "$quiet" ] || echo "${enabled:-not-found}"; [ "$enabled" = enabled ] ;;
+    is-active) [ -n "$quiet" ] || echo "$active"; [ "$active" = active ] ;;
+    cat) [ -n "$enabled" ] ;;
+    enable | disable) enabled=${verb}d; put ;;
+    mask) enabled=masked; put ;;
+    unmask) [ "$enabled" != masked ] || { enabled=disabled; put; } ;;
+    start | stop)
+        rm -f "/fake/units/$name.quiet"
+        [ ! -f "/run/systemd/system/$name.d/stockade.conf" ] ||
+            cp "/run/systemd/system/$name.d/stockade.conf" "/fake/units/$name.quiet"
+        [ ! -e "/fake/units/$name.fails" ] || exit 1
+        case $verb in start) active=active ;; *) active=inactive ;; esac
+        put ;;
+    show)
+        case "$*" in
+            *ConsistsOf*) echo "ConsistsOf=$(cat "/fake/units/$name.along" 2>/dev/null)" ;;
+            *ExecStart*) cat /fake/units/show ;;
+            *)
+                for word; do
+                    case $word in -p | Id | ActiveState | UnitFileState | SourcePath) continue ;; esac
+                    unit "$word"
+                    printf 'Id=%s\nActiveState=%s\nUnitFileState=%s\nSourcePath=\n\n' "$name" "$active" "$enabled"
+                done ;;
+        esac ;;
+esac
+"""
+
+
+def iptables(stage: Stage, *tools: str, version: str = "iptables v1.8.9 (nf_tables)") -> None:
+    """Put iptables on the stage, and ip6tables, or those that are named."""
+    for tool in tools or ("iptables", "ip6tables"):
+        stage.program(tool, _TOOL)
+        stage.program(f"{tool}-save", _SAVE)
+        stage.program(f"{tool}-restore", _RESTORE, reads=True)
+        stage.write(f"/fake/{tool}.version", f"{version}\n")
+
+
+def nft(stage: Stage, **tables: str) -> None:
+    """Put nft on the stage, with tables by `FAMILY_NAME`."""
+    stage.program("nft", _NFT)
+    stage.folder("/fake/nft")
+    for name, text in tables.items():
+        stage.write(f"/fake/nft/{name.replace('_', '.', 1)}", text)
+
+
+def ipset(stage: Stage, **sets: str) -> None:
+    """Put ipset on the stage, with sets by their names."""
+    stage.program("ipset", _IPSET)
+    stage.folder("/fake/ipset")
+    for name, text in sets.items():
+        stage.write(f"/fake/ipset/{name}", text)
+
+
+def systemctl(stage: Stage, **units: str) -> None:
+    """Let systemd be process 1, with services by their names, `_` for `-`: their state, as `enabled active`."""
+    stage.systemd()
+    stage.program("systemctl", _SYSTEMCTL)
+    stage.folder("/fake/units")
+    for name, state in units.items():
+        stage.write(f"/fake/units/{name.replace('_', '-')}.service", f"{state}\n")
+
+
+def unit(stage: Stage, name: str) -> str:
+    """Return the state of a service."""
+    return stage.read(f"/fake/units/{name}.service").strip()
+
+
+def sets(stage: Stage) -> dict[str, str]:
+    """Return the sets that are there."""
+    return {file.name: file.read_text() for file in sorted(stage.path("/fake/ipset").iterdir())}
+
+
+def loads(stage: Stage, tool: str) -> list[str]:
+    """Return what was given to a restore, but for what was only tried."""
+    return [call.stdin or "" for call in stage.calls(f"{tool}-restore") if "--test" not in call.arguments]
