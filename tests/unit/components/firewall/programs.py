@@ -56,7 +56,9 @@ case $1 in -V | --version) cat "/fake/${0##*/}.version" ;; esac
 _NFT = r"""
 while :; do case $1 in -s | -t) shift ;; *) break ;; esac; done
 case "$1 $2" in
-    'list tables') for file in /fake/nft/*; do [ ! -f "$file" ] || { n=${file##*/}; echo "table ${n%%.*} ${n#*.}"; }; done ;;
+    'list tables')
+        cd /fake/nft || exit
+        for name in *; do [ ! -f "$name" ] || echo "table ${name%%.*} ${name#*.}"; done ;;
     'list table') cat "/fake/nft/$3.$4" ;;
     'delete table') rm "/fake/nft/$3.$4" ;;
     -f*) case $2 in -) cat ;; *) cat "$2" ;; esac >/fake/nft.loaded ;;
