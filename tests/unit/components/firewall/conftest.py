@@ -1,15 +1,20 @@
 """A test of this room runs in one shell, the next in another: there are many, and all scripts run in each that way."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from zlib import crc32
 
 import pytest
 
-from tests.shell_room import SHELLS, missing
+from tests.shell_room import SHELLS, Stage, missing, staged
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Choose the shell by the name of the test."""
-    if "stage" in metafunc.fixturenames:
-        there = [shell for shell in SHELLS if missing(shell) is None] or [*SHELLS[:1]]
-        chosen = there[crc32(metafunc.definition.name.encode()) % len(there)]
-        metafunc.parametrize("stage", [chosen], indirect=True)
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """A stage for the shell that the test's name chooses."""
+    there = [shell for shell in SHELLS if missing(shell) is None]
+    if not there:
+        pytest.skip(missing(SHELLS[0]) or "")
+    made = staged(tmp_path / "root", there[crc32(request.node.name.encode()) % len(there)])
+    yield made
+    made.close()
