@@ -20,8 +20,8 @@ from components.listeners.hardened import LISTENERS
 from components.packages.hardened import PackageSettings, packages_needed
 from components.sshd.hardened import SSHD
 from components.sshd.settings import SshdSettings
-from components.timesync.chapter import TimeSyncSettings
 from components.timesync.hardened import TIME_SYNC
+from components.timesync.settings import TimeSyncSettings
 from components.updates.automatic import UpdateSettings
 from components.updates.hardened import UPDATES, UPGRADE
 from components.updates.system import UpgradeSettings

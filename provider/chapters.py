@@ -13,7 +13,7 @@ from provider.structs import plain
 
 CHAPTERS = (
     *("fail2ban.resource", "packages.chapter", "users.resource", "updates.automatic", "sshd.resource"),
-    *("timesync.chapter", "gai.chapter", "listeners.chapter", "firewall.ruleset.resource", "firewall.kept.resource"),
+    *("timesync.resource", "gai.resource", "listeners.chapter", "firewall.ruleset.resource", "firewall.kept.resource"),
 )
 """Modules of `components` with a provider."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from components.core.composition import Composition, Needs, Registered
 from components.firewall.resource import Firewall
 from components.firewall.settings import FirewallSettings
-from components.gai.chapter import AddressPreference
+from components.gai.resource import AddressPreference
 
 
 def needs(settings: FirewallSettings) -> Needs:

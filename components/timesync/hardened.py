@@ -1,7 +1,8 @@
 """The time daemon of a `HardenedHost`."""
 
 from components.core.composition import Composition, Needs, Registered
-from components.timesync.chapter import TimeSyncService, TimeSyncSettings
+from components.timesync.resource import TimeSyncService
+from components.timesync.settings import TimeSyncSettings
 
 
 def needs(settings: TimeSyncSettings) -> Needs:

@@ -17,7 +17,8 @@ import json, pulumi
 from components.config.inventory import connection_props, connections
 from components.listeners.chapter import Listeners
 from components.packages.chapter import RemovedPackages
-from components.timesync.chapter import TimeSync, TimeSyncSettings
+from components.timesync.settings import TimeSyncSettings
+from components.timesync.resource import TimeSync
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()
 wanted = config.require_object("wanted")

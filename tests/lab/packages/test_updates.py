@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("pristine")
 
 PROGRAM = """
 import json, pulumi
-from components.gai.chapter import AddressPreference
+from components.gai.resource import AddressPreference
 from components.config.inventory import connections, connection_props
 from components.updates.automatic import AutomaticUpdates, UpdateSettings
 from components.updates.system import SystemUpgrade, UpgradeSettings

@@ -16,7 +16,7 @@ from tests.lab.stacks.test_ownership import ENGINES
 
 PROGRAM = """
 import pulumi
-from components.gai.chapter import AddressPreference
+from components.gai.resource import AddressPreference
 from components.config.inventory import stack_inventory
 for name in stack_inventory():
     AddressPreference(name, {"host": name, "triggers": [pulumi.Config("stockade").get("word") or "-"]})

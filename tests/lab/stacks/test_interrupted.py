@@ -9,10 +9,10 @@ from tests.lab.stack import Stack
 
 PROGRAM = """
 import json, pulumi
-from components.gai.chapter import AddressPreference
+from components.gai.resource import AddressPreference
 from components.config.inventory import connection_props, connections
 from components.listeners.chapter import Listeners
-from components.timesync.chapter import TimeSyncService
+from components.timesync.resource import TimeSyncService
 from components.updates.automatic import UnattendedUpgrades
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()

@@ -16,7 +16,7 @@ __all__ = ["keys"]
 
 PROGRAM = """
 import json, os, pulumi
-from components.gai.chapter import AddressPreference
+from components.gai.resource import AddressPreference
 from components.config.inventory import connections, connection_props
 from components.sshd.resource import Sshd
 from components.users.resource import LimitedUser

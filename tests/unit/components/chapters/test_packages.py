@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from components.core.chapter import KnownState
 from components.packages.chapter import MAIL, UNNECESSARY, PackageChapter, PackageFacts, PackageInputs, PackageProvider
 from components.packages.shell import APPLY, OBSERVE, RESTORE
-from components.timesync.chapter import NTP, TimeSyncChapter, TimeSyncFacts, TimeSyncInputs, packages_for
+from components.timesync.chapter import TimeSyncChapter
+from components.timesync.settings import NTP, TimeSyncFacts, TimeSyncInputs, packages_for
 from hosts.shell import Answer
 
 CHAPTER = PackageChapter()

@@ -11,7 +11,7 @@ from pulumi import RunError
 from pydantic import ValidationError
 
 from components.core.chapter import KnownState
-from components.gai.chapter import prefers_ipv4, with_ipv4_first, without_ipv4_first
+from components.gai.settings import prefers_ipv4, with_ipv4_first, without_ipv4_first
 from components.updates.automatic import (
     SECURITY,
     WITHOUT_CODENAME,

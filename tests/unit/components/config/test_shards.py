@@ -14,7 +14,7 @@ from components.config.inventory import Inventory
 from components.config.shards import shard_of, split, stack_of
 from components.failure import Failure
 from components.stack_config import ConfigError, StackConfig, inventory_schema, parse
-from components.timesync.chapter import TimeSyncProvider
+from components.timesync.resource import TimeSyncProvider
 from hosts.errors import HostError
 
 REPOSITORY = Path(__file__).parents[4]

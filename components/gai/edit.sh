@@ -1,0 +1,7 @@
+# gai.conf gets another content.
+#
+# uses: components/gai/stale.sh hosts/system/files.sh
+# takes: path mode owner group content
+
+stop_if_stale
+write_file "$path" "$mode" "$owner" "$group" "$content"

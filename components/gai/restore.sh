@@ -1,0 +1,7 @@
+# gai.conf as it was before.
+#
+# uses: components/gai/stale.sh hosts/system/files.sh
+# takes: path
+
+stop_if_stale
+restore_file prior "$path"

@@ -1,0 +1,7 @@
+# The time daemon's unit, and what process 1 may do: a container may not set the clock.
+#
+# uses: hosts/system/services.sh
+# takes: unit
+
+section state svc_state "$unit"
+section capable sed -n 's/^CapBnd:[^0-9a-f]*//p' /proc/1/status

@@ -1,0 +1,7 @@
+# The time daemon as it was; nothing where its package is gone.
+#
+# uses: hosts/system/services.sh
+# takes: unit enabled active
+
+[ "$(svc_state "$unit")" != "$unit absent inactive" ] || exit 0
+svc_restore "$unit" "$enabled" "$active"

@@ -1,0 +1,47 @@
+"""Which daemon keeps a host's clock: settings, inputs and facts. Pure."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.config.inventory import Settings
+from components.core.chapter import ChapterInputs, Model
+
+Daemon = Literal["openntpd", "chrony", "systemd-timesyncd"]
+Choice = Literal["keep"] | Daemon
+
+DAEMONS: tuple[Daemon, ...] = ("openntpd", "chrony", "systemd-timesyncd")
+NTP = ("ntp", "ntpsec")
+"""Packages of ntpd, which holds UDP port 123 open."""
+
+
+def packages_for(choice: Choice) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is `present` and what `absent` for a choice; nothing of either for `keep`."""
+    if choice == "keep":
+        return (), ()
+    return (choice,), tuple(sorted({*NTP, *DAEMONS} - {choice}))
+
+
+class TimeSyncSettings(Settings):
+    """What the stack config says under `stockade:timeSync`."""
+
+    daemon: Choice = Field("keep", description="Daemon that keeps the clock. `keep`: whatever is there.")
+
+    def packages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is present and what absent."""
+        return packages_for(self.daemon)
+
+
+class TimeSyncInputs(ChapterInputs):
+    """`daemon`: the package and the unit of the same name. `running`: false only where somebody has stopped it."""
+
+    daemon: Daemon
+    running: bool = True
+
+
+class TimeSyncFacts(Model):
+    """The daemon's unit in systemctl(1)'s words; `may_set_clock`: whether the host may (a container may not)."""
+
+    enabled: str
+    active: str
+    may_set_clock: bool
