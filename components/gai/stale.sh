@@ -5,7 +5,9 @@
 # takes: path expected_mode expected_content
 
 stop_if_stale() {
-    if [ "$(cat "$path" 2>/dev/null && echo .)" != "$(printf '%b' "$expected_content" && echo .)" ]; then
-        [ -z "$expected_mode" ] && [ ! -e "$path" ] || exit 75
+    if [ -n "$expected_mode" ]; then
+        [ "$(cat "$path" 2>/dev/null && echo .)" = "$(printf '%b' "$expected_content" && echo .)" ] || exit 75
+    else
+        [ ! -e "$path" ] || exit 75
     fi
 }

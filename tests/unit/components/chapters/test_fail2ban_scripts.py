@@ -257,15 +257,18 @@ class TestBefore09:
         for _ in range(2):
             assert applied(stage, wanted).status == 0
             written = stage.read(JAIL_LOCAL)
-            assert written.startswith("# >>> Stockade\n[INCLUDES]\n")
-            assert "\nafter = jail.d/zz-stockade.local\n# <<< Stockade\n" in written
-            assert written.endswith(theirs)
-            assert written.count(">>>") == 1
+            assert written == (
+                "# >>> Stockade\n[INCLUDES]\nenabled = false\nport = 0:65535\nafter = jail.d/zz-stockade.local\n"
+                f"# <<< Stockade\n{theirs}"
+            )
         assert facts(stage, wanted).local == ((JAIL_LOCAL,) if theirs else ())
         assert "bantime = 3600\n" in stage.read(DROP_IN)
         assert "findtime = 600\n" in stage.read(DROP_IN)
-        assert "stockade_backend = auto" in stage.read(DROP_IN)
-        assert "\n[ssh]\nenabled = false\n" in stage.read(DROP_IN)
+        assert stage.read(DROP_IN).startswith(
+            f"{HEAD}stockade_backend = auto\nstockade_operator = \nstockade_kept_sshd = \n"
+            "filter = %(__name__)s\nport = 0:65535\n[sshd]\nport = ssh\nlogpath = /var/log/auth.log\n"
+            "[ssh]\nenabled = false\n\n[sshd]\n"
+        )
         assert oct(stage.path("/etc/fail2ban/jail.d").stat().st_mode & 0o777) == "0o755"
         assert stage.one(CHAPTER.restore(wanted, KnownState(last=wanted, prior=prior))).status == 0
         assert stage.read(JAIL_LOCAL) == theirs
