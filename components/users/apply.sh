@@ -4,9 +4,9 @@
 # Exits: those of check.sh, sudo/check.sh and keys/program.sh; 85 nobody but root can make the home, 96 the home is
 # another user's, 97 sshd reads keys from elsewhere.
 #
-# uses: hosts/system/files.sh hosts/system/only_roots.sh hosts/system/as_user.sh components/users/account.sh
-# uses: components/users/keys/keys.sh components/users/change.sh components/users/check.sh
-# uses: components/users/sudo/check.sh
+# uses: hosts/guard/place.sh hosts/system/files.sh hosts/system/only_roots.sh hosts/system/as_user.sh
+# uses: components/users/account.sh components/users/keys/keys.sh components/users/change.sh
+# uses: components/users/check.sh components/users/sudo/check.sh
 # takes: name adopted dropin dropin_content groups groups_out keys_content keys_expected keys_managed keys_mode
 # takes: leaves_home password password_changed password_form shell ssh_mode want_home
 
@@ -41,7 +41,7 @@ if [ -z "$(field 1)" ]; then
     useradd "$@" "$name" >&2
     created=yes
 elif [ -n "$adopted" ] && [ ! -f "$kept" ]; then
-    mkdir -p "${kept%/*}"
+    place "${kept%/*}" "$kept.new"
     getent shadow "$name" >"$kept.new"
     mv "$kept.new" "$kept"
 fi

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from hosts.errors import understanding
+from hosts.scripts import script
 from hosts.shell import Answer, Script, replay
 from hosts.text.rawtext import to_bytes
 
@@ -179,17 +180,10 @@ def _owner(text: str) -> Owner | None:
         return None
 
 
+_PLACE = script("hosts/guard/place.sh")
 # The run that read the record holds the host by now; another one may have changed it in between.
 _UNCHANGED = f"""\
-place() {{ # FOLDER FILE: make both; whoever drops the last record at this moment takes empty folders away
-    _tries=0
-    until mkdir -p "$1" 2>/dev/null && ( : >"$2" ) 2>/dev/null; do
-        _tries=$((_tries + 1))
-        [ "$_tries" -lt 50 ] || {{ mkdir -p "$1"; : >"$2"; }}
-    done
-    chmod 700 {TOP} "$1"
-}}
-owner_file={OWNERS}/$record_name
+{_PLACE}owner_file={OWNERS}/$record_name
 found=
 if [ -f "$owner_file" ]; then read -r found <"$owner_file" || :; fi
 case $found in '{{"claim": "'*'"}}') ;; *) found= ;; esac # half a line names nobody

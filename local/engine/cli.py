@@ -120,11 +120,15 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
     unless one has been made."""
     base, stale = None, False
     log = EventLog(options.event_log) if options.event_log else None
-    if getattr(options, "refresh", "false") == "true":
+    # what a run that was killed was changing may be in force, though the state says that it is not
+    changing = options.command in ("preview", "up") and session.backend.mentions('"type":"updating"')
+    if getattr(options, "refresh", "false") == "true" or changing:
         refreshed = _report(session, options, "refresh", preview=preview, log=log and log.of_refresh())
         if log:
             log.messages(refreshed)
         base, stale = refreshed.after if preview else None, refreshed.failed
+        if changing and stale:
+            return _verdict(refreshed, options)
     check = None
     if not preview and options.yes and not options.skip_preview and getattr(options, "policy_pack", []):
         check = functools.partial(_report, session, options, options.command, preview=True, out=io.StringIO())

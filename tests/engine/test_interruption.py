@@ -109,3 +109,28 @@ def test_a_program_that_does_not_end_is_ended(sample: Sample, running: list[subp
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIME_LIMIT / 2)
     assert process.returncode == 1
+
+
+def test_what_a_killed_run_was_updating_is_looked_at_though_the_config_was_put_back(
+    sample: Sample, running: list[subprocess.Popen[str]]
+) -> None:
+    """It came to its end, and the state has not heard of it."""
+    sample.spec({"one": {"props": {"text": "old"}}})
+    sample.engine("up", "--yes")
+    sample.spec({"one": {"props": {"text": "new", "slow": "update"}}})
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=TIME_LIMIT)
+    _wait_for_end_of_children(sample)
+    there = sample.world / "one-0.json"
+    there.write_text('{"text": "new"}')
+    (sample.world / "go").touch()
+
+    sample.spec({"one": {"props": {"text": "old"}}})
+    assert "text" in sample.engine("preview", "--diff")
+    assert "interrupted while updating" in sample.engine("up", "--yes")
+    assert there.read_text() == '{"text": "old"}'
+    assert "pending_operations" not in sample.deployment()
+    sample.engine("preview", "--expect-no-changes")

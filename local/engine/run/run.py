@@ -105,7 +105,7 @@ class Run:
         lines = "\n".join(f"  * {item.resource.urn}, interrupted while {item.type}" for item in self.snapshot.pending)
         self.display.log(
             Severity.WARNING,
-            f"the last run on this stack was interrupted; these operations did not end, and are repeated:\n{lines}",
+            f"the last run on this stack was interrupted; these operations did not end:\n{lines}",
         )
 
     def cancel(self) -> None:
@@ -266,9 +266,12 @@ def run_refresh(session: Session, options: Options, launcher: Launcher, *, previ
     """Read every resource and take what it is now into the state."""
     run = Run("refresh", session, options, launcher, preview=preview)
     run.server.start()
+    begun = [run.ledger.begin(item.resource, item.type) for item in run.snapshot.pending]
     with run.interruptible(run.cancel):
         try:
             Refresher(run.ledger, run.providers, run.remover, run.display, options.parallel).refresh(run.snapshot)
+            for token in begun if not run.remover.failed else ():  # else the next run must look once more
+                run.ledger.end(token)
         finally:
             report = run.close([])
     report.after = run.ledger.snapshot()

@@ -1,0 +1,21 @@
+"""Where something is recorded, while somebody else takes empty folders away."""
+
+import subprocess
+from pathlib import Path
+
+from hosts.scripts import script
+
+
+def test_a_place_is_made_while_another_one_takes_the_folders_away(tmp_path: Path) -> None:
+    """Many times, since it is a matter of moments."""
+    top = tmp_path / "stockade"
+    place = script("hosts/guard/place.sh").replace("/var/lib/stockade", str(top))
+    away = ["sh", "-c", f"while :; do rmdir {top}/accounts {top} 2>/dev/null; done"]
+    often = f"for i in $(seq 50); do place {top}/accounts {top}/accounts/x; rm {top}/accounts/x; done"
+    with subprocess.Popen(away) as other:
+        try:
+            argv = ["sh", "-euc", f"{place}\n{often}"]
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            other.kill()
+    assert (done.returncode, done.stderr) == (0, "")
