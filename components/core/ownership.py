@@ -128,7 +128,7 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, the
     """
     recorded = found.owner(title)
     if recorded is not None:
-        if recorded.claim == state.claim or not state.claim:
+        if recorded.claim == state.claim:
             return ""
         in_this_run = CLAIMS.urn(recorded.claim) or (recorded.run and recorded.run == owner.run)
         if recorded.named_as(owner) and not in_this_run and not recorded.took_over_from(owner):

@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from .conftest import TIME_LIMIT, Sample
 
 
@@ -134,3 +136,26 @@ def test_what_a_killed_run_was_updating_is_looked_at_though_the_config_was_put_b
     assert there.read_text() == '{"text": "old"}'
     assert "pending_operations" not in sample.deployment()
     sample.engine("preview", "--expect-no-changes")
+
+
+@pytest.mark.parametrize("command", ["up", "destroy"])
+def test_what_a_killed_run_was_making_is_undone_where_it_is_no_longer_declared(
+    sample: Sample, running: list[subprocess.Popen[str]], command: str
+) -> None:
+    """It may be there, though no state knows it; a refresh between tells nothing of it, and forgets nothing."""
+    sample.spec({"quick": {}, "slow": {"props": {"slow": "create"}, "options": {"depends_on": ["quick"]}}})
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=TIME_LIMIT)
+    _wait_for_end_of_children(sample)
+    (sample.world / "go").touch()
+    sample.log()
+    sample.spec({"quick": {}})
+    sample.engine("refresh", "--yes")
+    sample.engine(command, "--yes")
+    assert "delete slow" in sample.log()
+    assert "pending_operations" not in sample.deployment()
+    sample.engine(command, "--yes")
+    assert sample.log() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from local.engine.display.events import Op, Severity, Sink, Step
@@ -294,11 +294,15 @@ class Deployment:
             with self._lock:
                 self.news[state.urn] = new
 
-    def remove_rest(self) -> None:
-        """Delete what the program no longer has, and what was replaced; after failures, what has no part in them."""
+    def remove_rest(self, half_made: Iterable[Resource] = ()) -> None:
+        """Delete what the program no longer has, and what was replaced; after failures, what has no part in them.
+
+        `half_made`: of a run that was interrupted.
+        """
         with self._lock:
             wanted = self._seen | self._providers.registered()
             gone = [item for item in self._base.resources if item.delete or item.urn not in wanted]
             gone += self._remover.take_condemned()
+            gone += [item for item in half_made if item.urn not in wanted]
             parents = {urn: goal.parent for urn, goal in self._goals.items()}
             self._remover.remove(self.failures.spare(gone, self._base.resources, parents, self._sink))

@@ -31,7 +31,7 @@ from local.engine.state.backend import Writer
 from local.engine.state.ledger import Ledger
 from local.engine.state.project import Config
 from local.engine.state.session import Session
-from local.engine.state.state import Snapshot
+from local.engine.state.state import Resource, Snapshot
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Run:
         if self.snapshot.pending:
             self._warn_of_pending()
         self.ledger = Ledger(replace(self.snapshot, pending=()))
+        self.begun = [self.ledger.begin(item.resource, item.type) for item in self.snapshot.pending]
         if not preview:
             self._keep_state()
         self.config = functools.lru_cache(session.config)
@@ -100,6 +101,21 @@ class Run:
         self.ledger.connect(self.writer.offer, self.writer.wait)
         if self.snapshot.pending:
             self.ledger.write()
+
+    def half_made(self) -> list[Resource]:
+        """What a run that was interrupted was making: it may be there, though no state knows it."""
+        return [
+            item.resource.changed(
+                outputs=item.resource.inputs, delete=True, init_errors=(f"interrupted while {item.type}",)
+            )
+            for item in self.snapshot.pending
+            if item.type == "creating" and item.resource.custom and not item.resource.is_provider
+        ]
+
+    def settled(self) -> None:
+        """Nothing of the run that was interrupted is left to be done."""
+        for token in self.begun:
+            self.ledger.end(token)
 
     def _warn_of_pending(self) -> None:
         lines = "\n".join(f"  * {item.resource.urn}, interrupted while {item.type}" for item in self.snapshot.pending)
@@ -199,7 +215,9 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
             if not deployment.cancelled.is_set():
                 deployment.failures.tell(run.display)
                 if not broken or not (status or elsewhere or policies.failed or policies.refused):
-                    deployment.remove_rest()
+                    deployment.remove_rest(run.half_made())
+                    if not (broken or run.remover.failed):
+                        run.settled()
             if status == 0:
                 deployment.finish(failed=broken or deployment.cancelled.is_set())
             packs = policies.names()
@@ -255,7 +273,9 @@ def run_destroy(session: Session, options: Options, launcher: Launcher, *, previ
     run.server.start()
     with run.interruptible(run.cancel):
         try:
-            run.remover.remove(run.snapshot.resources)
+            run.remover.remove([*run.snapshot.resources, *run.half_made()])
+            if not run.remover.failed:
+                run.settled()
         finally:
             report = run.close([])
     report.failed |= run.remover.failed
@@ -266,12 +286,11 @@ def run_refresh(session: Session, options: Options, launcher: Launcher, *, previ
     """Read every resource and take what it is now into the state."""
     run = Run("refresh", session, options, launcher, preview=preview)
     run.server.start()
-    begun = [run.ledger.begin(item.resource, item.type) for item in run.snapshot.pending]
     with run.interruptible(run.cancel):
         try:
             Refresher(run.ledger, run.providers, run.remover, run.display, options.parallel).refresh(run.snapshot)
-            for token in begun if not run.remover.failed else ():  # else the next run must look once more
-                run.ledger.end(token)
+            if not run.remover.failed and not run.half_made():  # else it is the next run's
+                run.settled()
         finally:
             report = run.close([])
     report.after = run.ledger.snapshot()

@@ -12,6 +12,7 @@ import pytest
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Secret, Stack
+from tests.lab.stacks.test_interrupted import reached, stop_at
 from tests.lab.stacks.test_ownership import ENGINES
 
 PROGRAM = """
@@ -119,4 +120,26 @@ def test_a_host_that_is_no_longer_in_the_inventory(stack: Stack, host: LabHost) 
     file.write_text("{}")
     stack.up()
     assert not there(host)
+    stack.unchanged()
+
+
+def test_what_a_killed_run_was_making_of_a_host_that_is_then_left_out(
+    host: LabHost, new_stack: Callable[..., Stack]
+) -> None:
+    """The state knows nothing of it but that it was begun. The CLI keeps that for `refresh`, and says so."""
+    host.reset()
+    stack = new_stack(program=PROGRAM)
+    stack.environment = {"STOCKADE_ENGINE": "embedded", "STOCKADE_POLICIES": "off"}
+    declare(stack, alpha=way(host))
+    stop_at(host, {"mv": ("* /etc/gai.conf",)})
+    with stack.running() as run:
+        reached(host, 1)
+        run.kill()
+    host.exec("rm /usr/local/sbin/mv; printf '\\n' >/run/gate")
+    host.exec(f"for i in $(seq 100); do ! grep -qx '{LINE}' /etc/gai.conf || exit 0; sleep 0.1; done; exit 1")
+    declare(stack)
+    stack.refresh()
+    stack.up()
+    assert not there(host)
+    assert not host.exec("ls /var/lib/stockade", check=False).stdout
     stack.unchanged()
