@@ -9,7 +9,8 @@ from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import knock, listen
 from tests.lab.stack import Stack
-from tests.lab.stacks.test_ownership import ENGINES
+from tests.lab.stacks.test_interrupted import reached, stop_at
+from tests.lab.stacks.test_ownership import ENGINES, cli
 
 pytestmark = pytest.mark.usefixtures("pristine")
 OPEN, CLOSED = 8080, 3306
@@ -78,3 +79,31 @@ def test_what_is_declared_again_is_in_force_again(
     stack.destroy()
     left = "/etc/iptables /etc/fail2ban /var/lib/stockade/packages"
     assert not host.exec(f"ls -d {left}", check=False).stdout
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_change_of_packages_that_was_killed_and_taken_back_in_the_config(
+    engine: str, host: LabHost, new_stack: Callable[..., Stack]
+) -> None:
+    """It came to its end on the host. The CLI says to run `refresh`; the embedded engine looks by itself."""
+    stack = new_stack(host)
+    stack.environment = {"STOCKADE_ENGINE": engine, "STOCKADE_POLICIES": "off"}
+    hosts = {host.name: entry(host)}
+    stack.configure(hosts=hosts, **ALL)
+    stack.up()
+    stop_at(host, {"apt-get": ("*purge*", "*remove*")})
+    stack.configure(hosts=hosts, **NONE)
+    with stack.running() as run:
+        reached(host, 1)
+        run.kill()
+    host.exec("rm /usr/local/sbin/apt-get; for i in 1 2 3; do timeout 2 sh -c 'echo >/run/gate' || :; done")
+    gone = "! dpkg-query -W -f '${db:Status-Status}' fail2ban iptables-persistent 2>/dev/null | grep -q '^installed'"
+    host.exec(f"for i in $(seq 300); do {gone} && exit 0; sleep 0.2; done; exit 1")
+    stack.configure(hosts=hosts, **ALL)
+    if engine == "pulumi":
+        cli(stack, "cancel", "--yes")
+        assert "pulumi refresh" in stack.preview()
+        stack.refresh()
+    stack.up()
+    in_force(host)
+    stack.unchanged()
