@@ -102,7 +102,7 @@ def test_a_change_of_packages_that_was_killed_and_taken_back_in_the_config(
     stack.configure(hosts=hosts, **ALL)
     if engine == "pulumi":
         cli(stack, "cancel", "--yes")
-        assert "pulumi refresh" in stack.preview()
+        assert "pending operations" in stack.up()
         stack.refresh()
     stack.up()
     in_force(host)
