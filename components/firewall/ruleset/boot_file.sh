@@ -1,5 +1,6 @@
 # find_boot_file    sets boot, the file of rules that is loaded at boot, and boot_unit, the service that loads it
-# takes: tool boot_v4 boot_v6 unit_v4 unit_v6
+# uses: hosts/system/distro.sh
+# takes: tool
 
 find_boot_file() {
     known_distro

@@ -39,7 +39,7 @@ from hosts.guard.guarded import Guard
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
-from hosts.system.distro import DISTRO, UNSUPPORTED_EXIT
+from hosts.system.distro import UNSUPPORTED_EXIT
 from hosts.system.files import FILE_EXITS, file_state
 from hosts.system.origin import Entry, entry
 from rules.language.naming import moved_names, names, resolve
@@ -271,7 +271,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
 
 
 def _script(name: str) -> str:
-    return DISTRO + script(f"components/firewall/ruleset/{name}.sh")
+    return script(f"components/firewall/ruleset/{name}.sh")
 
 
 def _tools(family: Family) -> dict[str, str]:
