@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from components.failure import Failure
-from components.firewall.controllers.others import told
+from components.firewall.controllers.others import in_words
 from components.firewall.ruleset.chapter import RulesetChapter
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.listeners.chapter import ListenerChapter, ListenerInputs
@@ -105,7 +105,7 @@ def _filtering(host: Host) -> list[str]:
         with understanding(host.name, "", f"look at the {family.label} rules"):
             seen: RulesetFacts = chapter.parse(inputs, answer)
             saved = answer.sections["saved"]
-        others |= dict.fromkeys(told(line) for line in seen.controller.splitlines())
+        others |= dict.fromkeys(in_words(line) for line in seen.controller.splitlines())
         rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
         lines += _block(f"{family.label} rules", rules)
         lines += _block(f"{family.label}, reachable by these", _exposed(saved, family))

@@ -91,11 +91,11 @@ class Firewall(ComponentResource):
         kept = KeptFirewall(name, props, child)
         self.ipv4 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv4", "")))
         self.ipv6 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv6", "")))
-        self.enforced = Output.all(kept.program, kept.observed).apply(lambda known: _told_of_kept(*known))
+        self.enforced = Output.all(kept.program, kept.observed).apply(lambda known: _in_few_words(*known))
         self.register_outputs({"enforced": self.enforced})
 
 
-def _told_of_kept(program: str, seen: Mapping[str, Any] | None) -> dict[str, str]:
+def _in_few_words(program: str, seen: Mapping[str, Any] | None) -> dict[str, str]:
     """What can be reached through the rules of somebody else, in a few words."""
     found = {family: (seen or {}).get(f"exposure{str(family).capitalize()}") or () for family in Family}
     return {str(family): f"{program}'s: {', '.join(lines) or 'nothing gets in'}" for family, lines in found.items()}

@@ -24,7 +24,7 @@ def closing(rules: Ruleset, preserved: Sequence[str], ports: Iterable[int]) -> d
     }
 
 
-def and_closed(last: Ruleset, current: Ruleset) -> Ruleset:
+def with_closing_chains(last: Ruleset, current: Ruleset) -> Ruleset:
     """Return `last` with the chains that closed the host at boot, where they are there: a change takes them out."""
     there = [name for name in (CLOSED, CLOSED_FORWARD) if current.chain("filter", name)]
     table = last.table("filter") or Table("filter")

@@ -41,8 +41,8 @@ BESIDE = ", or name it in `beside` to leave it in force"
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What is taken over: the lines, and what takes the other iptables' rules away and puts them back."""
+class TakeOver:
+    """What is to be taken over, and the transactions that remove the rules of the other iptables and put them back."""
 
     lines: tuple[str, ...] = ()
     other: str = ""
@@ -50,7 +50,7 @@ class Taken:
 
 
 def checked(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """The same. Raises `ValueError` for what names no table and not the other iptables."""
+    """Return `patterns`. Raises `ValueError` for one that names neither a table nor the other iptables."""
     for pattern in patterns:
         family, _, name = pattern.partition(" ")
         if pattern not in OTHER_VARIANTS and not (name and family in {"inet", "ip", "ip6", "netdev", "*"}):
@@ -76,15 +76,15 @@ def _beside(line: str, other: str, family: Family, beside: Sequence[str]) -> boo
     return kind == "beside"
 
 
-def taken(lines: tuple[str, ...], other: str, family: Family) -> Taken:
-    """How these are taken over."""
+def plan_take_over(lines: tuple[str, ...], other: str, family: Family) -> TakeOver:
+    """Plan how these are taken over."""
     if not any(line.startswith("other ") for line in lines):
-        return Taken(lines)
+        return TakeOver(lines)
     current = parse_saved(other, family)
     bare = _bare(current)
     own = own_rules(current, bare)
     without = Ruleset(family, tuple(_without(table, own, bare) for table in current.tables))
-    return Taken(lines, plan(current, bare).transaction(), plan(without, own).transaction())
+    return TakeOver(lines, plan(current, bare).transaction(), plan(without, own).transaction())
 
 
 def _bare(current: Ruleset) -> Ruleset:
@@ -137,10 +137,10 @@ def still_there(then: str, now: str) -> bool:
 def obstacle(lines: Sequence[str]) -> str:
     """Say who is in the way, and what to do."""
     mend = WAY_OUT + (BESIDE if all(line.startswith(("table ", "other ")) for line in lines) else "")
-    return f"{', and '.join(map(told, lines))}: this would undo or narrow what Stockade declares. {mend}"
+    return f"{', and '.join(map(in_words, lines))}: this would undo or narrow what Stockade declares. {mend}"
 
 
-def told(line: str) -> str:
+def in_words(line: str) -> str:
     """One line in words."""
     kind, *rest = line.split()
     if kind in {"table", "beside"}:
@@ -166,7 +166,7 @@ def exposure_drift(lines: Sequence[str], cause: str) -> Iterator[str]:
     if cause:
         yield emptied(cause)
     for line in lines:
-        yield f"not as declared: {told(line)}"
+        yield f"not as declared: {in_words(line)}"
 
 
 def emptied(cause: str) -> str:

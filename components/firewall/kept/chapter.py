@@ -90,11 +90,11 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         )
 
     def as_observed(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
-        """What somebody changed is told, and taken as it is by the next run: nothing is declared but who does it."""
+        """Report what somebody changed; the next run accepts it, as nothing is declared but who looks after it."""
         before = known.recorded or KeptFacts()
         gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)
-        told = (line for family in Family for line in _changes(before, seen, family))
-        return inputs.model_copy(update={"changes": (*gone, *told)})
+        changes = (line for family in Family for line in _changes(before, seen, family))
+        return inputs.model_copy(update={"changes": (*gone, *changes)})
 
 
 def _read(part: Mapping[str, str], family: Family) -> Ruleset:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.core.chapter import STALE, Chapter, KnownState
 from components.failure import Failure
-from components.firewall.boot.closing import and_closed, closing
+from components.firewall.boot.closing import closing, with_closing_chains
 from components.firewall.boot.installed import installed
 from components.firewall.controllers.others import (
     KEPT_TABLES,
@@ -20,8 +20,8 @@ from components.firewall.controllers.others import (
     brings_rules,
     exposure_drift,
     obstacle,
+    plan_take_over,
     still_there,
-    taken,
 )
 from components.firewall.ruleset.settings import (
     RulesetFacts,
@@ -111,7 +111,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             closed=part.get("closed", "").strip(),
             sets=printed(part.get("sets", "")),
             controller=part["controller"].strip(),
-            other=visible(part.get("other", ""), Rules(inputs.family)),  # not in records of earlier versions
+            other=visible(part.get("other", ""), Rules(inputs.family)),
             cause=part.get("cause", "").strip(),
             addresses=addresses,
             client=came.client if came else "",
@@ -125,12 +125,12 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         answer = host.read(look, resource=self.title(inputs))
         with understanding(host.name, self.title(inputs), look.step):
             seen = self.parse(inputs, answer)
-        told = self._refused(inputs, seen)
-        if seen.client and not told and not inputs.accept_lockout:
+        refused = self._refused(inputs, seen)
+        if seen.client and not refused and not inputs.accept_lockout:
             locked = refusal_of(inputs.declared, Entry(seen.client, seen.port))
-            told = LOCKOUT.format(locked) if locked else ""
-        if told:
-            raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {told}")
+            refused = LOCKOUT.format(locked) if locked else ""
+        if refused:
+            raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {refused}")
         return (inputs,)
 
     def _refused(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
@@ -149,7 +149,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {refused}")
             return Script("look who else filters", f"exit {STALE}")
         wanted = resolved(inputs, before)
-        take = taken(obstacles_of(inputs, before), before.other, inputs.family)
+        take = plan_take_over(obstacles_of(inputs, before), before.other, inputs.family)
         values = {
             **self._change(inputs, known, before, wanted),
             "take": "\n".join(take.lines),
@@ -231,9 +231,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             notes = [f"closed at boot: {seen.closed}", *exposure_drift(obstacles, "")]
         else:
             notes = [*exposure_drift(obstacles, seen.cause if "rules" in changes else "")]
-        told = "\n".join((changes.get("exposure", inputs.exposure), *notes))
-        if told != inputs.exposure:
-            changes["exposure"] = told
+        described = "\n".join((changes.get("exposure", inputs.exposure), *notes))
+        if described != inputs.exposure:
+            changes["exposure"] = described
         return inputs.model_copy(update=changes)
 
     def same_settings(self, one: RulesetFacts, other: RulesetFacts) -> bool:
@@ -260,7 +260,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "watched": " ".join(chains),
             "expected": watched_lines(before.saved, chains),
             "transaction": plan(
-                current, wanted, inputs.preserved, spelled, previous=and_closed(last, current)
+                current, wanted, inputs.preserved, spelled, previous=with_closing_chains(last, current)
             ).transaction(),
         }
 

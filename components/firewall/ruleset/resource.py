@@ -32,11 +32,11 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         need = lacking(inputs.declared, read(inputs.sets)) if inputs.persistent else ""
         if need:
             return CheckResult(result.inputs, [CheckFailure("rules", need)])
-        access = None if inputs.accept_lockout else self._way(inputs.host, news.get("connection"))
-        told = refusal(inputs.declared, access) if access else ""
-        if not told:
+        access = None if inputs.accept_lockout else self._known_access(inputs.host, news.get("connection"))
+        locked = refusal(inputs.declared, access) if access else ""
+        if not locked:
             return result
-        return CheckResult(result.inputs, [CheckFailure("rules", LOCKOUT.format(told))])
+        return CheckResult(result.inputs, [CheckFailure("rules", LOCKOUT.format(locked))])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Refuse, in the preview already, a change that keeps out whoever comes from where the last run came from.
@@ -50,12 +50,12 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         if not seen.client or has_unknown(_news):
             return result
         inputs = self._inputs(_news)
-        way = self._way(inputs.host, _news.get("connection"))
+        access = self._known_access(inputs.host, _news.get("connection"))
         # sshd may have moved since: the run itself goes by where it comes in
-        ports = dict.fromkeys((seen.port, *(login.port for _, login in (way.logins() if way else ()))))
-        told = [refusal_of(inputs.declared, Entry(seen.client, port)) for port in ports]
-        if all(told) and not inputs.accept_lockout:
-            raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(told[0])}")
+        ports = dict.fromkeys((seen.port, *(login.port for _, login in (access.logins() if access else ()))))
+        locked = [refusal_of(inputs.declared, Entry(seen.client, port)) for port in ports]
+        if all(locked) and not inputs.accept_lockout:
+            raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(locked[0])}")
         return result
 
     def noted(self, before: RulesetFacts | None, seen: RulesetFacts) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
             return {}
         return {"observed": before.model_copy(update={"client": seen.client, "port": seen.port}).props()}
 
-    def _way(self, host: str, connection: Any) -> HostAccess | None:
+    def _known_access(self, host: str, connection: Any) -> HostAccess | None:
         """How the host is reached, as far as a preview can know."""
         if host in self._access or not connection or has_unknown(connection):
             return self._access.get(host)

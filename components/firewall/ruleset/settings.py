@@ -112,10 +112,12 @@ class RulesetFacts(Model):
 
 
 def own_part(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
+    """Return what of the rules that a host shows is ours."""
     return own_rules(parse_saved(seen.saved, inputs.family), inputs.declared, inputs.preserved)
 
 
 def resolved(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
+    """Return the declared rules with addresses for names. Raises ValueError where one was not looked up."""
     return resolve(inputs.declared, seen.addresses)
 
 

@@ -31,7 +31,7 @@ _STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Exchange:
     """Packets without which there is no connection: the chain that they meet, what they are, and in words."""
 
     chain: str
@@ -40,10 +40,10 @@ class _Step:
     reply: bool
 
 
-_STEPS = (
-    _Step("INPUT", "nobody can connect{source} to TCP port {port} any more", "NEW", False),
-    _Step("INPUT", "nothing gets through on open connections{source} to TCP port {port}", "ESTABLISHED", False),
-    _Step("OUTPUT", "no reply from TCP port {port} gets out{target}", "ESTABLISHED", True),
+_EXCHANGES = (
+    _Exchange("INPUT", "nobody can connect{source} to TCP port {port} any more", "NEW", False),
+    _Exchange("INPUT", "nothing gets through on open connections{source} to TCP port {port}", "ESTABLISHED", False),
+    _Exchange("OUTPUT", "no reply from TCP port {port} gets out{target}", "ESTABLISHED", True),
 )
 
 
@@ -86,28 +86,28 @@ def _refused(rules: Ruleset, entry: Entry) -> str:
         return ""  # a port may become another on the way in
     try:
         analysis = analyse(rules)
-        for step in _STEPS:
-            if analysis.table.chain(step.chain) is None:
+        for exchange in _EXCHANGES:
+            if analysis.table.chain(exchange.chain) is None:
                 continue
-            if not analysis.accepted(step.chain).upper & _packets(analysis, step, entry):
-                return f"{_told(step, entry)}: {_reason(analysis, step, entry)}"
+            if not analysis.accepted(exchange.chain).upper & _packets(analysis, exchange, entry):
+                return f"{_message(exchange, entry)}: {_reason(analysis, exchange, entry)}"
     except TooIntricateError:
         pass
     return ""
 
 
-def _told(step: _Step, entry: Entry) -> str:
+def _message(exchange: _Exchange, entry: Entry) -> str:
     source, target = (f" from {entry.client}", f" to {entry.client}") if entry.client else ("", "")
-    return step.words.format(source=source, target=target, port=entry.port)
+    return exchange.words.format(source=source, target=target, port=entry.port)
 
 
-def _packets(analysis: Analysis, step: _Step, entry: Entry) -> PacketSet:
-    """All packets of a step that do not stay on the host."""
+def _packets(analysis: Analysis, exchange: _Exchange, entry: Entry) -> PacketSet:
+    """All packets of an exchange that do not stay on the host."""
     top = tops(analysis.family)
     here, there, them = (
-        (Field.OUT, Field.SOURCE_PORT, Field.DESTINATION) if step.reply else (Field.IN, Field.SERVICE, Field.SOURCE)
+        (Field.OUT, Field.SOURCE_PORT, Field.DESTINATION) if exchange.reply else (Field.IN, Field.SERVICE, Field.SOURCE)
     )
-    state = state_number(step.state, reply=step.reply)
+    state = state_number(exchange.state, reply=exchange.reply)
     fields = {
         Field.PROTOCOL: ((TCP, TCP),),
         there: ((entry.port, entry.port),),
@@ -122,18 +122,18 @@ def _packets(analysis: Analysis, step: _Step, entry: Entry) -> PacketSet:
     return PacketSet(analysis.family, store, store.box(dict(sorted(fields.items())), store.all, store.none))
 
 
-def _reason(analysis: Analysis, step: _Step, entry: Entry) -> str:
+def _reason(analysis: Analysis, exchange: _Exchange, entry: Entry) -> str:
     stranger, port = _STRANGER[analysis.family], entry.port
     client = entry.client or stranger
-    if step.reply:
+    if exchange.reply:
         packet = Packet(
             analysis.family, stranger, client, port=40000, source_port=port, in_interface="", out_interface="eth0",
-            state=step.state, reply=True, flags=("ACK",),
+            state=exchange.state, reply=True, flags=("ACK",),
         )  # fmt: skip
     else:
-        flags = ("SYN",) if step.state == "NEW" else ("ACK",)
-        packet = Packet(analysis.family, client, stranger, port=port, state=step.state, flags=flags)
-    by = analysis.verdict(packet, step.chain).decided_by
+        flags = ("SYN",) if exchange.state == "NEW" else ("ACK",)
+        packet = Packet(analysis.family, client, stranger, port=port, state=exchange.state, flags=flags)
+    by = analysis.verdict(packet, exchange.chain).decided_by
     if by is None:
-        return f"the policy of {step.chain}"
+        return f"the policy of {exchange.chain}"
     return f"rule {by.place.number} of {by.place.chain}: -A {by.place.chain} {render_spec(by.rule)}"

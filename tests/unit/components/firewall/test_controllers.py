@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.firewall.controllers.others import brings_rules, emptied, in_the_way, obstacle, taken
+from components.firewall.controllers.others import brings_rules, emptied, in_the_way, obstacle, plan_take_over
 from components.stack_config import ConfigError, parse
 from rules.values.family import Family
 
@@ -38,7 +38,7 @@ def test_what_is_in_the_way(lines: str, other: str, beside: tuple[str, ...], lef
 
 
 def test_the_other_iptables_loses_its_own_rules_alone_and_gets_them_back() -> None:
-    take = taken(("other legacy 1-2",), LEGACY, Family.IPV4)
+    take = plan_take_over(("other legacy 1-2",), LEGACY, Family.IPV4)
     assert take.other.splitlines()[-3:] == ["-D INPUT 2", "-P INPUT ACCEPT", "COMMIT"]
     again = ["-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "-P INPUT DROP", "COMMIT"]
     assert take.other_back.splitlines()[-3:] == again
