@@ -66,7 +66,8 @@ esac
 """
 _IPSET = r"""
 cd /fake/ipset || exit 1
-while :; do case $1 in -exist) shift ;; *) break ;; esac; done
+exist=
+while :; do case $1 in -exist) exist=1; shift ;; *) break ;; esac; done
 case $1 in
     save)
         [ -z "${2:-}" ] || [ -f "$2" ] || { echo "The set with the given name does not exist" >&2; exit 1; }
@@ -74,6 +75,7 @@ case $1 in
     restore)
         while read -r word name rest; do
             case $rest in *nonsense*) echo "ipset: syntax error: nonsense" >&2; exit 1 ;; esac
+            [ "$word$exist" != create ] || [ ! -e "$name" ] || { echo "set with the same name exists" >&2; exit 1; }
             case $word in create) echo "create $name $rest" >"$name" ;; add) echo "add $name $rest" >>"$name" ;; esac
         done ;;
     rename) sed "s/^\([a-z]*\) [^ ]*/\1 $3/" "$2" >"$3"; rm "$2" ;;

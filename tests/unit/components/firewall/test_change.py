@@ -101,15 +101,16 @@ class Host:
         """Load the rules, armed."""
         known = known or KnownState(before=self.observe(declared), reobserved=True)
         self.guard = CHAPTER.guard(declared, known, ACCESS)
-        return self._armed(CHAPTER.apply(declared, known))
+        return self.armed(CHAPTER.apply(declared, known))
 
     def restore(self, declared: RulesetInputs, prior: RulesetFacts) -> Answer:
         """Put the prior rules back, armed."""
         known = KnownState(last=declared, prior=prior, before=self.observe(declared), reobserved=True)
         self.guard = CHAPTER.guard(declared, known, ACCESS, restoring=True)
-        return self._armed(CHAPTER.restore(declared, known))
+        return self.armed(CHAPTER.restore(declared, known))
 
-    def _armed(self, script: Script) -> Answer:
+    def armed(self, script: Script) -> Answer:
+        """Run a script that arms itself."""
         self.stage.forget_calls()
         arm = f'arm() {{ guard={GUARD}; mkdir -p "$guard"; eval "$guard_save"; echo armed; }}\n'
         values = {**self.guard.values, **script.values, "guard_save": self.guard.save}
@@ -528,7 +529,7 @@ class TestRestored:
         known = KnownState(last=inputs(), prior=prior, before=prior, reobserved=True)
         host.stage.write("/fake/iptables", LOADED)
         host.guard = CHAPTER.guard(inputs(), known, ACCESS, restoring=True)
-        assert host._armed(CHAPTER.restore(inputs(), known)).status == STALE
+        assert host.armed(CHAPTER.restore(inputs(), known)).status == STALE
 
     @pytest.mark.parametrize(
         ("controller", "program"), [("ufw", "ufw --force enable"), ("firewalld enabled active", "")]
@@ -679,6 +680,16 @@ class TestSets:
         assert answer.stderr.endswith("refused: the set b\n")
         assert sets(host.stage) == {}
         assert not host.stage.path(FOLDER).exists()
+
+    def test_what_a_run_that_died_left_is_no_hindrance(self, host: Host) -> None:
+        ipset(host.stage)
+        declared = inputs(sets=SETS)
+        known = known_of(host.observe(declared))
+        host.guard = CHAPTER.guard(declared, known, ACCESS)
+        script = CHAPTER.apply(declared, known)
+        left = 'echo "create stockade.$$.1 hash:ip family inet" >"/fake/ipset/stockade.$$.1"\n'
+        assert host.armed(replace(script, body=left + script.body)).status == 0
+        assert sets(host.stage) == {"a": A, "b": B}
 
     def test_without_ipset_it_ends(self, host: Host) -> None:
         assert host.apply(inputs(sets=SETS)).status == NO_SETS
