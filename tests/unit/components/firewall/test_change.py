@@ -655,6 +655,12 @@ class TestSets:
         assert host.back().status == 0
         assert sets(host.stage) == {"a": "create a hash:ip family inet\n"}
 
+    def test_rules_that_look_at_one_notice_nothing(self, host: Host) -> None:
+        ipset(host.stage, a="create a hash:ip family inet\nadd a 203.0.113.9\n", b=B)
+        host.stage.write("/fake/ipset.used/a")
+        assert host.apply(inputs(sets=SETS)).status == 0
+        assert sets(host.stage) == {"a": A, "b": B}
+
     @pytest.mark.parametrize("used", [True, False])
     def test_one_of_another_kind_is_taken_where_nothing_looks_at_it(self, host: Host, used: bool) -> None:
         theirs = "create a hash:net family inet\nadd a 203.0.113.0/24\n"
