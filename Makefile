@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies scores lock schema docs bench bench-short thousand thousand-short
+.PHONY: kernel-tools help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -141,6 +141,10 @@ test-neighbours: .venv/ready kernel-tools  ## hostile users on the host, through
 LIFE := --seeds 1-4
 test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, asked from outside after each run (docs/reliability.md); minutes for each seed and engine
 	$(RUN) -m tests.life $(LIFE)
+
+MUTANTS := --sample 40
+mutants: .venv/ready  ## wrong lines, one at a time: do the fast tests notice them? hours; one room: MUTANTS="--sample 20 hosts-sh"
+	$(RUN) -m tests.mutants $(MUTANTS)
 
 LIES := 50
 test-lies: .venv/ready  ## a host that lies, in every part of every answer (docs/security.md); half an hour
