@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -89,7 +90,29 @@ def _name(case: ElementTree.Element) -> str:
     return "::".join(filter(None, (file or place, inner if file else "", case.get("name", ""))))
 
 
-def run(name: str, reports: Path) -> Part:
+class Stop:
+    """A signal that asks for the end: it ends the part that runs, and begins no other."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, *_: object) -> None:
+        self.asked = True
+        if self._running:
+            self._running.terminate()
+
+    @contextmanager
+    def ending(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+        """End `process` where the end was asked for, or is."""
+        self._running = process
+        if self.asked:
+            process.terminate()
+        yield
+        self._running = None
+
+
+def run(name: str, reports: Path, stop: Stop) -> Part:
     """Run one target; its output goes where ours does."""
     began = time.monotonic()
     file = reports / f"{name}.xml"
@@ -99,17 +122,19 @@ def run(name: str, reports: Path) -> Part:
     make = subprocess.Popen(
         ["make", "--no-print-directory", name], cwd=REPOSITORY, env={**os.environ, "PYTEST_ADDOPTS": options}
     )
-    status: int | None
-    try:
+    with stop.ending(make):  # pytest writes its report then
         status = make.wait()
-    except KeyboardInterrupt:  # the terminal has told make, too, and pytest writes its report
-        make.terminate()
-        make.wait()
-        status = None
     report = Report()
     if file.exists():
         report.add(file.read_text(encoding="utf-8"))
-    return Part(name, status, time.monotonic() - began, report.tests, tuple(report.failed), tuple(report.skipped))
+    return Part(
+        name,
+        None if stop.asked else status,
+        time.monotonic() - began,
+        report.tests,
+        tuple(report.failed),
+        tuple(report.skipped),
+    )
 
 
 def summary(parts: Iterable[Part]) -> Iterator[str]:
@@ -155,18 +180,15 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 def main(names: list[str]) -> int:
     """Run all parts; return whether any of them did not pass."""
-    signal.signal(signal.SIGTERM, _stop)
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     parts: list[Part] = []
     with TemporaryDirectory() as folder:
         for name in names:
-            stopped = bool(parts) and parts[-1].status is None
-            parts.append(Part(name) if stopped else run(name, Path(folder)))
+            parts.append(Part(name) if stop.asked else run(name, Path(folder), stop))
     print("\n=== summary", *summary(parts), sep="\n", flush=True)
     return int(any(part.outcome != "passed" for part in parts))
 
