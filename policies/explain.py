@@ -22,6 +22,7 @@ from policies.given import Given
 from policies.picture import picture
 from rules.analysis.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
 from rules.language.render import render_rule
+from rules.path.answers import PathAnswers
 from rules.path.described import followed, packet_text, read_packet, told, unknown_network
 from rules.path.trace import Tracer
 from rules.values.family import Family
@@ -32,9 +33,12 @@ _CHAINS = ("INPUT", "FORWARD")
 
 @dataclass
 class Explained:
-    """The answers about one ruleset."""
+    """The answers about one ruleset; ``path``: about all that packets meet, where more is known than a filter table."""
 
     analysis: Analysis
+    path: PathAnswers | None = None
+    doubts: tuple[str, ...] = ()
+    """What filters, too, and cannot be followed."""
 
     @property
     def family(self) -> Family:
@@ -51,7 +55,14 @@ class Explained:
 
     def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
         """The services that can be reached, or what is forwarded; nothing where that cannot be told."""
-        return self._asked(chain, lambda: self.analysis.exposure(chain)) or ()
+        return self._asked(chain, lambda: self._exposure(chain)) or ()
+
+    def _exposure(self, chain: str) -> tuple[str, ...]:
+        if self.path is None:
+            return self.analysis.exposure(chain)
+        if chain == "INPUT":
+            return tuple(map(str, self.path.lines()))
+        return (*self.analysis.exposure(chain), *map(str, self.path.forwarded()))
 
     @cached_property
     def dead(self) -> tuple[Dead, ...]:
@@ -102,10 +113,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _answered(found: Given, asked: argparse.Namespace) -> str:
     if asked.packet:
         return "\n\n".join(way(found, text) for text in asked.packet)
-    explained = [Explained(analyse(found.ruleset(family))) for family in found.families()]
+    explained = [_explained(found, family) for family in found.families()]
     if asked.svg is not None:
         asked.svg.write_text(picture([one.analysis for one in explained]))
     return as_json(explained) if asked.json else as_text(explained)
+
+
+def _explained(found: Given, family: Family) -> Explained:
+    layers, sets, doubts = found.beside(family)
+    network = found.network(family)
+    more = any(layer.name != "filter" and any(chain.rules for chain in layer.table.chains) for layer in layers)
+    known = more or network is not None or bool(sets)
+    path = PathAnswers(family, layers, network, sets) if known else None
+    return Explained(analyse(found.ruleset(family)), path, tuple(doubts))
 
 
 def way(found: Given, text: str) -> str:
@@ -146,6 +166,7 @@ def as_json(explained: Sequence[Explained]) -> str:
                 for one in explained
                 for unknown in one.analysis.unknown_matches()
             ],
+            "not_followed": [doubt for one in explained for doubt in one.doubts],
             "not_worked_out": [
                 {"family": str(one.family), "chain": chain, "reason": reason}
                 for one in explained
@@ -187,6 +208,8 @@ def _lines(one: Explained) -> list[str]:
     lines += _section("forwarded", exposed["FORWARD"], unclear.get("FORWARD", "nothing"))
     lines += _section("rules that never match", [_dead_text(one.family, dead) for dead in one.dead])
     lines += _section("rules that could go", [_rule_text(one.family, placed) for placed in one.redundant])
+    if one.doubts:
+        lines += _section("filters, too, and is not followed", one.doubts)
     if one.untold:
         lines += _section("rules of which that is not worked out", list(one.untold.values()))
     lines += _section("matches that are not known", [str(unknown) for unknown in one.analysis.unknown_matches()])

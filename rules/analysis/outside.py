@@ -21,7 +21,7 @@ REQUESTS = {Family.IPV4: (8, 13, 15, 17), Family.IPV6: (128, 139)}
 # Neighbour and multicast listener discovery is never tracked (nf_conntrack_proto_icmpv6.c).
 _UNTRACKED = (130, 131, 132, 133, 134, 135, 136, 143)
 # What routing hands to this host itself: LOCAL, BROADCAST, ANYCAST, MULTICAST (RTN_*, linux/rtnetlink.h).
-_DELIVERED = numbers([2, 3, 4, 5])
+DELIVERED = numbers([2, 3, 4, 5])
 
 
 def possible(compiler: Compiler, chain: str) -> Node:
@@ -58,7 +58,7 @@ def outside(compiler: Compiler, chain: str, ruleset: Ruleset) -> Node:
         if chain in chains:
             box[field] = not_lo
     if chain == "INPUT":
-        box[Field.DESTINATION_TYPE] = _DELIVERED
+        box[Field.DESTINATION_TYPE] = DELIVERED
     sent = store.both(_set(compiler, box), possible(compiler, chain))
     return store.both(sent, _first_states(compiler, ruleset))
 

@@ -156,9 +156,9 @@ class Diagrams:
                 runs.append((low, high, inside))
         for digit, lower in parts.items():
             runs.append((digit, digit, self._field(level + 1, shifts[1:], tuple(lower), inside, outside)))
-        return self._filled(level, sorted(runs), outside)
+        return self.filled(level, sorted(runs), outside)
 
-    def _filled(self, level: int, runs: Sequence[tuple[int, int, Node]], outside: Node) -> Node:
+    def filled(self, level: int, runs: Sequence[tuple[int, int, Node]], outside: Node) -> Node:
         """A node from runs of values with their children, ``outside`` between them."""
         ends: list[int] = []
         kids: list[Node] = []

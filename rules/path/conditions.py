@@ -25,6 +25,7 @@ class Conditions:
         self._family = family
         self._network = network
         self._sets = sets
+        self._boxes: dict[Match, tuple[list[Box], bool]] = {}
 
     def fits(self, rule: Rule, packet: Carried) -> bool | None:
         """Whether a rule matches; None where that is not known, or so at one time and not at another."""
@@ -53,12 +54,18 @@ class Conditions:
             return match.negated  # only what a helper expected has one
         if match.name == "addrtype" and self._family is Family.IPV6:
             return self._address_type(match, packet)
-        boxes, complete = match_boxes(match, self._family)
+        boxes, complete = self._read(match)
         found = _boxes(boxes, packet)
         return found if complete or found is False else None
 
+    def _read(self, match: Match) -> tuple[list[Box], bool]:
+        found = self._boxes.get(match)
+        if found is None:
+            found = self._boxes[match] = match_boxes(match, self._family)
+        return found
+
     def _conntrack(self, match: Match, packet: Carried) -> bool | None:
-        boxes, _ = match_boxes(match, self._family)
+        boxes, _ = self._read(match)
         answer = _boxes(boxes, packet)
         if answer is False or not packet.tracked:
             return answer
@@ -160,6 +167,6 @@ def _of_connection(option: Option, packet: Carried) -> bool | None:
         network = value.network
         pieces = masked(network.address, network.mask, network.family.bits, 4096)
         return None if pieces is None else contains(pieces, found)
-    if isinstance(value, Range) and packet.has_ports:
+    if isinstance(value, Range) and (packet.has_ports or option.name == "ctorigdstport"):
         return found in value
     return None

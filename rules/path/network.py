@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from itertools import pairwise
 
 from rules.values.family import Family
-from rules.values.intervals import Intervals, normal
+from rules.values.intervals import Intervals, common, complement, normal
 from rules.values.typed import format_address
 
 # The kernel's address types (RTN_*, linux/rtnetlink.h).
@@ -21,6 +21,8 @@ _LINK_LOCAL = ip_network("fe80::/10")
 # Kinds of routes by which no packet gets anywhere.
 _DEAD_ENDS = ("blackhole", "unreachable", "prohibit", "throw")
 _OTHER_ROUTES = ("local", "broadcast", "anycast", "multicast")
+# Of more routes it is not worked out which addresses lie behind which interface.
+_MOST_ROUTES = 500
 _KIND = {Family.IPV4: "inet", Family.IPV6: "inet6"}
 
 
@@ -98,6 +100,21 @@ class HostNetwork:
         fitting = [one for one in self.routes if one.prefix == 0 or (address ^ one.address) >> bits - one.prefix == 0]
         best = min(fitting, key=lambda one: (-one.prefix, one.metric), default=None)
         return best.interface if best is not None else ""
+
+    def ways_out(self) -> dict[str, Intervals] | None:
+        """The addresses to which packets leave by each interface, None where that is not known or takes too long."""
+        if not 0 < len(self.routes) <= _MOST_ROUTES:
+            return None
+        found: dict[str, Intervals] = {}
+        told: Intervals = ()
+        for one in sorted(self.routes, key=lambda one: (-one.prefix, one.metric)):
+            first = one.address
+            mine: Intervals = ((first, first | (1 << self.family.bits - one.prefix) - 1),)
+            rest = common(mine, complement(told, (1 << self.family.bits) - 1))
+            found[one.interface] = normal((*found.get(one.interface, ()), *rest))
+            told = normal((*told, *mine))
+        found.pop("", None)
+        return found
 
     def own_at(self, interface: str, near: int | None = None) -> int | None:
         """The first address at an interface; of those of IPv6, one that reaches as far as ``near`` does."""

@@ -86,9 +86,17 @@ class Tracer:
         ends = tuple(way.leaving(self.begun(packet, unknown)))
         return Trace(_distinct(ends), way.cut)
 
-    def begun(self, packet: Packet, unknown: Sequence[Field]) -> Carried:
+    def trace_point(self, point: tuple[int, ...]) -> Trace:
+        """What becomes of a packet, given by the numbers of its fields, that arrives."""
+        way = _Way(self, None)
+        ends = tuple(way.arriving(self._known(point, ())))
+        return Trace(_distinct(ends), way.cut)
+
+    def begun(self, packet: Packet, unknown: Sequence[Field] = ()) -> Carried:
         """A packet before it meets anything."""
-        point = packet.point()
+        return self._known(packet.point(), unknown)
+
+    def _known(self, point: tuple[int, ...], unknown: Sequence[Field]) -> Carried:
         carried = Carried(point, point, open=frozenset(unknown))
         known, asked = [], []
         for address, kind in ((Field.SOURCE, Field.SOURCE_TYPE), (Field.DESTINATION, Field.DESTINATION_TYPE)):

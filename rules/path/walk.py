@@ -62,10 +62,11 @@ class Walk:
                     rest.append(packet)
                 if fits is not False:
                     matching.append((packet, fits is True))
-            if matching:
-                onward, returned = self._matched(Place(name, number), rule, matching)
-                rest += onward
-                left += returned
+            if not matching:
+                continue
+            onward, returned = self._matched(Place(name, number), rule, matching)
+            rest += onward
+            left += returned
             live = self._distinct(rest)
             if not live:
                 break

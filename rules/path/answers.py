@@ -1,0 +1,232 @@
+"""Who can reach what on a host, through all tables: its own services, and what it forwards under its own addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+
+from rules.analysis.exposure import Exposed, exposed
+from rules.analysis.outside import ON_LINK
+from rules.analysis.reach import BLAMED
+from rules.analysis.reachability import Analysis
+from rules.language.render import render_match
+from rules.packets.diagrams import Node
+from rules.packets.packet import Field, interface, tops
+from rules.path.layers import Layer
+from rules.path.network import HostNetwork
+from rules.path.pieces import Pieces, Reached
+from rules.path.sets import Members
+from rules.path.trace import Trace, Tracer
+from rules.values.family import Family
+from rules.values.intervals import Intervals, complement, contains
+from rules.values.typed import format_address
+
+# Of so many ways to something the rule that lets it through is named, too; of more, only the one that leads there.
+_NAMED = 200
+_SYN = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PathLine:
+    """A service that can be reached. ``to``: where it is, empty for the host itself; ``rules``: that make it so.
+
+    ``at``: under which addresses, empty for all of the host's.
+    """
+
+    exposed: Exposed
+    to: str = ""
+    rules: tuple[str, ...] = ()
+    at: str = ""
+
+    def __str__(self) -> str:
+        told = [f"at {self.at}"] if self.at else []
+        told += [f"forwarded to {self.to}"] if self.to else []
+        told += [f"by {' and '.join(self.rules)}"] if self.rules else []
+        return f"{self.exposed}{', ' if told else ''}{' '.join(told)}"
+
+
+class PathAnswers:
+    """Answers about a host. Raises what `rules.analysis.reachability` raises where that is too intricate."""
+
+    def __init__(
+        self,
+        family: Family,
+        layers: Sequence[Layer],
+        network: HostNetwork | None = None,
+        sets: Mapping[str, Members] | None = None,
+    ) -> None:
+        self.family = family
+        self.layers = layers
+        self.network = network
+        self.pieces = Pieces(family, layers, network, sets or {})
+        self.compiler = self.pieces.compiler
+        self._store = self.compiler.store
+        self._tracer = Tracer(family, layers, network, sets or {})
+        self._depth = self._store.start[Field.SOURCE + 1]
+
+    @cached_property
+    def to_host(self) -> tuple[Reached, ...]:
+        """The ways by which packets to the host's addresses are let through."""
+        with self._store.apart():
+            return tuple(self.pieces.to_host())
+
+    @cached_property
+    def past_host(self) -> tuple[Reached, ...]:
+        """The ways by which packets to others are."""
+        with self._store.apart():
+            return tuple(self.pieces.past_host())
+
+    def lines(self, beyond: Analysis | None = None) -> tuple[PathLine, ...]:
+        """Services under the host's addresses. ``beyond``: without what that ruleset lets INPUT receive anyway; it
+        must share this compiler."""
+        return tuple(self._lines(self.to_host, beyond))
+
+    def forwarded(self) -> tuple[PathLine, ...]:
+        """What is translated on its way to addresses of others."""
+        return tuple(self._lines([one for one in self.past_host if one.piece.by], None))
+
+    def _lines(self, ways: Sequence[Reached], beyond: Analysis | None) -> Iterator[PathLine]:
+        groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Reached]] = {}
+        for one in ways:
+            told = (one.piece.to if one.where == "forwarded" or one.piece.by else "", one.where, one.piece.by)
+            groups.setdefault(told, []).append(one)
+        for (to, where, by), alike in sorted(groups.items()):
+            yield from self._group(to, where, by, alike, beyond, named=len(groups) <= _NAMED)
+
+    def _group(
+        self,
+        to: str,
+        where: str,
+        by: tuple[tuple[str, str], ...],
+        ways: Sequence[Reached],
+        beyond: Analysis | None,
+        *,
+        named: bool,
+    ) -> Iterator[PathLine]:
+        store = self._store
+        possibly = store.union([one.piece.possibly for one in ways])
+        surely = store.union([one.piece.surely for one in ways])
+        rules = tuple(f"{table} {place}" for table, place in by)
+        shown = to if where == "forwarded" else ""
+        at = self._at(possibly) if by else ""
+        said = known = store.none
+        for near, on in ((False, ""), (True, " on the link")):
+            hops = self._hops(near)
+            sure, may = (self._reached(store.both(node, hops)) for node in (surely, possibly))
+            if beyond is not None:
+                reached = beyond.part("INPUT").reached(near=None)
+                said, known = store.either(said, reached.surely), store.either(known, reached.possibly)
+            gained = store.minus(sure, said)
+            if gained != store.none:
+                more = self._accepting(surely, gained, where) if named and (by or beyond) else ()
+                for line in exposed(store, gained, self.family, said=said, where=on):
+                    yield PathLine(line, shown, (*rules, *more), at)
+            said, known = store.either(said, gained), store.either(known, gained)
+            doubted = store.minus(may, known)
+            if doubted != store.none:
+                doubts = self._doubts(store.minus(possibly, surely), doubted)
+                for line in exposed(store, doubted, self.family, said=known, where=on, doubts=doubts):
+                    yield PathLine(line, shown, rules, at)
+            said, known = store.either(said, doubted), store.either(known, doubted)
+
+    def _at(self, packets: Node) -> str:
+        """To which addresses these packets came; empty where that may be any of the host's."""
+        store, level, below = (
+            self._store,
+            self._store.start[Field.DESTINATION],
+            self._store.start[Field.DESTINATION + 1],
+        )
+        seen, waiting, found = {packets}, [packets], []
+        while waiting:
+            node = waiting.pop()
+            if store.level[node] >= level:
+                found.append(store.map(node, lambda one: store.leaf(one != store.none), below))
+                continue
+            fresh = [kid for kid in store.kids[node] if kid not in seen]
+            seen.update(fresh)
+            waiting += fresh
+        spans = store.spans(store.union(found), Field.DESTINATION)
+        intervals = tuple((first, last) for first, last, kid in spans if kid == store.all)
+        own = self.pieces.own()
+        top = (1 << self.family.bits) - 1
+        shown = [one for one in intervals if one[0] <= top]
+        everything = any(first == 0 and last >= top for first, last in intervals)
+        if everything or not shown or (own and all(contains(tuple(shown), one) for one in own)):
+            return ""
+        named = ", ".join(
+            format_address(self.family, first)
+            if first == last
+            else f"{format_address(self.family, first)}-{format_address(self.family, min(last, top))}"
+            for first, last in shown[:BLAMED]
+        )
+        return f"{named} and others" if len(shown) > BLAMED else named
+
+    def _hops(self, near: bool) -> Node:
+        link: Intervals = ((ON_LINK, ON_LINK),)
+        hops = link if near else complement(link, tops(self.family)[Field.HOPS])
+        return self._box({Field.HOPS: hops})
+
+    def _box(self, box: dict[int, Intervals]) -> Node:
+        return self._store.box(dict(sorted(box.items())), self._store.all, self._store.none)
+
+    def _reached(self, packets: Node) -> Node:
+        store = self._store
+        return store.map(packets, lambda node: store.leaf(node != store.none), self._depth)
+
+    def _accepting(self, packets: Node, reached: Node, where: str) -> tuple[str, ...]:
+        """The rule that lets a packet of these through at last, where it is one of a filter."""
+        trace = self._sample(packets, reached)
+        for end in trace.ends if trace is not None else ():
+            if end.verdict == "ACCEPT" and end.where == where:
+                steps = [
+                    step
+                    for step in end.packet.steps
+                    if step.rule is not None and step.rule.target is not None and step.rule.target.name == "ACCEPT"
+                ]
+                return (f"{steps[-1].table} {steps[-1].place}",) if steps else ()
+        return ()
+
+    def _doubts(self, packets: Node, reached: Node) -> tuple[str, ...]:
+        """The rules on which it depends whether a packet of these is let through."""
+        trace = self._sample(packets, reached)
+        texts = []
+        for step in (step for end in trace.ends for step in end.packet.steps) if trace is not None else ():
+            if not step.sure and step.rule is not None:
+                unknown = self.compiler.predicate(step.rule).unknown
+                texts += [f"{step.table} {step.place}: {render_match(match)}" for match in unknown]
+        if self.network is None or not self.network.known:
+            texts.append("the host's addresses and routes are not known")
+        return tuple(dict.fromkeys(texts or self._unknown()))[:BLAMED] or ("rules that are not understood",)
+
+    def _unknown(self) -> Iterator[str]:
+        """The matches that are not understood, where no one packet shows which of them decide."""
+        for layer in self.layers:
+            for chain in layer.table.chains:
+                for number, rule in enumerate(chain.rules, 1):
+                    for match in self.compiler.predicate(rule).unknown:
+                        yield f"{layer.name} {chain.name} {number}: {render_match(match)}"
+
+    def _sample(self, packets: Node, reached: Node) -> Trace | None:
+        """The way of one packet of a set to these services and from these sources: an ordinary one, if there is one."""
+        store = self._store
+        found = store.both(packets, reached)
+        addresses: Intervals = ((0, (1 << self.family.bits) - 1),)
+        for box in (
+            {Field.SOURCE: addresses, Field.DESTINATION: addresses},
+            {Field.FLAGS: ((_SYN, _SYN),), Field.HOPS: ((64, 64),), Field.PACKET_TYPE: ((0, 0),)},
+            {Field.IN: (interface("eth0"),), Field.SOURCE_PORT: ((40000, 40000),)},
+        ):
+            narrower = store.both(found, self._box({int(field): wanted for field, wanted in box.items()}))
+            found = narrower if narrower != store.none else found
+        if found == store.none:
+            return None
+        digits = store.some(found, Random(0))  # noqa: S311 -- the same answer each time
+        point = [0] * len(store.fields)
+        place = 0
+        for number, layout in enumerate(store.fields):
+            for shift in layout.shifts:
+                point[number] |= digits[place] << shift
+                place += 1
+        return self._tracer.trace_point(tuple(point[: len(Field)]))
