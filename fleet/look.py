@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from components.failure import Failure
 from components.firewall.controllers.others import in_words
 from components.firewall.ruleset.chapter import RulesetChapter
+from components.firewall.ruleset.published import reachable
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.listeners.chapter import ListenerChapter, ListenerInputs
 from components.stack_config import ConfigError, parse
@@ -31,8 +32,7 @@ from hosts.text.masking import printable
 from local.engine.errors import EngineError
 from local.engine.state.project import Config, Project, StackSettings, load_project, load_stack, resolve_config
 from local.engine.state.session import open_session
-from rules.analysis.reachability import TooIntricateError, exposure
-from rules.language.parse import parse_saved
+from rules.analysis.reachability import TooIntricateError
 from rules.values.family import Family
 
 AT_ONCE = 16
@@ -108,7 +108,7 @@ def _filtering(host: Host) -> list[str]:
         others |= dict.fromkeys(in_words(line) for line in seen.controller.splitlines())
         rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
         lines += _block(f"{family.label} rules", rules)
-        lines += _block(f"{family.label}, reachable by these", _exposed(saved, family))
+        lines += _block(f"{family.label}, reachable by these", _exposed(answer.sections, family))
     return [*_block("filters, too", others), *lines]
 
 
@@ -117,9 +117,9 @@ def _closed(line: str) -> bool:
     return line.startswith(":") and " DROP " in line
 
 
-def _exposed(saved: str, family: Family) -> Sequence[str]:
+def _exposed(sections: Mapping[str, str], family: Family) -> Sequence[str]:
     try:
-        return exposure(parse_saved(saved, family))
+        return reachable(sections, family)
     except (TooIntricateError, ValueError) as error:
         return (f"not worked out: {error}",)
 

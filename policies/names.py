@@ -19,6 +19,7 @@ NAMES = (
     "both-families",
     "kept-firewall",
     "exposure-allowed",
+    "published-allowed",
     "way-in",
     "loopback-spoofing-refused",
     "replies-accepted",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pulumi_policy import Policy
 
-from policies import configuration, exemptions, kept
+from policies import configuration, exemptions, kept, published
 from policies.firewall import (
     dead_rules,
     default_deny,
@@ -41,6 +41,7 @@ POLICIES: list[Policy] = [
     *families.POLICIES,
     *kept.POLICIES,
     *exposure.POLICIES,
+    *published.POLICIES,
     *way_in.POLICIES,
     *loopback.POLICIES,
     *replies.POLICIES,

@@ -54,6 +54,8 @@ def ruleset_policy(
         family = Family(props["family"])
         if family not in families:
             return ()
+        if not advisory:
+            JUDGES[name] = (validate, given)
         mine = on_host(given, props["host"])
         chosen[repr(mine)] = mine
         return judged(props["rules"], family, repr(mine))

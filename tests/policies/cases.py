@@ -61,6 +61,8 @@ def hardened(name: str) -> Declared:
 ADMIN = {"admin": {"host": "198.51.100.7", "user": "deploy", "port": 2222.0}}
 WEB = ruleset(V4)
 
+PUBLISHED = "tcp/5432 from anywhere, forwarded to 172.17.0.2:5432 by nat DOCKER 2 and filter DOCKER 1"
+
 CASES = [
     Case(
         "default-deny-ipv4",
@@ -109,6 +111,13 @@ CASES = [
         ruleset(with_first(V4, "-A INPUT -p tcp --dport 8080 -j ACCEPT")),
         'web1: tcp/8080 from anywhere can be reached and must not be. Take the rules away, or add "tcp/8080 from '
         'anywhere" to allowedExposure.',
+    ),
+    Case(
+        "published-allowed",
+        [ruleset(V4, observed={"published": []})],
+        [ruleset(V4, observed={"published": [PUBLISHED]})],
+        f"web1: exposure-allowed: {PUBLISHED}: this can be reached and must not be. Publish it to the loopback (`-p "
+        "127.0.0.1:...`), deny it in DOCKER-USER, or add it to allowedExposure.",
     ),
     Case(
         "way-in",

@@ -18,7 +18,7 @@ APART: dict[str, set[str]] = {
 }
 """These import fewer."""
 ROOMS = {
-    "rules": ("errors", "values", "model", "options", "language", "packets", "path", "analysis", "plan", "presets"),
+    "rules": ("errors", "values", "model", "options", "language", "packets", "analysis", "path", "plan", "presets"),
     "hosts": (
         "text",
         "errors",

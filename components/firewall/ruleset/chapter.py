@@ -23,6 +23,7 @@ from components.firewall.controllers.others import (
     plan_take_over,
     still_there,
 )
+from components.firewall.ruleset.published import published
 from components.firewall.ruleset.settings import (
     RulesetFacts,
     RulesetInputs,
@@ -105,6 +106,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         came = entry(part["entry"])
         return RulesetFacts(
             saved=visible(part["saved"], inputs.declared),
+            published=published(part, inputs),
             boot=file_state(part, "boot").packed(),
             boot_unit=part["boot_unit"].strip(),
             look=bool(part.get("look", "").strip()),
@@ -231,6 +233,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             notes = [f"closed at boot: {seen.closed}", *exposure_drift(obstacles, "")]
         else:
             notes = [*exposure_drift(obstacles, seen.cause if "rules" in changes else "")]
+        notes += [f"beyond what is declared: {line}" for line in seen.published if line not in before.published]
         described = "\n".join((changes.get("exposure", inputs.exposure), *notes))
         if described != inputs.exposure:
             changes["exposure"] = described
@@ -286,7 +289,12 @@ def _filled(seen: RulesetFacts) -> list[str]:
 
 def _about_look(seen: RulesetFacts) -> dict[str, Any]:
     """Return the facts that are not about the rules."""
-    return {"addresses": seen.addresses, "client": seen.client, "port": seen.port}
+    return {
+        "addresses": seen.addresses,
+        "client": seen.client,
+        "port": seen.port,
+        "published": seen.published,
+    }
 
 
 def _boot_of(seen: RulesetFacts) -> dict[str, Any]:

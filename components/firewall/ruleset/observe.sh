@@ -3,7 +3,7 @@
 # names: those in the rules that stand for addresses. Exits: 69 (ABSENT). 16777216 is Limit.RULES.
 # uses: components/firewall/ruleset/boot_file.sh hosts/system/services.sh hosts/system/files.sh hosts/system/origin.sh
 # uses: components/firewall/controllers/find.sh components/firewall/controllers/cause.sh
-# uses: components/firewall/boot/places.sh components/firewall/sets/show.sh
+# uses: hosts/system/network.sh components/firewall/boot/places.sh components/firewall/sets/show.sh
 # takes: ip_family tool database names
 
 find_boot_file
@@ -12,6 +12,7 @@ saved=$("$tool-save")
 fits 16777216 "what $tool-save prints" "$saved"
 section saved printf '%s\n' "$saved"
 section entry entry
+show_network "$ip_family"
 section controller others "$saved"
 section other show_other
 section cause cause "$saved"

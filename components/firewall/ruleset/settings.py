@@ -94,10 +94,12 @@ class RulesetFacts(Model):
     it was booted. `controller`: who else filters, a line each (controllers/find.sh). `other`: what
     iptables-legacy has where iptables is nf_tables, or the other way round. `cause`: what is known of who emptied our
     rules. `addresses`: of the names in the rules. `client`, `port`: whence and where the run came in that looked.
-    `sets`: the declared ones, as `rules.language.sets.printed` gives them.
+    `sets`: the declared ones, as `rules.language.sets.printed` gives them. `published`: what others' rules (Docker's)
+    let others reach beyond ours, a line each, with the rules that do it.
     """
 
     saved: str = ""
+    published: tuple[str, ...] = ()
     boot: FileState = FileState("", False)
     boot_unit: str = ""
     look: bool = False

@@ -1,0 +1,24 @@
+# The host's addresses and routes, as far as they tell what is for the host itself and what it forwards.
+#
+# show_network FAMILY    prints the sections addresses, routes and forwards; FAMILY is ipv4 or ipv6. Each is empty where
+#                        the host does not tell, and routes are where there are thousands.
+
+show_network() { # FAMILY
+    begin addresses
+    ! command -v ip >/dev/null || ip -o addr 2>/dev/null || :
+    end
+    begin routes
+    if command -v ip >/dev/null; then
+        _version=-4
+        [ "$1" = ipv4 ] || _version=-6
+        _routes=$(ip "$_version" route 2>/dev/null | head -n 2001) || _routes=
+        [ "$(printf '%s\n' "$_routes" | wc -l)" -gt 2000 ] || printf '%s\n' "$_routes"
+    fi
+    end
+    begin forwards
+    case $1 in
+        ipv4) cat /proc/sys/net/ipv4/ip_forward 2>/dev/null || : ;;
+        *) cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null || : ;;
+    esac
+    end
+}
