@@ -14,29 +14,37 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from components.failure import Failure
 from components.firewall.controllers.others import in_words
 from components.firewall.ruleset.chapter import RulesetChapter
-from components.firewall.ruleset.published import reachable
+from components.firewall.ruleset.published import reachable, way
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.listeners.chapter import ListenerChapter, ListenerInputs
 from components.stack_config import ConfigError, parse
 from hosts.errors import HostError, understanding
 from hosts.host import Host
 from hosts.pool import connection_pool
+from hosts.scripts import script
+from hosts.shell import Script
 from hosts.ssh.connection import HostAccess
+from hosts.system.files import FILE_EXITS
 from hosts.text.masking import printable
 from local.engine.errors import EngineError
 from local.engine.state.project import Config, Project, StackSettings, load_project, load_stack, resolve_config
 from local.engine.state.session import open_session
 from rules.analysis.reachability import TooIntricateError
+from rules.errors import ExpectedError
+from rules.path.described import Described, packet_text, read_packet
+from rules.path.trace import Tracer
 from rules.values.family import Family
 
 AT_ONCE = 16
 """Hosts that are looked at at a time."""
+_BESIDE = Script("see what filters beside iptables", script("components/firewall/ruleset/beside.sh"), exits=FILE_EXITS)
 
 
 def config_of(stack: str, folder: Path) -> dict[str, Any]:
@@ -70,12 +78,13 @@ def _resolved(project: Project, settings: StackSettings, folder: Path, stack: st
         return open_session(folder, stack, create=True).config()
 
 
-def looked(access: HostAccess) -> tuple[bool, list[str]]:
-    """Whether a host could be looked at, and the lines about it."""
+def looked(access: HostAccess, packets: Sequence[Described] = ()) -> tuple[bool, list[str]]:
+    """Whether a host could be looked at, and the lines about it: the ways of packets alone, where there are any."""
     try:
         host = connection_pool().host(access)
         host.connect()
-        lines = [f"{access.name}: logged in as {host.user}", *_listening(host), *_filtering(host)]
+        found = _ways(host, packets) if packets else [*_listening(host), *_filtering(host)]
+        lines = [f"{access.name}: logged in as {host.user}", *found]
     except (HostError, Failure) as error:
         return False, [f"{access.name}: {error}"]
     return True, lines
@@ -91,8 +100,19 @@ def _listening(host: Host) -> list[str]:
     return [*_block("listens on the network", seen.listening), *_block("listens on the loopback", seen.loopback)]
 
 
+def _ways(host: Host, packets: Sequence[Described]) -> list[str]:
+    chapter, beside = RulesetChapter(), host.read(_BESIDE).sections
+    lines = []
+    for asked in packets:
+        family = asked.packet.family
+        answer = host.read(chapter.observe(RulesetInputs(host=host.name, family=family, rules="")))
+        point = Tracer(family, ()).begun(asked.packet, asked.unknown)
+        lines += _block(packet_text(point, family), way({**answer.sections, **beside}, asked))
+    return lines
+
+
 def _filtering(host: Host) -> list[str]:
-    chapter = RulesetChapter()
+    chapter, beside = RulesetChapter(), host.read(_BESIDE).sections
     lines: list[str] = []
     others: dict[str, None] = {}
     for family in Family:
@@ -108,7 +128,7 @@ def _filtering(host: Host) -> list[str]:
         others |= dict.fromkeys(in_words(line) for line in seen.controller.splitlines())
         rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
         lines += _block(f"{family.label} rules", rules)
-        lines += _block(f"{family.label}, reachable by these", _exposed(answer.sections, family))
+        lines += _block(f"{family.label}, reachable by these", _exposed({**answer.sections, **beside}, family))
     return [*_block("filters, too", others), *lines]
 
 
@@ -141,16 +161,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top = argparse.ArgumentParser(prog="python -m fleet.look", description="What is on the hosts of a stack.")
     top.add_argument("--stack", "-s", required=True, help="the stack; it need not exist yet")
     top.add_argument("--cwd", "-C", type=Path, default=Path(), help="the project's folder")
+    top.add_argument("--host", action="append", metavar="NAME", help="this host alone; may be given several times")
+    top.add_argument(
+        "--packet", action="append", default=[], metavar="PACKET", help="show the way of one alone: tcp A:PORT > B:PORT"
+    )
     options = top.parse_args(arguments)
     os.chdir(options.cwd)  # paths in the config start there
     try:
+        packets = [read_packet(text) for text in options.packet]
         access = parse(config_of(options.stack, Path()), options.stack).access()
-    except (EngineError, ConfigError) as error:
+        if missing := [name for name in options.host or () if name not in access]:
+            raise ConfigError(f"stack {options.stack} has no host {', '.join(missing)}")
+    except (EngineError, ConfigError, ExpectedError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
+    chosen = [one for name, one in access.items() if not options.host or name in options.host]
     good = True
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for well, lines in pool.map(looked, access.values()):
+        for well, lines in pool.map(partial(looked, packets=packets), chosen):
             good &= well
             print(printable("\n".join(lines)), flush=True)
     connection_pool().close()

@@ -9,8 +9,12 @@ from rules.analysis.reachability import Analysis, TooIntricateError
 from rules.language.parse import parse_saved
 from rules.model import Ruleset as Rules
 from rules.path.answers import PathAnswers
-from rules.path.layers import layers
+from rules.path.described import Described, followed, told
+from rules.path.layers import Layer, layers
 from rules.path.network import HostNetwork, read_network
+from rules.path.nftables import read_listing
+from rules.path.sets import Members, read_sets
+from rules.path.trace import Tracer
 from rules.plan.foreign import own_rules
 from rules.values.family import Family
 
@@ -39,12 +43,30 @@ def published(sections: Mapping[str, str], inputs: RulesetInputs) -> tuple[str, 
 
 def reachable(sections: Mapping[str, str], family: Family) -> tuple[str, ...]:
     """What a host lets others reach, a line each, whoever wrote the rules."""
-    found = parse_saved(sections["saved"], family)
-    if _count(found) > EXPLAINED:
+    if _count(parse_saved(sections["saved"], family)) > EXPLAINED:
         return (f"not worked out for more than {EXPLAINED} rules",)
+    tables, sets, doubts = filtering(sections, family)
+    answers = PathAnswers(family, tables, network_of(sections, family), sets)
+    lines = map(str, (*answers.lines(), *answers.forwarded()))
+    return (*lines, *(f"possibly less than that: {doubt} may deny more" for doubt in doubts))
+
+
+def filtering(sections: Mapping[str, str], family: Family) -> tuple[tuple[Layer, ...], dict[str, Members], list[str]]:
+    """All tables that packets meet on a host, the sets that they look at, and what cannot be followed, in words."""
+    found = layers(parse_saved(sections["saved"], family))
     other = layers(parse_saved(sections.get("other", ""), family), "other ")
-    answers = PathAnswers(family, (*layers(found), *other), network_of(sections, family))
-    return tuple(map(str, (*answers.lines(), *answers.forwarded())))
+    sets = read_sets(sections.get("ipset", ""))
+    if not sections.get("nft", "").strip():
+        return (*found, *other), sets, []
+    listing = read_listing(sections["nft"], family)
+    return (*found, *other, *listing.layers), {**sets, **listing.sets}, list(listing.doubts)
+
+
+def way(sections: Mapping[str, str], asked: Described) -> tuple[str, ...]:
+    """The way of one packet through a host's tables, in lines."""
+    family = asked.packet.family
+    tables, sets, _ = filtering(sections, family)
+    return tuple(told(followed(Tracer(family, tables, network_of(sections, family), sets), asked), family))
 
 
 def network_of(sections: Mapping[str, str], family: Family) -> HostNetwork:
