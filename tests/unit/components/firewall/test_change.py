@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Any
@@ -828,12 +827,11 @@ def test_both_families_change_one_after_the_other(host: Host) -> None:
     assert holder.stdin
     assert holder.stdout.readline() == "held\n"
     values = {**host.guard.values, "guard": GUARD, "occasion": ""}
-    body = f"(sleep 0.1; echo waited >>/order; kill -0 $$) & {host.guard.commit}\necho done >>/order"
-    done: list[Answer] = []
-    commit = Thread(target=lambda: done.append(host.stage.one(Script("commit", body, values))))
+    body = f"{host.guard.commit}\necho done >>/order"
+    commit = Thread(target=lambda: host.stage.one(Script("commit", body, values)))
     commit.start()
-    while "waited" not in host.stage.read("/order"):
-        time.sleep(0.01)
+    while commit.is_alive() and "flock 7" not in host.stage.processes():
+        pass
     holder.communicate("")
     commit.join()
-    assert host.stage.read("/order") == "waited\nlet go\ndone\n"
+    assert host.stage.read("/order") == "let go\ndone\n"
