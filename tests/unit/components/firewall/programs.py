@@ -5,8 +5,8 @@ iptables, ip6tables      /fake/TOOL is what TOOL-save prints. TOOL-restore witho
                          /fake/TOOL.refuses, and -w where there is a /fake/no-wait
 nft                      /fake/nft/FAMILY.NAME is a table; input of `nft -f` is recorded only
 ipset                    sets in /fake/ipset, as `ipset save` prints them; /fake/ipset.used/NAME: rules look at it
-systemctl                /fake/units/UNIT has `ENABLED ACTIVE`; UNIT.fails, UNIT.along (ConsistsOf=), UNIT.quiet (the
-                         drop-in of the last start or stop)
+systemctl                /fake/units/UNIT has `ENABLED ACTIVE`; UNIT.fails, UNIT.own (cannot be masked), UNIT.along
+                         (ConsistsOf=), UNIT.quiet (the drop-in of the last start or stop)
 """
 
 from tests.shell_room import Stage
@@ -105,7 +105,7 @@ case $verb in
     is-active) [ -n "$quiet" ] || echo "$active"; [ "$active" = active ] ;;
     cat) [ -n "$enabled" ] ;;
     enable | disable) enabled=${verb}d; put ;;
-    mask) enabled=masked; put ;;
+    mask) [ ! -e "/fake/units/$name.own" ] || exit 1; enabled=masked; put ;;
     unmask) [ "$enabled" != masked ] || { enabled=disabled; put; } ;;
     start | stop)
         rm -f "/fake/units/$name.quiet"

@@ -225,6 +225,14 @@ class TestTakenOver:
         assert [str(call) for call in stage.calls("ufw")] == ["ufw disable"]
         assert [file.name for file in stage.path("/fake/nft").iterdir()] == ["inet.company"]
 
+    def test_a_service_of_the_administrators_own_cannot_be_masked(self, stage: Stage) -> None:
+        iptables(stage)
+        systemctl(stage, ferm="enabled active", nftables="enabled active")
+        for name in ("ferm", "nftables"):
+            stage.write(f"/fake/units/{name}.service.own")
+        assert do(stage, "take_first", "nftables enabled active\nferm enabled active").status == 75
+        assert (unit(stage, "ferm"), unit(stage, "nftables")) == ("disabled inactive", "disabled inactive")
+
     @pytest.mark.parametrize("waits", [True, False])
     def test_what_ufw_left_goes(self, stage: Stage, waits: bool) -> None:
         iptables(stage)
