@@ -35,6 +35,8 @@ rm -f /usr/lib/os-release
 mkdir -p /run/sshd /run/lock/subsys
 : >/run/utmp
 chmod 1777 /run/lock
+sysctl -e -p /etc/sysctl.conf >/dev/null 2>&1
+for file in /etc/sysctl.d/*; do [ ! -f "$file" ] || sysctl -e -p "$file" >/dev/null 2>&1; done
 END
 cat >/etc/rc.d/rc <<'END'
 #!/bin/sh

@@ -13,7 +13,7 @@ for helper in deb-systemd-helper deb-systemd-invoke; do
 done
 
 # Init: what boots a machine and has nothing to do here is left out; the rest are the packages' own scripts.
-for name in hwclock.sh checkroot.sh checkroot-bootclean.sh checkfs.sh urandom procps sudo brightness mount-configfs; do
+for name in hwclock.sh checkroot.sh checkroot-bootclean.sh checkfs.sh urandom sudo brightness mount-configfs; do
     [ ! -f "/etc/init.d/$name" ] || { rm "/etc/init.d/$name"; update-rc.d "$name" remove; }
 done
 for name in umountfs umountroot umountnfs.sh; do # the disk is the lab's
