@@ -4,6 +4,7 @@ import importlib
 import os
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,11 +12,16 @@ from pydantic import ValidationError
 from components.failure import Failure
 from provider.structs import plain
 
+_COMPONENTS = Path(__file__).resolve().parents[1] / "components"
 CHAPTERS = (
-    *("fail2ban.resource", "packages.chapter", "users.resource", "updates.automatic", "sshd.resource"),
-    *("timesync.resource", "gai.resource", "listeners.chapter", "firewall.ruleset.resource", "firewall.kept.resource"),
+    *(
+        ".".join(file.relative_to(_COMPONENTS).with_suffix("").parts)
+        for file in sorted(_COMPONENTS.rglob("resource.py"))
+        if "(HostProvider[" in file.read_text("utf-8")
+    ),
+    *("packages.chapter", "updates.automatic", "listeners.chapter"),
 )
-"""Modules of `components` with a provider."""
+"""Modules of `components` with a provider: the file `resource.py` of each chapter's room, where that is of hosts."""
 
 
 def load_chapter(name: str) -> None:

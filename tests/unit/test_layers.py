@@ -17,6 +17,14 @@ APART: dict[str, set[str]] = {
     "provider": {"components", "hosts"},
 }
 """These import fewer."""
+
+
+def _chapters(*before: str) -> tuple[str, ...]:
+    """Return the chapters' rooms beside those that others build on; none of these imports another."""
+    rooms = {file.parent.name for file in (REPOSITORY / "components").glob("*/hardened.py")}
+    return tuple(sorted(rooms - {*before}))
+
+
 ROOMS = {
     "rules": ("errors", "values", "model", "options", "language", "packets", "analysis", "path", "plan", "presets"),
     "hosts": (
@@ -34,8 +42,9 @@ ROOMS = {
         "pool",
     ),
     "components": (
-        *("failure", "config", "core", "packages", "keys", "users", "gai", "firewall", "sshd", "fail2ban", "updates"),
-        *("timesync", "listeners", "registry", "stack_config", "host"),
+        *("failure", "config", "core", "packages", "keys", "users", "gai", "firewall"),
+        *_chapters("packages", "keys", "users", "gai", "firewall"),
+        *("registry", "stack_config", "host"),
     ),
     "local.engine": ("errors", "state", "display", "processes", "run", "cli"),
 }
