@@ -20,6 +20,8 @@ from components.listeners.hardened import LISTENERS
 from components.packages.hardened import PackageSettings, packages_needed
 from components.sshd.hardened import SSHD
 from components.sshd.settings import SshdSettings
+from components.sysctl.hardened import SYSCTL
+from components.sysctl.settings import SysctlSettings
 from components.timesync.hardened import TIME_SYNC
 from components.timesync.settings import TimeSyncSettings
 from components.updates.automatic import UpdateSettings
@@ -43,6 +45,9 @@ class Hardening(Settings):
     users: Annotated[tuple[UserSettings, ...], USERS] = Field((), description="Limited users with sudo and keys.")
     firewall: Annotated[FirewallSettings | None, OrFalse, FIREWALL] = Field(
         None, description="What may be reached, over IPv4 and IPv6."
+    )
+    sysctl: Annotated[SysctlSettings | None, OrFalse, SYSCTL] = Field(
+        None, description="The kernel's settings that belong to a firewall."
     )
     sshd: Annotated[SshdSettings | None, OrFalse, SSHD] = Field(None, description="Who may log in over SSH, and how.")
     fail2ban: Annotated[Fail2BanSettings | None, OrFalse, FAIL2BAN] = Field(

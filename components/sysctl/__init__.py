@@ -1,0 +1,1 @@
+"""The chapter on the kernel's settings that belong to a firewall."""

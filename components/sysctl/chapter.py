@@ -1,0 +1,132 @@
+"""The kernel's settings in the host's terms: what is observed of them, how they come into force and go again.
+
+What holds for `conf.all` is set for `default` and for each interface that is there, since the kernel makes one of both
+values (`components/sysctl/names.py`). What is observed is /proc/sys, and what the files say that are read at boot.
+"""
+
+from components.core.chapter import Chapter, KnownState
+from components.sysctl.names import all_of, for_all, holds, lines_of, name_of, settings_in
+from components.sysctl.settings import DROP_IN, SysctlFacts, SysctlInputs
+from hosts.guard.guarded import Guard
+from hosts.scripts import script
+from hosts.shell import Answer, Script
+from hosts.ssh.connection import HostAccess
+from hosts.system.files import FILE_EXITS, file_state
+
+HEAD = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
+REFUSED = 65
+LATER = 66
+EXITS = {
+    **FILE_EXITS,
+    REFUSED: "the kernel refuses a value",
+    LATER: f"nothing was changed: what other files say is read after {DROP_IN}, by some programs at least, and says "
+    "otherwise. Take these lines out there, or declare the same under `sysctl: {values: ...}`",
+}
+"""Exit statuses that the scripts of this room reserve."""
+
+Seen = KnownState[SysctlInputs, SysctlFacts]
+
+
+class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
+    """The kernel's settings."""
+
+    inputs = SysctlInputs
+    facts = SysctlFacts
+
+    def title(self, inputs: SysctlInputs) -> str:
+        return "sysctl"
+
+    def observe(self, inputs: SysctlInputs) -> Script:
+        return Script("read the kernel's settings", _script("observe"), _values(inputs), exits=EXITS)
+
+    def parse(self, inputs: SysctlInputs, answer: Answer) -> SysctlFacts:
+        part = answer.sections
+        pairs = (line.partition(" ") for line in part["values"].splitlines() if line)
+        return SysctlFacts(
+            values={path: value for path, _, value in pairs},
+            missing=tuple(part["missing"].splitlines()),
+            fixed=tuple(part["fixed"].splitlines()),
+            later=tuple(part["later"].splitlines()),
+            dropin=file_state(part, "dropin").packed(),
+        )
+
+    def apply(self, inputs: SysctlInputs, known: Seen) -> Script:
+        values = {**_values(inputs), "head": HEAD, "was": _was(known)}
+        return Script("change the kernel's settings", _script("apply"), values, exits=EXITS)
+
+    def restore(self, inputs: SysctlInputs, known: Seen) -> Script:
+        values = {**_values(inputs), **_prior_file(known), "was": _was(known)}
+        return Script("put the kernel's prior settings back", _script("restore"), values, exits=EXITS)
+
+    def guard(self, inputs: SysctlInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
+        commit, prior = ("restored", _prior_file(known)) if restoring else ("commit", {})
+        values = {"dropin": DROP_IN, **prior}
+        return Guard(_script("save"), _script("go_back"), _script(commit), values, inputs.confirm_within)
+
+    def differences(self, inputs: SysctlInputs, seen: SysctlFacts) -> str:
+        other = _other(inputs, seen).items()
+        parts = [f"{name_of(path)} is {value}" for path, value in other]
+        if not _persistent(inputs, seen):
+            parts += seen.later or [f"{DROP_IN} is not as declared"]
+        return "; ".join(parts)
+
+    def as_observed(self, inputs: SysctlInputs, known: Seen, seen: SysctlFacts) -> SysctlInputs:
+        shown = lines_of({**inputs.wanted, **_other(inputs, seen)})
+        return inputs.model_copy(update={"settings": shown, "persistent": _persistent(inputs, seen)})
+
+    def already_configured(self, inputs: SysctlInputs, seen: SysctlFacts) -> str:
+        return f"there is {DROP_IN} already" if seen.dropin.exists else ""
+
+    def same_settings(self, one: SysctlFacts, other: SysctlFacts) -> bool:
+        """Interfaces come and go."""
+        both = one.values.keys() & other.values.keys()
+        return one.dropin == other.dropin and all(one.values[path] == other.values[path] for path in both)
+
+
+def _script(name: str) -> str:
+    return script(f"components/sysctl/{name}.sh")
+
+
+def _values(inputs: SysctlInputs) -> dict[str, str]:
+    wanted = inputs.wanted
+    return {
+        "dropin": DROP_IN,
+        "settings": "\n".join(f"{path} {value}" for path, value in wanted.items()),
+        "spread": " ".join(filter(for_all, wanted)),
+    }
+
+
+def _was(known: Seen) -> str:
+    values = known.prior.values if known.prior else {}
+    return "".join(f"{path} {value}\n" for path, value in values.items())
+
+
+def _prior_file(known: Seen) -> dict[str, str]:
+    return (known.prior or SysctlFacts()).dropin.unpacked().values("prior")
+
+
+def _wanted(inputs: SysctlInputs, path: str) -> str | None:
+    wanted = inputs.wanted
+    return wanted.get(path, wanted.get(all_of(path)))
+
+
+def _other(inputs: SysctlInputs, seen: SysctlFacts) -> dict[str, str]:
+    """Return what is not as declared, but for what nobody may change here, and interfaces that are as `conf.all`."""
+    found: dict[str, str] = {}
+    declared = inputs.wanted
+    for path, value in seen.values.items():
+        wanted = _wanted(inputs, path)
+        if wanted is None or path in seen.fixed:
+            continue
+        above = "" if path in declared else seen.values.get(all_of(path), "")
+        if not (value == wanted if path in declared else holds(path, wanted, value, above)):
+            found[path] = value
+    return {path: value for path, value in found.items() if found.get(all_of(path)) != value}
+
+
+def _persistent(inputs: SysctlInputs, seen: SysctlFacts) -> bool:
+    """Tell whether the next boot makes what is declared. Lines for interfaces that have gone do no harm."""
+    there = settings_in(seen.dropin.unpacked().content)
+    needed = [path for path in seen.values if path in inputs.wanted or path.split("/")[3:4] == ["default"]]
+    right = all(_wanted(inputs, path) == value for path, value in there.items())
+    return right and seen.dropin.exists and not seen.later and all(path in there for path in needed)

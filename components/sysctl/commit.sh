@@ -1,0 +1,7 @@
+# Lets the settings survive a boot.
+#
+# uses: hosts/system/files.sh
+# takes: dropin guard
+
+content=$(cat "$guard/content" && echo .)
+write_file "$dropin" 644 root root "${content%.}"

@@ -1,0 +1,15 @@
+"""The kernel's settings of a `HardenedHost`."""
+
+from components.core.composition import Composition, Registered
+from components.sysctl.resource import Sysctl
+from components.sysctl.settings import SysctlSettings
+
+
+def declare(host: Composition, settings: SysctlSettings) -> None:
+    """Declare the settings, beside the firewall: both are proved by one login."""
+    sysctl = Sysctl(host.name, host.props(settings.props()), host.after("packages", "users"))
+    host.enforced["sysctl"] = sysctl.settings.apply(lambda text: text.splitlines())
+    host.add("sysctl", sysctl)
+
+
+SYSCTL = Registered(declare)

@@ -1,0 +1,61 @@
+# The kernel's settings below /proc/sys, by their paths there. They are read as a whole: a shell reads byte by byte, and
+# the kernel gives the first one alone.
+#
+# targets                    prints lines of PATH VALUE: what is declared, and for what holds for all interfaces the same
+#                            for `default` and for each that is there, but for ports of a bridge: packets are the bridge's
+# values_of TEXT             prints lines of PATH VALUE for the paths that lines of TEXT begin with, blanks as one
+# value_in TEXT PATH         sets value to that of PATH in such lines, of which each has a line's end before and after it
+# changeable PATH            whether anybody may change it here: not in most containers
+# put_settings TEXT          sets what is not so already and can be changed; ends where the kernel refuses a value
+# name_of PATH               sets name to what people write: with dots, where these stand in no part of it
+#
+# Exits: 65 the kernel refuses a value.
+#
+# takes: settings spread
+
+newline='
+'
+
+targets() {
+    printf '%s\n' "$settings" | while read -r path wanted; do
+        [ -e "/proc/sys/$path" ] || continue
+        printf '%s %s\n' "$path" "$wanted"
+        case " $spread " in *" $path "*) ;; *) continue ;; esac
+        conf=${path%/all/*}
+        for each in "/proc/sys/$conf"/*; do
+            each=${each##*/}
+            if [ "$each" = all ] || [ ! -e "/proc/sys/$conf/$each/${path##*/}" ]; then continue; fi
+            [ ! -e "/sys/class/net/$each/brport" ] || continue
+            case $newline$settings in *"$newline$conf/$each/${path##*/} "*) continue ;; esac
+            printf '%s %s\n' "$conf/$each/${path##*/}" "$wanted"
+        done
+    done
+}
+values_of() {
+    printf '%s\n' "$1" | sed '/^$/d; s/ .*//' | tr '\n' '\0' | (cd /proc/sys && xargs -0 grep -s '' /dev/null) |
+        tr -s '\t ' ' ' | sed 's/:/ /; s/ $//'
+}
+value_in() {
+    value=${1#*"$newline$2 "}
+    if [ "$value" = "$1" ]; then value=; else value=${value%%"$newline"*}; fi
+}
+changeable() { { true >>"/proc/sys/$1"; } 2>/dev/null; }
+put_settings() {
+    for _ in one two; do # what makes a host a router sets others anew
+        live=$newline$(values_of "$1")$newline
+        printf '%s\n' "$1" | while read -r path wanted; do
+            value_in "$live" "$path"
+            if [ -z "$path" ] || [ "$value" = "$wanted" ] || ! changeable "$path"; then continue; fi
+            if { printf '%s\n' "$wanted" >"/proc/sys/$path"; } 2>/dev/null; then continue; fi
+            [ -e "/proc/sys/$path" ] || continue # the interface has gone
+            name_of "$path"
+            printf 'the kernel does not take %s = %s\n' "$name" "$wanted" >&2
+            exit 65
+        done
+    done
+}
+name_of() {
+    name=$1
+    case $1 in *.*) return ;; esac
+    while :; do case $name in */*) name=${name%%/*}.${name#*/} ;; *) return ;; esac done
+}

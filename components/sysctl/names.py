@@ -1,0 +1,109 @@
+"""Names and lines of sysctl(8), as people write them and as they are kept.
+
+A name is kept as its path below /proc/sys (`net/ipv4/conf/all/rp_filter`), and shown with dots where that is the same
+name. Source: sysctl.d(5), ip-sysctl of the kernel's documentation.
+"""
+
+import re
+from collections.abc import Mapping
+
+from components.config.names import shown
+
+_PART = re.compile(r"[A-Za-z0-9_.:@+-]+")
+_LONGEST = 200
+_ALL = re.compile(r"net/(ipv[46])/conf/all/(\w+)")
+_ONE = re.compile(r"net/(ipv[46])/conf/([^/]+)/(\w+)")
+
+EITHER, BOTH, HIGHEST, OWN = "either", "both", "highest", "own"
+OF_INTERFACES: Mapping[str, Mapping[str, str]] = {
+    "ipv4": {
+        "accept_local": EITHER,
+        "accept_redirects": EITHER,
+        "accept_source_route": BOTH,
+        "arp_announce": HIGHEST,
+        "arp_filter": EITHER,
+        "arp_ignore": HIGHEST,
+        "log_martians": EITHER,
+        "proxy_arp": EITHER,
+        "rp_filter": HIGHEST,
+        "secure_redirects": EITHER,
+        "send_redirects": EITHER,
+    },
+    "ipv6": {"accept_ra": OWN, "accept_redirects": OWN, "accept_source_route": OWN, "autoconf": OWN},
+}
+"""What the kernel makes of `conf.all` and of an interface's own value; others need no more than `conf.all`."""
+
+
+def path_of(name: str) -> str:
+    """Return a name as its path. If the first separator is a dot, dots and slashes are interchanged.
+
+    Raises ValueError for what is no name.
+    """
+    first = re.search(r"[./]", name)
+    path = name.translate(str.maketrans("./", "/.")) if first and first[0] == "." else name
+    parts = path.split("/")
+    if len(name) > _LONGEST or len(parts) < 2 or not all(_PART.fullmatch(part) and part.strip(".") for part in parts):
+        raise ValueError(f"{shown(name)} is no name of a setting of sysctl(8), as net.ipv4.tcp_syncookies is one")
+    return path
+
+
+def name_of(path: str) -> str:
+    """Return a path as people write it."""
+    return path if "." in path else path.replace("/", ".")
+
+
+def value_of(value: object) -> str:
+    """Return a value in one line, as the kernel prints it. Raises ValueError."""
+    text = str(value).strip()
+    if isinstance(value, bool):
+        raise ValueError("a number or a text is expected: 1 or 0 where the kernel wants yes or no")
+    if not text or not text.replace("\t", " ").isprintable():
+        raise ValueError("one line of text or a number is expected")
+    return " ".join(text.split())
+
+
+def settings_in(text: str) -> dict[str, str]:
+    """Read lines as sysctl.d(5) has them, by path; what is no assignment is left out, the last one counts."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, is_one, value = line.strip().removeprefix("-").partition("=")
+        if is_one and name[:1] not in ("#", ";"):
+            name = name.strip()
+            first = re.search(r"[./]", name)
+            path = name.translate(str.maketrans("./", "/.")) if first and first[0] == "." else name
+            found.pop(path, None)
+            found[path] = " ".join(value.split())
+    return found
+
+
+def lines_of(settings: Mapping[str, str]) -> str:
+    """Return the lines for settings by path: sorted, but what turns a host into a router before all else, since that
+    sets others anew."""
+    order = sorted(settings, key=lambda path: ("forward" not in path, path))
+    return "".join(f"{name_of(path)} = {settings[path]}\n" for path in order)
+
+
+def for_all(path: str) -> bool:
+    """Tell whether it is a setting of `conf.all` that each interface must have as well."""
+    found = _ALL.fullmatch(path)
+    return found is not None and found[2] in OF_INTERFACES[found[1]]
+
+
+def all_of(path: str) -> str:
+    """Return the setting of `conf.all` that one of `default` or of an interface follows; "" where it follows none."""
+    found = _ONE.fullmatch(path)
+    above = f"net/{found[1]}/conf/all/{found[3]}" if found is not None else ""
+    return above if above != path and for_all(above) else ""
+
+
+def holds(path: str, wanted: str, value: str, of_all: str) -> bool:
+    """Tell whether an interface does what is wanted, its own value being `value` and that of `conf.all` `of_all`."""
+    found = _ONE.fullmatch(path)
+    if value == wanted or found is None or found[2] == "default" or not all(map(str.isdigit, (value, wanted, of_all))):
+        return value == wanted
+    rule, numbers = OF_INTERFACES[found[1]].get(found[3], OWN), (int(value), int(of_all))
+    if rule == EITHER:
+        return any(numbers) == bool(int(wanted))
+    if rule == BOTH:
+        return all(numbers) == bool(int(wanted))
+    return rule == HIGHEST and max(numbers) == int(wanted)

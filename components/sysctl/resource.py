@@ -1,0 +1,49 @@
+"""`Sysctl`: the kernel's settings that belong to a firewall, in force, kept over a boot, and given back.
+
+Source: ip-sysctl of the kernel's documentation, sysctl.d(5).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.core.dynamic import HostProvider
+from components.core.host_resource import HostResource
+from components.sysctl.chapter import SysctlChapter
+from components.sysctl.names import name_of
+from components.sysctl.settings import SysctlFacts, SysctlInputs
+
+
+class SysctlProvider(HostProvider[SysctlInputs, SysctlFacts]):
+    """Pulumi's CRUD for `Sysctl`."""
+
+    chapter = SysctlChapter()
+
+
+class Sysctl(HostResource, module="stockade", name="Sysctl"):
+    """The kernel's settings of one host. Properties: those of `SysctlInputs`; see `SysctlSettings.props`.
+
+    Outputs: `settings` (canonical lines), `observed` (what the host shows), `prior` (what was before).
+    """
+
+    settings: Output[str]
+    observed: Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(SysctlProvider(), name, {**props, "observed": None}, opts)
+        self.observed.apply(self._warn)
+
+    def _warn(self, observed: Mapping[str, Any] | None) -> None:
+        for text in remarks(observed or {}):
+            pulumi.log.warn(text, self)
+
+
+def remarks(observed: Mapping[str, Any]) -> list[str]:
+    """Return what of the declared settings a host does not have, or not let anybody change."""
+    told = {
+        "missing": "this host's kernel has no such settings; they are left out: {}",
+        "fixed": "settings that this host does not let anybody change (is it a container?): {}",
+    }
+    return [text.format(", ".join(map(name_of, observed[key]))) for key, text in told.items() if observed.get(key)]

@@ -1,0 +1,32 @@
+# The settings as they were before. What is no longer as declared, somebody else has set since: it stays, and is told.
+# Our file is put back by restored.sh.
+#
+# uses: components/sysctl/kernel.sh components/sysctl/change.sh
+# takes: dropin prior_mode prior_content
+
+left=
+content=
+all=$(targets)
+live=$newline$(values_of "$all")$newline
+while read -r path wanted; do
+    value_in "$live" "$path"
+    [ -n "$value" ] || continue
+    now=$value
+    before_of "$path"
+    if [ "$now" = "$wanted" ]; then
+        [ -z "$before" ] || note "$path" "$before"
+    elif [ "$now" != "$before" ] && changeable "$path"; then
+        name_of "$path"
+        left="$left $name = $now,"
+    fi
+done <<EOF
+$all
+EOF
+[ -z "$left" ] || section left.1 printf 'left as somebody else has set it since:%s\n' "${left%,}"
+file=absent
+if [ -f "$dropin" ]; then file=$(cat "$dropin" && echo .); fi
+prior=absent
+[ -z "$prior_mode" ] || prior=$(printf '%b' "$prior_content" && echo .)
+if ! differs && [ "$file" = "$prior" ]; then exit 0; fi
+arm
+put_settings "$changes"

@@ -1,0 +1,131 @@
+"""What is declared of the kernel's settings and what a host shows of them: the data of `chapter.py`, no I/O."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from components.config.inventory import Problems, Settings
+from components.core.chapter import ChapterInputs, Model
+from components.sysctl.names import lines_of, path_of, settings_in, value_of
+from hosts.guard.guarded import LIMIT
+from hosts.system.files import FileState
+
+DROP_IN = "/etc/sysctl.d/zz-stockade.conf"
+"""It comes after what distributions and tools number (`10-network-security.conf`, `99-sysctl.conf`)."""
+
+DEFAULTS: Mapping[str, tuple[str, str]] = {
+    "net.ipv4.conf.all.rp_filter": (
+        "1",
+        "A packet counts only where its answer would go out: forged sources end here (RFC 3704). `2` where answers go "
+        "another way than questions come.",
+    ),
+    "net.ipv4.tcp_syncookies": ("1", "A flood of opening packets fills no queue: new clients still get in."),
+    "net.ipv4.conf.all.accept_redirects": ("0", "Nobody on the way tells this host other routes."),
+    "net.ipv6.conf.all.accept_redirects": ("0", "The same for IPv6."),
+    "net.ipv4.conf.all.secure_redirects": (
+        "1",
+        "Where redirects are accepted all the same, known gateways alone send them; `0` would take anyone's.",
+    ),
+    "net.ipv4.conf.all.send_redirects": ("0", "This host is no router, and tells others no routes."),
+    "net.ipv4.conf.all.accept_source_route": ("0", "The sender does not choose a way around filters."),
+    "net.ipv6.conf.all.accept_source_route": ("0", "The same for IPv6, but for what Mobile IPv6 needs."),
+    "net.ipv4.icmp_echo_ignore_broadcasts": (
+        "1",
+        "No answer to a ping of the whole network: no part in smurf attacks.",
+    ),
+    "net.ipv4.icmp_ignore_bogus_error_responses": ("1", "Answers that no host should send do not fill the log."),
+}
+"""Each setting that `sysctl: {}` declares, its value, and the reason."""
+
+
+class SysctlSettings(Settings):
+    """What the stack config says under `stockade:sysctl`."""
+
+    values: dict[str, int | str | None] = Field(
+        {}, description="Settings of sysctl(8) beside the defaults or in their place; `null` leaves one to the host."
+    )
+    confirm_within: int = Field(
+        LIMIT, ge=5, le=600, description="Seconds until a change nobody can log in with goes back."
+    )
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _can_be_written(cls, values: Any) -> Any:
+        problems = dict(_wrong(values)) if isinstance(values, Mapping) else {}
+        if problems:
+            raise Problems(problems)
+        return values
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names: dict[str, str] = {}
+        for name in self.values:
+            other = names.setdefault(path_of(name), name)
+            if other != name:
+                raise Problems({f"values.{name}": f"it is the same setting as {other}"})
+        return self
+
+    def text(self) -> str:
+        """Return the lines, in canonical form."""
+        wanted: dict[str, Any] = {path_of(name): value for name, (value, _) in DEFAULTS.items()}
+        wanted |= {path_of(name): value for name, value in self.values.items()}
+        return lines_of({path: value_of(value) for path, value in wanted.items() if value is not None})
+
+    def props(self) -> dict[str, Any]:
+        """Return the inputs of `Sysctl`, but for `host` and `connection`."""
+        return {"settings": self.text(), "confirmWithin": self.confirm_within}
+
+
+def _wrong(values: Mapping[Any, Any]) -> Any:
+    for name, value in values.items():
+        try:
+            path_of(str(name))
+            if value is not None:
+                value_of(value)
+        except ValueError as error:
+            yield str(name), str(error)
+
+
+class SysctlInputs(ChapterInputs):
+    """Inputs of `Sysctl`.
+
+    `settings`: lines `name = value` of sysctl.d(5); kept in the order in which they are set. `persistent`: false only
+    where the next boot would set otherwise. `confirm_within`: seconds until a change that nobody could log in with
+    goes back.
+    """
+
+    settings: str
+    persistent: bool = True
+    confirm_within: int = Field(LIMIT, ge=5, le=600)
+
+    @field_validator("settings")
+    @classmethod
+    def _canonical(cls, text: str) -> str:
+        wanted = {}
+        for line in filter(None, map(str.strip, text.splitlines())):
+            name, is_one, value = line.partition("=")
+            if not is_one:
+                raise ValueError(f"{line!r}: `name = value` is expected")
+            wanted[path_of(name.strip())] = value_of(value)
+        return lines_of(wanted)
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """The declared values by path."""
+        return settings_in(self.settings)
+
+
+class SysctlFacts(Model):
+    """What a host shows, about the declared settings and those of interfaces that follow them, by path.
+
+    `values`: as /proc/sys has them. `missing`: declared, and this kernel has no such setting. `fixed`: not as declared,
+    and nobody in this container may change them. `later`: lines of other files that the next boot, or `sysctl
+    --system`, reads after ours and that say otherwise. `dropin`: our file.
+    """
+
+    values: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    dropin: FileState = FileState(DROP_IN, False)
