@@ -73,6 +73,7 @@ check: lint types unit  ## what to run before each commit: under a minute
 
 PARTS := lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short
 test: export STOCKADE_HYPOTHESIS = thorough
+test: export STOCKADE_SHELLS = all
 test: .venv/ready  ## everything but the long suites, and a summary at the end; about 45 minutes on 2 cores
 	@$(RUN) -m tests.parts $(PARTS)
 
