@@ -36,7 +36,7 @@ PROTECTED = (
     # what starts the host, and its package manager
     *("init", "systemd", "systemd-sysv", "sysvinit*", "initscripts", "upstart", "runit-init", "openrc"),
     *("linux-image-*", "linux", "linux-lts", "kernel", "kernel-core", "grub-*", "grub2-*", "grub"),
-    *("apt", "dpkg", "dnf", "dnf5", "yum", "rpm", "pacman", "glibc", "bash"),
+    *("apt", "dpkg", "dnf", "dnf5", "yum", "rpm", "pacman", "zypper", "libzypp", "glibc", "bash"),
     # its addresses
     *("ifupdown", "netplan.io", "network-manager", "isc-dhcp-client", "dhcpcd-base"),
     *("NetworkManager", "networkmanager", "network-scripts", "dhcp-client", "dhclient", "dhcpcd"),

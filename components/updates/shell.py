@@ -217,7 +217,7 @@ installed() {{
     case $pkg_manager in
         apt) dpkg-query -W -f '${{Status}} ${{binary:Package}} ${{Version}}\\n' |
             sed -n 's/^[a-z]* [a-z]* installed //p' ;;
-        dnf | yum) rpm -qa --qf '%{{NAME}}.%{{ARCH}} %{{VERSION}}-%{{RELEASE}}\\n' ;;
+        dnf | yum | zypper) rpm -qa --qf '%{{NAME}}.%{{ARCH}} %{{VERSION}}-%{{RELEASE}}\\n' ;;
         pacman) pacman -Q ;;
     esac
 }}
@@ -243,6 +243,15 @@ upgrade() {{ # Upgrade-Allow-New is --with-new-pkgs, which apt before 1.0 refuse
             run yum clean expire-cache
             if [ "$full" = yes ]; then run yum -y upgrade; else run yum -y update; fi ;;
         pacman) run pacman -Syu --noconfirm --noprogressbar ;;
+        zypper)
+            how=update
+            if [ "$full" = yes ] || [ "$distro" = opensuse-tumbleweed ]; then how=dist-upgrade; fi
+            status=0
+            zypper --non-interactive "$how" --no-recommends </dev/null >"$work/log" 2>&1 || status=$?
+            case $status in # 102, 103: something is to be started again
+                0 | 102 | 103 | 106 | 107) ;;
+                *) tail -n 20 "$work/log" >&2; exit "$status" ;;
+            esac ;;
     esac
 }}
 installed >"$work/before"

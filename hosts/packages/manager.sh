@@ -38,4 +38,4 @@
 # by default), then the script ends with status 72. Progress goes to stderr, errors at its end.
 #
 # uses: hosts/system/distro.sh hosts/packages/apt.sh hosts/packages/apt_means.sh hosts/packages/dnf.sh
-# uses: hosts/packages/yum.sh hosts/packages/pacman.sh
+# uses: hosts/packages/yum.sh hosts/packages/pacman.sh hosts/packages/zypper.sh

@@ -1,9 +1,10 @@
-# What hosts/packages/dnf.sh and hosts/packages/yum.sh share: questions to rpm(8), plans read, patience.
+# What hosts/packages/dnf.sh, hosts/packages/yum.sh and hosts/packages/zypper.sh share: questions to rpm(8), plans read, patience.
 # uses: hosts/packages/common.sh
 # takes: pkg_manager
 # shellcheck disable=SC2086,SC2046 # lists of names are words
 
-if [ "$pkg_manager" = dnf ] || [ "$pkg_manager" = yum ]; then
+case $pkg_manager in dnf | yum | zypper) _by_rpm=yes ;; *) _by_rpm= ;; esac
+if [ -n "$_by_rpm" ]; then
     _patiently() { # dnf or yum with its first options, and what it is to do: another one at work is waited for
         _tries=$((lock_wait / 2))
         while :; do

@@ -17,6 +17,7 @@ SUPPORTED = {
     "centos7": "RHEL and CentOS 7, Fedora 18 to 21",
     "centos6": "RHEL and CentOS 6, Fedora 10 to 17",
     "arch": "Arch Linux",
+    "opensuse": "openSUSE Leap from 15 on and Tumbleweed, but for firewall and updates",
 }
 """Families that the chapters know, and how to name them to people."""
 

@@ -2,7 +2,7 @@
 #
 # distro distro_version    ID and VERSION_ID; `linux` and "" where nothing tells
 # family                   its family (hosts/system/families.sh); "" where none fits
-# pkg_manager              apt, dnf, yum or pacman
+# pkg_manager              apt, dnf, yum, pacman or zypper
 # admin_groups             groups that sudo knows, the distribution's own first
 # boot_v4 boot_v6          files of iptables rules that are loaded at boot
 # unit_v4 unit_v6          units that load them

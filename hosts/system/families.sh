@@ -23,6 +23,7 @@ family_of() {
         centos:7 | rhel:7 | fedora:1[89] | fedora:2[01]) family=centos7 ;;
         centos:6 | rhel:6 | fedora:1[0-7]) family=centos6 ;;
         arch:*) family=arch ;;
+        opensuse-leap:1[5-9] | opensuse-tumbleweed:*) family=opensuse ;;
     esac
 }
 family_facts() {
@@ -54,6 +55,10 @@ family_facts() {
             boot_v6=/etc/iptables/ip6tables.rules
             unit_v4=iptables
             unit_v6=ip6tables
+            ;;
+        opensuse) # nothing of it loads iptables' rules at boot
+            pkg_manager=zypper
+            admin_groups='wheel sudo'
             ;;
     esac
     case $family in
@@ -146,6 +151,14 @@ family_package() {
                 *) _exim_names "$1" ;;
             esac
             ;;
+        opensuse)
+            case $1 in
+                iptables-persistent | netfilter-persistent | unattended-upgrades) _real= ;;
+                nfs-common) _real=nfs-client ;;
+                cron) _real=cronie ;;
+                *) _exim_names "$1" ;;
+            esac
+            ;;
     esac
 }
 family_lacks() {
@@ -153,6 +166,13 @@ family_lacks() {
         arch:unattended-upgrades)
             printf '%s: leave `updates` out for this host\n' \
                 'Arch supports no unattended updates (its news tells what an update needs by hand)'
+            ;;
+        opensuse:iptables-persistent | opensuse:netfilter-persistent)
+            printf '%s: leave `firewall` out for this host\n' \
+                'openSUSE has no package that loads the rules of iptables at boot (firewalld has rules of its own)'
+            ;;
+        opensuse:unattended-upgrades)
+            echo "openSUSE's automatic updates were not tried: leave \`updates\` out for this host"
             ;;
         *) return 1 ;;
     esac

@@ -8,7 +8,7 @@
 
 _package_of() { # a path; a merged /usr is not what dpkg knows
     case $pkg_manager in
-        dnf | yum) rpm -qf --qf '%{NAME}\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
+        dnf | yum | zypper) rpm -qf --qf '%{NAME}\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
         pacman) pacman -Qqo "$1" 2>/dev/null | head -n 1 ;;
         *) { dpkg-query -S "$1" || dpkg-query -S "${1#/usr}"; } 2>/dev/null | sed -n '1s/[:,].*//p' ;;
     esac || :

@@ -20,7 +20,13 @@ from hosts.shell import Answer, Script
 from tests.shell_room import Stage
 from tests.unit.recorded import cases
 
-MANAGERS = {"apt-get": ("apt", 0), "dnf": ("dnf", 1), "yum": ("yum", 1), "pacman": ("pacman", 0)}
+MANAGERS = {
+    "apt-get": ("apt", 0),
+    "dnf": ("dnf", 1),
+    "yum": ("yum", 1),
+    "pacman": ("pacman", 0),
+    "zypper": ("zypper", 0),
+}
 """The name of each package manager's functions, and the status with which it ends when it only plans."""
 
 ONE_SHELL = pytest.mark.parametrize("stage", ["dash"], indirect=True)

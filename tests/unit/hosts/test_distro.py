@@ -43,7 +43,9 @@ FACTS = {
     "rhel:6.9": f"centos6|yum|{RED_HAT}|yum-cron|/etc/sysconfig/yum-cron",
     "fedora:17": f"centos6|yum|{RED_HAT}|yum-cron|/etc/sysconfig/yum-cron",
     "arch:": "arch|pacman|wheel sudo|/etc/iptables/iptables.rules|/etc/iptables/ip6tables.rules|iptables|ip6tables||",
-    "opensuse-leap:15.6": "||||||||",
+    "opensuse-leap:15.6": "opensuse|zypper|wheel sudo||||||",
+    "opensuse-tumbleweed:20261120": "opensuse|zypper|wheel sudo||||||",
+    "opensuse-leap:42.3": "||||||||",
 }
 
 
@@ -68,6 +70,7 @@ REAL = {
     "centos:7": "exim fail2ban-server iptables-services yum-cron nfs-utils cronie nc systemd-python",
     "centos:6": "exim fail2ban iptables-ipv6 yum-cron nfs-utils cronie nc",
     "arch:": "exim fail2ban iptables nfs-utils cronie netcat-openbsd python-systemd",
+    "opensuse-leap:15.6": "exim fail2ban nfs-client cronie netcat-openbsd python3-systemd",
 }
 
 
@@ -86,6 +89,14 @@ def test_packages_have_the_names_that_they_have_there(stage: Stage) -> None:
     assert arch.stdout.splitlines() == ["sudo iptables fail2ban exim", "unattended-upgrades exim4-base"]
     assert "Arch supports no unattended updates" in arch.stderr
     assert "arch has no package for exim4-base" in arch.stderr
+
+
+def test_what_opensuse_has_no_package_for_is_told(stage: Stage) -> None:
+    stage.write("/etc/os-release", "ID=opensuse-leap\nVERSION_ID=15.6\n")
+    suse = on(stage, "real_names iptables-persistent unattended-upgrades; echo $named; why_nameless $nameless")
+    assert suse.stdout == "\n"
+    assert "no package that loads the rules of iptables at boot" in suse.stderr
+    assert "leave `updates` out" in suse.stderr
 
 
 def test_why_a_release_is_not_supported_is_told(stage: Stage) -> None:

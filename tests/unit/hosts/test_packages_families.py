@@ -1,4 +1,4 @@
-"""The shell functions for dnf, yum and pacman, with managers that say what the real ones say."""
+"""The shell functions for dnf, yum, pacman and zypper, with managers that say what the real ones say."""
 
 import pytest
 
@@ -167,3 +167,82 @@ def test_pacmans_lists_are_refreshed_only_where_they_do_not_know_a_package(fake:
     fake.write("/fake/says", "error: target not found: x\n")
     run(fake, PACMAN, "pkg_install x")
     assert "--noconfirm --noprogressbar -Sy" in asked(fake)
+
+
+ZYPPER_PLANS = case("packages", "zypper", "removes and installs")["prints"]
+ZYPPER_ITSELF = """\
+case "$*" in
+    *'--xmlout remove --dry-run '*) cat /fake/removes ;;
+    *'--xmlout install --dry-run '*) cat /fake/installs ;;
+    *'packages --unneeded') printf 'S | Repository | Name | Version | Arch\\n--+--\\ni | lab | dnf  | 4 | noarch\\n' ;;
+    *' search '*) echo '<solvable status="not-installed" name="b" kind="package"/>' ;;
+esac
+[ ! -f /fake/status ] || exit "$(cat /fake/status)"
+"""
+
+
+@pytest.fixture
+def suse(fake: Stage) -> Stage:
+    fake.program("zypper", ZYPPER_ITSELF)
+    fake.write("/fake/removes", ZYPPER_PLANS["* remove *"])
+    fake.write("/fake/installs", ZYPPER_PLANS["* install *"])
+    return fake
+
+
+def zypped(suse: Stage) -> list[str]:
+    return [str(call).removeprefix("zypper --non-interactive ") for call in suse.calls("zypper")]
+
+
+def test_zypper_removes_and_installs_in_one_transaction(suse: Stage) -> None:
+    """What the declared ones need stays, although only the removed had pulled it in."""
+    done = run(suse, "zypper", 'pkg_plan "fail2ban-server=1.0.2-9" "rpcbind none" libtirpc; echo $pkg_new; pkg_change')
+    assert done.stdout == "fail2ban-server python3-systemd\n", done.stderr
+    assert zypped(suse) == [
+        "--no-refresh --xmlout remove --dry-run --clean-deps rpcbind none",
+        "--no-refresh --xmlout install --dry-run --no-recommends fail2ban-server=1.0.2-9 !rpcbind",
+        "--no-refresh install --no-recommends --download in-advance fail2ban-server=1.0.2-9 !rpcbind",
+    ]
+
+
+def test_another_zypper_is_waited_for_up_to_the_limit(suse: Stage) -> None:
+    suse.write("/fake/status", "7")
+    for body in ("_zypper install x", "pkg_plan x '' ''"):
+        suse.forget_calls()
+        assert run(suse, "zypper", f"lock_wait=10; {body}").status == LOCKED
+        assert len(zypped(suse)) == 6
+
+
+@pytest.mark.parametrize(
+    ("status", "works"), [(0, True), (102, True), (103, True), (106, True), (107, True), (4, False)]
+)
+def test_zypper_has_worked_though_something_is_to_be_started_again(suse: Stage, status: int, works: bool) -> None:
+    suse.write("/fake/status", str(status))
+    assert (run(suse, "zypper", "pkg_remove x").status == 0) is works
+
+
+def test_zyppers_lists_are_refreshed_where_they_do_not_know_a_package(suse: Stage) -> None:
+    suse.write("/fake/status", "104")
+    message = '<message type="error">No provider of &apos;no-such&apos; found.</message>\n'
+    suse.write("/fake/installs", message)
+    done = run(suse, "zypper", 'pkg_plan no-such "" ""')
+    assert done.status != 0
+    assert "No provider of 'no-such' found.\n" in done.stderr
+    assert zypped(suse)[1] == "refresh"
+
+
+def test_what_zypper_has_locked_is_named(suse: Stage) -> None:
+    suse.write("/fake/status", "4")
+    suse.write("/fake/removes", "<description>\n Solution 1: remove lock to allow removal of open-ssh-1.3.4-1.noarch\n")
+    done = run(suse, "zypper", 'pkg_plan "" open-ssh "" || pkg_held')
+    assert done.stdout.split() == ["open-ssh"]
+
+
+def test_zypper_knows_what_came_as_a_dependency_by_its_list(suse: Stage) -> None:
+    suse.write("/var/lib/zypp/AutoInstalled", "# generated\nbash\n")
+    done = run(
+        suse,
+        "zypper",
+        "pkg_is_auto bash && ! pkg_is_auto ba; pkg_auto bash new; pkg_orphans; pkg_first a b; pkg_first c",
+    )
+    assert done.stdout.split() == ["dnf", "b", "c"], done.stderr
+    assert suse.read("/var/lib/zypp/AutoInstalled") == "# generated\nbash\nnew\n"
