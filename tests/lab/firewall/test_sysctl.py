@@ -97,8 +97,8 @@ def test_a_host_without_systemd_keeps_them_over_a_boot(
 ) -> None:
     host = bring_up(f"sysctl-{variant}", variant)
     before = values(host)
-    stack = new_stack(host, sysctl={})
-    stack.up()
+    stack = new_stack(host, sysctl={"values": {"kernel.pid_max": 65536}})
+    assert "does not let anybody change (is it a container?): kernel.pid_max" in stack.up()
     host.reboot()
     assert wrong(host) == {}
     stack.destroy()

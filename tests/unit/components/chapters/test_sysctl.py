@@ -270,6 +270,14 @@ class TestScripts:
         changed(stage, wanted)
         assert CHAPTER.differences(wanted, observed(stage, wanted)) == ""
 
+    def test_ports_of_a_bridge_are_left_alone(self, stage: Stage) -> None:
+        stage.folder("/sys/class/net/lo/brport")
+        write(stage, f"{LO}rp_filter", "2")
+        changed(stage, inputs())
+        assert (kernel(stage, f"{LO}rp_filter"), kernel(stage, f"{ALL}rp_filter")) == ("2", "1")
+        assert "conf.lo." not in stage.read(DROP_IN)
+        assert CHAPTER.differences(inputs(), observed(stage, inputs())) == ""
+
     def test_what_the_kernel_has_not_is_left_out(self, stage: Stage) -> None:
         wanted = inputs(**{"net.ipv4.no_such_thing": 1, "net.ipv4.conf.wg0.rp_filter": 2})
         changed(stage, wanted)
