@@ -1,7 +1,7 @@
 # Loads the rules.
 #
 # others_expected: what `others` printed when the plan was made. Exits: 72 (UNSTARTED), 75 (STALE).
-# uses: components/firewall/ruleset/boot_file.sh hosts/system/files.sh components/firewall/ruleset/lock.sh
+# uses: components/firewall/boot/boot_file.sh hosts/system/files.sh components/firewall/ruleset/lock.sh
 # uses: components/firewall/controllers/find.sh components/firewall/controllers/take_over.sh
 # uses: components/firewall/sets/make.sh components/firewall/ruleset/transaction.sh
 # takes: tool others_expected boot_content

@@ -1,5 +1,5 @@
 # Puts the prior rules back. Exits: 75 (STALE).
-# uses: components/firewall/ruleset/boot_file.sh components/firewall/ruleset/lock.sh
+# uses: components/firewall/boot/boot_file.sh components/firewall/ruleset/lock.sh
 # uses: components/firewall/ruleset/transaction.sh
 
 find_boot_file

@@ -2,7 +2,7 @@
 #
 # untouched: tables that were not there before. unit_back: what the service that loads the rules was then.
 # controller: who else filtered, as `others` prints it.
-# uses: components/firewall/ruleset/boot_file.sh hosts/system/services.sh hosts/system/files.sh
+# uses: components/firewall/boot/boot_file.sh hosts/system/services.sh hosts/system/files.sh
 # uses: components/firewall/boot/drop.sh components/firewall/sets/keep.sh components/firewall/controllers/take_over.sh
 # takes: tool nft_family untouched unit_back set_names controller
 
