@@ -13,9 +13,7 @@ is a `GarbledError`.
 The folder that a shell starts in and its limits come from the login, and sudo hands them on: what runs as root starts
 at / instead (some programs look for files where they are), and may write, compute and open what it needs.
 
-Scripts may use:
-    section NAME COMMAND…    run a command, its output becomes the section NAME; its exit status is kept
-    begin NAME … end         everything printed between becomes the section NAME
+Every run begins with `hosts/prelude.sh`, which says what scripts may use.
 """
 
 import re
@@ -26,6 +24,7 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from hosts.scripts import script as script_file
 from hosts.text.rawtext import to_bytes, to_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -33,23 +32,6 @@ _RESERVED = frozenset({"PATH", "IFS", "LC_ALL", "HOME", "ENV", "PWD", "OPTIND", 
 
 SKIPPED = -1
 """`Answer.status` of a script that did not run because one before it failed."""
-
-_PRELUDE = """\
-umask 077
-LC_ALL=C; export LC_ALL
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-unset CDPATH ENV BASH_ENV IFS
-cd /
-for _limit in t f d v; do ulimit "-$_limit" unlimited; done 2>/dev/null
-{ ulimit -S -n 1024 || ulimit -n 1024; ulimit -S -s 8192 || ulimit -s 8192; } 2>/dev/null
-begin() { printf '\\n%s B %s\\n' "$NONCE" "$1"; }
-end() { printf '\\n%s E\\n' "$NONCE"; }
-section() { begin "$1"; shift; _status=0; "$@" || _status=$?; end; return "$_status"; }
-_open() { printf '\\n%s S %s\\n' "$NONCE" "$1"; printf '\\n%s S %s\\n' "$NONCE" "$1" >&2; }
-_close() { printf '\\n%s X %s\\n' "$NONCE" "$1"; printf '\\n%s X %s\\n' "$NONCE" "$1" >&2; }
-printf '\\n%s P %s\\n' "$NONCE" "$$"
-_skip=
-"""
 
 
 def _empty() -> Mapping[str, str]:
@@ -151,7 +133,7 @@ def assigned(values: Mapping[str, str]) -> str:
 def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: str = "") -> Run:
     """Join `scripts` into one run. With `stop_on_failure`, those after a failed one are skipped."""
     nonce = nonce or random.token_hex(16)
-    lines = [f"_{nonce}() {{", f"NONCE={nonce}", _PRELUDE]
+    lines = [f"_{nonce}() {{", f"NONCE={nonce}", script_file("hosts/prelude.sh")]
     for index, script in enumerate(scripts):
         lines += _block(index, script, stop_on_failure)
     end = f"printf '\\n{nonce} Z\\n'; printf '\\n{nonce} Z\\n' >&2"
@@ -167,8 +149,7 @@ def _block(index: int, script: Script, stop_on_failure: bool) -> list[str]:
         'if [ -z "$_skip" ]; then',
         f"_open {index}",
         "(",
-        *(f"{name}={quote(value)}" for name, value in data.items()),
-        "set -eu",
+        f"{assigned(data)}set -eu",
         f"eval {quote(script.body)}",
         ")",
         "_status=$?",

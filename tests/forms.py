@@ -22,7 +22,6 @@ REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("hosts", "components")
 
 ALLOWED = {
-    ("program text", "hosts/guard/back_shell.py", "/proc/[0-9]*/stat"): "a number: the id of a process",
     ("program text", "components/sshd/daemon.sh", "s,$stage/check,,g"): "a path of the code",
     ("program text", "components/sshd/build.sh", "\\,$silence,I"): "an expression of the code",
     ("program text", "components/fail2ban/observe.sh", "/$tool \\2/p"): "iptables or ip6tables",

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 from components.core.chapter import STALE
 from components.failure import Failure
 from hosts.errors import CommandFailed, ConnectionLost, HostError, TimedOut, Unreachable
-from hosts.guard.guarded import BACK_TIME, Guard, armed, arms, committed, given_up, hold, is_armed, unguarded
-from hosts.guard.shell import GONE_BACK, LOG
+from hosts.guard.guarded import (
+    BACK_TIME,
+    GONE_BACK,
+    LOG,
+    Guard,
+    armed,
+    arms,
+    committed,
+    given_up,
+    hold,
+    is_armed,
+    unguarded,
+)
 from hosts.shell import Answer, Script
 
 if TYPE_CHECKING:

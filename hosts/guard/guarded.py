@@ -4,22 +4,34 @@
 first saves what is in force and arms the way back: a systemd timer, or a detached process where there is no systemd.
 The caller then confirms over a new connection, and sends `committed`, which makes the change survive a reboot and
 disarms; or `given_up`, which goes back at once. If neither comes in time, the host goes back alone. After a reboot in
-between, a unit that runs before sshd goes back too. The sh of all this is in `hosts/guard/shell.py` and
-`hosts/guard/back_shell.py`.
+between, a unit that runs before sshd goes back too. The scripts lie beside this; what they install, in
+`hosts/guard/installed`.
 
-On the host: /var/lib/stockade/guard/NAME/ while a change is armed, /var/lib/stockade/guard.log (and the journal) for
-what went back, /run/stockade for who has the host.
+On the host: /var/lib/stockade/guard/NAME/ while a change is armed (`hosts/guard/arm.sh` tells what is in it),
+/var/lib/stockade/guard.log (and the journal) for what went back, /run/stockade for who has the host.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hosts.guard.back_shell import BACK, SLOW, TRIES, WHY
 from hosts.guard.record import record_name
-from hosts.guard.shell import ARM, COMMIT, FOLDER, GIVE_UP, GONE_BACK, HEAD, HELD, HOLD, NOT_BACK, UNSAVED
-from hosts.shell import Answer, Script, quote
+from hosts.scripts import script as script_file
+from hosts.scripts import source
+from hosts.shell import Answer, Script, assigned
 
+HELD = 78
+"""Exit status: another run has the host."""
+GONE_BACK = 79
+"""Exit status of `committed`, and of a further step: the host has gone back already."""
+NOT_BACK = 80
+"""Exit status of `given_up`: going back failed."""
+UNSAVED = 81
+"""Exit status of an armed script: what is in force could not be saved."""
+ROOM = 262_144
+"""Bytes that are kept free for going back when the disk fills up meanwhile."""
+FOLDER = "/var/lib/stockade/guard"
+LOG = f"{FOLDER}.log"
 LIMIT = 30
 """Seconds within which a change must be confirmed."""
 BACK_TIME = 60
@@ -55,9 +67,8 @@ class Run:
 
 def hold(run: Run) -> Script:
     """Take the host for this run, and settle what a dead run left armed. Fails with the name of who has it."""
-    values = {"run": run.token, "quoted_name": quote(run.name)}
     exits = {HELD: "another run is changing this host; wait for it to end, then run this again. It is"}
-    return Script("take the host", HEAD + HOLD, values, exits=exits)
+    return Script("take the host", script_file("hosts/guard/hold.sh"), _values("", run, run_name=run.name), exits=exits)
 
 
 def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool = False) -> Script:
@@ -65,30 +76,21 @@ def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool =
 
     With `further`, it is the next step of a change that is armed and not confirmed yet: going back undoes both.
     """
-    name = _name(title)
-    lines = "\n".join(f"{key}={quote(value)}" for key, value in guard.values.items())
-    words = {
-        "title": quote(title),
-        "name": f"{name}.{run.token}",
-        "folder": FOLDER,
-        "why": WHY,
-        "tries": str(TRIES),
-        "slow": str(SLOW),
-    }
     values = {
         **guard.values,
         **script.values,
-        "run": run.token,
-        "guard_name": name,
+        **_values(title, run),
         "guard_save": guard.save,
-        "guard_back": BACK.format(**words, back=quote(f"set -eu\n{lines}\n{guard.back}")),
+        "guard_back": assigned({"title": title, "name": f"{_name(title)}.{run.token}"})
+        + script_file("hosts/guard/installed/back.sh"),
+        "guard_restore": f"{assigned(guard.values)}set -eu\n{guard.back}\n",
         "guard_limit": str(guard.limit),
         "guard_record": record_name(title),
         "guard_further": "yes" if further else "",
     }
     unsaved = f"what is in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
     exits = {UNSAVED: unsaved, GONE_BACK: _LATE, **script.exits}
-    return replace(script, values=values, exits=exits, body=f"{HEAD}arm() {{\n{ARM}}}\n{script.body}")
+    return replace(script, values=values, exits=exits, body=script_file("hosts/guard/arm.sh") + script.body)
 
 
 def unguarded(script: Script) -> Script:
@@ -108,15 +110,25 @@ def is_armed(answer: Answer) -> bool:
 
 def committed(guard: Guard, title: str, run: Run) -> Script:
     """Make the change survive a reboot, and disarm. `GONE_BACK` where the host was faster. Safe to repeat."""
-    values = {**guard.values, "guard_name": _name(title), "guard_commit": guard.commit or ":", "run": run.token}
-    return Script("keep the change", HEAD + COMMIT, values, exits={GONE_BACK: _LATE})
+    values = {**guard.values, **_values(title, run, guard_commit=guard.commit or ":")}
+    return Script("keep the change", script_file("hosts/guard/commit.sh"), values, exits={GONE_BACK: _LATE})
 
 
 def given_up(title: str, run: Run) -> Script:
     """Go back at once, and wait for it where the host does so already. Prints what the host's record says of it."""
-    values = {"guard_name": _name(title), "run": run.token}
-    exits = {NOT_BACK: f"the host could not put back what was in force before; see {FOLDER}.log there"}
-    return Script("take the change back", HEAD + GIVE_UP, values, exits=exits, timeout=BACK_TIME)
+    exits = {NOT_BACK: f"the host could not put back what was in force before; see {LOG} there"}
+    body = script_file("hosts/guard/give_up.sh")
+    return Script("take the change back", body, _values(title, run), exits=exits, timeout=BACK_TIME)
+
+
+def boot_programs() -> dict[str, str]:
+    """Return the values of `hosts/guard/guards.sh` that are what goes back at boot, for each kind of init."""
+    kinds = {"unit": "boot.service", "red_hat": "boot_red_hat.sh", "debian": "boot_debian.sh"}
+    return {f"guard_boot_{kind}": source(f"hosts/guard/installed/{name}") for kind, name in kinds.items()}
+
+
+def _values(title: str, run: Run, **more: str) -> dict[str, str]:
+    return {"guard_name": _name(title), "run": run.token, **boot_programs(), **more}
 
 
 def _name(title: str) -> str:

@@ -27,9 +27,7 @@ from hosts.text.rawtext import to_bytes
 if TYPE_CHECKING:
     from hosts.host import Host
 
-TOP = "/var/lib/stockade"
-FOLDER = f"{TOP}/prior"
-OWNERS = f"{TOP}/owner"
+FOLDER = "/var/lib/stockade/prior"
 RUN = "STOCKADE_RUN"
 """The environment variable with the token of the run that a process is part of; else it is a run of its own."""
 _FORMER = 8
@@ -117,22 +115,7 @@ class Ledger:
         return record_name(title) in self.owners or record_name(title) in self.priors
 
 
-LEDGER = Script(
-    "see what is recorded on the host",
-    f"""\
-begin id; cat /etc/machine-id 2>/dev/null || cat /var/lib/dbus/machine-id 2>/dev/null || :; end
-begin keys
-for file in /etc/ssh/ssh_host_*_key.pub; do [ ! -f "$file" ] || head -c 65536 "$file"; done
-end
-begin owners
-find {OWNERS}/ -maxdepth 1 -type f -size -9 2>/dev/null | while IFS= read -r file; do # none is near 4 kB
-    if [ -f "$file" ] && read -r line <"$file"; then printf '%s %s\\n' "${{file##*/}}" "$line"; fi
-done
-end
-begin priors; ls {FOLDER} 2>/dev/null || :; end
-""",
-    timeout=30,
-)
+LEDGER = Script("see what is recorded on the host", script("hosts/guard/ledger.sh"), timeout=30)
 
 
 def ledger(answer: Answer) -> Ledger:
@@ -180,49 +163,12 @@ def _owner(text: str) -> Owner | None:
         return None
 
 
-_PLACE = script("hosts/guard/place.sh")
-# The run that read the record holds the host by now; another one may have changed it in between.
-_UNCHANGED = f"""\
-{_PLACE}owner_file={OWNERS}/$record_name
-found=
-if [ -f "$owner_file" ]; then read -r found <"$owner_file" || :; fi
-case $found in '{{"claim": "'*'"}}') ;; *) found= ;; esac # half a line names nobody
-if [ "$found" != "$owner_expected" ]; then
-    echo "$owner_file is not as it was read" >&2
-    exit {CHANGED}
-fi
-"""
-_CLAIM = f"""\
-place {OWNERS} "$owner_file.new"
-printf '%s\\n' "$owner_line" >"$owner_file.new"
-mv "$owner_file.new" "$owner_file"
-"""
-
 _RECORD = "record"
-# A change that goes back to what was recorded just now leaves no record: the next `create` begins anew.
-_REMEMBER = f"""\
-{_UNCHANGED}
-record={FOLDER}/$record_name
-if [ ! -s "$record" ]; then # an empty one tells of nothing: the power failed
-    place {FOLDER} "$record.new"
-    ( NONCE=$record_mark; printf '%s\\n' "$NONCE"; eval "$record_observe" ) >"$record.new" # which may exit
-    printf '\\n%s Z\\n' "$record_mark" >>"$record.new"
-    if [ -d /run/stockade ]; then
-        printf '%s\\n' "$record" "$owner_file" >"/run/stockade/fresh.$record_name"
-    fi
-    sync "$record.new" 2>/dev/null || :
-    mv "$record.new" "$record"
-fi
-if [ -n "$owner_line" ]; then
-{_CLAIM}
-fi
-section {_RECORD} cat "$record"
-"""
 
 
 def unchanged(title: str, expected: Owner | None) -> Script:
     """Fail with `CHANGED` where the record of `title` names another owner than `expected`."""
-    return Script("see whose it is", _UNCHANGED, _values(title, expected), exits=_EXITS)
+    return Script("see whose it is", script("hosts/guard/owned.sh"), _values(title, expected), exits=_EXITS)
 
 
 def remember(title: str, observe: Script, expected: Owner | None = None, claim: Owner | None = None) -> Script:
@@ -231,9 +177,12 @@ def remember(title: str, observe: Script, expected: Owner | None = None, claim: 
     `expected`: the owner on record. `claim`: who becomes it.
     """
     own = {**_values(title, expected, claim), "record_observe": observe.body, "record_mark": random.token_hex(16)}
-    values = {**observe.values, **own}
     return replace(
-        observe, step="remember the prior state", body=_REMEMBER, values=values, exits={**observe.exits, **_EXITS}
+        observe,
+        step="remember the prior state",
+        body=script("hosts/guard/remember.sh"),
+        values={**observe.values, **own},
+        exits={**observe.exits, **_EXITS},
     )
 
 
@@ -254,37 +203,27 @@ def replayed(answer: Answer) -> Answer:
 
 def claimed(title: str, expected: Owner | None, owner: Owner) -> Script:
     """Make `owner` the one on record."""
-    return Script("record whose it is", _UNCHANGED + _CLAIM, _values(title, expected, owner), exits=_EXITS)
+    return Script("record whose it is", script("hosts/guard/claim.sh"), _values(title, expected, owner), exits=_EXITS)
 
 
 def written_back(title: str, owner: Owner, facts: str) -> Script:
     """Record `owner` and the prior state, as the state knows it, where somebody has removed the record."""
-    body = f"""\
-{_UNCHANGED}
-record={FOLDER}/$record_name
-if [ ! -s "$record" ]; then
-    place {FOLDER} "$record.new"
-    printf '%s\\n' "$record_facts" >"$record.new"
-    mv "$record.new" "$record"
-fi
-{_CLAIM}"""
     values = {**_values(title, None, owner), "record_facts": FACTS + facts}
-    return Script("write the record back", body, values, exits=_EXITS)
+    return Script("write the record back", script("hosts/guard/write_back.sh"), values, exits=_EXITS)
 
 
-_FORGET = f'rm -f {FOLDER}/"$record_name" {OWNERS}/"$record_name"\nrmdir {FOLDER} {OWNERS} {TOP} 2>/dev/null || :'
 _EXITS = {CHANGED: "another run has changed the record of this host meanwhile; nothing was changed, try again"}
 
 
 def forget(title: str) -> Script:
     """Drop the record: the prior state is in force again."""
-    return Script("forget the prior state", _FORGET, {"record_name": record_name(title)})
+    return Script("forget the prior state", script("hosts/guard/forget.sh"), {"record_name": record_name(title)})
 
 
 def forget_after(restore: Script, title: str) -> Script:
     """Let `restore`, once it has come to its end, drop the record as well."""
     values = {**restore.values, "record_name": record_name(title)}
-    return replace(restore, body=f"{restore.body}\n{_FORGET}", values=values)
+    return replace(restore, body=f"{restore.body}\n{script('hosts/guard/forget.sh')}", values=values)
 
 
 def record_name(title: str) -> str:

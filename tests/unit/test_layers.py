@@ -30,8 +30,9 @@ ROOMS = {
     "hosts": (
         "text",
         "errors",
-        "shell",
         "scripts",
+        "prelude",
+        "shell",
         "waiting",
         "once",
         "system",

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from hosts.shell import Script
-from tests.shell_room import Call, Stage
+from tests.shell_room import SHELLS, Call, Stage, missing
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_has_a_stage(shell: str) -> None:
+    """Its other tests are left out where a shell is not installed; here it is told."""
+    if (why := missing(shell)) is not None:
+        pytest.skip(why)
 
 
 def test_a_script_sees_the_stage_and_not_this_machine(stage: Stage, tmp_path: Path) -> None:

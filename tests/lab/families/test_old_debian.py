@@ -4,13 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from hosts.guard.shell import HEAD
+from hosts.guard.guarded import boot_programs
+from hosts.scripts import script
+from hosts.shell import assigned
 from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import knock
 from tests.lab.packages.test_fail2ban import PROGRAM as FAIL2BAN
 from tests.lab.packages.test_updates import PROGRAM as UPDATES
 from tests.lab.stack import Stack
+
+GUARDS = assigned(boot_programs()) + script("hosts/guard/guards.sh")
 
 pytestmark = pytest.mark.usefixtures("pristine")
 
@@ -39,11 +43,11 @@ def jails(host: LabHost) -> str:
 
 def test_what_is_not_confirmed_goes_back_before_network_and_sshd(host: LabHost) -> None:
     links = "ls /etc/init.d/stockade-guard /etc/rcS.d/S*stockade-guard; grep -c stockade /etc/init.d/.depend.boot"
-    host.exec(f"{HEAD}{BACK}_at_boot")
+    host.exec(f"{GUARDS}{BACK}_at_boot")
     assert host.exec(links, check=False).stdout.count("stockade-guard") == 2
     host.reboot(hard=True)
     assert host.exec("cat /root/seen").stdout == "boot\n"  # no address, no sshd
-    host.exec(f"{HEAD}mkdir -p $_guard_lock; _no_guards")
+    host.exec(f"{GUARDS}mkdir -p $_guard_lock; _no_guards")
     assert host.exec(links, check=False).stdout == "0\n"
 
 

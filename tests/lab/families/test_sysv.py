@@ -1,7 +1,7 @@
 """What could lock an administrator out of a host without systemd's timers: some of the faults.
 
 The way back is a process of its own there, or a service that sleeps (`debian8`), and a script of SysV init or a unit
-after a reboot (`hosts/guard/shell.py`).
+after a reboot (`hosts/guard/guards.sh`).
 """
 
 from collections.abc import Callable, Iterator

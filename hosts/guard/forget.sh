@@ -1,0 +1,5 @@
+# Drops the record of a resource, and the folders of the last one.
+# takes: record_name
+
+rm -f "/var/lib/stockade/prior/$record_name" "/var/lib/stockade/owner/$record_name"
+rmdir /var/lib/stockade/prior /var/lib/stockade/owner /var/lib/stockade 2>/dev/null || :

@@ -1,0 +1,11 @@
+# Records the prior state as the state knows it, where somebody has removed the record, and who looks after the resource.
+# uses: hosts/guard/owned.sh
+# takes: record_name record_facts
+
+record=/var/lib/stockade/prior/$record_name
+if [ ! -s "$record" ]; then
+    place /var/lib/stockade/prior "$record.new"
+    printf '%s\n' "$record_facts" >"$record.new"
+    mv "$record.new" "$record"
+fi
+record_claim
