@@ -59,6 +59,7 @@ _OWN_FIRST = "PATH=/nowhere; cat </dev/null"
 # The process that all of a stage runs under: it says who it is and stays until its stdin ends; all end with it.
 _KEEPER = """\
 set -e
+mount --bind "$1" "$1" # so that scripts may mount in a namespace of their own
 cd "$1"
 [ -z "$2" ] || mount --bind "$2" usr/bin
 shift 2
