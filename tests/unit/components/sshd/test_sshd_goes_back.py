@@ -14,6 +14,7 @@ from tests.unit.components.sshd.daemons import (
     MAIN,
     RUN,
     SETTINGS,
+    SYSTEMCTL,
     Host,
     host,
     inputs,
@@ -56,6 +57,28 @@ def test_an_sshd_that_a_reload_has_ended_is_started_again(host: Host) -> None:
     host.stage.forget_calls()
     assert host.stage.one(given_up("sshd", RUN)).status == 0
     assert host.asked()[-2:] == ["systemctl reset-failed ssh.service", "systemctl restart ssh.service"]
+
+
+def test_a_service_of_another_name_is_reloaded_and_started_again(host: Host) -> None:
+    """`sshd` everywhere but on Debian's."""
+    unknown = "case $* in *' ssh.service') exit 1 ;; esac\n"
+    host.stage.program("systemctl", unknown + SYSTEMCTL.replace("ssh.service", "sshd.service"))
+    assert host.change(inputs()).status == 0
+    assert "systemctl reload sshd.service" in host.asked()
+    host.stage.write("/stage/broken")
+    host.stage.forget_calls()
+    assert host.stage.one(given_up("sshd", RUN)).status == 0
+    assert host.asked()[-1] == "systemctl restart sshd.service"
+    assert "systemctl restart ssh.service" not in host.asked()
+
+
+def test_files_go_back_in_place_where_nothing_can_be_written_beside_them(host: Host) -> None:
+    host.stage.write(MAIN, DEBIAN + "AllowUsers carl\n", 0o644)
+    before = host.files()
+    assert host.change(inputs(SETTINGS + "AllowUsers deploy\n")).status == 0
+    host.stage.program("mv", 'case $* in *.stockade*) exit 1 ;; esac; exec /usr/bin/mv "$@"')
+    assert go_back(host, "now").status == 0
+    assert {name: at for name, at in host.files().items() if "stockade-guard" not in name} == before
 
 
 def go_back(host: Host, occasion: str) -> Answer:
