@@ -15,8 +15,8 @@ from components.fail2ban.hardened import FAIL2BAN
 from components.fail2ban.settings import Fail2BanSettings
 from components.firewall.hardened import FIREWALL
 from components.firewall.settings import FirewallSettings
-from components.listeners.chapter import ListenerSettings
 from components.listeners.hardened import LISTENERS
+from components.listeners.settings import ListenerSettings
 from components.packages.hardened import PackageSettings, packages_needed
 from components.sshd.hardened import SSHD
 from components.sshd.settings import SshdSettings
@@ -24,8 +24,8 @@ from components.sysctl.hardened import SYSCTL
 from components.sysctl.settings import SysctlSettings
 from components.timesync.hardened import TIME_SYNC
 from components.timesync.settings import TimeSyncSettings
-from components.updates.automatic import UpdateSettings
 from components.updates.hardened import UPDATES, UPGRADE
+from components.updates.settings import UpdateSettings
 from components.updates.system import UpgradeSettings
 from components.users.hardened import USERS
 from components.users.settings import UserSettings

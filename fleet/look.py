@@ -23,7 +23,8 @@ from components.firewall.controllers.others import in_words
 from components.firewall.ruleset.chapter import RulesetChapter
 from components.firewall.ruleset.published import reachable, way
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
-from components.listeners.chapter import ListenerChapter, ListenerInputs
+from components.listeners.chapter import ListenerChapter
+from components.listeners.settings import ListenerInputs
 from components.stack_config import ConfigError, parse
 from hosts.errors import HostError, understanding
 from hosts.host import Host

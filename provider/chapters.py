@@ -13,13 +13,10 @@ from components.failure import Failure
 from provider.structs import plain
 
 _COMPONENTS = Path(__file__).resolve().parents[1] / "components"
-CHAPTERS = (
-    *(
-        ".".join(file.relative_to(_COMPONENTS).with_suffix("").parts)
-        for file in sorted(_COMPONENTS.rglob("resource.py"))
-        if "(HostProvider[" in file.read_text("utf-8")
-    ),
-    *("packages.chapter", "updates.automatic", "listeners.chapter"),
+CHAPTERS = tuple(
+    ".".join(file.relative_to(_COMPONENTS).with_suffix("").parts)
+    for file in sorted(_COMPONENTS.rglob("resource.py"))
+    if "(HostProvider[" in file.read_text("utf-8")
 )
 """Modules of `components` with a provider: the file `resource.py` of each chapter's room, where that is of hosts."""
 

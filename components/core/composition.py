@@ -11,7 +11,7 @@ from pulumi import Input, Output, Resource, ResourceOptions
 from hosts.ssh.connection import HostAccess
 
 if TYPE_CHECKING:
-    from components.packages.chapter import Packages
+    from components.packages.resource import Packages
 
 
 @dataclass(frozen=True)

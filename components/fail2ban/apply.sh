@@ -91,7 +91,6 @@ if ! said=$(on_trial -t) && case $said in *Usage:*) ! said=$(on_trial -d) ;; esa
 fi
 banned=$(bans)
 stop_jails "$restarts"
-(umask 022 && mkdir -p "${dropin%/*}")
 if [ -n "$include" ]; then write_local "$local" "$include"; fi
 write_file "$dropin" 644 root root "$content"
 if [ -z "$enabled" ]; then

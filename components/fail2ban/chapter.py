@@ -154,9 +154,9 @@ def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
             out.append(f"jail {name} does not run")
             continue
         for key in _NUMBERS:
-            shown: str = getattr(facts, key)
-            if jail.value(key) and seconds(jail.value(key)) != seconds(shown):
-                out.append(f"jail {name} has {key} = {shown}, not {jail.value(key)}")
+            actual: str = getattr(facts, key)
+            if jail.value(key) and seconds(jail.value(key)) != seconds(actual):
+                out.append(f"jail {name} has {key} = {actual}, not {jail.value(key)}")
         if jail.value("ignoreip") and not same_addresses(_expected_addresses(jail, seen), facts.ignoreip):
             out.append(f"jail {name} ignores {' '.join(facts.ignoreip)}")
     return out
@@ -175,9 +175,9 @@ def _in_force(inputs: JailsInputs, seen: JailsFacts, recorded: JailsFacts | None
             text = with_value(text, name, "enabled", "false")
             continue
         for key in _NUMBERS:
-            shown: str = getattr(facts, key)
-            if jail.value(key) and seconds(jail.value(key)) != seconds(shown):
-                text = with_value(text, name, key, shown)
+            actual: str = getattr(facts, key)
+            if jail.value(key) and seconds(jail.value(key)) != seconds(actual):
+                text = with_value(text, name, key, actual)
         kept = KEPT.format(jail=name) in jail.value("ignoreip")
         if (kept and changed) or (
             jail.value("ignoreip") and not same_addresses(_expected_addresses(jail, seen), facts.ignoreip)

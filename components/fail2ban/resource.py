@@ -11,7 +11,7 @@ from components.core.waiting import waiting
 from components.fail2ban.chapter import JailsChapter
 from components.fail2ban.jails import jails_in
 from components.fail2ban.settings import PACKAGES, STARTED_HERE, Fail2BanSettings, JailsFacts, JailsInputs
-from components.packages.chapter import Packages
+from components.packages.resource import Packages
 
 
 class JailsProvider(HostProvider[JailsInputs, JailsFacts]):

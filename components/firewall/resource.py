@@ -9,7 +9,7 @@ from components.core.waiting import Before, waiting
 from components.firewall.kept.resource import KeptFirewall
 from components.firewall.ruleset.resource import Ruleset
 from components.firewall.settings import FirewallSettings
-from components.packages.chapter import Packages
+from components.packages.resource import Packages
 from rules.language.sets import write
 from rules.values.family import Family
 

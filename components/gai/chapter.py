@@ -47,8 +47,8 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
         return Script("put gai.conf back", script("components/gai/restore.sh"), values, exits=FILE_EXITS)
 
     def differences(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
-        met = prefers_ipv4(seen.text) or not inputs.ipv4_first
-        return "" if met else f"{FILE} does not put IPv4 first"
+        as_declared = prefers_ipv4(seen.text) or not inputs.ipv4_first
+        return "" if as_declared else f"{FILE} does not put IPv4 first"
 
     def as_observed(self, inputs: PreferenceInputs, known: Seen, seen: PreferenceFacts) -> PreferenceInputs:
         return inputs.model_copy(update={"ipv4_first": inputs.ipv4_first and prefers_ipv4(seen.text)})

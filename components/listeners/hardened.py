@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.core.composition import Composition, Registered
-from components.listeners.chapter import Listeners, ListenerSettings
+from components.listeners.resource import Listeners
+from components.listeners.settings import ListenerSettings
 from components.packages.hardened import packages_now
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from components.config.inventory import Settings
 from components.core.composition import Composition, Needs
-from components.packages.chapter import Packages
+from components.packages.resource import Packages
 
 
 class PackageSettings(Settings):

@@ -12,7 +12,7 @@ from pulumi import ComponentResource, Input, ResourceOptions
 from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
 from components.core.waiting import waiting
-from components.packages.chapter import Packages
+from components.packages.resource import Packages
 from components.timesync.chapter import TimeSyncChapter
 from components.timesync.settings import TimeSyncFacts, TimeSyncInputs, TimeSyncSettings
 

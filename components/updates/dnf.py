@@ -1,4 +1,4 @@
-"""What `components/updates/automatic.py` says to dnf-automatic and yum-cron, and reads back. Pure.
+"""What `components/updates/chapter.py` says to dnf-automatic and yum-cron, and reads back. Pure.
 
 /etc/dnf/automatic.conf, /etc/yum/yum-cron.conf (CentOS 7) and /etc/sysconfig/yum-cron (CentOS 6) are read without any
 drop-ins, so the file is replaced as a whole; delete puts it back.

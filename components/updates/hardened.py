@@ -1,7 +1,8 @@
 """Updates of a `HardenedHost`: automatic ones, and the system brought up to date on demand."""
 
 from components.core.composition import Composition, Needs, Registered
-from components.updates.automatic import PACKAGES, UnattendedUpgrades, UpdateSettings
+from components.updates.resource import UnattendedUpgrades
+from components.updates.settings import PACKAGES, UpdateSettings
 from components.updates.system import SystemUpgrade, UpgradeSettings
 
 

@@ -15,9 +15,9 @@ from pydantic import Field
 from components.config.inventory import Settings
 from components.config.named_files import elsewhere
 from components.core.waiting import waiting
-from components.updates.shell import REBOOT, UPGRADE
 from hosts.errors import HostError
-from hosts.shell import quote, reveal
+from hosts.scripts import script
+from hosts.shell import assigned, quote, reveal
 from hosts.ssh.connection import Connection, HostAccess, resolve
 from hosts.text.textfiles import BadFile, read_private_key
 
@@ -65,9 +65,11 @@ class SystemUpgrade(ComponentResource):
     ) -> None:
         opts, before = waiting(opts)
         super().__init__("stockade:index:SystemUpgrade", name, {}, opts)
-        told = _command(name, connection, settings, ResourceOptions(parent=self, depends_on=before)).stdout
-        self.upgraded = told.apply(lambda text: [line for line in text.splitlines() if not line.startswith("reboot ")])
-        self.reboot_due = told.apply(lambda text: "reboot yes" in text.splitlines())
+        output = _command(name, connection, settings, ResourceOptions(parent=self, depends_on=before)).stdout
+        self.upgraded = output.apply(
+            lambda text: [line for line in text.splitlines() if not line.startswith("reboot ")]
+        )
+        self.reboot_due = output.apply(lambda text: "reboot yes" in text.splitlines())
         self.register_outputs({"upgraded": self.upgraded, "rebootDue": self.reboot_due})
 
 
@@ -82,24 +84,34 @@ def _command(
     stdin: Any = Output.secret(login.apply(sudo_input))
     if isinstance(connection, HostAccess) and _key_is_elsewhere(admin(connection)):
         opts = ResourceOptions.merge(opts, ResourceOptions(ignore_changes=["connection"]))
-    upgrade = f"full={'yes' if settings.full else ''}\n{UPGRADE}{REBOOT}"
     return Command(
         name,
         connection=given,
         stdin=stdin,
-        create=plain.apply(lambda way: as_root(way, upgrade)),
+        create=plain.apply(lambda way: as_root(way, upgrade(full=settings.full))),
         # a new key or address is no reason to upgrade: then it only looks
-        update=plain.apply(lambda way: as_root(way, REBOOT)),
+        update=plain.apply(lambda way: as_root(way, reboot_due())),
         triggers=[settings.trigger, settings.full],
         logging=Logging.STDERR,
         opts=opts,
     )
 
 
+def upgrade(*, full: bool) -> str:
+    """Return the sh that upgrades everything, and prints what changed and whether a reboot is due."""
+    body = script("components/updates/upgrade.sh", "components/updates/reboot.sh")
+    return assigned({"full": "yes" if full else ""}) + body
+
+
+def reboot_due() -> str:
+    """Return the sh that prints whether a reboot is due."""
+    return script("components/updates/reboot.sh")
+
+
 def _login(connection: HostAccess | Mapping[str, Input[Any]]) -> Output[Connection]:
     if isinstance(connection, HostAccess):
         login = admin(connection)
-        command_connection(login)  # what is wrong is told now, in one line
+        command_connection(login)  # an error is raised now, in one line
         return Output.from_input(login)
     return Output.from_input(connection).apply(lambda way: admin(HostAccess.model_validate({"name": "host", **way})))
 

@@ -56,7 +56,12 @@ EOF
     }
     svc_enabled() { # systemctl takes 10 ms to tell
         case $1 in *.*) _full=$1 ;; *) _full=$1.service ;; esac
-        if _linked "$_full"; then echo enabled; else systemctl is-enabled "$1" 2>/dev/null || :; fi
+        if _linked "$_full"; then
+            echo enabled
+        else
+            _is=$(systemctl is-enabled "$1" 2>/dev/null) || :
+            [ "$_is" = not-found ] || printf '%s\n' "$_is" # which older ones do not print
+        fi
     }
     svc_active() { systemctl -q is-active "$1"; }
     # unmask and enable reload systemd each, and enable runs what looks after SysV links: a second, mostly for nothing

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.listeners.chapter import EXPECTED
+from components.listeners.settings import EXPECTED
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import listen
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("pristine")
 PROGRAM = """
 import json, pulumi
 from components.config.inventory import connection_props, connections
-from components.listeners.chapter import Listeners
-from components.packages.chapter import RemovedPackages
+from components.listeners.resource import Listeners
+from components.packages.resource import RemovedPackages
 from components.timesync.settings import TimeSyncSettings
 from components.timesync.resource import TimeSync
 config = pulumi.Config("stockade")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("pristine")
 PROGRAM = """
 import json, pulumi
 from components.config.inventory import connection_props, connections
-from components.packages.chapter import Packages
+from components.packages.resource import Packages
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()
 Packages("p", {"host": way.name, "connection": connection_props(way), **json.loads(config.require("packages"))})
@@ -183,7 +183,7 @@ def test_names_that_stand_for_others_and_packages_on_hold(host: LabHost, stack: 
         declare(stack, host, **wanted)
         refused = stack.up(check=False)
         assert "nothing was changed" in refused
-        assert "lets them): rpcbind\n" in refused, refused.output
+        assert "HoldPkg in pacman.conf): rpcbind\n" in refused, refused.output
         assert installed(host) == before[1]
     # exim4 is a metapackage and not installed; two packages provide a mailx, netcat is provided by one that is there
     declare(stack, host, absent=["exim4"], present=["netcat"])

@@ -16,7 +16,8 @@ PROGRAM = """
 import json, pulumi
 from components.gai.resource import AddressPreference
 from components.config.inventory import connections, connection_props
-from components.updates.automatic import AutomaticUpdates, UpdateSettings
+from components.updates.settings import UpdateSettings
+from components.updates.resource import AutomaticUpdates
 from components.updates.system import SystemUpgrade, UpgradeSettings
 config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
 (way,) = connections(config["hosts"], None).values()

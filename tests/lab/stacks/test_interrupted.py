@@ -11,9 +11,9 @@ PROGRAM = """
 import json, pulumi
 from components.gai.resource import AddressPreference
 from components.config.inventory import connection_props, connections
-from components.listeners.chapter import Listeners
+from components.listeners.resource import Listeners
 from components.timesync.resource import TimeSyncService
-from components.updates.automatic import UnattendedUpgrades
+from components.updates.resource import UnattendedUpgrades
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()
 common = {"host": way.name, "connection": connection_props(way)}

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components.listeners.chapter import ListenerChapter, ListenerInputs
+from components.listeners.chapter import ListenerChapter
+from components.listeners.settings import ListenerInputs
 from hosts.pool import Pool
 from hosts.shell import Script
 from hosts.ssh.connection import HostAccess

@@ -5,15 +5,8 @@ from pydantic import ValidationError
 
 from components.core.chapter import KnownState
 from components.failure import Failure
-from components.listeners.chapter import (
-    EXPECTED,
-    ListenerChapter,
-    ListenerFacts,
-    ListenerInputs,
-    ListenerSettings,
-    _judged,
-    expected,
-)
+from components.listeners.chapter import ListenerChapter, expected, judged
+from components.listeners.settings import EXPECTED, ListenerFacts, ListenerInputs, ListenerSettings
 from hosts.shell import Answer
 from hosts.system.listeners import Listener, Socket, listeners, parse_netstat, parse_ss
 from tests.unit.recorded import case
@@ -148,11 +141,11 @@ def test_a_new_unexpected_listener_is_drift_and_a_known_one_is_not() -> None:
 def test_the_loopback_is_judged_on_request() -> None:
     mail = "tcp 127.0.0.1:25 exim4 (package exim4-daemon-light)"
     assert mail not in facts(ListenerInputs(host="h", expected=EXPECTED)).unexpected
-    judged = ListenerInputs(host="h", expected=(*EXPECTED, "rpcbind", "rpc.statd", "kernel"), loopback=True)
-    seen = facts(judged)
+    strict = ListenerInputs(host="h", expected=(*EXPECTED, "rpcbind", "rpc.statd", "kernel"), loopback=True)
+    seen = facts(strict)
     assert seen.unexpected == (mail, "tcp [::1]:25 exim4 (package exim4-daemon-light)")
     assert mail in seen.loopback
     assert ListenerSettings(loopback=True).props()["loopback"] is True
     resolver = Listener("udp", "127.0.0.53", 53, "systemd-resolve", "systemd-resolved")
-    assert not _judged(resolver, judged)
-    assert _judged(Listener("udp", "0.0.0.0", 53, "systemd-resolve"), judged)
+    assert not judged(resolver, strict)
+    assert judged(Listener("udp", "0.0.0.0", 53, "systemd-resolve"), strict)

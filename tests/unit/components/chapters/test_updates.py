@@ -12,15 +12,9 @@ from pydantic import ValidationError
 
 from components.core.chapter import KnownState
 from components.gai.settings import prefers_ipv4, with_ipv4_first, without_ipv4_first
-from components.updates.automatic import (
-    SECURITY,
-    WITHOUT_CODENAME,
-    UpdateChapter,
-    UpdateFacts,
-    UpdateInputs,
-    UpdateSettings,
-)
+from components.updates.chapter import UpdateChapter
 from components.updates.dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
+from components.updates.settings import SECURITY, WITHOUT_CODENAME, UpdateFacts, UpdateInputs, UpdateSettings
 from components.updates.system import as_root, command_connection
 from hosts.shell import Answer
 from hosts.ssh.connection import Connection

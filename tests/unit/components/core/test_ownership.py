@@ -8,7 +8,7 @@ import pytest
 from components.core.ownership import check_owner, copied, gone, lost_to, taken_from, taken_over_from, undoes
 from components.core.stored import Stored
 from components.failure import Failure
-from components.packages.chapter import PackageFacts, PackageInputs
+from components.packages.settings import PackageFacts, PackageInputs
 from hosts.guard.record import Ledger, Machine, Owner, record_name
 
 HERE, ELSEWHERE = Machine("one", ("SHA256:a",)), Machine("two", ("SHA256:b",))

@@ -6,7 +6,7 @@ from components.core.chapter import KnownState
 from components.timesync.chapter import TimeSyncChapter
 from components.timesync.settings import TimeSyncFacts, TimeSyncInputs
 from tests.shell_room import Stage
-from tests.unit.components.chapters.stubs import Units, systemctl
+from tests.unit.components.scripts.stubs import Units, systemctl
 
 CHAPTER = TimeSyncChapter()
 WANTED = TimeSyncInputs(host="web1", daemon="chrony")
@@ -18,7 +18,9 @@ def units(stage: Stage) -> Units:
 
 
 def facts(stage: Stage) -> TimeSyncFacts:
-    return CHAPTER.parse(WANTED, stage.one(CHAPTER.observe(WANTED)))
+    answer = stage.one(CHAPTER.observe(WANTED))
+    assert answer.status == 0, answer.stderr
+    return CHAPTER.parse(WANTED, answer)
 
 
 def test_the_daemon_is_enabled_and_runs(stage: Stage, units: Units) -> None:

@@ -13,7 +13,9 @@ COMMENTED = f"# Debian's\n#{LINE}\n"
 
 
 def facts(stage: Stage) -> PreferenceFacts:
-    return CHAPTER.parse(WANTED, stage.one(CHAPTER.observe(WANTED)))
+    answer = stage.one(CHAPTER.observe(WANTED))
+    assert answer.status == 0, answer.stderr
+    return CHAPTER.parse(WANTED, answer)
 
 
 def test_without_a_look_nothing_is_written(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanSettings, JailsF
 from hosts.shell import Answer
 from hosts.system.files import NOT_A_FILE, TOO_LARGE
 from tests.shell_room import Stage
-from tests.unit.components.chapters.stubs import Fail2ban, fail2ban
+from tests.unit.components.scripts.stubs import ONE_SHELL, Fail2ban, fail2ban
 
 CHAPTER = JailsChapter()
 JAIL_LOCAL = "/etc/fail2ban/jail.local"
@@ -28,7 +28,9 @@ def inputs(**settings: Any) -> JailsInputs:
 
 
 def facts(stage: Stage, wanted: JailsInputs) -> JailsFacts:
-    return CHAPTER.parse(wanted, stage.one(CHAPTER.observe(wanted)))
+    answer = stage.one(CHAPTER.observe(wanted))
+    assert answer.status == 0, answer.stderr
+    return CHAPTER.parse(wanted, answer)
 
 
 def applied(stage: Stage, wanted: JailsInputs, last: JailsInputs | None = None) -> Answer:
@@ -54,6 +56,7 @@ def test_jails_are_set_up_and_shown(stage: Stage, guard: Fail2ban) -> None:
     assert [str(call) for call in stage.calls("fail2ban-client") if call.arguments[0] in ("stop", "set")] == []
 
 
+@ONE_SHELL
 def test_the_journal_is_read_where_there_is_one(stage: Stage, guard: Fail2ban) -> None:
     stage.folder("/run/systemd/journal")
     applied(stage, inputs())
@@ -63,6 +66,7 @@ def test_the_journal_is_read_where_there_is_one(stage: Stage, guard: Fail2ban) -
     assert "stockade_backend = systemd\n" in stage.read(DROP_IN)
 
 
+@ONE_SHELL
 def test_a_host_without_fail2ban_is_told_apart(stage: Stage) -> None:
     assert applied(stage, inputs()).status == ABSENT
     assert stage.one(CHAPTER.observe(inputs())).status == 0
@@ -97,6 +101,7 @@ def test_what_fail2ban_refuses_changes_nothing(
     assert list(stage.path("/tmp").iterdir()) == []
 
 
+@ONE_SHELL
 def test_a_pipe_among_its_files_is_told_and_not_read(stage: Stage, guard: Fail2ban) -> None:
     stage.execute("mkfifo", "/etc/fail2ban/jail.d/pipe.conf")
     answer = applied(stage, inputs())
@@ -105,6 +110,7 @@ def test_a_pipe_among_its_files_is_told_and_not_read(stage: Stage, guard: Fail2b
     assert facts(stage, inputs()).dropin.exists is False
 
 
+@ONE_SHELL
 def test_a_file_larger_than_a_configuration_is_not_read(stage: Stage, guard: Fail2ban) -> None:
     stage.write(JAIL_LOCAL, "#" * (2**20 + 1))
     assert stage.one(CHAPTER.observe(inputs())).status == TOO_LARGE
@@ -124,6 +130,7 @@ def test_bans_outlive_a_change_of_actions(stage: Stage, guard: Fail2ban) -> None
     assert [call for call in calls if " banip " in call] == ["fail2ban-client set web banip 192.0.2.7"]
 
 
+@ONE_SHELL
 def test_bans_of_its_database_are_not_given_twice(stage: Stage, guard: Fail2ban) -> None:
     guard.run(sshd="192.0.2.1")
     stage.write("/run/f2b/database/sshd", "192.0.2.1\n")
@@ -132,14 +139,50 @@ def test_bans_of_its_database_are_not_given_twice(stage: Stage, guard: Fail2ban)
     assert [call for call in stage.calls("fail2ban-client") if "banip" in call.arguments] == []
 
 
+@ONE_SHELL
 def test_a_server_that_does_not_answer_is_started_anew(stage: Stage, guard: Fail2ban) -> None:
     guard.units.set("fail2ban.service", "enabled failed", starts="/run/f2b/start")
     assert applied(stage, inputs()).status == 0
-    assert "systemctl restart fail2ban" in [str(call) for call in stage.calls("systemctl")]
+    systemctl = [str(call) for call in stage.calls("systemctl")]
+    assert systemctl.index("systemctl reset-failed fail2ban") < systemctl.index("systemctl restart fail2ban")
     assert "fail2ban-client reload" not in [str(call) for call in stage.calls("fail2ban-client")]
     assert guard.units.state("fail2ban.service") == "enabled active"
 
 
+def test_a_server_that_answers_late_is_waited_for(stage: Stage, guard: Fail2ban) -> None:
+    guard.run(sshd="")
+    stage.write("/run/f2b/slow")
+    assert applied(stage, inputs()).status == 0
+    assert "fail2ban-client reload" in [str(call) for call in stage.calls("fail2ban-client")]
+
+
+@ONE_SHELL
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_server_that_never_answers_is_told(stage: Stage, guard: Fail2ban, fails: bool) -> None:
+    guard.units.set("fail2ban.service", "enabled active" if not fails else "enabled failed", starts=":", fails=fails)
+    assert applied(stage, inputs()).status == NOT_STARTED
+    seen = facts(stage, inputs())
+    assert (seen.jails, seen.enabled) == ({}, "enabled")
+
+
+@ONE_SHELL
+def test_bans_that_its_database_gives_back_late_are_waited_for(stage: Stage, guard: Fail2ban) -> None:
+    guard.run(sshd="192.0.2.1")
+    stage.write("/run/f2b/later/sshd", "192.0.2.1\n")
+    stage.write("/run/f2b/late")
+    assert applied(stage, inputs(), None).status == 0
+    assert guard.bans("sshd") == ["192.0.2.1"]
+    assert [call for call in stage.calls("fail2ban-client") if "banip" in call.arguments] == []
+
+
+@ONE_SHELL
+def test_a_ban_that_fail2ban_does_not_take_is_no_reason_to_fail(stage: Stage, guard: Fail2ban) -> None:
+    guard.run(sshd="192.0.2.1")
+    stage.write("/run/f2b/refuses")
+    assert applied(stage, inputs(), None).status == 0
+
+
+@ONE_SHELL
 def test_jails_that_do_not_run_fail_with_its_words(stage: Stage, guard: Fail2ban) -> None:
     stage.write("/var/log/fail2ban.log", "2026 fail2ban.jail: INFO started\n2026 fail2ban: ERROR   no such action\n")
     stage.program("journalctl", "echo '2026 fail2ban: ERROR   from the journal'")
@@ -148,6 +191,7 @@ def test_jails_that_do_not_run_fail_with_its_words(stage: Stage, guard: Fail2ban
     assert answer.stderr.splitlines()[-2:] == ["from the journal", "no such action"]
 
 
+@ONE_SHELL
 def test_turned_off_it_is_stopped(stage: Stage, guard: Fail2ban) -> None:
     guard.run(sshd="")
     wanted = inputs(enabled=False)
@@ -184,6 +228,7 @@ def test_it_is_given_back(stage: Stage, guard: Fail2ban, there: str, service: st
         assert guard.bans("sshd") == ["192.0.2.1"]
 
 
+@ONE_SHELL
 def test_what_was_not_installed_before_needs_no_service(stage: Stage, guard: Fail2ban) -> None:
     wanted = inputs()
     applied(stage, wanted)
@@ -193,6 +238,7 @@ def test_what_was_not_installed_before_needs_no_service(stage: Stage, guard: Fai
     assert not stage.path(DROP_IN).exists()
 
 
+@ONE_SHELL
 def test_what_the_host_never_bans_stays_so(stage: Stage, guard: Fail2ban) -> None:
     stage.write(JAIL_LOCAL, THEIRS)
     stage.write(
@@ -225,8 +271,12 @@ def test_what_others_wrote_is_shown(stage: Stage, guard: Fail2ban) -> None:
     assert facts(stage, inputs()).unenforced == ()
 
 
+@ONE_SHELL
 def test_an_iptables_without_a_lock_is_not_asked_for_one(stage: Stage, guard: Fail2ban) -> None:
-    lock = 'lockingopt=""]'
+    lock = (
+        '\naction_ = %(banaction)s[name=%(__name__)s, port="%(port)s", protocol="%(protocol)s", chain="%(chain)s", '
+        'lockingopt=""]\n\n[sshd]\n'
+    )
     applied(stage, inputs())
     assert lock not in stage.read(DROP_IN)
     stage.program("iptables", '[ "$1" != -w ]')
@@ -248,6 +298,7 @@ class TestBefore09:
         stage.write("/run/f2b/old")
         return made
 
+    @ONE_SHELL
     @pytest.mark.parametrize("theirs", ["", THEIRS, "[ssh]\nenabled = true"])
     def test_our_lines_come_first_and_go_alone(self, stage: Stage, guard: Fail2ban, theirs: str) -> None:
         if theirs:
@@ -275,6 +326,7 @@ class TestBefore09:
         assert stage.path(JAIL_LOCAL).exists() is bool(theirs)
         assert not stage.path("/etc/fail2ban/jail.d").exists()
 
+    @ONE_SHELL
     def test_another_section_of_that_name_is_refused(self, stage: Stage, guard: Fail2ban) -> None:
         stage.write(JAIL_LOCAL, "[INCLUDES]\nbefore = other.conf\n")
         answer = applied(stage, inputs())
@@ -282,6 +334,7 @@ class TestBefore09:
         assert "has a section INCLUDES" in answer.stderr
         assert stage.read(JAIL_LOCAL) == "[INCLUDES]\nbefore = other.conf\n"
 
+    @ONE_SHELL
     def test_a_ban_takes_as_many_failures_as_are_needed(self, stage: Stage, guard: Fail2ban) -> None:
         guard.run(sshd="192.0.2.1")
         assert applied(stage, inputs(), None).status == 0

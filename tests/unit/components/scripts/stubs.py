@@ -1,8 +1,14 @@
 """Programs that scripts of chapters ask, as stubs for a stage: a systemctl with units, a fail2ban with jails."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 
 from tests.shell_room import Stage
+
+ONE_SHELL = pytest.mark.parametrize("stage", ["dash"], indirect=True)
+"""For a test whose script others run in every shell already."""
 
 _SYSTEMCTL = r"""
 verb= units= now= skip= quiet= status=0
@@ -74,10 +80,24 @@ class Units:
         return self.stage.read(f"/run/units/{name}").strip()
 
 
+def own_units(stage: Stage) -> None:
+    """Let /lib/systemd be the stage's own: the rest of /lib is this machine's."""
+    lib = stage.path("/lib")
+    if not lib.is_symlink():
+        return
+    lib.unlink()
+    lib.mkdir()
+    for entry in Path("/lib").iterdir():
+        if entry.name != "systemd":
+            (lib / entry.name).symlink_to(f"/host/usr/lib/{entry.name}")
+    stage.folder("/lib/systemd/system")
+
+
 def systemctl(stage: Stage, **units: str) -> Units:
     """Let systemd run a stage, with these services: `cron="enabled active"`."""
     stage.systemd()
     stage.folder("/run/units")
+    own_units(stage)
     stage.program("systemctl", _SYSTEMCTL)
     made = Units(stage)
     for name, state in units.items():
@@ -106,9 +126,15 @@ case $* in
     status)
         [ -d "$jails" ] || exit 1
         printf 'Status\n|- Number of jail:\t1\n`- Jail list:\t%s\n' "$(ls "$jails" | paste -sd, - | sed 's/,/, /g')" ;;
-    'status '*) printf '   `- Banned IP list:\t%s\n' "$(paste -sd' ' "$jails/$2")" ;;
+    'status '*)
+        if [ -e /run/f2b/late ]; then
+            echo >>/run/f2b/late
+            [ "$(wc -l </run/f2b/late)" -lt 3 ] || cp /run/f2b/later/* "$jails"
+        fi
+        printf '   `- Banned IP list:\t%s\n' "$(paste -sd' ' "$jails/$2")" ;;
     'get '*' maxretry') echo 2 ;;
     'set '*' banip '*)
+        [ ! -e /run/f2b/refuses ] || exit 1
         if [ -e /run/f2b/old ] && ! grep -qx "$4" "$jails/$2.failures" 2>/dev/null; then
             echo "$4" >>"$jails/$2.failures"
         else echo "$4" >>"$jails/$2"; fi ;;
@@ -125,6 +151,10 @@ done
 """
 _FAIL2BAN_PYTHON = r"""
 case $2 in 'import systemd.journal') [ -e /run/f2b/journal ]; exit ;; esac
+if [ -e /run/f2b/slow ]; then
+    echo >>/run/f2b/slow
+    [ "$(wc -l </run/f2b/slow)" -ge 3 ] || exit 1
+fi
 [ "$1 $2 $3" = '-E -S -c' ] && [ -d /run/f2b/jails ] || exit 1
 while read -r verb jail value; do
     file=/run/f2b/jails/$jail

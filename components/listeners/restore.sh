@@ -1,0 +1,7 @@
+# net-tools goes where it came with us.
+#
+# uses: hosts/system/distro.sh hosts/packages/manager.sh
+# takes: ours
+
+known_distro
+[ -z "$ours" ] || pkg_purge net-tools

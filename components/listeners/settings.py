@@ -1,0 +1,105 @@
+"""Which listeners a host is expected to have: settings, inputs and facts. Pure."""
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from components.config.inventory import Settings
+from components.core.chapter import ChapterInputs, Model
+
+_EXPECTED = (
+    *("sshd/tcp", "ssh/tcp"),
+    *("ntpd:123/udp", "ntpsec:123/udp", "chronyd/udp", "systemd-timesyn/udp"),
+    # DHCP clients: without them the host would lose its address
+    *("dhclient:68/udp", "dhclient:546/udp", "dhcpcd:68/udp", "dhcpcd:546/udp"),
+    *("systemd-network:68/udp", "systemd-network:546/udp"),
+)
+EXPECTED = tuple(sorted(_EXPECTED))
+"""sshd, time synchronisation and what keeps the host's address."""
+
+ON_LOOPBACK = ("systemd-resolve:53/tcp", "systemd-resolve:53/udp")
+"""Expected on the loopback alone, where that is judged: the host's own resolver."""
+
+SHAPE = re.compile(
+    r"(?P<who>(?!/(?:tcp|udp)\Z)/[A-Za-z0-9/_.+@-]+?|[A-Za-z0-9_.+@-]*)"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp))?"
+)
+
+
+class ListenerSettings(Settings):
+    """What the stack config says under `stockade:listeners`."""
+
+    expected: tuple[str, ...] = Field(
+        (), description="Expected besides sshd and time sync: `[program or package][:port][/tcp or /udp]`, as `nginx`."
+    )
+    unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other: warn, or fail.")
+    loopback: bool = Field(False, description="Judge also what only the host itself can reach. It is shown anyhow.")
+
+    @field_validator("expected")
+    @classmethod
+    def _shapes(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(entries)
+
+    def props(self, *more: str) -> dict[str, Any]:
+        """The properties of a `Listeners` resource; `more`: what other chapters expect."""
+        wanted = sorted({*EXPECTED, *self.expected, *more})
+        return {"expected": wanted, "unexpected": self.unexpected, "loopback": self.loopback}
+
+
+class ListenerInputs(ChapterInputs):
+    """`expected`: who may be reached over the network, each as `[program or package][:port][/tcp or /udp]`.
+
+    `unexpected`: what a run does about others: `warn` or `fail`. `loopback`: whether what only the host itself can
+    reach counts, too. `triggers`: texts whose change makes it look again, as what was removed. `unexpected_listeners`:
+    nothing, when all is well; `refresh` shows here who came since the last run.
+    """
+
+    expected: tuple[str, ...] = EXPECTED
+    unexpected: Literal["warn", "fail"] = "warn"
+    loopback: bool = False
+    triggers: tuple[str, ...] | None = ()
+    unexpected_listeners: tuple[str, ...] = ()
+
+    @field_validator("expected")
+    @classmethod
+    def _shapes(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(entries)
+
+
+class ListenerFacts(Model):
+    """Each as `tcp 0.0.0.0:22 sshd (package openssh-server)`.
+
+    `listening`: all that can be reached over the network. `loopback`: what only the host itself can reach.
+    `unexpected`: those among them that are judged and that nobody expects. `tool`: whether there was ss or netstat.
+    """
+
+    listening: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    loopback: tuple[str, ...] = ()
+    tool: bool = True
+
+
+def checked(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """The same, sorted. Raises `ValueError` for an entry that isn't `[program or package][:port][/protocol]`."""
+    for entry in entries:
+        shape = SHAPE.fullmatch(entry)
+        if not shape or not (shape["who"] or shape["port"]) or int(shape["port"] or 1) not in range(1, 65536):
+            raise ValueError(
+                f"{entry!r} is not [program or package][:port][/tcp or /udp], as nginx, nginx:443/tcp, :80"
+            )
+    return tuple(sorted(set(entries)))
+
+
+def complaint(unexpected: tuple[str, ...] | list[str]) -> str:
+    """Say what listens unexpectedly, and what can be done about it."""
+    return (
+        f"unexpected listeners: {', '.join(unexpected)}. Remove the package (packages that are absent), "
+        f"or expect it: {', '.join(dict.fromkeys(_entry(one) for one in unexpected))}"
+    )
+
+
+def _entry(listener: str) -> str:
+    """The entry of `expected` that would allow a listener, from how it is written in facts."""
+    protocol, place, who = listener.split(" ")[:3]
+    return f"{who}:{place.rpartition(':')[2]}/{protocol}"

@@ -1,0 +1,84 @@
+"""Packages of one host: those that are wanted and those that are not, in one transaction; delete undoes both.
+
+Sources: the guide, "Configure a Firewall" (`apt-get install iptables-persistent`) and "Uninstall the Listening
+Services" (`apt-get purge package_name`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import Output, ResourceOptions
+from pulumi.dynamic import CheckResult, DiffResult, UpdateResult
+
+from components.core.dynamic import HostProvider, has_unknown
+from components.core.host_resource import HostResource
+from components.packages.chapter import PackageChapter
+from components.packages.settings import UNNECESSARY, PackageFacts, PackageInputs
+
+_ANY = "*"
+"""Stands among the names of `dropped` for all of them."""
+
+
+class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
+    """Pulumi's CRUD for `Packages`."""
+
+    chapter = PackageChapter()
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Count, beside what every chapter's does, the packages that are not declared any more."""
+        result = super().check(_olds, news)
+        before, now = _olds.get("present") or (), result.inputs.get("present") or ()
+        if result.failures or has_unknown([before, now]):
+            return result
+        dropped = {name: int(times) for name, times in (_olds.get("dropped") or {}).items()}
+        for name in set(before) - set(now):
+            dropped[name] = dropped.get(name, 0) + 1
+        return CheckResult({**result.inputs, "dropped": dict(sorted(dropped.items()))}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare what the declarations alone determine."""
+        known = {name: times for name, times in (_olds.get("dropped") or {}).items() if name != _ANY}
+        return super().diff(_id, {**_olds, "dropped": known} if "dropped" in _olds else _olds, _news)
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Count also a change that failed and took packages with it: the state of before has no other trace of it."""
+        result = super().update(_id, _olds, _news)
+        failed = int((_olds.get("dropped") or {}).get(_ANY, 0)) + bool(_olds.get("unfinished"))
+        outs = result.outs or {}
+        return UpdateResult({**outs, "dropped": {_ANY: failed, **outs["dropped"]}}) if failed else result
+
+
+class Packages(HostResource, module="stockade", name="Packages"):
+    """Packages on one host.
+
+    Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `unstarted` (list of
+    services), `group` (str), `takeOver` (bool), `lockTimeout` (seconds).
+
+    Outputs: `observed`: `installed` (versions by name), `removed`, `ours`. `dropped`: how often each package was not
+    declared any more.
+    """
+
+    observed: Output[dict[str, Any] | None]
+    dropped: Output[dict[str, Any] | None]
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(PackageProvider(), name, {"observed": None, "dropped": None, **props}, opts)
+
+    def came_back(self, *names: str) -> Output[list[str] | None]:
+        """Return the `triggers` of whoever configures these packages: others once one of them has gone meanwhile.
+
+        A package that goes takes its configuration along. Where a run ends between the package and its chapter, and the
+        chapter is declared again, nothing else shows that it is no longer in force.
+        """
+
+        def texts(times: dict[str, Any] | None) -> list[str] | None:
+            return [f"{name} {int(times[name])}" for name in (_ANY, *names) if name in times] or None if times else None
+
+        return self.dropped.apply(texts)
+
+
+class RemovedPackages(Packages, module="stockade", name="Packages"):
+    """The guide's unnecessary services removed, for use alone: `absent` is Exim and RPC unless it is given."""
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
+        super().__init__(name, {"absent": list(UNNECESSARY), "group": "removed", **props}, opts)

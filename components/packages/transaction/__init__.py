@@ -1,0 +1,1 @@
+"""The package transaction in steps, and the records that let it be undone."""

@@ -1,0 +1,19 @@
+# What is in force of automatic updates: our file, what the program reads, and whether it is started.
+#
+# uses: components/updates/updater.sh hosts/system/files.sh hosts/system/services.sh
+
+show_file dropin "$dropin"
+section updater echo "$updater $distro"
+# shellcheck disable=SC2086 # words: units
+section timers svc_state $timers
+begin config
+case $updater in
+    unattended-upgrades) apt-config dump ;;
+    *) [ ! -f "$dropin" ] || cat "$dropin" ;;
+esac
+end
+begin program
+# shellcheck disable=SC2086 # a pattern of yum-cron's
+command -v $program || :
+end
+section masked masked

@@ -1,0 +1,149 @@
+"""Automatic updates: settings, the inputs and the texts that they become, and the facts that a host shows. Pure."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from components.config.inventory import Settings
+from components.core.chapter import ChapterInputs, Model
+from components.updates.dnf import DnfAutomatic
+from hosts.system.files import FileState
+
+PACKAGES = ("unattended-upgrades",)
+"""What the chapter needs on the host."""
+
+DROP_IN = "/etc/apt/apt.conf.d/99stockade-updates"
+"""Read after the package's own 20auto-upgrades and 50unattended-upgrades (apt.conf(5))."""
+
+SECURITY = (
+    "origin=Debian,codename=${distro_codename}-security,label=Debian-Security",
+    "origin=Debian,codename=${distro_codename},label=Debian-Security",
+    "origin=Ubuntu,archive=${distro_codename}-security",
+    "origin=UbuntuESMApps,archive=${distro_codename}-apps-security",
+    "origin=UbuntuESM,archive=${distro_codename}-infra-security",
+)
+"""The security sources of Debian and Ubuntu; those that a host does not have match nothing."""
+
+WITHOUT_CODENAME = tuple(dict.fromkeys(re.sub(r",codename=[^,]*", "", origin) for origin in SECURITY))
+"""The same for unattended-upgrades before 0.80, which stops at a codename; the label is enough."""
+
+_FIELD = r"(o|origin|a|archive|suite|l|label|c|component|n|codename|site)=[^,\"';\\\s]([^,\"';\\\n]*[^,\"';\\\s])?"
+_NEVER = ("", "0")
+
+
+def _origin(value: str) -> str:
+    if not re.fullmatch(rf"{_FIELD}(,{_FIELD})*", value):
+        raise ValueError(f"{value!r} names no source: 'origin=Debian,codename=${{distro_codename}}-security' would")
+    return value
+
+
+def _reboot_time(value: str) -> str:
+    if value != "now" and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"{value!r} is not a time of day (04:00) nor `now`")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._%+=-]+(@[A-Za-z0-9.-]+)?", value):
+        raise ValueError(f"{value!r} is not a mail address nor a local user")
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+RebootTime = Annotated[str, AfterValidator(_reboot_time)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Report = Literal["always", "only-on-error", "on-change"]
+
+
+class UpdateSettings(Settings):
+    """What the stack config says under `stockade:updates`."""
+
+    enabled: bool = Field(True, description="Install security updates every day; `false` turns it off.")
+    origins: tuple[Origin, ...] = Field(
+        SECURITY, min_length=1, description="Sources to update from. Default: the security sources alone."
+    )
+    reboot_time: RebootTime | None = Field(
+        None, description="Reboot where an update needs it, at this time (04:00, or `now`). Default: never."
+    )
+    mail: MailAddress | None = Field(None, description="Who gets mail about updates. Default: as the host has it.")
+    mail_report: Report = Field("on-change", description="What there is mail about.")
+
+    def props(self) -> dict[str, Any]:
+        """Return the inputs of `UnattendedUpgrades` for these settings."""
+        return self.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+class UpdateInputs(ChapterInputs):
+    """Inputs of `UnattendedUpgrades`: those of `UpdateSettings`."""
+
+    enabled: bool = True
+    origins: tuple[str, ...] = SECURITY
+    reboot_time: str | None = None
+    mail: str | None = None
+    mail_report: str = "on-change"
+
+    def dnf(self) -> DnfAutomatic:
+        """Return the same for dnf-automatic and yum-cron, which know security updates and no sources."""
+        reboot = f"shutdown -r {self.reboot_time}" if self.reboot_time else ""
+        return DnfAutomatic(self.enabled, self.origins == SECURITY, reboot, self.mail or "")
+
+    def text(self) -> str:
+        """Return the file that apt reads."""
+        lines = ["// Written by Stockade: edit the stack config instead, changes here are overwritten."]
+        if not self.enabled:
+            return "\n".join([*lines, 'APT::Periodic::Unattended-Upgrade "0";', ""])
+        lines += [
+            'APT::Periodic::Enable "1";',
+            'APT::Periodic::Update-Package-Lists "1";',
+            'APT::Periodic::Unattended-Upgrade "1";',
+            "#clear Unattended-Upgrade::Allowed-Origins;",
+            "#clear Unattended-Upgrade::Origins-Pattern;",
+            "Unattended-Upgrade::Origins-Pattern {",
+            *(f'    "{origin}";' for origin in self.origins),
+            "};",
+            f'Unattended-Upgrade::Automatic-Reboot "{"true" if self.reboot_time else "false"}";',
+        ]
+        if self.reboot_time:
+            lines.append(f'Unattended-Upgrade::Automatic-Reboot-Time "{self.reboot_time}";')
+        if self.mail:
+            lines += [
+                f'Unattended-Upgrade::Mail "{self.mail}";',
+                f'Unattended-Upgrade::MailReport "{self.mail_report}";',
+            ]
+        if self.mail and self.mail_report == "only-on-error":
+            lines.append('Unattended-Upgrade::MailOnlyOnError "true";')  # what MailReport was before 2.2
+        return "\n".join([*lines, ""])
+
+
+class UpdateFacts(Model):
+    """What a host shows: our file, and what is in force whoever wrote it (`apt-config dump`, systemctl).
+
+    `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those that
+    start it, as `enabled active`, and `names`, what they are called. `masked`: services of theirs that cannot start.
+    `installed`: whether the program is there.
+    """
+
+    dropin: FileState = FileState(DROP_IN, False)
+    periodic: tuple[str, str, str] = ("", "", "")
+    origins: tuple[str, ...] = ()
+    reboot: bool = False
+    reboot_time: str = ""
+    mail: str = ""
+    mail_report: str = ""
+    timers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    installed: bool = False
+
+    @property
+    def on(self) -> bool:
+        """Whether updates really happen."""
+        enable, lists, upgrade = self.periodic
+        wanted = enable != "0" and lists not in _NEVER and upgrade not in _NEVER
+        return wanted and self.installed and not self.masked and all(timer == "enabled active" for timer in self.timers)
+
+    @property
+    def off(self) -> bool:
+        """Whether apt is told not to upgrade."""
+        return not self.installed or self.periodic[0] == "0" or self.periodic[2] in _NEVER

@@ -1,0 +1,257 @@
+"""A Debian on a stage: apt-get, dpkg and their kin as stubs over a small archive of packages.
+
+What a package has is a folder tree, /repo/NAME, which comes and goes with it. Units among it are started when it is
+installed, unless policy-rc.d says no. `dies(WHEN)` ends the whole run with SIGKILL, as a power cut would.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.shell_room import Stage
+from tests.unit.components.scripts.stubs import Units, systemctl
+
+# /repo/archive: name|version|depends|conflicts; /var/lib/dpkg/there: name version mark state
+_SOLVE = r"""
+BEGIN { FS = "|"; count = split(ENVIRON["asked"], token, " ") }
+FILENAME ~ /archive$/ { version[$1] = $2; depends[$1] = $3; conflicts[$1] = $4; next }
+{
+    split($0, row, " ")
+    mark[row[1]] = row[3]
+    if (row[4] == "installed") { was[row[1]] = row[2]; is[row[1]] = 1; order[++rows] = row[1] }
+}
+function add(name,    i, n, w) {
+    if (name in is) return
+    if (!(name in version)) { print "E: Unable to locate package " name; failed = 1; return }
+    is[name] = 1
+    n = split(depends[name], w, " ")
+    for (i = 1; i <= n; i++) add(w[i])
+    if (!(name in was)) order[++rows] = name
+    n = split(conflicts[name], w, " ")
+    for (i = 1; i <= n; i++) drop(w[i])
+}
+function drop(name,    i, n, w, k) {
+    if (!(name in is)) return
+    delete is[name]
+    for (k = 1; k <= rows; k++)
+        if (order[k] in is) {
+            n = split(depends[order[k]], w, " ")
+            for (i = 1; i <= n; i++) if (w[i] == name) drop(order[k])
+        }
+}
+function need(name,    i, n, w) {
+    if (!(name in is) || (name in needed)) return
+    needed[name] = 1
+    n = split(depends[name], w, " ")
+    for (i = 1; i <= n; i++) need(w[i])
+}
+END {
+    for (t = 1; t <= count; t++) if (token[t] ~ /-$/) { sub(/-$/, "", token[t]); drop(token[t]); token[t] = "" }
+    for (t = 1; t <= count; t++) if (token[t] != "") { sub(/=.*/, "", token[t]); wanted[token[t]] = 1; add(token[t]) }
+    if (failed) exit 100
+    if (ENVIRON["auto"] != "") {
+        for (k = 1; k <= rows; k++)
+            if ((order[k] in wanted) || (order[k] in was && mark[order[k]] != "auto")) need(order[k])
+        for (k = 1; k <= rows; k++) if (order[k] in is && !(order[k] in needed)) delete is[order[k]]
+    }
+    for (k = 1; k <= rows; k++)
+        if (order[k] in was && !(order[k] in is)) print ENVIRON["removes"], order[k], "[" was[order[k]] "]"
+    for (k = 1; k <= rows; k++)
+        if (!(order[k] in was) && order[k] in is)
+            print "Inst", order[k], "(" version[order[k]] " stable)", (order[k] in wanted) ? "manual" : "auto"
+}
+"""
+_APT_GET = r"""
+simulates= auto= verb= asked= removes=Remv
+for word; do
+    case $word in
+        -s) simulates=yes ;;
+        --auto-remove) auto=yes ;;
+        --purge) removes=Purg ;;
+        -o | *=*::* | [A-Z]*::*) ;;
+        -f) verb=mend ;;
+        -*) ;;
+        *) if [ -z "$verb" ]; then verb=$word; else asked="$asked $word"; fi ;;
+    esac
+done
+case $verb in
+    update | check | mend) exit 0 ;;
+    autoremove) auto=yes ;;
+    purge)
+        removes=Purg
+        names=$asked asked=
+        for name in $names; do asked="$asked $name-"; done ;;
+esac
+if [ -s /repo/refuses ] && [ -z "$simulates" ]; then cat /repo/refuses; exit 100; fi
+plan=$(asked=$asked auto=$auto removes=$removes awk -f /repo/solve.awk /repo/archive /var/lib/dpkg/there) || {
+    echo "$plan" >&2
+    exit 100
+}
+if [ -n "$simulates" ]; then echo "$plan"; exit 0; fi
+dies() { [ "$(cat /repo/dies 2>/dev/null)" != "$1" ] || { rm -f /repo/dies; kill -9 -1; exit 1; }; }
+dies before
+gone=$(echo "$plan" | sed -n 's/^\(Remv\|Purg\) \([^ ]*\) .*/\2/p')
+[ -z "$verb" ] || [ "$verb" != purge ] || for name in $names; do
+    grep -q "^$name [^ ]* [^ ]* config-files" /var/lib/dpkg/there && gone="$gone $name"
+done
+for name in $gone; do
+    (cd "/repo/$name" 2>/dev/null || exit 0; find . -type f) | sed 's/^\.//' | xargs -r rm -f
+    (cd "/repo/$name" 2>/dev/null || exit 0; find . -mindepth 1 -depth -type d) | sed 's/^\.//' |
+        while read -r path; do rmdir "$path" 2>/dev/null; done
+    grep -v "^$name " /var/lib/dpkg/there >/var/lib/dpkg/now
+    mv /var/lib/dpkg/now /var/lib/dpkg/there
+    rm -f "/run/units/$name.service"
+    dies removing
+done
+echo "$plan" | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) stable) \(.*\)/\1 \2 \3/p' | while read -r name version mark; do
+    grep -v "^$name " /var/lib/dpkg/there >/var/lib/dpkg/now
+    mv /var/lib/dpkg/now /var/lib/dpkg/there
+    [ "$(cat /repo/dies 2>/dev/null)" != installing ] || mark=manual # it writes the marks at its end
+    echo "$name $version $mark installed" >>/var/lib/dpkg/there
+    [ ! -d "/repo/$name" ] || (cd "/repo/$name" && find . -type f | while read -r path; do
+        [ -e "/$path" ] || { mkdir -p "/${path%/*}"; cp "$path" "/$path"; }
+    done)
+    if [ -e "/repo/$name/lib/systemd/system/$name.service" ]; then
+        if [ ! -x /usr/sbin/policy-rc.d ] || /usr/sbin/policy-rc.d "$name" start; then
+            echo 'enabled active' >"/run/units/$name.service"
+        else echo 'enabled inactive' >"/run/units/$name.service"; fi
+    fi
+    dies installing
+done
+dies after
+"""
+_DPKG_QUERY = r"""
+mode=$1
+shift
+case $mode in
+    -W)
+        form='${Package}\t${Version}\n'
+        if [ "${1-}" = -f ]; then form=$2; shift 2; fi
+        found=
+        while read -r name version mark state; do
+            match=
+            [ $# -gt 0 ] || match=yes
+            for pattern; do case $name in $pattern) match=yes ;; esac; done
+            [ -n "$match" ] || continue
+            found=yes
+            IFS='|' read -r _ _ depends _ <<END
+$(grep "^$name|" /repo/archive)
+END
+            settings=$(cd "/repo/$name" 2>/dev/null && find etc -type f 2>/dev/null | sort | sed 's/.*/ \/& 0123abcd/')
+            form=$form name=$name version=$version state=$state depends=$(echo $depends | sed 's/ /, /g') \
+                settings=$settings awk 'BEGIN {
+                out = ENVIRON["form"]
+                for (i = split("Status Package binary:Package Version Conffiles Essential Priority source:Package " \
+                    "Provides Section binary:Summary Depends", field, " "); i; i--) {
+                    value = ""
+                    if (field[i] == "Status") value = "install ok " ENVIRON["state"]
+                    if (field[i] ~ /Package$/) value = ENVIRON["name"]
+                    if (field[i] == "Version") value = ENVIRON["version"]
+                    if (field[i] == "Conffiles") value = ENVIRON["settings"]
+                    if (field[i] == "Priority") value = "optional"
+                    if (field[i] == "Depends") value = ENVIRON["depends"]
+                    at = index(out, "${" field[i] "}")
+                    while (at) {
+                        out = substr(out, 1, at - 1) value substr(out, at + length(field[i]) + 3)
+                        at = index(out, "${" field[i] "}")
+                    }
+                }
+                gsub(/\\n/, "\n", out)
+                gsub(/\\t/, "\t", out)
+                printf "%s", out
+            }'
+        done </var/lib/dpkg/there
+        [ -n "$found" ] ;;
+    -L)
+        first=yes
+        for name; do
+            grep -q "^$name " /var/lib/dpkg/there || { echo "no $name" >&2; exit 1; }
+            [ -n "$first" ] || echo
+            first=
+            echo /.
+            (cd "/repo/$name" 2>/dev/null && find . -mindepth 1 | sort | sed 's/^\.//')
+        done ;;
+    -S)
+        for path; do
+            owners=
+            while read -r name _; do
+                [ ! -e "/repo/$name$path" ] || owners="$owners${owners:+, }$name"
+            done </var/lib/dpkg/there
+            [ -z "$owners" ] || echo "$owners: $path"
+        done ;;
+esac
+"""
+_APT_MARK = r"""
+verb=$1
+shift
+for name; do
+    case $verb in
+        showauto) sed -n "s/^\($name\) [^ ]* auto .*/\1/p" /var/lib/dpkg/there ;;
+        auto) sed -i "s/^\($name [^ ]*\) [^ ]* /\1 auto /" /var/lib/dpkg/there ;;
+    esac
+done
+[ "$verb" != showhold ] || cat /repo/held 2>/dev/null || :
+"""
+_APT_CACHE = r"""
+[ "$1" = show ] || exit 0
+for name; do
+    grep "^$name|" /repo/archive | awk -F'|' '{
+        gsub(/ /, ", ", $3)
+        printf "Package: %s\nVersion: %s\nDepends: %s\n\n", $1, $2, $3
+    }'
+done
+"""
+
+Moment = Literal["before", "removing", "installing", "after"]
+
+
+@dataclass(frozen=True)
+class Debian:
+    """The stage's packages."""
+
+    stage: Stage
+    units: Units
+
+    def has(self, name: str, needs: str = "", conflicts: str = "") -> None:
+        """Put a package into the archive."""
+        archive = self.stage.read("/repo/archive")
+        self.stage.write("/repo/archive", f"{archive}{name}|1|{needs}|{conflicts}\n")
+
+    def daemon(self, name: str, needs: str = "", conflicts: str = "") -> None:
+        """Put a package with a service and its configuration into the archive."""
+        self.has(name, needs=needs, conflicts=conflicts)
+        self.stage.write(f"/repo/{name}/lib/systemd/system/{name}.service")
+        self.stage.write(f"/repo/{name}/etc/{name}.d/{name}.conf", f"{name}'s\n")
+
+    def install(self, *names: str) -> None:
+        """Install packages as an administrator does."""
+        self.stage.execute("apt-get", "install", *names)
+        self.stage.forget_calls()
+
+    def installed(self) -> dict[str, str]:
+        """Return what is installed, each `auto` or `manual`."""
+        rows = (line.split() for line in self.stage.read("/var/lib/dpkg/there").splitlines())
+        return {row[0]: row[2] for row in rows if row[3] == "installed"}
+
+    def dies(self, moment: Moment) -> None:
+        """Let the next change of packages be cut off, with all that runs: once."""
+        self.stage.write("/repo/dies", moment)
+
+
+def debian(stage: Stage) -> Debian:
+    """Make a stage a Debian 12 with a few packages that every host has."""
+    stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
+    stage.write("/repo/solve.awk", _SOLVE)
+    stage.write("/var/lib/dpkg/there")
+    stage.write("/var/lib/apt/lists/deb_Packages")
+    stage.folder("/var/lib/dpkg/updates")
+    units = systemctl(stage)
+    stage.program("apt-get", _APT_GET)
+    stage.program("dpkg-query", _DPKG_QUERY)
+    stage.program("apt-mark", _APT_MARK)
+    stage.program("apt-cache", _APT_CACHE)
+    stage.program("dpkg", '[ "$1" != --set-selections ] || cat >/dev/null')
+    stage.program("debconf-set-selections", reads=True)
+    made = Debian(stage, units)
+    made.has("openssh-server")
+    made.install("openssh-server")
+    return made

@@ -1,0 +1,376 @@
+"""The scripts of automatic updates on a stage: apt, dnf and yum; what is refused; an upgrade of everything."""
+
+from typing import Any
+
+import pytest
+
+from components.core.chapter import KnownState
+from components.updates.chapter import (
+    ABSENT,
+    EXITS,
+    MASKED,
+    NO_CODENAME,
+    NO_MAIL,
+    NO_REBOOT,
+    NO_SOURCES,
+    NO_TIMER,
+    NO_UPDATER,
+    OVERRULED,
+    REFUSED,
+    UpdateChapter,
+)
+from components.updates.settings import DROP_IN, SECURITY, UpdateFacts, UpdateInputs, UpdateSettings
+from components.updates.system import reboot_due, upgrade
+from hosts.packages.manager import LOCK_TIMEOUT
+from hosts.shell import Answer
+from hosts.system.distro import UNSUPPORTED
+from tests.shell_room import Stage
+from tests.unit.components.scripts.stubs import ONE_SHELL, Units, own_units, systemctl
+
+CHAPTER = UpdateChapter()
+TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+_APT_CONFIG = r"""
+parts=/etc/apt/apt.conf.d main=/etc/apt/apt.conf
+if [ -n "${APT_CONFIG-}" ]; then
+    parts=$(sed -n 's/^Dir::Etc::parts "\(.*\)";/\1/p' "$APT_CONFIG")
+    main=$(sed -n 's/^Dir::Etc::main "\(.*\)";/\1/p' "$APT_CONFIG")
+fi
+cat "$parts"/* "$main" 2>/dev/null | awk '
+    /BROKEN/ { broken = 1 }
+    /^#clear / { sub(/;$/, "", $2); for (k = 1; k <= n; k++) if (index(tolower(row[k]), tolower($2)) == 1) row[k] = "" }
+    /^[A-Z].* \{$/ { list = $1; next }
+    /^};/ { list = ""; next }
+    /^ *"/ && list != "" { sub(/^ */, ""); row[++n] = list ":: " $0; next }
+    /^[A-Z].* "/ {
+        for (k = 1; k <= n; k++) if (tolower(row[k]) ~ "^" tolower($1) " ") row[k] = ""
+        row[++n] = $0
+    }
+    END { if (broken) exit 100; for (k = 1; k <= n; k++) if (row[k] != "") print row[k] }'
+"""
+
+
+def inputs(**values: Any) -> UpdateInputs:
+    return UpdateInputs.model_validate({"host": "web1", **UpdateSettings.model_validate(values).props()})
+
+
+def facts(stage: Stage) -> UpdateFacts:
+    answer = stage.one(CHAPTER.observe(inputs()))
+    assert answer.status == 0, answer.stderr
+    return CHAPTER.parse(inputs(), answer)
+
+
+def applied(stage: Stage, wanted: UpdateInputs) -> Answer:
+    return stage.one(CHAPTER.apply(wanted, KnownState()))
+
+
+def system(stage: Stage, release: str, program: str = "") -> Units:
+    """Make a stage a host of some distribution, with the program that installs its updates."""
+    stage.write("/etc/os-release", release)
+    if program:
+        stage.program(program, ": reboot_command Automatic-Reboot-Time")
+    return systemctl(stage)
+
+
+@pytest.fixture
+def apt(stage: Stage) -> Units:
+    units = system(stage, "ID=debian\nVERSION_ID=12\n", "unattended-upgrade")
+    stage.program("apt-config", _APT_CONFIG)
+    stage.folder("/etc/apt/apt.conf.d")
+    stage.write("/etc/apt/apt.conf.d/20auto-upgrades", 'APT::Periodic::Update-Package-Lists "1";\n')
+    for timer in TIMERS:
+        stage.write(f"/lib/systemd/system/{timer}")
+        units.set(timer, "disabled inactive")
+    units.set("apt-daily.service", "static inactive")
+    units.set("apt-daily-upgrade.service", "static inactive")
+    return units
+
+
+def test_apt_is_set_up_corrected_and_given_back(stage: Stage, apt: Units) -> None:
+    prior = facts(stage)
+    assert (prior.names, prior.timers, prior.installed) == (TIMERS, ("disabled inactive",) * 2, True)
+    wanted = inputs(rebootTime="04:00")
+    assert applied(stage, wanted).status == 0
+    assert stage.read(DROP_IN) == wanted.text()
+    seen = facts(stage)
+    assert CHAPTER.differences(wanted, seen) == ""
+    assert (seen.origins, seen.reboot_time, seen.timers) == (SECURITY, "04:00", ("enabled active",) * 2)
+    assert applied(stage, inputs(enabled=False)).status == 0
+    assert CHAPTER.differences(inputs(enabled=False), facts(stage)) == ""
+    assert list(stage.path("/tmp").iterdir()) == []
+    assert stage.one(CHAPTER.restore(wanted, KnownState(prior=prior))).status == 0
+    assert facts(stage) == prior
+    assert not stage.path(DROP_IN).exists()
+
+
+@ONE_SHELL
+def test_timers_that_run_already_are_left_alone(stage: Stage, apt: Units) -> None:
+    for timer in TIMERS:
+        apt.set(timer, "enabled active")
+    assert applied(stage, inputs()).status == 0
+    assert {call.arguments[0] for call in stage.calls("systemctl")} <= {"show", "is-enabled", "is-active"}
+
+
+def test_another_file_that_is_read_later_is_named_with_its_settings(stage: Stage, apt: Units) -> None:
+    stage.write("/etc/apt/apt.conf.d/zz-other", 'APT::Periodic::Unattended-Upgrade "0";\n')
+    answer = applied(stage, inputs())
+    assert answer.status == OVERRULED
+    assert answer.stderr.split("\n")[0] == "/etc/apt/apt.conf.d/zz-other: APT::Periodic::Unattended-Upgrade"
+    assert not stage.path(DROP_IN).exists()
+    stage.path("/etc/apt/apt.conf.d/zz-other").unlink()
+    stage.write("/etc/apt/apt.conf", 'Unattended-Upgrade::Origins-Pattern {\n    "origin=Other";\n};\n')
+    answer = applied(stage, inputs())
+    assert answer.status == OVERRULED
+    assert answer.stderr.strip() == "/etc/apt/apt.conf: Unattended-Upgrade::Origins-Pattern"
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        'APT::Periodic::Unattended-Upgrade "7";\n',  # how often is up to them
+        'APT::Periodic::AutocleanInterval "3";\n',
+        'unattended-upgrade::automatic-reboot "no";\n',
+    ],
+)
+@ONE_SHELL
+def test_what_says_the_same_or_something_else_is_let_be(stage: Stage, apt: Units, theirs: str) -> None:
+    stage.write("/etc/apt/apt.conf.d/zz-other", theirs)
+    assert applied(stage, inputs()).status == 0
+
+
+@ONE_SHELL
+def test_what_apt_does_not_understand_is_not_written(stage: Stage, apt: Units) -> None:
+    stage.program("apt-config", "exit 100")
+    assert applied(stage, inputs()).status == REFUSED
+    assert not stage.path(DROP_IN).exists()
+
+
+@ONE_SHELL
+def test_a_masked_service_is_named(stage: Stage, apt: Units) -> None:
+    apt.set("apt-daily-upgrade.service", "masked inactive")
+    assert facts(stage).masked == ("apt-daily-upgrade.service",)
+    answer = applied(stage, inputs())
+    assert (answer.status, answer.stderr.strip()) == (MASKED, "apt-daily-upgrade.service")
+    assert applied(stage, inputs(enabled=False)).status == 0
+
+
+@ONE_SHELL
+def test_mail_needs_a_program_that_sends_it(stage: Stage, apt: Units) -> None:
+    assert applied(stage, inputs(mail="root")).status == NO_MAIL
+    stage.program("/usr/sbin/sendmail")
+    assert applied(stage, inputs(mail="root")).status == 0
+
+
+@ONE_SHELL
+def test_a_mail_program_will_do(stage: Stage, apt: Units) -> None:
+    stage.program("/usr/bin/mail")
+    assert applied(stage, inputs(mail="root")).status == 0
+
+
+@ONE_SHELL
+def test_without_the_program_there_are_no_updates(stage: Stage, apt: Units) -> None:
+    stage.path("/usr/local/sbin/unattended-upgrade").unlink()
+    assert applied(stage, inputs()).status == ABSENT
+    assert facts(stage).installed is False
+    assert applied(stage, inputs(enabled=False)).status == 0
+
+
+@ONE_SHELL
+def test_old_apt_is_started_by_cron(stage: Stage, apt: Units) -> None:
+    stage.path(f"/lib/systemd/system/{TIMERS[0]}").unlink()
+    assert applied(stage, inputs()).status == NO_TIMER
+    apt.set("cron.service", "enabled active")
+    assert applied(stage, inputs()).status == 0
+    assert facts(stage).names == ("cron",)
+
+
+def test_old_unattended_upgrades_gets_no_codenames(stage: Stage, apt: Units) -> None:
+    stage.program("unattended-upgrade")
+    assert applied(stage, inputs(rebootTime="04:00")).status == NO_REBOOT
+    assert applied(stage, inputs(origins=["origin=Debian,codename=${distro_codename}"])).status == NO_CODENAME
+    assert applied(stage, inputs(origins=["origin=Debian,n=bookworm"])).status == NO_CODENAME
+    assert not stage.path(DROP_IN).exists()
+    wanted = inputs(rebootTime="now")
+    assert applied(stage, wanted).status == 0
+    assert ",codename=" not in stage.read(DROP_IN)
+    assert stage.read(DROP_IN).count('"origin=Debian,label=Debian-Security"') == 1
+    assert stage.read(DROP_IN).endswith('Automatic-Reboot-Time "now";\n')
+    assert CHAPTER.differences(wanted, facts(stage)) == ""
+
+
+@pytest.mark.parametrize(
+    ("release", "program", "file", "timer"),
+    [
+        ("ID=fedora\nVERSION_ID=40\n", "dnf-automatic", "/etc/dnf/automatic.conf", "dnf-automatic.timer"),
+        ("ID=fedora\nVERSION_ID=41\n", "dnf-automatic", "/etc/dnf/automatic.conf", "dnf5-automatic.timer"),
+    ],
+)
+def test_dnf_is_set_up_and_given_back(stage: Stage, release: str, program: str, file: str, timer: str) -> None:
+    units = system(stage, release, program)
+    units.set(timer, "disabled inactive")
+    stage.write(file, "[commands]\napply_updates = no\n")
+    prior = facts(stage)
+    assert (prior.names, prior.on) == ((timer,), False)
+    assert applied(stage, inputs(origins=["origin=Other"])).status == NO_SOURCES
+    wanted = inputs(rebootTime="04:00")
+    assert applied(stage, wanted).status == 0
+    assert "reboot_command = shutdown -r 04:00" in stage.read(file)
+    assert CHAPTER.differences(wanted, facts(stage)) == ""
+    assert units.state(timer) == "enabled active"
+    assert stage.one(CHAPTER.restore(wanted, KnownState(prior=prior))).status == 0
+    assert facts(stage) == prior
+
+
+@ONE_SHELL
+def test_dnf_before_4_15_cannot_reboot_at_a_time(stage: Stage) -> None:
+    units = system(stage, "ID=rhel\nVERSION_ID=8.6\n")
+    stage.program("dnf-automatic")
+    units.set("dnf-automatic.timer", "enabled active")
+    assert applied(stage, inputs(rebootTime="04:00")).status == NO_REBOOT
+    assert applied(stage, inputs()).status == 0
+
+
+@pytest.mark.parametrize(
+    ("release", "file", "told"),
+    [
+        ("ID=centos\nVERSION_ID=7\n", "/etc/yum/yum-cron.conf", "update_cmd = default\n"),
+        ("ID=rhel\nVERSION_ID=7.9\n", "/etc/yum/yum-cron.conf", "update_cmd = security\n"),
+        ("ID=centos\nVERSION_ID=6\n", "/etc/sysconfig/yum-cron", "YUM_PARAMETER=\n"),
+        ("ID=rhel\nVERSION_ID=6.10\n", "/etc/sysconfig/yum-cron", "YUM_PARAMETER=--security\n"),
+    ],
+)
+def test_yum_is_set_up_and_given_back(stage: Stage, release: str, file: str, told: str) -> None:
+    units = system(stage, release)
+    stage.program("/etc/cron.daily/0yum-daily.cron")
+    for unit in ("yum-cron", "crond"):
+        units.set(f"{unit}.service", "disabled inactive")
+    prior = facts(stage)
+    assert (prior.names, prior.installed) == (("yum-cron", "crond"), True)
+    assert applied(stage, inputs(rebootTime="04:00")).status == NO_REBOOT
+    assert applied(stage, inputs(origins=["origin=Other"])).status == NO_SOURCES
+    assert applied(stage, inputs()).status == 0
+    assert told in stage.read(file)
+    assert CHAPTER.differences(inputs(), facts(stage)) == ""
+    assert units.state("crond.service") == units.state("yum-cron.service") == "enabled active"
+    assert stage.one(CHAPTER.restore(inputs(), KnownState(prior=prior))).status == 0
+    assert facts(stage) == prior
+
+
+@ONE_SHELL
+def test_a_distribution_without_automatic_updates(stage: Stage) -> None:
+    system(stage, "ID=arch\n")
+    assert applied(stage, inputs()).status == NO_UPDATER
+    system(stage, "ID=other\n")
+    assert applied(stage, inputs()).status == UNSUPPORTED
+
+
+def test_exits_are_those_of_the_script() -> None:
+    body = CHAPTER.apply(inputs(), KnownState()).body
+    own = (ABSENT, REFUSED, NO_MAIL, NO_SOURCES, NO_UPDATER, NO_REBOOT, NO_CODENAME, NO_TIMER, MASKED, OVERRULED)
+    assert set(own) <= set(EXITS)
+    assert all(f"exit {status}" in body for status in own)
+
+
+class TestUpgrade:
+    """Everything brought up to date, as pulumi-command runs it."""
+
+    @pytest.fixture
+    def apt(self, stage: Stage) -> None:
+        stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
+        stage.write("/repo/there", "libc6 1\nold 1\nsame 1\n")
+        query = "sed 's/^/install ok installed /' /repo/there; echo 'deinstall ok config-files gone 1'"
+        stage.program("dpkg-query", query)
+        stage.program("dpkg", '[ "$1" != --audit ] || cat /repo/audit 2>/dev/null || :')
+        stage.program(
+            "apt-get",
+            "{ env; umask; } >/repo/env\n"
+            'case "$*" in *upgrade) [ ! -e /repo/fails ] || { seq 30; echo "E: no"; exit 100; }\n'
+            "printf 'libc6 2\\nsame 1\\nfresh 1\\n' >/repo/there ;; esac",
+        )
+
+    def run(self, stage: Stage, *, full: bool = False) -> Any:
+        return stage.execute("/bin/sh", "-c", upgrade(full=full), check=False)
+
+    def test_what_changed_is_printed(self, stage: Stage, apt: None) -> None:
+        done = self.run(stage)
+        lines = done.stdout.splitlines()
+        assert lines == ["installed fresh 1", "removed old 1", "upgraded libc6 1 2", "reboot no"]
+        calls = [str(call) for call in stage.calls("apt-get")]
+        assert [call.split()[-1] for call in calls] == ["update", "upgrade"]
+        assert all(f"DPkg::Lock::Timeout={LOCK_TIMEOUT}" in call for call in calls)
+        assert "APT::Get::Upgrade-Allow-New=true" in calls[1]
+        assert all("--force-confold" in call and "--force-confdef" in call for call in calls)
+        assert list(stage.path("/tmp").iterdir()) == []
+        assert set(stage.read("/repo/env").splitlines()) >= {
+            "0022",
+            "LC_ALL=C",
+            "DEBIAN_FRONTEND=noninteractive",
+            "APT_LISTCHANGES_FRONTEND=none",
+            "UCF_FORCE_CONFFOLD=1",
+            "NEEDRESTART_MODE=l",
+            "NEEDRESTART_SUSPEND=1",
+        }
+
+    @ONE_SHELL
+    def test_a_full_one_may_remove(self, stage: Stage, apt: None) -> None:
+        self.run(stage, full=True)
+        assert stage.calls("apt-get")[-1].arguments[-1] == "dist-upgrade"
+
+    @ONE_SHELL
+    def test_what_was_left_undone_comes_first(self, stage: Stage, apt: None) -> None:
+        stage.write("/repo/audit", "half configured\n")
+        self.run(stage)
+        programs = [(call.program, call.arguments[-1]) for call in stage.calls("dpkg", "apt-get")]
+        assert programs == [("dpkg", "--audit"), ("dpkg", "-a"), ("apt-get", "update"), ("apt-get", "upgrade")]
+
+    @ONE_SHELL
+    def test_what_fails_says_its_last_words(self, stage: Stage, apt: None) -> None:
+        stage.write("/repo/fails")
+        done = self.run(stage)
+        assert (done.returncode, done.stdout) == (100, "")
+        assert done.stderr.splitlines() == [*map(str, range(12, 31)), "E: no"]
+
+    @pytest.mark.parametrize(
+        ("release", "full", "program", "calls"),
+        [
+            ("ID=fedora\nVERSION_ID=41\n", False, "dnf", ["-y --refresh upgrade"]),
+            ("ID=fedora\nVERSION_ID=41\n", True, "dnf", ["-y --refresh upgrade --allowerasing"]),
+            ("ID=centos\nVERSION_ID=7\n", False, "yum", ["clean expire-cache", "-y update"]),
+            ("ID=centos\nVERSION_ID=7\n", True, "yum", ["clean expire-cache", "-y upgrade"]),
+            ("ID=arch\n", False, "pacman", ["-Q", "-Syu --noconfirm --noprogressbar", "-Q"]),
+        ],
+    )
+    @ONE_SHELL
+    def test_other_managers(self, stage: Stage, release: str, full: bool, program: str, calls: list[str]) -> None:
+        stage.write("/etc/os-release", release)
+        stage.program("rpm", "echo bash.x86_64 5")
+        stage.program(program, '[ "$1" != -Q ] || echo bash 5')
+        assert self.run(stage, full=full).stdout == "reboot no\n"
+        assert [" ".join(call.arguments) for call in stage.calls(program)] == calls
+
+    @ONE_SHELL
+    def test_whether_a_reboot_is_due(self, stage: Stage) -> None:
+        own_units(stage)
+        kernel = stage.execute("uname", "-r").stdout.strip()
+
+        def due() -> str:
+            return stage.execute("/bin/sh", "-c", reboot_due()).stdout.removeprefix("reboot ").strip()
+
+        modules = stage.path("/lib/modules")
+        if modules.is_symlink():
+            modules.unlink()
+        assert due() == "no"
+        stage.folder(f"/lib/modules/{kernel}")
+        stage.write(f"/boot/vmlinuz-{kernel}")
+        assert due() == "no"
+        stage.folder("/lib/modules/999.1")
+        assert due() == "no"  # no kernel of that version is installed
+        stage.write("/boot/vmlinuz-999.1")
+        assert due() == "yes"
+        stage.path("/boot/vmlinuz-999.1").unlink()
+        stage.write("/run/reboot-required")
+        assert due() == "yes"
+        stage.path("/run/reboot-required").unlink()
+        stage.write("/etc/arch-release")
+        assert due() == "no"
+        stage.path(f"/lib/modules/{kernel}").rmdir()
+        assert due() == "yes"
