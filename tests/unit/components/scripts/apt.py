@@ -10,7 +10,7 @@ from typing import Literal
 from tests.shell_room import Stage
 from tests.unit.components.scripts.stubs import Units, systemctl
 
-# /repo/archive: name|version|depends|conflicts; /var/lib/dpkg/there: name version mark state
+# /repo/archive: name|version|depends|conflicts|section|provides; /var/lib/dpkg/there: name version mark state
 _SOLVE = r"""
 BEGIN { FS = "|"; count = split(ENVIRON["asked"], token, " ") }
 FILENAME ~ /archive$/ { version[$1] = $2; depends[$1] = $3; conflicts[$1] = $4; next }
@@ -133,12 +133,12 @@ case $mode in
             for pattern; do case $name in $pattern) match=yes ;; esac; done
             [ -n "$match" ] || continue
             found=yes
-            IFS='|' read -r _ _ depends _ <<END
+            IFS='|' read -r _ _ depends _ section provides <<END
 $(grep "^$name|" /repo/archive)
 END
             settings=$(cd "/repo/$name" 2>/dev/null && find etc -type f 2>/dev/null | sort | sed 's/.*/ \/& 0123abcd/')
             form=$form name=$name version=$version state=$state depends=$(echo $depends | sed 's/ /, /g') \
-                settings=$settings awk 'BEGIN {
+                settings=$settings section=$section provides=$provides awk 'BEGIN {
                 out = ENVIRON["form"]
                 for (i = split("Status Package binary:Package Version Conffiles Essential Priority source:Package " \
                     "Provides Section binary:Summary Depends", field, " "); i; i--) {
@@ -148,6 +148,8 @@ END
                     if (field[i] == "Version") value = ENVIRON["version"]
                     if (field[i] == "Conffiles") value = ENVIRON["settings"]
                     if (field[i] == "Priority") value = "optional"
+                    if (field[i] == "Section") value = ENVIRON["section"]
+                    if (field[i] == "Provides") value = ENVIRON["provides"]
                     if (field[i] == "Depends") value = ENVIRON["depends"]
                     at = index(out, "${" field[i] "}")
                     while (at) {
@@ -192,13 +194,19 @@ done
 [ "$verb" != showhold ] || cat /repo/held 2>/dev/null || :
 """
 _APT_CACHE = r"""
-[ "$1" = show ] || exit 0
+verb=$1
 for name; do
-    grep "^$name|" /repo/archive | awk -F'|' '{
+    [ "$verb" != show ] || grep "^$name|" /repo/archive | awk -F'|' '{
         gsub(/ /, ", ", $3)
-        printf "Package: %s\nVersion: %s\nDepends: %s\n\n", $1, $2, $3
+        printf "Package: %s\nVersion: %s\nDepends: %s\nSection: %s\nProvides: %s\n\n", $1, $2, $3, $5, $6
     }'
 done
+case $* in *showpkg*)
+    echo 'Versions: '
+    grep -q "^$name|" /repo/archive && echo '1 (/var/lib/apt/lists)'
+    echo 'Reverse Provides: '
+    awk -F'|' -v name="$name" '$6 == name { print $1, "1 (= )" }' /repo/archive ;;
+esac
 """
 
 Moment = Literal["before", "removing", "installing", "after"]
@@ -211,10 +219,10 @@ class Debian:
     stage: Stage
     units: Units
 
-    def has(self, name: str, needs: str = "", conflicts: str = "") -> None:
+    def has(self, name: str, needs: str = "", conflicts: str = "", section: str = "misc", provides: str = "") -> None:
         """Put a package into the archive."""
         archive = self.stage.read("/repo/archive")
-        self.stage.write("/repo/archive", f"{archive}{name}|1|{needs}|{conflicts}\n")
+        self.stage.write("/repo/archive", f"{archive}{name}|1|{needs}|{conflicts}|{section}|{provides}\n")
 
     def daemon(self, name: str, needs: str = "", conflicts: str = "") -> None:
         """Put a package with a service and its configuration into the archive."""

@@ -198,6 +198,38 @@ def test_a_name_that_the_distribution_does_not_have(stage: Stage, host: Debian) 
 
 
 @ONE_SHELL
+def test_what_a_metapackage_is_about_goes_for_it(stage: Stage, host: Debian) -> None:
+    host.has("mail-suite", needs="exim4", section="metapackages")
+    host.install("exim4")
+    before = picture(host)
+    wanted = inputs(absent=["mail-suite"])
+    assert facts(stage, wanted).installed == {"mail-suite": "1"}
+    assert CHAPTER.differences(wanted, facts(stage, wanted)) == "still installed: mail-suite"
+    assert applied(stage, wanted).status == 0
+    assert host.installed() == {"openssh-server": "manual"}
+    assert facts(stage, wanted).installed == {}
+    host.install("exim4")  # by hand: told by the name that was declared, though nothing shows any more what that meant
+    assert facts(stage, wanted).installed == {"mail-suite": "1"}
+    host.stage.execute("apt-get", "purge", "exim4")
+    assert given_back(stage, wanted).status == 0
+    assert picture(host)["installed"] == before["installed"]
+
+
+@ONE_SHELL
+def test_a_virtual_package_is_whatever_provides_it(stage: Stage, host: Debian) -> None:
+    host.has("netcat-openbsd", provides="netcat")
+    wanted = inputs(present=["netcat"])
+    assert facts(stage, wanted).installed == {}
+    assert applied(stage, wanted).status == 0
+    assert host.installed() == {"openssh-server": "manual", "netcat-openbsd": "manual"}
+    assert facts(stage, wanted).installed == {"netcat": "1"}
+    assert facts(stage, wanted).ours == ("netcat-openbsd",)
+    gone = inputs(absent=["netcat"])
+    assert applied(stage, gone).status == 0
+    assert host.installed() == {"openssh-server": "manual"}
+
+
+@ONE_SHELL
 def test_lists_are_fetched_where_there_are_none(stage: Stage, host: Debian) -> None:
     stage.path("/var/lib/apt/lists/deb_Packages").unlink()
     applied(stage, inputs(absent=["exim4"]))

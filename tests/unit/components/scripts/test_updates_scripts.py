@@ -121,6 +121,10 @@ def test_another_file_that_is_read_later_is_named_with_its_settings(stage: Stage
     answer = applied(stage, inputs())
     assert answer.status == OVERRULED
     assert answer.stderr.strip() == "/etc/apt/apt.conf: Unattended-Upgrade::Origins-Pattern"
+    stage.write("/etc/apt/apt.conf", 'Unattended-Upgrade::Allowed-Origins {\n    "Other:stable";\n};\n')
+    answer = applied(stage, inputs())
+    assert answer.status == OVERRULED
+    assert answer.stderr.strip() == "/etc/apt/apt.conf: Unattended-Upgrade::Allowed-Origins"
 
 
 @pytest.mark.parametrize(
