@@ -99,7 +99,7 @@ for name in $gone; do
         while read -r path; do rmdir "$path" 2>/dev/null; done
     grep -v "^$name " /var/lib/dpkg/there >/var/lib/dpkg/now
     mv /var/lib/dpkg/now /var/lib/dpkg/there
-    rm -f "/run/units/$name.service"
+    rm -f "/run/units/$name.service" /etc/rc?.d/[SK][0-9][0-9]"$name"
     dies removing
 done
 echo "$plan" | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) stable) \(.*\)/\1 \2 \3/p' | while read -r name version mark; do

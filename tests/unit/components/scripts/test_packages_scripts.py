@@ -58,7 +58,7 @@ def picture(host: Debian) -> dict[str, Any]:
     found: dict[str, Any] = {"installed": host.installed()}
     for top in ("etc", "run/units"):
         for path in sorted(host.stage.path(top).rglob("*")):
-            mode = oct(path.stat().st_mode)
+            mode = oct(path.lstat().st_mode)
             found[str(path.relative_to(host.stage.root))] = (mode, path.read_text() if path.is_file() else "")
     return found
 
@@ -141,6 +141,31 @@ def test_what_is_not_declared_any_more_goes_or_comes_back(stage: Stage, host: De
     assert picture(host) == before
     assert stage.read(f"{FOLDER}/removed") == ""
     assert stage.read(f"{FOLDER}/before") == ""
+
+
+@ONE_SHELL
+def test_what_comes_back_alone_has_its_own_files_and_no_others(stage: Stage, host: Debian) -> None:
+    mail_server(host)
+    host.install("fail2ban")
+    stage.write("/etc/fail2ban.d/local", "mine\n")
+    for link in ("S01exim4", "K02fail2ban"):
+        stage.folder("/etc/rc2.d")
+        stage.path(f"/etc/rc2.d/{link}").symlink_to(f"../init.d/{link[3:]}")
+    before = picture(host)
+    assert applied(stage, inputs(absent=["exim4", "fail2ban"])).status == 0
+    assert list(stage.path("/etc/rc2.d").iterdir()) == []
+    for place in ("/etc/exim4.d/local", "/etc/fail2ban.d/local"):
+        stage.path(place).unlink()
+        stage.path(place).parent.rmdir()
+    assert applied(stage, inputs(absent=["fail2ban"])).status == 0
+    assert [path.name for path in stage.path("/etc/rc2.d").iterdir()] == ["S01exim4"]
+    assert stage.read("/etc/exim4.d/exim4.conf") == "mine\n"
+    assert not stage.path("/etc/fail2ban.d").exists()
+    assert {row.split()[0] for row in stage.read(f"{FOLDER}/removed").splitlines()} == {"fail2ban", "libban"}
+    assert applied(stage, inputs()).status == 0
+    now = picture(host)
+    assert {place for place in before if place not in now} == {"etc/exim4.d/local", "etc/fail2ban.d/local"}
+    assert {place for place in before if place in now and now[place] != before[place]} == set()
 
 
 @ONE_SHELL
