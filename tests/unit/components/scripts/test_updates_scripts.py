@@ -340,6 +340,8 @@ class TestUpgrade:
             ("ID=fedora\nVERSION_ID=41\n", True, "dnf", ["-y --refresh upgrade --allowerasing"]),
             ("ID=centos\nVERSION_ID=7\n", False, "yum", ["clean expire-cache", "-y update"]),
             ("ID=centos\nVERSION_ID=7\n", True, "yum", ["clean expire-cache", "-y upgrade"]),
+            ("ID=opensuse-leap\nVERSION_ID=15.6\n", False, "zypper", ["--non-interactive update --no-recommends"]),
+            ("ID=opensuse-leap\nVERSION_ID=15.6\n", True, "zypper", ["--non-interactive dist-upgrade --no-recommends"]),
             ("ID=arch\n", False, "pacman", ["-Q", "-Syu --noconfirm --noprogressbar", "-Q"]),
         ],
     )
