@@ -31,12 +31,12 @@ from components.users.hardened import USERS
 from components.users.settings import UserSettings
 
 
-def _off(value: Any) -> Any:
+def _false_as_none(value: Any) -> Any:
     """Read `false` as: leave the chapter out."""
     return None if value is False else value
 
 
-OrFalse = BeforeValidator(_off)
+OrFalse = BeforeValidator(_false_as_none)
 
 
 class Hardening(Settings):

@@ -22,7 +22,7 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 from fleet.automation import Automation
 from fleet.embedded import Embedded
 from fleet.environment import Environment, FleetError, load
-from fleet.job import CREATING, LOOKING, Engine, Job, Limits, Run
+from fleet.job import CREATING, LOOKING, Engine, Job, Limits, StackRun
 from fleet.moving import move_all, stranded
 from fleet.outcome import Outcome, Status
 from fleet.processes import Processes
@@ -218,7 +218,7 @@ def run_all(engine: Engine, stacks: Sequence[str], job: Job, at_once: int, proce
     def one(stack: str) -> Outcome:
         if processes.interrupted:
             return Outcome(stack, Status.NOT_RUN)
-        run = Run(stack)
+        run = StackRun(stack)
         telling.begin(run)
         try:
             outcome = engine.run(stack, job, run)

@@ -17,7 +17,7 @@ from pulumi.automation import CommandResult, LocalWorkspace, OnOutput, PulumiCom
 from pulumi.automation.errors import CommandError, create_command_error
 
 from fleet.environment import Environment, FleetError
-from fleet.job import CREATING, Job, Limits, Run
+from fleet.job import CREATING, Job, Limits, StackRun
 from fleet.outcome import Outcome
 from fleet.processes import Processes, StalledError, Watch
 from local.commands import policy_environment
@@ -61,7 +61,7 @@ class Automation:
         """See Engine: there is nothing to prepare."""
         return nullcontext()
 
-    def run(self, stack: str, job: Job, run: Run) -> Outcome:
+    def run(self, stack: str, job: Job, run: StackRun) -> Outcome:
         """See Engine. An `up` with policies is previewed first: they hold before anything changes, as with `pulumi up`.
 
         It is done also where the preview shows no change: options such as `retainOnDelete` are in the state, too.
@@ -102,7 +102,7 @@ class Automation:
             return run.ended(ok=True, cancelled=False)
         return run.ended(ok=False, cancelled=self._processes.interrupted)
 
-    def _preview(self, stack: Stack, job: Job, run: Run, common: Mapping[str, Any]) -> None:
+    def _preview(self, stack: Stack, job: Job, run: StackRun, common: Mapping[str, Any]) -> None:
         try:
             stack.preview(**common)
         except (CommandError, StalledError):

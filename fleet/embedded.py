@@ -16,7 +16,7 @@ from typing import Any
 from pulumi.automation.events import EngineEvent
 
 from fleet.environment import Environment
-from fleet.job import Job, Limits, Run
+from fleet.job import Job, Limits, StackRun
 from fleet.outcome import Outcome
 from fleet.processes import Processes, StalledError
 from local.commands import policy_environment
@@ -63,7 +63,7 @@ class Embedded:
         leaving, entering = (open_session(self._folder, stack, create=False).stored() for stack in (source, dest))
         move(leaving, entering, urns)
 
-    def run(self, stack: str, job: Job, run: Run) -> Outcome:
+    def run(self, stack: str, job: Job, run: StackRun) -> Outcome:
         """See Engine."""
         status = 1
         with tempfile.TemporaryDirectory(prefix="stockade-fleet-") as folder, _events(Path(folder), run) as log:
@@ -83,7 +83,7 @@ class Embedded:
 
 
 @contextmanager
-def _events(folder: Path, run: Run) -> Iterator[Path]:
+def _events(folder: Path, run: StackRun) -> Iterator[Path]:
     """Yield a file from which events are told as they are written."""
     file = folder / "events"
     os.mkfifo(file)
@@ -98,7 +98,7 @@ def _events(folder: Path, run: Run) -> Iterator[Path]:
             reader.join()
 
 
-def _tell(lines: Iterator[str], run: Run) -> None:
+def _tell(lines: Iterator[str], run: StackRun) -> None:
     for line in lines:
         if not line.strip():
             return

@@ -46,7 +46,7 @@ class Limits:
     start: float = 300.0
     silence: float = 3600.0
 
-    def watch(self, run: Run) -> Watch:
+    def watch(self, run: StackRun) -> Watch:
         """Return what looks after one run."""
         return Watch(lambda: self.silence if run.events.begun else self.start, lambda: run.heard, run.waits, run.fail)
 
@@ -69,11 +69,11 @@ class Engine(Protocol):
     def many(self) -> AbstractContextManager[None]:
         """Prepare for more stacks than run at once, so that each starts sooner."""
 
-    def run(self, stack: str, job: Job, run: Run) -> Outcome:
+    def run(self, stack: str, job: Job, run: StackRun) -> Outcome:
         """Run one command on one stack to its end; what a user can cause is an outcome, not an exception."""
 
 
-class Run:
+class StackRun:
     """One run on one stack under way: how long, what it printed, what its events told, when it was last heard of."""
 
     def __init__(self, stack: str) -> None:

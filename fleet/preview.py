@@ -20,7 +20,7 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 from components.config.named_files import REVIEW
 from fleet.__main__ import engine_for, said
 from fleet.environment import Environment, FleetError, backend_of
-from fleet.job import Job, Limits, Run
+from fleet.job import Job, Limits, StackRun
 from fleet.outcome import Status
 from fleet.processes import Processes
 from fleet.published import clean
@@ -74,7 +74,7 @@ def _previewed(stack: str, folder: Path, whole: Path) -> tuple[Result, str]:
         engine = engine_for(environment, processes, Limits())
         if stack not in engine.stacks():
             engine.create(stack)
-        run = Run(stack)
+        run = StackRun(stack)
         outcome = engine.run(stack, Job("preview", diff=True, policies=lambda _: policies), run)
     kept = ["every mandatory policy is kept"] if policies and outcome.status is Status.DONE else []
     config = value_of(policies, "--policy-pack-config")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fleet.job import Run
+from fleet.job import StackRun
 from fleet.summary import listed
 
 EVERY = 10.0
@@ -21,7 +21,7 @@ class Progress:
 
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, StackRun] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
 
@@ -36,12 +36,12 @@ class Progress:
             self._ended.set()
             teller.join()
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: StackRun) -> None:
         """A stack begins."""
         with self._lock:
             self._runs[run.stack] = run
 
-    def end(self, run: Run) -> None:
+    def end(self, run: StackRun) -> None:
         """A stack has ended."""
         with self._lock:
             self._runs.pop(run.stack, None)
@@ -54,7 +54,7 @@ class Progress:
                 print(progress(run, time.monotonic()), file=sys.stderr, flush=True)
 
 
-def progress(run: Run, now: float) -> str:
+def progress(run: StackRun, now: float) -> str:
     """Say in a line how far a run is."""
     seconds = now - run.begin
     if not run.events.begun:

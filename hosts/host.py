@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hosts.errors import HostError, Useless, understanding
-from hosts.guard.guarded import Run
+from hosts.guard.guarded import RunIdentity
 from hosts.guard.proofs import Proofs
 from hosts.guard.record import Ledger
 from hosts.shell import Answer, Script
 from hosts.ssh.coalesced import Reads
 from hosts.ssh.connection import FORMER, Connection, HostAccess
-from hosts.ssh.session import Wire
+from hosts.ssh.session import HostSession
 from hosts.waiting import CONFIRMATION, timed, waiting
 
 _FACTS = Script(
@@ -56,14 +56,18 @@ class Host:
     """Made by `Pool.host`. All methods may be called from any thread (not from the pool's own loop)."""
 
     def __init__(
-        self, access: HostAccess, wire: Wire, call: "Callable[[Coroutine[Any, Any, Any]], Any]", identity: Run
+        self,
+        access: HostAccess,
+        session: HostSession,
+        call: "Callable[[Coroutine[Any, Any, Any]], Any]",
+        identity: RunIdentity,
     ) -> None:
         self.access = access
         self.identity = identity
         self.proofs = Proofs()
         self.ledger = RecordCopy()
-        self._wire = wire
-        self._reads = Reads(wire)
+        self._session = session
+        self._reads = Reads(session)
         self._call = call
         self._facts: tuple[object, Facts] | None = None
         self.first_login_proved = False
@@ -80,45 +84,45 @@ class Host:
     @property
     def login(self) -> str:
         """ "admin" or "bootstrap": the login in use; "" while there is no connection."""
-        way = self._wire.ladder.way
+        way = self._session.sequence.way
         return way.login.partition(FORMER)[0] if way is not None else ""
 
     @property
     def user(self) -> str:
         """The user logged in as; "" while there is no connection."""
-        way = self._wire.ladder.way
+        way = self._session.sequence.way
         return way.line.connection.user if way is not None else ""
 
     @property
     def handshakes(self) -> int:
         """How many connections were made to this host by this object."""
-        return self._wire.ladder.handshakes
+        return self._session.sequence.handshakes
 
     @property
     def runs(self) -> int:
         """How many runs were made on it."""
-        return self._wire.runs
+        return self._session.runs
 
     def connect(self) -> str:
         """Connect now rather than at the first run. Returns the login that worked: "admin" or "bootstrap".
 
         Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
         """
-        way = self._call(self._wire.ladder.climb())
+        way = self._call(self._session.sequence.connected())
         return str(way.login)
 
     def entered(self) -> Connection:
         """The login that runs on this host are made by, at the port where it got in. Raises any HostError."""
-        if not self._wire.runs:  # a login that gets no root is found out by the first run
+        if not self._session.runs:  # a login that gets no root is found out by the first run
             self.run(_ROOT_CHECK)
-        way = self._call(self._wire.ladder.climb())
+        way = self._call(self._session.sequence.connected())
         connection: Connection = way.line.connection
         return connection
 
     async def expect(self) -> None:
         """In the pool's loop: the same, but a failure waits for the first run."""
         with contextlib.suppress(HostError):
-            await self._wire.ladder.climb()
+            await self._session.sequence.connected()
 
     def run(
         self,
@@ -141,7 +145,7 @@ class Host:
             return []
         if len({script.as_root for script in scripts}) > 1:
             raise ValueError("the scripts of one run must all be as_root, or none of them")
-        work = self._wire.run(scripts, resource, timeout=timeout, check=check, stop_on_failure=stop_on_failure)
+        work = self._session.run(scripts, resource, timeout=timeout, check=check, stop_on_failure=stop_on_failure)
         answers: list[Answer] = self._call(work)
         return answers
 
@@ -155,7 +159,7 @@ class Host:
 
     def facts(self) -> Facts:
         """Who we are and what the host is: one round trip per connection, then remembered. Raises any HostError."""
-        way = self._call(self._wire.ladder.climb())
+        way = self._call(self._session.sequence.connected())
         if self._facts is None or self._facts[0] is not way:
             [answer] = self.run(_FACTS)
             told = answer.sections
@@ -184,7 +188,7 @@ class Host:
         the one in use, where it is in use. Raises any HostError.
         """
         name, first = self.access.logins()[0]
-        way = self._wire.ladder.way
+        way = self._session.sequence.way
         if not login and not self.first_login_proved and way is not None:
             login, port = way.login, port or way.line.connection.port
         login, patience = login or name, max(patience, 1)
@@ -203,14 +207,14 @@ class Host:
             chosen = [(name, connection.model_copy(update={"former": ()})) for name, connection in chosen]
         return tuple(
             (name, _moved(connection, address or connection.host, port or connection.port, timeout))
-            for name, connection in (self.access.rungs() if login == "any" else chosen)
+            for name, connection in (self.access.logins_in_order() if login == "any" else chosen)
         )
 
     async def _confirm(self, logins: tuple[tuple[str, Connection], ...], timeout: float) -> str:
-        ladder = self._wire.ladder
-        way = await ladder.fresh(logins, timeout)
+        sequence = self._session.sequence
+        way = await sequence.fresh(logins, timeout)
         try:
-            alone = Wire(self.access, ladder.holding(way))
+            alone = HostSession(self.access, sequence.holding(way))
             await alone.run([_ROOT_CHECK], "confirm", timeout=timeout, check=True, stop_on_failure=True)
         except Useless:
             others = tuple(pair for pair in logins if pair[0] != way.login)
@@ -224,29 +228,29 @@ class Host:
     @property
     def outdated(self) -> str:
         """What of the config the host does not take, where a former one let this process in; "" where all is taken."""
-        way = self._wire.ladder.way
+        way = self._session.sequence.way
         if way is not None and FORMER in way.login:
             return f"the credentials of the {way.login.partition(FORMER)[0]} login"
-        return self._wire.sudo.outdated
+        return self._session.sudo.outdated
 
     def credentials_changed(self, user: str) -> None:
         """Credentials of this user have been changed on the host: what it refused before it may take now."""
         self._call(self._forget(user))
 
     async def _forget(self, user: str) -> None:
-        self._wire.sudo.forget(user)
+        self._session.sudo.forget(user)
 
     def renew(self) -> None:
         """Go on by the credentials of the config, which have just been proved, where former ones are in use."""
         self._call(self._renew())
 
     async def _renew(self) -> None:
-        self._wire.sudo.outdated = ""
-        self._wire.ladder.renew()
+        self._session.sudo.outdated = ""
+        self._session.sequence.renew()
 
     def close(self) -> None:
         """Hang up; the next run connects again."""
-        self._call(self._wire.ladder.close())
+        self._call(self._session.sequence.close())
 
 
 async def _all(*works: Coroutine[Any, Any, Any]) -> None:

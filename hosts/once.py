@@ -5,7 +5,7 @@ import threading
 from hosts.errors import BEHIND, BadCredentials, HostError, Unreachable
 
 
-class Told:
+class ReportedOnce:
     """What has been told in this process. Safe to use from any number of threads."""
 
     def __init__(self) -> None:

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Coroutine
 from typing import TypeVar
 
-from hosts.guard.guarded import Run
+from hosts.guard.guarded import RunIdentity
 from hosts.guard.record import RUN
 from hosts.host import Host
 from hosts.ssh.connection import Connection, HostAccess
 from hosts.ssh.guesses import Guesses
-from hosts.ssh.login import Ladder
-from hosts.ssh.session import Wire
+from hosts.ssh.login import LoginSequence
+from hosts.ssh.session import HostSession
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Pool:
     """Hosts by their access. Safe to use from any number of threads."""
 
     def __init__(self) -> None:
-        self.run = Run(
+        self.run = RunIdentity(
             os.environ.get(RUN) or secrets.token_hex(8),
             f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
         )
@@ -40,9 +40,9 @@ class Pool:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._hosts: dict[HostAccess, Host] = {}
-        self._ladders: list[Ladder] = []
-        self._jumps: dict[Connection, Ladder] = {}
-        self._gate = asyncio.Semaphore(HANDSHAKES)
+        self._ladders: list[LoginSequence] = []
+        self._jumps: dict[Connection, LoginSequence] = {}
+        self._handshakes_at_once = asyncio.Semaphore(HANDSHAKES)
         self._guesses = Guesses()
 
     def host(self, access: HostAccess) -> Host:
@@ -53,8 +53,8 @@ class Pool:
         with self._guard:
             self._start()
             if access not in self._hosts:
-                ladder = self._ladder(access.name, access.rungs(), access.patience)
-                self._hosts[access] = Host(access, Wire(access, ladder), self.call, self.run)
+                sequence = self._sequence(access.name, access.logins_in_order(), access.patience)
+                self._hosts[access] = Host(access, HostSession(access, sequence), self.call, self.run)
             return self._hosts[access]
 
     def knock(self, access: HostAccess) -> None:
@@ -94,10 +94,10 @@ class Pool:
     async def _hang_up(self) -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         # those behind a jump host first: closing the jump would only break them
-        for ladder in [ladder for ladder in self._ladders if ladder not in self._jumps.values()]:
-            await ladder.close()
-        for ladder in self._jumps.values():
-            await ladder.close()
+        for sequence in [sequence for sequence in self._ladders if sequence not in self._jumps.values()]:
+            await sequence.close()
+        for sequence in self._jumps.values():
+            await sequence.close()
         for task in others:
             task.cancel()
 
@@ -105,22 +105,22 @@ class Pool:
         if self._loop is not None:
             return
         loop = asyncio.SelectorEventLoop()  # Windows has another one by default, which cannot wait for a socket's words
-        self._gate = asyncio.Semaphore(HANDSHAKES)
+        self._handshakes_at_once = asyncio.Semaphore(HANDSHAKES)
         self._guesses = Guesses()
         self._loop = loop
         self._thread = threading.Thread(target=loop.run_forever, name="ssh connections", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
-    def _ladder(self, name: str, logins: tuple[tuple[str, Connection], ...], patience: float) -> Ladder:
-        ladder = Ladder(name, logins, patience, self._gate, self._jump, guesses=self._guesses)
-        self._ladders.append(ladder)
-        return ladder
+    def _sequence(self, name: str, logins: tuple[tuple[str, Connection], ...], patience: float) -> LoginSequence:
+        sequence = LoginSequence(name, logins, patience, self._handshakes_at_once, self._jump, guesses=self._guesses)
+        self._ladders.append(sequence)
+        return sequence
 
-    def _jump(self, proxy: Connection) -> Ladder:
+    def _jump(self, proxy: Connection) -> LoginSequence:
         """The one connection to a jump host, shared by all hosts behind it. Called in the loop."""
         if proxy not in self._jumps:
-            self._jumps[proxy] = self._ladder(proxy.address, (("proxy", proxy),), _JUMP_PATIENCE)
+            self._jumps[proxy] = self._sequence(proxy.address, (("proxy", proxy),), _JUMP_PATIENCE)
         return self._jumps[proxy]
 
 

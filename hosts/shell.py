@@ -98,7 +98,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Run:
+class ComposedRun:
     """Several scripts as one text, and the nonce to read the answers by."""
 
     scripts: tuple[Script, ...]
@@ -130,7 +130,7 @@ def assigned(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={quote(value)}\n" for name, value in values.items())
 
 
-def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: str = "") -> Run:
+def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: str = "") -> ComposedRun:
     """Join `scripts` into one run. With `stop_on_failure`, those after a failed one are skipped."""
     nonce = nonce or random.token_hex(16)
     lines = [f"_{nonce}() {{", f"NONCE={nonce}", script_file("hosts/prelude.sh")]
@@ -139,7 +139,7 @@ def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: s
     end = f"printf '\\n{nonce} Z\\n'; printf '\\n{nonce} Z\\n' >&2"
     # the group's own errors (a signal, a dead shell) must not be taken for a script's
     lines += [end, "return 0", "}", f"_{nonce} </dev/null", ""]
-    return Run(tuple(scripts), nonce, to_bytes("\n".join(lines)))
+    return ComposedRun(tuple(scripts), nonce, to_bytes("\n".join(lines)))
 
 
 def _block(index: int, script: Script, stop_on_failure: bool) -> list[str]:
@@ -163,7 +163,7 @@ class GarbledError(ValueError):
     """An answer that is not of the form that a run has."""
 
 
-def parse(run: Run, stdout: bytes, stderr: bytes) -> list[Answer | None]:
+def parse(run: ComposedRun, stdout: bytes, stderr: bytes) -> list[Answer | None]:
     """The answers of a run, one for each script: None for one that neither finished nor was skipped.
 
     Raises `GarbledError`.

@@ -1,7 +1,7 @@
 """What an operation waited for, so that a slow one can be explained.
 
-Whoever serves an operation opens a `Clock` with `timed`; everything that is waited for inside, in the pool's loop as
-well (asyncio hands the context on), notes itself with `waiting`. Without a clock nothing is noted.
+Whoever serves an operation opens a `Stopwatch` with `timed`; everything that is waited for inside, in the pool's loop
+as well (asyncio hands the context on), notes itself with `waiting`. Without a stopwatch nothing is noted.
 """
 
 import time
@@ -28,7 +28,7 @@ CONFIRMATION = "confirmation"
 
 
 @dataclass
-class Clock:
+class Stopwatch:
     """The spans of one operation: what was waited for, from when to when (seconds of a monotonic clock)."""
 
     begun: float = field(default_factory=time.monotonic)
@@ -42,7 +42,7 @@ class Clock:
             sums[what] = sums.get(what, 0) + end - begin
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
-    def absorb(self, other: "Clock", since: float) -> None:
+    def absorb(self, other: "Stopwatch", since: float) -> None:
         """Take over what somebody else waited for on our behalf, as far as it was after `since`; what is left of that
         time we waited for our turn."""
         now = time.monotonic()
@@ -51,16 +51,16 @@ class Clock:
         self.spans.append((TURN, since, max(since, now - sum(end - begin for _, begin, end in shared))))
 
 
-_current: ContextVar[Clock | None] = ContextVar("clock", default=None)
+_current: ContextVar[Stopwatch | None] = ContextVar("clock", default=None)
 
 
-def current() -> Clock | None:
+def current() -> Stopwatch | None:
     """The clock of the operation that this is part of."""
     return _current.get()
 
 
 @contextmanager
-def timed(clock: Clock | None) -> Iterator[None]:
+def timed(clock: Stopwatch | None) -> Iterator[None]:
     """Note on this clock what is waited for inside; on none where it is None."""
     token = _current.set(clock)
     try:

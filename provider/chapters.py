@@ -75,10 +75,10 @@ class Chapters:
         if operation == "Read" and not self._all.is_set():
             self._reading.set()
             self._client.wait()
-            self._knock(request, config)
+            self._connect_early(request, config)
         self._all.wait()
 
-    def _knock(self, request: Any, config: Mapping[str, Any]) -> None:
+    def _connect_early(self, request: Any, config: Mapping[str, Any]) -> None:
         from components.config.inventory import Inventory, way_to
         from hosts.pool import connection_pool
 

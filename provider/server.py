@@ -38,7 +38,7 @@ from components.core.claims import CLAIMS, called_for
 from components.failure import Failure
 from hosts.errors import HostError
 from hosts.guard.record import RUN
-from hosts.once import Told
+from hosts.once import ReportedOnce
 from hosts.text.masking import told
 from hosts.waiting import timed
 from provider.chapters import Chapters
@@ -170,7 +170,7 @@ class Server(ResourceProviderServicer):
 
     def __init__(self, chapters: Chapters | None = None) -> None:
         self.slowest = Slowest()
-        self.told = Told()
+        self.told = ReportedOnce()
         self._config: dict[str, Any] = {}
         self._former = Former()
         self._providers: dict[str, ResourceProvider] = {}

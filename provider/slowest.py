@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hosts.waiting import Clock
+from hosts.waiting import Stopwatch
 
 MOST = 10
 SHORTEST = 0.001
@@ -18,13 +18,13 @@ class Slowest:
     def __init__(self, file: str | None = None) -> None:
         self._file = file if file is not None else os.environ.get("STOCKADE_SLOWEST", "")
         self._lock = threading.Lock()
-        self._kept: list[tuple[str, Clock]] = []
+        self._kept: list[tuple[str, Stopwatch]] = []
 
-    def clock(self) -> Clock | None:
+    def clock(self) -> Stopwatch | None:
         """A clock for an operation that begins; None where nobody wants to know."""
-        return Clock() if self._file else None
+        return Stopwatch() if self._file else None
 
-    def ended(self, operation: str, request: Any, clock: Clock | None) -> None:
+    def ended(self, operation: str, request: Any, clock: Stopwatch | None) -> None:
         """Note an operation that has ended."""
         if clock is None:
             return
@@ -43,7 +43,7 @@ class Slowest:
         return "".join(f"{line(label, clock)}\n" for label, clock in self._kept)
 
 
-def line(label: str, clock: Clock) -> str:
+def line(label: str, clock: Stopwatch) -> str:
     """`7.03 s  read Sshd web1: remote run 6.80 s, handshake 0.20 s, own work 0.03 s`."""
     shares = clock.shares()
     whole = clock.ended - clock.begun
@@ -52,5 +52,5 @@ def line(label: str, clock: Clock) -> str:
     return f"{whole:6.2f} s  {label}: {', '.join(told)}"
 
 
-def _took(kept: tuple[str, Clock]) -> float:
+def _took(kept: tuple[str, Stopwatch]) -> float:
     return kept[1].ended - kept[1].begun

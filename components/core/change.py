@@ -45,15 +45,15 @@ class Change:
     prove_login: Callable[[float], None]
     same: str = ""
 
-    def run(self, *scripts: Script, further: bool = False) -> list[Answer]:
+    def run(self, *scripts: Script, continued: bool = False) -> list[Answer]:
         """Run the scripts in one go; any may answer `STALE`. With a guard, the one that calls `arm` is armed.
 
-        `further`: the next step of a change that is armed already. Raises HostError; what was armed has gone back then,
-        or goes back by itself, and the error says so.
+        `continued`: the next step of a change that is armed already. Raises HostError; what was armed has gone back
+        then, or goes back by itself, and the error says so.
         """
         if self.guard is not None and self.same:
             self.host.proofs.coming(self.title, self.same)
-        steps = [self._ready(replace(script, accepts=script.accepts | {STALE}), further) for script in scripts]
+        steps = [self._ready(replace(script, accepts=script.accepts | {STALE}), continued) for script in scripts]
         try:
             return self.host.run(hold(self.host.identity), *steps, resource=self.title)[1:]
         except (CommandFailed, ConnectionLost, TimedOut) as error:
@@ -61,12 +61,12 @@ class Change:
                 _add(error, self.go_back())
             raise
 
-    def _ready(self, script: Script, further: bool) -> Script:
+    def _ready(self, script: Script, continued: bool) -> Script:
         if not arms(script):
             return script
         if self.guard is None:
             return unguarded(script)
-        return armed(script, self.guard, self.title, self.host.identity, further=further)
+        return armed(script, self.guard, self.title, self.host.identity, continued=continued)
 
     def armed_by(self, answer: Answer) -> bool:
         """Tell whether the script that gave `answer` has armed this change; what is not guarded cannot be."""

@@ -70,9 +70,9 @@ class Transaction(Generic[I, F]):
         *steps, last = chapter.stages(self.host, self.inputs, known)
         with self.host.proofs.change(title):
             for number, step in enumerate(steps):
-                change, known, _ = self._apply(step, known, further=number > 0)
+                change, known, _ = self._apply(step, known, continued=number > 0)
                 change.prove()
-            change, known, (applied, *after) = self._apply(last, known, further=bool(steps))
+            change, known, (applied, *after) = self._apply(last, known, continued=bool(steps))
             if change.armed_by(applied):
                 after = [change.keep(observe)]
         seen = self._understood(after[0]) if after else self.observe()
@@ -177,7 +177,7 @@ class Transaction(Generic[I, F]):
             restore = chapter.restore(self.inputs, known)
             whose = unchanged(title, self.recorded)
             script = restore if guard else forget_after(restore, title)
-            *_, restored = change.run(whose, script, further=armed)
+            *_, restored = change.run(whose, script, continued=armed)
             armed = armed or change.armed_by(restored)
             self.left += [text.strip() for name, text in restored.sections.items() if name.startswith("left.")]
             if restored.status != STALE:
@@ -186,7 +186,7 @@ class Transaction(Generic[I, F]):
         raise _keeps_changing(change, armed)
 
     def _apply(
-        self, step: I, known: KnownState[I, F], *, further: bool
+        self, step: I, known: KnownState[I, F], *, continued: bool
     ) -> tuple[Change, KnownState[I, F], Sequence[Answer]]:
         """Apply one `step` on the way to the inputs, planning anew while the host is found other than expected; return
         also what `apply` printed and, where no guard is to be confirmed before, what `observe` did."""
@@ -199,7 +199,7 @@ class Transaction(Generic[I, F]):
             last = [observe] if guard is None else []
             self.begun = True
             try:
-                first, *answers = change.run(self._first(known, observe), script, *last, further=further)
+                first, *answers = change.run(self._first(known, observe), script, *last, continued=continued)
             except CommandFailed as error:
                 self._take_in(known, error.answers[1:2])
                 raise
@@ -208,9 +208,9 @@ class Transaction(Generic[I, F]):
             applied, *after = answers
             if applied.status != STALE:
                 return change, known, answers
-            further = further or change.armed_by(applied)
+            continued = continued or change.armed_by(applied)
             known = known.seen(self._understood(after[0]) if after else self.observe())
-        raise _keeps_changing(change, further)
+        raise _keeps_changing(change, continued)
 
     def _first(self, known: KnownState[I, F], observe: Script) -> Script:
         if known.prior is None:

@@ -47,7 +47,7 @@ Value = str | int | bool | Sequence[str | int] | None
 
 
 @dataclass(frozen=True)
-class Line:
+class SettingLine:
     """One line of sshd_config: `keyword` in the user's spelling."""
 
     keyword: str
@@ -85,13 +85,13 @@ def canonical(text: str) -> str:
     return "".join(f"{line}\n" for line in sorted(dict.fromkeys(lines), key=lambda line: line.key))
 
 
-def row(text: str) -> Line:
+def row(text: str) -> SettingLine:
     """Read one line of `canonical` or of `sshd -T`, which prints a keyword without a value for an empty one."""
     keyword, _, rest = text.partition(" ")
-    return Line(keyword, rest.strip() or "none")
+    return SettingLine(keyword, rest.strip() or "none")
 
 
-def parse(text: str) -> tuple[Line, ...]:
+def parse(text: str) -> tuple[SettingLine, ...]:
     """Read what `canonical` wrote."""
     return tuple(map(row, text.splitlines()))
 
@@ -151,12 +151,12 @@ def differing(wanted: str, shown: str) -> tuple[str, ...]:
 def as_shown(text: str, keys: Iterable[str], shown: str) -> str:
     """Return the declared lines with those of `keys` replaced by the values that the host shows."""
     there, changed = _grouped(shown), set(keys)
-    lines: list[Line] = []
+    lines: list[SettingLine] = []
     for line in parse(text):
         if line.key not in changed:
             lines.append(line)
         elif not any(known.key == line.key for known in lines):
-            lines += [Line(line.keyword, value) for value in there.get(line.key, ())]
+            lines += [SettingLine(line.keyword, value) for value in there.get(line.key, ())]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -213,11 +213,11 @@ def _values(keyword: str, given: Value) -> list[str]:
     return [("," if name in LISTED else " ").join(words)]
 
 
-def _checked(text: str) -> Line:
+def _checked(text: str) -> SettingLine:
     found = _LINE.fullmatch(text)
     if found is None or not text.isprintable():
         raise ValueError(f"not a setting of sshd: {text!r}; `Keyword value` is expected")
-    line = Line(_FORMER_NAMES.get(found[1].lower(), found[1]), found[2].strip())
+    line = SettingLine(_FORMER_NAMES.get(found[1].lower(), found[1]), found[2].strip())
     if line.key in ("match", "include"):
         raise ValueError(
             f"{line.keyword} cannot stand here: what is declared holds for every login; "
@@ -236,10 +236,10 @@ def _ere(key: str) -> str:
     return key.replace(".", "[.]")
 
 
-def _apart(line: Line) -> list[Line]:
+def _apart(line: SettingLine) -> list[SettingLine]:
     """Write each name of a list of users, groups or variables on a line of its own, as `sshd -T` does."""
     if line.key in _NAMES:
-        return [Line(line.keyword, word) for word in line.value.split()]
+        return [SettingLine(line.keyword, word) for word in line.value.split()]
     return [line]
 
 

@@ -58,23 +58,23 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunIdentity:
     """The run that changes hosts: a random `token`, and the `name` that others are told."""
 
     token: str
     name: str
 
 
-def hold(run: Run) -> Script:
+def hold(run: RunIdentity) -> Script:
     """Take the host for this run, and settle what a dead run left armed. Fails with the name of who has it."""
     exits = {HELD: "another run is changing this host; wait for it to end, then run this again. It is"}
     return Script("take the host", script_file("hosts/guard/hold.sh"), _values("", run, run_name=run.name), exits=exits)
 
 
-def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool = False) -> Script:
+def armed(script: Script, guard: Guard, title: str, run: RunIdentity, *, continued: bool = False) -> Script:
     """Let `script` save, arm and then change, where its body says `arm`. What comes before it is up to the caller.
 
-    With `further`, it is the next step of a change that is armed and not confirmed yet: going back undoes both.
+    With `continued`, it is the next step of a change that is armed and not confirmed yet: going back undoes both.
     """
     values = {
         **guard.values,
@@ -86,7 +86,7 @@ def armed(script: Script, guard: Guard, title: str, run: Run, *, further: bool =
         "guard_restore": f"{assigned(guard.values)}set -eu\n{guard.back}\n",
         "guard_limit": str(guard.limit),
         "guard_record": record_name(title),
-        "guard_further": "yes" if further else "",
+        "guard_further": "yes" if continued else "",
     }
     unsaved = f"what is in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
     exits = {UNSAVED: unsaved, GONE_BACK: _LATE, **script.exits}
@@ -108,13 +108,13 @@ def is_armed(answer: Answer) -> bool:
     return "armed" in answer.sections
 
 
-def committed(guard: Guard, title: str, run: Run) -> Script:
+def committed(guard: Guard, title: str, run: RunIdentity) -> Script:
     """Make the change survive a reboot, and disarm. `GONE_BACK` where the host was faster. Safe to repeat."""
     values = {**guard.values, **_values(title, run, guard_commit=guard.commit or ":")}
     return Script("keep the change", script_file("hosts/guard/commit.sh"), values, exits={GONE_BACK: _LATE})
 
 
-def given_up(title: str, run: Run) -> Script:
+def given_up(title: str, run: RunIdentity) -> Script:
     """Go back at once, and wait for it where the host does so already. Prints what the host's record says of it."""
     exits = {NOT_BACK: f"the host could not put back what was in force before; see {LOG} there"}
     body = script_file("hosts/guard/give_up.sh")
@@ -127,7 +127,7 @@ def boot_programs() -> dict[str, str]:
     return {f"guard_boot_{kind}": source(f"hosts/guard/installed/{name}") for kind, name in kinds.items()}
 
 
-def _values(title: str, run: Run, **more: str) -> dict[str, str]:
+def _values(title: str, run: RunIdentity, **more: str) -> dict[str, str]:
     return {"guard_name": _name(title), "run": run.token, **boot_programs(), **more}
 
 

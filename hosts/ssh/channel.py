@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
-from hosts.shell import Answer, Run, Script, parse
-from hosts.ssh.privilege import Entry
+from hosts.shell import Answer, ComposedRun, Script, parse
+from hosts.ssh.privilege import RootShell
 from hosts.waiting import CHANNEL, REMOTE, waiting
 
 OPEN_TIMEOUT = 75.0
@@ -43,12 +43,12 @@ class Outcome:
     at: int = -1
     """Index of the last script that began; -1: none did, as far as we know."""
 
-    def pid(self, run: Run) -> int | None:
+    def pid(self, run: ComposedRun) -> int | None:
         """Process id of the host's shell, as it told before its first script."""
         told = re.search(rf"\n{run.nonce} P (\d{{1,9}})\n".encode(), self.stdout)
         return int(told[1]) if told else None
 
-    def answers(self, run: Run) -> list[Answer | None]:
+    def answers(self, run: ComposedRun) -> list[Answer | None]:
         """One for each script; None for those that did not finish. Raises `GarbledError`."""
         return parse(run, self.stdout, self.stderr)
 
@@ -56,7 +56,7 @@ class Outcome:
 class _Session(asyncssh.SSHClientSession[bytes]):
     """Collects both streams and wakes its reader whenever something changed."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ComposedRun) -> None:
         self.run = run
         self.streams = {None: bytearray(), asyncssh.EXTENDED_DATA_STDERR: bytearray()}
         self.changed = asyncio.Event()
@@ -94,7 +94,9 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         return sum(len(stream) for stream in self.streams.values())
 
 
-async def execute(ssh: asyncssh.SSHClientConnection, entry: Entry, run: Run, timeout: float | None) -> Outcome:
+async def execute(
+    ssh: asyncssh.SSHClientConnection, entry: RootShell, run: ComposedRun, timeout: float | None
+) -> Outcome:
     """Start a shell as `entry` says, and feed it the run's text.
 
     Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.

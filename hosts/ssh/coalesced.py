@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from hosts.errors import HostError
 from hosts.shell import Answer, Script
-from hosts.ssh.session import Wire
-from hosts.waiting import Clock, current, timed
+from hosts.ssh.session import HostSession
+from hosts.waiting import Stopwatch, current, timed
 
 LARGEST_BATCH = 64
 
@@ -17,14 +17,14 @@ class _Wanted:
     script: Script
     answer: "asyncio.Future[Answer]"
     asked: float = field(default_factory=time.monotonic)
-    clock: Clock | None = field(default_factory=current)
+    clock: Stopwatch | None = field(default_factory=current)
 
 
 class Reads:
     """While one batch is under way (or the host is being connected), what is asked for meanwhile makes the next."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, session: HostSession) -> None:
+        self._session = session
         self._waiting: list[_Wanted] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -41,10 +41,10 @@ class Reads:
 
     async def _work(self) -> None:
         while self._waiting:
-            shared = Clock()
+            shared = Stopwatch()
             try:
                 with timed(shared):
-                    await self._wire.ladder.climb()
+                    await self._session.sequence.connected()
                     batch = self._take()
                     await self._answer(batch, shared)
             except HostError as error:
@@ -52,7 +52,9 @@ class Reads:
                 _tell(failed, shared)
                 self._fail(failed, error)
             except BaseException as error:  # an error of ours must not leave anyone waiting for ever
-                self._fail(self._take_all(), HostError(f"unexpected: {error!r}", secrets=self._wire.access.secrets()))
+                self._fail(
+                    self._take_all(), HostError(f"unexpected: {error!r}", secrets=self._session.access.secrets())
+                )
                 raise
 
     def _take(self) -> list[_Wanted]:
@@ -67,13 +69,13 @@ class Reads:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    async def _answer(self, batch: list[_Wanted], shared: Clock) -> None:
+    async def _answer(self, batch: list[_Wanted], shared: Stopwatch) -> None:
         batch = [wanted for wanted in batch if not wanted.answer.done()]
         if not batch:
             return
         try:
             try:
-                results = await self._wire.attempt([wanted.script for wanted in batch])
+                results = await self._session.attempt([wanted.script for wanted in batch])
             finally:
                 _tell(batch, shared)
         except HostError as error:
@@ -99,7 +101,7 @@ class Reads:
                 wanted.answer.set_exception(error.during(resource=""))
 
 
-def _tell(batch: list[_Wanted], shared: Clock) -> None:
+def _tell(batch: list[_Wanted], shared: Stopwatch) -> None:
     for wanted in batch:
         if wanted.clock is not None:
             wanted.clock.absorb(shared, wanted.asked)

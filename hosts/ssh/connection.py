@@ -271,24 +271,24 @@ class HostAccess(_Model):
         return min(self.connect_timeout, float(most)) if most.isdigit() else self.connect_timeout
 
     def logins(self) -> tuple[tuple[str, Connection], ...]:
-        """The ladder: ("admin", …) and ("bootstrap", …), those that are there, in this order."""
-        ladder = (("admin", self.admin, self.bootstrap), ("bootstrap", self.bootstrap, self.admin))
+        """The logins to try: ("admin", …) and ("bootstrap", …), those that are there, in this order."""
+        sequence = (("admin", self.admin, self.bootstrap), ("bootstrap", self.bootstrap, self.admin))
         return tuple(
-            (login, _one_machine(connection, other)) for login, connection, other in ladder if connection is not None
+            (login, _one_machine(connection, other)) for login, connection, other in sequence if connection is not None
         )
 
-    def rungs(self) -> tuple[tuple[str, Connection], ...]:
-        """The ladder of a run: each login at its own port, then at the other login's port of the same machine. While
+    def logins_in_order(self) -> tuple[tuple[str, Connection], ...]:
+        """The logins of a run: each at its own port, then at the other login's port of the same machine. While
         sshd moves from one port to the other it is not known where it listens."""
         logins = self.logins()
-        rungs: list[tuple[str, Connection]] = []
+        logins_in_order: list[tuple[str, Connection]] = []
         for login, connection in (*logins, *self.former_logins()):
-            rungs.append((login, connection))
+            logins_in_order.append((login, connection))
             for _, other in logins:
                 if other.host == connection.host and other.proxy == connection.proxy and other.port != connection.port:
                     moved = {"port": other.port, "known_as": connection.names}
-                    rungs.append((login, connection.model_copy(update=moved)))
-        return tuple(rungs)
+                    logins_in_order.append((login, connection.model_copy(update=moved)))
+        return tuple(logins_in_order)
 
     def former_logins(self) -> tuple[tuple[str, Connection], ...]:
         """The logins as they were before, where sshd is shown something else now: ("admin before", …)."""

@@ -33,7 +33,7 @@ class Refused(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Line:
+class OpenConnection:
     """An open, authenticated connection."""
 
     connection: Connection
@@ -84,8 +84,10 @@ class _Client(asyncssh.SSHClient):
         return NotImplemented  # type: ignore[no-any-return]  # asyncssh's own way of saying no
 
 
-async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | None" = None) -> Line:
-    """Connect and log in, once. `gate` limits how many handshakes run at a time.
+async def dial(
+    connection: Connection, handshakes_at_once: asyncio.Semaphore, tunnel: "OpenConnection | None" = None
+) -> OpenConnection:
+    """Connect and log in, once. `handshakes_at_once` limits how many handshakes run at a time.
 
     Raises Transient, Refused, or a HostError that no further attempt would mend.
     """
@@ -101,7 +103,7 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
                 if sock is not None:
                     with waiting(DIALLING):
                         await _spoken(sock)
-                async with _slot(gate), asyncio.timeout(connection.per_dial_timeout) as clock:
+                async with _slot(handshakes_at_once), asyncio.timeout(connection.per_dial_timeout) as clock:
                     ssh = await _ssh(
                         connection,
                         trust=trust,
@@ -120,18 +122,18 @@ async def dial(connection: Connection, gate: asyncio.Semaphore, tunnel: "Line | 
             raise refusal(connection, trust, shown, str(error)) from None
         except (OSError, TimeoutError, asyncssh.Error) as error:
             raise _meaning(connection, credentials, shown, error) from None
-    return Line(connection, ssh)
+    return OpenConnection(connection, ssh)
 
 
 @asynccontextmanager
-async def _slot(gate: asyncio.Semaphore) -> AsyncIterator[None]:
+async def _slot(handshakes_at_once: asyncio.Semaphore) -> AsyncIterator[None]:
     with waiting(HANDSHAKE_SLOT):
-        await gate.acquire()
+        await handshakes_at_once.acquire()
     try:
         with waiting(HANDSHAKE):
             yield
     finally:
-        gate.release()
+        handshakes_at_once.release()
 
 
 @asynccontextmanager
@@ -155,7 +157,7 @@ def _ssh(
     shown: Shown,
     connected: Callable[[], None],
     sock: socket.socket | None,
-    tunnel: "Line | None",
+    tunnel: "OpenConnection | None",
 ) -> Awaitable[asyncssh.SSHClientConnection]:
     offered = offer(old=connection.old_algorithms)
     return asyncssh.connect(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hosts.errors import BEHIND, HostError, LoginRefused, Unreachable, Useless
 from hosts.ssh.connection import FORMER, UNLIMITED, Connection
-from hosts.ssh.dialing import Line, Refused, Transient, dial
+from hosts.ssh.dialing import OpenConnection, Refused, Transient, dial
 from hosts.ssh.guesses import Guesses
 from hosts.waiting import CONNECTING, RETRY, waiting
 
@@ -23,11 +23,11 @@ _ROTATING = (
 
 
 @dataclass(frozen=True)
-class Way:
+class ActiveLogin:
     """An open line and the login that it came in by: "admin", "bootstrap" (or "proxy")."""
 
     login: str
-    line: Line
+    line: OpenConnection
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _Climb:
     cause: str = ""
 
 
-class Ladder:
+class LoginSequence:
     """One host's connection: opened when first wanted, shared, opened again when it broke. Lives in the pool's loop."""
 
     def __init__(
@@ -47,8 +47,8 @@ class Ladder:
         name: str,
         logins: tuple[tuple[str, Connection], ...],
         patience: float,
-        gate: asyncio.Semaphore,
-        jump_of: "Callable[[Connection], Ladder]",
+        handshakes_at_once: asyncio.Semaphore,
+        jump_of: "Callable[[Connection], LoginSequence]",
         *,
         guesses: Guesses,
     ) -> None:
@@ -56,23 +56,23 @@ class Ladder:
         self.guesses = guesses
         self.logins = logins
         self._patience = patience
-        self._gate = gate
+        self._handshakes_at_once = handshakes_at_once
         self._jump_of = jump_of
         self._lock = asyncio.Lock()
-        self._way: Way | None = None
+        self._way: ActiveLogin | None = None
         self._failure: HostError | None = None
         self._until = 0.0
         self._useless: dict[str, Useless] = {}
-        self._left: list[Line] = []
+        self._left: list[OpenConnection] = []
         self.handshakes = 0
         """How many connections were opened in all."""
 
     @property
-    def way(self) -> Way | None:
+    def way(self) -> ActiveLogin | None:
         """The open connection, if there is one."""
         return self._way if self._way is not None and self._way.line.alive else None
 
-    async def climb(self) -> Way:
+    async def connected(self) -> ActiveLogin:
         """The open connection, or a new one.
 
         Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
@@ -102,22 +102,24 @@ class Ladder:
         finally:
             self._lock.release()
 
-    async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> Way:
+    async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> ActiveLogin:
         """A connection of its own, for the caller to close; nothing is remembered of it."""
-        other = Ladder(self.name, logins, patience, self._gate, self._jump_of, guesses=self.guesses)
+        other = LoginSequence(
+            self.name, logins, patience, self._handshakes_at_once, self._jump_of, guesses=self.guesses
+        )
         try:
             return await other._retry(patience)
         except HostError as error:
             error.host = self.name
             raise
 
-    def holding(self, way: Way) -> "Ladder":
-        """A ladder that has this connection and makes no other."""
-        other = Ladder(self.name, (), 0, self._gate, self._jump_of, guesses=self.guesses)
+    def holding(self, way: ActiveLogin) -> "LoginSequence":
+        """A sequence that has this connection and makes no other."""
+        other = LoginSequence(self.name, (), 0, self._handshakes_at_once, self._jump_of, guesses=self.guesses)
         other._way = way
         return other
 
-    def spurn(self, way: Way, fault: Useless) -> bool:
+    def reject(self, way: ActiveLogin, fault: Useless) -> bool:
         """Use the next login from now on: this one lets us in and then does nothing for us. False where it is the last.
 
         What is under way on its connection comes to its end there.
@@ -150,7 +152,7 @@ class Ladder:
         for line in lines:
             await line.close()
 
-    async def _retry(self, patience: float) -> Way:
+    async def _retry(self, patience: float) -> ActiveLogin:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         if not self.logins:
@@ -173,7 +175,7 @@ class Ladder:
                 await asyncio.sleep(pause)
             delay = min(delay * 2, LONGEST_DELAY)
 
-    async def _round(self, seen: _Climb) -> Way | None:
+    async def _round(self, seen: _Climb) -> ActiveLogin | None:
         """Each login once, except those refused before and those of an address that just did not answer."""
         silent: set[tuple[str, int]] = set()
         unanswered: set[str] = set()
@@ -182,7 +184,7 @@ class Ladder:
                 continue
             try:
                 tunnel = await self._tunnel(connection)
-                line = await dial(connection, self._gate, tunnel)
+                line = await dial(connection, self._handshakes_at_once, tunnel)
             except Refused as error:
                 seen.refused[login] = str(error)
             except Transient as error:
@@ -191,16 +193,16 @@ class Ladder:
                 unanswered.add(login)
             else:
                 self.handshakes += 1
-                return Way(login, line)
+                return ActiveLogin(login, line)
         for login in unanswered:
             seen.failures[login] = seen.failures.get(login, 0) + 1
         return None
 
-    async def _tunnel(self, connection: Connection) -> Line | None:
+    async def _tunnel(self, connection: Connection) -> OpenConnection | None:
         if connection.proxy is None:
             return None
         try:
-            return (await self._jump_of(connection.proxy).climb()).line
+            return (await self._jump_of(connection.proxy).connected()).line
         except HostError as error:
             told = error.during(resource="")
             told.message = f"{BEHIND}{connection.proxy.address}: {error.message}"

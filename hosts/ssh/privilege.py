@@ -19,7 +19,7 @@ _HERE, _GO = "stockade: root", ":"
 
 
 @dataclass(frozen=True)
-class Entry:
+class RootShell:
     """How to start the shell that reads the script: the remote command, what to send at once, the line on stdout that
     the rest waits for, and what to send before the script."""
 
@@ -29,17 +29,17 @@ class Entry:
     tail: bytes = b""
 
 
-AS_LOGIN_USER = Entry("sh")
+AS_LOGIN_USER = RootShell("sh")
 
 
-def as_root(word: SecretStr | None = None) -> Entry:
+def as_root(word: SecretStr | None = None) -> RootShell:
     """A root shell on stdin: directly for uid 0, else through sudo, with the password `word` or without one."""
     if word is None:
-        return Entry("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exec sh; fi; exec sudo -n -H -- sh"))
+        return RootShell("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exec sh; fi; exec sudo -n -H -- sh"))
     # a password that is the very line that ends this loop leaves that line to the shell, to which it means nothing
     shell = f'echo; echo "{_HERE}"; while IFS= read -r line; do if [ "$line" = {_GO} ]; then break; fi; done; exec sh'
     command = f"{_ENGLISH}; {_ROOT_ALREADY} {shell}; fi; exec sudo -S -k -H -p '' -- sh -c {quote(shell)}"
-    return Entry("sh -c " + quote(command), _line(word), f"\n{_HERE}\n".encode(), f"{_GO}\n".encode())
+    return RootShell("sh -c " + quote(command), _line(word), f"\n{_HERE}\n".encode(), f"{_GO}\n".encode())
 
 
 _ASKS = "stockade: asked"
@@ -60,11 +60,11 @@ _REHEARSAL = " ".join(
 )
 
 
-def rehearsal(word: SecretStr | None) -> Entry:
+def rehearsal(word: SecretStr | None) -> RootShell:
     """Asks sudo once, with the password alone on stdin; or whether it asks at all."""
     if word is None:
-        return Entry("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; exec sudo -n -- true"))
-    return Entry("sh -c " + quote(_REHEARSAL), _line(word))
+        return RootShell("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; exec sudo -n -- true"))
+    return RootShell("sh -c " + quote(_REHEARSAL), _line(word))
 
 
 def _line(word: SecretStr) -> bytes:

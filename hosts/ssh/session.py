@@ -8,12 +8,12 @@ import asyncssh
 
 from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood, SudoRefused, TimedOut, Useless
 from hosts.scripts import script as script_file
-from hosts.shell import Answer, GarbledError, Run, Script, compose
+from hosts.shell import Answer, ComposedRun, GarbledError, Script, compose
 from hosts.ssh import privilege
 from hosts.ssh.channel import Outcome, execute
 from hosts.ssh.connection import HostAccess
-from hosts.ssh.dialing import Line
-from hosts.ssh.login import Ladder, Way
+from hosts.ssh.dialing import OpenConnection
+from hosts.ssh.login import ActiveLogin, LoginSequence
 from hosts.ssh.sudo import Sudo
 from hosts.waiting import CHANNEL_SLOT, waiting
 
@@ -23,7 +23,7 @@ _REFUSALS = 4
 _KILL_TIMEOUT = 15.0
 
 
-class Slots:
+class ChannelSlots:
     """How many channels may be open; learns a smaller MaxSessions from the host's refusals."""
 
     def __init__(self, limit: int) -> None:
@@ -51,16 +51,16 @@ class Slots:
         return self.taken > 0
 
 
-class Wire:
+class HostSession:
     """Runs scripts on one host, and joins the reads that are wanted at the same time."""
 
-    def __init__(self, access: HostAccess, ladder: Ladder) -> None:
+    def __init__(self, access: HostAccess, sequence: LoginSequence) -> None:
         self.access = access
-        self.ladder = ladder
-        self.slots = Slots(CHANNELS)
+        self.sequence = sequence
+        self.slots = ChannelSlots(CHANNELS)
         self.runs = 0
         """How many runs (channels) were made."""
-        self.sudo = Sudo(access.name, ladder.guesses)
+        self.sudo = Sudo(access.name, sequence.guesses)
 
     async def run(
         self, scripts: Sequence[Script], resource: str, *, timeout: float | None, check: bool, stop_on_failure: bool
@@ -95,7 +95,7 @@ class Wire:
             results += [error] * affected
         return results
 
-    def _answers(self, run: Run, outcome: Outcome, resource: str) -> list[Answer | None]:
+    def _answers(self, run: ComposedRun, outcome: Outcome, resource: str) -> list[Answer | None]:
         try:
             return outcome.answers(run)
         except GarbledError as error:
@@ -118,13 +118,15 @@ class Wire:
     def _secrets(self, scripts: Sequence[Script]) -> tuple[str, ...]:
         return (*self.access.secrets(), *(secret for script in scripts for secret in script.plain_secrets().values()))
 
-    async def _sent(self, run: Run, resource: str, step: str, timeout: float | None) -> tuple[Way, Outcome]:
+    async def _sent(
+        self, run: ComposedRun, resource: str, step: str, timeout: float | None
+    ) -> tuple[ActiveLogin, Outcome]:
         """Send a run over a connection that takes it. Only what was certainly not sent is tried again."""
         reconnected = False
         refusals = 0
         while True:
             try:
-                way = await self.ladder.climb()
+                way = await self.sequence.connected()
                 async with self.slots.one():
                     entry = await self._entry(way.line, run.scripts)
                     self.runs += 1
@@ -132,10 +134,10 @@ class Wire:
                 fault = self._fault(run, way, outcome)
                 if fault is not None and await self.sudo.changed(way.line, fault):
                     continue
-                if fault is None or not self.ladder.spurn(way, fault):
+                if fault is None or not self.sequence.reject(way, fault):
                     return way, outcome
             except Useless as error:
-                if not self.ladder.spurn(way, error):
+                if not self.sequence.reject(way, error):
                     raise self._placed(error, resource, step) from None
             except HostError as error:
                 raise self._placed(error, resource, step) from None
@@ -159,10 +161,10 @@ class Wire:
 
     def _placed(self, error: HostError, resource: str, step: str) -> HostError:
         error.host = self.access.name
-        error.not_reached |= isinstance(error, Useless) and bool(self.ladder.logins)
+        error.not_reached |= isinstance(error, Useless) and bool(self.sequence.logins)
         return error.during(resource=resource, step=step)
 
-    def _fault(self, run: Run, way: Way, outcome: Outcome) -> Useless | None:
+    def _fault(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome) -> Useless | None:
         """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
         told = outcome.exit_status is not None or outcome.kept_out
         if outcome.finished or not told or outcome.at >= 0 or outcome.pid(run) is not None:
@@ -175,10 +177,10 @@ class Wire:
             return SudoRefused(f"sudo does not let {way.line.connection.user} in: it asks for more than a password")
         return refused or privilege.no_shell(way.line.connection, stdout, stderr, outcome.exit_status or 0)
 
-    async def _entry(self, line: Line, scripts: Sequence[Script]) -> privilege.Entry:
+    async def _entry(self, line: OpenConnection, scripts: Sequence[Script]) -> privilege.RootShell:
         return await self.sudo.entry(line) if scripts[0].as_root else privilege.AS_LOGIN_USER
 
-    async def _unfinished(self, run: Run, way: Way, outcome: Outcome, resource: str) -> HostError:
+    async def _unfinished(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome, resource: str) -> HostError:
         """Why a run did not come to its end."""
         script = run.scripts[max(outcome.at, 0)]
         place = {"host": self.access.name, "resource": resource, "step": script.step}
@@ -206,7 +208,7 @@ class Wire:
             step=script.step,
         )
 
-    async def _stop(self, run: Run, way: Way, outcome: Outcome) -> bool:
+    async def _stop(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome) -> bool:
         """End the processes of a run that is overdue. sshd does not do it when their channel closes."""
         pid = outcome.pid(run)
         if pid is None or not way.line.alive:

@@ -11,7 +11,7 @@ from hosts.errors import ConnectionLost, SudoPasswordRefused, SudoRefused, Usele
 from hosts.shell import reveal
 from hosts.ssh import privilege
 from hosts.ssh.channel import OPEN_TIMEOUT
-from hosts.ssh.dialing import Line
+from hosts.ssh.dialing import OpenConnection
 from hosts.ssh.guesses import Guesses
 
 ANSWER_TIMEOUT = 30.0
@@ -24,7 +24,7 @@ _MOST_WORDS = 2**16
 class _Accepted:
     """The password that sudo took on a connection; None: it asked for none."""
 
-    line: Line
+    line: OpenConnection
     word: SecretStr | None
 
 
@@ -38,7 +38,7 @@ class Sudo:
         self._accepted: _Accepted | None = None
         self._turn = asyncio.Lock()
 
-    async def entry(self, line: Line) -> privilege.Entry:
+    async def entry(self, line: OpenConnection) -> privilege.RootShell:
         """How to become root on a connection. Raises SudoRefused and ConnectionLost."""
         words = line.connection.sudo_words
         if words == (None,):
@@ -48,11 +48,11 @@ class Sudo:
                 self._accepted = _Accepted(line, await self._first_taken(line, words))
             return privilege.as_root(self._accepted.word)
 
-    def known_entry(self) -> privilege.Entry:
+    def known_entry(self) -> privilege.RootShell:
         """The same, with what was taken before."""
         return privilege.as_root(self._accepted.word if self._accepted is not None else None)
 
-    async def changed(self, line: Line, fault: Useless) -> bool:
+    async def changed(self, line: OpenConnection, fault: Useless) -> bool:
         """Take in that a run was refused, whose password had been taken before; tell whether there is another one."""
         accepted = self._accepted
         if not isinstance(fault, SudoPasswordRefused) or accepted is None or accepted.line is not line:
@@ -67,7 +67,7 @@ class Sudo:
         self._guesses.forget(self._host, user)
         self._accepted = None
 
-    async def _first_taken(self, line: Line, words: Sequence[SecretStr | None]) -> SecretStr | None:
+    async def _first_taken(self, line: OpenConnection, words: Sequence[SecretStr | None]) -> SecretStr | None:
         """The first password that sudo takes; each is sent once in the life of this process, whoever asks."""
         user = line.connection.user
         refused: list[SudoRefused] = []
@@ -81,7 +81,7 @@ class Sudo:
                 refused.append(error)
         raise refused[0].during(resource="")
 
-    async def _rehearsed(self, line: Line, word: SecretStr | None) -> SudoRefused | None:
+    async def _rehearsed(self, line: OpenConnection, word: SecretStr | None) -> SudoRefused | None:
         """Why sudo does not take a password; None where it does."""
         status, stderr = await _rehearse(line.ssh, privilege.rehearsal(word))
         if status == 0:
@@ -95,7 +95,7 @@ class Sudo:
         )
 
 
-async def _rehearse(ssh: asyncssh.SSHClientConnection, entry: privilege.Entry) -> tuple[int | None, str]:
+async def _rehearse(ssh: asyncssh.SSHClientConnection, entry: privilege.RootShell) -> tuple[int | None, str]:
     """Run a rehearsal: its exit status and what it said. Its input ends only when it must: where sudo asks again, PAM
     would take that for another wrong password."""
     async with asyncio.timeout(OPEN_TIMEOUT):

@@ -13,14 +13,14 @@ ENTRY = script("hosts/system/origin.sh")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Origin:
     """A connection from the address `client` to TCP `port` of the host."""
 
     client: str
     port: int
 
 
-def entry(told: str) -> Entry | None:
+def entry(told: str) -> Origin | None:
     """Read what `entry` of `ENTRY` prints; None where it found nothing, or where the run is on the host itself."""
     words = told.split()
     if len(words) != 4 or not words[3].isdecimal():
@@ -30,4 +30,4 @@ def entry(told: str) -> Entry | None:
         address = ip_address(client)
     except ValueError:
         return None
-    return None if address.is_loopback or client == server else Entry(client, int(words[3]))
+    return None if address.is_loopback or client == server else Origin(client, int(words[3]))

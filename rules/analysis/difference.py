@@ -7,7 +7,7 @@ from rules.packets.diagrams import Node
 from rules.packets.outcomes import Verdict, then
 
 
-class Unlike:
+class Difference:
     """Looks for one packet that has another fate with a rule than without it; nothing is made on the way."""
 
     def __init__(self, compiler: Compiler) -> None:

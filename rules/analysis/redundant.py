@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rules.analysis.arrivals import Arrivals, arrivals
-from rules.analysis.difference import Unlike
+from rules.analysis.difference import Difference
 from rules.analysis.visits import Visit, Visits
 from rules.packets.chains import GOING_ON, Compiled, Compiler, Leaf
 from rules.packets.diagrams import Node
@@ -55,7 +55,7 @@ class _Candidates(Visits):
 
     def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
         super().__init__(compiler, chains)
-        self._unlike = Unlike(compiler)
+        self._unlike = Difference(compiler)
         answers = {
             target.options
             for compiled in chains.values()
@@ -92,7 +92,7 @@ class _Together(Visits):
             away[place.chain].add(place.number - 1)
         self._away = away
         super().__init__(found.compiler, found.compiler.without(found.chains, away))
-        self._unlike = Unlike(found.compiler)
+        self._unlike = Difference(found.compiler)
         self._overlap = meeting(found.compiler.store)
         self._met: dict[Place, Node] = {}
         self._changed: list[Place] = []

@@ -14,7 +14,7 @@ import pytest
 from pulumi.automation.events import EngineEvent
 
 from fleet.environment import FleetError, load
-from fleet.job import Run
+from fleet.job import StackRun
 from fleet.progress import Progress, progress
 
 from .conftest import LIMIT, Fleet, make
@@ -219,7 +219,7 @@ def test_a_call_of_the_cli_that_does_not_come_back_is_told(tmp_path: Path) -> No
 
 
 def test_how_far_a_stack_is(capsys: pytest.CaptureFixture[str]) -> None:
-    run = Run("production-01")
+    run = StackRun("production-01")
     assert progress(run, run.begin + 12) == "production-01: 12 s, has not begun yet"
     for kind, host, resource in (("Pre", "web1", "a"), ("Pre", "web2", "b"), ("Outputs", "web1", "a")):
         name = {"Pre": "resourcePreEvent", "Outputs": "resOutputsEvent"}[kind]

@@ -82,7 +82,7 @@ def test_both_logins_are_of_one_machine(
     old = known(tmp_path, f"{entry} {public(host_key)}\nweb2 {public(other_key)}\n", port=before)
     new = old.model_copy(update={"user": "deploy", "port": after})
     access = HostAccess(name="web1", admin=new, bootstrap=old)
-    for _, connection in (*access.logins(), *access.rungs(), *access.only("admin").logins()):
+    for _, connection in (*access.logins(), *access.logins_in_order(), *access.only("admin").logins()):
         assert trust_of(connection).keys == (host_key.convert_to_public(),)
     elsewhere = HostAccess(name="web1", admin=new.model_copy(update={"host": "web3"}), bootstrap=old)
     assert trust_of(elsewhere.logins()[0][1]).keys == ()

@@ -8,7 +8,7 @@ import pytest
 
 from components.failure import Failure
 from hosts.errors import HostError
-from hosts.once import Told
+from hosts.once import ReportedOnce
 from hosts.pool import Pool
 from hosts.ssh.connection import Connection, HostAccess
 from tests.ssh.conftest import private, public
@@ -18,9 +18,9 @@ from tests.ssh.server import Behaviour, Server, serving
 RESOURCES = ("user deploy", "firewall ipv4", "firewall ipv6", "sshd")
 
 
-def texts(pool: Pool, *ways: HostAccess, told: Told | None = None) -> list[str]:
+def texts(pool: Pool, *ways: HostAccess, told: ReportedOnce | None = None) -> list[str]:
     """What is told of every resource of these hosts."""
-    told = told or Told()
+    told = told or ReportedOnce()
     lines = []
     for way in ways:
         for resource in RESOURCES:
@@ -86,14 +86,14 @@ def test_once_for_all_hosts_behind_a_jump_host(
 
 
 def test_what_fails_on_a_host_that_is_reached_is_told_in_full(pool: Pool, access: HostAccess) -> None:
-    told = Told()
+    told = ReportedOnce()
     error = HostError("this step failed", host="web1", resource="sshd")
     assert told.text(error) == told.text(error) == "web1: sshd: this step failed"
     assert told.text(Failure("in words")) == told.text(Failure("in words")) == "in words"
 
 
 def test_an_error_that_was_wrapped_counts_as_its_cause(pool: Pool, connection: Connection) -> None:
-    told, way = Told(), named("web1", connection, port=free_port())
+    told, way = ReportedOnce(), named("web1", connection, port=free_port())
     texts(pool, way, told=told)
     with pytest.raises(HostError) as caught:
         pool.host(way).run(HELLO, resource="updates")

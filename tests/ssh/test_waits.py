@@ -18,7 +18,7 @@ from hosts.waiting import (
     REMOTE,
     RETRY,
     TURN,
-    Clock,
+    Stopwatch,
     timed,
     waiting,
 )
@@ -28,7 +28,7 @@ SLOW = Script("take a while", "sleep 0.2", timeout=20)
 
 
 def test_a_run_tells_its_login_and_what_ran(pool: Pool, access: HostAccess) -> None:
-    clock = Clock()
+    clock = Stopwatch()
     with timed(clock):
         pool.host(access).run(SLOW)
     shares = clock.shares()
@@ -39,9 +39,9 @@ def test_a_run_tells_its_login_and_what_ran(pool: Pool, access: HostAccess) -> N
 
 def test_reads_that_share_a_run_each_tell_of_it(pool: Pool, access: HostAccess) -> None:
     host = pool.host(access)
-    clocks = [Clock() for _ in range(4)]
+    clocks = [Stopwatch() for _ in range(4)]
 
-    def read(clock: Clock) -> None:
+    def read(clock: Stopwatch) -> None:
         with timed(clock):
             host.read(SLOW)
 
@@ -53,7 +53,7 @@ def test_reads_that_share_a_run_each_tell_of_it(pool: Pool, access: HostAccess) 
 
 
 def test_a_confirmation_is_told_as_a_whole(pool: Pool, access: HostAccess) -> None:
-    clock = Clock()
+    clock = Stopwatch()
     with timed(clock):
         pool.host(access).confirm()
     assert set(clock.shares()) == {CONFIRMATION}
@@ -61,9 +61,9 @@ def test_a_confirmation_is_told_as_a_whole(pool: Pool, access: HostAccess) -> No
 
 def test_somebody_who_waits_for_anothers_login_says_so(pool: Pool, access: HostAccess) -> None:
     host = pool.host(access)
-    clocks = [Clock(), Clock()]
+    clocks = [Stopwatch(), Stopwatch()]
 
-    def run(clock: Clock) -> None:
+    def run(clock: Stopwatch) -> None:
         with timed(clock):
             host.run(SLOW)
 
@@ -78,7 +78,7 @@ def test_the_pauses_of_a_host_that_does_not_answer(pool: Pool, access: HostAcces
     dead = access.model_copy(
         update={"admin": access.admin.model_copy(update={"port": 9, "host": "127.9.9.9"}), "connect_timeout": 1}
     )
-    clock = Clock()
+    clock = Stopwatch()
     with timed(clock), pytest.raises(Unreachable):
         pool.host(dead).read(SLOW)
     assert clock.shares()[RETRY] > 0

@@ -42,7 +42,7 @@ from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
 from hosts.system.distro import UNSUPPORTED_EXIT
 from hosts.system.files import FILE_EXITS, file_state
-from hosts.system.origin import Entry, entry
+from hosts.system.origin import Origin, entry
 from rules.language.naming import moved_names, names, resolve
 from rules.language.parse import parse_saved
 from rules.language.render import render
@@ -129,7 +129,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             seen = self.parse(inputs, answer)
         refused = self._refused(inputs, seen)
         if seen.client and not refused and not inputs.accept_lockout:
-            locked = refusal_of(inputs.declared, Entry(seen.client, seen.port))
+            locked = refusal_of(inputs.declared, Origin(seen.client, seen.port))
             refused = LOCKOUT.format(locked) if locked else ""
         if refused:
             raise Failure(f"{inputs.host}: {self.title(inputs)}: nothing was changed: {refused}")

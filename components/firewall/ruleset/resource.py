@@ -14,7 +14,7 @@ from components.firewall.ruleset.chapter import RulesetChapter
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.firewall.ruleset.way_in import LOCKOUT, refusal, refusal_of
 from hosts.ssh.connection import HostAccess
-from hosts.system.origin import Entry
+from hosts.system.origin import Origin
 from rules.language.sets import lacking, read
 
 
@@ -53,7 +53,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         access = self._known_access(inputs.host, _news.get("connection"))
         # sshd may have moved since: the run itself goes by where it comes in
         ports = dict.fromkeys((seen.port, *(login.port for _, login in (access.logins() if access else ()))))
-        locked = [refusal_of(inputs.declared, Entry(seen.client, port)) for port in ports]
+        locked = [refusal_of(inputs.declared, Origin(seen.client, port)) for port in ports]
         if all(locked) and not inputs.accept_lockout:
             raise Failure(f"{inputs.host}: {self.chapter.title(inputs)}: {LOCKOUT.format(locked[0])}")
         return result

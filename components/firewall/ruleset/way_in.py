@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from hosts.ssh.connection import HostAccess
-from hosts.system.origin import Entry
+from hosts.system.origin import Origin
 from rules.analysis.reachability import Analysis, PacketSet, TooIntricateError, analyse
 from rules.language.naming import names
 from rules.language.render import render_spec
@@ -53,11 +53,11 @@ def refusal(rules: Ruleset, access: HostAccess) -> str:
     Empty too where that takes too long to work out: the host takes such a change back.
     """
     ports = list(dict.fromkeys(port for host, port in _ways(access) if _uses(host, rules.family)))
-    found = [_refused(rules, Entry("", port)) for port in ports]
+    found = [_refused(rules, Origin("", port)) for port in ports]
     return found[0] if found and all(found) else ""
 
 
-def refusal_of(rules: Ruleset, entry: Entry | None) -> str:
+def refusal_of(rules: Ruleset, entry: Origin | None) -> str:
     """Say how `rules` keep out who comes by `entry`; empty where they may not, and where it is of another family."""
     if entry is None or not _uses(entry.client, rules.family) or names(rules):  # a name may stand for the client
         return ""
@@ -79,7 +79,7 @@ def _uses(address: str, family: Family) -> bool:
 
 
 @lru_cache(maxsize=64)  # pure; the hosts of a stack mostly have the same rules
-def _refused(rules: Ruleset, entry: Entry) -> str:
+def _refused(rules: Ruleset, entry: Origin) -> str:
     """How `rules` keep out who comes by `entry`; anybody, where it has no client."""
     nat = rules.table("nat")
     if nat is not None and any(chain.rules for chain in nat.chains):
@@ -96,12 +96,12 @@ def _refused(rules: Ruleset, entry: Entry) -> str:
     return ""
 
 
-def _message(exchange: _Exchange, entry: Entry) -> str:
+def _message(exchange: _Exchange, entry: Origin) -> str:
     source, target = (f" from {entry.client}", f" to {entry.client}") if entry.client else ("", "")
     return exchange.words.format(source=source, target=target, port=entry.port)
 
 
-def _packets(analysis: Analysis, exchange: _Exchange, entry: Entry) -> PacketSet:
+def _packets(analysis: Analysis, exchange: _Exchange, entry: Origin) -> PacketSet:
     """All packets of an exchange that do not stay on the host."""
     top = tops(analysis.family)
     here, there, them = (
@@ -122,7 +122,7 @@ def _packets(analysis: Analysis, exchange: _Exchange, entry: Entry) -> PacketSet
     return PacketSet(analysis.family, store, store.box(dict(sorted(fields.items())), store.all, store.none))
 
 
-def _reason(analysis: Analysis, exchange: _Exchange, entry: Entry) -> str:
+def _reason(analysis: Analysis, exchange: _Exchange, entry: Origin) -> str:
     stranger, port = _STRANGER[analysis.family], entry.port
     client = entry.client or stranger
     if exchange.reply:

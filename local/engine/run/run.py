@@ -54,7 +54,7 @@ class Options:
     log: EventLog | None = None
 
 
-class Run:
+class EngineRun:
     """Everything that one run needs, started and stopped together."""
 
     def __init__(self, kind: str, session: Session, options: Options, launcher: Launcher, *, preview: bool) -> None:
@@ -170,7 +170,7 @@ class Run:
 
 def run_program(session: Session, options: Options, launcher: Launcher, program: Process, *, preview: bool) -> Report:
     """Preview or update: run the program and bring about what it declares."""
-    run = Run("up", session, options, launcher, preview=preview)
+    run = EngineRun("up", session, options, launcher, preview=preview)
     run.program = program
     packs: list[str] = []
     broken = True
@@ -228,7 +228,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
     return report
 
 
-def _program_settings(run: Run, config: Config) -> str:
+def _program_settings(run: EngineRun, config: Config) -> str:
     project = run.session.project
     program = "." if project.main.is_dir() else project.main.name
     return json.dumps(
@@ -248,7 +248,7 @@ def _program_settings(run: Run, config: Config) -> str:
     )
 
 
-def _policies(run: Run, config: Config) -> Policies:
+def _policies(run: EngineRun, config: Config) -> Policies:
     session, options = run.session, run.options
     extra = {
         "PULUMI_PROJECT": session.project.name,
@@ -269,7 +269,7 @@ def _policies(run: Run, config: Config) -> Policies:
 
 def run_destroy(session: Session, options: Options, launcher: Launcher, *, preview: bool) -> Report:
     """Delete everything in the state, without running the program."""
-    run = Run("destroy", session, options, launcher, preview=preview)
+    run = EngineRun("destroy", session, options, launcher, preview=preview)
     run.server.start()
     with run.interruptible(run.cancel):
         try:
@@ -284,7 +284,7 @@ def run_destroy(session: Session, options: Options, launcher: Launcher, *, previ
 
 def run_refresh(session: Session, options: Options, launcher: Launcher, *, preview: bool) -> Report:
     """Read every resource and take what it is now into the state."""
-    run = Run("refresh", session, options, launcher, preview=preview)
+    run = EngineRun("refresh", session, options, launcher, preview=preview)
     run.server.start()
     with run.interruptible(run.cancel):
         try:

@@ -5,22 +5,22 @@ import subprocess
 
 import pytest
 
-from hosts.system.origin import ENTRY, Entry, entry
+from hosts.system.origin import ENTRY, Origin, entry
 
 
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ("198.51.100.1 50000 198.51.100.81 22\n", Entry("198.51.100.1", 22)),
-        ("2001:db8::1 50000 2001:db8::81 2222", Entry("2001:db8::1", 2222)),
-        ("fe80::1%eth0 50000 fe80::81%eth0 22", Entry("fe80::1", 22)),
+        ("198.51.100.1 50000 198.51.100.81 22\n", Origin("198.51.100.1", 22)),
+        ("2001:db8::1 50000 2001:db8::81 2222", Origin("2001:db8::1", 2222)),
+        ("fe80::1%eth0 50000 fe80::81%eth0 22", Origin("fe80::1", 22)),
         ("127.0.0.1 50000 127.0.0.1 22", None),
         ("198.51.100.81 50000 198.51.100.81 22", None),
         ("UNKNOWN 65535 UNKNOWN 65535", None),
         ("", None),
     ],
 )
-def test_ssh_connection_is_read(told: str, expected: Entry | None) -> None:
+def test_ssh_connection_is_read(told: str, expected: Origin | None) -> None:
     assert entry(told) == expected
 
 

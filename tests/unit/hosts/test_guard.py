@@ -16,7 +16,7 @@ from hosts.guard.guarded import (
     ROOM,
     UNSAVED,
     Guard,
-    Run,
+    RunIdentity,
     armed,
     committed,
     given_up,
@@ -28,8 +28,8 @@ from hosts.scripts import source
 from hosts.shell import Answer, Script
 from tests.shell_room import Stage
 
-OURS = Run("0123456789abcdef", "me@here, process 1")
-THEIRS = Run("fedcba9876543210", "it's them@there, process 2")
+OURS = RunIdentity("0123456789abcdef", "me@here, process 1")
+THEIRS = RunIdentity("fedcba9876543210", "it's them@there, process 2")
 TITLE = "firewall ipv4"
 NAME = f"firewall-ipv4.{OURS.token}"
 PATIENT = 30
@@ -86,7 +86,7 @@ class Host:
     def run(self, script: Script) -> Answer:
         return self.stage.one(script)
 
-    def change(self, guard: Guard, run: Run = OURS, then: str = "") -> Answer:
+    def change(self, guard: Guard, run: RunIdentity = OURS, then: str = "") -> Answer:
         """Set `new` under the guard."""
         return self.run(armed(Script("change", f'\narm\necho new >"$place/setting"\n{then}'), guard, TITLE, run))
 
@@ -109,7 +109,7 @@ def host(stage: Stage) -> Host:
     return Host(stage)
 
 
-def hold_as(host: Host, run: Run, pid: str, start: str, socket: str = "") -> None:
+def hold_as(host: Host, run: RunIdentity, pid: str, start: str, socket: str = "") -> None:
     """Let the process `pid` have the host for `run`."""
     host.stage.write("/run/stockade/holder", f"{run.token}\n{pid}\n{start}\n{socket}\n{run.name}\n")
 
@@ -446,7 +446,7 @@ def test_a_further_step_goes_back_to_what_was_before_the_first(host: Host) -> No
     guard = host.guard()
     host.change(guard)
     first = (host.folder / "changer").read_text().strip()
-    step = armed(Script("change", '\narm\necho newer >"$place/setting"'), guard, TITLE, OURS, further=True)
+    step = armed(Script("change", '\narm\necho newer >"$place/setting"'), guard, TITLE, OURS, continued=True)
     answer = host.run(step)
     assert (answer.status, is_armed(answer)) == (0, True)
     host.back("timer", first)  # of the first step
@@ -582,7 +582,7 @@ def test_a_holder_whose_connection_is_dead_holds_nothing(
 
 
 def test_the_name_of_a_run_is_data(host: Host) -> None:
-    nasty = Run(THEIRS.token, "it's $(touch x) `touch y` \\n")
+    nasty = RunIdentity(THEIRS.token, "it's $(touch x) `touch y` \\n")
     assert host.run(hold(nasty)).status == 0
     pid, start = host.process()
     hold_as(host, nasty, pid, start)

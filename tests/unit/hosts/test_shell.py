@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosts.shell import SKIPPED, Answer, GarbledError, Run, Script, compose, parse, quote
+from hosts.shell import SKIPPED, Answer, ComposedRun, GarbledError, Script, compose, parse, quote
 from hosts.text.rawtext import to_text
 
 SHELLS = [
@@ -21,7 +21,7 @@ SHELLS = [
 ]
 
 
-def run(text: Run, shell: list[str] | None = None) -> list[Answer | None]:
+def run(text: ComposedRun, shell: list[str] | None = None) -> list[Answer | None]:
     done = subprocess.run(shell or ["sh"], input=text.text, capture_output=True, timeout=60, check=False)
     return parse(text, done.stdout, done.stderr)
 

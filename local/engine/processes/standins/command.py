@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from hosts.errors import HostError
 from hosts.ssh.connection import Connection
 from hosts.ssh.guesses import Guesses
-from hosts.ssh.login import Ladder
+from hosts.ssh.login import LoginSequence
 from hosts.text.masking import mask
 from local.engine.state.values import PropertyMap, contains_unknown, from_struct, to_struct
 from provider.serving import serve
@@ -60,8 +60,8 @@ async def execute(connection: Connection, command: str, stdin: str, limit: float
     """
     gate = asyncio.Semaphore()
 
-    def ladder(way: Connection) -> Ladder:
-        return Ladder(
+    def ladder(way: Connection) -> LoginSequence:
+        return LoginSequence(
             way.host,
             (("command", way),),
             PATIENCE,
@@ -70,10 +70,10 @@ async def execute(connection: Connection, command: str, stdin: str, limit: float
             guesses=Guesses(),
         )
 
-    jumps: dict[Connection, Ladder] = {}
+    jumps: dict[Connection, LoginSequence] = {}
     first = ladder(connection)
     try:
-        line = (await first.climb()).line
+        line = (await first.connected()).line
         async with asyncio.timeout(limit):
             done = await line.ssh.run(command, input=stdin, encoding="utf-8", errors="replace")
     except TimeoutError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from components.core.chapter import STALE, Chapter, ChapterInputs, KnownState, Model
 from hosts.errors import CommandFailed, ConnectionLost, HostError, Unreachable
-from hosts.guard.guarded import Guard, Run
+from hosts.guard.guarded import Guard, RunIdentity
 from hosts.guard.proofs import Proofs
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
@@ -100,7 +100,7 @@ class StagedHost:
     def __post_init__(self) -> None:
         self.name, self.login = "web1", "admin"
         self.proofs = Proofs()
-        self.identity = Run(self.token, f"run {self.token}")
+        self.identity = RunIdentity(self.token, f"run {self.token}")
         self.access = HostAccess.model_validate({"name": "web1", "admin": {"host": "192.0.2.1", "user": "deploy"}})
 
     def run(self, *scripts: Script, resource: str = "", timeout: float | None = None) -> list[Answer]:

@@ -9,7 +9,7 @@ from components.firewall.ruleset.resource import RulesetProvider
 from components.firewall.ruleset.settings import RulesetFacts
 from components.firewall.ruleset.way_in import refusal, refusal_of
 from hosts.ssh.connection import HostAccess
-from hosts.system.origin import Entry
+from hosts.system.origin import Origin
 from rules.language.parse import parse
 from rules.language.render import render
 from rules.presets import guide as presets
@@ -116,11 +116,11 @@ OUTSIDE = {Family.IPV4: "198.51.100.7", Family.IPV6: "2001:db8:2::7"}
 @pytest.mark.parametrize("family", Family)
 def test_where_a_run_comes_from_decides_once_it_is_known(family: Family) -> None:
     office = presets.web(family, ssh_sources=(OFFICE[family],))
-    assert refusal_of(office, Entry(INSIDE[family], 22)) == ""
-    reason = refusal_of(office, Entry(OUTSIDE[family], 22))
+    assert refusal_of(office, Origin(INSIDE[family], 22)) == ""
+    reason = refusal_of(office, Origin(OUTSIDE[family], 22))
     assert reason.startswith(f"nobody can connect from {OUTSIDE[family]} to TCP port 22 any more: rule ")
-    assert refusal_of(office, Entry(INSIDE[family], 2222)).startswith("nobody can connect from")
-    assert refusal_of(office, Entry(OUTSIDE[{*Family}.difference({family}).pop()], 22)) == ""
+    assert refusal_of(office, Origin(INSIDE[family], 2222)).startswith("nobody can connect from")
+    assert refusal_of(office, Origin(OUTSIDE[{*Family}.difference({family}).pop()], 22)) == ""
     assert refusal_of(office, None) == ""
 
 
@@ -141,7 +141,7 @@ def test_where_a_run_comes_from_decides_once_it_is_known(family: Family) -> None
     ids=["open connections", "replies", "a name", "a set"],
 )
 def test_what_keeps_one_source_out_is_named(text: str, reason: str) -> None:
-    told = refusal_of(parse(text, Family.IPV4), Entry("198.51.100.7", 22))
+    told = refusal_of(parse(text, Family.IPV4), Origin("198.51.100.7", 22))
     assert told.startswith(reason) if reason else told == ""
 
 

@@ -11,13 +11,13 @@ import pytest
 from components.core.chapter import KnownState
 from components.sshd.chapter import SshdChapter
 from components.sshd.settings import SshdFacts, SshdInputs
-from hosts.guard.guarded import Run, armed, unguarded
+from hosts.guard.guarded import RunIdentity, armed, unguarded
 from hosts.shell import Answer, Script
 from tests.shell_room import Stage, missing, staged
 
 CHAPTER = SshdChapter()
 KNOWN: KnownState[SshdInputs, SshdFacts] = KnownState()
-RUN = Run("0123456789abcdef", "me@here, process 1")
+RUN = RunIdentity("0123456789abcdef", "me@here, process 1")
 MAIN = "/etc/ssh/sshd_config"
 DROPIN = "/etc/ssh/sshd_config.d/00-stockade.conf"
 ASIDE = "/etc/ssh/stockade.conf"

@@ -13,7 +13,7 @@ import pytest
 from components.core.chapter import KnownState
 from components.users.chapter import UserChapter
 from components.users.settings import UserFacts, UserInputs
-from hosts.guard.guarded import Run, armed, given_up, unguarded
+from hosts.guard.guarded import RunIdentity, armed, given_up, unguarded
 from hosts.shell import Answer
 from tests.shell_room import Stage, missing, staged
 from tests.unit.components.users.test_users import ONE
@@ -24,7 +24,7 @@ NEEDS = [
     pytest.mark.skipif(not all(map(shutil.which, SHADOW_TOOLS)), reason="the shadow tools are not installed"),
 ]
 CHAPTER = UserChapter()
-RUN = Run("0123456789abcdef", "me@here, process 1")
+RUN = RunIdentity("0123456789abcdef", "me@here, process 1")
 ANN = "ann:x:1001:1001:Ann,,,:/home/ann:/bin/sh\n"
 ANNS_SHADOW = "ann:$y$j9T$abc:19000:1:99999:5:10:25000:\n"
 TODAY = int(time.time() // 86400)

@@ -1,4 +1,4 @@
-"""The way in: the ladder, retries, a dead host, a jump host; against a server on loopback."""
+"""The way in: the sequence of logins, retries, a dead host, a jump host; against a server on loopback."""
 
 import socket
 import threading
@@ -16,13 +16,13 @@ from hosts.errors import (
 )
 from hosts.pool import Pool
 from hosts.ssh import dialing
-from hosts.ssh import login as ladder
+from hosts.ssh import login as sequence
 from hosts.ssh.connection import CONNECT_TIMEOUT, Connection, HostAccess
 from tests.ssh.conftest import private, public
 from tests.ssh.logins import HELLO, free_port, only, refused_by
 from tests.ssh.server import Behaviour, Server, serving
 
-# the ladder
+# the sequence
 
 
 def pair(connection: Connection, user_key: asyncssh.SSHKey, **changes: object) -> HostAccess:
@@ -139,7 +139,7 @@ def test_a_dead_host_is_given_up_once_for_all(
         dials.append("dial")
         return await original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ladder, "dial", counted)
+    monkeypatch.setattr(sequence, "dial", counted)
     access = only(connection, port=free_port())
     first = refused_by(pool, access, Unreachable)
     assert "Connection refused" in str(first)
@@ -162,7 +162,7 @@ def test_a_dead_host_is_given_up_once_for_all(
     assert {error.resource for error in errors} == {f"resource {number}" for number in range(50)}
     assert {error.message for error in errors} == {first.message}
     # after a while one single attempt shows whether it is back
-    monkeypatch.setattr(ladder, "GIVEN_UP_FOR", 0.0)
+    monkeypatch.setattr(sequence, "GIVEN_UP_FOR", 0.0)
     [one_ladder] = pool._ladders
     one_ladder._until = 0.0
     refused_by(pool, access, Unreachable)
