@@ -42,6 +42,7 @@ from components.core.ownership import (
     ledger_of,
     lost_to,
     noted,
+    settled,
     taken_from,
     taken_over_from,
     undoes,
@@ -173,9 +174,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         state = self._stored(props)
         host = self._host_of(state)
         change = Transaction(self.chapter, host, state.declared)
-        seen = change.observe()
+        found, seen = settled(host), change.observe()
         shown = change.as_observed(state.as_applied, seen)
-        found, same = ledger_of(host), shown == state.declared
+        same = shown == state.declared
         if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
             return ReadResult("", {})

@@ -8,6 +8,7 @@ from components.core.claims import CLAIMS, caller
 from components.core.stored import Stored
 from components.failure import Failure
 from hosts.errors import CommandFailed
+from hosts.guard.guarded import HELD, hold
 from hosts.guard.record import CHANGED, Ledger, Machine, Owner, read_ledger, record_name
 
 if TYPE_CHECKING:
@@ -22,6 +23,23 @@ def ledger_of(host: "Host") -> Ledger:
         if host.ledger.found is None:
             host.ledger.found = read_ledger(host, "the record")
         return host.ledger.found
+
+
+def settled(host: "Host") -> Ledger:
+    """Return what is recorded on a host, when no change of a run that died is left that may yet go back.
+
+    What such a change has put in force is not in force for long: it goes back now. Another run that is alive confirms
+    what it changes, or takes it back, itself. Raises any HostError.
+    """
+    with host.ledger.lock:
+        if ledger_of(host).unsettled(host.identity.token):
+            try:
+                host.run(hold(host.identity), resource="the record")
+            except CommandFailed as error:
+                if error.exit_status != HELD:
+                    raise
+            host.ledger.found = None
+        return ledger_of(host)
 
 
 def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:

@@ -1,4 +1,5 @@
-# What is recorded on a host (hosts/guard/record.py), and which machine it is: sections id, keys, owners and priors.
+# What is recorded on a host (hosts/guard/record.py), and which machine it is: sections id, keys, owners, priors
+# and armed: changes that nobody has confirmed yet.
 
 begin id
 cat /etc/machine-id 2>/dev/null || cat /var/lib/dbus/machine-id 2>/dev/null || :
@@ -13,4 +14,7 @@ done
 end
 begin priors
 ls /var/lib/stockade/prior 2>/dev/null || :
+end
+begin armed
+ls /var/lib/stockade/guard 2>/dev/null || :
 end

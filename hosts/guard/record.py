@@ -100,11 +100,16 @@ class Machine:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was found on a host. `owners`: by record name. `priors`: record names whose prior state is kept."""
+    """What was found on a host.
+
+    `owners`: by record name. `priors`: record names whose prior state is kept. `armed`: changes that nobody has
+    confirmed yet, each by the run that made it (`Guard`).
+    """
 
     machine: Machine
     owners: Mapping[str, Owner]
     priors: frozenset[str]
+    armed: frozenset[str] = frozenset()
 
     def owner(self, title: str) -> Owner | None:
         """Return who looks after the resource `title`."""
@@ -113,6 +118,10 @@ class Ledger:
     def has(self, title: str) -> bool:
         """Tell whether anything is recorded of the resource `title`."""
         return record_name(title) in self.owners or record_name(title) in self.priors
+
+    def unsettled(self, run: str) -> bool:
+        """Tell whether another run than `run` has changed what may yet go back."""
+        return any(run not in name.split(".") for name in self.armed)
 
 
 LEDGER = Script("see what is recorded on the host", script("hosts/guard/ledger.sh"), timeout=30)
@@ -131,7 +140,7 @@ def ledger(answer: Answer) -> Ledger:
     digest = hashlib.sha256(to_bytes(f"stockade {identity}")).hexdigest()[:16]
     keys = (fingerprint(line) for line in part["keys"].splitlines())
     machine = Machine(digest if identity else "", tuple(sorted(key for key in keys if key)))
-    return Ledger(machine, owners, frozenset(part["priors"].split()))
+    return Ledger(machine, owners, frozenset(part["priors"].split()), frozenset(part["armed"].split()))
 
 
 def read_ledger(host: "Host", resource: str) -> Ledger:

@@ -85,7 +85,7 @@ class Ghost:
         names = {record_name(title): line for title, line in self.owners.items()}
         owners = "".join(f"{name} {line}\n" for name, line in names.items())
         priors = "".join(f"{name}\n" for name in names)
-        parts = {"id": "0123456789abcdef\n", "keys": "", "owners": owners, "priors": priors}
+        parts = {"id": "0123456789abcdef\n", "keys": "", "owners": owners, "priors": priors, "armed": ""}
         return b"".join(section(name, text.encode()) for name, text in parts.items())
 
 

@@ -10,6 +10,7 @@ from components.core.chapter import STALE, Chapter, ChapterInputs, KnownState, M
 from hosts.errors import CommandFailed, ConnectionLost, HostError, Unreachable
 from hosts.guard.guarded import Guard, RunIdentity
 from hosts.guard.proofs import Proofs
+from hosts.host import RecordCopy
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
 
@@ -100,6 +101,7 @@ class StagedHost:
     def __post_init__(self) -> None:
         self.name, self.login = "web1", "admin"
         self.proofs = Proofs()
+        self.ledger = RecordCopy()
         self.identity = RunIdentity(self.token, f"run {self.token}")
         self.access = HostAccess.model_validate({"name": "web1", "admin": {"host": "192.0.2.1", "user": "deploy"}})
 

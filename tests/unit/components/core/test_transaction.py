@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from components.core.chapter import KnownState
+from components.core.ownership import settled
 from components.core.transaction import ATTEMPTS, Transaction
 from components.failure import Failure
 from hosts.errors import CommandFailed, ConnectionLost
@@ -197,3 +198,20 @@ def test_a_damaged_record_is_named_and_nothing_is_changed(stage: Stage, change: 
     told = failure_of(lambda: first.converge(_fresh()))
     assert f"{RECORD} on the host is damaged" in told
     assert not first.begun
+
+
+def test_what_a_dead_run_left_armed_goes_back_before_anybody_believes_it(stage: Stage, change: Change) -> None:
+    stage.write(WORD, "theirs")
+    host, first = change(guarded=True)
+    host.locked = True
+    host.before = cut("take the change back", times=9)
+    failure_of(lambda: first.converge(_fresh()))
+    assert stage.read(WORD) == "ours"
+    assert settled(host.as_host()).armed  # its own run's change is its own matter
+    assert stage.read(WORD) == "ours"
+    other = StagedHost(stage, token="two")
+    assert settled(other.as_host()).armed == frozenset()
+    assert stage.read(WORD) == "theirs"
+    assert other.steps.count("take the host") == 1
+    settled(other.as_host())
+    assert other.steps.count("take the host") == 1
