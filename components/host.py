@@ -69,6 +69,7 @@ class HardenedHost(ComponentResource):
                 before=before,
                 retain=opts.retain_on_delete if opts else None,
             )
+            host.enforced["users"] = []  # there are outputs of it, whoever is declared
             declare_packages(host, wanted.needs())
             for chapter, settings in wanted.chapters().values():
                 chapter.declare(host, settings)

@@ -3,5 +3,4 @@
 # uses: hosts/system/services.sh
 # takes: unit enabled active
 
-[ "$(svc_state "$unit")" != "$unit absent inactive" ] || exit 0
-svc_restore "$unit" "$enabled" "$active"
+[ "$(svc_state "$unit")" = "$unit absent inactive" ] || svc_restore "$unit" "$enabled" "$active"

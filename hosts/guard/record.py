@@ -230,9 +230,9 @@ def forget(title: str) -> Script:
 
 
 def forget_after(restore: Script, title: str) -> Script:
-    """Let `restore`, once it has come to its end, drop the record as well."""
+    """Let `restore`, once it has come to its end, drop the record as well; it may `exit 0` before its last line."""
     values = {**restore.values, "record_name": record_name(title)}
-    return replace(restore, body=f"{restore.body}\n{script('hosts/guard/forget.sh')}", values=values)
+    return replace(restore, body=f"(\n{restore.body}\n)\n{script('hosts/guard/forget.sh')}", values=values)
 
 
 def record_name(title: str) -> str:

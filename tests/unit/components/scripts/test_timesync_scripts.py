@@ -5,6 +5,7 @@ import pytest
 from components.core.chapter import KnownState
 from components.timesync.chapter import TimeSyncChapter
 from components.timesync.settings import TimeSyncFacts, TimeSyncInputs
+from hosts.guard.record import forget_after
 from tests.shell_room import Stage
 from tests.unit.components.scripts.stubs import Units, systemctl
 
@@ -58,8 +59,10 @@ def test_where_the_package_is_gone_nothing_is_left_to_do(stage: Stage, units: Un
     units.stage.path("/run/units/chrony.service").unlink()
     prior = TimeSyncFacts(enabled="enabled", active="active", may_set_clock=True)
     stage.forget_calls()
-    assert stage.one(CHAPTER.restore(WANTED, KnownState(prior=prior))).status == 0
+    stage.write("/var/lib/stockade/prior/time-sync", "recorded")
+    assert stage.one(forget_after(CHAPTER.restore(WANTED, KnownState(prior=prior)), "time sync")).status == 0
     assert {call.arguments[0] for call in stage.calls("systemctl")} <= {"show", "is-enabled", "is-active"}
+    assert not stage.path("/var/lib/stockade/prior/time-sync").exists()
 
 
 def test_init_scripts_do_as_well(stage: Stage) -> None:
