@@ -108,7 +108,11 @@ def _ways(host: Host, packets: Sequence[Described]) -> list[str]:
         family = asked.packet.family
         answer = host.read(chapter.observe(RulesetInputs(host=host.name, family=family, rules="")))
         point = Tracer(family, ()).begun(asked.packet, asked.unknown)
-        lines += _block(packet_text(point, family), way({**answer.sections, **beside}, asked))
+        try:
+            told = way({**answer.sections, **beside}, asked)
+        except (TooIntricateError, ValueError) as error:
+            told = (f"not worked out: {error}",)
+        lines += _block(packet_text(point, family), told)
     return lines
 
 

@@ -28,6 +28,7 @@ while read -r path wanted; do
 done <<EOF
 $gone
 EOF
+back=$changes
 content=$head
 notes=
 has_notes=$(grep -s '^# before: ' "$dropin" || :)
@@ -60,4 +61,5 @@ EOF
 content=$content$notes
 if ! differs && [ "$(cat "$dropin" 2>/dev/null && echo .)" = "$content." ]; then exit 0; fi
 arm
-put_settings "$changes"
+put_settings "$back" || echo 'what is no longer declared, and is not taken back, stays until the host starts again' >&2
+put_settings "${changes#"$back"}"

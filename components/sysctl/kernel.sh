@@ -3,10 +3,12 @@
 #
 # targets                    prints lines of PATH VALUE: what is declared, and for what holds for all interfaces the same
 #                            for `default` and for each that is there, but for ports of a bridge: packets are the bridge's
-# values_of TEXT             prints lines of PATH VALUE for the paths that lines of TEXT begin with, blanks as one
+# values_of TEXT             prints lines of PATH VALUE for the paths that lines of TEXT begin with, blanks as one; a value
+#                            that is empty as ""
 # value_in TEXT PATH         sets value to that of PATH in such lines, of which each has a line's end before and after it
 # changeable PATH            whether anybody may change it here: not in most containers
-# put_settings TEXT          sets what is not so already and can be changed; ends where the kernel refuses a value
+# put_settings TEXT          sets what is not so already and can be changed; fails in the end where the kernel refused a
+#                            value: some can be set and never unset, and keep no other from going back
 # name_of PATH               sets name to what people write: with dots, where these stand in no part of it
 #
 # Exits: 65 the kernel refuses a value.
@@ -33,7 +35,7 @@ targets() {
 }
 values_of() {
     printf '%s\n' "$1" | sed '/^$/d; s/ .*//' | tr '\n' '\0' | (cd /proc/sys && xargs -0 grep -s '' /dev/null) |
-        tr -s '\t ' ' ' | sed 's/:/ /; s/ $//'
+        tr -s '\t ' ' ' | sed 's/:/ /; s/ $//; /^[^ ]*$/s/$/ ""/'
 }
 value_in() {
     value=${1#*"$newline$2 "}
@@ -41,18 +43,26 @@ value_in() {
 }
 changeable() { { true >>"/proc/sys/$1"; } 2>/dev/null; }
 put_settings() {
-    for _ in one two; do # what makes a host a router sets others anew
+    status=0
+    for round in first last; do # what makes a host a router sets others anew
         live=$newline$(values_of "$1")$newline
-        printf '%s\n' "$1" | while read -r path wanted; do
-            value_in "$live" "$path"
-            if [ -z "$path" ] || [ "$value" = "$wanted" ] || ! changeable "$path"; then continue; fi
-            if { printf '%s\n' "$wanted" >"/proc/sys/$path"; } 2>/dev/null; then continue; fi
-            [ -e "/proc/sys/$path" ] || continue # the interface has gone
-            name_of "$path"
-            printf 'the kernel does not take %s = %s\n' "$name" "$wanted" >&2
-            exit 65
-        done
+        printf '%s\n' "$1" | {
+            refused=0
+            while read -r path wanted; do
+                value_in "$live" "$path"
+                if [ -z "$path" ] || [ "$value" = "$wanted" ] || ! changeable "$path"; then continue; fi
+                text=$wanted
+                [ "$text" != '""' ] || text=
+                if { printf '%s\n' "$text" >"/proc/sys/$path"; } 2>/dev/null; then continue; fi
+                [ -e "/proc/sys/$path" ] || continue # the interface has gone
+                name_of "$path"
+                [ "$round" = first ] || printf 'the kernel does not take %s = %s\n' "$name" "$wanted" >&2
+                refused=65
+            done
+            exit "$refused"
+        } || status=$?
     done
+    return "$status"
 }
 name_of() {
     name=$1

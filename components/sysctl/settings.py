@@ -1,5 +1,6 @@
 """What is declared of the kernel's settings and what a host shows of them: the data of `chapter.py`, no I/O."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -77,12 +78,20 @@ class SysctlSettings(Settings):
         return {"settings": self.text(), "confirmWithin": self.confirm_within}
 
 
+_IPV6 = re.compile("net/ipv6/conf/")
+_LOSING = {"disable_ipv6": ("1",), "accept_ra": ("0",), "forwarding": ("1",)}
+"""Values at which the kernel drops what router advertisements or others have configured (ip-sysctl)."""
+
+
 def _wrong(values: Mapping[Any, Any]) -> Any:
     for name, value in values.items():
         try:
-            path_of(str(name))
-            if value is not None:
-                value_of(value)
+            path = path_of(str(name))
+            if value is not None and value_of(value) in _LOSING.get(path.rpartition("/")[2], ()) and _IPV6.match(path):
+                raise ValueError(
+                    "takes addresses or routes away that going back does not bring back: say it where the network of "
+                    "the host is configured"
+                )
         except ValueError as error:
             yield str(name), str(error)
 

@@ -12,12 +12,14 @@ show_network() { # FAMILY
         _version=-4
         [ "$1" = ipv4 ] || _version=-6
         _routes=$(ip "$_version" route 2>/dev/null | head -n 2001) || _routes=
+        # by other tables, packets may go elsewhere
+        ! ip "$_version" rule 2>/dev/null | grep -qv 'from all lookup \(local\|main\|default\) *$' || _routes=
         [ "$(printf '%s\n' "$_routes" | wc -l)" -gt 2000 ] || printf '%s\n' "$_routes"
     fi
     end
     begin forwards
     case $1 in
-        ipv4) cat /proc/sys/net/ipv4/ip_forward 2>/dev/null || : ;;
+        ipv4) cat /proc/sys/net/ipv4/conf/*/forwarding 2>/dev/null | sort -n | tail -n 1 ;; # one that forwards will do
         *) cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null || : ;;
     esac
     end

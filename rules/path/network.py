@@ -140,7 +140,7 @@ def read_network(family: Family, addresses: str, routes: str = "", forwards: str
     return HostNetwork(
         family,
         tuple(dict.fromkeys((_json_addresses if _is_json(addresses) else _plain_addresses)(addresses, family))),
-        tuple(dict.fromkeys((_json_routes if _is_json(routes) else _plain_routes)(routes, family))),
+        () if _several(routes) else tuple(dict.fromkeys(_routes(routes, family))),
         {"0": False, "1": True}.get(forwards.strip()),
     )
 
@@ -190,6 +190,20 @@ def _plain_addresses(text: str, family: Family) -> Iterator[OwnAddress]:
             yield from _address(interface, own, family)
 
 
+def _routes(text: str, family: Family) -> Iterator[Route]:
+    return (_json_routes if _is_json(text) else _plain_routes)(text, family)
+
+
+def _several(text: str) -> bool:
+    """Whether a route leaves by one of several interfaces: which one, nobody can tell beforehand."""
+    if _is_json(text):
+        hops = [entry.get("nexthops") for entry in _entries(text)]
+        devices = [{hop.get("dev") for hop in some if isinstance(hop, dict)} for some in hops if isinstance(some, list)]
+    else:
+        devices = [set(re.findall(r"\sdev (\S+)", block)) for block in re.split(r"\n(?!\s)", text)]
+    return any(len(some) > 1 for some in devices)
+
+
 def _json_routes(text: str, family: Family) -> Iterator[Route]:
     for entry in _entries(text):
         kind = str(entry.get("type", "unicast"))
@@ -201,9 +215,9 @@ def _json_routes(text: str, family: Family) -> Iterator[Route]:
 
 
 def _plain_routes(text: str, family: Family) -> Iterator[Route]:
-    for line in text.split("\n"):
-        words = line.split()
-        if not words or line[:1].isspace():
+    for block in re.split(r"\n(?!\s)", text):  # a route and its next hops
+        words = block.split()
+        if not words:
             continue
         kind = words.pop(0) if words[0] in (*_DEAD_ENDS, *_OTHER_ROUTES, "unicast") else "unicast"
         named = dict(pairwise(words))

@@ -133,7 +133,10 @@ class Reader:
             if protocol != icmp[0]:
                 return []
             if field == "type" and not negated:
-                kinds = [read_icmp_type(_icmp_name(one), self._family) for one in self._listed(right)]
+                try:
+                    kinds = [read_icmp_type(_icmp_name(one), self._family) for one in self._listed(right)]
+                except ValueError:  # a name that nft alone knows
+                    raise Unreadable from None
                 return [(_protocol(icmp[0]), Match(icmp[1], (Option(f"{protocol}-type", kind),))) for kind in kinds]
         raise Unreadable
 

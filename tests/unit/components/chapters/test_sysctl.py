@@ -14,6 +14,7 @@ from components.sysctl.names import holds, name_of, path_of, settings_in
 from components.sysctl.resource import remarks
 from components.sysctl.settings import DEFAULTS, DROP_IN, SysctlFacts, SysctlInputs, SysctlSettings
 from hosts.guard.guarded import unguarded
+from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
 from hosts.system.files import FileState
@@ -57,6 +58,12 @@ class TestSettings:
             ({"net.ipv4.conf.*.rp_filter": 1}, "sysctl.values.net.ipv4.conf.*.rp_filter", "no name of a setting"),
             ({"net.ipv4.a b": 1}, "sysctl.values.net.ipv4.a b", "no name of a setting"),
             ({"net.ipv4.tcp_rmem": "1\n2"}, "sysctl.values.net.ipv4.tcp_rmem", "one line"),
+            (
+                {"net.ipv6.conf.all.disable_ipv6": 1},
+                "sysctl.values.net.ipv6.conf.all.disable_ipv6",
+                "takes addresses or",
+            ),
+            ({"net.ipv6.conf.eth0.accept_ra": "0"}, "sysctl.values.net.ipv6.conf.eth0.accept_ra", "takes addresses or"),
             ({"net.ipv4.tcp_rmem": " "}, "sysctl.values.net.ipv4.tcp_rmem", "one line"),
             ({"net.ipv4.tcp_syncookies": True}, "sysctl.values.net.ipv4.tcp_syncookies", "1 or 0"),
             ({"net.ipv4.a_b": 1, "net/ipv4/a_b": 2}, "sysctl.values.net/ipv4/a_b", "the same setting as net.ipv4.a_b"),
@@ -225,6 +232,27 @@ class TestScripts:
         prior = observed(stage, wanted)
         changed(stage, wanted, keep=False)
         assert observed(stage, wanted) == prior
+
+    def test_a_value_that_the_kernel_refuses_keeps_no_other_from_being_set(self, stage: Stage) -> None:
+        """Some can be set and never unset; beside one that cuts the way in, that must go back all the same."""
+        write(stage, f"{LO}rp_filter", "0")
+        body = script("components/sysctl/kernel.sh") + 'put_settings "$given"\n'
+        given = f"net/ipv4/icmp_ratelimit no number\n{LO}rp_filter 1"
+        answer = stage.one(Script("set them", body, {"given": given, "settings": "", "spread": ""}))
+        assert (answer.status, kernel(stage, f"{LO}rp_filter")) == (REFUSED, "1")
+        assert "the kernel does not take net.ipv4.icmp_ratelimit = no number" in answer.stderr
+
+    def test_a_setting_may_be_empty_before(self, stage: Stage) -> None:
+        path = "net/ipv4/ip_local_reserved_ports"
+        wanted = inputs(**{name_of(path): "8080"})
+        prior = observed(stage, wanted)
+        assert (prior.values[path], prior.missing) == ('""', ())
+        changed(stage, wanted)
+        assert kernel(stage, path) == "8080"
+        assert CHAPTER.differences(wanted, observed(stage, wanted)) == ""
+        changed(stage, wanted, prior, restoring=True)
+        assert kernel(stage, path) == ""
+        assert CHAPTER.same_settings(observed(stage, wanted), prior)
 
     def test_a_boot_has_nothing_to_take_back(self, stage: Stage) -> None:
         back = CHAPTER.guard(inputs(), KnownState(), ACCESS).back

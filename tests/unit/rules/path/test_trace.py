@@ -95,6 +95,16 @@ def test_a_table_of_nftables_that_drops_comes_in_between() -> None:
     assert _traced(PUBLISHED, more=found.layers).verdict is None
 
 
+def test_a_type_of_icmp_that_nft_alone_knows_is_not_understood() -> None:
+    listing = """{"nftables": [{"table": {"family": "inet", "name": "company"}},
+      {"chain": {"family": "inet", "table": "company", "name": "in", "type": "filter", "hook": "input",
+                 "prio": 0, "policy": "accept"}},
+      {"rule": {"family": "inet", "table": "company", "chain": "in", "expr": [
+        {"match": {"op": "==", "left": {"payload": {"protocol": "icmpv6", "field": "type"}},
+                   "right": "mld-listener-reduction"}}, {"drop": null}]}}]}"""
+    assert read_listing(listing, Family.IPV6).layers
+
+
 def test_addresses_and_routes_are_read_as_text_and_as_json() -> None:
     plain = network()
     assert OwnAddress("docker0", 0xAC110001, 16) in plain.addresses
@@ -107,6 +117,11 @@ def test_addresses_and_routes_are_read_as_text_and_as_json() -> None:
     found = read_network(Family.IPV4, json_, routes)
     assert found.addresses == (OwnAddress("eth0", 0xCB007105, 24),)
     assert [found.way_out(number) for number in (0x08080808, 0xC6120001)] == ["eth0", ""]
+    several = "default proto static\n\tnexthop via 203.0.113.1 dev eth0\n\tnexthop via 198.51.100.1 dev eth1\n"
+    hops = '[{"dst": "default", "nexthops": [{"dev": "eth0"}, {"dev": "eth1"}]}]'
+    assert [read_network(Family.IPV4, json_, text).way_out(0x08080808) for text in (several, hops)] == [None, None]
+    one = several.replace("eth1", "eth0")
+    assert read_network(Family.IPV4, json_, one).way_out(0x08080808) == "eth0"
     assert read_network(Family.IPV4, "[nonsense", "{}") == HostNetwork(Family.IPV4)
     assert read_network(Family.IPV6, ADDRESSES) == HostNetwork(Family.IPV6)
 
