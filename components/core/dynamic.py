@@ -174,7 +174,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         state = self._stored(props)
         host = self._host_of(state)
         change = Transaction(self.chapter, host, state.declared)
-        found, seen = settled(host), change.observe()
+        found, seen = settled(host, change.title), change.observe()
         shown = change.as_observed(state.as_applied, seen)
         same = shown == state.declared
         if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):

@@ -17,29 +17,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def ledger_of(host: "Host") -> Ledger:
-    """Return what is recorded on a host; asked once in a run. Every change checks that it still is so."""
+def ledger_of(host: "Host", title: str = "the record") -> Ledger:
+    """Return what is recorded on a host; asked once in a run, for the resource `title`.
+
+    Every change checks that it still is so.
+    """
     with host.ledger.lock:
         if host.ledger.found is None:
-            host.ledger.found = read_ledger(host, "the record")
+            host.ledger.found = read_ledger(host, title)
         return host.ledger.found
 
 
-def settled(host: "Host") -> Ledger:
-    """Return what is recorded on a host, when no change of a run that died is left that may yet go back.
+def settled(host: "Host", title: str) -> Ledger:
+    """Return what is recorded on a host, for the resource `title`, when nothing is left that may yet go back of a run
+    that died.
 
     What such a change has put in force is not in force for long: it goes back now. Another run that is alive confirms
     what it changes, or takes it back, itself. Raises any HostError.
     """
     with host.ledger.lock:
-        if ledger_of(host).unsettled(host.identity.token):
+        if ledger_of(host, title).unsettled(host.identity.token):
             try:
-                host.run(hold(host.identity), resource="the record")
+                host.run(hold(host.identity), resource=title)
             except CommandFailed as error:
                 if error.exit_status != HELD:
                     raise
             host.ledger.found = None
-        return ledger_of(host)
+        return ledger_of(host, title)
 
 
 def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:

@@ -234,7 +234,7 @@ def test_another_package_manager_is_waited_for_but_not_for_ever(host: LabHost, s
     assert "net-tools" not in installed(host)
     declare(stack, host, present=["net-tools"], lockTimeout=60)
     with stack.running() as up:
-        host.exec("for i in $(seq 100); do pgrep -x apt-get >/dev/null && exit 0; sleep 0.1; done; exit 1")
+        host.exec("for i in $(seq 900); do pgrep -x apt-get >/dev/null && exit 0; sleep 0.1; done; exit 1")
         assert up.process.poll() is None
         host.exec("systemctl stop holder")
         status, output = up.end(60)

@@ -207,11 +207,11 @@ def test_what_a_dead_run_left_armed_goes_back_before_anybody_believes_it(stage: 
     host.before = cut("take the change back", times=9)
     failure_of(lambda: first.converge(_fresh()))
     assert stage.read(WORD) == "ours"
-    assert settled(host.as_host()).armed  # its own run's change is its own matter
+    assert settled(host.as_host(), "word").armed  # its own run's change is its own matter
     assert stage.read(WORD) == "ours"
     other = StagedHost(stage, token="two")
-    assert settled(other.as_host()).armed == frozenset()
+    assert settled(other.as_host(), "word").armed == frozenset()
     assert stage.read(WORD) == "theirs"
     assert other.steps.count("take the host") == 1
-    settled(other.as_host())
+    settled(other.as_host(), "word")
     assert other.steps.count("take the host") == 1
