@@ -29,7 +29,6 @@ from hosts.guard.guarded import Guard
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
-from hosts.system.distro import DISTRO
 from hosts.system.files import file_state
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return f"user {inputs.name}"
 
     def observe(self, inputs: UserInputs) -> Script:
-        body = DISTRO + script("components/users/observe.sh")
+        body = script("components/users/observe.sh")
         return Script("look at the account", body, _names(inputs), exits=EXITS)
 
     def parse(self, inputs: UserInputs, answer: Answer) -> UserFacts:

@@ -1,6 +1,6 @@
 # What the host shows of an account.
 #
-# uses: hosts/system/files.sh components/users/account.sh components/users/keys/keys.sh
+# uses: hosts/system/distro.sh hosts/system/files.sh components/users/account.sh components/users/keys/keys.sh
 # takes: name dropin admin_groups
 
 account=$(getent passwd "$name") || account=

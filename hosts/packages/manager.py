@@ -2,9 +2,6 @@
 
 import re
 
-from hosts.scripts import script
-from hosts.system.distro import DISTRO
-
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]+")
 """What names a package; Debian's have no capitals and no underscores (Debian Policy 5.6.7)."""
 
@@ -13,5 +10,3 @@ LOCK_TIMEOUT = 300
 
 LOCKED = 72
 """Exit status (EX_OSFILE of sysexits.h): another package manager did not come to its end in time."""
-
-PACKAGES = script("hosts/packages/manager.sh").removeprefix(DISTRO)

@@ -7,10 +7,5 @@ What is printed as the user is the user's word, as it may do anything to its own
 they have open. So it is written to a file, where nobody waits for an end that never comes, and read as bounded data.
 """
 
-from hosts.scripts import script
-
-ONLY_ROOTS = script("hosts/system/only_roots.sh")
-AS_USER = script("hosts/system/as_user.sh")
-
 ENDED = 137
 """Status of what did not come to its end as the user, and was ended."""

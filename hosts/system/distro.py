@@ -4,8 +4,6 @@ Another distribution is an entry there, its title here, a lab variant that prove
 in docs/distributions.md.
 """
 
-from hosts.scripts import script
-
 UNSUPPORTED = 92
 """Exit status: the host is of no family that is known."""
 
@@ -25,5 +23,3 @@ UNSUPPORTED_EXIT = {
     UNSUPPORTED: f"this distribution is not supported; supported are {'; '.join(SUPPORTED.values())}",
 }
 """For `Script.exits` of those who call `known_distro`."""
-
-DISTRO = script("hosts/system/distro.sh")

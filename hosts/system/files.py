@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Self
 
-from hosts.scripts import script
 from hosts.text.rawtext import to_bytes, to_text
 
 TOO_LARGE = 68
@@ -45,9 +44,6 @@ FILE_EXITS = {
     NOT_WRITTEN: "a file could not be written; it is as it was",
 }
 """For `Script.exits` of those who write files."""
-
-FILES = script("hosts/system/files.sh")
-SHOW_FILE = WRITE_FILE = RESTORE_FILE = BOUNDED = FIXED = FILES
 
 _PACKED = "base64:"
 

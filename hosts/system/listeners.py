@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from hosts.scripts import script
-
 NO_TOOL = 69
 """Exit status (EX_UNAVAILABLE of sysexits.h): the host has neither ss nor netstat."""
 
@@ -21,8 +19,6 @@ KERNEL = "kernel"
 
 CONTAINER = "container"
 """Who runs a file that is not the host's: in another user namespace, or another file than the host has there."""
-
-LISTENERS = script("hosts/system/listeners.sh")
 
 
 @dataclass(frozen=True, order=True)
@@ -104,7 +100,7 @@ def parse_netstat(text: str) -> list[Socket]:
 
 
 def listeners(sections: Mapping[str, str]) -> list[Listener]:
-    """What `LISTENERS` printed: every socket once for each program that holds it, sorted."""
+    """What `listeners.sh` printed: every socket once for each program that holds it, sorted."""
     sockets = parse_ss(sections["ss"]) if "ss" in sections else parse_netstat(sections["netstat"])
     programs = {row[0]: row[1:] for row in _rows(sections["programs"], 5)}
     holders: dict[str, list[str]] = {}

@@ -7,10 +7,6 @@ sets as they like (~/.bashrc, ~/.ssh/environment, pam_env), and root's scripts w
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from hosts.scripts import script
-
-ENTRY = script("hosts/system/origin.sh")
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -21,7 +17,7 @@ class Origin:
 
 
 def entry(told: str) -> Origin | None:
-    """Read what `entry` of `ENTRY` prints; None where it found nothing, or where the run is on the host itself."""
+    """Read what `entry` of `origin.sh` prints; None where it found nothing, or where the run is on the host itself."""
     words = told.split()
     if len(words) != 4 or not words[3].isdecimal():
         return None

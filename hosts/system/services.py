@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 
-from hosts.scripts import script
-
-SERVICES = script("hosts/system/services.sh")
-
 
 @dataclass(frozen=True)
 class ServiceState:

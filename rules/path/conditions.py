@@ -8,6 +8,7 @@ from rules.model import Match, Option, Rule
 from rules.packets.packet import Field, interface
 from rules.packets.predicates import Box, is_rate, match_boxes
 from rules.path.carried import Carried
+from rules.path.ends import ENDS
 from rules.path.network import LOCAL, HostNetwork
 from rules.path.sets import Members
 from rules.values.family import Family
@@ -135,19 +136,6 @@ def _mark(match: Match, mark: int) -> bool | None:
     return (mark & option.value.mask == option.value.value) != option.negated
 
 
-# Each end of a connection as its first packet has it, before and after the destination was translated.
-_ENDS = {
-    "ctorigsrc": (Field.SOURCE, True),
-    "ctorigdst": (Field.DESTINATION, True),
-    "ctreplsrc": (Field.DESTINATION, False),
-    "ctrepldst": (Field.SOURCE, False),
-    "ctorigsrcport": (Field.SOURCE_PORT, True),
-    "ctorigdstport": (Field.SERVICE, True),
-    "ctreplsrcport": (Field.SERVICE, False),
-    "ctrepldstport": (Field.SOURCE_PORT, False),
-}
-
-
 def _of_connection(option: Option, packet: Carried) -> bool | None:
     """What an option of conntrack says of a first packet, not negated."""
     value = option.value
@@ -157,9 +145,9 @@ def _of_connection(option: Option, packet: Carried) -> bool | None:
         return packet[Field.PROTOCOL] == value
     if option.name == "ctstatus" and isinstance(value, Words):
         return False if set(value.words) <= {*_LATER, "NONE", "EXPECTED"} else None
-    if option.name not in _ENDS:
+    if option.name not in ENDS:
         return None
-    field, before = _ENDS[option.name]
+    field, before = ENDS[option.name]
     if field in packet.open and not before:
         return None
     found = (packet.came if before else packet.point)[field]

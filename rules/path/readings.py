@@ -8,6 +8,7 @@ from itertools import product
 from rules.model import Match, Option
 from rules.packets.packet import Field, tops, tracked
 from rules.packets.predicates import Box, match_boxes
+from rules.path.ends import ENDS
 from rules.path.marks import Marks
 from rules.path.network import LOCAL
 from rules.path.sets import Members
@@ -20,16 +21,6 @@ MARK = len(Field)
 
 _TRACKED = numbers(number for number in range(40) if tracked(number))
 _MANGLED = ("ttl", "hl", "tos", "dscp")
-_ENDS = {
-    "ctorigsrc": (Field.SOURCE, True),
-    "ctorigdst": (Field.DESTINATION, True),
-    "ctreplsrc": (Field.DESTINATION, False),
-    "ctrepldst": (Field.SOURCE, False),
-    "ctorigsrcport": (Field.SOURCE_PORT, True),
-    "ctorigdstport": (Field.SERVICE, True),
-    "ctreplsrcport": (Field.SERVICE, False),
-    "ctrepldstport": (Field.SOURCE_PORT, False),
-}
 Reading = tuple[list[Box], bool]
 
 
@@ -125,9 +116,9 @@ class Readings:
             return [_box(Field.PROTOCOL, ((value, value),), self._family, negated=option.negated)]
         if option.name == "ctstatus" and isinstance(value, Words):
             return [{}] if option.negated else []  # a first packet has none of them
-        if option.name not in _ENDS:
+        if option.name not in ENDS:
             return None
-        field, before = _ENDS[option.name]
+        field, before = ENDS[option.name]
         if isinstance(value, Host):
             network = value.network
             wanted = masked(network.address, network.mask, network.family.bits, 4096)

@@ -113,7 +113,9 @@ def test_no_part_of_a_room_imports_upward(room: str) -> None:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_part_of_a_room_has_its_place(room: str) -> None:
-    there = {entry.stem for entry in (REPOSITORY / room.replace(".", "/")).iterdir() if not entry.name.startswith("_")}
+    entries = [entry for entry in (REPOSITORY / room.replace(".", "/")).iterdir() if not entry.name.startswith("_")]
+    # a folder that has moved away leaves what Python has compiled in there
+    there = {entry.stem for entry in entries if entry.is_file() or any(entry.rglob("*.py"))}
     assert there == set(ROOMS[room])
     assert all(one != other for one, other in pairwise(ROOMS[room]))
 

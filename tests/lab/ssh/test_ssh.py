@@ -14,14 +14,16 @@ from hosts.scripts import script
 from hosts.shell import Script
 from hosts.ssh import dialing
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.system.files import RESTORE_FILE, SHOW_FILE, WRITE_FILE, file_state
-from hosts.system.services import SERVICES, ServiceState, service_states
+from hosts.system.files import file_state
+from hosts.system.services import ServiceState, service_states
 from local.lab.api import LabHost
 
 WHO = Script("who am I", "id -un")
 PASSWORD = "pass word's"
 _DISTRO = script("hosts/system/distro.sh")
 _PACKAGES = script("hosts/packages/manager.sh")
+
+FILES, SERVICES = script("hosts/system/files.sh"), script("hosts/system/services.sh")
 
 
 @pytest.fixture(scope="module")
@@ -225,13 +227,13 @@ def test_facts_and_distribution(root: Host) -> None:
 def test_files_are_given_back_with_owner_and_mode(root: Host, lab_host: LabHost) -> None:
     lab_host.exec("printf 'a\\000b\\377' >/etc/odd; chown daemon:4321 /etc/odd; chmod 4751 /etc/odd")
     before = lab_host.exec("stat -c '%a %u %g' /etc/odd; sha256sum /etc/odd").stdout
-    show = Script("show", SHOW_FILE + "show_file odd /etc/odd")
-    write = Script("write", WRITE_FILE + 'write_file /etc/odd 640 root root "$text"', {"text": "ours\n"})
+    show = Script("show", FILES + "show_file odd /etc/odd")
+    write = Script("write", FILES + 'write_file /etc/odd 640 root root "$text"', {"text": "ours\n"})
     prior, _, after = root.run(show, write, show)
     assert file_state(after.sections, "odd").content == "ours\n"
     state = file_state(prior.sections, "odd")
     assert (state.owner, state.group, state.mode) == ("daemon", "4321", "4751")
-    root.run(Script("restore", RESTORE_FILE + 'restore_file odd "$path"', {"path": state.path, **state.values("odd")}))
+    root.run(Script("restore", FILES + 'restore_file odd "$path"', {"path": state.path, **state.values("odd")}))
     assert lab_host.exec("stat -c '%a %u %g' /etc/odd; sha256sum /etc/odd").stdout == before
 
 

@@ -8,9 +8,9 @@ import pytest
 from components.listeners.chapter import ListenerChapter
 from components.listeners.settings import ListenerInputs
 from hosts.pool import Pool
+from hosts.scripts import script
 from hosts.shell import Script
 from hosts.ssh.connection import HostAccess
-from hosts.system.origin import ENTRY
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Secret, Stack
@@ -116,7 +116,7 @@ def test_whatever_it_is_the_kernel_is_asked(host: LabHost, stack: Stack) -> None
             told = set()
             for value in VARIANTS:
                 say(host, value)
-                [answer] = way.run(Script("ask where we come from", f"{ENTRY}entry"))
+                [answer] = way.run(Script("ask where we come from", f"{script('hosts/system/origin.sh')}entry"))
                 client, _, server, port = answer.stdout.split(" ")
                 told.add((client, server, port))
             assert {(server, port) for _, server, port in told} == {(over, "22\n")}

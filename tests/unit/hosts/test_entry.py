@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from hosts.system.origin import ENTRY, Origin, entry
+from hosts.scripts import script
+from hosts.system.origin import Origin, entry
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_ssh_connection_is_read(told: str, expected: Origin | None) -> None:
 def told(call: str, **environment: str) -> str:
     """What sh prints for a call of the functions, under names that a user can give to processes and variables."""
     done = subprocess.run(
-        ["sh", "-c", f"set -eu\n{ENTRY}{call}"],
+        ["sh", "-c", f"set -eu\n{script('hosts/system/origin.sh')}{call}"],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

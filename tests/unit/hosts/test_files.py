@@ -11,14 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.system.files import (
     NOT_A_FILE,
     NOT_WRITTEN,
-    RESTORE_FILE,
-    SHOW_FILE,
     TOO_LARGE,
-    WRITE_FILE,
     FileState,
     Limit,
     file_state,
@@ -26,6 +24,7 @@ from hosts.system.files import (
 from hosts.text.rawtext import to_text
 from tests.unit.hosts.test_shell import one
 
+FILES = script("hosts/system/files.sh")
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
@@ -33,17 +32,17 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 def write(path: Path, content: str, mode: str = "0640", group: str = GROUP) -> Answer:
     values = {"path": str(path), "mode": mode, "owner": USER, "grp": group, "content": content}
     call = 'write_file "$path" "$mode" "$owner" "$grp" "$content"; echo "$written"'
-    return one(Script("write", WRITE_FILE + call, values))
+    return one(Script("write", FILES + call, values))
 
 
 def show(path: Path) -> FileState:
-    answer = one(Script("show", SHOW_FILE + 'show_file it "$path"', {"path": str(path)}))
+    answer = one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)}))
     assert answer.status == 0, answer.stderr
     return file_state(answer.sections, "it")
 
 
 def restore(state: FileState) -> Answer:
-    return one(Script("restore", RESTORE_FILE + 'restore_file it "$path"', {"path": state.path, **state.values("it")}))
+    return one(Script("restore", FILES + 'restore_file it "$path"', {"path": state.path, **state.values("it")}))
 
 
 def test_write_then_show(tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_what_is_not_an_ordinary_file_is_left_alone(tmp_path: Path, kind: str, a
         path.symlink_to(target if kind == "link" else tmp_path / "nowhere")
     answer = {
         "write": lambda: write(path, "ours"),
-        "show": lambda: one(Script("show", SHOW_FILE + 'show_file it "$path"', {"path": str(path)})),
+        "show": lambda: one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)})),
         "restore": lambda: restore(FileState(str(path), True, "ours", "600", USER, GROUP)),
         "remove": lambda: restore(FileState(str(path), False)),
     }[action]()
@@ -101,7 +100,7 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     values = {"path": str(tmp_path / "file"), "owner": USER, "grp": GROUP}
     call = 'ulimit -f 0; trap "" XFSZ; write_file "$path" 600 "$owner" "$grp" "some content"'
-    answer = one(Script("write", WRITE_FILE + call, values))
+    answer = one(Script("write", FILES + call, values))
     assert answer.status == NOT_WRITTEN
     assert not (tmp_path / "file").exists()
 
@@ -162,7 +161,7 @@ def test_what_no_file_of_its_kind_is_ends_in_one_sentence(tmp_path: Path, kind: 
             server.bind(str(path))
     else:
         path = Path("/dev/zero")
-    answer = one(Script("show", SHOW_FILE + 'show_file it "$path"', {"path": str(path)}))
+    answer = one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)}))
     assert answer.status == (TOO_LARGE if kind == "sparse" else NOT_A_FILE)
     told = f"{path} has 314572800 bytes; of such a thing at most 1048576 are read"
     assert answer.stderr == (told if kind == "sparse" else f"{path} is not an ordinary file; it is left alone") + "\n"
@@ -179,5 +178,5 @@ def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
 def test_where_a_file_goes_back_to_is_up_to_the_script_alone(tmp_path: Path) -> None:
     forged = FileState(str(tmp_path / "elsewhere"), True, "theirs", "600", USER, GROUP)
     values = {**forged.values("it"), "path": str(tmp_path / "own")}
-    assert one(Script("restore", RESTORE_FILE + 'restore_file it "$path"', values)).status == 0
+    assert one(Script("restore", FILES + 'restore_file it "$path"', values)).status == 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["own"]
