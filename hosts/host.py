@@ -50,6 +50,8 @@ class RecordCopy:
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     found: Ledger | None = None
+    settled: bool = False
+    """Whether this process has had what dead runs left go back, or has been told that another run is alive."""
 
 
 class Host:

@@ -36,7 +36,8 @@ def settled(host: "Host", title: str) -> Ledger:
     what it changes, or takes it back, itself. Raises any HostError.
     """
     with host.ledger.lock:
-        if ledger_of(host, title).unsettled(host.identity.token):
+        if not host.ledger.settled and ledger_of(host, title).unsettled(host.identity.token):
+            host.ledger.settled = True  # where another run has the host, each attempt waits 15 s for it
             try:
                 host.run(hold(host.identity), resource=title)
             except CommandFailed as error:

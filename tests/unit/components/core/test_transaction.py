@@ -9,7 +9,7 @@ from components.core.ownership import settled
 from components.core.transaction import ATTEMPTS, Transaction
 from components.failure import Failure
 from hosts.errors import CommandFailed, ConnectionLost
-from hosts.guard.guarded import hold
+from hosts.guard.guarded import HELD, hold
 from hosts.guard.record import Owner
 from hosts.shell import Script
 from tests.shell_room import Stage, stage
@@ -198,6 +198,20 @@ def test_a_damaged_record_is_named_and_nothing_is_changed(stage: Stage, change: 
     told = failure_of(lambda: first.converge(_fresh()))
     assert f"{RECORD} on the host is damaged" in told
     assert not first.begun
+
+
+def test_a_run_that_is_alive_is_waited_for_once(stage: Stage) -> None:
+    stage.folder("/var/lib/stockade/guard/word.three")
+    host = StagedHost(stage)
+
+    def held(steps: list[str]) -> None:
+        if "take the host" in steps:
+            raise CommandFailed("another run is changing this host", exit_status=HELD, step="take the host")
+
+    host.before = held
+    for _ in range(3):
+        assert settled(host.as_host(), "word").armed == {"word.three"}
+    assert host.steps.count("take the host") == 1
 
 
 def test_what_a_dead_run_left_armed_goes_back_before_anybody_believes_it(stage: Stage, change: Change) -> None:
