@@ -60,7 +60,7 @@ class HostStatus:
         users: who can log in to a pristine host.
         key_file: private key of the first user.
         host_key: type and base64 of the host's Ed25519 key.
-        known_hosts: file with the keys of all hosts.
+        known_hosts: file with its host keys.
         init_pid: process id of its init as this machine counts; 0 unless running.
         netns: its network namespace, for `nsenter --net=`; empty unless running.
         boots: how often it was booted since `up`.
@@ -101,7 +101,7 @@ class LabHost:
     @property
     def known_hosts(self) -> Path:
         """known_hosts file with this host's keys."""
-        return keys.known_hosts_file(self._places)
+        return keys.host_known_hosts_file(self._places, self.name)
 
     @property
     def host_key(self) -> str:

@@ -24,8 +24,13 @@ def password_file(places: Places) -> Path:
 
 
 def known_hosts_file(places: Places) -> Path:
-    """known_hosts with this checkout's hosts."""
+    """known_hosts with this checkout's hosts, for `ssh -F`: written anew whenever a host comes or goes."""
     return places.state / "known_hosts"
+
+
+def host_known_hosts_file(places: Places, name: str) -> Path:
+    """known_hosts with one host's keys, which no other host's coming or going touches."""
+    return places.host_run(name) / "known_hosts"
 
 
 def ssh_config_file(places: Places) -> Path:
@@ -87,15 +92,20 @@ def write_ssh_files(places: Places, records: Callable[[], list[HostRecord]]) -> 
         _write_ssh_files(places, records())
 
 
+def write_host_known_hosts(places: Places, record: HostRecord) -> None:
+    """Write down the keys of a host that is about to boot."""
+    write_atomically(host_known_hosts_file(places, record.name), _known_hosts(record))
+
+
 def _write_ssh_files(places: Places, records: list[HostRecord]) -> None:
-    known = [
-        f"{record.name},{record.ipv4},{record.ipv6} {host_key(record, kind)}\n"
-        for record in records
-        if record.cache.is_dir()
-        for kind in ("ed25519", "ecdsa", "rsa")
-    ]
+    known = [_known_hosts(record) for record in records if record.cache.is_dir()]
     write_atomically(known_hosts_file(places), "".join(known))
     write_atomically(ssh_config_file(places), "".join(_ssh_config(places, record) for record in records))
+
+
+def _known_hosts(record: HostRecord) -> str:
+    names = f"{record.name},{record.ipv4},{record.ipv6}"
+    return "".join(f"{names} {host_key(record, kind)}\n" for kind in ("ed25519", "ecdsa", "rsa"))
 
 
 def _ssh_config(places: Places, record: HostRecord) -> str:

@@ -136,7 +136,9 @@ def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Pat
             _remove(places, name)  # what a crash left
         network.network_up(places.run)
         for name in locks:
-            save_record(places, new_record(name, variant.name, _index(places, name), places.checkout, built))
+            record = new_record(name, variant.name, _index(places, name), places.checkout, built)
+            save_record(places, record)
+            keys.write_host_known_hosts(places, record)
         _write_ssh_files(places)
     started = {name: _start_supervisor(places, name, lock) for name, lock in locks.items()}
     failed = _await_supervisors(places, started)

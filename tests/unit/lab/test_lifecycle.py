@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from local.lab import build, cli, keys, lifecycle
-from local.lab.api import Lab
+from local.lab.api import Lab, LabHost
 from local.lab.control import CONTROL_SOCKET, Reply, read_line
 from local.lab.errors import LabError
 from local.lab.progress import Progress
@@ -107,6 +107,17 @@ def test_known_hosts_names_each_host_by_name_and_both_addresses(places: Places) 
     assert keys.host_key(web2) == "ssh-ed25519 ED25519web2"
     with pytest.raises(LabError, match="take lost down and up again"):
         keys.host_key(lost)
+
+
+def test_a_host_is_known_by_a_file_of_its_own_whoever_comes_and_goes(places: Places) -> None:
+    places.state.mkdir(parents=True)
+    give_host_keys(places, "web2")
+    web2 = new_record("web2", "debian", 12, places.checkout, places.cache / "debian-0")
+    save_record(places, web2)
+    keys.write_host_known_hosts(places, web2)
+    keys.write_ssh_files(places, lambda: [])
+    known = LabHost(places, web2).known_hosts.read_text().splitlines()
+    assert [line.split()[1] for line in known] == ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"]
 
 
 def test_ssh_reads_the_config_as_meant(places: Places) -> None:
