@@ -35,7 +35,7 @@ PREFIX = "pulumi-python:dynamic/stockade:"
 RULESET, SSHD, USER, KEY_PAIR = f"{PREFIX}Ruleset", f"{PREFIX}Sshd", f"{PREFIX}LimitedUser", f"{PREFIX}KeyPair"
 KEPT = f"{PREFIX}KeptFirewall"
 PACKAGES, LISTENERS = f"{PREFIX}Packages", f"{PREFIX}Listeners"
-JAILS, UPDATES = f"{PREFIX}Fail2BanJails", f"{PREFIX}UnattendedUpgrades"
+JAILS, UPDATES = f"{PREFIX}Fail2Ban", f"{PREFIX}AutomaticUpdates"
 HARDENED = "stockade:index:HardenedHost"
 
 Props = Mapping[str, Any]

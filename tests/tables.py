@@ -1,8 +1,8 @@
-"""The tables in docs/ that say what the code says: settings from their models, policies from the pack.
+"""The tables in docs/ that say what the code says: settings, policies, resources.
 
     python -m tests.tables        write them (`make docs`); a unit test compares
 
-A table stands below a line `<!-- make docs: NAME -->`, NAME being a model of the stack config or one of `PACK`.
+A table stands below a line `<!-- make docs: NAME -->`, NAME being a model of the stack config or one of `OTHERS`.
 """
 
 import json
@@ -14,9 +14,14 @@ from typing import Any
 from components.config.inventory import Settings
 from components.stack_config import StackConfig
 from policies.reference import policy_table, setting_table
+from tests import resources
 
 DOCS = Path(__file__).parents[1] / "docs"
-PACK: Mapping[str, Callable[[], Iterable[str]]] = {"policies": policy_table, "policy settings": setting_table}
+OTHERS: Mapping[str, Callable[[], Iterable[str]]] = {
+    "policies": policy_table,
+    "policy settings": setting_table,
+    "resources": resources.table,
+}
 
 _TABLE = re.compile(r"^<!-- make docs: (.+) -->\n+(?:\|.*\n)*\n*", re.MULTILINE)
 _DEFAULT = re.compile(r"\s*Default: (.+?)\.?$")
@@ -94,7 +99,7 @@ def _values(schema: Mapping[str, Any]) -> str:
 
 def table(name: str) -> str:
     """Return the table of that name. Raises KeyError for none."""
-    lines = PACK[name]() if name in PACK else settings(models()[name])
+    lines = OTHERS[name]() if name in OTHERS else settings(models()[name])
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,11 @@ class Needs:
     unstarted: tuple[str, ...] = ()
     take_over: bool = False
 
+    def props(self) -> dict[str, Any]:
+        """Return the inputs of `Packages` for these needs."""
+        names = {"present": self.present, "absent": self.absent, "unstarted": self.unstarted}
+        return {**names, "takeOver": self.take_over}
+
     def __or__(self, other: Needs) -> Needs:
         return Needs(
             tuple(sorted({*self.present, *other.present})),

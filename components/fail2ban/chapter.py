@@ -9,7 +9,7 @@ from typing import Any
 
 from components.core.chapter import Chapter, KnownState
 from components.fail2ban.jails import Jail, as_declared, filled, jails_in, same_addresses, seconds, with_value
-from components.fail2ban.settings import DROP_IN, HEAD, KEPT, UNIT, JailFacts, JailsFacts, JailsInputs
+from components.fail2ban.settings import DROP_IN, HEAD, KEPT, UNIT, Fail2BanFacts, Fail2BanInputs, JailFacts
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.system.files import FILE_EXITS, file_state
@@ -31,23 +31,23 @@ _RELOADED = frozenset({*_NUMBERS, "ignoreip"})
 """Values that a reload changes in a running jail; all others need the jail to be started anew."""
 
 
-Seen = KnownState[JailsInputs, JailsFacts]
+Seen = KnownState[Fail2BanInputs, Fail2BanFacts]
 
 
-class JailsChapter(Chapter[JailsInputs, JailsFacts]):
+class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
     """Fail2Ban's jails on a host."""
 
-    inputs = JailsInputs
-    facts = JailsFacts
+    inputs = Fail2BanInputs
+    facts = Fail2BanFacts
 
-    def title(self, inputs: JailsInputs) -> str:
+    def title(self, inputs: Fail2BanInputs) -> str:
         return "fail2ban"
 
-    def observe(self, inputs: JailsInputs) -> Script:
+    def observe(self, inputs: Fail2BanInputs) -> Script:
         values = {"dropin": DROP_IN, "jails": " ".join(inputs.jails)}
         return Script("look at fail2ban", script("components/fail2ban/observe.sh"), values, exits=EXITS)
 
-    def parse(self, inputs: JailsInputs, answer: Answer) -> JailsFacts:
+    def parse(self, inputs: Fail2BanInputs, answer: Answer) -> Fail2BanFacts:
         part = answer.sections
         unit = service_states(part["unit"])[UNIT]
         answers = [json.loads(line) for line in part["jails"].splitlines()]
@@ -66,7 +66,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             tools = {"ip6tables" if ":" in address else "iptables" for address in banned}
             if jail.uses_iptables and not {f"{tool} {name}" for tool in tools} <= jumps:
                 unenforced.append(name)
-        return JailsFacts(
+        return Fail2BanFacts(
             dropin=file_state(part, "dropin").packed(),
             enabled=unit.enabled,
             active=unit.active,
@@ -76,7 +76,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             ignored=tuple(part.get("ignored", "").splitlines()),
         )
 
-    def apply(self, inputs: JailsInputs, known: Seen) -> Script:
+    def apply(self, inputs: Fail2BanInputs, known: Seen) -> Script:
         values = {
             "dropin": DROP_IN,
             "head": HEAD,
@@ -87,8 +87,8 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         }
         return Script("set up fail2ban", script("components/fail2ban/apply.sh"), values, exits=EXITS)
 
-    def restore(self, inputs: JailsInputs, known: Seen) -> Script:
-        prior = known.prior or JailsFacts()
+    def restore(self, inputs: Fail2BanInputs, known: Seen) -> Script:
+        prior = known.prior or Fail2BanFacts()
         values = {
             "dropin": DROP_IN,
             "jails": " ".join(inputs.jails),
@@ -99,7 +99,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
         body = script("components/fail2ban/restore.sh")
         return Script("put fail2ban's prior settings back", body, values, exits=EXITS)
 
-    def differences(self, inputs: JailsInputs, seen: JailsFacts) -> str:
+    def differences(self, inputs: Fail2BanInputs, seen: Fail2BanFacts) -> str:
         if as_declared(seen.declared, inputs.config) != inputs.config:
             return f"{DROP_IN} is not as declared"
         if not inputs.enabled:
@@ -108,7 +108,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             return f"the service is {seen.enabled} and {seen.active}"
         return "; ".join(_differences(inputs, seen))
 
-    def as_observed(self, inputs: JailsInputs, known: Seen, seen: JailsFacts) -> JailsInputs:
+    def as_observed(self, inputs: Fail2BanInputs, known: Seen, seen: Fail2BanFacts) -> Fail2BanInputs:
         config, enabled = as_declared(seen.declared, inputs.config), inputs.enabled
         if not inputs.enabled:
             enabled = seen.active == "active"
@@ -118,7 +118,7 @@ class JailsChapter(Chapter[JailsInputs, JailsFacts]):
             config = _in_force(inputs, seen, known.recorded)
         return inputs.model_copy(update={"config": config, "enabled": enabled})
 
-    def already_configured(self, inputs: JailsInputs, seen: JailsFacts) -> str:
+    def already_configured(self, inputs: Fail2BanInputs, seen: Fail2BanFacts) -> str:
         there = [*seen.local, *([DROP_IN] if seen.dropin.exists else [])]
         return f"fail2ban is configured already, in {' and '.join(there)}" if there else ""
 
@@ -129,7 +129,7 @@ def _banned(status: Any) -> list[str]:
     return [address for title, value in pairs if str(title).endswith("IP list") for address in value]
 
 
-def _restarts(last: JailsInputs | None, inputs: JailsInputs) -> list[str]:
+def _restarts(last: Fail2BanInputs | None, inputs: Fail2BanInputs) -> list[str]:
     """Name the jails that a reload alone would leave with their old actions or logs."""
     before = last.jails if last and last.enabled else {}
     names = dict.fromkeys((*before, *inputs.jails))
@@ -142,11 +142,11 @@ def _restarts(last: JailsInputs | None, inputs: JailsInputs) -> list[str]:
     ]
 
 
-def _expected_addresses(jail: Jail, seen: JailsFacts) -> list[str]:
+def _expected_addresses(jail: Jail, seen: Fail2BanFacts) -> list[str]:
     return filled(jail.value("ignoreip"), seen.found).split()
 
 
-def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
+def _differences(inputs: Fail2BanInputs, seen: Fail2BanFacts) -> list[str]:
     out = []
     for name, jail in inputs.jails.items():
         facts = seen.jails.get(name)
@@ -162,7 +162,7 @@ def _differences(inputs: JailsInputs, seen: JailsFacts) -> list[str]:
     return out
 
 
-def _in_force(inputs: JailsInputs, seen: JailsFacts, recorded: JailsFacts | None) -> str:
+def _in_force(inputs: Fail2BanInputs, seen: Fail2BanFacts, recorded: Fail2BanFacts | None) -> str:
     """Return the text that stands in the file, with the values that the server really uses."""
     changed = recorded is not None and recorded.ignored != seen.ignored
     text = as_declared(seen.declared, inputs.config)

@@ -129,7 +129,7 @@ class Fail2BanSettings(Settings):
         return "\n".join("\n".join(self._section(name, jail)) + "\n" for name, jail in jails.items())
 
     def props(self) -> dict[str, Any]:
-        """Return the inputs of `Fail2BanJails` for these settings."""
+        """Return the inputs of `Fail2Ban` for these settings."""
         return {"config": self.text(), "enabled": self.enabled}
 
     def _section(self, name: str, jail: JailSettings) -> list[str]:
@@ -152,8 +152,8 @@ class Fail2BanSettings(Settings):
         return [f"[{name}]", *(f"{key} = {value}" for key, value in values.items() if value is not None)]
 
 
-class JailsInputs(ChapterInputs):
-    """Inputs of `Fail2BanJails`.
+class Fail2BanInputs(ChapterInputs):
+    """Inputs of `Fail2Ban`.
 
     `config`: the jails, in the format of jail.conf(5); `%(stockade_backend)s` and `%(stockade_operator)s` stand for the
     backend that works on the host and the address that the operator connects from, `%(stockade_kept_JAIL)s` for what
@@ -184,7 +184,7 @@ class JailFacts(Model):
     ignoreip: tuple[str, ...] = ()
 
 
-class JailsFacts(Model):
+class Fail2BanFacts(Model):
     """What a host shows.
 
     `dropin`: our file. `enabled`, `active`: the unit, in systemctl's words. `jails`: of the declared ones, those that

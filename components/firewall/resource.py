@@ -63,7 +63,7 @@ class Firewall(ComponentResource):
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
         common["sshPorts"] = sorted({settings.ssh_port, *ssh_ports})
-        common["triggers"] = packages.came_back(*settings.packages)
+        common["triggers"] = packages.triggers_for(*settings.packages)
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
         if settings.beside:

@@ -15,7 +15,7 @@ from components.gai.chapter import PreferenceChapter
 from components.gai.settings import PreferenceFacts, PreferenceInputs
 
 
-class PreferenceProvider(HostProvider[PreferenceInputs, PreferenceFacts]):
+class AddressPreferenceProvider(HostProvider[PreferenceInputs, PreferenceFacts]):
     """Pulumi's CRUD for `AddressPreference`."""
 
     chapter = PreferenceChapter()
@@ -28,4 +28,4 @@ class AddressPreference(HostResource, module="stockade", name="AddressPreference
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(PreferenceProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(AddressPreferenceProvider(), name, {**props, "observed": None}, opts)

@@ -16,7 +16,7 @@ from components.listeners.chapter import ListenerChapter
 from components.listeners.settings import ListenerFacts, ListenerInputs, complaint
 
 
-class ListenerProvider(HostProvider[ListenerInputs, ListenerFacts]):
+class ListenersProvider(HostProvider[ListenerInputs, ListenerFacts]):
     """Pulumi's CRUD for `Listeners`."""
 
     chapter = ListenerChapter()
@@ -34,7 +34,7 @@ class Listeners(HostResource, module="stockade", name="Listeners"):
     observed: Output[dict[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(ListenerProvider(), name, {"observed": None, **props}, opts)
+        super().__init__(ListenersProvider(), name, {"observed": None, **props}, opts)
         self.observed.apply(self._warn)
 
     def _warn(self, observed: Mapping[str, Any] | None) -> None:

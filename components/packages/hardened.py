@@ -26,9 +26,7 @@ def packages_needed(settings: PackageSettings) -> Needs:
 
 def declare_packages(host: Composition, needs: Needs) -> None:
     """Declare the transaction, before everything else."""
-    names = {"present": needs.present, "absent": needs.absent, "unstarted": needs.unstarted}
-    props = host.props({**names, "takeOver": needs.take_over}, existing=False)
-    packages = Packages(host.name, props, host.after())
+    packages = Packages(host.name, host.props(needs.props(), existing=False), host.after())
     host.enforced["packages"] = packages.observed.apply(_installed_and_removed)
     host.add("packages", packages)
 

@@ -13,13 +13,13 @@ from pulumi.dynamic import CheckResult, DiffResult, UpdateResult
 from components.core.dynamic import HostProvider, has_unknown
 from components.core.host_resource import HostResource
 from components.packages.chapter import PackageChapter
-from components.packages.settings import UNNECESSARY, PackageFacts, PackageInputs
+from components.packages.settings import PackageFacts, PackageInputs
 
 _ANY = "*"
 """Stands among the names of `dropped` for all of them."""
 
 
-class PackageProvider(HostProvider[PackageInputs, PackageFacts]):
+class PackagesProvider(HostProvider[PackageInputs, PackageFacts]):
     """Pulumi's CRUD for `Packages`."""
 
     chapter = PackageChapter()
@@ -62,10 +62,10 @@ class Packages(HostResource, module="stockade", name="Packages"):
     dropped: Output[dict[str, Any] | None]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(PackageProvider(), name, {"observed": None, "dropped": None, **props}, opts)
+        super().__init__(PackagesProvider(), name, {"observed": None, "dropped": None, **props}, opts)
 
-    def came_back(self, *names: str) -> Output[list[str] | None]:
-        """Return the `triggers` of whoever configures these packages: others once one of them has gone meanwhile.
+    def triggers_for(self, *names: str) -> Output[list[str] | None]:
+        """Return the `triggers` of a resource that configures these packages: they change once one was removed.
 
         A package that goes takes its configuration along. Where a run ends between the package and its chapter, and the
         chapter is declared again, nothing else shows that it is no longer in force.
@@ -75,10 +75,3 @@ class Packages(HostResource, module="stockade", name="Packages"):
             return [f"{name} {int(times[name])}" for name in (_ANY, *names) if name in times] or None if times else None
 
         return self.dropped.apply(texts)
-
-
-class RemovedPackages(Packages, module="stockade", name="Packages"):
-    """The guide's unnecessary services removed, for use alone: `absent` is Exim and RPC unless it is given."""
-
-    def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(name, {"absent": list(UNNECESSARY), "group": "removed", **props}, opts)

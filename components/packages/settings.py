@@ -46,7 +46,7 @@ class PackageInputs(ChapterInputs):
     once they are configured (apt with systemd; elsewhere it does nothing). `take_over`: an active ufw or firewalld may
     be removed where a wanted package can't be there beside it.
     `lock_timeout`: seconds to wait for another package manager. `dropped`: how often each package was declared and then
-    not any more; worked out, whatever is given. What others had configured of it is gone then (`came_back`).
+    not any more; worked out, whatever is given. What others had configured of it is gone then (`triggers_for`).
     """
 
     present: tuple[str, ...] = ()

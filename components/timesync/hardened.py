@@ -1,7 +1,7 @@
 """The time daemon of a `HardenedHost`."""
 
 from components.core.composition import Composition, Needs, Registered
-from components.timesync.resource import TimeSyncService
+from components.timesync.resource import TimeSync
 from components.timesync.settings import TimeSyncSettings
 
 
@@ -15,8 +15,8 @@ def declare(host: Composition, settings: TimeSyncSettings) -> None:
     """Declare the daemon, unless the one that is there is kept."""
     if settings.daemon == "keep":
         return
-    props = host.props({"daemon": settings.daemon, "triggers": host.packages.came_back(settings.daemon)})
-    host.add("time_sync", TimeSyncService(host.name, props, host.after("packages", "users")))
+    props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(settings.daemon)}
+    host.add("time_sync", TimeSync(host.name, props, host.after("packages", "users")))
 
 
 TIME_SYNC = Registered(declare, needs)

@@ -1,6 +1,6 @@
 """Which daemon keeps a host's clock: settings, inputs and facts. Pure."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,10 @@ class TimeSyncSettings(Settings):
     def packages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is present and what absent."""
         return packages_for(self.daemon)
+
+    def props(self) -> dict[str, Any]:
+        """Return the inputs of `TimeSync` for these settings; there is no resource for `keep`."""
+        return {"daemon": self.daemon}
 
 
 class TimeSyncInputs(ChapterInputs):

@@ -1,9 +1,9 @@
 """Updates of a `HardenedHost`: automatic ones, and the system brought up to date on demand."""
 
 from components.core.composition import Composition, Needs, Registered
-from components.updates.resource import UnattendedUpgrades
-from components.updates.settings import PACKAGES, UpdateSettings
-from components.updates.system import SystemUpgrade, UpgradeSettings
+from components.updates.resource import AutomaticUpdates
+from components.updates.settings import PACKAGES, SECURITY, UpdateSettings
+from components.updates.upgrade import SystemUpgrade, UpgradeSettings
 
 
 def needs(_settings: UpdateSettings) -> Needs:
@@ -13,9 +13,11 @@ def needs(_settings: UpdateSettings) -> Needs:
 
 def declare(host: Composition, settings: UpdateSettings) -> None:
     """Declare automatic updates."""
-    props = host.props(settings.props()) | {"triggers": host.packages.came_back(*PACKAGES)}
-    updates = UnattendedUpgrades(host.name, props, host.after("packages", "users"))
-    host.enforced["updates"] = updates.enabled.apply(lambda on: "daily" if on else "off")
+    props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(*PACKAGES)}
+    updates = AutomaticUpdates(host.name, props, host.after("packages", "users"))
+    sources = "security sources" if settings.origins == SECURITY else f"{len(settings.origins)} sources"
+    reboot = f"reboot at {settings.reboot_time} where needed" if settings.reboot_time else "no reboot"
+    host.enforced["updates"] = updates.enabled.apply(lambda on: f"daily from {sources}, {reboot}" if on else "off")
     host.add("updates", updates)
 
 

@@ -70,12 +70,12 @@ class UpdateSettings(Settings):
     mail_report: Report = Field("on-change", description="What there is mail about.")
 
     def props(self) -> dict[str, Any]:
-        """Return the inputs of `UnattendedUpgrades` for these settings."""
+        """Return the inputs of `AutomaticUpdates` for these settings."""
         return self.model_dump(by_alias=True, mode="json", exclude_none=True)
 
 
 class UpdateInputs(ChapterInputs):
-    """Inputs of `UnattendedUpgrades`: those of `UpdateSettings`."""
+    """Inputs of `AutomaticUpdates`: those of `UpdateSettings`."""
 
     enabled: bool = True
     origins: tuple[str, ...] = SECURITY

@@ -15,7 +15,7 @@ from components.users.settings import UserFacts, UserInputs, refusal
 from hosts.ssh.connection import HostAccess
 
 
-class UserProvider(HostProvider[UserInputs, UserFacts]):
+class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
     """Pulumi's CRUD for `LimitedUser`, and the way back in."""
 
     chapter = UserChapter()
@@ -58,7 +58,7 @@ class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
 
     def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
         own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
-        super().__init__(UserProvider(), name, {**own, "observed": None}, opts)
+        super().__init__(LimitedUserProvider(), name, {**own, "observed": None}, opts)
 
 
 def _is_unknown(value: Any) -> bool:

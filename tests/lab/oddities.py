@@ -6,7 +6,7 @@ printf '%s\n' 'KbdInteractiveAuthentication yes' 'AllowUsers root' 'AllowUsers "
     >/etc/ssh/sshd_config.d/00-by-hand.conf
 systemctl reload ssh
 """,
-    "Fail2BanJails": r"""
+    "Fail2Ban": r"""
 fail2ban-client set sshd addignoreip 0.0.0.0/0
 fail2ban-client set sshd findtime 999999999
 printf '[DEFAULT]\nbantime = 3w 2d\n' >/etc/fail2ban/jail.local
@@ -35,7 +35,7 @@ iptables -I INPUT -m string --algo bm --hex-string '|de ad|' -m comment --commen
 iptables -t raw -A PREROUTING -p 139 -j NOTRACK
 """,
     "ipv6": "ip6tables -I INPUT -m statistic --mode nth --every 3 --packet 1 -m limit --limit 7/day -j ACCEPT",
-    "UnattendedUpgrades": r"""
+    "AutomaticUpdates": r"""
 printf '%s\n' 'APT::Periodic::Unattended-Upgrade "always";' 'Unattended-Upgrade::Mail "o\d ${odd}, [x]";' \
     >>/etc/apt/apt.conf.d/99stockade-updates
 """,

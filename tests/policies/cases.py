@@ -232,8 +232,8 @@ CASES = [
     ),
     Case(
         "ban-exemptions-narrow",
-        resource("Fail2BanJails", config="[sshd]\nignoreip = 127.0.0.0/8 ::1 10.0.0.0/8 198.51.100.0/24 vpn.example\n"),
-        resource("Fail2BanJails", config="[sshd]\nignoreip = 127.0.0.0/8 ::1 0.0.0.0/0\n"),
+        resource("Fail2Ban", config="[sshd]\nignoreip = 127.0.0.0/8 ::1 10.0.0.0/8 198.51.100.0/24 vpn.example\n"),
+        resource("Fail2Ban", config="[sshd]\nignoreip = 127.0.0.0/8 ::1 0.0.0.0/0\n"),
         "web1: jail sshd exempts everybody on IPv4 from bans (127.0.0.0/8 ::1 0.0.0.0/0). Name those in `ignoreip` "
         "under `stockade:fail2ban` who must never be banned, and nobody else.",
     ),
@@ -261,14 +261,14 @@ CASES = [
     ),
     Case(
         "fail2ban-on",
-        [resource("Fail2BanJails", enabled=True, config="[sshd]\nenabled = true\n")],
-        [resource("Fail2BanJails", enabled=True, config="[sshd]\nenabled = false\n")],
+        [resource("Fail2Ban", enabled=True, config="[sshd]\nenabled = true\n")],
+        [resource("Fail2Ban", enabled=True, config="[sshd]\nenabled = false\n")],
         "web1: fail2ban does not run sshd. Leave `enabled` at true under `stockade:fail2ban`, also for the jail.",
     ),
     Case(
         "updates-on",
-        [resource("UnattendedUpgrades", enabled=True)],
-        [resource("UnattendedUpgrades", enabled=False)],
+        [resource("AutomaticUpdates", enabled=True)],
+        [resource("AutomaticUpdates", enabled=False)],
         "web1: automatic updates are turned off. Take `enabled: false` under `stockade:updates` away.",
     ),
     Case(

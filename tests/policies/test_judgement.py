@@ -311,7 +311,7 @@ def test_a_login_by_name_needs_one_family(pack: Pack) -> None:
 
 def test_other_resources_are_left_alone(pack: Pack) -> None:
     assert pack.analyze(Declared("aws:s3/bucket:Bucket", "b", {"rules": ":INPUT ACCEPT"})) == []
-    assert pack.analyze(Declared(f"{DYNAMIC}TimeSyncService", "t", {"host": "web1"})) == []
+    assert pack.analyze(Declared(f"{DYNAMIC}TimeSync", "t", {"host": "web1"})) == []
 
 
 def test_the_login_of_a_machine_that_is_made_in_the_same_run(pack: Pack) -> None:

@@ -9,7 +9,7 @@ from .cases import ED25519, resource
 
 
 def jail(config: str) -> Declared:
-    return resource("Fail2BanJails", config=config)
+    return resource("Fail2Ban", config=config)
 
 
 def sshd(settings: str) -> Declared:

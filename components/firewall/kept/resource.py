@@ -10,7 +10,7 @@ from components.core.host_resource import HostResource
 from components.firewall.kept.chapter import KeptChapter, KeptFacts, KeptInputs
 
 
-class KeptProvider(HostProvider[KeptInputs, KeptFacts]):
+class KeptFirewallProvider(HostProvider[KeptInputs, KeptFacts]):
     """Pulumi's CRUD for `KeptFirewall`."""
 
     chapter = KeptChapter()
@@ -23,4 +23,4 @@ class KeptFirewall(HostResource, module="stockade", name="KeptFirewall"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(KeptProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(KeptFirewallProvider(), name, {**props, "observed": None}, opts)

@@ -17,14 +17,17 @@ pytestmark = pytest.mark.usefixtures("pristine")
 PROGRAM = """
 import json, pulumi
 from components.fail2ban.resource import Fail2Ban
-from components.fail2ban.settings import Fail2BanSettings
+from components.fail2ban.settings import PACKAGES, STARTED_HERE, Fail2BanSettings
+from components.packages.resource import Packages
 from components.config.inventory import connections, connection_props
 config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
 (way,) = connections(config["hosts"], None).values()
 settings = Fail2BanSettings.model_validate(config.get("fail2ban", {}))
 existing = config.get("options", {}).get("existing", "adopt")
-made = Fail2Ban("guard", way.name, settings, connection=connection_props(way), existing=existing)
-pulumi.export("enforced", made.enforced)
+host = {"host": way.name, "connection": connection_props(way)}
+packages = Packages("guard", {**host, "present": PACKAGES, "unstarted": STARTED_HERE})
+props = {**host, **settings.props(), "existing": existing, "triggers": packages.triggers_for(*PACKAGES)}
+Fail2Ban("guard", props, pulumi.ResourceOptions(depends_on=[packages]))
 """
 DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
 OPERATOR = "198.51.100.1"

@@ -16,7 +16,8 @@ PROGRAM = """
 import json, pulumi
 from components.config.inventory import connection_props, connections
 from components.listeners.resource import Listeners
-from components.packages.resource import RemovedPackages
+from components.packages.resource import Packages
+from components.packages.settings import UNNECESSARY
 from components.timesync.settings import TimeSyncSettings
 from components.timesync.resource import TimeSync
 config = pulumi.Config("stockade")
@@ -25,9 +26,12 @@ wanted = config.require_object("wanted")
 common = {"host": way.name, "connection": connection_props(way)}
 before = []
 if wanted.get("remove"):
-    before = [RemovedPackages("gone", common)]
+    before = [Packages("gone", {**common, "absent": UNNECESSARY, "group": "removed"})]
 if wanted.get("daemon"):
-    TimeSync("time", way.name, TimeSyncSettings(daemon=wanted["daemon"]), connection=common["connection"])
+    present, absent = TimeSyncSettings(daemon=wanted["daemon"]).packages()
+    packages = Packages("time", {**common, "present": present, "absent": absent, "group": "time"})
+    props = {**common, "daemon": wanted["daemon"], "triggers": packages.triggers_for(wanted["daemon"])}
+    TimeSync("time", props, pulumi.ResourceOptions(depends_on=[packages]))
 Listeners("l", {**common, **wanted["listeners"]}, pulumi.ResourceOptions(depends_on=before))
 """
 

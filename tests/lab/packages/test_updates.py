@@ -16,17 +16,20 @@ PROGRAM = """
 import json, pulumi
 from components.gai.resource import AddressPreference
 from components.config.inventory import connections, connection_props
-from components.updates.settings import UpdateSettings
+from components.packages.resource import Packages
+from components.updates.settings import PACKAGES, UpdateSettings
 from components.updates.resource import AutomaticUpdates
-from components.updates.system import SystemUpgrade, UpgradeSettings
+from components.updates.upgrade import SystemUpgrade, UpgradeSettings
 config = {key.partition(":")[2]: json.loads(value) for key, value in pulumi.runtime.config.CONFIG.get().items()}
 (way,) = connections(config["hosts"], None).values()
-common = {"connection": connection_props(way), "existing": "adopt"}
+common = {"host": way.name, "connection": connection_props(way)}
 if "updates" in config:
-    made = AutomaticUpdates("daily", way.name, UpdateSettings.model_validate(config["updates"]), **common)
-    pulumi.export("updates", made.enforced)
+    packages = Packages("daily", {**common, "present": PACKAGES})
+    props = {**common, **UpdateSettings.model_validate(config["updates"]).props()}
+    props["triggers"] = packages.triggers_for(*PACKAGES)
+    AutomaticUpdates("daily", props, pulumi.ResourceOptions(depends_on=[packages]))
 if "gai" in config:
-    AddressPreference("gai", {"host": way.name, "ipv4First": config["gai"], **common})
+    AddressPreference("gai", {**common, "ipv4First": config["gai"]})
 if "upgrade" in config:
     given = common["connection"] if config.get("as_outputs") else way
     done = SystemUpgrade("upgrade", given, UpgradeSettings.model_validate(config["upgrade"]))
@@ -193,7 +196,7 @@ def test_an_upgrade_that_fails_says_why_and_no_unknown_host_is_entered(
     failed = stack.up(check=False)
     assert failed.status != 0
     assert "/srv/nowhere" in failed
-    assert "updates_system.py" not in failed
+    assert "components/updates" not in failed
     say(host, "rm /etc/apt/sources.list.d/broken.list")
 
     unknown = entry(host)

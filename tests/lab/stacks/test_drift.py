@@ -25,8 +25,8 @@ ROUNDS = (
             f"cp -p {SSHD} /root/sshd; sed -i 's/MaxAuthTries 5/MaxAuthTries 9/' {SSHD}; {RELOAD}",
             f"cp -p /root/sshd {SSHD}; {RELOAD}",
         ),
-        "Fail2BanJails": ("systemctl stop fail2ban", "systemctl start fail2ban"),
-        "UnattendedUpgrades": (
+        "Fail2Ban": ("systemctl stop fail2ban", "systemctl start fail2ban"),
+        "AutomaticUpdates": (
             "echo 'APT::Periodic::Unattended-Upgrade \"0\";' >/etc/apt/apt.conf.d/zz-by-hand",
             "rm /etc/apt/apt.conf.d/zz-by-hand",
         ),
@@ -45,12 +45,12 @@ ROUNDS = (
             "echo 'guest ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/zz-by-hand; chmod 440 /etc/sudoers.d/zz-by-hand",
             "rm /etc/sudoers.d/zz-by-hand",
         ),
-        "Fail2BanJails": ("fail2ban-client set sshd maxretry 99", "fail2ban-client set sshd maxretry 5"),
+        "Fail2Ban": ("fail2ban-client set sshd maxretry 99", "fail2ban-client set sshd maxretry 5"),
         "Listeners": (
             "systemd-run -q --unit=by-hand nc -lk 4444; until ss -Htln | grep -q 4444; do sleep 0.1; done",
             "systemctl stop by-hand",
         ),
-        "UnattendedUpgrades": ("systemctl disable apt-daily-upgrade.timer", "systemctl enable apt-daily-upgrade.timer"),
+        "AutomaticUpdates": ("systemctl disable apt-daily-upgrade.timer", "systemctl enable apt-daily-upgrade.timer"),
     },
     {
         "ipv4": ("iptables -F INPUT", "iptables-restore --noflush /root/input"),
@@ -123,7 +123,7 @@ def test_what_was_undone_by_hand_is_no_drift(stack: Stack, host: LabHost, number
 
 def test_drift_is_taken_back_by_up_and_told_no_longer(stack: Stack, host: LabHost) -> None:
     for name, (change, _) in ROUNDS[0].items():
-        if name != "UnattendedUpgrades":  # a later file of somebody else's stays in force, and the run says so
+        if name != "AutomaticUpdates":  # a later file of somebody else's stays in force, and the run says so
             host.exec(change)
     host.exec(ROUNDS[-1]["guest"][0])
     stack.refresh()
@@ -140,7 +140,7 @@ def test_what_no_config_could_declare_is_drift_like_any_other(stack: Stack, host
         host.exec(change)
     stack.refresh()
     # a chain of somebody else's and the jump to it stay; updates are on, whatever the word
-    assert drifted(stack) >= {*ODD} - {"Packages", "ipv4", "UnattendedUpgrades"}
+    assert drifted(stack) >= {*ODD} - {"Packages", "ipv4", "AutomaticUpdates"}
     shown = stack.preview("--expect-no-changes", check=False)
     assert shown.status != 0
     assert "Traceback" not in shown

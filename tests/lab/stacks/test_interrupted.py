@@ -12,13 +12,13 @@ import json, pulumi
 from components.gai.resource import AddressPreference
 from components.config.inventory import connection_props, connections
 from components.listeners.resource import Listeners
-from components.timesync.resource import TimeSyncService
-from components.updates.resource import UnattendedUpgrades
+from components.timesync.resource import TimeSync
+from components.updates.resource import AutomaticUpdates
 config = pulumi.Config("stockade")
 (way,) = connections(config.require_object("hosts"), None).values()
 common = {"host": way.name, "connection": connection_props(way)}
-UnattendedUpgrades("updates", {**common, "rebootTime": "04:30"})
-TimeSyncService("time", {**common, "daemon": "chrony"})
+AutomaticUpdates("updates", {**common, "rebootTime": "04:30"})
+TimeSync("time", {**common, "daemon": "chrony"})
 AddressPreference("gai", common)
 Listeners("listeners", common)
 """

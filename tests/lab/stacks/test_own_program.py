@@ -1,4 +1,4 @@
-"""The example of a program of one's own (docs/own-program.md): it makes a machine and hardens it, with each engine."""
+"""The examples of a program of one's own (docs/own-program.md), with each engine."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -28,36 +29,37 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 class Example:
-    """The example, in a checkout somewhere else."""
+    """One of the examples, in a checkout somewhere else."""
 
-    def __init__(self, checkout: Path, engine: str, host: LabHost) -> None:
-        self.folder, self.engine = checkout / "examples" / "own-program", engine
+    def __init__(self, checkout: Path, engine: str, name: str, config: dict[str, Any], secret: str = "") -> None:
+        self.folder, self.engine = checkout / "examples" / name, engine
+        self.judged = name == "own-program"  # the pack requires the chapters that the other one omits
         checkout.mkdir()
         for entry in CHECKOUT:
             (checkout / entry).symlink_to(REPOSITORY / entry)
-        shutil.copytree(REPOSITORY / "examples" / "own-program", self.folder)
+        shutil.copytree(REPOSITORY / "examples" / name, self.folder)
         self.state = checkout / "state"
         self.state.mkdir()
         crypter = Crypter.new(PASSPHRASE)
-        key = {"secure": crypter.encrypt(host.key_file.read_text())}
-        server = {"address": host.ipv4, "hostKey": host.host_key, "privateKey": key}
-        config = {"encryptionsalt": crypter.salt, "config": {"shop:server": server}}
-        (self.folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(config))
+        text = json.dumps(config).replace(json.dumps(secret), json.dumps({"secure": crypter.encrypt(secret)}))
+        written = {"encryptionsalt": crypter.salt, "config": json.loads(text)}
+        (self.folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(written))
 
     def run(self, command: str, *args: str) -> Result:
         """Run a command as the docs say."""
         words = command.split()
         if self.engine == "pulumi":
-            pack = ["--policy-pack", "../../policies"] if words[0] in ("up", "preview") else []
+            pack = ["--policy-pack", "../../policies"] if self.judged and words[0] in ("up", "preview") else []
             argv, folder = ["pulumi", *words, "--stack", "dev", *pack, *args], self.folder
         else:
-            where = ["--stack", "dev", "--cwd", "examples/own-program"]
+            where = ["--stack", "dev", "--cwd", f"examples/{self.folder.name}"]
             argv, folder = [sys.executable, "-m", "local", *words, *where, *args], self.folder.parents[1]
         environment = {
             **os.environ,
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_BACKEND_URL": f"file://{self.state}",
             "STOCKADE_ENGINE": self.engine,
+            **({} if self.judged else {"STOCKADE_POLICIES": "off"}),
             "NO_COLOR": "1",
         }
         done = subprocess.run(
@@ -75,11 +77,13 @@ class Example:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_example_makes_a_machine_and_hardens_it(host: LabHost, tmp_path: Path, engine: str) -> None:
-    example = Example(tmp_path / "checkout", engine, host)
+    key = host.key_file.read_text()
+    server = {"address": host.ipv4, "hostKey": host.host_key, "privateKey": key}
+    example = Example(tmp_path / "checkout", engine, "own-program", {"shop:server": server}, key)
     if engine == "pulumi":
         example.done("stack init", "--stack", "dev")
     told = [example.done("preview", "--diff")]  # address and keys are not known yet
-    assert "Fail2BanJails" in told[0]
+    assert "Fail2Ban" in told[0]
     told += [example.done("up", "--yes", "--skip-preview" if engine == "pulumi" else "--yes")]
     assert "no policy pack judges" not in "".join(told)
     assert "stockade@v" in "".join(told)
@@ -96,10 +100,27 @@ def test_the_example_makes_a_machine_and_hardens_it(host: LabHost, tmp_path: Pat
     about = [one for one in resources if one.get("inputs", {}).get("host") == "web1"]
     assert len(about) > 6
     assert all("ciphertext" in json.dumps(one["inputs"]["connection"]) for one in about)
-    secret = host.key_file.read_text().splitlines()[2]
+    secret = key.splitlines()[2]
     assert [number for number, text in enumerate(told) if secret in text] == []
 
     told += [example.done("destroy", "--yes")]
     assert secret not in told[-1]
     assert "-A" not in host.iptables_save()
     assert host.exec("id deploy || :").stdout == ""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_single_chapters_are_used_without_a_hardened_host(host: LabHost, tmp_path: Path, engine: str) -> None:
+    before = host.exec("dpkg-query -W").stdout
+    login = {"user": "root", "privateKeyFile": str(host.key_file)}
+    reached = {"web1": {"address": host.ipv4, "hostKey": host.host_key, "admin": login}}
+    example = Example(tmp_path / "checkout", engine, "single-chapters", {"chapters:hosts": reached})
+    if engine == "pulumi":
+        example.done("stack init", "--stack", "dev")
+    example.done("up", "--yes")
+    assert host.exec("fail2ban-client get sshd maxretry").stdout == "3\n"
+    assert 'Unattended-Upgrade::Automatic-Reboot-Time "04:00";' in host.exec("apt-config dump").stdout
+    assert host.exec("systemctl is-enabled chrony").stdout == "enabled\n"
+    example.done("preview", "--diff", "--expect-no-changes")
+    example.done("destroy", "--yes")
+    assert host.exec("dpkg-query -W").stdout == before

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.core.chapter import KnownState
-from components.fail2ban.chapter import JailsChapter
+from components.fail2ban.chapter import Fail2BanChapter
 from components.fail2ban.jails import jails_in, same_addresses, seconds, with_value
-from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanSettings, JailFacts, JailsFacts, JailsInputs
+from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanFacts, Fail2BanInputs, Fail2BanSettings, JailFacts
 from hosts.shell import Answer
 from hosts.system.files import FileState
 
@@ -22,11 +22,11 @@ def settings(**values: Any) -> Fail2BanSettings:
     return Fail2BanSettings.model_validate(values)
 
 
-def inputs(**values: Any) -> JailsInputs:
-    return JailsInputs.model_validate({"host": "web1", **settings(**values).props()})
+def inputs(**values: Any) -> Fail2BanInputs:
+    return Fail2BanInputs.model_validate({"host": "web1", **settings(**values).props()})
 
 
-def facts(wanted: JailsInputs, **changes: Any) -> JailsFacts:
+def facts(wanted: Fail2BanInputs, **changes: Any) -> Fail2BanFacts:
     """What a host shows that is as wanted, with changes to sshd's jail or to the whole."""
     jail = wanted.jails["sshd"]
     shown = {
@@ -42,7 +42,7 @@ def facts(wanted: JailsInputs, **changes: Any) -> JailsFacts:
         "active": "active",
         "jails": {"sshd": JailFacts.model_validate({**shown, **own})},
     }
-    return JailsFacts.model_validate({**whole, **changes})
+    return Fail2BanFacts.model_validate({**whole, **changes})
 
 
 def test_sshd_is_guarded_by_default_with_what_works_on_the_host() -> None:
@@ -120,8 +120,8 @@ def test_addresses_are_compared_by_what_they_mean() -> None:
 def test_a_host_as_declared_is_no_drift() -> None:
     wanted = inputs(bantime="1h")
     seen = facts(wanted)
-    assert JailsChapter().differences(wanted, seen) == ""
-    assert JailsChapter().as_observed(wanted, KnownState(), seen) == wanted
+    assert Fail2BanChapter().differences(wanted, seen) == ""
+    assert Fail2BanChapter().as_observed(wanted, KnownState(), seen) == wanted
 
 
 def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() -> None:
@@ -130,11 +130,11 @@ def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() ->
     text = wanted.config.replace("= 1h", "= 3600").replace("= 5m", "= 300")
     assert text != wanted.config
     seen = facts(wanted, dropin=FileState(DROP_IN, True, FOUND.rstrip() + "\n" + own + text, "644", "root", "root"))
-    assert JailsChapter().differences(wanted, seen) == ""
-    assert JailsChapter().as_observed(wanted, KnownState(), seen) == wanted
+    assert Fail2BanChapter().differences(wanted, seen) == ""
+    assert Fail2BanChapter().as_observed(wanted, KnownState(), seen) == wanted
     other = seen.model_copy(update={"dropin": FileState(DROP_IN, True, FOUND + text.replace("= 300", "= 301"))})
-    assert "not as declared" in JailsChapter().differences(wanted, other)
-    assert "findtime = 301" in JailsChapter().as_observed(wanted, KnownState(), other).config
+    assert "not as declared" in Fail2BanChapter().differences(wanted, other)
+    assert "findtime = 301" in Fail2BanChapter().as_observed(wanted, KnownState(), other).config
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_times_in_seconds_alone_are_no_drift_where_fail2ban_knows_no_others() ->
 def test_what_the_server_does_counts_and_not_what_the_file_says(change: Any, told: str, line: str) -> None:
     wanted = inputs(bantime="1h")
     seen = facts(wanted, **change)
-    assert told in JailsChapter().differences(wanted, seen)
-    shown = JailsChapter().as_observed(wanted, KnownState(), seen)
+    assert told in Fail2BanChapter().differences(wanted, seen)
+    shown = Fail2BanChapter().as_observed(wanted, KnownState(), seen)
     assert line in shown.config.splitlines()
     assert len(set(shown.config.splitlines()) - set(wanted.config.splitlines())) == 1
 
@@ -157,7 +157,7 @@ def test_what_the_server_does_counts_and_not_what_the_file_says(change: Any, tol
 @pytest.mark.parametrize("change", [{"active": "failed"}, {"enabled": "disabled"}, {"unenforced": ("sshd",)}])
 def test_a_server_that_bans_nobody_is_shown_as_not_enabled(change: Any) -> None:
     wanted = inputs()
-    assert not JailsChapter().as_observed(wanted, KnownState(), facts(wanted, **change)).enabled
+    assert not Fail2BanChapter().as_observed(wanted, KnownState(), facts(wanted, **change)).enabled
 
 
 @pytest.mark.parametrize(
@@ -166,19 +166,19 @@ def test_a_server_that_bans_nobody_is_shown_as_not_enabled(change: Any) -> None:
 )
 def test_only_a_jail_with_other_actions_is_started_anew(change: Any, anew: str) -> None:
     last = inputs()
-    script = JailsChapter().apply(inputs(**change), KnownState(last=last, recorded=facts(last), prior=facts(last)))
+    script = Fail2BanChapter().apply(inputs(**change), KnownState(last=last, recorded=facts(last), prior=facts(last)))
     assert script.values["restarts"] == anew
 
 
 def test_an_edited_file_that_is_no_configuration_is_still_shown() -> None:
     wanted = inputs()
     broken = FileState(DROP_IN, True, "[sshd\nwhat", "644", "root", "root")
-    shown = JailsChapter().as_observed(wanted, KnownState(), facts(wanted, dropin=broken))
+    shown = Fail2BanChapter().as_observed(wanted, KnownState(), facts(wanted, dropin=broken))
     assert shown.config == "[sshd\nwhat"
-    assert JailsInputs.model_validate(shown.props()).jails == {}
+    assert Fail2BanInputs.model_validate(shown.props()).jails == {}
 
 
-def _seen(answers: list[Any], **parts: str) -> JailsFacts:
+def _seen(answers: list[Any], **parts: str) -> Fail2BanFacts:
     shown = {
         "dropin.meta": f"absent\n{DROP_IN}\n",
         "unit": "fail2ban enabled active\n",
@@ -186,7 +186,7 @@ def _seen(answers: list[Any], **parts: str) -> JailsFacts:
         "jails": "".join(f"{json.dumps(answer)}\n" for answer in answers),
         "jumps": "",
     }
-    return JailsChapter().parse(inputs(), Answer("", "", 0, {**shown, **parts}))
+    return Fail2BanChapter().parse(inputs(), Answer("", "", 0, {**shown, **parts}))
 
 
 @pytest.mark.parametrize("answers", [[None] * 5, [], [5, 600, 600]])
@@ -199,10 +199,11 @@ def test_what_the_host_never_bans_is_drift_when_its_files_say_otherwise() -> Non
     was = facts(wanted, ignored=("/etc/fail2ban/jail.local: ignoreip = 192.0.2.9",))
     now = facts(wanted, ignored=("/etc/fail2ban/jail.local: ignoreip = 192.0.2.9 192.0.2.10",))
     known = KnownState(wanted, was, was, was)
-    assert JailsChapter().as_observed(wanted, known, was) == wanted
-    shown = JailsChapter().as_observed(wanted, known, now).config
+    assert Fail2BanChapter().as_observed(wanted, known, was) == wanted
+    shown = Fail2BanChapter().as_observed(wanted, known, now).config
     assert "ignoreip = 127.0.0.0/8 ::1 198.51.100.1 192.0.2.9\n" in shown  # what is in force lacks what is new
     own = inputs(jails={"sshd": {"options": {"ignoreip": "198.51.100.1"}}})
     assert (
-        JailsChapter().as_observed(own, KnownState(own, was, was, was), facts(own, ignoreip=("198.51.100.1",))) == own
+        Fail2BanChapter().as_observed(own, KnownState(own, was, was, was), facts(own, ignoreip=("198.51.100.1",)))
+        == own
     )

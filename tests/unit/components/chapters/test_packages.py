@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from components.core.chapter import KnownState
 from components.packages.chapter import PackageChapter
-from components.packages.resource import PackageProvider
+from components.packages.resource import PackagesProvider
 from components.packages.settings import MAIL, UNNECESSARY, PackageFacts, PackageInputs
 from components.timesync.chapter import TimeSyncChapter
 from components.timesync.settings import NTP, TimeSyncFacts, TimeSyncInputs, packages_for
@@ -59,7 +59,7 @@ def test_drift_both_ways() -> None:
 
 
 def test_what_is_not_declared_any_more_is_counted_for_those_who_configured_it() -> None:
-    provider = PackageProvider()
+    provider = PackagesProvider()
     first = provider.check({}, {"host": "h", "present": ["fail2ban", "iptables"]}).inputs
     assert first["dropped"] == {}
     without = provider.check(first, {"host": "h", "present": ["iptables"]}).inputs

@@ -15,7 +15,7 @@ from components.gai.settings import prefers_ipv4, with_ipv4_first, without_ipv4_
 from components.updates.chapter import UpdateChapter
 from components.updates.dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates.settings import SECURITY, WITHOUT_CODENAME, UpdateFacts, UpdateInputs, UpdateSettings
-from components.updates.system import as_root, command_connection
+from components.updates.upgrade import as_root, command_connection
 from hosts.shell import Answer
 from hosts.ssh.connection import Connection
 from local.engine.processes.standins.command import checked

@@ -144,8 +144,8 @@ def test_what_is_not_wanted_is_left_out_and_nothing_at_all_is_said(caplog: pytes
         return Hardening.model_validate(chapters)
 
     assert kinds() == {"Packages", "Ruleset"}  # the default
-    assert kinds(only(fail2ban={})) == {"Packages", "Fail2BanJails"}
-    assert kinds(only(sshd={}, updates={})) == {"Packages", "Sshd", "UnattendedUpgrades"}
+    assert kinds(only(fail2ban={})) == {"Packages", "Fail2Ban"}
+    assert kinds(only(sshd={}, updates={})) == {"Packages", "Sshd", "AutomaticUpdates"}
     assert kinds(only(packages={"absent": ["rpcbind"]})) == {"Packages"}
     assert "nothing is hardened" not in caplog.text
     assert kinds(only()) == {"Packages"}

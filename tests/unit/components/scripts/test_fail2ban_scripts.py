@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from components.core.chapter import KnownState
-from components.fail2ban.chapter import ABSENT, EXITS, NOT_STARTED, REFUSED, JailsChapter
-from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanSettings, JailsFacts, JailsInputs
+from components.fail2ban.chapter import ABSENT, EXITS, NOT_STARTED, REFUSED, Fail2BanChapter
+from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanFacts, Fail2BanInputs, Fail2BanSettings
 from hosts.shell import Answer
 from hosts.system.files import NOT_A_FILE, TOO_LARGE
 from tests.shell_room import Stage
 from tests.unit.components.scripts.stubs import ONE_SHELL, Fail2ban, fail2ban
 
-CHAPTER = JailsChapter()
+CHAPTER = Fail2BanChapter()
 JAIL_LOCAL = "/etc/fail2ban/jail.local"
 OTHER = "[sshd]\nenabled = true\nport = 2222\n"
 THEIRS = "[DEFAULT]\nignoreip = 192.0.2.9\n"
@@ -23,17 +23,17 @@ def guard(stage: Stage) -> Fail2ban:
     return fail2ban(stage)
 
 
-def inputs(**settings: Any) -> JailsInputs:
-    return JailsInputs.model_validate({"host": "web1", **Fail2BanSettings.model_validate(settings).props()})
+def inputs(**settings: Any) -> Fail2BanInputs:
+    return Fail2BanInputs.model_validate({"host": "web1", **Fail2BanSettings.model_validate(settings).props()})
 
 
-def facts(stage: Stage, wanted: JailsInputs) -> JailsFacts:
+def facts(stage: Stage, wanted: Fail2BanInputs) -> Fail2BanFacts:
     answer = stage.one(CHAPTER.observe(wanted))
     assert answer.status == 0, answer.stderr
     return CHAPTER.parse(wanted, answer)
 
 
-def applied(stage: Stage, wanted: JailsInputs, last: JailsInputs | None = None) -> Answer:
+def applied(stage: Stage, wanted: Fail2BanInputs, last: Fail2BanInputs | None = None) -> Answer:
     return stage.one(CHAPTER.apply(wanted, KnownState(last=last)))
 
 
@@ -234,7 +234,7 @@ def test_what_was_not_installed_before_needs_no_service(stage: Stage, guard: Fai
     applied(stage, wanted)
     stage.path("/run/units/fail2ban.service").unlink()
     stage.path("/usr/local/sbin/fail2ban-client").unlink()
-    assert stage.one(CHAPTER.restore(wanted, KnownState(last=wanted, prior=JailsFacts()))).status == 0
+    assert stage.one(CHAPTER.restore(wanted, KnownState(last=wanted, prior=Fail2BanFacts()))).status == 0
     assert not stage.path(DROP_IN).exists()
 
 

@@ -20,7 +20,7 @@ from components.updates.chapter import (
     UpdateChapter,
 )
 from components.updates.settings import DROP_IN, SECURITY, UpdateFacts, UpdateInputs, UpdateSettings
-from components.updates.system import reboot_due, upgrade
+from components.updates.upgrade import reboot_due, upgrade
 from hosts.packages.manager import LOCK_TIMEOUT
 from hosts.shell import Answer
 from hosts.system.distro import UNSUPPORTED

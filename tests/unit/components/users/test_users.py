@@ -12,7 +12,7 @@ from components.core.chapter import STALE, KnownState
 from components.failure import Failure
 from components.users.chapter import UserChapter
 from components.users.own_login import guard, outside
-from components.users.resource import UserProvider
+from components.users.resource import LimitedUserProvider
 from components.users.settings import UserFacts, UserInputs, UserSettings, effective_sudo, keys_in_force
 from hosts.scripts import script
 from hosts.shell import Answer, Script
@@ -57,7 +57,9 @@ def facts(declared: UserInputs, **more: Any) -> UserFacts:
 
 
 def failures(**more: Any) -> dict[str, str]:
-    result = UserProvider().check({}, {key: value for key, value in {**GOOD, **more}.items() if value is not None})
+    result = LimitedUserProvider().check(
+        {}, {key: value for key, value in {**GOOD, **more}.items() if value is not None}
+    )
     return {failure.property: failure.reason for failure in result.failures}
 
 
@@ -105,15 +107,17 @@ def test_what_can_log_in_passes_and_what_is_not_known_yet_may(props: dict[str, A
 
 
 def test_keys_are_brought_into_one_form_so_that_spelling_is_no_change() -> None:
-    checked = UserProvider().check({}, {**GOOD, "keys": [f"  {ONE}   me ", f"{ONE} me"]}).inputs
+    checked = LimitedUserProvider().check({}, {**GOOD, "keys": [f"  {ONE}   me ", f"{ONE} me"]}).inputs
     assert checked["keys"] == [f"{ONE} me"]
     assert (
-        not UserProvider().diff("", checked, UserProvider().check({}, {**GOOD, "keys": [f"{ONE} me"]}).inputs).changes
+        not LimitedUserProvider()
+        .diff("", checked, LimitedUserProvider().check({}, {**GOOD, "keys": [f"{ONE} me"]}).inputs)
+        .changes
     )
 
 
 def test_a_renamed_user_is_made_before_the_old_one_goes() -> None:
-    diff = UserProvider().diff("", {**GOOD}, {**GOOD, "name": "other"})
+    diff = LimitedUserProvider().diff("", {**GOOD}, {**GOOD, "name": "other"})
     assert diff.replaces == ["name"]
     assert diff.delete_before_replace is False
 
