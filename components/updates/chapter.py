@@ -27,6 +27,7 @@ NO_CODENAME = 85
 NO_TIMER = 86
 MASKED = 87
 OVERRULED = 88
+SELDOM = 89
 
 EXITS = {
     **FILE_EXITS,
@@ -34,6 +35,7 @@ EXITS = {
     MASKED: "what would install the updates is masked, so no timer can start it; nothing was changed. "
     "`systemctl unmask` it, or leave `updates` out for this host",
     OVERRULED: "another of apt's files is read later and says otherwise; nothing was changed. Take out there",
+    SELDOM: "a timer starts updates more seldom than every three days; nothing was changed. Take out what has it so",
     ABSENT: "what installs the updates (unattended-upgrades, dnf5-automatic, dnf-automatic, yum-cron) is not there",
     NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
     NO_SOURCES: "dnf-automatic, dnf5-automatic and yum-cron know no `origins`: leave them out for this host",
@@ -69,6 +71,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
             timers=tuple(f"{state.enabled} {state.active}" for state in states.values()),
             names=tuple(states),
             masked=tuple(part.get("masked", "").split()),
+            seldom=tuple(line.partition(":")[0] for line in part.get("seldom", "").splitlines()),
             installed=bool(part["program"].strip()),
         )
         program, _, distro = part["updater"].strip().partition(" ")
@@ -123,6 +126,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         wanted, there = inputs.props(), in_force.props()
         differing = [key for key in wanted if wanted[key] != there.get(key)] or ["rebootTime"]
         states = ", ".join(f"{name} is {state}" for name, state in zip(seen.names, seen.timers, strict=False))
+        states += "".join(f", {name} starts it seldom" for name in seen.seldom)
         return f"{', '.join(differing)} (in force: {seen.periodic}, {'; '.join(seen.origins)}; {states})"
 
     def as_observed(self, inputs: UpdateInputs, known: Seen, seen: UpdateFacts) -> UpdateInputs:

@@ -17,3 +17,4 @@ begin program
 command -v $program || :
 end
 section masked masked
+section seldom seldom

@@ -121,7 +121,7 @@ class UpdateFacts(Model):
 
     `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those that
     start it, as `enabled active`, and `names`, what they are called. `masked`: services of theirs that cannot start.
-    `installed`: whether the program is there.
+    `seldom`: timers that start nothing within days. `installed`: whether the program is there.
     """
 
     dropin: FileState = FileState(DROP_IN, False)
@@ -134,6 +134,7 @@ class UpdateFacts(Model):
     timers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
+    seldom: tuple[str, ...] = ()
     installed: bool = False
 
     @property
@@ -141,7 +142,8 @@ class UpdateFacts(Model):
         """Whether updates really happen."""
         enable, lists, upgrade = self.periodic
         wanted = enable != "0" and lists not in _NEVER and upgrade not in _NEVER
-        return wanted and self.installed and not self.masked and all(timer == "enabled active" for timer in self.timers)
+        started = not (self.masked or self.seldom) and all(timer == "enabled active" for timer in self.timers)
+        return wanted and self.installed and started
 
     @property
     def off(self) -> bool:

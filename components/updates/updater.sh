@@ -4,6 +4,7 @@
 # program     variable: the program
 # timers      variable: the units that start it
 # masked      prints the services that the timers start and that cannot be started
+# seldom      prints the timers that start nothing within three days, and the files that have them so
 #
 # Exits: 83 this distribution has none (NO_UPDATER).
 #
@@ -31,5 +32,24 @@ masked() {
                 esac
                 ;;
         esac
+    done
+}
+seldom() {
+    _soon=$(($(date +%s) + 3 * 86400))
+    for _timer in $timers; do
+        case $_timer in *.timer) ;; *) continue ;; esac
+        _shown=$(systemctl show -p SubState -p NextElapseUSecRealtime "$_timer" 2>/dev/null) || continue
+        case $_shown in
+            *SubState=elapsed*) ;;
+            *NextElapseUSecRealtime=[A-Z]*)
+                _next=${_shown#*NextElapseUSecRealtime=}
+                _next=$(date -d "${_next%%
+*}" +%s 2>/dev/null) && [ "$_next" -gt "$_soon" ] || continue
+                ;;
+            *) continue ;;
+        esac
+        _files=$(systemctl show -p DropInPaths -p FragmentPath "$_timer" | sed -n 's/^[DF][^=]*=//p')
+        # shellcheck disable=SC2086 # in one line
+        echo $_timer: $_files
     done
 }

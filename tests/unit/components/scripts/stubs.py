@@ -31,6 +31,7 @@ for unit in $units; do
             loaded=loaded
             [ -n "$enabled" ] || loaded=not-found
             printf 'Id=%s\nLoadState=%s\nActiveState=%s\nUnitFileState=%s\n\n' "$unit" "$loaded" "$active" "$enabled"
+            [ ! -f "$file.shown" ] || cat "$file.shown"
             continue ;;
         is-enabled)
             echo "${enabled:-not-found}"

@@ -17,6 +17,7 @@ from components.updates.chapter import (
     NO_UPDATER,
     OVERRULED,
     REFUSED,
+    SELDOM,
     UpdateChapter,
 )
 from components.updates.settings import DROP_IN, SECURITY, UpdateFacts, UpdateInputs, UpdateSettings
@@ -154,6 +155,26 @@ def test_a_masked_service_is_named(stage: Stage, apt: Units) -> None:
     assert facts(stage).masked == ("apt-daily-upgrade.service",)
     answer = applied(stage, inputs())
     assert (answer.status, answer.stderr.strip()) == (MASKED, "apt-daily-upgrade.service")
+    assert applied(stage, inputs(enabled=False)).status == 0
+
+
+@pytest.mark.parametrize(
+    ("shown", "seldom"),
+    [
+        ("NextElapseUSecRealtime=Thu 2099-01-01 00:00:00 UTC\nSubState=waiting\n", True),
+        ("NextElapseUSecRealtime=\nSubState=elapsed\n", True),  # never again
+        ("NextElapseUSecRealtime=Thu 2009-01-01 00:00:00 UTC\nSubState=waiting\n", False),
+        ("NextElapseUSecRealtime=\nSubState=waiting\n", False),  # by the time since it ran last
+    ],
+)
+@ONE_SHELL
+def test_a_timer_that_somebody_slowed_down_is_named(stage: Stage, apt: Units, shown: str, seldom: bool) -> None:
+    file = "/etc/systemd/system/apt-daily.timer.d/slow.conf"
+    files = f"FragmentPath=/lib/systemd/system/apt-daily.timer\nDropInPaths={file}\n"
+    stage.write("/run/units/apt-daily.timer.shown", shown + files)
+    assert (facts(stage).seldom == ("apt-daily.timer",)) == seldom
+    answer = applied(stage, inputs())
+    assert (answer.status == SELDOM, file in answer.stderr) == (seldom, seldom)
     assert applied(stage, inputs(enabled=False)).status == 0
 
 
