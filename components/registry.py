@@ -47,21 +47,21 @@ class Hardening(Settings):
         None, description="What may be reached, over IPv4 and IPv6."
     )
     sysctl: Annotated[SysctlSettings | None, OrFalse, SYSCTL] = Field(
-        None, description="The kernel's settings that belong to a firewall."
+        None, description="Kernel settings that go with a firewall."
     )
     sshd: Annotated[SshdSettings | None, OrFalse, SSHD] = Field(None, description="Who may log in over SSH, and how.")
     fail2ban: Annotated[Fail2BanSettings | None, OrFalse, FAIL2BAN] = Field(
-        None, description="Bans for password guessers."
+        None, description="Bans for those who guess passwords."
     )
     updates: Annotated[UpdateSettings | None, OrFalse, UPDATES] = Field(None, description="Automatic security updates.")
-    time_sync: Annotated[TimeSyncSettings | None, OrFalse, TIME_SYNC] = Field(None, description="What keeps the clock.")
+    time_sync: Annotated[TimeSyncSettings | None, OrFalse, TIME_SYNC] = Field(None, description="The time daemon.")
     upgrade: Annotated[UpgradeSettings | None, OrFalse, UPGRADE] = Field(
         None, description="A system upgrade, on demand."
     )
     listeners: Annotated[ListenerSettings | None, OrFalse, LISTENERS] = Field(
         None, description="What may listen on the network."
     )
-    packages: PackageSettings = Field(PackageSettings(), description="Packages to install and to remove.")
+    packages: PackageSettings = Field(PackageSettings(), description="Packages to install and remove.")
 
     def on(self, host: HostEntry) -> "Hardening":
         """Return what is wanted of one host: the stack's settings, with the host's own in their place.
@@ -111,9 +111,9 @@ REGISTERED: dict[str, Registered] = {
 def _of_a_host(name: str) -> Any:
     """Return the field that a host has for a chapter of its own."""
     if name == "users":
-        return (tuple[dict[str, Any], ...] | None, Field(None, description="Users in place of `stockade:users`."))
+        return (tuple[dict[str, Any], ...] | None, Field(None, description="Users instead of `stockade:users`."))
     kind = dict[str, Any] | None if name not in REGISTERED else dict[str, Any] | Literal[False] | None
-    return (kind, Field(None, description="What differs on this host."))
+    return (kind, Field(None, description="Overrides for this host."))
 
 
 HostSettings = create_model(

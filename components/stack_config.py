@@ -32,15 +32,15 @@ class StackConfig(Hardening):
     """Everything under `stockade:` in stacks/Pulumi.<stack>.yaml."""
 
     hosts: dict[HostName, HostSettings] = Field({}, description="The hosts of this stack, by name.")
-    inventory: str | None = Field(None, description="File with further hosts; a path from the project folder.")
+    inventory: str | None = Field(None, description="File that lists more hosts; relative to the project folder.")
     shard: ShardSettings | None = Field(None, description="Split the hosts into several stacks (docs/fleet.md).")
     key_pair: KeySettings | None = Field(None, description="A key pair on this machine, for all users of the stack.")
     policies: Literal["required", "optional"] | None = Field(
         None,
-        description="What a run that no policy pack judges comes to: it is refused (`required`), or not even warned "
-        "about (`optional`). Default: a warning.",
+        description="What happens to a run without a policy pack: it is refused (`required`) or runs without a warning "
+        "(`optional`). Default: a warning.",
     )
-    defaults: Reach = Field(Reach(), description="How hosts are reached, unless the host has settings of its own.")
+    defaults: Reach = Field(Reach(), description="How hosts are reached, unless a host has its own settings.")
 
     def access(self) -> dict[str, HostAccess]:
         """Return the way to reach each host."""

@@ -65,5 +65,5 @@ def _check(args: StackValidationArgs, _settings: Settings) -> Iterator[str]:
 
 
 POLICIES = [
-    stack_policy("waivers-needed", "Exceptions are made for hosts that are there.", _check, advisory=True),
+    stack_policy("waivers-needed", "Exceptions name only hosts that exist.", _check, advisory=True),
 ]

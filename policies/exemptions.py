@@ -13,8 +13,8 @@ from policies.settings import Settings, number, texts
 
 Network = IPv4Network | IPv6Network
 
-IPV4 = number("ipv4Addresses", "So many public IPv4 addresses may be exempt from bans, all in all.", 65536)
-IPV6 = number("ipv6Prefix", "Not more than one IPv6 network of this prefix may be exempt from bans, all in all.", 32)
+IPV4 = number("ipv4Addresses", "How many public IPv4 addresses may be exempt from bans, in total.", 65536)
+IPV6 = number("ipv6Prefix", "Exemptions may cover at most one IPv6 network of this prefix length, in total.", 32)
 PRIVATE = texts(
     "privateNetworks",
     "Networks that may be exempt from bans.",
@@ -23,9 +23,7 @@ PRIVATE = texts(
         *("fc00::/7", "fe80::/10", "::1/128"),
     ),
 )
-COMMANDS = texts(
-    "ignoreCommands", "Values of `ignorecommand` and `ignoreregex` that may decide who is exempt from bans."
-)
+COMMANDS = texts("ignoreCommands", "Values of `ignorecommand` and `ignoreregex` that are allowed.")
 
 _OURS = re.compile(r"%\(stockade_[A-Za-z0-9_.-]+\)s")
 _MAPPED = ip_network("::ffff:0:0/96")
@@ -100,7 +98,7 @@ def _wide(networks: list[Network], settings: Settings) -> Iterator[str]:
 POLICIES = [
     resource_policy(
         "ban-exemptions-narrow",
-        "fail2ban exempts a few addresses, not everybody.",
+        "fail2ban exempts only a few addresses from bans.",
         JAILS,
         _check,
         IPV4,

@@ -27,4 +27,8 @@ def _check(host: Host, settings: Settings) -> Iterable[str]:
                 yield from (f"{name}: {problem}" for problem in judge(props, chosen))
 
 
-POLICIES = [host_policy("kept-firewall", "A firewall that is kept passes the mandatory policies on firewalls.", _check)]
+POLICIES = [
+    host_policy(
+        "kept-firewall", "A firewall managed by ufw or firewalld passes the mandatory firewall policies.", _check
+    )
+]

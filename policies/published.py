@@ -45,5 +45,7 @@ def _rules(line: str, family: Family) -> Iterator[str]:
 
 
 POLICIES = [
-    host_policy("published-allowed", "What others' rules (Docker's) publish passes `exposure-allowed`, too.", _check)
+    host_policy(
+        "published-allowed", "What other programs such as Docker publish also passes `exposure-allowed`.", _check
+    )
 ]

@@ -13,7 +13,7 @@ from policies.settings import WAIVED_HOSTS
 
 def policy_table() -> Iterator[str]:
     """Every policy: what holds, on what it is decided, its level."""
-    yield "| policy | what holds | decided on | level |"
+    yield "| policy | what it requires | checked on | level |"
     yield "|---|---|---|---|"
     for policy in POLICIES:
         yield f"| `{policy.name}` | {policy.description} | {_scope(policy)} | {_level(policy)} |"
@@ -27,7 +27,7 @@ def setting_table() -> Iterator[str]:
             if name != WAIVED_HOSTS.name:
                 row = name, schema["description"], json.dumps(schema["default"])
                 rows.setdefault(row, []).append(f"`{policy.name}`")
-    yield "| setting | of | what it is | default |"
+    yield "| setting | policies | meaning | default |"
     yield "|---|---|---|---|"
     for (name, description, default), policies in rows.items():
         yield f"| `{name}` | {', '.join(policies)} | {description} | `{default}` |"

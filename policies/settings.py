@@ -51,7 +51,7 @@ def table(name: str, description: str, values: Schema) -> Setting:
 
 WAIVED_HOSTS = table(
     "waivedHosts",
-    "Hosts that need not comply, each with the reason.",
+    "Hosts that need not comply, each with a reason.",
     {"type": "string", "minLength": 1},
 )
 

@@ -63,7 +63,7 @@ def _described(schema: Mapping[str, Any]) -> tuple[str, str]:
     if found := _DEFAULT.search(text):
         return text[: found.start()], found[1]
     if "default" not in schema:
-        return text, "needed"
+        return text, "required"
     default = schema["default"]
     if default in (None, "", [], {}) or isinstance(default, dict):
         return text, ""

@@ -54,66 +54,73 @@ class Login(Settings):
     Passwords and private keys may each be a list, the new one first, while they are being changed.
     """
 
-    host: str | None = Field(None, description="Address or name, where it differs. Default: the host's `address`.")
+    host: str | None = Field(None, description="Address or name, if it differs. Default: the host's `address`.")
     port: int | None = Field(None, ge=1, le=65535, description="TCP port of sshd. Default: 22.")
     user: str | None = Field(None, description="Login name. Default: root.")
     password: OneOrMore = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
     private_key: OneOrMore = Field(None, description="Private key as text; a secret. Prefer `privateKeyFile`.")
     private_key_file: str | tuple[str, ...] | None = Field(
         None,
-        description="Private key file; `~` and paths from the project folder. "
+        description="Private key file: an absolute path, `~/...`, or relative to the project folder. "
         "Default: ~/.ssh/id_*, if nothing else is given.",
     )
     private_key_password: OneOrMore = Field(None, description="Passphrase of the private key; a secret.")
     agent_socket_path: str | None = Field(None, description="Socket of an SSH agent. Default: $SSH_AUTH_SOCK.")
-    sudo_password: OneOrMore = Field(None, description="Password for sudo, where it asks for one; a secret.")
-    host_key: str | None = Field(None, description="The host's public key, as `ssh-ed25519 AAAA...`; pins it.")
+    sudo_password: OneOrMore = Field(None, description="Password for sudo, if it asks for one; a secret.")
+    host_key: str | None = Field(None, description="The host's public key (`ssh-ed25519 AAAA...`), to pin it.")
     known_hosts_file: str | None = Field(
-        None, description="Where host keys are looked up, too. Default: ~/.ssh/known_hosts."
+        None, description="File in which host keys are looked up. Default: ~/.ssh/known_hosts."
     )
     dial_error_limit: int | None = Field(
         None, ge=0, description="Connection attempts before giving up. Default: no limit."
     )
     per_dial_timeout: int | None = Field(
-        None, ge=1, description="Seconds that one connection attempt may take. Default: 15."
+        None, ge=1, description="Timeout of one connection attempt, in seconds. Default: 15."
     )
-    old_algorithms: bool | None = Field(None, description="Take SHA-1 and small keys, for an old host. Default: false.")
+    old_algorithms: bool | None = Field(
+        None, description="Allow SHA-1 and small keys, for an old host. Default: false."
+    )
     proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
 
 
 class Reach(Login):
     """How a host is reached and treated, whichever its chapters; what stands in `defaults` holds for every host."""
 
-    admin: Login | None = Field(None, description="The limited user with sudo: tried first.")
-    bootstrap: Login | None = Field(None, description="The login that the machine came with: tried when admin fails.")
+    admin: Login | None = Field(None, description="The limited user with sudo; tried first.")
+    bootstrap: Login | None = Field(None, description="The login that the machine came with; tried if `admin` fails.")
     connect_timeout: int | None = Field(
-        None, ge=1, description="Seconds to wait for a host that is still booting. Default: 60."
+        None, ge=1, description="Seconds to wait for a host that may still be booting. Default: 60."
     )
     existing: Literal["adopt", "fail", "takeOver"] | None = Field(
         None,
-        description="What is there already: adopt it, or fail; `takeOver`: also what another stack looks after. "
+        description="What to do with existing settings: `adopt` them, or `fail`; `takeOver` also adopts hosts that "
+        "another stack manages. "
         "Default: adopt.",
     )
     retain_on_delete: bool | None = Field(
-        None, description="`destroy` forgets the host and leaves it hardened. Default: false."
+        None, description="`destroy` drops the host from the state and leaves it hardened. Default: false."
     )
 
 
 class HostEntry(Reach):
     """One host of the stack config, whichever its chapters: `components.registry.HostSettings` has those, too."""
 
-    address: str | None = Field(None, description="IPv4 or IPv6 address or DNS name.")
+    address: str | None = Field(None, description="IPv4 address, IPv6 address or DNS name.")
     addresses: tuple[str, ...] | None = Field(
-        None, description="Further addresses, which changes must leave reachable."
+        None, description="Additional addresses that must stay reachable after a change."
     )
-    shard: int | None = Field(None, ge=1, description="The shard it belongs to. Default: by its name.")
+    shard: int | None = Field(
+        None, ge=1, description="Shard that the host belongs to. Default: computed from its name."
+    )
 
 
 class ShardSettings(Settings):
     """One of the stacks that an environment's hosts are split into."""
 
-    of: int = Field(ge=1, le=1000, description="How many shards the environment has.")
-    index: int | None = Field(None, ge=1, description="Which one this is. Default: the number that its name ends in.")
+    of: int = Field(ge=1, le=1000, description="Number of shards in the environment.")
+    index: int | None = Field(
+        None, ge=1, description="Number of this shard. Default: the number that the stack's name ends in."
+    )
 
 
 _LOGIN = frozenset(camel(name) for name in Login.model_fields)

@@ -83,15 +83,15 @@ class JailSettings(Settings):
     """One jail. What is not set is as for all jails, or as fail2ban's jail.conf has it for a jail of this name."""
 
     enabled: bool = Field(True, description="Run this jail.")
-    maxretry: int | None = Field(None, ge=1, description="Failures that lead to a ban.")
+    maxretry: int | None = Field(None, ge=1, description="Failures before a ban.")
     findtime: Time | None = Field(None, description="Time within which they count: seconds, or 10m, 1h, 1d, 1w.")
     bantime: BanTime | None = Field(None, description="Length of a ban; -1: for ever.")
-    port: Ports | None = Field(None, description="Ports that are closed to the banned: `22`, `ssh` or `80,443`.")
-    backend: Line | None = Field(None, description="How it reads logs. Default for sshd: what works on the host.")
-    filter: Line | None = Field(None, description="Filter in /etc/fail2ban/filter.d. Default: that of the jail's name.")
+    port: Ports | None = Field(None, description="Ports that banned addresses cannot reach: `22`, `ssh` or `80,443`.")
+    backend: Line | None = Field(None, description="How logs are read. Default for sshd: what works on the host.")
+    filter: Line | None = Field(None, description="Filter in /etc/fail2ban/filter.d. Default: the jail's name.")
     logpath: tuple[Line, ...] = Field((), description="Log files to read.")
     banaction: Line | None = Field(None, description="Action in /etc/fail2ban/action.d.")
-    options: dict[str, Line] = Field({}, description="Any other option of jail.conf(5), by its name.")
+    options: dict[str, Line] = Field({}, description="Any other option of jail.conf(5).")
 
     @model_validator(mode="after")
     def _option_names(self) -> Self:
@@ -104,17 +104,19 @@ class JailSettings(Settings):
 class Fail2BanSettings(Settings):
     """What the stack config says under `stockade:fail2ban`."""
 
-    enabled: bool = Field(True, description="Fail2Ban runs; `false` stops it.")
-    maxretry: int = Field(5, ge=1, description="Failed logins that lead to a ban.")
+    enabled: bool = Field(True, description="Run Fail2Ban; `false` stops it.")
+    maxretry: int = Field(5, ge=1, description="Failed logins before a ban.")
     findtime: Time = Field("10m", description="Time within which they count: seconds, or 10m, 1h, 1d, 1w.")
     bantime: BanTime = Field("10m", description="Length of a ban; -1: for ever.")
     ignoreip: tuple[Address, ...] = Field((), description="Addresses, networks or names that are never banned.")
     ignore_operator: bool = Field(
-        True, description="Never ban the address that `up` came from last, as the host sees it."
+        True, description="Never ban the address that the last `up` came from, as the host saw it."
     )
-    ssh_port: Ports = Field("ssh", description="Ports of sshd, closed to those who are banned.")
-    banaction: Line = Field("iptables-multiport", description="Action in /etc/fail2ban/action.d that bans.")
-    jails: dict[str, JailSettings] = Field({}, description="Further jails by name, or what differs for `sshd`.")
+    ssh_port: Ports = Field("ssh", description="Ports of sshd, which banned addresses cannot reach.")
+    banaction: Line = Field("iptables-multiport", description="Action in /etc/fail2ban/action.d that enforces bans.")
+    jails: dict[str, JailSettings] = Field(
+        {}, description="More jails, by name; under `sshd`, overrides for that jail."
+    )
 
     @model_validator(mode="after")
     def _jail_names(self) -> Self:

@@ -30,16 +30,16 @@ BOOT_PACKAGES = ("iptables", "iptables-persistent")
 class ServiceSettings(Settings):
     """One service that may be reached."""
 
-    name: str = Field("", description="A name for people; the rules' comment where none is given.")
+    name: str = Field("", description="Name for people to read; becomes the rules' comment unless `comment` is set.")
     ports: tuple[int | str, ...] = Field((), description="Ports (`443`), ranges (`6000:6010`) or names (`https`).")
     protocol: Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah", "gre"] = Field(
-        "tcp", description="Protocol; `icmp` is ICMPv6 in IPv6."
+        "tcp", description="Protocol; for IPv6, `icmp` means ICMPv6."
     )
     types: tuple[int | str, ...] = Field(
-        (), description="ICMP types by name (`time-exceeded`) or number (under `icmp`: IPv4's). Default: all."
+        (), description="ICMP types by name (`time-exceeded`) or number (under `icmp`, IPv4's numbers). Default: all."
     )
     sources: tuple[str, ...] = Field((), description="Addresses or networks, IPv4 and IPv6 mixed. Default: anywhere.")
-    comment: str | None = Field(None, max_length=255, description="Comment of the rules.")
+    comment: str | None = Field(None, max_length=255, description="Comment on the rules.")
     position: int | None = Field(None, ge=1, description="Rule number in INPUT. Default: after HTTP and HTTPS.")
 
     @field_validator("name", "comment")
@@ -81,9 +81,9 @@ class FamilyText(Settings):
     """Rules as text, each in the file format of iptables-restore(8) or as iptables commands."""
 
     rules: str | None = Field(None, description="The whole ruleset, instead of the preset.")
-    file: str | None = Field(None, description="The same from a file; a path from the project folder.")
+    file: str | None = Field(None, description="The same, read from a file; relative to the project folder.")
     commands: tuple[str, ...] = Field(
-        (), description="iptables commands on top, as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`."
+        (), description="iptables commands applied on top, such as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`."
     )
 
     @model_validator(mode="after")
@@ -102,10 +102,14 @@ class FamilyText(Settings):
 class SetSettings(Settings):
     """One set of addresses that rules look at: `-m set --match-set NAME src`."""
 
-    type: str = Field("hash:net", description="What an entry is, as ipset(8) names it.")
-    family: Literal["", "inet", "inet6"] = Field("", description="Family of the entries. Default: as the entries show.")
-    entries: tuple[int | str, ...] | None = Field(None, description="All that is in it. Default: others fill it.")
-    options: dict[str, int | bool | str] = Field({}, description="Options of `ipset create`, as `maxelem: 100000`.")
+    type: str = Field("hash:net", description="Type of the set, as in ipset(8).")
+    family: Literal["", "inet", "inet6"] = Field("", description="Address family. Default: that of the entries.")
+    entries: tuple[int | str, ...] | None = Field(
+        None, description="Everything in the set. Default: other programs fill it."
+    )
+    options: dict[str, int | bool | str] = Field(
+        {}, description="Options of `ipset create`, such as `maxelem: 100000`."
+    )
 
     def ip_set(self, name: str) -> IpSet:
         """Return the rule language's own form of it. Raises ValueError."""
@@ -125,48 +129,48 @@ class FirewallSettings(Settings):
         (), description="Addresses and networks that may connect to SSH. Default: anywhere."
     )
     services: tuple[ServiceSettings, ...] = Field(
-        (), description="What else may be reached; its rules come after those of HTTP and HTTPS."
+        (), description="Other services that may be reached; their rules come after those for HTTP and HTTPS."
     )
     longview: bool = Field(False, description="Let in Linode's monitoring (longview.linode.com).")
     nodebalancer: bool = Field(False, description="Let in Linode's load balancers (192.168.255.0/24).")
     icmp: Literal["printed", "listed"] = Field(
         "printed",
-        description="In IPv4: `printed`, echo requests as the guide's ruleset has it, or `listed`, the three types "
-        "that its `iptables -vL` shows.",
+        description="What IPv4 accepts: `printed`, echo requests as in the guide's ruleset; `listed`, the three types "
+        "in the guide's `iptables -vL` output.",
     )
-    log: bool = Field(True, description="Log what is denied.")
+    log: bool = Field(True, description="Log denied packets.")
     log_rate: str = Field(
         "5/min",
         pattern=r"^[1-9][0-9]*/(s|sec|second|m|min|minute|h|hour|d|day)$",
-        description="How many lines are logged at most: a number per `s`, `min`, `h` or `d`.",
+        description="Limit on logged packets: a number per `s`, `min`, `h` or `d`.",
     )
     ipv4: FamilyText = Field(FamilyText(), description="IPv4 rules as text.")
     ipv6: FamilyText = Field(FamilyText(), description="IPv6 rules as text.")
-    sets: dict[str, SetSettings] = Field({}, description="Sets that rules look at (ipset(8)), by name.")
+    sets: dict[str, SetSettings] = Field({}, description="Sets that rules match (ipset(8)), by name.")
     ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 except on the loopback.")
     keep: Program | None = Field(
         None,
-        description="This program looks after the firewall: nothing is changed, what is in force is read and judged.",
+        description="This program manages the firewall: Stockade changes nothing, and checks what is in force.",
     )
     persistent: bool = Field(True, description="Load the rules at boot.")
     preserve: tuple[str, ...] | None = Field(
         None,
-        description="Interfaces whose FORWARD, nat and mangle rules are someone else's. "
+        description="Interfaces whose FORWARD, nat and mangle rules other programs manage. "
         "Default: those of Docker, libvirt, Kubernetes and LXC.",
     )
     confirm_within: int = Field(
-        30, ge=5, le=600, description="Seconds until the host takes back a change that nobody confirmed."
+        30, ge=5, le=600, description="Seconds after which the host reverts a change that nobody confirmed."
     )
     accept_lockout: bool = Field(
-        False, description="Try rules through which nobody could log in; they are taken back unless somebody does."
+        False, description="Try rules that would let nobody log in; they are reverted unless somebody does."
     )
     take_over: bool = Field(
         False,
-        description="Stop what else filters: ufw, firewalld, nftables.service, other tables; delete starts it again.",
+        description="Stop other firewalls: ufw, firewalld, nftables.service, other tables; delete restores them.",
     )
     beside: tuple[str, ...] = Field(
         (),
-        description="Tables of nftables (`inet blocklist`, or a pattern) and `iptables-legacy`, which stay in force "
+        description="nftables tables (`inet blocklist`, or a pattern) and `iptables-legacy` that stay in force "
         "beside the rules.",
     )
 

@@ -31,10 +31,13 @@ class ListenerSettings(Settings):
     """What the stack config says under `stockade:listeners`."""
 
     expected: tuple[str, ...] = Field(
-        (), description="Expected besides sshd and time sync: `[program or package][:port][/tcp or /udp]`, as `nginx`."
+        (),
+        description="Expected besides sshd and time sync: `[program or package][:port][/tcp or /udp]`; `nginx`, say.",
     )
-    unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other: warn, or fail.")
-    loopback: bool = Field(False, description="Judge also what only the host itself can reach. It is shown anyhow.")
+    unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other listener.")
+    loopback: bool = Field(
+        False, description="Also check listeners that only the host itself can reach. They are shown in any case."
+    )
 
     @field_validator("expected")
     @classmethod

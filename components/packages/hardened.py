@@ -15,7 +15,7 @@ class PackageSettings(Settings):
 
     present: tuple[str, ...] = Field((), description="Packages to install.")
     absent: tuple[str, ...] = Field(
-        (), description="Packages to remove with their configuration; delete restores both."
+        (), description="Packages to remove, with their configuration; delete restores both."
     )
 
 

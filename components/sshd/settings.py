@@ -22,12 +22,12 @@ class SshdSettings(Settings):
     permit_root_login: Literal["no", "prohibit-password", "forced-commands-only", "yes"] = Field(
         "no", description="Whether root may log in."
     )
-    password_authentication: bool = Field(False, description="Let people log in with passwords, as the guide allows.")
+    password_authentication: bool = Field(False, description="Allow logins with a password.")
     settings: dict[str, str | bool | int | tuple[str | int, ...] | None] = Field(
-        {}, description="Any other keyword of sshd_config(5), as `MaxAuthTries: 3` or `AllowUsers: [deploy]`."
+        {}, description="Any other keyword of sshd_config(5), such as `MaxAuthTries: 3` or `AllowUsers: [deploy]`."
     )
     confirm_within: int = Field(
-        LIMIT, ge=5, le=600, description="Seconds until a change nobody can log in with goes back."
+        LIMIT, ge=5, le=600, description="Seconds after which the host reverts a change that no new login confirmed."
     )
 
     @field_validator("permit_root_login", mode="before")

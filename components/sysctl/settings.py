@@ -18,24 +18,24 @@ DROP_IN = "/etc/sysctl.d/zz-stockade.conf"
 DEFAULTS: Mapping[str, tuple[str, str]] = {
     "net.ipv4.conf.all.rp_filter": (
         "1",
-        "A packet counts only where its answer would go out: forged sources end here (RFC 3704). `2` where answers go "
-        "another way than questions come.",
+        "Drops packets whose replies would leave by another interface: their source is forged (RFC 3704). "
+        "Use `2` if routing is asymmetric.",
     ),
-    "net.ipv4.tcp_syncookies": ("1", "A flood of opening packets fills no queue: new clients still get in."),
-    "net.ipv4.conf.all.accept_redirects": ("0", "Nobody on the way tells this host other routes."),
+    "net.ipv4.tcp_syncookies": ("1", "During a SYN flood, new clients still get in."),
+    "net.ipv4.conf.all.accept_redirects": ("0", "Nobody on the network can change this host's routes."),
     "net.ipv6.conf.all.accept_redirects": ("0", "The same for IPv6."),
     "net.ipv4.conf.all.secure_redirects": (
         "1",
-        "Where redirects are accepted all the same, known gateways alone send them; `0` would take anyone's.",
+        "If redirects are accepted after all, only known gateways may send them; `0` would accept anyone's.",
     ),
-    "net.ipv4.conf.all.send_redirects": ("0", "This host is no router, and tells others no routes."),
-    "net.ipv4.conf.all.accept_source_route": ("0", "The sender does not choose a way around filters."),
-    "net.ipv6.conf.all.accept_source_route": ("0", "The same for IPv6, but for what Mobile IPv6 needs."),
+    "net.ipv4.conf.all.send_redirects": ("0", "This host is not a router and sends no routes to others."),
+    "net.ipv4.conf.all.accept_source_route": ("0", "Senders cannot choose a route around filters."),
+    "net.ipv6.conf.all.accept_source_route": ("0", "The same for IPv6, except for what Mobile IPv6 needs."),
     "net.ipv4.icmp_echo_ignore_broadcasts": (
         "1",
-        "No answer to a ping of the whole network: no part in smurf attacks.",
+        "Broadcast pings get no reply, so the host plays no part in smurf attacks.",
     ),
-    "net.ipv4.icmp_ignore_bogus_error_responses": ("1", "Answers that no host should send do not fill the log."),
+    "net.ipv4.icmp_ignore_bogus_error_responses": ("1", "Bogus ICMP errors do not fill the log."),
 }
 """Each setting that `sysctl: {}` declares, its value, and the reason."""
 
@@ -44,10 +44,12 @@ class SysctlSettings(Settings):
     """What the stack config says under `stockade:sysctl`."""
 
     values: dict[str, int | str | None] = Field(
-        {}, description="Settings of sysctl(8) beside the defaults or in their place; `null` leaves one to the host."
+        {},
+        description="Settings of sysctl(8), in addition to the defaults or instead of them; `null` leaves a setting as "
+        "the host has it.",
     )
     confirm_within: int = Field(
-        LIMIT, ge=5, le=600, description="Seconds until a change nobody can log in with goes back."
+        LIMIT, ge=5, le=600, description="Seconds after which the host reverts a change that no new login confirmed."
     )
 
     @field_validator("values", mode="before")

@@ -25,7 +25,7 @@ def packages_for(choice: Choice) -> tuple[tuple[str, ...], tuple[str, ...]]:
 class TimeSyncSettings(Settings):
     """What the stack config says under `stockade:timeSync`."""
 
-    daemon: Choice = Field("keep", description="Daemon that keeps the clock. `keep`: whatever is there.")
+    daemon: Choice = Field("keep", description="The NTP daemon; `keep` leaves whatever is installed.")
 
     def packages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is present and what absent."""

@@ -61,13 +61,15 @@ class UpdateSettings(Settings):
 
     enabled: bool = Field(True, description="Install security updates every day; `false` turns it off.")
     origins: tuple[Origin, ...] = Field(
-        SECURITY, min_length=1, description="Sources to update from. Default: the security sources alone."
+        SECURITY, min_length=1, description="Sources to update from. Default: the security sources only."
     )
     reboot_time: RebootTime | None = Field(
-        None, description="Reboot where an update needs it, at this time (04:00, or `now`). Default: never."
+        None, description="When to reboot if an update needs it: a time such as 04:00, or `now`. Default: never."
     )
-    mail: MailAddress | None = Field(None, description="Who gets mail about updates. Default: as the host has it.")
-    mail_report: Report = Field("on-change", description="What there is mail about.")
+    mail: MailAddress | None = Field(
+        None, description="Address for mail about updates. Default: as configured on the host."
+    )
+    mail_report: Report = Field("on-change", description="When to send mail.")
 
     def props(self) -> dict[str, Any]:
         """Return the inputs of `AutomaticUpdates` for these settings."""

@@ -31,9 +31,9 @@ class UpgradeSettings(Settings):
     """What the stack config says under `stockade:upgrade`."""
 
     trigger: str | int | None = Field(
-        None, description="Upgrade everything when this changes; a date, for instance. Default: never."
+        None, description="Upgrade everything whenever this value changes; for example a date. Default: never."
     )
-    full: bool = Field(False, description="Also remove packages where an upgrade needs it (apt-get full-upgrade).")
+    full: bool = Field(False, description="Also remove packages if an upgrade needs it (apt-get full-upgrade).")
 
 
 class SystemUpgrade(ComponentResource):

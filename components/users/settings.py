@@ -253,19 +253,25 @@ class UserSettings(Settings):
 
     name: str = Field(pattern=NAME, description="Login name.")
     password: SecretStr | None = Field(None, description="Password, plain or hashed (`$y$...`, `$6$...`); a secret.")
-    sudo: Sudo = Field("password", description="sudo with the password, without one, or not at all.")
-    keys: tuple[str, ...] = Field((), description="Public keys: lines of authorized_keys, options included.")
-    key_files: tuple[str, ...] = Field((), description="Files with public keys; `~` and paths from the project folder.")
+    sudo: Sudo = Field("password", description="sudo with a password, without one, or not at all.")
+    keys: tuple[str, ...] = Field((), description="Public keys, as lines of authorized_keys, with options if needed.")
+    key_files: tuple[str, ...] = Field(
+        (), description="Files with public keys: absolute paths, `~/...`, or relative to the project folder."
+    )
     exclusive_keys: bool = Field(False, description="Remove all other keys of this user.")
-    shell: str | None = Field(None, pattern=PATH, description="Login shell. Default: /bin/bash, or as it is.")
-    home: str | None = Field(None, pattern=PATH, description="Home directory. Default: the system's, or as it is.")
-    groups: tuple[str, ...] = Field((), description="More groups to be in.")
-    remove_home: bool = Field(False, description="Delete the home directory with the user.")
+    shell: str | None = Field(
+        None, pattern=PATH, description="Login shell. Default: unchanged; /bin/bash for a new user."
+    )
+    home: str | None = Field(
+        None, pattern=PATH, description="Home directory. Default: unchanged; the system's default for a new user."
+    )
+    groups: tuple[str, ...] = Field((), description="Additional groups.")
+    remove_home: bool = Field(False, description="Delete the home directory along with the user.")
     confirm_within: int = Field(
         LIMIT,
         ge=5,
         le=600,
-        description="Seconds until the host takes back a change of the admin's account that nobody confirmed.",
+        description="Seconds after which the host reverts an unconfirmed change to the admin's account.",
     )
 
     @field_validator("groups")

@@ -9,7 +9,9 @@ from policies.settings import Settings, number
 from rules.analysis.reachability import Analysis, Placed
 from rules.language.render import render_rule
 
-MOST = number("mostRules", "Rulesets of more rules are not searched for redundant ones, which takes long.", 1000)
+MOST = number(
+    "mostRules", "Rulesets with more rules are not searched for redundant ones, because that takes too long.", 1000
+)
 _SHOWN = 5
 
 
@@ -41,7 +43,7 @@ def _rule(analysis: Analysis, placed: Placed) -> str:
 POLICIES = [
     ruleset_policy(
         "no-dead-rules",
-        "Every rule does something.",
+        "Every rule has an effect.",
         _check,
         MOST,
         advisory=True,

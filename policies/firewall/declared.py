@@ -20,7 +20,7 @@ from rules.values.protocols import TCP
 
 WAIVED_MATCHES = texts(
     "waivedMatches",
-    "Matches that Stockade does not understand and that you have judged yourself, as iptables-save prints them.",
+    "Matches that Stockade does not understand and that you have checked yourself, as iptables-save prints them.",
 )
 JUDGES: dict[str, tuple[Check, Settings]] = {}
 """The policies on rulesets that this run has, with their settings, for rulesets that are seen on a host alone."""

@@ -12,9 +12,9 @@ from rules.values.family import Family
 
 _LIMITS = Limits()
 _SETTINGS = (
-    number("ipv4Addresses", "So many IPv4 addresses in a row may reach everything.", _LIMITS.ipv4_addresses),
-    number("ipv6Prefix", "An IPv6 network smaller than one of this prefix may reach everything.", _LIMITS.ipv6_prefix),
-    number("mostPorts", "Who reaches more ports of TCP or of UDP reaches everything.", _LIMITS.ports),
+    number("ipv4Addresses", "How many consecutive IPv4 addresses may reach everything.", _LIMITS.ipv4_addresses),
+    number("ipv6Prefix", "IPv6 networks smaller than this prefix length may reach everything.", _LIMITS.ipv6_prefix),
+    number("mostPorts", "Reaching more TCP or UDP ports than this counts as reaching everything.", _LIMITS.ports),
     texts("privateNetworks", "Networks that may reach everything.", _LIMITS.private),
     WAIVED_MATCHES,
 )
@@ -66,7 +66,7 @@ POLICIES = [
     ),
     ruleset_policy(
         "forwarding-denied",
-        "A host forwards nothing between networks but what a rule accepts.",
+        "A host forwards only what a rule accepts.",
         _denies("FORWARD"),
         *_SETTINGS,
     ),

@@ -13,7 +13,7 @@ from rules.model import Rule, Target
 
 _TARGETS = ("LOG", "NFLOG", "ULOG")
 _LIMITS = ("limit", "hashlimit")
-CHAINS = texts("chains", "The built-in chains whose denied packets are to be logged.", ("INPUT",))
+CHAINS = texts("chains", "Built-in chains whose denied packets must be logged.", ("INPUT",))
 
 
 def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
@@ -54,7 +54,7 @@ def _logging_accepts(analysis: Analysis) -> Analysis:
 POLICIES = [
     ruleset_policy(
         "denied-logged",
-        "Denied packets are logged, with a limit.",
+        "Denied packets are logged, at a limited rate.",
         _check,
         CHAINS,
         advisory=True,

@@ -25,7 +25,7 @@ _SHOWN = 10
 
 ALLOWED = texts(
     "allowedExposure",
-    "What may be reached, as the preview's `exposure` says it. Default: the guide's web server.",
+    "What may be reached, written as in the preview's `exposure`. Default: the guide's web server.",
     (
         "icmp/echo-request from anywhere",
         "tcp/80 from anywhere",
@@ -35,7 +35,7 @@ ALLOWED = texts(
 )
 ON_HOSTS = table(
     "allowedOnHosts",
-    "What may be reached on some hosts alone, by the host's name.",
+    "What may be reached on single hosts only, by host name.",
     {"type": "array", "items": {"type": "string"}},
 )
 SSH_SOURCES = texts("sshSources", "Who may open SSH connections.", ("anywhere",))

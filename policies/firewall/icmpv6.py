@@ -49,7 +49,7 @@ _KINDS = {
     135: _Kind("neighbour-solicitation", "UNTRACKED", ON_LINK),
     136: _Kind("neighbour-advertisement", "UNTRACKED", ON_LINK),
 }
-TYPES = numbers("types", "The ICMPv6 types that must get in, of those that a host receives.", tuple(_KINDS))
+TYPES = numbers("types", "The ICMPv6 types that must get in.", tuple(_KINDS))
 
 
 def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
@@ -85,7 +85,7 @@ def _misses(kind: _Kind, refused: PacketSet) -> bool:
 POLICIES = [
     ruleset_policy(
         "icmpv6-accepted",
-        "The ICMPv6 that IPv6 needs gets in (RFC 4890).",
+        "The ICMPv6 types that IPv6 needs get in (RFC 4890).",
         _check,
         TYPES,
         WAIVED_MATCHES,

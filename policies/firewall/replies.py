@@ -50,7 +50,7 @@ def everybody(refused: PacketSet) -> bool:
 POLICIES = [
     ruleset_policy(
         "replies-accepted",
-        "Replies and errors of open connections get in.",
+        "Replies on open connections, and errors about them, get in.",
         _check,
         WAIVED_MATCHES,
     )

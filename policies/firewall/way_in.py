@@ -17,7 +17,8 @@ from rules.values.family import Family
 from rules.values.protocols import TCP
 
 ADMIN_SOURCES = texts(
-    "adminSources", "Networks that administrators connect from: all of them must get in. Default: somebody must."
+    "adminSources",
+    "Networks that administrators connect from; each must be able to. Default: it is enough that somebody can.",
 )
 _SSH = 22
 _OPEN = "-m state --state ESTABLISHED,RELATED -j ACCEPT"
@@ -100,7 +101,7 @@ def _not_through(analysis: Analysis, chain: str, wanted: PacketSet, source: str,
 POLICIES = [
     host_policy(
         "way-in",
-        "The administrator keeps a way in.",
+        "The administrator can still log in.",
         _check,
         ADMIN_SOURCES,
         WAIVED_MATCHES,

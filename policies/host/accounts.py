@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from policies.base import USER, Host, host_policy
 from policies.settings import Settings, texts
 
-SUDO = texts("sudo", "How the user may use sudo: one of these.", ("password", "nopasswd"))
+SUDO = texts("sudo", "Allowed values of the user's `sudo`.", ("password", "nopasswd"))
 
 
 def _check(host: Host, settings: Settings) -> Iterable[str]:

@@ -9,7 +9,7 @@ from policies.base import SSHD, USER, CannotTellYetError, Props, items, resource
 from policies.host.logins import keywords
 from policies.settings import Settings, texts
 
-AUTHORITIES = texts("authorities", "Fingerprints (SHA256:...) of keys whose certificates may let users in.")
+AUTHORITIES = texts("authorities", "Fingerprints (SHA256:...) of certificate authorities that are allowed.")
 SOURCES: Mapping[str, tuple[str, str]] = {
     "authorizedkeyscommand": ("AuthorizedKeysCommand", "none"),
     "authorizedkeysfile": (
@@ -23,7 +23,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
     "trustedusercakeys": ("TrustedUserCAKeys", "none"),
 }
 """By keyword: as it is written, and the values with which sshd takes users' own keys alone."""
-ALLOWED = texts("allowedKeywords", "Settings of sshd that may name keys which the stack does not have.")
+ALLOWED = texts("allowedKeywords", "Settings of sshd that may name keys from outside the stack.")
 
 
 def _keys(props: Props, settings: Settings) -> Iterable[str]:
@@ -55,6 +55,6 @@ def _sources(props: Props, settings: Settings) -> Iterable[str]:
 
 
 POLICIES = [
-    resource_policy("no-authority-keys", "No key of a user makes further ones.", USER, _keys, AUTHORITIES),
-    resource_policy("no-outside-keys", "sshd takes no keys that the stack does not have.", SSHD, _sources, ALLOWED),
+    resource_policy("no-authority-keys", "No user's key is a certificate authority.", USER, _keys, AUTHORITIES),
+    resource_policy("no-outside-keys", "sshd accepts only keys that the stack declares.", SSHD, _sources, ALLOWED),
 ]

@@ -19,4 +19,4 @@ def _check(host: Host, settings: Settings) -> Iterable[str]:
         yield "automatic updates are turned off. Take `enabled: false` under `stockade:updates` away."
 
 
-POLICIES = [host_policy("updates-on", "Every host installs security updates by itself.", _check)]
+POLICIES = [host_policy("updates-on", "Every host installs security updates automatically.", _check)]

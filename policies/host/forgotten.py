@@ -12,7 +12,7 @@ from policies.settings import Settings, table, texts
 
 MACHINES = texts(
     "machineTypes",
-    "Types of resources that are machines; `*` stands for anything.",
+    "Resource types that are machines; `*` matches anything.",
     (
         "linode:index/instance:Instance",
         "aws:ec2/instance:Instance",
@@ -25,7 +25,7 @@ MACHINES = texts(
     ),
 )
 WAIVED = table(
-    "waivedMachines", "Machines that need not be hardened, each with the reason.", {"type": "string", "minLength": 1}
+    "waivedMachines", "Machines that need not be hardened, each with a reason.", {"type": "string", "minLength": 1}
 )
 
 

@@ -61,7 +61,7 @@ def _declared(host: Host, settings: Settings) -> Iterable[str]:
 
 
 POLICIES = [
-    resource_policy("no-root-login", "Root does not log in over SSH.", SSHD, _root, ROOT),
-    resource_policy("no-passwords", "Nobody logs in over SSH with a password alone.", SSHD, _passwords),
-    host_policy("sshd-declared", "Every host's sshd is looked after.", _declared),
+    resource_policy("no-root-login", "Root cannot log in over SSH.", SSHD, _root, ROOT),
+    resource_policy("no-passwords", "Nobody can log in over SSH with only a password.", SSHD, _passwords),
+    host_policy("sshd-declared", "Every host's sshd is managed.", _declared),
 ]

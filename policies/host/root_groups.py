@@ -12,14 +12,14 @@ SUDO = frozenset({"admin", "sudo", "wheel"})
 
 GROUPS = texts(
     "groups",
-    "Groups whose members are root, or soon will be: they start containers, read disks, memory or password hashes.",
+    "Groups whose members are root or can become root: they start containers or read disks, memory or password hashes.",
     (
         *("docker", "dockerroot", "lxd", "lxc", "incus", "incus-admin", "libvirt", "libvirtd", "microk8s"),
         *("snap_microk8s", "podman", "mock", "google-sudoers"),
         *("disk", "kmem", "root", "shadow", "ssh_keys", "staff", *sorted(SUDO)),
     ),
 )
-ALLOWED = texts("allowedMembers", "Who may be in such a group nevertheless, each as `user:group`.")
+ALLOWED = texts("allowedMembers", "Exceptions, each as `user:group`.")
 
 
 def _check(props: Props, settings: Settings) -> Iterable[str]:
@@ -39,4 +39,6 @@ def _check(props: Props, settings: Settings) -> Iterable[str]:
         raise CannotTellYetError(f"a group of {name} is known only in `pulumi up`, which decides then")
 
 
-POLICIES = [resource_policy("no-root-groups", "Nobody is root by a group.", USER, _check, GROUPS, ALLOWED)]
+POLICIES = [
+    resource_policy("no-root-groups", "No user is in a group that amounts to root.", USER, _check, GROUPS, ALLOWED)
+]

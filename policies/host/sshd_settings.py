@@ -25,7 +25,7 @@ TUNNELS: Mapping[str, tuple[str, str]] = {
     "gatewayports": ("GatewayPorts", "no"),
     "permittunnel": ("PermitTunnel", "no"),
 }
-ALLOWED = texts("allowedKeywords", "Settings of sshd that may have such a value nevertheless.")
+ALLOWED = texts("allowedKeywords", "Settings of sshd that are exempt from this check.")
 
 _BROKEN = {
     "ciphers": r".*-cbc(@.*)?|arcfour.*|3des.*|blowfish.*|cast128.*|des.*|none",
@@ -94,7 +94,11 @@ def _broken(key: str, value: str) -> Iterator[str]:
 
 
 POLICIES = [
-    resource_policy("no-weak-logins", "sshd trusts keys and accounts, and nobody's word.", SSHD, _trusting, ALLOWED),
-    resource_policy("strong-algorithms", "sshd takes no broken algorithm.", SSHD, _algorithms, ALGORITHMS),
-    resource_policy("no-open-tunnels", "sshd opens no way past the firewall.", SSHD, _tunnels, ALLOWED, advisory=True),
+    resource_policy(
+        "no-weak-logins", "sshd trusts only keys and accounts, never a third party.", SSHD, _trusting, ALLOWED
+    ),
+    resource_policy("strong-algorithms", "sshd accepts no broken algorithms.", SSHD, _algorithms, ALGORITHMS),
+    resource_policy(
+        "no-open-tunnels", "sshd opens no tunnels around the firewall.", SSHD, _tunnels, ALLOWED, advisory=True
+    ),
 ]

@@ -8,8 +8,8 @@ from components.keys.authorized_keys import AuthorizedKey, KeyLineError, parse_k
 from policies.base import KEY_PAIR, USER, CannotTellYetError, Props, items, resource_policy
 from policies.settings import Settings, number, texts
 
-BITS = number("rsaBits", "The least size of an RSA key.", 3072)
-TYPES = texts("types", "Key types that may be used.", ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa"))
+BITS = number("rsaBits", "The minimum size of an RSA key.", 3072)
+TYPES = texts("types", "Key types that are allowed.", ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa"))
 
 
 def _users(props: Props, settings: Settings) -> Iterable[str]:
@@ -46,6 +46,6 @@ def _pairs(props: Props, settings: Settings) -> Iterable[str]:
 
 
 POLICIES = [
-    resource_policy("strong-keys", "Keys of users are strong enough.", USER, _users, BITS, TYPES),
-    resource_policy("strong-key-pair", "A key pair made here is strong enough.", KEY_PAIR, _pairs, BITS),
+    resource_policy("strong-keys", "Users' keys are strong enough.", USER, _users, BITS, TYPES),
+    resource_policy("strong-key-pair", "A key pair created by the stack is strong enough.", KEY_PAIR, _pairs, BITS),
 ]

@@ -25,4 +25,4 @@ def _check(host: Host, settings: Settings) -> Iterable[str]:
             )
 
 
-POLICIES = [host_policy("listeners-expected", "Nothing listens that nobody expects.", _check)]
+POLICIES = [host_policy("listeners-expected", "Nothing unexpected listens.", _check)]

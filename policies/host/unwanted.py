@@ -12,7 +12,7 @@ STAND_FOR = {
 }
 """Names that take others along when they are declared absent (`pkg_means` of hosts/packages/manager.sh)."""
 
-UNWANTED = texts("packages", "Packages that must not be there.", ("exim4-daemon-light", "rpcbind"))
+UNWANTED = texts("packages", "Packages that must be declared absent.", ("exim4-daemon-light", "rpcbind"))
 
 
 def _check(host: Host, settings: Settings) -> Iterable[str]:
