@@ -1,11 +1,13 @@
 """Whether the policy pack of this repository judges the run that this process is part of.
 
-No engine tells its program so. The pack and the program know the same engine, by its address: the pack leaves its
-process id in a file of that name, which the program finds for as long as the pack lives. Nobody else can leave one.
+No engine tells its program so. The pack and the program know the same engine, by its address: the pack leaves a file
+that is named by that and by the pack's process, which the program finds for as long as the pack lives. Nobody else can
+leave one. Containers may share the folder, and see none of each other's processes: they leave each other's files alone.
 """
 
 import os
 import sys
+import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +20,8 @@ PACKS = "PULUMI_POLICY_PACKS"
 """By this variable the embedded engine tells its program which packs judge the run."""
 OFF = "STOCKADE_POLICIES"
 _FOLDER = "judged"
+_LONGEST = 7 * 24 * 3600
+"""Seconds after which what another container has left is of no run any more."""
 _MENDING = (
     "Run `python -m local up --stack {stack}` or `pulumi up --policy-pack policies` instead (docs/policies.md says how "
     "to make it mandatory)"
@@ -29,9 +33,9 @@ def mark(engine: str) -> None:
     with suppress(OSError):
         folder = private_folder(_FOLDER)
         for left in folder.iterdir():
-            if not _lives(left):
+            if not (_lives(left) if _of_here(left) else left.stat().st_mtime > time.time() - _LONGEST):
                 left.unlink(missing_ok=True)
-        (folder / engine.replace("/", "_")).write_text(str(os.getpid()))
+        (folder / f"{engine.replace('/', '_')} {os.getpid()} {_processes()}").touch()
 
 
 def judged(argv: list[str] | None = None) -> bool:
@@ -40,10 +44,12 @@ def judged(argv: list[str] | None = None) -> bool:
         return True
     words = sys.orig_argv if argv is None else argv
     engine = words[words.index("--engine") + 1] if "--engine" in words[:-1] else ""
+    name = engine.replace("/", "_")
     try:
-        return bool(engine) and _lives(private_folder(_FOLDER) / engine.replace("/", "_"))
+        left = [*private_folder(_FOLDER).iterdir()] if engine else []
     except OSError:
         return False
+    return any(file.name.split()[0] == name and _of_here(file) and _lives(file) for file in left)
 
 
 @lru_cache(maxsize=1)  # once in a program
@@ -65,7 +71,19 @@ def demand(stack: str) -> None:
 
 def _lives(file: Path) -> bool:
     try:
-        os.kill(int(file.read_text()), 0)
-    except (OSError, ValueError):
+        os.kill(int(file.name.split()[1]), 0)
+        return file.stat().st_uid == os.getuid()
+    except (OSError, ValueError, IndexError):
         return False
-    return file.stat().st_uid == os.getuid()
+
+
+def _of_here(file: Path) -> bool:
+    return file.name.split()[-1] == _processes()
+
+
+def _processes() -> str:
+    """Return what tells the processes that this one sees from those of other containers."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:  # not Linux
+        return "-"

@@ -1,5 +1,6 @@
 """A program that no policy pack judges says so, or ends."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,18 +41,51 @@ def wanted(value: str) -> None:
     set_all_config({f"{pulumi.get_project()}:policies": value})
 
 
-def test_a_pack_of_the_same_engine_judges_as_long_as_it_lives(tmp_path: Path) -> None:
+PACK = "import sys; from components.core.judged import mark; mark(sys.argv[1]); print(flush=True); sys.stdin.read()"
+
+
+def packs(*engines: str) -> list[subprocess.Popen[bytes]]:
+    """Packs of the runs of these engines, all begun at once, when each has left its file."""
+    begun = [
+        subprocess.Popen([sys.executable, "-c", PACK, engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for engine in engines
+    ]
+    for pack in begun:
+        assert pack.stdout is not None
+        assert pack.stdout.readline() == b"\n"
+    return begun
+
+
+def test_a_pack_of_the_same_engine_judges_as_long_as_it_lives() -> None:
     assert not judged.judged(ARGV)
-    pack = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    (tmp_path / "stockade" / "judged" / ENGINE).write_text(str(pack.pid))
+    others = [f"127.0.0.1:{port}" for port in range(2, 6)]
+    pack, *rest = packs(ENGINE, *others)
     assert judged.judged(ARGV)
     assert not judged.judged([word.replace("38935", "38936") for word in ARGV])
-    pack.communicate(b"\n")
+    assert not judged.judged(ARGV[:5])
+    pack.communicate()
     assert not judged.judged(ARGV)
     judged.mark(ENGINE)
     assert judged.judged(ARGV)
-    judged.mark("127.0.0.1:2")
-    assert judged.judged(ARGV)
+    for one in rest:
+        one.communicate()
+
+
+def test_what_another_container_has_left_is_its_own(tmp_path: Path) -> None:
+    """They share a home, and none sees the other's processes: what is of a living pack there looks dead from here."""
+    (pack,) = packs(ENGINE)
+    folder = tmp_path / "stockade" / "judged"
+    (own,) = folder.iterdir()
+    elsewhere = [folder / f"{ENGINE} {pid} 1" for pid in (pack.pid, 4194304)]
+    for file in elsewhere:
+        file.touch()
+    judged.mark("127.0.0.1:1")
+    assert {own, *elsewhere} < {*folder.iterdir()}
+    pack.communicate()
+    assert not judged.judged(ARGV)
+    os.utime(elsewhere[0], (0, 0))
+    judged.mark("127.0.0.1:1")
+    assert [file.exists() for file in (own, *elsewhere)] == [False, False, True]
 
 
 def test_the_embedded_engine_tells_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
