@@ -41,6 +41,7 @@ from hosts.guard.record import RUN
 from hosts.once import ReportedOnce
 from hosts.text.masking import told
 from hosts.waiting import timed
+from provider import interrupted
 from provider.chapters import Chapters
 from provider.reference import load
 from provider.serving import serve
@@ -50,6 +51,7 @@ from provider.structs import plain, properties, same, same_but
 PROVIDER_KEY = "__provider"
 LINEAGE = "lineage"
 FORMER = "former"
+INTERRUPTED = "interrupted"
 THREADS = 256
 """Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
 
@@ -173,6 +175,7 @@ class Server(ResourceProviderServicer):
         self.told = ReportedOnce()
         self._config: dict[str, Any] = {}
         self._former = Former()
+        self._interrupted: frozenset[str] = frozenset()
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
@@ -182,7 +185,7 @@ class Server(ResourceProviderServicer):
         """Keep what earlier configs say of hosts as well: the present one may not have them any more (former.py).
 
         What the engine keeps as the provider's own inputs has that, as one secret, and the word by which this state is
-        known.
+        known; also what a run that was killed had begun (interrupted.py).
         """
         olds, news = _revealed(properties(request.olds)), _revealed(properties(request.news))
         CLAIMS.lineage = str(olds.get(LINEAGE) or "")
@@ -196,7 +199,22 @@ class Server(ResourceProviderServicer):
         inputs.fields[LINEAGE].string_value = CLAIMS.lineage or token_hex(16)
         if listed or kept:
             inputs.fields[FORMER].CopyFrom(_struct({FORMER: _secret(written(listed, kept))}).fields[FORMER])
+        marks = self._look_for_interrupted(request.urn, interrupted.read(str(olds.get(INTERRUPTED) or "")))
+        if marks:
+            inputs.fields[INTERRUPTED].string_value = interrupted.written(marks)
         return proto.CheckResponse(inputs=inputs)
+
+    def _look_for_interrupted(self, urn: str, before: interrupted.Marks) -> interrupted.Marks:
+        if not CLAIMS.lineage:  # no run of this stack has got as far as this
+            return {}
+        try:
+            found = interrupted.look(_stack_of(urn), CLAIMS.lineage, before)
+        except interrupted.UnreadableError as error:
+            with called_for(urn):
+                console.warn(f"{_UNREADABLE} ({error})")
+            found = interrupted.Interrupted(before, frozenset(before))
+        self._interrupted |= found.urns
+        return found.marks
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
@@ -205,6 +223,7 @@ class Server(ResourceProviderServicer):
         if FORMER in self._config:
             self._former = Former(_known(self._config, _stack_of(request.urn)))
             del self._config[FORMER]
+        self._config.pop(INTERRUPTED, None)
         return proto.ConfigureResponse(acceptSecrets=False)
 
     @_plain
@@ -226,11 +245,14 @@ class Server(ResourceProviderServicer):
         elsewhere = _elsewhere(provider, request)
         if not elsewhere:
             _note_alive(request)
-        changed = elsewhere or "unfinished" in request.olds.fields
+        unfinished = self._unfinished(provider, request.urn)
+        if unfinished:
+            console.warn(_INTERRUPTED)
+        changed = elsewhere or unfinished or "unfinished" in request.olds.fields
         outputs: frozenset[str] | None = getattr(provider, "outputs", None)
         if outputs is not None and same_but(request.olds, request.news, outputs) and not changed:
             return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
-        result = provider.diff(request.id, properties(request.olds), properties(request.news))
+        result = provider.diff(request.id, {**properties(request.olds), **unfinished}, properties(request.news))
         some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE
         return proto.DiffResponse(
             changes=proto.DiffResponse.DIFF_UNKNOWN if result.changes is None else some,
@@ -247,9 +269,10 @@ class Server(ResourceProviderServicer):
 
     @_plain
     def Update(self, request: Any) -> Any:
-        olds = rpc.deserialize_properties(request.olds)
+        provider = self._provider(request, request.news)
+        olds = {**rpc.deserialize_properties(request.olds), **self._unfinished(provider, request.urn)}
         news = rpc.deserialize_properties(request.news)
-        result = self._provider(request, request.news).update(request.id, olds, news)
+        result = provider.update(request.id, olds, news)
         outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
         return proto.UpdateResponse(properties=_struct(outs))
 
@@ -269,6 +292,11 @@ class Server(ResourceProviderServicer):
         props = rpc.deserialize_properties(request.properties)
         self._provider(request, request.properties).delete(request.id, props)
         return empty_pb2.Empty()
+
+    def _unfinished(self, provider: ResourceProvider, urn: str) -> dict[str, Any]:
+        """Return what the state does not say of a resource that a run was changing when it was killed."""
+        ours = "unfinished" in getattr(provider, "outputs", ())
+        return {"unfinished": True} if ours and urn in self._interrupted else {}
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
         """Operations in flight end by themselves: each is one bounded remote run, safe to be waited for."""
@@ -298,6 +326,12 @@ class Server(ResourceProviderServicer):
                     provider.former = self._former
                 self._providers[reference] = provider
             return self._providers[reference]
+
+
+_INTERRUPTED = "a run that was interrupted was changing this: what is declared is applied again"
+_UNREADABLE = (
+    "whether a run was interrupted is not known, since the state cannot be read. If one was, run `refresh` first"
+)
 
 
 class EngineConsole:

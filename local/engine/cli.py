@@ -120,8 +120,7 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
     unless one has been made."""
     base, stale = None, False
     log = EventLog(options.event_log) if options.event_log else None
-    # what a run that was killed was changing may be in force, though the state says that it is not
-    changing = options.command in ("preview", "up") and session.backend.mentions('"type":"updating"')
+    changing = options.command in ("preview", "up") and _interrupted(session)
     if getattr(options, "refresh", "false") == "true" or changing:
         refreshed = _report(session, options, "refresh", preview=preview, log=log and log.of_refresh())
         if log:
@@ -137,6 +136,15 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
     if log:
         log.close(report)
     return _verdict(report, options)
+
+
+def _interrupted(session: Session) -> bool:
+    """Tell whether a run that was killed was changing what is in the state: the host may have it."""
+    if not session.backend.mentions('"pending_operations"'):
+        return False
+    snapshot = session.snapshot()
+    known = {item.urn for item in snapshot.resources}
+    return any(item.resource.urn in known for item in snapshot.pending)
 
 
 def _report(

@@ -153,11 +153,11 @@ class Stack:
         return Result(done.returncode, done.stdout)
 
     @contextmanager
-    def running(self, command: str = "up") -> Iterator["Running"]:
+    def running(self, command: str = "up", *args: str) -> Iterator["Running"]:
         """Begin a command; killed when the block ends, if it has not ended by itself."""
         with (self.folder / "output.log").open("w+b") as log:
             process = subprocess.Popen(
-                self._argv(command, "--yes"),
+                self._argv(command, "--yes", *args),
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

@@ -1,11 +1,13 @@
 """Runs that are killed in the middle of a chapter, at a known point, and continued by the next `up`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from local.lab.api import LabHost
+from tests.lab.conftest import entry
 from tests.lab.stack import Stack
+from tests.lab.stacks.test_ownership import ENGINES
 
 PROGRAM = """
 import json, pulumi
@@ -98,5 +100,85 @@ def test_every_chapter_is_continued(host: LabHost, new_stack: Callable[..., Stac
     assert host.exec("netstat -tln").stdout
     stack.refresh()
     stack.unchanged()
+    stack.destroy()
+    assert shape(host) == before
+
+
+CHANGES = """
+import pulumi
+from components.gai.resource import AddressPreference
+from components.config.inventory import stack_inventory
+from components.updates.resource import UnattendedUpgrades
+config = pulumi.Config("stockade")
+for name in config.require_object("groups"):  # what the engine makes before it asks the provider for anything
+    pulumi.ComponentResource("test:index:Group", name)
+for host in stack_inventory():
+    UnattendedUpgrades("updates", {"host": host, "rebootTime": config.require("time")})
+    if config.get_bool("ipv4First"):
+        AddressPreference("gai", {"host": host})
+"""
+PREFERRED = "grep -qx 'precedence ::ffff:0:0/96  100' /etc/gai.conf"
+DROP_IN = "/etc/apt/apt.conf.d/99stockade-updates"
+
+
+def kill_at(stack: Stack, host: LabHost, pattern: str, came_of_it: str, *options: str) -> None:
+    """Kill an `up` whose `mv` is about to put a file in place; the host brings it to its end."""
+    stop_at(host, {"mv": (pattern,)})
+    with stack.running("up", *options) as run:
+        reached(host, 1)
+        run.kill()
+    host.exec("rm /usr/local/sbin/mv; printf '\\n' >/run/gate; rm /run/gate /run/reached")
+    host.exec(f"for i in $(seq 100); do {came_of_it} && exit 0; sleep 0.1; done; exit 1")
+    if stack.environment["STOCKADE_ENGINE"] == "pulumi":
+        stack.pulumi("cancel", "--yes")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_killed_run_changed_is_not_believed_to_be_as_before(
+    engine: str, host: LabHost, new_stack: Callable[..., Stack]
+) -> None:
+    """The config was put back meanwhile, so that it declares what the state says; and the host is down for a run."""
+    host.reset()
+    host.exec("DEBIAN_FRONTEND=noninteractive apt-get install -qy unattended-upgrades </dev/null")
+    before = shape(host)
+    stack = new_stack(program=CHANGES)
+    stack.environment = {"STOCKADE_ENGINE": engine, "STOCKADE_POLICIES": "off"}
+    hosts = {host.name: entry(host, connectTimeout=1, perDialTimeout=1)}
+
+    def declare(time: str = "04:30", *, first: bool = True, groups: Sequence[str] = ()) -> None:
+        stack.configure(hosts=hosts, time=time, ipv4First=first, groups=[*groups])
+
+    def as_declared() -> None:
+        assert '"04:30"' in host.exec(f"cat {DROP_IN}").stdout
+        host.exec(PREFERRED)
+        stack.unchanged()
+
+    declare()
+    stack.up()
+    as_declared()
+
+    declare("05:30")
+    kill_at(stack, host, f"* {DROP_IN}", f"grep -q 05:30 {DROP_IN}")
+    declare(groups=["new"])
+    assert "interrupted" in stack.preview()
+    host.cut()
+    failed = stack.up(check=False)
+    host.mend()
+    assert failed.status != 0
+    stack.up()
+    as_declared()
+
+    declare("06:30")
+    kill_at(stack, host, f"* {DROP_IN}", f"grep -q 06:30 {DROP_IN}", f"--replace={stack.urn('updates')}")
+    declare()
+    stack.up()
+    as_declared()
+
+    declare(first=False)
+    kill_at(stack, host, "* /etc/gai.conf", f"! {PREFERRED}")
+    declare()
+    assert "interrupted" in stack.up()
+    as_declared()
+
     stack.destroy()
     assert shape(host) == before

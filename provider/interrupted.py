@@ -1,0 +1,176 @@
+"""What a run of the Pulumi CLI that was killed had begun to change: its state names it, and to the next run only.
+
+The host may have what the killed run did, although the state says otherwise. If the next config declares what the state
+says, nothing shows a difference, and a run would end with success that has changed nothing. So whatever the state names
+as begun is treated as unfinished, until the state shows that it was changed since.
+
+The CLI drops what was being updated or deleted from the state with the first write of the next run, whether or not that
+run gets to it, and keeps what was being created, even once it is there. What was found is therefore kept among the
+provider's own inputs. The embedded engine reads such resources itself (local/engine/cli.py).
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hosts.text.private import private_folder
+
+Marks = Mapping[str, tuple[str, str]]
+"""For each URN a digest of what was begun, and when the state says that it was changed last; "" if it is not there."""
+
+PENDING = "pending_operations"
+BEGUN = frozenset({"creating", "updating", "deleting"})
+LIMIT = 60
+"""Seconds that the CLI may take to print the state."""
+_CIPHERTEXT = re.compile(r'"ciphertext": "[^"]*"')
+"""A secret is encrypted anew when the state is written."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """What is known of interrupted operations. `urns`: those of resources that nothing has changed since."""
+
+    marks: Marks
+    urns: frozenset[str] = frozenset()
+
+
+def found_in(deployment: Mapping[str, Any], before: Marks) -> Interrupted:
+    """Return what a state names, and of `before` what is not settled yet."""
+    changed = {
+        item["urn"]: str(item.get("modified") or "")
+        for item in deployment.get("resources") or ()
+        if not item.get("delete")
+    }
+    begun: dict[str, list[str]] = {}
+    for operation in deployment.get(PENDING) or ():
+        if operation.get("type") in BEGUN:
+            text = _CIPHERTEXT.sub("", json.dumps(operation, sort_keys=True))
+            begun.setdefault(operation["resource"]["urn"], []).append(text)
+    digests = {urn: sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16] for urn, texts in begun.items()}
+    marks = {urn: mark for urn, mark in before.items() if changed.get(urn) == mark[1] or digests.get(urn) == mark[0]}
+    for urn, digest in digests.items():
+        if urn not in marks or marks[urn][0] != digest:
+            marks[urn] = (digest, changed.get(urn, ""))
+    return Interrupted(marks, frozenset(urn for urn, (_, at) in marks.items() if changed.get(urn) == at))
+
+
+def written(marks: Marks) -> str:
+    """Return marks as text."""
+    return json.dumps(marks, separators=(",", ":"), sort_keys=True)
+
+
+def read(text: str) -> Marks:
+    """Return what `written` made a text of; nothing of any other."""
+    try:
+        found = json.loads(text)
+        return {str(urn): (str(digest), str(at)) for urn, (digest, at) in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+class UnreadableError(Exception):
+    """The CLI does not print the state; says why."""
+
+
+def look(stack: str, lineage: str, before: Marks) -> Interrupted:
+    """Return what the state of this run names. `lineage`: the word by which it is known.
+
+    Raises UnreadableError.
+    """
+    engine = _engine()
+    if not engine:
+        return Interrupted({})
+    before = {**before, **_handed_over(lineage)}
+    text = _exported(engine, stack)
+    if not before and f'"{PENDING}"' not in text:
+        return Interrupted({})
+    try:
+        deployment = json.loads(text)["deployment"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableError(str(error)) from error
+    if lineage not in _lineages(deployment):  # a stack of the same name that is another's
+        return Interrupted(before, frozenset(before))
+    found = found_in(deployment, before)
+    _hand_over(lineage, found.marks)
+    return found
+
+
+def _engine() -> str:
+    """Return the CLI that started this process; "" if the embedded engine did."""
+    try:
+        program = os.readlink(f"/proc/{os.getppid()}/exe")
+    except OSError:
+        return "" if sys.platform == "linux" else shutil.which("pulumi") or ""
+    return program if "pulumi" in Path(program).name else ""  # wrapped, it may have a longer name
+
+
+def _exported(engine: str, stack: str) -> str:
+    command = [engine, "stack", "export", "--non-interactive", *_stack_option(stack)]
+    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnreadableError(str(error)) from error
+    if done.returncode:
+        raise UnreadableError(done.stderr.decode(errors="replace").strip())
+    return done.stdout.decode(errors="replace")
+
+
+def _stack_option(stack: str) -> Sequence[str]:
+    """Return how the run names its stack, which may be with an organization; nothing if it is the selected one."""
+    try:
+        words = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ["--stack", stack]
+    for word, value in zip(words, [*words[1:], ""], strict=True):
+        if word in ("--stack", "-s"):
+            return ["--stack", value]
+        if word.startswith("--stack="):
+            return [word]
+    return []
+
+
+def _lineages(deployment: Mapping[str, Any]) -> set[str]:
+    providers = (item for item in deployment.get("resources") or () if item["type"].startswith("pulumi:providers:"))
+    return {str((item.get("inputs") or {}).get("lineage") or "") for item in providers}
+
+
+def _process() -> str:
+    """Return what tells the engine's process from any other."""
+    try:
+        return f"{os.getppid()} {Path(f'/proc/{os.getppid()}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return str(os.getppid())
+
+
+def _handed_over(lineage: str) -> Marks:
+    """Return what the preview of an `up` found: the `up` itself may have written the state before it starts us."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        found = json.loads(_note(lineage).read_text())
+        if found["process"] == _process():
+            return read(found["marks"])
+    return {}
+
+
+def _hand_over(lineage: str, marks: Marks) -> None:
+    with suppress(OSError):
+        note = _note(lineage)
+        if marks:
+            note.write_text(json.dumps({"process": _process(), "marks": written(marks)}))
+        else:
+            note.unlink(missing_ok=True)
+
+
+def _note(lineage: str) -> Path:
+    return private_folder("interrupted") / sha256(lineage.encode()).hexdigest()[:32]

@@ -1,0 +1,59 @@
+"""What the CLI's state tells of a run that was killed, and when that is settled."""
+
+from typing import Any
+
+import pytest
+
+from provider.interrupted import Marks, found_in, read, written
+
+ONE, TWO = "urn:pulumi:s::p::t::one", "urn:pulumi:s::p::t::two"
+
+
+def state(*begun: tuple[str, str], nonce: str = "a", **modified: str) -> dict[str, Any]:
+    """A deployment in which the resources named were modified then, and these operations were begun."""
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": nonce}
+    resources = [{"urn": f"urn:pulumi:s::p::t::{name}", "modified": time} for name, time in modified.items()]
+    operations = [{"type": type_, "resource": {"urn": urn, "inputs": {"word": secret}}} for urn, type_ in begun]
+    return {"resources": resources, "pending_operations": operations}
+
+
+def test_a_run_that_came_to_its_end_leaves_nothing() -> None:
+    assert found_in(state(one="1"), {}).marks == {}
+
+
+@pytest.mark.parametrize("type_", ["creating", "updating", "deleting"])
+def test_what_was_begun_is_kept_until_the_state_shows_a_change(type_: str) -> None:
+    first = found_in(state((ONE, type_), one="1", two="1"), {})
+    assert first.urns == {ONE}
+    dropped = found_in(state(one="1", two="2"), first.marks)  # a run that did not get to it
+    assert dropped.urns == {ONE}
+    assert found_in(state(one="2", two="2"), dropped.marks).marks == {}
+    assert found_in(state(two="2"), dropped.marks).marks == {}
+
+
+def test_what_was_read_alone_is_nothing() -> None:
+    assert found_in(state((ONE, "reading"), one="1"), {}).marks == {}
+
+
+def test_a_creation_that_the_cli_never_forgets_counts_once() -> None:
+    """It stays in the state when the resource is there, encrypted anew each time."""
+    marks: Marks = {}
+    for number, known in enumerate([{}, {"one": "1"}, {"one": "1"}, {"one": "2"}]):
+        found = found_in(state((ONE, "creating"), nonce=str(number), two="1", **known), marks)
+        assert found.urns == frozenset()
+        marks = found.marks
+    again = found_in(state((ONE, "creating"), (ONE, "creating"), one="2"), marks)
+    assert again.urns == {ONE}
+    assert found_in(state((ONE, "creating"), (ONE, "creating"), one="3"), again.marks).urns == frozenset()
+
+
+def test_a_resource_that_is_only_left_to_be_deleted_is_no_resource() -> None:
+    deployment = state((ONE, "deleting"), one="1")
+    deployment["resources"][0]["delete"] = True
+    assert found_in(deployment, {}).urns == frozenset()
+
+
+def test_marks_are_kept_as_text() -> None:
+    marks = found_in(state((ONE, "updating"), (TWO, "creating"), one="1"), {}).marks
+    assert read(written(marks)) == marks
+    assert [read(text) for text in ("", "[]", "{", '{"a": 1}', '{"a": ["b"]}')] == [{}] * 5
