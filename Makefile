@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock schema docs bench bench-short thousand thousand-short
+.PHONY: kernel-tools shells help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -74,7 +74,7 @@ check: lint types unit  ## what to run before each commit: 75 s on 2 cores
 PARTS := lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short
 test: export STOCKADE_HYPOTHESIS = thorough
 test: export STOCKADE_SHELLS = all
-test: .venv/ready  ## everything but the long suites, and a summary at the end; about 45 minutes on 2 cores
+test: .venv/ready shells  ## everything but the long suites, and a summary at the end; about 45 minutes on 2 cores
 	@$(RUN) -m tests.parts $(PARTS)
 
 WITH_SCRIPTS = .ci $(wildcard */) # shfmt finds shell scripts there by their suffix and by their first line
@@ -89,6 +89,10 @@ format: .venv/ready  ## rewrite Python and shell as `make lint` wants them
 	.venv/bin/ruff check --fix-only -q .
 	.venv/bin/ruff format -q .
 	.venv/bin/shfmt -w $(WITH_SCRIPTS)
+
+shells: # those that run the hosts' scripts in the fast tests, beside dash and bash
+	@[ "$$(id -u)" != 0 ] || command -v busybox >/dev/null || { echo "installing busybox on this machine"; \
+	    apt-get update -q >/dev/null; apt-get install -y -q busybox </dev/null >/dev/null; }
 
 types: .venv/ready
 	.venv/bin/mypy

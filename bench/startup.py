@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.measure import measure
 
 ROOT = Path(__file__).resolve().parents[1]
-MANY = 100
+MANY = 50
 """Hosts of the larger stack."""
 RUNS: Mapping[str, tuple[str, ...]] = {
     "nothing to do": ("local", "up", "--stack", "lab", "--yes", "--skip-preview"),
