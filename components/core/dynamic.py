@@ -6,8 +6,7 @@ are a contract; renaming one breaks the stacks of its users.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,13 +23,12 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
-from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.config.former import Former, distinct
-from components.config.identity import known_by, other_key, trusted_keys
-from components.config.inventory import Inventory, way_to
+from components.config.former import Former
+from components.config.identity import known_by
+from components.config.inventory import Inventory
 from components.config.shards import split
 from components.core import console, stored
 from components.core.chapter import Chapter, F, I, KnownState, Unfinished
@@ -50,6 +48,8 @@ from components.core.ownership import (
 )
 from components.core.stored import OUTPUTS, Stored, inputs_of, outs
 from components.core.transaction import Transaction
+from components.core.unknown import has_unknown
+from components.core.ways import Ways, connected, say_outdated
 from components.failure import Failure
 from hosts.errors import HostError, Unreachable
 from hosts.guard.record import Ledger
@@ -109,18 +109,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return DiffResult(changes=changes, replaces=sorted(replaces), delete_before_replace=False)
 
     def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
-        """Return the host key that the config names for a host where it is another machine's than that of the state, or
-        what tells that it will be another; "" where it is the same machine, as far as is known.
-        """
-        machine = stored.machine_of(olds)
-        host, connection = news.get("host"), news.get("connection")
-        if not machine.keys or isinstance(host, Unknown):
-            return ""
-        if host not in self._access and _unknown_machine(connection):
-            return "a machine that is not made yet"
-        known = host in self._access or not has_unknown(connection)
-        access = way_to(str(host), self._access, connection) if known else None
-        return other_key(machine, access) if access is not None else ""
+        """Tell whether a host is another machine than that of the state: see `Ways.elsewhere`."""
+        return self._ways.elsewhere(olds, news)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Observe, remember what was there, apply, observe again: one remote run.
@@ -129,7 +119,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         fails, what was changed is taken back; raises `Unfinished` where that fails, too.
         """
         inputs = self._inputs(props)
-        host = self._host(inputs.host, inputs.connection)
+        host = self._ways.host(inputs.host, inputs.connection)
         result = with_ledger(host, lambda found: self._create(host, inputs, found))
         say_outdated(host)
         return result
@@ -206,7 +196,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             same_way["existing"] = inputs.existing
         if not state.unfinished and state.observed_inputs.model_copy(update=same_way) == inputs:
             return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
-        host = _connected(inputs.host, self._way_since(inputs, state))
+        host = connected(inputs.host, self._way_since(inputs, state))
         result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
         say_outdated(host)
         return result
@@ -392,42 +382,16 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _stored(self, props: Mapping[str, Any]) -> Stored[I, F]:
         return stored.read(self.chapter, props)
 
-    def _way(self, host: str, connection: Mapping[str, Any] | None) -> "HostAccess | None":
-        """Return how a host is reached: as the config says, and where that is not taken, as earlier ones did."""
-        way = way_to(host, self._access, connection)
-        return self.former.since(way, trusted_keys(way)) if way is not None else None
+    @property
+    def _ways(self) -> Ways:
+        return Ways(self._access, self.former)
 
     def _way_since(self, inputs: I, state: Stored[I, F]) -> "HostAccess | None":
-        """Return the same for a change, with what the state knows to have been valid before."""
-        way = self._way(inputs.host, inputs.connection)
-        if way is None or state.declared.connection is None or state.declared.connection == inputs.connection:
-            return way
-        return way.since(way_to(inputs.host, {}, state.declared.connection))
-
-    def _host(self, name: str, connection: Mapping[str, Any] | None) -> "Host":
-        return _connected(name, self._way(name, connection))
+        """Return how a host is reached for a change, with what the state knows to have been valid before."""
+        return self._ways.since(inputs.host, inputs.connection, state.declared.connection)
 
     def _host_of(self, state: Stored[I, F]) -> "Host":
-        """Return the host of a state: by its name; where the config no longer has that, or has it for another machine,
-        by its host key; by what earlier configs knew."""
-        name, keys = state.declared.host, state.machine.keys
-        way = self._way(name, state.declared.connection)
-        if way is not None and not other_key(state.machine, way):
-            return _connected(name, way)
-        now = self._access.by_key(name, keys) or way
-        ways = [now] if now is not None else []
-        if now is not way or way is None:
-            ways += self.former.places(name, keys)
-        return self._first_of(name, [self.former.since(one, keys) for one in distinct(ways)])
-
-    def _first_of(self, name: str, ways: Sequence["HostAccess"]) -> "Host":
-        """Return a host by the first of several ways that leads to it; by the first where none does."""
-        for way in ways if len(ways) > 1 else ():
-            host = _connected(name, way)
-            with suppress(HostError):
-                host.connect()
-                return host
-        return _connected(name, ways[0] if ways else None)
+        return self._ways.host_of(state.declared.host, state.declared.connection, state.machine)
 
 
 _LEFT = "What it had changed could not be taken back by now: `up` finishes it, `destroy` undoes it."
@@ -451,30 +415,6 @@ def _say_once(host: str, text: str) -> None:
         console.warn(text)
 
 
-def _connected(name: str, access: "HostAccess | None") -> "Host":
-    if access is None:
-        raise Failure(
-            f"{name}: nothing says how to connect: neither the stack config nor an earlier one that is known still "
-            "has it. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
-        )
-    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
-
-    return connection_pool().host(access)
-
-
-def say_outdated(host: "Host") -> None:
-    """Warn, once for each host, where the run got in by what the config of the last run had."""
-    if host.outdated and host.name not in _OUTDATED:
-        _OUTDATED.add(host.name)
-        console.warn(
-            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by a former "
-            "one: correct it, or change it on the host"
-        )
-
-
-_OUTDATED: set[str] = set()
-
-
 def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoReturn:
     if not changed:
         raise error
@@ -485,29 +425,6 @@ def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoRe
     raise Failure(f"{error}\n  {told}") from error
 
 
-def _unknown_machine(connection: Any) -> bool:
-    """Tell whether a connection leads to a machine of which neither key nor address is known yet."""
-    if isinstance(connection, Unknown):
-        return True
-    if not isinstance(connection, Mapping):
-        return False
-    logins = (connection.get("admin"), connection.get("bootstrap"))
-    return any(
-        isinstance(login, Unknown)
-        or (isinstance(login, Mapping) and any(isinstance(login.get(name), Unknown) for name in ("hostKey", "host")))
-        for login in logins
-    )
-
-
 def _check_failure(item: Any) -> CheckFailure:
     path = ".".join(str(part) if isinstance(part, int) else to_camel(part) for part in item["loc"])
     return CheckFailure(path, item["msg"].removeprefix("Value error, "))
-
-
-def has_unknown(value: Any) -> bool:
-    """Tell whether anything in `value` is known only once the program's resources are made."""
-    if isinstance(value, dict):
-        return any(has_unknown(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(has_unknown(item) for item in value)
-    return isinstance(value, Unknown)

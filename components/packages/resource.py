@@ -10,8 +10,9 @@ from typing import Any
 from pulumi import Output, ResourceOptions
 from pulumi.dynamic import CheckResult, DiffResult, UpdateResult
 
-from components.core.dynamic import HostProvider, has_unknown
+from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
+from components.core.unknown import has_unknown
 from components.packages.chapter import PackageChapter
 from components.packages.settings import PackageFacts, PackageInputs
 

@@ -1,0 +1,131 @@
+"""How a host is reached: as the stack config says, as earlier ones did, and by its host key where its name is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pulumi.output import Unknown
+
+from components.config.former import Former, distinct
+from components.config.identity import other_key, trusted_keys
+from components.config.inventory import Inventory, way_to
+from components.core import console, stored
+from components.core.unknown import has_unknown
+from components.failure import Failure
+from hosts.errors import HostError
+from hosts.guard.record import Machine
+
+if TYPE_CHECKING:
+    from hosts.host import Host
+    from hosts.ssh.connection import HostAccess
+
+_Given = Mapping[str, Any] | None
+"""A connection that the program gave to a resource."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What is known of how hosts are reached.
+
+    Attributes:
+        config: the hosts of the stack config, with credentials as they are today.
+        former: those of earlier stack configs.
+    """
+
+    config: Inventory
+    former: Former
+
+    def to(self, name: str, connection: _Given) -> HostAccess | None:
+        """Return how a host is reached: as the config says, and where that is not taken, as earlier ones did."""
+        way = way_to(name, self.config, connection)
+        return self.former.since(way, trusted_keys(way)) if way is not None else None
+
+    def since(self, name: str, connection: _Given, before: _Given) -> HostAccess | None:
+        """Return the same for a change, with the connection that the state knows to have been valid before."""
+        way = self.to(name, connection)
+        if way is None or before is None or before == connection:
+            return way
+        return way.since(way_to(name, {}, before))
+
+    def host(self, name: str, connection: _Given) -> Host:
+        """Return a host that is declared. Raises `Failure` where nothing says how to connect."""
+        return connected(name, self.to(name, connection))
+
+    def host_of(self, name: str, connection: _Given, machine: Machine) -> Host:
+        """Return the host of a state: by its name; where the config no longer has that, or has it for another machine,
+        by its host key; by what earlier configs knew. Raises `Failure` where nothing says how to connect.
+        """
+        way = self.to(name, connection)
+        if way is not None and not other_key(machine, way):
+            return connected(name, way)
+        now = self.config.by_key(name, machine.keys) or way
+        ways = [now] if now is not None else []
+        if now is not way or way is None:
+            ways += self.former.places(name, machine.keys)
+        return _first_of(name, [self.former.since(one, machine.keys) for one in distinct(ways)])
+
+    def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
+        """Return the host key that the config names for a host where it is another machine's than that of the state, or
+        what tells that it will be another; "" where it is the same machine, as far as is known.
+        """
+        machine = stored.machine_of(olds)
+        host, connection = news.get("host"), news.get("connection")
+        if not machine.keys or isinstance(host, Unknown):
+            return ""
+        if host not in self.config and _unknown_machine(connection):
+            return "a machine that is not made yet"
+        known = host in self.config or not has_unknown(connection)
+        access = way_to(str(host), self.config, connection) if known else None
+        return other_key(machine, access) if access is not None else ""
+
+
+def connected(name: str, access: HostAccess | None) -> Host:
+    """Return a host by how it is reached. Raises `Failure` where nothing says that."""
+    if access is None:
+        raise Failure(
+            f"{name}: nothing says how to connect: neither the stack config nor an earlier one that is known still "
+            "has it. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
+        )
+    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+
+    return connection_pool().host(access)
+
+
+def say_outdated(host: Host) -> None:
+    """Warn, once for each host, where the run got in by what the config of the last run had."""
+    if host.outdated and host.name not in _OUTDATED:
+        _OUTDATED.add(host.name)
+        console.warn(
+            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by a former "
+            "one: correct it, or change it on the host"
+        )
+
+
+_OUTDATED: set[str] = set()
+
+
+def _first_of(name: str, ways: Sequence[HostAccess]) -> Host:
+    """Return a host by the first of several ways that leads to it; by the first where none does."""
+    for way in ways if len(ways) > 1 else ():
+        host = connected(name, way)
+        with suppress(HostError):
+            host.connect()
+            return host
+    return connected(name, ways[0] if ways else None)
+
+
+def _unknown_machine(connection: Any) -> bool:
+    """Tell whether a connection leads to a machine of which neither key nor address is known yet."""
+    if isinstance(connection, Unknown):
+        return True
+    if not isinstance(connection, Mapping):
+        return False
+    logins = (connection.get("admin"), connection.get("bootstrap"))
+    return any(
+        isinstance(login, Unknown)
+        or (isinstance(login, Mapping) and any(isinstance(login.get(name), Unknown) for name in ("hostKey", "host")))
+        for login in logins
+    )
