@@ -21,21 +21,21 @@ FAULT, TRAFFIC = "fault", "traffic"
 _HEAD = """\
 # Lock-out tests
 
-Written by `make test-faults`; do not edit. Each row is one fault on a real lab host while a ruleset is changed that
-denies by default (or, where the row says so, sshd's settings or the admin's own account), and somebody logs in every
-second over a new connection of their own. *Lost*: for how many seconds that did not work, the network's or the host's
-own absence left out. *Limit*: `confirmWithin`. *In force*: what was before the change or what is after it, in the
-kernel or the running sshd, and at the next boot. *State*: whether the state file says the same, without a refresh.
-*Next up*: whether it finished the work, with nothing left to do.
+Written by `make test-faults`; do not edit. Each row is one fault, injected on a real lab host while a default-deny
+ruleset is changed (or, where the row says so, sshd's settings or the admin's own account) and somebody logs in every
+second over a new connection. *Lost*: for how many seconds these logins failed, not counting the time during which the
+network or the host itself was down. *Limit*: `confirmWithin`. *In force*: whether the settings from before or after
+the change are in force, in the kernel or the running sshd and at the next boot. *State*: whether the state file agrees,
+without a refresh. *Next up*: whether it finished the work, with nothing left to do.
 
 | Fault | Lost | Limit | In force | State | Next up |
 |---|--:|--:|---|---|---|
 """
 _FLOWS = """
-## Connections that are open
+## Open connections
 
-Each connection sends a line of 4 KB every 50 ms, and gets every one of them back. *Broken*: ended, or a byte lost or
-changed. *Longest silence*: between two arrivals on one connection.
+Each connection sends a line of 4 KB every 50 ms and gets every line back. *Broken*: the connection ended, or a byte was
+lost or changed. *Longest silence*: the longest time between two lines on one connection.
 
 | Meanwhile | Connections | Received | Broken | Longest silence |
 |---|--:|--:|--:|--:|
