@@ -161,12 +161,14 @@ scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after 
 lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
 	    --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
+	$(RUN) -m plugin.pinned
 
 docs: .venv/ready  ## write the tables of docs/ that are made from the code
 	$(RUN) -m tests.tables
 
-schema: .venv/ready  ## write the JSON Schema of the stack configs
+schema: .venv/ready  ## write the JSON Schema of the stack configs, and the schema of the package
 	$(RUN) -m components.config
+	$(RUN) -m plugin.schema
 
 BENCH :=
 bench: .venv/ready .bench/venv/ready  ## measure Stockade beside other tools, about 20 minutes: make bench BENCH="--hosts 1,8 --publish"

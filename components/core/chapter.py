@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
 from components.failure import Failure
@@ -55,6 +55,12 @@ class Model(BaseModel):
             if isinstance(value, SecretStr):
                 values[field.alias or name] = value.get_secret_value()
         return values
+
+
+def worked_out(default: Any) -> Any:
+    """Return the default of an input that no user gives: it says how things are when all is well, so that `refresh` can
+    show that it is not."""
+    return Field(default, json_schema_extra={"readOnly": True})
 
 
 class ChapterInputs(Model):

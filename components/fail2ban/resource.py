@@ -17,11 +17,11 @@ class Fail2BanProvider(HostProvider[Fail2BanInputs, Fail2BanFacts]):
     chapter = Fail2BanChapter()
 
 
-class Fail2Ban(HostResource, module="stockade", name="Fail2Ban"):
+class Fail2Ban(HostResource, provider=Fail2BanProvider):
     """Fail2Ban's jails on one host, where `PACKAGES` are installed. Properties: those of `Fail2BanInputs`."""
 
     config: Output[str]
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(Fail2BanProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)

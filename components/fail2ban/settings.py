@@ -178,7 +178,10 @@ class Fail2BanInputs(ChapterInputs):
 
 
 class JailFacts(Model):
-    """What the running server answers for one jail: numbers (times in seconds) and addresses as it prints them."""
+    """What the running server answers for one jail, as it prints it.
+
+    `maxretry`: failures that lead to a ban. `findtime`, `bantime`: seconds. `ignoreip`: addresses never banned.
+    """
 
     maxretry: str
     findtime: str

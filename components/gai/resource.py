@@ -21,11 +21,11 @@ class AddressPreferenceProvider(HostProvider[PreferenceInputs, PreferenceFacts])
     chapter = PreferenceChapter()
 
 
-class AddressPreference(HostResource, module="stockade", name="AddressPreference"):
+class AddressPreference(HostResource, provider=AddressPreferenceProvider):
     """Names are tried over IPv4 first on one host. Properties: those of `PreferenceInputs`."""
 
     ipv4_first: Output[bool]
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(AddressPreferenceProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)

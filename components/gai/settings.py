@@ -41,7 +41,7 @@ class PreferenceInputs(ChapterInputs):
 
 
 class PreferenceFacts(Model):
-    """What a host shows: the file."""
+    """What a host shows. `file`: gai.conf."""
 
     file: FileState = FileState(FILE, False)
 

@@ -18,7 +18,6 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
@@ -26,6 +25,7 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.core.served import Served
 from components.failure import Failure
 from components.keys.authorized_keys import AuthorizedKey
 from components.keys.files import KeyPairInputs, generate, read_public, reseal, use
@@ -86,7 +86,7 @@ class KeyPairProvider(ResourceProvider):
         """Leave both files: hosts may still know the key."""
 
 
-class KeyPair(Resource, module="stockade", name="KeyPair"):
+class KeyPair(Served, provider=KeyPairProvider):
     """An SSH key pair on this machine. Properties: those of `KeyPairInputs`.
 
     Outputs: `publicKey`, `fingerprint` (`SHA256:...`), `made` (whether it was made here).
@@ -98,7 +98,7 @@ class KeyPair(Resource, module="stockade", name="KeyPair"):
     def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
         own = {key: Output.secret(value) if key == "passphrase" else value for key, value in props.items()}
         outputs = dict.fromkeys(("publicKey", "fingerprint", "made"))
-        super().__init__(KeyPairProvider(), name, {**outputs, **own}, opts)
+        super().__init__(name, {**outputs, **own}, opts)
 
     @property
     def public_key(self) -> Output[str]:

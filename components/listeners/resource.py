@@ -22,7 +22,7 @@ class ListenersProvider(HostProvider[ListenerInputs, ListenerFacts]):
     chapter = ListenerChapter()
 
 
-class Listeners(HostResource, module="stockade", name="Listeners"):
+class Listeners(HostResource, provider=ListenersProvider):
     """What listens on one host, and what of it is not expected.
 
     Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `loopback`
@@ -34,7 +34,7 @@ class Listeners(HostResource, module="stockade", name="Listeners"):
     observed: Output[dict[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(ListenersProvider(), name, {"observed": None, **props}, opts)
+        super().__init__(name, {"observed": None, **props}, opts)
         self.observed.apply(self._warn)
 
     def _warn(self, observed: Mapping[str, Any] | None) -> None:

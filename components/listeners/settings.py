@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from components.config.inventory import Settings
-from components.core.chapter import ChapterInputs, Model
+from components.core.chapter import ChapterInputs, Model, worked_out
 
 _EXPECTED = (
     *("sshd/tcp", "ssh/tcp"),
@@ -62,7 +62,7 @@ class ListenerInputs(ChapterInputs):
     unexpected: Literal["warn", "fail"] = "warn"
     loopback: bool = False
     triggers: tuple[str, ...] | None = ()
-    unexpected_listeners: tuple[str, ...] = ()
+    unexpected_listeners: tuple[str, ...] = worked_out(())
 
     @field_validator("expected")
     @classmethod

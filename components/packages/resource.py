@@ -49,7 +49,7 @@ class PackagesProvider(HostProvider[PackageInputs, PackageFacts]):
         return UpdateResult({**outs, "dropped": {_ANY: failed, **outs["dropped"]}}) if failed else result
 
 
-class Packages(HostResource, module="stockade", name="Packages"):
+class Packages(HostResource, provider=PackagesProvider):
     """Packages on one host.
 
     Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `unstarted` (list of
@@ -63,7 +63,7 @@ class Packages(HostResource, module="stockade", name="Packages"):
     dropped: Output[dict[str, Any] | None]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(PackagesProvider(), name, {"observed": None, "dropped": None, **props}, opts)
+        super().__init__(name, {"observed": None, "dropped": None, **props}, opts)
 
     def triggers_for(self, *names: str) -> Output[list[str] | None]:
         """Return the `triggers` of a resource that configures these packages: they change once one was removed.

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from components.core.chapter import ChapterInputs, Model
+from components.core.chapter import ChapterInputs, Model, worked_out
 from hosts.packages.manager import LOCK_TIMEOUT, PACKAGE_NAME
 
 MAIL = ("exim4", "exim4-base", "exim4-config", "exim4-daemon-heavy", "exim4-daemon-light")
@@ -55,7 +55,7 @@ class PackageInputs(ChapterInputs):
     unstarted: tuple[str, ...] = ()
     take_over: bool = False
     lock_timeout: int = Field(LOCK_TIMEOUT, ge=0, le=TIMEOUT)
-    dropped: dict[str, int] = {}
+    dropped: dict[str, int] = worked_out({})
 
     @field_validator("present", "absent", "unstarted")
     @classmethod

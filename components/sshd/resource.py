@@ -29,7 +29,7 @@ class SshdProvider(HostProvider[SshdInputs, SshdFacts]):
     chapter = SshdChapter()
 
 
-class Sshd(HostResource, module="stockade", name="Sshd"):
+class Sshd(HostResource, provider=SshdProvider):
     """The settings of sshd on one host. Properties: those of `SshdInputs`; see `SshdSettings.props`.
 
     Outputs: `settings` (canonical lines), `observed` (what is in force), `prior` (what was before).
@@ -39,4 +39,4 @@ class Sshd(HostResource, module="stockade", name="Sshd"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(SshdProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)

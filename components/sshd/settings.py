@@ -117,7 +117,7 @@ class SshdFacts(Model):
 
     `wanted`: the declared settings in sshd's own spelling. `admin`, `root`: what is in force for their logins. `ports`:
     where sshd, or the socket unit that starts it, listens. `unwritten`: declared lines of which `sshd -T` says nothing
-    and which are not in our file either. `ours`: a file or block of ours is there.
+    and which are not in our file either. `ours`: a file or block of ours is there. `version`: that of OpenSSH.
     """
 
     wanted: str = ""

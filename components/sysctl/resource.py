@@ -22,7 +22,7 @@ class SysctlProvider(HostProvider[SysctlInputs, SysctlFacts]):
     chapter = SysctlChapter()
 
 
-class Sysctl(HostResource, module="stockade", name="Sysctl"):
+class Sysctl(HostResource, provider=SysctlProvider):
     """The kernel's settings of one host. Properties: those of `SysctlInputs`; see `SysctlSettings.props`.
 
     Outputs: `settings` (canonical lines), `observed` (what the host shows), `prior` (what was before).
@@ -32,7 +32,7 @@ class Sysctl(HostResource, module="stockade", name="Sysctl"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(SysctlProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)
         self.observed.apply(self._warn)
 
     def _warn(self, observed: Mapping[str, Any] | None) -> None:

@@ -21,10 +21,10 @@ class TimeSyncProvider(HostProvider[TimeSyncInputs, TimeSyncFacts]):
     chapter = TimeSyncChapter()
 
 
-class TimeSync(HostResource, module="stockade", name="TimeSync"):
+class TimeSync(HostResource, provider=TimeSyncProvider):
     """A time daemon on one host, where its package is installed. Properties: those of `TimeSyncInputs`."""
 
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(TimeSyncProvider(), name, {"observed": None, **props}, opts)
+        super().__init__(name, {"observed": None, **props}, opts)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from components.config.inventory import Settings
-from components.core.chapter import ChapterInputs, Model
+from components.core.chapter import ChapterInputs, Model, worked_out
 
 Daemon = Literal["openntpd", "chrony", "systemd-timesyncd"]
 Choice = Literal["keep"] | Daemon
@@ -40,11 +40,15 @@ class TimeSyncInputs(ChapterInputs):
     """`daemon`: the package and the unit of the same name. `running`: false only where somebody has stopped it."""
 
     daemon: Daemon
-    running: bool = True
+    running: bool = worked_out(True)
 
 
 class TimeSyncFacts(Model):
-    """The daemon's unit in systemctl(1)'s words; `may_set_clock`: whether the host may (a container may not)."""
+    """What a host shows.
+
+    `enabled`, `active`: the daemon's unit, in systemctl(1)'s words. `may_set_clock`: whether the host may (a container
+    may not).
+    """
 
     enabled: str
     active: str

@@ -19,7 +19,7 @@ class AutomaticUpdatesProvider(HostProvider[UpdateInputs, UpdateFacts]):
     chapter = UpdateChapter()
 
 
-class AutomaticUpdates(HostResource, module="stockade", name="AutomaticUpdates"):
+class AutomaticUpdates(HostResource, provider=AutomaticUpdatesProvider):
     """Automatic updates of one host, where `PACKAGES` are installed. Properties: those of `UpdateInputs`."""
 
     enabled: Output[bool]
@@ -27,4 +27,4 @@ class AutomaticUpdates(HostResource, module="stockade", name="AutomaticUpdates")
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(AutomaticUpdatesProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)

@@ -77,7 +77,12 @@ class UpdateSettings(Settings):
 
 
 class UpdateInputs(ChapterInputs):
-    """Inputs of `AutomaticUpdates`: those of `UpdateSettings`."""
+    """Inputs of `AutomaticUpdates`.
+
+    `enabled`: updates are installed. `origins`: patterns of unattended-upgrades' Origins-Pattern for what is installed.
+    `reboot_time`: `HH:MM` of a reboot, where an update needs one; not set: never. `mail`: whom to tell; not set:
+    nobody. `mail_report`: `always`, `only-on-error` or `on-change`.
+    """
 
     enabled: bool = True
     origins: tuple[str, ...] = SECURITY
@@ -121,8 +126,10 @@ class UpdateInputs(ChapterInputs):
 class UpdateFacts(Model):
     """What a host shows: our file, and what is in force whoever wrote it (`apt-config dump`, systemctl).
 
+    `dropin`: our file. `origins`: patterns in force. `reboot`: whether it reboots. `reboot_time`, `mail`,
+    `mail_report`: as for `AutomaticUpdates`.
     `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those that
-    start it, as `enabled active`, and `names`, what they are called. `masked`: services of theirs that cannot start.
+    start it, as `enabled active`. `names`: what these are called. `masked`: services of theirs that cannot start.
     `seldom`: timers that start nothing within days. `installed`: whether the program is there.
     """
 

@@ -46,7 +46,7 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
         return result
 
 
-class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
+class LimitedUser(HostResource, provider=LimitedUserProvider):
     """An account on one host. Properties: those of `UserInputs`.
 
     Outputs: those and `observed` (what the host shows). The password is a secret.
@@ -58,7 +58,7 @@ class LimitedUser(HostResource, module="stockade", name="LimitedUser"):
 
     def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
         own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
-        super().__init__(LimitedUserProvider(), name, {**own, "observed": None}, opts)
+        super().__init__(name, {**own, "observed": None}, opts)
 
 
 def _is_unknown(value: Any) -> bool:

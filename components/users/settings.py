@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from components.config.inventory import Problems, Settings
 from components.config.names import group_names
-from components.core.chapter import ChapterInputs, Model
+from components.core.chapter import ChapterInputs, Model, worked_out
 from components.keys.authorized_keys import AuthorizedKey, found, parse_key
 from components.keys.public import public_keys
 from hosts.guard.guarded import LIMIT
@@ -79,9 +79,9 @@ class UserInputs(ChapterInputs):
     groups to be in. `remove_home`: delete also removes the home directory of a user made here. `confirm_within`:
     seconds until a change of the admin that nobody could log in with goes back.
 
-    The rest says how things are when all is well, so that `refresh` can show that it is not: `enabled` (the account is
-    neither locked nor expired), `ssh_mode`, `keys_mode` (of ~/.ssh and authorized_keys); `sudo` is `other` where the
-    drop-in or the group is not as declared.
+    The rest says how things are when all is well, so that `refresh` can show that it is not. `enabled`: the account is
+    neither locked nor expired. `ssh_mode`: of ~/.ssh. `keys_mode`: of authorized_keys. And `sudo` is `other` where
+    the drop-in or the group is not as declared.
     """
 
     name: str = Field(pattern=NAME)
@@ -94,9 +94,9 @@ class UserInputs(ChapterInputs):
     groups: tuple[str, ...] = ()
     remove_home: bool = False
     confirm_within: int = Field(LIMIT, ge=5, le=600)
-    enabled: bool = True
-    ssh_mode: str = "700"
-    keys_mode: str = "600"
+    enabled: bool = worked_out(True)
+    ssh_mode: str = worked_out("700")
+    keys_mode: str = worked_out("600")
 
     @field_validator("password")
     @classmethod
@@ -174,10 +174,11 @@ def refusal(inputs: UserInputs) -> tuple[str, str]:
 class UserFacts(Model):
     """What a host shows of one account; empty texts where there is no account.
 
-    `group_gid`: number of the group of that name. `sudo_group`: the group that sudo goes by on this host. `password`:
-    `set`, `none` (`*`), `locked` (`!`) or `empty`. `ageing`: fields 3 to 8 of shadow(5). `expired`: `account`,
-    `password`. `sudo`: what sudo -l tells. `home_state`, `ssh`: `MODE OWNER GROUP` of the directories, or `link`.
-    `keys_trouble`: why the keys are neither read nor written, a word of `TROUBLES`.
+    `exists`: whether there is one. `shell`, `home`: as passwd(5) has them. `groups`: those that it is in. `drop_in`,
+    `keys`: the files. `group_gid`: number of the group of that name. `sudo_group`: the group that sudo goes by on this
+    host. `password`: `set`, `none` (`*`), `locked` (`!`) or `empty`. `ageing`: fields 3 to 8 of shadow(5). `expired`:
+    `account`, `password`. `sudo`: what sudo -l tells. `home_state`, `ssh`: `MODE OWNER GROUP` of the directories, or
+    `link`. `keys_trouble`: why the keys are neither read nor written, a word of `TROUBLES`.
     """
 
     exists: bool = False

@@ -50,9 +50,10 @@ _PACKED = "base64:"
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it was found; mode is octal text ("640"), owner and group are names, or numbers without a name.
+    """A file as it was found.
 
-    `path` is for people: where something is written is up to the chapter.
+    `path`: for people; where something is written is up to the chapter. `exists`: whether it is there. `content`: its
+    text. `mode`: octal text. `owner`, `group`: names, or numbers without a name.
     """
 
     path: str

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-LAYERS = ("rules", "hosts", "components", "provider", "policies", "local", "fleet", "bench", "tests")
+LAYERS = ("rules", "hosts", "components", "provider", "plugin", "policies", "local", "fleet", "bench", "tests")
 """Each may import those before it, and nothing after it."""
 APART: dict[str, set[str]] = {
     "rules": set[str](),
     "hosts": set[str](),
     "components": {"hosts", "rules"},
     "provider": {"components", "hosts"},
+    "plugin": {"provider", "components", "hosts"},
 }
 """These import fewer."""
 

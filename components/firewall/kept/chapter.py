@@ -6,7 +6,7 @@ Policies judge it as they judge declared rules, from the last look.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from components.core.chapter import Chapter, ChapterInputs, KnownState, Model
+from components.core.chapter import Chapter, ChapterInputs, KnownState, Model, worked_out
 from components.failure import Failure
 from hosts.scripts import script
 from hosts.shell import Answer, Script
@@ -29,7 +29,7 @@ class KeptInputs(ChapterInputs):
     """
 
     program: Program
-    changes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = worked_out(())
 
 
 class KeptFacts(Model):

@@ -16,11 +16,11 @@ class KeptFirewallProvider(HostProvider[KeptInputs, KeptFacts]):
     chapter = KeptChapter()
 
 
-class KeptFirewall(HostResource, module="stockade", name="KeptFirewall"):
+class KeptFirewall(HostResource, provider=KeptFirewallProvider):
     """The rules of ufw or firewalld on one host. Properties: those of `KeptInputs`. Output: `observed`."""
 
     program: Output[str]
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(KeptFirewallProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)

@@ -75,7 +75,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
             return None
 
 
-class Ruleset(HostResource, module="stockade", name="Ruleset"):
+class Ruleset(HostResource, provider=RulesetProvider):
     """The rules of one address family on one host. Properties: those of `RulesetInputs`.
 
     Outputs: `rules` (canonical text), `observed` (what the host shows).
@@ -85,4 +85,4 @@ class Ruleset(HostResource, module="stockade", name="Ruleset"):
     observed: Output[Mapping[str, Any]]
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:
-        super().__init__(RulesetProvider(), name, {**props, "observed": None}, opts)
+        super().__init__(name, {**props, "observed": None}, opts)

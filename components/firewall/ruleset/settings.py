@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from components.core.chapter import ChapterInputs, Model
+from components.core.chapter import ChapterInputs, Model, worked_out
 from components.firewall.controllers.others import checked, exposure_notes, in_the_way
 from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
@@ -41,7 +41,7 @@ class RulesetInputs(ChapterInputs):
 
     family: Family
     rules: str
-    exposure: str = ""
+    exposure: str = worked_out("")
     persistent: bool = True
     take_over: bool = False
     beside: tuple[str, ...] = ()

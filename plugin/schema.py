@@ -1,0 +1,128 @@
+"""The schema of the package, from the models of the chapters: `make schema` writes it to plugin/schema.json."""
+
+import importlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from components.config.inventory import HostEntry, Reach, ShardSettings
+from components.core.chapter import Model
+from components.core.dynamic import HostProvider
+from components.core.served import PACKAGE, RESOURCES, Served, dynamic_type_of, type_of
+from components.keys.files import KeyPairInputs
+from plugin.kinds import Types, read_only, required
+from provider.reference import OWN
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+FILE = Path(__file__).with_name("schema.json")
+_KEY_PAIR_OUTPUTS = {
+    "publicKey": {"type": "string", "description": "The line for authorized_keys."},
+    "fingerprint": {"type": "string", "description": "The key's fingerprint, `SHA256:...`."},
+    "made": {"type": "boolean", "description": "Whether the key was made here, and not there already."},
+}
+_KEY_PAIR_REPLACED_BY = frozenset({"path", "type", "bits"})
+
+
+def resources() -> dict[str, type[Served]]:
+    """Return all resources of the package, by name."""
+    for module in sorted(OWN):
+        importlib.import_module(module)
+    return dict(sorted(RESOURCES.items()))
+
+
+def package() -> dict[str, Any]:
+    """Return the schema."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    types = Types()
+    ways = _ways(types)
+    described = {type_of(name): _resource(types, class_) for name, class_ in resources().items()}
+    return {
+        "name": PACKAGE,
+        "displayName": "Stockade",
+        "version": project["version"],
+        "description": project["description"],
+        "license": project["license"],
+        "keywords": ["pulumi", "category/infrastructure", "kind/native", "linux", "iptables", "ssh", "hardening"],
+        "config": {"variables": ways},
+        "provider": {"description": "Which hosts there are, and how they are reached.", "inputProperties": ways},
+        "types": {type_of(name): kind for name, kind in sorted(types.found.items())},
+        "resources": described,
+    }
+
+
+def _ways(types: Types) -> dict[str, Any]:
+    """Return the inputs of the provider: what a stack config says of hosts."""
+    host = types.named(HostEntry, "Host")
+    return {
+        "hosts": {
+            "type": "object",
+            "additionalProperties": host,
+            "description": "The hosts, by name; a resource's `connection` is for those that are not among them.",
+        },
+        "defaults": {**types.named(Reach, "Defaults"), "description": "How hosts are reached that do not say it."},
+        "inventory": {"type": "string", "description": "File with further hosts; a path from the project folder."},
+        "shard": {**types.named(ShardSettings, "Shard"), "description": "The hosts are split into several stacks."},
+    }
+
+
+def _resource(types: Types, class_: type[Served]) -> dict[str, Any]:
+    provider = class_.served_by
+    if not issubclass(provider, HostProvider):
+        return _described(types, class_, KeyPairInputs, _KEY_PAIR_OUTPUTS, _KEY_PAIR_REPLACED_BY)
+    chapter = provider.chapter
+    facts = types.named(chapter.facts)
+    outputs = {
+        "observed": {**facts, "description": "What the host showed last."},
+        "prior": {**facts, "description": "What was there before; delete puts it back."},
+    }
+    return _described(types, class_, chapter.inputs, outputs, chapter.replaced_by)
+
+
+def _described(
+    types: Types, class_: type[Served], inputs: type[Model], outputs: dict[str, Any], replaced_by: frozenset[str]
+) -> dict[str, Any]:
+    known = types.properties(inputs)
+    if "connection" in known:
+        way = {"$ref": _access(types), "description": known["connection"]["description"]}
+        known["connection"] = way
+    for name in replaced_by & known.keys():
+        known[name] = {**known[name], "replaceOnChanges": True}
+    hidden, needed = read_only(inputs), required(inputs)
+    shown = {name: {key: item for key, item in one.items() if key != "default"} for name, one in known.items()}
+    there = [name for name in known if name in needed or known[name].get("default") is not None]
+    return {
+        "description": _first_paragraph(class_),
+        "properties": {**shown, **outputs},
+        "required": sorted({*there, *outputs} - {"prior"}),
+        "inputProperties": {name: one for name, one in known.items() if name not in hidden},
+        "requiredInputs": sorted(needed),
+        "aliases": [{"type": dynamic_type_of(class_.__name__)}],
+    }
+
+
+def _access(types: Types) -> str:
+    """Return the type of a resource's `connection`: its logins, each whole."""
+    if "Access" not in types.found:
+        reach = types.properties(HostEntry)
+        names = ("admin", "bootstrap", "connectTimeout", "addresses")
+        types.found["Access"] = {
+            "description": "How a host is reached: by one of its logins, each with the `host` to connect to.",
+            "type": "object",
+            "properties": {name: reach[name] for name in names},
+        }
+    return f"#/types/{type_of('Access')}"
+
+
+def _first_paragraph(class_: type[Any]) -> str:
+    text = " ".join((class_.__doc__ or "").partition("\n\n")[0].split())
+    return text.partition(" Properties: ")[0]
+
+
+def written() -> str:
+    """Return the text of plugin/schema.json."""
+    return json.dumps(package(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(written(), encoding="utf-8")

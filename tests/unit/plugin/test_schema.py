@@ -1,0 +1,129 @@
+"""The schema of the package and its pinned dependencies: what is in the repository is what the code makes."""
+
+from typing import Any
+
+import pytest
+from pydantic import Field, SecretStr
+
+from components.core.chapter import Model, worked_out
+from plugin import pinned, schema
+from plugin.described import described
+from plugin.kinds import Types, read_only
+
+PACKAGE = schema.package()
+RESOURCES: dict[str, Any] = PACKAGE["resources"]
+
+
+class _Inputs(Model):
+    """Inputs of something.
+
+    `host_name`: where it is; not empty. `colour`, `shape`: how it looks, as `red`.
+
+    `word`: a secret.
+    """
+
+    host_name: str
+    colour: str | None = None
+    shape: str = Field("round", description="Its outline.")
+    word: SecretStr | None = None
+    several: tuple[int | str, ...] = ()
+    seen: bool = worked_out(True)
+
+
+def test_the_schema_in_the_repository_is_that_of_the_code() -> None:
+    assert schema.FILE.read_text("utf-8") == schema.written(), "run `make schema`"
+
+
+def test_the_pinned_dependencies_are_those_of_the_lock_file() -> None:
+    text = pinned.pinned(pinned.LOCK.read_text("utf-8"))
+    assert pinned.FILE.read_text("utf-8") == text, "run `python -m plugin.pinned`"
+    names = {line.partition("==")[0] for line in text.splitlines() if line[:1].isalnum()}
+    assert names > pinned.ROOTS
+    assert "cffi" in names  # of cryptography, of asyncssh
+    assert not names & {"pytest", "pulumi-command", "pulumi-policy", "mypy"}
+
+
+def test_what_an_entry_of_the_lock_file_needs_is_followed_over_several_steps() -> None:
+    lock = (
+        "deep==1 \\\n    --hash=x\n    # via\n    #   middle\n    #   other\n"
+        "middle==2 \\\n    --hash=y\n    # via pyyaml\n"
+        "other==3 \\\n    --hash=z\n    # via pytest\n"
+        "pyyaml==4 \\\n    --hash=q\n    # via stockade (pyproject.toml)\n"
+    )
+    names = [line.partition("==")[0] for line in pinned.pinned(lock).splitlines() if line[:1].isalnum()]
+    assert names == ["deep", "middle", "pyyaml"]
+
+
+def test_what_a_docstring_says_of_a_field_is_its_description() -> None:
+    assert described(_Inputs) == {
+        "host_name": "Where it is; not empty.",
+        "colour": "How it looks, as `red`.",
+        "shape": "Its outline.",
+        "word": "A secret.",
+    }
+
+
+def test_what_a_model_has_is_in_the_types() -> None:
+    found = Types().properties(_Inputs)
+    assert found["word"] == {"description": "A secret.", "type": "string", "secret": True}
+    assert found["colour"] == {"description": "How it looks, as `red`.", "type": "string"}
+    assert found["shape"]["default"] == "round"
+    assert found["several"] == {"type": "array", "items": {"oneOf": [{"type": "integer"}, {"type": "string"}]}}
+    assert read_only(_Inputs) == {"seen"}
+
+
+@pytest.mark.parametrize("token", RESOURCES)
+def test_every_property_is_described_and_every_alias_is_the_dynamic_type(token: str) -> None:
+    resource = RESOURCES[token]
+    silent = [name for name, one in resource["properties"].items() if not one.get("description")]
+    assert silent == []
+    assert resource["description"]
+    assert resource["aliases"] == [{"type": token.replace("stockade:index:", "pulumi-python:dynamic/stockade:")}]
+    assert set(resource["inputProperties"]) <= set(resource["properties"])
+    assert set(resource["required"]) <= set(resource["properties"])
+
+
+def test_every_type_is_described_and_nothing_refers_to_a_type_that_is_not_there() -> None:
+    silent = [
+        f"{token}.{name}"
+        for token, kind in PACKAGE["types"].items()
+        for name, one in kind.get("properties", {}).items()
+        if not one.get("description")
+    ]
+    assert silent == []
+    assert set(_references(PACKAGE)) <= {f"#/types/{token}" for token in PACKAGE["types"]} | {"pulumi.json#/Any"}
+
+
+def _references(value: Any) -> Any:
+    if isinstance(value, dict):
+        yield from ([value["$ref"]] if isinstance(value.get("$ref"), str) else [])
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _references(item)
+
+
+@pytest.mark.parametrize(
+    ("token", "name"),
+    [
+        ("Ruleset", "exposure"),
+        ("Ruleset", "observed"),
+        ("LimitedUser", "sshMode"),
+        ("Packages", "dropped"),
+        ("KeyPair", "publicKey"),
+    ],
+)
+def test_what_is_worked_out_is_an_output_alone(token: str, name: str) -> None:
+    resource = RESOURCES[f"stockade:index:{token}"]
+    assert name in resource["properties"]
+    assert name not in resource["inputProperties"]
+
+
+def test_secrets_enumerations_and_replacements_are_told() -> None:
+    user, login = RESOURCES["stockade:index:LimitedUser"], PACKAGE["types"]["stockade:index:Login"]["properties"]
+    assert user["inputProperties"]["password"]["secret"] is True
+    assert {name for name, one in login.items() if one.get("secret")} == {
+        *("password", "privateKey", "privateKeyPassword", "sudoPassword")
+    }
+    assert user["inputProperties"]["host"]["replaceOnChanges"] is True
+    family = RESOURCES["stockade:index:Ruleset"]["inputProperties"]["family"]["$ref"]
+    assert [one["value"] for one in PACKAGE["types"][family.removeprefix("#/types/")]["enum"]] == ["ipv4", "ipv6"]
