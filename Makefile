@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools shells help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock schema docs bench bench-short thousand thousand-short
+.PHONY: kernel-tools shells help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -165,6 +165,9 @@ lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 
 docs: .venv/ready  ## write the tables of docs/ that are made from the code
 	$(RUN) -m tests.tables
+
+record-state: .venv/ready  ## record a state of this release for later ones (docs/contributing.md); minutes
+	$(RUN) -m tests.record_state
 
 schema: .venv/ready  ## write the JSON Schema of the stack configs, and the schema of the package
 	$(RUN) -m components.config
