@@ -77,7 +77,7 @@ test: export STOCKADE_SHELLS = all
 test: .venv/ready shells  ## everything but the long suites, and a summary at the end; about 45 minutes on 2 cores
 	@$(RUN) -m tests.parts $(PARTS)
 
-WITH_SCRIPTS = .ci $(wildcard */) # shfmt finds shell scripts there by their suffix and by their first line
+WITH_SCRIPTS = .ci $(filter-out plugin/,$(wildcard */)) # shfmt finds shell scripts there by their suffix and by their first line
 lint: .venv/ready  ## ruff, ShellCheck and shfmt, and forms of sh that are dangerous
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -106,8 +106,8 @@ ssh-tests: .venv/ready  ## connections, runs and the guard against SSH servers a
 policies: .venv/ready  ## each policy against a good and a bad stack, by the Analyzer protocol
 	.venv/bin/pytest -q tests/policies
 
-engine: .venv/ready  ## tests of the embedded engine, against the Pulumi CLI where it is on PATH
-	.venv/bin/pytest -q tests/engine
+engine: .venv/ready  ## tests of the embedded engine and of the plugin, against the Pulumi CLI where it is on PATH
+	.venv/bin/pytest -q tests/engine tests/plugin
 
 fleet-tests: .venv/ready  ## many stacks at once, by each engine
 	.venv/bin/pytest -q -n 2 tests/fleet

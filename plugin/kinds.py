@@ -145,6 +145,13 @@ def read_only(model: type[BaseModel]) -> frozenset[str]:
     )
 
 
+def secret(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of what is secret by its nature."""
+    return frozenset(
+        _alias(model, name) for name, field in model.model_fields.items() if "SecretStr" in str(field.annotation)
+    )
+
+
 def _alias(model: type[BaseModel], name: str) -> str:
     return model.model_fields[name].alias or name
 

@@ -16,7 +16,7 @@ from provider.reference import OWN
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FILE = Path(__file__).with_name("schema.json")
-_KEY_PAIR_OUTPUTS = {
+KEY_PAIR_OUTPUTS = {
     "publicKey": {"type": "string", "description": "The line for authorized_keys."},
     "fingerprint": {"type": "string", "description": "The key's fingerprint, `SHA256:...`."},
     "made": {"type": "boolean", "description": "Whether the key was made here, and not there already."},
@@ -31,9 +31,19 @@ def resources() -> dict[str, type[Served]]:
     return dict(sorted(RESOURCES.items()))
 
 
+def version() -> str:
+    """Return the version of the package."""
+    return str(_project()["version"])
+
+
+def _project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    return found
+
+
 def package() -> dict[str, Any]:
     """Return the schema."""
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = _project()
     types = Types()
     ways = _ways(types)
     described = {type_of(name): _resource(types, class_) for name, class_ in resources().items()}
@@ -69,7 +79,7 @@ def _ways(types: Types) -> dict[str, Any]:
 def _resource(types: Types, class_: type[Served]) -> dict[str, Any]:
     provider = class_.served_by
     if not issubclass(provider, HostProvider):
-        return _described(types, class_, KeyPairInputs, _KEY_PAIR_OUTPUTS, _KEY_PAIR_REPLACED_BY)
+        return _described(types, class_, KeyPairInputs, KEY_PAIR_OUTPUTS, _KEY_PAIR_REPLACED_BY)
     chapter = provider.chapter
     facts = types.named(chapter.facts)
     outputs = {

@@ -67,7 +67,7 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
                 return run(self, request)
         except Unfinished as error:
             _note_failed(request)
-            _abort_unfinished(context, request, error)
+            self._abort_unfinished(context, request, error)
         except (HostError, Failure) as error:
             _note_failed(request)
             context.abort(grpc.StatusCode.UNKNOWN, told(self.told.text(error)))
@@ -118,18 +118,6 @@ def _picked(struct: Any, *names: str) -> dict[str, Any]:
     return properties(some)
 
 
-def _abort_unfinished(context: grpc.ServicerContext, request: Any, error: Unfinished) -> None:
-    """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
-    props = request.properties if isinstance(request, proto.CreateRequest) else request.news
-    outs = {**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}
-    message = told(str(error))
-    detail = proto.ErrorResourceInitFailed(id=error.id, properties=_struct(outs), reasons=[message], inputs=props)
-    status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)
-    status.details.add().Pack(detail)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, message)
-
-
 def _revealed(props: Mapping[str, Any]) -> dict[str, Any]:
     return {key: rpc.unwrap_rpc_secret(value) for key, value in props.items()}
 
@@ -143,10 +131,14 @@ def _stack_of(urn: str) -> str:
     return urn.partition("::")[0].rpartition(":")[2]
 
 
+def setting(name: str) -> str:
+    """Return the key of an entry of the stack config."""
+    return f"{os.environ.get('PULUMI_PROJECT', 'project')}:{name}"
+
+
 def _entries(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a stack config says about hosts."""
-    project = os.environ.get("PULUMI_PROJECT", "project")
-    return {name: config.get(f"{project}:{name}") for name in ENTRIES}
+    return {name: config.get(setting(name)) for name in ENTRIES}
 
 
 def _known(config: Mapping[str, Any], stack: str) -> tuple[Known, ...]:
@@ -225,6 +217,23 @@ class Server(ResourceProviderServicer):
             del self._config[FORMER]
         self._config.pop(INTERRUPTED, None)
         return proto.ConfigureResponse(acceptSecrets=False)
+
+    def _abort_unfinished(self, context: grpc.ServicerContext, request: Any, error: Unfinished) -> None:
+        """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
+        props = request.properties if isinstance(request, proto.CreateRequest) else request.news
+        outs = self._kept(_struct({**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}))
+        message = told(str(error))
+        detail = proto.ErrorResourceInitFailed(
+            id=error.id, properties=outs, reasons=[message], inputs=self._kept(props)
+        )
+        status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)
+        status.details.add().Pack(detail)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.UNKNOWN, message)
+
+    def _kept(self, struct: Any) -> Any:
+        """Return properties as the engine is to keep them."""
+        return struct
 
     @_plain
     def Check(self, request: Any) -> Any:
@@ -305,6 +314,10 @@ class Server(ResourceProviderServicer):
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
         return proto.PluginInfo(version="0.1.0")
 
+    def _load(self, reference: str) -> ResourceProvider:
+        """Return the provider that a resource refers to."""
+        return load(reference)
+
     def _provider(self, request: Any, props: Any, olds: Any = None) -> ResourceProvider:
         """Return the provider that the Struct `props` (or, while it is unknown, `olds`) refers to, configured once per
         process."""
@@ -320,7 +333,7 @@ class Server(ResourceProviderServicer):
             raise Failure(f"{request.urn}: cannot be imported: declare it, and `pulumi up` takes over what is there")
         with self._lock:
             if reference not in self._providers:
-                provider = load(reference)
+                provider = self._load(reference)
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
                 if hasattr(provider, "former"):
                     provider.former = self._former
@@ -356,15 +369,20 @@ def run_of(address: str) -> str:
     return sha256(f"{gethostname()} {address} {os.getppid()} {started}".encode()).hexdigest()[:16]
 
 
-def main() -> None:
-    """Serve until the engine ends."""
-    if len(sys.argv) > 1:  # the engine's address, as the plugin protocol has it
+def run(server: Callable[[Chapters], Server]) -> None:
+    """Serve until the engine ends, whose address is in the arguments, as the plugin protocol has it."""
+    if len(sys.argv) > 1:
         console.use(EngineConsole(sys.argv[-1]))
         os.environ.setdefault(RUN, run_of(sys.argv[-1]))
     chapters = Chapters()
     chapters.load()
-    serve(Server(chapters), THREADS)
+    serve(server(chapters), THREADS)
     importlib.import_module("hosts.pool").connection_pool().close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to do: the interpreter took a third of a second to take itself apart
+
+
+def main() -> None:
+    """Serve dynamic resources."""
+    run(Server)

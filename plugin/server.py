@@ -1,0 +1,171 @@
+"""The plugin: the provider of `provider/` for resources of the package, in any language.
+
+A resource is known by its type. Secrets keep their marks, previews get values, differences are told by their paths; all
+else is what the dynamic shell does.
+"""
+
+from functools import cache
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct, Value
+from pulumi.dynamic import ResourceProvider
+from pulumi.runtime import proto, rpc
+
+from components.config.inventory import ENTRIES
+from components.core.dynamic import HostProvider
+from components.core.served import packaged
+from components.core.stored import inputs_of
+from components.core.unknown import has_unknown
+from components.keys.files import KeyPairInputs
+from plugin.detailed import detailed
+from plugin.kinds import read_only, secret
+from plugin.schema import FILE, KEY_PAIR_OUTPUTS, resources, version
+from plugin.secrets import WAYS, Sealing, opened, tells_secrets
+from provider.server import PROVIDER_KEY, Server, run, setting
+from provider.structs import properties
+
+_SHOWN = frozenset({"observed", "declared", "applied"})
+"""Outputs that tell what the inputs say."""
+_STRUCTS = ("olds", "news", "properties", "inputs", "old_inputs")
+
+
+@cache
+def _nature(name: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return what of a resource is secret by its nature, what is worked out from what it is given, and what only the
+    host knows."""
+    provider = resources()[name].served_by
+    if not issubclass(provider, HostProvider):
+        return secret(KeyPairInputs), frozenset(), frozenset(KEY_PAIR_OUTPUTS)
+    inputs = provider.chapter.inputs
+    return secret(inputs), _SHOWN | read_only(inputs), frozenset({"observed", "prior"})
+
+
+def _name_of(urn: str) -> str:
+    """Return the name of a resource's class."""
+    return urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
+
+
+class Plugin(Server):
+    """Serves the resources of the package."""
+
+    def GetSchema(self, _request: Any, _context: Any) -> Any:
+        return proto.GetSchemaResponse(schema=FILE.read_text("utf-8"))
+
+    def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
+        return proto.PluginInfo(version=version())
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        """As for the dynamic shell, whose provider reads the stack config under the project's name."""
+        news, paths = opened(request.news)
+        olds, _ = opened(request.olds)
+        response = super().CheckConfig(
+            proto.CheckRequest(urn=request.urn, olds=_as_settings(olds), news=_as_settings(news)), context
+        )
+        inputs = Struct()
+        for name, value in response.inputs.fields.items():
+            inputs.fields[name.rpartition(":")[2]].CopyFrom(value)
+        told = {(name,) for name, value in inputs.fields.items() if name in WAYS and tells_secrets(value.string_value)}
+        return proto.CheckResponse(inputs=Sealing(paths | told).seal(inputs))
+
+    def DiffConfig(self, request: Any, _context: Any) -> Any:
+        """Whatever changes in how hosts are reached, no resource is made anew for it."""
+        (olds, _), (news, _) = opened(request.olds), opened(request.news)
+        same = properties(olds) == properties(news)
+        return proto.DiffResponse(
+            changes=proto.DiffResponse.DIFF_NONE if same else proto.DiffResponse.DIFF_SOME,
+            diffs=[name for name in {*olds.fields, *news.fields} if olds.fields[name] != news.fields[name]],
+        )
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        args, _ = opened(request.args)
+        for name in ENTRIES:  # in a preview, what is not known yet is left for later
+            if name in args.fields and has_unknown(properties(Struct(fields={name: args.fields[name]}))):
+                del args.fields[name]
+        super().Configure(proto.ConfigureRequest(args=_as_settings(args)), context)
+        return proto.ConfigureResponse(
+            acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
+        )
+
+    def Check(self, request: Any, context: Any) -> Any:
+        response = super().Check(self._taken(request, "news"), context)
+        return proto.CheckResponse(inputs=self._kept(response.inputs), failures=response.failures)
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        taken = self._taken(request, "news")
+        response = super().Diff(taken, context)
+        if response.changes == proto.DiffResponse.DIFF_SOME:
+            olds, news = (inputs_of(properties(struct)) for struct in (taken.olds, taken.news))
+            found = detailed(olds, news, response.replaces)
+            response.diffs.extend(
+                sorted({*(name for name in news if olds.get(name) != news[name]), *olds.keys() - news})
+            )
+            response.hasDetailedDiff = bool(found)
+            for path, difference in found.items():
+                response.detailedDiff[path].CopyFrom(difference)
+        return response
+
+    def Create(self, request: Any, context: Any) -> Any:
+        taken = self._taken(request, "properties")
+        if request.preview:
+            return proto.CreateResponse(properties=self._foreseen(taken.urn, taken.properties))
+        response = super().Create(taken, context)
+        return proto.CreateResponse(id=response.id, properties=self._kept(response.properties))
+
+    def Update(self, request: Any, context: Any) -> Any:
+        taken = self._taken(request, "news")
+        if request.preview:
+            return proto.UpdateResponse(properties=self._foreseen(taken.urn, taken.news))
+        return proto.UpdateResponse(properties=self._kept(super().Update(taken, context).properties))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        response = super().Read(self._taken(request, "properties", "inputs"), context)
+        return proto.ReadResponse(
+            id=response.id, properties=self._kept(response.properties), inputs=self._kept(response.inputs)
+        )
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        return super().Delete(self._taken(request), context)
+
+    def _load(self, reference: str) -> ResourceProvider:
+        return resources()[reference].served_by()
+
+    def _taken(self, request: Any, *answered: str) -> Any:
+        """Return a request as the dynamic shell has it; what is secret in the properties `answered` stays so."""
+        name, out, paths = _name_of(request.urn), type(request)(), frozenset[Any]()
+        out.CopyFrom(request)
+        for field in _STRUCTS:
+            if field not in request.DESCRIPTOR.fields_by_name or not getattr(request, field).fields:
+                continue
+            plain, found = opened(getattr(request, field))
+            plain.fields[PROVIDER_KEY].string_value = name
+            getattr(out, field).CopyFrom(plain)
+            paths |= found if field in answered else frozenset()
+        named, derived, _ = _nature(name)
+        self._thread.sealing = Sealing(paths, named, derived)
+        return out
+
+    def _kept(self, struct: Any) -> Any:
+        sealing: Sealing = self._thread.sealing
+        return sealing.seal(struct)
+
+    def _foreseen(self, urn: str, inputs: Any) -> Any:
+        """Return what is known before a change of what comes of it."""
+        out = Struct()
+        out.CopyFrom(inputs)
+        for name in _nature(_name_of(urn))[2]:
+            out.fields[name].CopyFrom(Value(string_value=rpc.UNKNOWN))
+        return self._kept(out)
+
+
+def _as_settings(struct: Any) -> Any:
+    """Return the provider's inputs as the stack config of a project of this repository has them."""
+    out = Struct()
+    for name, value in struct.fields.items():
+        out.fields[setting(name) if name in ENTRIES else name].CopyFrom(value)
+    return out
+
+
+def main() -> None:
+    """Serve until the engine ends."""
+    packaged()
+    run(Plugin)

@@ -1,0 +1,93 @@
+"""The plugin, spoken to as an engine does, on a real host: `create` to `delete`, with what was there before back."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.runtime import proto
+
+from local.lab.api import LabHost
+from tests.lab.conftest import entry
+from tests.plugin.served import Engine, open_, served
+
+SETTING = "/proc/sys/net/ipv4/tcp_syncookies"
+
+
+@pytest.fixture(scope="module")
+def host(bring_up: Callable[[str], LabHost]) -> LabHost:
+    return bring_up("plugin1")
+
+
+@pytest.fixture
+def engine(host: LabHost, tmp_path: Path) -> Iterator[Engine]:
+    with served(tmp_path) as found:
+        found.configure(hosts={host.name: entry(host)})
+        yield found
+
+
+def _value(host: LabHost) -> str:
+    return host.exec(f"cat {SETTING}").stdout.strip()
+
+
+def _nothing_to_do(engine: Engine, urn: str, id_: str, state: Any, inputs: Any) -> bool:
+    again, _ = engine.check(urn, inputs, inputs)
+    return bool(engine.diff(urn, id_, state, again).changes == proto.DiffResponse.DIFF_NONE)
+
+
+def test_a_resource_from_create_to_delete(host: LabHost, engine: Engine) -> None:
+    host.exec(f"echo 2 >{SETTING}")
+    urn = engine.urn("Sysctl", host.name)
+    inputs, failures = engine.check(urn, {"host": host.name, "settings": "net.ipv4.tcp_syncookies=1"})
+    assert failures == []
+    engine.create(urn, inputs, preview=True)
+    assert _value(host) == "2"
+
+    id_, state = engine.create(urn, inputs)
+    assert _value(host) == "1"
+    assert state["prior"]["values"]["net/ipv4/tcp_syncookies"] == "2"
+    assert _nothing_to_do(engine, urn, id_, state, inputs)
+    assert engine.read(urn, id_, state, inputs) == (state, inputs)
+
+    host.exec(f"echo 0 >{SETTING}")
+    drifted, shown = engine.read(urn, id_, state, inputs)
+    assert "= 0" in shown["settings"]
+    found = engine.diff(urn, id_, drifted, inputs)
+    assert list(found.detailedDiff) == ["settings"]
+    state = engine.update(urn, id_, drifted, inputs)
+    assert _value(host) == "1"
+
+    other, _ = engine.check(urn, {**inputs, "settings": "net.ipv4.tcp_syncookies=0"}, inputs)
+    state = engine.update(urn, id_, state, other)
+    assert _value(host) == "0"
+    engine.delete(urn, id_, state)
+    assert _value(host) == "2"
+
+
+def test_rules_by_a_connection_of_their_own_with_its_key_a_secret(host: LabHost, tmp_path: Path) -> None:
+    """In a process of its own: the hosts of the provider's inputs go before a connection."""
+    before = host.exec("iptables -S").stdout
+    key = host.key_file.read_text()
+    way = {"bootstrap": {"host": host.ipv4, "user": "root", "hostKey": host.host_key, "privateKey": key}}
+    with served(tmp_path) as engine:
+        engine.configure()
+        urn = engine.urn("Ruleset", "rules")
+        rules = "-A INPUT -i lo -j ACCEPT\n-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT\n"
+        rules = f"*filter\n:INPUT DROP\n{rules}-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"
+        news = {"host": "mine", "family": "ipv4", "rules": rules, "persistent": False, "connection": way}
+        inputs, failures = engine.check(urn, news)
+        assert failures == []
+        id_, state = engine.create(urn, inputs)
+        assert id_ == "mine/firewall ipv4"
+        assert "-P INPUT DROP" in host.exec("iptables -S").stdout
+        assert key not in str(_without_secrets(state))
+        assert open_(state)["connection"]["bootstrap"]["privateKey"].strip() == key.strip()
+        assert _nothing_to_do(engine, urn, id_, state, inputs)
+        engine.delete(urn, id_, state)
+    assert host.exec("iptables -S").stdout == before
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_secrets(v) for k, v in value.items() if "4dabf18193072939515e22adb298388d" not in value}
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
