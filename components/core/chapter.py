@@ -112,6 +112,8 @@ class Chapter(ABC, Generic[I, F]):
     """Inputs whose change makes it another resource."""
     changes: ClassVar[bool] = True
     """Whether it changes hosts at all: nothing is to be taken back otherwise."""
+    keeps_records: ClassVar[bool] = False
+    """Whether its scripts keep records of their own on the host, which `restore` drops."""
     proof: ClassVar[str] = "the login in use"
     """What `enter` proves: chapters that say the same share their logins. Empty: this chapter's differs."""
 

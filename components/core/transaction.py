@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic
@@ -23,6 +23,7 @@ from hosts.guard.record import (
     remember,
     replayed,
     unchanged,
+    unremember,
     written_back,
 )
 from hosts.shell import Answer, Script
@@ -122,7 +123,7 @@ class Transaction(Generic[I, F]):
                 return True  # the connection broke before anything was recorded, and so before anything was changed
             assert self.prior is not None
             # nothing was changed, or it has gone back by itself
-            if self.chapter.same_settings(self.prior, self.observe()):
+            if self.chapter.same_settings(self.prior, self.observe()) and not self.chapter.keeps_records:
                 self.host.run(forget(self.title), resource=self.title)
                 return True
             self.put_back(KnownState(self.inputs, None, self.prior, None).seen(self.observe()))
@@ -198,12 +199,16 @@ class Transaction(Generic[I, F]):
             script = chapter.apply(step, known)
             last = [observe] if guard is None else []
             self.begun = True
+            first = self._first(known, observe)
             try:
-                first, *answers = change.run(self._first(known, observe), script, *last, continued=continued)
+                looked, *answers = change.run(first, script, *last, continued=continued)
             except CommandFailed as error:
                 self._take_in(known, error.answers[1:2])
+                if known.prior is None and any(one.ran and one.status for one in error.answers[1:2]):
+                    with suppress(HostError):
+                        self.host.run(unremember(first), resource=title)
                 raise
-            self._take_in(known, [first])
+            self._take_in(known, [looked])
             known = replace(known, prior=self.prior)
             applied, *after = answers
             if applied.status != STALE:

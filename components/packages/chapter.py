@@ -34,6 +34,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
     inputs = PackageInputs
     facts = PackageFacts
     replaced_by = frozenset({"host", "group"})
+    keeps_records = True
 
     def title(self, inputs: PackageInputs) -> str:
         return f"packages {inputs.group}".rstrip()

@@ -195,6 +195,12 @@ def remember(title: str, observe: Script, expected: Owner | None = None, claim: 
     )
 
 
+def unremember(remembering: Script) -> Script:
+    """Drop what this `remember`, which failed or was killed, may have left; a record that was there before stays."""
+    values = {name: remembering.values[name] for name in ("record_name", "record_mark", "owner_line")}
+    return Script("drop a record that was not finished", script("hosts/guard/unremember.sh"), values)
+
+
 def facts_of(answer: Answer) -> str:
     """Return the JSON in the answer of `remember` where the record was written back (`written_back`); else ""."""
     text = answer.sections[_RECORD]

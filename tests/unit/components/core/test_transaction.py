@@ -1,5 +1,6 @@
 """One change, all of it or nothing: on a stage, with the scripts of real runs."""
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -149,6 +150,44 @@ def test_a_first_change_that_breaks_is_taken_back_from_the_record(stage: Stage, 
     assert first.taken_back()
     assert stage.read(WORD) == "theirs"
     assert not stage.path("/var/lib/stockade/prior").exists()
+
+
+PLACES = ("mkdir prior", "chmod prior", "mv prior", "mkdir owner", "chmod owner", "mv owner", "cat prior")
+
+
+@pytest.mark.parametrize("fault", ["exit 1", 'kill -KILL "$PPID"; exit 1'], ids=["fails", "ends the script"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_prior_state_that_could_not_be_recorded_leaves_nothing(
+    stage: Stage, change: Change, place: str, fault: str
+) -> None:
+    """What was kept of it would count as the prior state for good, whatever happens to the host until the next run."""
+    stage.write(WORD, "theirs")
+    program, _, folder = place.partition(" ")
+    real = f"/host{shutil.which(program)}"
+    stage.program(program, f'case "$*" in */stockade/{folder}*) {fault} ;; esac; exec {real} "$@"')
+    _, first = change()
+    with pytest.raises(CommandFailed, match="remember the prior state"):
+        first.converge(_fresh())
+    assert (stage.read(WORD), first.begun) == ("theirs", False)
+    assert not stage.path("/var/lib/stockade").exists()
+    stage.path(f"/usr/local/sbin/{program}").unlink()
+    stage.write(WORD, "by hand")
+    _, again = change()
+    again.converge(_fresh())
+    assert again.prior == WordFacts(word="by hand")
+
+
+def test_a_record_that_was_there_before_stays_where_it_cannot_be_read(stage: Stage, change: Change) -> None:
+    stage.write(WORD, "theirs")
+    _, first = change()
+    first.converge(_fresh())
+    _, again = change("other")
+    again.recorded = OWNER
+    stage.program("cat", "exit 1")
+    with pytest.raises(CommandFailed, match="remember the prior state"):
+        again.converge(_fresh())
+    assert "theirs" in stage.path(RECORD).read_text()
+    assert stage.path(OWNED).read_text().strip() == OWNER.text()
 
 
 def test_where_it_cannot_be_taken_back_it_says_so(stage: Stage, change: Change) -> None:
