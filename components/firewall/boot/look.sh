@@ -205,7 +205,7 @@ look_at() { # FOLDER
 look=${1:-first}
 if [ "$look" = sets ]; then # before what loads the rules
     for file in "$folder"/ipv?.old/sets "$folder"/ipv?/sets "$folder"/ipv?.next/sets; do
-        [ -s "$file" ] || continue
+        grep -qs . "$file" || continue # without sets, an empty line
         ip_family=${file%/sets}
         ip_family=${ip_family##*/}
         errors=$(ipset -exist restore <"$file" 2>&1) || say "its sets cannot be restored: $errors"

@@ -2,10 +2,10 @@
 # on; a boot in between takes either.
 #
 # alone COMMAND...   runs it while no other change does: the other family's may come to its end at the same time
-# looks_at_boot      whether somebody will look at the next boot
+# looks_at_boot      whether somebody will look at the next boot, and restore the sets before
 # no_look_at_boot    takes that away, unless the other family still needs it
 # drop_unfinished    drops what a change did not come to keep
-# takes: ip_family
+# takes: ip_family sets
 
 boots=/var/lib/stockade/boot
 _boot_units=/etc/systemd/system
@@ -18,8 +18,16 @@ alone() {
     ) 7>/run/stockade/boot
 }
 looks_at_boot() {
-    for _boot_name in "$_boot_units/multi-user.target.wants/stockade-firewall.service" "$_boot_levels/rc3.d/S09stockade-firewall" /etc/rcS.d/S??stockade-firewall; do
-        if [ -L "$_boot_name" ] && [ -f "$boots/look" ] && [ -f "$boots/$ip_family/about" ]; then return 0; fi
+    [ -f "$boots/look" ] && [ -f "$boots/$ip_family/about" ] || return 1
+    if [ -n "$sets" ]; then
+        [ "$(cat "$boots/$ip_family/sets" 2>/dev/null)" = "$sets" ] && _starts_at_boot stockade-sets S07 || return 1
+    fi
+    _starts_at_boot stockade-firewall S09 && _starts_at_boot stockade-firewall-again S99
+}
+_starts_at_boot() { # NAME PLACE: the place of the one script of Red Hat
+    for _boot_link in "$_boot_units/multi-user.target.wants/$1.service" "$_boot_levels/rc3.d/$2stockade-firewall" \
+        /etc/rc[S3].d/S??"$1"; do
+        [ ! -L "$_boot_link" ] || return 0
     done
     return 1
 }

@@ -73,6 +73,26 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     stack.up()
     assert seen(lab, host) == (BANNED, BANNED)
 
+    # not to be there at the next boot, by hand, and back
+    kept = "/var/lib/stockade/boot/ipv4/sets"
+    unit = "systemctl -q {} stockade-sets"
+    for change, undo in (
+        (f"cp -p {kept} /root/; sed -i '/^add blocklist/d' {kept}", f"cp -p /root/sets {kept}"),
+        (unit.format("disable"), unit.format("enable")),
+    ):
+        host.exec(change)
+        stack.refresh()
+        assert "persistent" in stack.preview(check=False)
+        host.exec(undo)
+        stack.refresh()
+        stack.unchanged()
+    host.exec(f"rm {kept}; {unit.format('disable')}")
+    stack.refresh()
+    stack.up()
+    stack.unchanged()
+    assert f"add blocklist {OUTSIDE_IPV4}" in host.exec(f"cat {kept}").stdout
+    assert host.exec("systemctl is-enabled stockade-sets").stdout == "enabled\n"
+
     # what keeps the administrator out goes back
     stack.configure(**declared(host, ["198.51.100.1"], []))
     failed = stack.up(check=False)

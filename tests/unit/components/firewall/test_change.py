@@ -78,6 +78,9 @@ filter -A INPUT -p tcp -m tcp --dport 2222 -j ACCEPT
 TAKE_OVER: dict[str, Any] = {"takeOver": True}
 
 
+LOOKS = ("stockade-sets", "stockade-firewall", "stockade-firewall-again")
+
+
 def inputs(**given: Any) -> RulesetInputs:
     """Return what is declared."""
     return RulesetInputs.model_validate({"host": "web1", "family": "ipv4", "rules": RULES, **given})
@@ -190,17 +193,34 @@ class TestObserved:
         assert host.observe(declared).addresses == {"a.example": ("192.0.2.1", "192.0.2.2")}
         assert [str(call) for call in host.stage.calls("getent")] == ["getent ahostsv4 a.example"]
 
-    @pytest.mark.parametrize("wants", ["/etc/systemd/system/multi-user.target.wants/", "/etc/rc.d/rc3.d/S09"])
-    def test_somebody_looks_at_boot(self, host: Host, wants: str) -> None:
-        host.stage.write(f"{FOLDER}/look")
-        host.stage.write(f"{FOLDER}/ipv4/about")
-        assert not host.observe(inputs()).look
-        name = wants + ("stockade-firewall.service" if "wants" in wants else "stockade-firewall")
-        host.stage.path(name).parent.mkdir(parents=True, exist_ok=True)
-        host.stage.path(name).symlink_to("../anything")
-        assert host.observe(inputs()).look
-        host.stage.path(f"{FOLDER}/ipv4/about").unlink()
-        assert not host.observe(inputs()).look
+    @pytest.mark.parametrize(
+        "links",
+        [
+            [f"/etc/systemd/system/multi-user.target.wants/{name}.service" for name in LOOKS],
+            [f"/etc/rc.d/rc3.d/{place}stockade-firewall" for place in ("S07", "S09", "S99")],
+            [f"/etc/{place}{name}" for place, name in zip(("rcS.d/S36", "rcS.d/S38", "rc3.d/S99"), LOOKS, strict=True)],
+        ],
+        ids=["systemd", "Red Hat's init", "Debian's init"],
+    )
+    def test_somebody_looks_at_boot(self, host: Host, links: list[str]) -> None:
+        saved = "create blocked hash:net family inet\nadd blocked 192.0.2.0/24"
+        with_sets = inputs(sets=saved)
+        files = {f"{FOLDER}/look": "", f"{FOLDER}/ipv4/about": "", f"{FOLDER}/ipv4/sets": f"{saved}\n"}
+        for name, text in files.items():
+            host.stage.write(name, text)
+        for number, name in enumerate(links):
+            assert (number, host.observe(inputs()).look) == (number, False)
+            host.stage.path(name).parent.mkdir(parents=True, exist_ok=True)
+            host.stage.path(name).symlink_to("../anything")
+        assert host.observe(with_sets).look
+        for lost in (*links, *files):  # any of them
+            path = host.stage.path(lost)
+            path.rename(f"{path}.away")
+            about_sets = lost in (links[0], f"{FOLDER}/ipv4/sets")
+            assert (lost, host.observe(with_sets).look, host.observe(inputs()).look) == (lost, False, about_sets)
+            path.with_name(f"{path.name}.away").rename(path)
+        host.stage.write(f"{FOLDER}/ipv4/sets", "create blocked hash:net family inet\n")  # others are let in
+        assert not host.observe(with_sets).look
 
     def test_without_iptables_it_ends(self, host: Host) -> None:
         host.stage.path("/usr/local/sbin/iptables-save").unlink()

@@ -334,6 +334,11 @@ def test_sets_are_restored_before_the_rules(booted: Stage) -> None:
     assert [call.arguments for call in booted.calls("ipset")] == [("-exist", "restore")] * 3
     assert sorted(file.name for file in booted.path("/fake/ipset").iterdir()) == ["a", "b"]
     assert booted.calls("iptables-save") == []
+    for name in ("ipv4", "ipv4.old", "ipv6.next"):
+        booted.write(f"{FOLDER}/{name}/sets", "\n")  # none: nothing is said, ipset may not be there
+    booted.forget_calls()
+    assert look(booted, "sets") == ""
+    assert booted.calls("ipset") == []
 
 
 @pytest.mark.parametrize(
