@@ -1,7 +1,7 @@
 # Declared jails come into force: tried on a copy of the configuration first, with the present bans kept.
 #
 # Exits: 69 fail2ban is absent (ABSENT), 70 it refuses the configuration (REFUSED), 71 its jails do not run
-# (NOT_STARTED).
+# (NOT_STARTED), 72 another file says otherwise (OVERRULED).
 #
 # uses: hosts/system/files.sh hosts/system/services.sh hosts/system/origin.sh
 # uses: components/fail2ban/client.sh components/fail2ban/jail_local.sh components/fail2ban/server.sh
@@ -54,6 +54,31 @@ mkdir -p "$trial/jail.d"
 trial_dropin=$trial/jail.d/${dropin##*/}
 rm -f "$trial_dropin"
 on_trial() { fail2ban-client -c "$trial" "$1" 2>&1; }
+overruled() { # whether a file that is read after ours says otherwise of our jails; names its lines
+    after=
+    mkdir "$trial/later"
+    for file in "$trial"/jail.d/*.local; do
+        if [ -n "$after" ]; then
+            printf '%s\n' "$config" | path="/etc/fail2ban/jail.d/${file##*/}" awk '
+                function option() { key = value = $0; sub(/[ \t]*[=:].*/, "", key); sub(/^[^=:]*[=:][ \t]*/, "", value) }
+                /^\[/ { jail = $0; sub(/^\[[ \t]*/, "", jail); sub(/[ \t]*\].*/, "", jail); next }
+                /^[ \t#;]/ || !/[=:]/ { next } # a comment, or what goes on with the line before
+                { option() }
+                FNR == NR { ours[jail, key] = value; next }
+                (jail, key) in ours && ours[jail, key] != value {
+                    print ENVIRON["path"] ":" FNR ": [" jail "] " $0
+                }' - "$file" >>"$trial/otherwise"
+            mv "$file" "$trial/later"
+        elif [ "$file" = "$trial_dropin" ]; then
+            after=yes
+        fi
+    done
+    [ -s "$trial/otherwise" ] || return 1
+    without=$(on_trial -d)
+    mv "$trial/later"/* "$trial/jail.d"
+    [ "$(on_trial -d)" != "$without" ] || return 1 # the same in other words
+    cat "$trial/otherwise" >&2
+}
 # What the host itself never bans is asked of fail2ban, with our jails as they are but for their own `ignoreip`.
 kept=
 asks=
@@ -89,6 +114,7 @@ if ! said=$(on_trial -t) && case $said in *Usage:*) ! said=$(on_trial -d) ;; esa
     esac
     exit 70
 fi
+[ -z "$enabled" ] || [ -n "$include" ] || ! overruled || exit 72
 banned=$(bans)
 stop_jails "$restarts"
 if [ -n "$include" ]; then write_local "$local" "$include"; fi

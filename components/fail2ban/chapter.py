@@ -18,12 +18,14 @@ from hosts.system.services import service_states
 ABSENT = 69
 REFUSED = 70
 NOT_STARTED = 71
+OVERRULED = 72
 
 EXITS = {
     **FILE_EXITS,
     ABSENT: "fail2ban is not installed on the host",
     REFUSED: "fail2ban refuses this configuration; nothing was changed",
     NOT_STARTED: "fail2ban does not run its jails; see /var/log/fail2ban.log on the host",
+    OVERRULED: "another file of fail2ban is read later and says otherwise; nothing was changed. Take out there",
 }
 
 _NUMBERS = ("maxretry", "findtime", "bantime")

@@ -176,6 +176,15 @@ def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stac
     stack.refresh()
     stack.unchanged()
 
+    # a file that is read after ours is named, before anything is changed
+    later = "/etc/fail2ban/jail.d/zzz-company.local"
+    host.exec(f"printf '[sshd]\\nenabled = false\\n' >{later}; fail2ban-client reload")
+    stack.refresh()
+    assert f"{later}:2: [sshd] enabled = false" in stack.up(check=False)
+    host.exec(f"rm {later}; fail2ban-client reload")
+    stack.refresh()
+    stack.unchanged()
+
     stack.configure(hosts={host.name: way}, fail2ban={"jails": {"shop": {"filter": "no-such-filter"}}})
     refused = stack.up(check=False)
     assert "fail2ban refuses" in refused

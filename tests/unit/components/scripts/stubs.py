@@ -123,7 +123,7 @@ case $* in
             echo "2026-01-01 fail2ban [1]: ERROR   Failed during configuration: Have not found any log file for a jail"
             exit 255
         fi
-        [ "$3" = -t ] || cat /run/f2b/dump 2>/dev/null || : ;;
+        [ "$3" = -t ] || cat /run/f2b/dump /run/f2b/read.d 2>/dev/null || : ;;
     status)
         [ -d "$jails" ] || exit 1
         printf 'Status\n|- Number of jail:\t1\n`- Jail list:\t%s\n' "$(ls "$jails" | paste -sd, - | sed 's/,/, /g')" ;;

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.core.chapter import KnownState
-from components.fail2ban.chapter import ABSENT, EXITS, NOT_STARTED, REFUSED, Fail2BanChapter
+from components.fail2ban.chapter import ABSENT, EXITS, NOT_STARTED, OVERRULED, REFUSED, Fail2BanChapter
 from components.fail2ban.settings import DROP_IN, HEAD, Fail2BanFacts, Fail2BanInputs, Fail2BanSettings
 from hosts.shell import Answer
 from hosts.system.files import NOT_A_FILE, TOO_LARGE
@@ -99,6 +99,21 @@ def test_what_fail2ban_refuses_changes_nothing(
     assert guard.bans("sshd") == ["192.0.2.1"]
     assert guard.units.state("fail2ban.service") == "enabled active"
     assert list(stage.path("/tmp").iterdir()) == []
+
+
+def test_a_file_that_is_read_later_is_named_by_its_lines(stage: Stage, guard: Fail2ban) -> None:
+    later = "/etc/fail2ban/jail.d/zzz company.local"
+    own = "[DEFAULT]\nenabled = false\n[web]\nmaxretry = 9\n"
+    theirs = f"{own}[sshd]\n# maxretry = 7\nenabled=false\nmaxretry : 5\nusedns = no\n  bantime = x\n"
+    stage.write(later, theirs)
+    answer = applied(stage, inputs())
+    assert (answer.status, answer.stderr.splitlines()) == (OVERRULED, [f"{later}:7: [sshd] enabled=false"])
+    assert not stage.path(DROP_IN).exists()
+    assert list(stage.path("/tmp").iterdir()) == []
+    stage.path(later).rename(stage.path("/etc/fail2ban/jail.d/aaa.local"))  # read before ours
+    assert applied(stage, inputs()).status == 0
+    stage.write(later, f"{own}[sshd]\nmaxretry = 5\nusedns = no\n")
+    assert applied(stage, inputs()).status == 0
 
 
 @ONE_SHELL
