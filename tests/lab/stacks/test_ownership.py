@@ -1,6 +1,7 @@
 """Whose a host is: renamed, replaced, moved, installed anew, named by two stacks. After each run that says it is done,
 what is declared is in force, and the host that is no longer declared is as it was before."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -280,6 +281,71 @@ def test_another_machine_under_the_name_is_hardened_as_a_whole_and_the_first_one
     assert "--dport 4444" in other.iptables_save()
     assert nothing_left(other)
     assert fleet.hardened(host)
+
+
+MACHINES = """
+from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider
+
+class MachineProvider(ResourceProvider):
+    def diff(self, id, olds, news):
+        changed = olds["planned"] != news["planned"]
+        return DiffResult(changes=changed, replaces=["planned"] if changed else [], delete_before_replace=True)
+
+    def create(self, props):
+        return CreateResult(props["planned"]["address"], {**props, **props["planned"]})
+"""
+PROGRAM = """
+import json
+from pathlib import Path
+import pulumi
+from pulumi.dynamic import Resource
+from components.host import HardenedHost
+from components.registry import Hardening
+from machines import MachineProvider
+
+class Machine(Resource):
+    address: pulumi.Output[str]
+    hostKey: pulumi.Output[str]
+
+planned = json.loads(Path("machine.json").read_text())
+machine = Machine(MachineProvider(), "machine", {"planned": planned, "address": None, "hostKey": None})
+way = {"host": machine.address, "hostKey": machine.hostKey}
+admin = {**way, "user": "deploy", "privateKeyFile": planned["admin"]}
+ways = {"admin": admin, "bootstrap": {**way, "privateKeyFile": planned["root"]}}
+HardenedHost("made", ways, Hardening.model_validate(planned["wanted"]))
+"""
+
+
+def test_a_machine_that_the_program_replaces_is_hardened_as_a_whole(
+    fleet: Fleet, host: LabHost, other: LabHost
+) -> None:
+    """As docs/hosts.md recommends: address and key of the new one are known only once it is there."""
+
+    def declare(machine: LabHost) -> None:
+        keys = {"admin": str(fleet.key), "root": str(machine.key_file)}
+        user = {"name": "deploy", "sudo": "nopasswd", "keyFiles": [f"{fleet.key}.pub"]}
+        wanted = {"users": [user], "sshd": {}, "firewall": {"preset": "ssh"}}
+        planned = {"address": machine.ipv4, "hostKey": machine.host_key, **keys, "wanted": wanted}
+        (stack.folder / "machine.json").write_text(json.dumps(planned))
+
+    stack = fleet.new_stack(program=PROGRAM)
+    (stack.folder / "machines.py").write_text(MACHINES)
+    stack.environment = {"STOCKADE_ENGINE": fleet.engine, "STOCKADE_POLICIES": "off"}
+    declare(host)
+    stack.up()
+    assert fleet.hardened(host)
+    other.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
+    declare(other)
+    stack.preview()
+    stack.up()
+    assert fleet.hardened(other)
+    stack.unchanged()
+    stack.refresh()
+    stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(other)
+    assert "--dport 4444" in other.iptables_save()
+    assert nothing_left(other)
 
 
 def test_machines_that_swap_their_names_stay_hardened_and_are_undone_even_before_a_run_saw_it(
