@@ -21,7 +21,7 @@ from components.config.shards import InventoryError, index_in, read_inventory, s
 from components.keys.settings import KeySettings
 from components.registry import CHAPTERS, Hardening, HostSettings
 from hosts.ssh.connection import HostAccess, resolve
-from hosts.text.masking import one_line, printable, told
+from hosts.text.masking import one_line, printable, shortened
 from hosts.text.yamltext import DEEPEST
 
 _LONGEST = 1000
@@ -207,18 +207,18 @@ def _lines(prefix: str, item: Any) -> Iterator[str]:
 
 def _problem(path: str, message: str) -> str:
     place = one_line(path).replace("..", ".").rstrip(".:")
-    return f"  {told(place, _LONGEST)}: " + told(message, _LONGEST).replace("\n", "\n    ")
+    return f"  {shortened(place, _LONGEST)}: " + shortened(message, _LONGEST).replace("\n", "\n    ")
 
 
 def _same_machines(config: StackConfig, places: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong with entries that are one machine: each would undo what the other did."""
     first: dict[tuple[str, ...], str] = {}
-    told = set()
+    compared = set()
     for name, way in config.access().items():
         for mark, words in _marks(way):
             other = first.setdefault(mark, name)
-            if other != name and (other, name) not in told:
-                told.add((other, name))
+            if other != name and (other, name) not in compared:
+                compared.add((other, name))
                 yield _problem(places[name], f"the same {words[0]} as {other}: {words[1]}")
 
 

@@ -128,7 +128,7 @@ def _run(options: argparse.Namespace, processes: Processes) -> Result:
     environment = load(options.cwd.resolve(), options.environment)
     stacks, would = _stacks(options, environment), options.command in LOOKING
     environment.link()
-    with processes.interruptible(_told):
+    with processes.interruptible(_interrupted):
         begin = time.monotonic()
         engine = engine_for(environment, processes, _limits(options.limit))
         if options.command == "move":
@@ -178,7 +178,7 @@ def said(error: Exception) -> str:
     return (text if found else str(error)).strip().removeprefix("error: ")
 
 
-def _told() -> None:
+def _interrupted() -> None:
     print("interrupted: what is in flight is finished; once more ends it at once", file=sys.stderr)
 
 
@@ -213,23 +213,23 @@ def _job(options: argparse.Namespace, environment: Environment, stacks: Sequence
 
 def run_all(engine: Engine, stacks: Sequence[str], job: Job, at_once: int, processes: Processes) -> list[Outcome]:
     """Run the job on every stack, some at once, and tell each as it goes on and ends; one that fails stops no other."""
-    telling = Progress()
+    progress = Progress()
 
     def one(stack: str) -> Outcome:
         if processes.interrupted:
             return Outcome(stack, Status.NOT_RUN)
         run = StackRun(stack)
-        telling.begin(run)
+        progress.begin(run)
         try:
             outcome = engine.run(stack, job, run)
         finally:
-            telling.end(run)
+            progress.end(run)
         if job.diff and (outcome.changes or outcome.failures):
             print(f"{outcome.output}\n", flush=True)
         print(f"{stack}: {outcome.line(would=job.command in LOOKING)}", file=sys.stderr, flush=True)
         return outcome
 
-    with telling.told(), ThreadPoolExecutor(at_once) as pool:
+    with progress.shown(), ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(one, stacks))
 
 

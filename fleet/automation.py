@@ -167,15 +167,15 @@ class _Command(PulumiCommand):
         on_error: OnOutput | None = None,
     ) -> CommandResult:
         """See PulumiCommand. Raises StalledError in a run, FleetError in any other call of the CLI."""
-        told: dict[str, list[str]] = {"out": [], "err": []}
+        captured: dict[str, list[str]] = {"out": [], "err": []}
 
         def out(line: str) -> None:
-            told["out"].append(line)
+            captured["out"].append(line)
             if on_output:
                 on_output(line)
 
         def err(line: str) -> None:
-            told["err"].append(line)
+            captured["err"].append(line)
             if on_error:
                 on_error(line)
 
@@ -190,7 +190,7 @@ class _Command(PulumiCommand):
             if runs:
                 raise
             raise FleetError(f"`pulumi {' '.join(args[:2])}`: {error}") from None
-        result = CommandResult(stdout="\n".join(told["out"]), stderr="\n".join(told["err"]), code=code)
+        result = CommandResult(stdout="\n".join(captured["out"]), stderr="\n".join(captured["err"]), code=code)
         if code:
             raise create_command_error(result)
         return result

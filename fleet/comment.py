@@ -41,13 +41,13 @@ class _Page:
         if not text:
             return
         lines = text.split("\n")
-        told = fenced(text, language)
-        if len(told) > self.room:
+        block = fenced(text, language)
+        if len(block) > self.room:
             kept = _fitting(lines, self.room - len(fenced("", language)) - _longest(text))
             self.left.append(f"{what}: {_counted(len(lines) - len(kept), 'line')} of {len(lines)}")
-            told = fenced("\n".join(kept), language) if kept else ""
-        self.parts.append(told)
-        self.room -= len(told)
+            block = fenced("\n".join(kept), language) if kept else ""
+        self.parts.append(block)
+        self.room -= len(block)
 
     def text(self, head: Sequence[str]) -> str:
         """Return all of it: the head, what it does not show, the rest, and what exactly that is."""
@@ -96,13 +96,13 @@ def _changes(page: _Page, found: Sequence[Block]) -> None:
     created = [block for block in found if block.operation == "create"]
     counted = f"+ {len(created)} to create, not shown here line by line: {_by_kind(created)}" if created else ""
     room = page.room - len(fenced("", "diff")) - _longest("\n".join(block.text for block in found)) - len(counted) - 1
-    told: list[str] = []
+    block: list[str] = []
     for some in (changed, created):
         texts, left = _shared(some, room, counted=some is created)
-        told += texts if texts or some is changed else [counted]
+        block += texts if texts or some is changed else [counted]
         page.left += left
         room -= sum(len(text) + 1 for text in texts)
-    page.fence("changes", "\n".join(filter(None, told)), "diff")
+    page.fence("changes", "\n".join(filter(None, block)), "diff")
 
 
 def _shared(found: Sequence[Block], room: int, *, counted: bool) -> tuple[list[str], list[str]]:

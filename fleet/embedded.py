@@ -89,7 +89,7 @@ def _events(folder: Path, run: StackRun) -> Iterator[Path]:
     os.mkfifo(file)
     # open both ways: it neither waits for the engine to open it, nor ends before we say so
     with open(os.open(file, os.O_RDWR), "r+b", buffering=0) as both, open(os.dup(both.fileno())) as lines:
-        reader = threading.Thread(target=_tell, args=[lines, run])
+        reader = threading.Thread(target=_forward, args=[lines, run])
         reader.start()
         try:
             yield file
@@ -98,7 +98,7 @@ def _events(folder: Path, run: StackRun) -> Iterator[Path]:
             reader.join()
 
 
-def _tell(lines: Iterator[str], run: StackRun) -> None:
+def _forward(lines: Iterator[str], run: StackRun) -> None:
     for line in lines:
         if not line.strip():
             return

@@ -109,10 +109,10 @@ def _ways(host: Host, packets: Sequence[Described]) -> list[str]:
         answer = host.read(chapter.observe(RulesetInputs(host=host.name, family=family, rules="")))
         point = Tracer(family, ()).begun(asked.packet, asked.unknown)
         try:
-            told = way({**answer.sections, **beside}, asked)
+            followed = way({**answer.sections, **beside}, asked)
         except (TooIntricateError, ValueError) as error:
-            told = (f"not worked out: {error}",)
-        lines += _block(packet_text(point, family), told)
+            followed = (f"not worked out: {error}",)
+        lines += _block(packet_text(point, family), followed)
     return lines
 
 

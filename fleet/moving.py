@@ -46,13 +46,13 @@ def stranded(engine: Engine, environment: Environment) -> list[str]:
     lines = []
     for stack in former:
         hosts = [name for name, _ in _hosts(engine.resources(stack))]
-        for told, names in (
+        for suffix, names in (
             ("", [name for name in hosts if name in listing]),
             (", which no list names any more: the next `up` undoes what was done there",
              [name for name in hosts if name not in listing]),
         ):  # fmt: skip
             if names:
-                lines.append(f"  {stack}: {listed(names)}{told}")
+                lines.append(f"  {stack}: {listed(names)}{suffix}")
     if not lines:
         return []
     shards = f"{environment.name} has {environment.shards} shard{'s' if environment.shards > 1 else ''}"

@@ -70,8 +70,8 @@ class Outcome:
         what = counted(self.changes, would=would)
         if self.status is Status.DONE:
             return f"{what or 'no changes'}, {self.unchanged} unchanged"
-        told = what + (f", {self.unchanged} unchanged" if what else "")
-        return f"{self.status.upper()}  {told}".rstrip()
+        counts = what + (f", {self.unchanged} unchanged" if what else "")
+        return f"{self.status.upper()}  {counts}".rstrip()
 
 
 def counted(changes: Mapping[str, int], *, would: bool) -> str:
@@ -109,8 +109,8 @@ class Events:
                 text = f"{one_line(policy.policy_name)}: {self._without_description(policy)}"
                 if policy.enforcement_level in ("mandatory", "remediate"):
                     self._failure(policy.resource_urn, text)
-                elif (told := (_named(policy.resource_urn), _plain(text))) not in self.advice:
-                    self.advice.append(told)
+                elif (advice := (_named(policy.resource_urn), _plain(text))) not in self.advice:
+                    self.advice.append(advice)
 
     def nothing_done(self) -> None:
         """What was told would have been done, and has not been."""
@@ -125,10 +125,10 @@ class Events:
 
     def _step(self, event: EngineEvent) -> None:
         begins, ends, fails = event.resource_pre_event, event.res_outputs_event, event.res_op_failed_event
-        told = begins or ends or fails
-        if told is None:
+        about = begins or ends or fails
+        if about is None:
             return
-        step = told.metadata
+        step = about.metadata
         if step.type == STACK or step.type.startswith(PROVIDER):
             return
         self.begun = True
@@ -155,9 +155,9 @@ class Events:
         return rest
 
     def _failure(self, urn: str | None, message: str) -> None:
-        told = (_named(urn), _plain(message))
-        if told[1] and told not in self.failures and not (self.failures and _ENDS.search(told[1])):
-            self.failures.append(told)
+        failure = (_named(urn), _plain(message))
+        if failure[1] and failure not in self.failures and not (self.failures and _ENDS.search(failure[1])):
+            self.failures.append(failure)
 
     def outcome(self, stack: str, status: Status, seconds: float, output: str) -> Outcome:
         """Return what is known at the end."""

@@ -26,12 +26,12 @@ class StalledError(Exception):
 
 @dataclass
 class Watch:
-    """How long a process may be silent: `limit` seconds after `heard()`; `waits()` says what for, `told` is told so."""
+    """How long a process may be silent: `limit` seconds after `heard()`. `waits()` names what it waits for, which `warn` gets."""
 
     limit: Callable[[], float]
     heard: Callable[[], float]
     waits: Callable[[], str]
-    told: Callable[[str], None] = lambda _: None
+    warn: Callable[[str], None] = lambda _: None
     stalled: str = ""
 
 
@@ -70,12 +70,12 @@ class Processes:
                 self._running.add(process)
                 if self.interrupted:
                     process.send_signal(signal.SIGINT)
-            errors = threading.Thread(target=_tell, args=[process.stderr, on_error])
+            errors = threading.Thread(target=_forward, args=[process.stderr, on_error])
             errors.start()
             ended = threading.Event()
             watcher = threading.Thread(target=_look_after, args=[process, watch, ended], daemon=True)
             watcher.start()
-            _tell(process.stdout, on_output)
+            _forward(process.stdout, on_output)
             errors.join()
             status = process.wait()
             ended.set()
@@ -93,11 +93,11 @@ class Processes:
             for process in self._running:
                 process.send_signal(signal.SIGINT)
 
-    def interruptible(self, told: Callable[[], None]) -> AbstractContextManager[None]:
-        """Pass Ctrl-C and SIGTERM on to the engines, and go on to the summary; `told` is called each time."""
+    def interruptible(self, interrupted: Callable[[], None]) -> AbstractContextManager[None]:
+        """Pass Ctrl-C and SIGTERM on to the engines, and go on to the summary; `interrupted` is called each time."""
 
         def pass_on() -> None:
-            told()
+            interrupted()
             self.interrupt()
 
         return heard(pass_on, pass_on)
@@ -110,7 +110,7 @@ def _look_after(process: subprocess.Popen[str] | Forked, watch: Watch | None, en
         if ended.wait(left):
             return
     watch.stalled = f"nothing was heard for {watch.limit():.0f} s: {watch.waits()}"
-    watch.told(watch.stalled)
+    watch.warn(watch.stalled)
     process.send_signal(signal.SIGINT)
     if not ended.wait(GRACE):
         with suppress(ProcessLookupError):
@@ -118,6 +118,6 @@ def _look_after(process: subprocess.Popen[str] | Forked, watch: Watch | None, en
             (os.killpg if leads else os.kill)(process.pid, signal.SIGKILL)
 
 
-def _tell(stream: Iterator[str] | None, tell: Callable[[str], None]) -> None:
+def _forward(stream: Iterator[str] | None, receive: Callable[[str], None]) -> None:
     for line in stream or ():
-        tell(line.rstrip("\n"))
+        receive(line.rstrip("\n"))

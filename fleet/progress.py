@@ -1,4 +1,4 @@
-"""Lines that tell how far the stacks are, while they run."""
+"""Shows how far the stacks are, while they run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED = 4
 
 
 class Progress:
-    """Tells on stderr what each stack is doing. Thread-safe."""
+    """Shows on stderr what each stack is doing. Thread-safe."""
 
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
@@ -26,15 +26,15 @@ class Progress:
         self._ended = threading.Event()
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell for the length of a block."""
-        teller = threading.Thread(target=self._tell, daemon=True)
-        teller.start()
+    def shown(self) -> Iterator[None]:
+        """Show progress for the length of a block."""
+        thread = threading.Thread(target=self._show, daemon=True)
+        thread.start()
         try:
             yield
         finally:
             self._ended.set()
-            teller.join()
+            thread.join()
 
     def begin(self, run: StackRun) -> None:
         """A stack begins."""
@@ -46,7 +46,7 @@ class Progress:
         with self._lock:
             self._runs.pop(run.stack, None)
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         while not self._ended.wait(self._every):
             with self._lock:
                 runs = [*self._runs.values()]

@@ -154,9 +154,9 @@ def junit(result: Result) -> str:
             _failure(case, general or [str(outcome.status)])
         for host in mine:
             case = _case(suite, host.name, result.command)
-            told = host.failures or (host.changes if result.command == "drift" else [])
-            if told:
-                _failure(case, told)
+            details = host.failures or (host.changes if result.command == "drift" else [])
+            if details:
+                _failure(case, details)
             elif host.status == str(Status.NOT_RUN):
                 ElementTree.SubElement(case, "skipped", message="not run")
         for name in ("tests", "failures", "skipped"):

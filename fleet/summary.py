@@ -57,8 +57,8 @@ def grouped(outcomes: Iterable[Outcome], *, advice: bool = False) -> list[Group]
     groups: dict[str, Group] = {}
     for outcome in outcomes:
         known = {*outcome.hosts.values()}
-        told = [apart(outcome, *one) for one in (outcome.advice if advice else outcome.failures)]
-        for host, message in _by_cause(told):
+        found = [apart(outcome, *one) for one in (outcome.advice if advice else outcome.failures)]
+        for host, message in _by_cause(found):
             text = _general(message, outcome.stack)
             group = groups.setdefault(text, Group(message))
             group.message = message if message == group.message else text
@@ -86,10 +86,10 @@ def apart(outcome: Outcome, resource: str, message: str) -> tuple[str, str]:
     return host, prefix.sub(r"\1", message)
 
 
-def _by_cause(told: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _by_cause(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield each host's failures, one cause that many of its resources failed of but once."""
     by_host: dict[str, dict[str, None]] = {}
-    for host, message in told:
+    for host, message in found:
         by_host.setdefault(host, {})[message] = None
     for host, messages in by_host.items():
         left = [*messages]

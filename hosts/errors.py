@@ -55,9 +55,9 @@ class HostError(Exception):
 
     def during(self, *, resource: str, step: str = "") -> Self:
         """The same error told for another resource (one cause may fail many)."""
-        told = copy.copy(self)
-        told.resource, told.step = resource or self.resource, step or self.step
-        return told
+        error = copy.copy(self)
+        error.resource, error.step = resource or self.resource, step or self.step
+        return error
 
 
 class Unreachable(HostError):
@@ -66,8 +66,8 @@ class Unreachable(HostError):
     def __init__(
         self, message: str = "", *, tried: tuple[str, ...] = (), waited: float = 0, cause: str = "", **place: str
     ) -> None:
-        told = message or f"cannot connect to {', '.join(tried)} (tried for {waited:.0f} s): {cause}"
-        super().__init__(told, **place)
+        text = message or f"cannot connect to {', '.join(tried)} (tried for {waited:.0f} s): {cause}"
+        super().__init__(text, **place)
         self.tried, self.waited, self.cause = tried, waited, cause
 
 
@@ -77,13 +77,13 @@ class HostKeyUnknown(HostError):
     def __init__(
         self, message: str = "", *, address: str = "", key_line: str = "", fingerprint: str = "", **place: str
     ) -> None:
-        told = message or f"{address} is not known by its host key; it showed {fingerprint}"
+        text = message or f"{address} is not known by its host key; it showed {fingerprint}"
         place.setdefault(
             "hint",
             f"Compare the fingerprint with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then pin "
             f"it in the connection:\n  hostKey: {key_line}",
         )
-        super().__init__(told, **place)
+        super().__init__(text, **place)
         self.key_line, self.fingerprint = key_line, fingerprint
 
 
@@ -101,7 +101,7 @@ class HostKeyChanged(HostError):
         source: str = "",
         **place: str,
     ) -> None:
-        told = message or (
+        text = message or (
             f"the host key of {address} is not the known one: expected {' or '.join(expected)} ({source}), "
             f"received {received}"
         )
@@ -110,7 +110,7 @@ class HostKeyChanged(HostError):
             f"Somebody may be between you and the host. If it was installed anew, replace the key ({source}):\n"
             f"  hostKey: {key_line}",
         )
-        super().__init__(told, **place)
+        super().__init__(text, **place)
         self.expected, self.received = expected, received
 
 
@@ -157,8 +157,8 @@ class CommandFailed(HostError):
     ) -> None:
         known = tuple(secrets)
         shown = tail(mask(stderr_tail, known))
-        told = (message or f"exit status {exit_status}") + (f": {shown}" if shown else "")
-        super().__init__(told, secrets=known, **place)
+        text = (message or f"exit status {exit_status}") + (f": {shown}" if shown else "")
+        super().__init__(text, secrets=known, **place)
         self.exit_status, self.stderr_tail, self.answers = exit_status, shown, answers
 
 

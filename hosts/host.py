@@ -164,9 +164,11 @@ class Host:
         way = self._call(self._session.sequence.connected())
         if self._facts is None or self._facts[0] is not way:
             [answer] = self.run(_FACTS)
-            told = answer.sections
+            sections = answer.sections
             with understanding(self.name, "", _FACTS.step):
-                facts = Facts(int(told["uid"]), told["user"].strip(), told["os-release"], told["init"].strip())
+                facts = Facts(
+                    int(sections["uid"]), sections["user"].strip(), sections["os-release"], sections["init"].strip()
+                )
             self._facts = (way, facts)
         return self._facts[1]
 

@@ -107,8 +107,8 @@ def policy_environment(given: Sequence[str], folder: Path) -> Mapping[str, str]:
 
 def independence(command: str, given: list[str]) -> list[str]:
     """The option that has the CLI go on with what a failure does not concern, as the embedded engine always does."""
-    told = any(word.partition("=")[0] == "--continue-on-error" for word in given)
-    return ["--continue-on-error"] if command in INDEPENDENT and not told else []
+    given_already = any(word.partition("=")[0] == "--continue-on-error" for word in given)
+    return ["--continue-on-error"] if command in INDEPENDENT and not given_already else []
 
 
 def main(arguments: list[str]) -> NoReturn:

@@ -33,9 +33,9 @@ def _check(props: Props, settings: Settings) -> Iterable[str]:
     for jail, options in _jails(props["config"]).items():
         words = re.split(r"[\s,]+", _OURS.sub(" ", options.get("ignoreip", "")).strip())
         networks = [network for word in words if word for network in _networks(word)]
-        for told in _wide(networks, settings):
+        for network in _wide(networks, settings):
             yield (
-                f"jail {jail} exempts {told} from bans ({' '.join(words)}). Name those in `ignoreip` under "
+                f"jail {jail} exempts {network} from bans ({' '.join(words)}). Name those in `ignoreip` under "
                 "`stockade:fail2ban` who must never be banned, and nobody else."
             )
         for name, kind in (("ignorecommand", "command"), ("ignoreregex", "pattern")):

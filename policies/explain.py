@@ -23,7 +23,7 @@ from policies.picture import picture
 from rules.analysis.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
 from rules.language.render import render_rule
 from rules.path.answers import PathAnswers
-from rules.path.described import followed, packet_text, read_packet, told, unknown_network
+from rules.path.described import followed, packet_text, read_packet, trace_lines, unknown_network
 from rules.path.trace import Tracer
 from rules.values.family import Family
 
@@ -135,7 +135,10 @@ def way(found: Given, text: str) -> str:
     network = found.network(family)
     layers, sets, doubts = found.beside(family)
     tracer = Tracer(family, layers, network, sets)
-    lines = [packet_text(tracer.begun(asked.packet, asked.unknown), family), *told(followed(tracer, asked), family)]
+    lines = [
+        packet_text(tracer.begun(asked.packet, asked.unknown), family),
+        *trace_lines(followed(tracer, asked), family),
+    ]
     if note := unknown_network(network):
         lines.append(f"({note})")
     lines += [f"({doubt} may decide otherwise)" for doubt in doubts]

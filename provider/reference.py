@@ -47,10 +47,10 @@ def named(reference: str) -> tuple[str, str]:
         found = [(code.name, argument, at or 0) for code, argument, at in pickletools.genops(pickled)]
     except (ValueError, binascii.Error, IndexError, KeyError, OverflowError):  # what genops says of bytes at random
         raise Failure(_REFUSED) from None
-    told = [("text" if name in _TEXT else name, argument) for name, argument, _ in found if name not in _SILENT]
-    if tuple(name for name, _ in told) != _FORM or found[-1][2] != len(pickled) - 1:
+    codes = [("text" if name in _TEXT else name, argument) for name, argument, _ in found if name not in _SILENT]
+    if tuple(name for name, _ in codes) != _FORM or found[-1][2] != len(pickled) - 1:
         raise Failure(_REFUSED)
-    module, class_ = str(told[0][1]), str(told[1][1])
+    module, class_ = str(codes[0][1]), str(codes[1][1])
     if not _NAME.fullmatch(module) or not class_.isidentifier():
         raise Failure(_REFUSED)
     return module, class_

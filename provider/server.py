@@ -39,7 +39,7 @@ from components.failure import Failure
 from hosts.errors import HostError
 from hosts.guard.record import RUN
 from hosts.once import ReportedOnce
-from hosts.text.masking import told
+from hosts.text.masking import shortened
 from hosts.waiting import timed
 from provider import interrupted
 from provider.chapters import Chapters
@@ -70,15 +70,15 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
             self._abort_unfinished(context, request, error)
         except (HostError, Failure) as error:
             _note_failed(request)
-            context.abort(grpc.StatusCode.UNKNOWN, told(self.told.text(error)))
+            context.abort(grpc.StatusCode.UNKNOWN, shortened(self.reported.text(error)))
         except ValidationError as error:
             faults = error.errors(include_input=False, include_url=False)
             places = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
-            context.abort(grpc.StatusCode.UNKNOWN, told("\n".join(places)))
+            context.abort(grpc.StatusCode.UNKNOWN, shortened("\n".join(places)))
         except Exception:
             context.abort(
                 grpc.StatusCode.UNKNOWN,
-                told("This is a fault in Stockade, please report it:\n" + traceback.format_exc()),
+                shortened("This is a fault in Stockade, please report it:\n" + traceback.format_exc()),
             )
         finally:
             self.slowest.ended(run.__name__.lower(), request, clock)
@@ -164,7 +164,7 @@ class Server(ResourceProviderServicer):
 
     def __init__(self, chapters: Chapters | None = None) -> None:
         self.slowest = Slowest()
-        self.told = ReportedOnce()
+        self.reported = ReportedOnce()
         self._config: dict[str, Any] = {}
         self._former = Former()
         self._interrupted: frozenset[str] = frozenset()
@@ -222,7 +222,7 @@ class Server(ResourceProviderServicer):
         """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
         props = request.properties if isinstance(request, proto.CreateRequest) else request.news
         outs = self._kept(_struct({**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}))
-        message = told(str(error))
+        message = shortened(str(error))
         detail = proto.ErrorResourceInitFailed(
             id=error.id, properties=outs, reasons=[message], inputs=self._kept(props)
         )
@@ -357,7 +357,7 @@ class EngineConsole:
         """Show a warning about the resource `urn`; that the engine cannot take it ends no operation."""
         with contextlib.suppress(grpc.RpcError):
             self._engine.Log(
-                proto.LogRequest(severity=proto.LogSeverity.WARNING, message=told(text), urn=urn), timeout=10
+                proto.LogRequest(severity=proto.LogSeverity.WARNING, message=shortened(text), urn=urn), timeout=10
             )
 
 

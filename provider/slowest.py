@@ -48,8 +48,8 @@ def line(label: str, clock: Stopwatch) -> str:
     shares = clock.shares()
     whole = clock.ended - clock.begun
     shares["own work"] = whole - sum(shares.values())
-    told = (f"{what} {seconds:.2f} s" for what, seconds in shares.items() if seconds >= SHORTEST)
-    return f"{whole:6.2f} s  {label}: {', '.join(told)}"
+    listed = (f"{what} {seconds:.2f} s" for what, seconds in shares.items() if seconds >= SHORTEST)
+    return f"{whole:6.2f} s  {label}: {', '.join(listed)}"
 
 
 def _took(kept: tuple[str, Stopwatch]) -> float:

@@ -81,11 +81,11 @@ def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
     except _TwiceError as error:
         raise InventoryError(f"{path}: {error}") from None
     except yamltext.TwiceError as error:
-        raise InventoryError(f"{path}:{yamltext.told(error)[0]}: {shown(error.name)} is there twice") from None
+        raise InventoryError(f"{path}:{yamltext.problem_in(error)[0]}: {shown(error.name)} is there twice") from None
     except yaml.YAMLError as error:
-        line, _, what = yamltext.told(error)
-        told = what if line else "is neither YAML nor JSON"
-        raise InventoryError(f"{path}:{line}: {told}" if line else f"{path}: {told}") from None
+        line, _, what = yamltext.problem_in(error)
+        reason = what if line else "is neither YAML nor JSON"
+        raise InventoryError(f"{path}:{line}: {reason}" if line else f"{path}: {reason}") from None
     except json.JSONDecodeError as error:
         raise InventoryError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
     except (ValueError, RecursionError):

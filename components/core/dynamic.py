@@ -418,11 +418,11 @@ def _say_once(host: str, text: str) -> None:
 def _say_taken_back(error: HostError | Failure, *, changed: bool = True) -> NoReturn:
     if not changed:
         raise error
-    told = "Nothing of this change is left on the host."
+    outcome = "Nothing of this change is left on the host."
     if isinstance(error, HostError):
-        error.hint = "\n  ".join(part for part in (error.hint, told) if part)
+        error.hint = "\n  ".join(part for part in (error.hint, outcome) if part)
         raise error
-    raise Failure(f"{error}\n  {told}") from error
+    raise Failure(f"{error}\n  {outcome}") from error
 
 
 def _check_failure(item: Any) -> CheckFailure:

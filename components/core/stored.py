@@ -79,8 +79,8 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
 
 def machine_of(props: Mapping[str, Any]) -> Machine:
     """Return which machine the host of a state is."""
-    told = props.get("machine") or {}
-    return Machine(told.get("id", ""), tuple(told.get("keys", ())))
+    machine = props.get("machine") or {}
+    return Machine(machine.get("id", ""), tuple(machine.get("keys", ())))
 
 
 def outs(

@@ -42,9 +42,9 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         part = answer.sections
         admin = part.get("admin", part["root"])
         wanted = effective.about(part["wanted"], inputs.settings)
-        told = {line.key for line in map(effective.row, wanted.splitlines())}
+        named = {line.key for line in map(effective.row, wanted.splitlines())}
         ours = {line.strip() for line in part["ours"].splitlines()}
-        silent = (str(line) for line in effective.parse(inputs.settings) if line.key not in told)
+        silent = (str(line) for line in effective.parse(inputs.settings) if line.key not in named)
         return SshdFacts(
             wanted=wanted,
             admin=effective.about(admin, inputs.settings),

@@ -121,16 +121,16 @@ def pattern(text: str) -> str:
     return f"^({'|'.join(keys)}) " if keys else "^$"
 
 
-def about(told: str, text: str) -> str:
+def about(printed: str, text: str) -> str:
     """Return the lines of `sshd -T` that are about the declared keywords: sorted, addresses without their ports."""
     wanted = re.compile(pattern(text))
-    lines = {_PORT.sub("", line) if line.startswith("listenaddress ") else line for line in told.splitlines()}
+    lines = {_PORT.sub("", line) if line.startswith("listenaddress ") else line for line in printed.splitlines()}
     return "".join(f"{line}\n" for line in sorted(lines) if wanted.match(line))
 
 
-def listening(told: str, sockets: str | None) -> tuple[int, ...]:
+def listening(printed: str, sockets: str | None) -> tuple[int, ...]:
     """Return the ports at which sshd listens, by `sshd -T`, or by what systemctl(1) tells of the unit that does it."""
-    found = _LISTENS.findall(told) if sockets is None else _STREAM.findall(sockets)
+    found = _LISTENS.findall(printed) if sockets is None else _STREAM.findall(sockets)
     return tuple(sorted({int(port) for port in found}))
 
 

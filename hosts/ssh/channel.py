@@ -45,8 +45,8 @@ class Outcome:
 
     def pid(self, run: ComposedRun) -> int | None:
         """Process id of the host's shell, as it told before its first script."""
-        told = re.search(rf"\n{run.nonce} P (\d{{1,9}})\n".encode(), self.stdout)
-        return int(told[1]) if told else None
+        found = re.search(rf"\n{run.nonce} P (\d{{1,9}})\n".encode(), self.stdout)
+        return int(found[1]) if found else None
 
     def answers(self, run: ComposedRun) -> list[Answer | None]:
         """One for each script; None for those that did not finish. Raises `GarbledError`."""

@@ -49,7 +49,7 @@ class Reads:
                     await self._answer(batch, shared)
             except HostError as error:
                 failed = self._take_all()
-                _tell(failed, shared)
+                _record_times(failed, shared)
                 self._fail(failed, error)
             except BaseException as error:  # an error of ours must not leave anyone waiting for ever
                 self._fail(
@@ -77,7 +77,7 @@ class Reads:
             try:
                 results = await self._session.attempt([wanted.script for wanted in batch])
             finally:
-                _tell(batch, shared)
+                _record_times(batch, shared)
         except HostError as error:
             self._fail(batch, error)
             return
@@ -101,7 +101,7 @@ class Reads:
                 wanted.answer.set_exception(error.during(resource=""))
 
 
-def _tell(batch: list[_Wanted], shared: Stopwatch) -> None:
+def _record_times(batch: list[_Wanted], shared: Stopwatch) -> None:
     for wanted in batch:
         if wanted.clock is not None:
             wanted.clock.absorb(shared, wanted.asked)

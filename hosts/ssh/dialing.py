@@ -264,11 +264,11 @@ def _cause(connection: Connection, error: OSError | asyncssh.Error) -> str:
 
 def _refused(connection: Connection, credentials: Credentials, shown: Shown, reason: str) -> str:
     tried = ", ".join(credentials.described) or "nothing: no key, password or agent is given"
-    told = f"{connection.address} (with {tried})"
+    place = f"{connection.address} (with {tried})"
     if shown.password_expired:
-        return f"{told}: its password has expired and must be changed first"
+        return f"{place}: its password has expired and must be changed first"
     if "too many" in reason.lower():
-        return f"{told}: too many authentication failures (an agent with many keys? name one privateKeyFile)"
+        return f"{place}: too many authentication failures (an agent with many keys? name one privateKeyFile)"
     if shown.rsa and needs_sha1(shown.version) and not connection.old_algorithms:
-        return f"{told}: {RSA_BY_SHA1}"
-    return told
+        return f"{place}: {RSA_BY_SHA1}"
+    return place

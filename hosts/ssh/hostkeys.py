@@ -141,8 +141,8 @@ def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> 
         return changed
     fault = "" if trust.old else weakness(shown.key)
     if fault:
-        told = f"{connection.address} shows {fault}, which can be broken"
-        return HostKeyUnknown(told, hint=f"{BETTER[0].upper()}{BETTER[1:]}.")
+        message = f"{connection.address} shows {fault}, which can be broken"
+        return HostKeyUnknown(message, hint=f"{BETTER[0].upper()}{BETTER[1:]}.")
     unknown = HostKeyUnknown(
         address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key)
     )

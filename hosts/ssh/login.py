@@ -31,8 +31,8 @@ class ActiveLogin:
 
 
 @dataclass
-class _Climb:
-    """What one way up has seen so far, by login."""
+class _Attempts:
+    """What came of a sequence of logins so far, by login."""
 
     refused: dict[str, str]
     failures: dict[str, int] = field(default_factory=dict)
@@ -157,15 +157,15 @@ class LoginSequence:
         begun = loop.time()
         if not self.logins:
             raise Unreachable("the connection broke")
-        told = {login: f"{self._address(login)}: {fault.message}" for login, fault in self._useless.items()}
-        seen = _Climb(told)
+        useless = {login: f"{self._address(login)}: {fault.message}" for login, fault in self._useless.items()}
+        seen = _Attempts(useless)
         delay = FIRST_DELAY
         while True:
             if (way := await self._round(seen)) is not None:
                 return way
             if all(login in seen.refused for login, _ in self.logins):
                 hint = "\n  ".join(dict.fromkeys(fault.hint for fault in self._useless.values() if fault.hint))
-                attempts = tuple(f"{login} as {told}" for login, told in seen.refused.items())
+                attempts = tuple(f"{login} as {reason}" for login, reason in seen.refused.items())
                 raise LoginRefused(attempts=attempts, hint=hint or _ROTATING)
             waited = loop.time() - begun
             pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
@@ -175,7 +175,7 @@ class LoginSequence:
                 await asyncio.sleep(pause)
             delay = min(delay * 2, LONGEST_DELAY)
 
-    async def _round(self, seen: _Climb) -> ActiveLogin | None:
+    async def _round(self, seen: _Attempts) -> ActiveLogin | None:
         """Each login once, except those refused before and those of an address that just did not answer."""
         silent: set[tuple[str, int]] = set()
         unanswered: set[str] = set()
@@ -204,20 +204,20 @@ class LoginSequence:
         try:
             return (await self._jump_of(connection.proxy).connected()).line
         except HostError as error:
-            told = error.during(resource="")
-            told.message = f"{BEHIND}{connection.proxy.address}: {error.message}"
-            raise told from None
+            renamed = error.during(resource="")
+            renamed.message = f"{BEHIND}{connection.proxy.address}: {error.message}"
+            raise renamed from None
 
-    def _exhausted(self, seen: _Climb) -> bool:
+    def _exhausted(self, seen: _Attempts) -> bool:
         limits = {login: connection.dial_error_limit for login, connection in self.logins}
         return all(limits[login] not in UNLIMITED and count >= limits[login] for login, count in seen.failures.items())
 
     def _address(self, login: str) -> str:
         return dict(reversed(self.logins))[login].address
 
-    def _unreachable(self, seen: _Climb, waited: float) -> Unreachable:
+    def _unreachable(self, seen: _Attempts, waited: float) -> Unreachable:
         tried = tuple(
             dict.fromkeys(connection.address for login, connection in self.logins if login not in seen.refused)
         )
-        hint = "; ".join(f"refused before that: {login} as {told}" for login, told in seen.refused.items())
+        hint = "; ".join(f"refused before that: {login} as {reason}" for login, reason in seen.refused.items())
         return Unreachable(tried=tuple(dict.fromkeys(tried)), waited=waited, cause=seen.cause, hint=hint)

@@ -114,10 +114,10 @@ def no_shell(connection: Connection, stdout: str, stderr: str, status: int) -> S
         return ShellRefused(f"the password of {user} has expired and must be changed first: {said}")
     if "account is currently not available" in said.lower():
         return ShellRefused(f"the login shell of {user} lets nobody in; it said: {said}")
-    told = f"it said: {said}" if said else "it said nothing"
+    detail = f"it said: {said}" if said else "it said nothing"
     return ShellRefused(
         f"{user} gets no shell: the host runs a command of its own instead ({_OWN_COMMAND}), which ended with exit "
-        f"status {status}; {told}",
+        f"status {status}; {detail}",
         secrets=connection.secrets(),
     )
 

@@ -166,8 +166,8 @@ class HostSession:
 
     def _fault(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome) -> Useless | None:
         """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
-        told = outcome.exit_status is not None or outcome.kept_out
-        if outcome.finished or not told or outcome.at >= 0 or outcome.pid(run) is not None:
+        ended = outcome.exit_status is not None or outcome.kept_out
+        if outcome.finished or not ended or outcome.at >= 0 or outcome.pid(run) is not None:
             return None
         stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
         if run.nonce in stdout + stderr:  # what we sent, values and secrets too
@@ -187,8 +187,8 @@ class HostSession:
         if outcome.overdue or outcome.flooded:
             stopped = await self._stop(run, way, outcome)
             why = f"not done within its time ({script.timeout:.0f} s)" if outcome.overdue else "printed too much"
-            told = "it was stopped" if stopped else "it may still be running on the host"
-            return TimedOut(f"{why}; {told}", **place)
+            state = "it was stopped" if stopped else "it may still be running on the host"
+            return TimedOut(f"{why}; {state}", **place)
         stderr = outcome.stderr.decode("utf-8", "replace").replace(run.nonce, "")
         if (error := self._fault(run, way, outcome)) is not None:
             return self._placed(error, resource, script.step)

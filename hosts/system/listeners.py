@@ -61,8 +61,8 @@ class Listener:
             f"package {self.package}" if self.package else "",
             f"of uid {self.uid}" if self.person else "",
         )
-        told = ", ".join(word for word in more if word)
-        return f"{self.protocol} {place}:{self.port} {self.process}" + (f" ({told})" if told else "")
+        detail = ", ".join(word for word in more if word)
+        return f"{self.protocol} {place}:{self.port} {self.process}" + (f" ({detail})" if detail else "")
 
 
 @dataclass(frozen=True)

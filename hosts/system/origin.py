@@ -16,9 +16,9 @@ class Origin:
     port: int
 
 
-def entry(told: str) -> Origin | None:
+def entry(text: str) -> Origin | None:
     """Read what `entry` of `origin.sh` prints; None where it found nothing, or where the run is on the host itself."""
-    words = told.split()
+    words = text.split()
     if len(words) != 4 or not words[3].isdecimal():
         return None
     client, server = words[0].partition("%")[0], words[2].partition("%")[0]

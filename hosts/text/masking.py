@@ -33,7 +33,7 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def told(text: str, most: int = 8000) -> str:
+def shortened(text: str, most: int = 8000) -> str:
     """`printable`, and no longer than a person reads: what a host or a file puts into an error has no end."""
     half = most // 2
     if len(text) > most:

@@ -32,7 +32,7 @@ def load(text: str, loader: "type[Loader] | None" = None) -> Any:
         raise yaml.YAMLError("not YAML") from error
 
 
-def told(error: yaml.YAMLError) -> tuple[int, int, str]:
+def problem_in(error: yaml.YAMLError) -> tuple[int, int, str]:
     """Return line and column (0: nobody knows), and what is wrong, without a word of the text."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return 0, 0, "not YAML"

@@ -70,11 +70,11 @@ def _closed(analysis: Analysis, port: int, settings: Settings) -> str:
         if analysis.table.chain(chain) is None:
             continue
         for source in named:
-            told = _not_through(analysis, chain, wanted, source, settings)
-            if told is None:
+            problem = _not_through(analysis, chain, wanted, source, settings)
+            if problem is None:
                 continue
             who = f"not everybody in {source}" if source else "nobody"
-            return told or (
+            return problem or (
                 f"{who} {words} SSH on port {port} over {analysis.family.label}. Add `-A {chain} {mending}` above "
                 "the rule that denies."
             )

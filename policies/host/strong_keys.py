@@ -20,8 +20,8 @@ def _users(props: Props, settings: Settings) -> Iterable[str]:
         except KeyLineError as error:
             yield f"key {number_} of {props['name']}: {error}."
             continue
-        if told := _weak(key, settings):
-            yield f"key {number_} of {props['name']} ({key.fingerprint}) is {told}. {_MENDING}"
+        if weakness := _weak(key, settings):
+            yield f"key {number_} of {props['name']} ({key.fingerprint}) is {weakness}. {_MENDING}"
     if unknown:
         raise CannotTellYetError(f"a key of {props['name']} is known only in `pulumi up`, which decides then")
 

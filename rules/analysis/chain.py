@@ -49,8 +49,8 @@ class ChainAnswers:
 
     def reached(self, near: bool | None) -> Reach:
         """``near``: by packets with the highest hop limit, or with a lower one; None for both."""
-        decided, told = self.decided, near if self._looks_at_hops else None
-        return self._apart(("reached", told), lambda: Reach(self.compiler, decided, self._packets(told)))
+        decided, hops = self.decided, near if self._looks_at_hops else None
+        return self._apart(("reached", hops), lambda: Reach(self.compiler, decided, self._packets(hops)))
 
     @property
     def arrivals(self) -> Arrivals:

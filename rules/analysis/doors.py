@@ -80,13 +80,13 @@ def _named_interfaces(rules: Ruleset) -> list[str]:
 
 def _doors(analysis: Analysis, port: int, named: list[str]) -> Iterator[Door]:
     """Those of one port: of each interface that the rules name, then of all others."""
-    told: Intervals = (interface("lo"),)
+    covered: Intervals = (interface("lo"),)
     unlike = []
     for name in named:
-        here = common((interface(name),), complement(normal(told), tops(analysis.family)[PacketField.IN]))
-        told = (*told, interface(name))
+        here = common((interface(name),), complement(normal(covered), tops(analysis.family)[PacketField.IN]))
+        covered = (*covered, interface(name))
         unlike.append((name, analysis.sources(TCP, port, here)))
-    rest = complement(normal(told), tops(analysis.family)[PacketField.IN])
+    rest = complement(normal(covered), tops(analysis.family)[PacketField.IN])
     others = analysis.sources(TCP, port, rest)
     for name, sources in unlike:
         if sources != others:

@@ -13,12 +13,15 @@ from rules.packets.outcomes import Place, Placed
 
 T = TypeVar("T")
 # What cannot be told, by built-in chain.
-Untold = dict[str, str]
+Undecided = dict[str, str]
 
 
-def dead_everywhere(table: Table, parts: Mapping[str, ChainAnswers], untold: Untold | None) -> tuple[Dead, ...]:
+def dead_everywhere(table: Table, parts: Mapping[str, ChainAnswers], undecided: Undecided | None) -> tuple[Dead, ...]:
     """The rules that no packet matches, whichever built-in chain it comes from."""
-    found = {name: {dead.placed.place: dead for dead in told} for name, told in _told(parts, _dead, untold).items()}
+    found = {
+        name: {dead.placed.place: dead for dead in answers}
+        for name, answers in _answered(parts, _dead, undecided).items()
+    }
     callers = _callers(table, parts)
     answers = []
     for placed in _every(table):
@@ -30,17 +33,19 @@ def dead_everywhere(table: Table, parts: Mapping[str, ChainAnswers], untold: Unt
     return tuple(answers)
 
 
-def redundant_everywhere(table: Table, parts: Mapping[str, ChainAnswers], untold: Untold | None) -> tuple[Placed, ...]:
+def redundant_everywhere(
+    table: Table, parts: Mapping[str, ChainAnswers], undecided: Undecided | None
+) -> tuple[Placed, ...]:
     """The rules that could go, and are not dead: on each way one or the other."""
-    told = _told(parts, lambda part: (part.dead, part.redundant), untold)
-    dead = {name: {one.placed.place for one in found[0]} for name, found in told.items()}
-    could_go = {name: dead[name] | {placed.place for placed in found[1]} for name, found in told.items()}
+    answers = _answered(parts, lambda part: (part.dead, part.redundant), undecided)
+    dead = {name: {one.placed.place for one in found[0]} for name, found in answers.items()}
+    could_go = {name: dead[name] | {placed.place for placed in found[1]} for name, found in answers.items()}
     callers = _callers(table, parts)
     return tuple(
         placed
         for placed in _every(table)
         if (ways := callers[placed.place.chain])
-        and all(name in told and placed.place in could_go[name] for name in ways)
+        and all(name in answers and placed.place in could_go[name] for name in ways)
         and not all(placed.place in dead[name] for name in ways)
     )
 
@@ -49,15 +54,17 @@ def _dead(part: ChainAnswers) -> tuple[Dead, ...]:
     return part.dead
 
 
-def _told(parts: Mapping[str, ChainAnswers], ask: Callable[[ChainAnswers], T], untold: Untold | None) -> dict[str, T]:
+def _answered(
+    parts: Mapping[str, ChainAnswers], ask: Callable[[ChainAnswers], T], undecided: Undecided | None
+) -> dict[str, T]:
     found: dict[str, T] = {}
     for name, part in parts.items():
         try:
             found[name] = ask(part)
         except TooIntricateError as error:
-            if untold is None:
+            if undecided is None:
                 raise
-            untold[name] = str(error)
+            undecided[name] = str(error)
     return found
 
 

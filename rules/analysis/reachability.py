@@ -18,7 +18,7 @@ from functools import cached_property
 from rules.analysis.chain import ChainAnswers
 from rules.analysis.dead import Dead
 from rules.analysis.default_deny import Limits, open_to, without_exceptions
-from rules.analysis.every_chain import Untold, dead_everywhere, redundant_everywhere
+from rules.analysis.every_chain import Undecided, dead_everywhere, redundant_everywhere
 from rules.analysis.exposure import Exposed, exposed
 from rules.analysis.outside import outside
 from rules.analysis.reach import BLAMED, Reach, sources_of
@@ -134,16 +134,16 @@ class Analysis:
         judged = self if same else Analysis(self.ruleset.with_table(bare), bare.name, self.compiler)
         return open_to(self.store, judged.part(chain).reached(near=None).surely, self.family, limits or Limits())
 
-    def shadowed(self, untold: Untold | None = None) -> tuple[Dead, ...]:
+    def shadowed(self, undecided: Undecided | None = None) -> tuple[Dead, ...]:
         """The rules that no packet matches, each with those that decide before it.
 
         ``untold``: takes why it cannot be told for a built-in chain, in place of a :class:`TooIntricateError`.
         """
-        return dead_everywhere(self.table, self._every_part, untold)
+        return dead_everywhere(self.table, self._every_part, undecided)
 
-    def redundant(self, untold: Untold | None = None) -> tuple[Placed, ...]:
+    def redundant(self, undecided: Undecided | None = None) -> tuple[Placed, ...]:
         """The rules that could go, each alone and all with the dead ones, and nothing is changed; not the dead ones."""
-        return redundant_everywhere(self.table, self._every_part, untold)
+        return redundant_everywhere(self.table, self._every_part, undecided)
 
     def unknown_matches(self) -> tuple[Unknown, ...]:
         """What is not understood in rules that decide something: matches, and targets."""

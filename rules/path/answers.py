@@ -41,10 +41,10 @@ class PathLine:
     at: str = ""
 
     def __str__(self) -> str:
-        told = [f"at {self.at}"] if self.at else []
-        told += [f"forwarded to {self.to}"] if self.to else []
-        told += [f"by {' and '.join(self.rules)}"] if self.rules else []
-        return f"{self.exposed}{', ' if told else ''}{' '.join(told)}"
+        words = [f"at {self.at}"] if self.at else []
+        words += [f"forwarded to {self.to}"] if self.to else []
+        words += [f"by {' and '.join(self.rules)}"] if self.rules else []
+        return f"{self.exposed}{', ' if words else ''}{' '.join(words)}"
 
 
 class PathAnswers:
@@ -90,8 +90,8 @@ class PathAnswers:
     def _lines(self, ways: Sequence[Reached], beyond: Analysis | None) -> Iterator[PathLine]:
         groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Reached]] = {}
         for one in ways:
-            told = (one.piece.to if one.where == "forwarded" or one.piece.by else "", one.where, one.piece.by)
-            groups.setdefault(told, []).append(one)
+            key = (one.piece.to if one.where == "forwarded" or one.piece.by else "", one.where, one.piece.by)
+            groups.setdefault(key, []).append(one)
         for (to, where, by), alike in sorted(groups.items()):
             yield from self._group(to, where, by, alike, beyond, named=len(groups) <= _NAMED)
 

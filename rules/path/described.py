@@ -106,7 +106,7 @@ def followed(tracer: Tracer, asked: Described) -> Trace:
     return tracer.trace(packet, unknown, state=asked.state)
 
 
-def told(trace: Trace, family: Family) -> Iterator[str]:
+def trace_lines(trace: Trace, family: Family) -> Iterator[str]:
     """The way in lines: one after the other all ways that it may take."""
     if trace.cut:
         yield "more ways than can be followed; some of them:"

@@ -106,13 +106,13 @@ class HostNetwork:
         if not 0 < len(self.routes) <= _MOST_ROUTES:
             return None
         found: dict[str, Intervals] = {}
-        told: Intervals = ()
+        covered: Intervals = ()
         for one in sorted(self.routes, key=lambda one: (-one.prefix, one.metric)):
             first = one.address
             mine: Intervals = ((first, first | (1 << self.family.bits - one.prefix) - 1),)
-            rest = common(mine, complement(told, (1 << self.family.bits) - 1))
+            rest = common(mine, complement(covered, (1 << self.family.bits) - 1))
             found[one.interface] = normal((*found.get(one.interface, ()), *rest))
-            told = normal((*told, *mine))
+            covered = normal((*covered, *mine))
         found.pop("", None)
         return found
 

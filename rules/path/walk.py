@@ -77,28 +77,28 @@ class Walk:
     ) -> tuple[list[Carried], list[Carried]]:
         """Packets that a rule matches: those that go on behind it, and those that leave the chain."""
         target = rule.target
-        told = []
+        entered = []
         for packet, sure in packets:
             behind, text = changed(packet, target) if target is not None else (packet, "")
-            told.append(behind.met(Step(self.name, text, place, rule, sure)))
+            entered.append(behind.met(Step(self.name, text, place, rule, sure)))
         if target is None or target.name in GOING_ON:
-            return told, []
+            return entered, []
         if target.name == "RETURN":
-            return [], told
+            return [], entered
         if self.table.chain(target.name) is not None:
-            back = self._chain(target.name, told)
+            back = self._chain(target.name, entered)
             return ([], back) if target.goto else (back, [])
         if target.name in (*_VERDICTS, *TRANSLATING):
             verdict = target.name if target.name in _VERDICTS else "ACCEPT"
-            self.ended += [Ended(packet, verdict, target) for packet in told]
+            self.ended += [Ended(packet, verdict, target) for packet in entered]
             return [], []
         if target.name == "TPROXY":
             # A proxy of the host may take it, or it goes on as it is.
-            self.ended += [Ended(packet.having(unknown=(Field.DESTINATION_TYPE,)), "ACCEPT") for packet in told]
+            self.ended += [Ended(packet.having(unknown=(Field.DESTINATION_TYPE,)), "ACCEPT") for packet in entered]
             return [], []
         # A program decides, or a target that is not understood.
-        self.ended += [Ended(packet, verdict, target) for packet in told for verdict in ("ACCEPT", "DROP")]
-        return ([] if target.name in ("QUEUE", "NFQUEUE") else told), []
+        self.ended += [Ended(packet, verdict, target) for packet in entered for verdict in ("ACCEPT", "DROP")]
+        return ([] if target.name in ("QUEUE", "NFQUEUE") else entered), []
 
     def _distinct(self, packets: Iterable[Carried]) -> list[Carried]:
         found = list({packet.key: packet for packet in reversed(list(packets))}.values())[::-1]

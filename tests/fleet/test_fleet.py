@@ -231,9 +231,9 @@ def test_how_far_a_stack_is(capsys: pytest.CaptureFixture[str]) -> None:
             )
         )
     assert progress(run, run.begin + 25) == "production-01: 25 s, 1 done on 2 hosts, under way: web2: Packages"
-    telling = Progress(every=0.01)
-    with telling.told():
-        telling.begin(run)
+    shown = Progress(every=0.01)
+    with shown.shown():
+        shown.begin(run)
         while "under way: web2: Packages" not in capsys.readouterr().err:
             pass
 

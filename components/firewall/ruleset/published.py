@@ -9,7 +9,7 @@ from rules.analysis.reachability import Analysis, TooIntricateError
 from rules.language.parse import parse_saved
 from rules.model import Ruleset as Rules
 from rules.path.answers import PathAnswers
-from rules.path.described import Described, followed, told
+from rules.path.described import Described, followed, trace_lines
 from rules.path.layers import Layer, layers
 from rules.path.network import HostNetwork, read_network
 from rules.path.nftables import read_listing
@@ -66,13 +66,13 @@ def way(sections: Mapping[str, str], asked: Described) -> tuple[str, ...]:
     """The way of one packet through a host's tables, in lines."""
     family = asked.packet.family
     tables, sets, _ = filtering(sections, family)
-    return tuple(told(followed(Tracer(family, tables, network_of(sections, family), sets), asked), family))
+    return tuple(trace_lines(followed(Tracer(family, tables, network_of(sections, family), sets), asked), family))
 
 
 def network_of(sections: Mapping[str, str], family: Family) -> HostNetwork:
     """The host's addresses and routes."""
-    told = (sections.get(name, "") for name in ("addresses", "routes", "forwards"))
-    return read_network(family, *told)
+    parts = (sections.get(name, "") for name in ("addresses", "routes", "forwards"))
+    return read_network(family, *parts)
 
 
 def _lets_in(found: Rules, own: Rules) -> bool:

@@ -42,14 +42,14 @@ _TROUBLE = re.compile(r"[a-z-]{1,20}( \d{1,20})?")
 
 def own_folder(sections: Mapping[str, str]) -> str:
     """Return what ~/.ssh is like: `MODE OWNER GROUP`, `link` or `other`; empty where there is none."""
-    told = sections["ssh"].strip()
-    return told if _FOLDER.fullmatch(told) else ""
+    answer = sections["ssh"].strip()
+    return answer if _FOLDER.fullmatch(answer) else ""
 
 
 def own_trouble(sections: Mapping[str, str]) -> str:
     """Return why the keys were not read, a word of `TROUBLES`; records of earlier versions tell of none."""
-    told = sections.get("keys.trouble", "").strip()
-    return told if not told or _TROUBLE.fullmatch(told) else "other"
+    answer = sections.get("keys.trouble", "").strip()
+    return answer if not answer or _TROUBLE.fullmatch(answer) else "other"
 
 
 def own_keys(sections: Mapping[str, str]) -> FileState:

@@ -263,8 +263,8 @@ class Display:
                 where = one_line("  ({}: {})".format(*type_and_name(item.urn))) if item.urn else ""
                 tint = "error" if item.mandatory else "warning"
                 self._say("        - " + self._style.op(tint, f"[{level}]  {item.policy}{where}"))
-                told = item.message.startswith(item.description)  # the SDK puts it there
-                for text in (item.message,) if told else (item.description, item.message):
+                complete = item.message.startswith(item.description)  # the SDK puts it there
+                for text in (item.message,) if complete else (item.description, item.message):
                     self._say("\n".join(f"          {line}" for line in text.splitlines()))
         self._say("")
 

@@ -252,11 +252,11 @@ class Policies:
             if self._check is not None:
                 report, self._check = self._check(), None
                 self._approved = not report.failed
-                self._tell(report)
+                self._report_refusal(report)
             if not self._approved:
                 raise SkippedError
 
-    def _tell(self, report: Report) -> None:
+    def _report_refusal(self, report: Report) -> None:
         for violation in report.violations if report.failed else ():
             self._sink.violation(violation)
         for urn, messages in report.messages.items() if report.failed else ():

@@ -73,8 +73,8 @@ class Refresher:
             identity, outputs, inputs = provider.read(old)
         except PartialFailureError as error:  # not well, but this is how it is
             identity, outputs, inputs, reasons = error.id, error.outputs, error.inputs, error.reasons
-            told = "\n".join(f"* {reason}" for reason in reasons)
-            self.sink.log(Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{told}", old.urn)
+            listed = "\n".join(f"* {reason}" for reason in reasons)
+            self.sink.log(Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{listed}", old.urn)
         if not identity:
             return Step(Op.FORGET, old.urn, old, None)
         read = old.inputs if inputs is None else inputs

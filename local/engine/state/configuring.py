@@ -11,7 +11,7 @@ from typing import Any
 
 from local.engine.errors import EngineError
 from local.engine.state.session import Session
-from local.engine.state.stack_file import remove_value, rewrite, set_value, told
+from local.engine.state.stack_file import path_text, remove_value, rewrite, set_value
 
 Keys = list[str | int]
 _SECRET_NAME = re.compile(r"(?i)(passwd|password|passphrase|pwd|secret|token|private_?key)$")
@@ -53,8 +53,8 @@ def set_config(session: Session, options: argparse.Namespace) -> int:
     else:
         if not options.plaintext and not options.type and _looks_secret(path, text):
             raise EngineError(
-                f"config value for '{told(['config', *path])}' looks like a secret; rerun with --secret to encrypt it, "
-                "or --plaintext if you meant to store in plaintext"
+                f"config value for '{path_text(['config', *path])}' looks like a secret; rerun with --secret to "
+                "encrypt it, or --plaintext if you meant to store in plaintext"
             )
         value = _value(text, options.type, inner=len(path) > 1)
     rewrite(session.settings.file, lambda old: set_value(old, ["config", *path], value))

@@ -116,7 +116,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     try:
         data = yamltext.load(text, Loader)
     except yaml.YAMLError as error:
-        line, column, what = yamltext.told(error)
+        line, column, what = yamltext.problem_in(error)
         raise EngineError(f"{name}:{line}:{column}: {what}" if line else f"{name}: {what}") from None
     if data is None:
         return {}

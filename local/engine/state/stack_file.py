@@ -140,20 +140,20 @@ def _with(data: Any, path: Keys, value: Any, whole: Keys) -> Any:
         data = [] if isinstance(part, int) else {}
     if isinstance(data, dict):
         if isinstance(part, int):
-            raise EngineError(f"could not set config: {told(whole)}: key for a map must be a string")
+            raise EngineError(f"could not set config: {path_text(whole)}: key for a map must be a string")
         data[part] = _with(data.get(part), rest, value, whole)
         return data
     if not isinstance(data, list):
-        raise EngineError(f"could not set config: {told(whole)}: what is there is neither a map nor a list")
+        raise EngineError(f"could not set config: {path_text(whole)}: what is there is neither a map nor a list")
     if not isinstance(part, int):
-        raise EngineError(f"could not set config: {told(whole)}: key for a list must be an int")
+        raise EngineError(f"could not set config: {path_text(whole)}: key for a list must be an int")
     if not 0 <= part <= len(data):
-        raise EngineError(f"could not set config: {told(whole)}: the list has {len(data)} elements")
+        raise EngineError(f"could not set config: {path_text(whole)}: the list has {len(data)} elements")
     data[part : part + 1] = [_with(data[part] if part < len(data) else None, rest, value, whole)]
     return data
 
 
-def told(path: Keys) -> str:
+def path_text(path: Keys) -> str:
     """A path in the form of the command line."""
     keys = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(keys).removeprefix(".config").removeprefix(".")

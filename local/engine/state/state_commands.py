@@ -135,9 +135,9 @@ def delete_resources(session: Session, options: argparse.Namespace) -> int:
             doomed = [condemned, *dependents(resources, condemned)]
             others = [item for item in doomed[1:] if item.urn not in options.urns]
             if others and not options.target_dependents:
-                told = "".join(f" * {json.dumps(item.name):<15} ({item.urn})\n" for item in others)
+                listed = "".join(f" * {json.dumps(item.name):<15} ({item.urn})\n" for item in others)
                 raise EngineError(
-                    f"{urn} can't be safely deleted because the following resources depend on it:\n{told}\n"
+                    f"{urn} can't be safely deleted because the following resources depend on it:\n{listed}\n"
                     "Delete those resources first or pass --target-dependents."
                 )
             for item in doomed:

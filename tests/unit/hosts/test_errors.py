@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hosts.errors import CommandFailed, HostError, NotUnderstood, understanding
-from hosts.text.masking import printable, told
+from hosts.text.masking import printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_is_told_is_printable_and_text(text: str) -> None:
 
 
 def test_of_a_flood_both_ends_are_told() -> None:
-    shown = told("begin " + "\x1b" * 10**6 + " end")
+    shown = shortened("begin " + "\x1b" * 10**6 + " end")
     assert shown.startswith("begin ")
     assert shown.endswith(" end")
     assert len(shown) < 10_000

@@ -6,7 +6,7 @@ import pytest
 
 from rules.errors import ExpectedError
 from rules.packets.packet import Field
-from rules.path.described import followed, read_packet, told
+from rules.path.described import followed, read_packet, trace_lines
 from rules.path.layers import Layer, layers
 from rules.path.network import HostNetwork, OwnAddress, Route, read_network
 from rules.path.nftables import read_listing
@@ -38,7 +38,7 @@ def _end(trace: Trace) -> tuple[str, str, int]:
 def test_what_docker_publishes_is_forwarded_past_input() -> None:
     trace = _traced(PUBLISHED)
     assert _end(trace) == ("ACCEPT", "forwarded", 5432)
-    lines = list(told(trace, Family.IPV4))
+    lines = list(trace_lines(trace, Family.IPV4))
     assert "nat DOCKER 2: " in lines[1]
     assert lines[-1] == "= forwarded: tcp 198.51.100.7:40000 > 172.17.0.2:5432 out docker0"
     assert any(line.startswith("filter DOCKER 1: ") for line in lines)
@@ -69,7 +69,7 @@ def test_what_is_not_known_is_followed_both_ways() -> None:
     trace = _traced(PUBLISHED, "-m u32 --u32 0x0=0x0 -j DROP")
     assert trace.verdict is None
     assert sorted(end.verdict for end in trace.ends) == ["ACCEPT", "DROP"]
-    assert any("(possibly)" in line for line in told(trace, Family.IPV4))
+    assert any("(possibly)" in line for line in trace_lines(trace, Family.IPV4))
     without = _traced(PUBLISHED, known=HostNetwork(Family.IPV4))
     assert {end.where for end in without.ends} == {"host", "forwarded"}
 
