@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if processes.interrupted:
         return 130
     drifted = options.command == "drift" and any(outcome.changes for outcome in result.outcomes)
-    return int(drifted or bool(result.further) or result.failed)
+    return int(drifted or bool(result.remarks) or result.failed)
 
 
 def _run(options: argparse.Namespace, processes: Processes) -> Result:
@@ -147,9 +147,9 @@ def _run(options: argparse.Namespace, processes: Processes) -> Result:
             outcomes = run_all(engine, stacks, job, at_once, processes)
         seconds = time.monotonic() - begin
     advice = _advice(environment, options.command, outcomes)
-    print(clean(summary(outcomes, seconds, would=would, further=[*left, *advice])))
+    print(clean(summary(outcomes, seconds, would=would, remarks=[*left, *advice])))
     homes = {name: environment.home(name) for name in environment.hosts()} if options.report else {}
-    return Result(environment.name, options.command, outcomes, seconds, would, homes, further=left)
+    return Result(environment.name, options.command, outcomes, seconds, would, homes, remarks=left)
 
 
 def _stacks(options: argparse.Namespace, environment: Environment) -> Sequence[str]:

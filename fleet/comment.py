@@ -69,7 +69,7 @@ def comment(
     seconds: float = 0.0,
     would: bool = False,
     error: str = "",
-    further: Sequence[str] = (),
+    remarks: Sequence[str] = (),
     whole: str = "",
 ) -> str:
     """Return what came of it. `whole`: where all of it is."""
@@ -81,7 +81,7 @@ def comment(
     head += ["", totals(outcomes, seconds, would=would)]
     page.room -= len(head[-1])
     page.fence("failures", "\n".join(failures(outcomes)))
-    page.fence("remarks", "\n".join(further))
+    page.fence("remarks", "\n".join(remarks))
     page.fence("advice", "\n".join(failures(outcomes, advice=True)))
     if len(outcomes) > 1:
         page.fence("stacks", "\n".join(table(outcomes, would=would)))

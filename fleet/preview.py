@@ -81,7 +81,7 @@ def _previewed(stack: str, folder: Path, whole: Path) -> tuple[Result, str]:
     if kept and (lowered := lowered_in(config)):
         kept.append(f"not enforced, by {Path(str(config)).name}: {', '.join(lowered)}")
     where = f"the job's artifact has all of it ({whole.name})."
-    result = Result(stack, "preview", [outcome], outcome.seconds, would=True, further=kept, whole=where)
+    result = Result(stack, "preview", [outcome], outcome.seconds, would=True, remarks=kept, whole=where)
     return result, outcome.output
 
 

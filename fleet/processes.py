@@ -26,7 +26,7 @@ class StalledError(Exception):
 
 @dataclass
 class Watch:
-    """How long a process may be silent: `limit` seconds after `heard()`. `waits()` names what it waits for, which `warn` gets."""
+    """How long a process may be silent: `limit` seconds after `heard()`. `warn` gets a message that has `waits()`."""
 
     limit: Callable[[], float]
     heard: Callable[[], float]

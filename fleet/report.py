@@ -24,7 +24,7 @@ KINDS = (".md", ".json", ".xml")
 class Result:
     """One command on all stacks of an environment, or on some.
 
-    `homes`: the stack of each host, as far as it is known. `error`: why nothing was run. `further`: what else is to be
+    `homes`: the stack of each host, as far as it is known. `error`: why nothing was run. `remarks`: what else is to be
     said. `whole`: where all of it is, for a report that has no room for it.
     """
 
@@ -35,7 +35,7 @@ class Result:
     would: bool = False
     homes: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
-    further: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     whole: str = ""
 
     @property
@@ -73,7 +73,7 @@ def markdown(result: Result, limit: int = LIMIT) -> str:
         seconds=result.seconds,
         would=result.would,
         error=result.error,
-        further=result.further,
+        remarks=result.remarks,
         whole=result.whole,
     )
 
@@ -88,7 +88,7 @@ def as_json(result: Result) -> str:
         "seconds": round(result.seconds, 1),
         "stacks": [_stack(one) for one in result.outcomes],
         "hosts": {host.name: host.document() for host in _hosts(result)},
-        "further": list(result.further),
+        "remarks": list(result.remarks),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -170,12 +170,12 @@ def failures(outcomes: Sequence[Outcome], *, advice: bool = False) -> list[str]:
     return lines
 
 
-def summary(outcomes: Sequence[Outcome], seconds: float, *, would: bool, further: Sequence[str] = ()) -> str:
+def summary(outcomes: Sequence[Outcome], seconds: float, *, would: bool, remarks: Sequence[str] = ()) -> str:
     """Return the table of all stacks, what differs, what failed in each and how it is mended, and a total.
 
-    `further` is what else is to be said, before the total.
+    `remarks` is what else is to be said, before the total.
     """
     lines = table(outcomes, would=would)
-    for block in (differences(outcomes, would=would), failures(outcomes), further):
+    for block in (differences(outcomes, would=would), failures(outcomes), remarks):
         lines += ["", *block] if block else []
     return "\n".join([*lines, "", totals(outcomes, seconds, would=would)])

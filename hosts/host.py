@@ -216,7 +216,7 @@ class Host:
 
     async def _confirm(self, logins: tuple[tuple[str, Connection], ...], timeout: float) -> str:
         sequence = self._session.sequence
-        way = await sequence.fresh(logins, timeout)
+        way = await sequence.log_in_apart(logins, timeout)
         try:
             alone = HostSession(self.access, sequence.holding(way))
             await alone.run([_ROOT_CHECK], "confirm", timeout=timeout, check=True, stop_on_failure=True)

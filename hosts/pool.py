@@ -57,7 +57,7 @@ class Pool:
                 self._hosts[access] = Host(access, HostSession(access, sequence), self.call, self.run)
             return self._hosts[access]
 
-    def knock(self, access: HostAccess) -> None:
+    def connect_early(self, access: HostAccess) -> None:
         """Begin to connect to a host that will be asked something soon. If that fails, whoever asks is told."""
         host, loop = self.host(access), self._loop
         if loop is not None:

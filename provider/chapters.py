@@ -94,4 +94,4 @@ class Chapters:
         except (Failure, ValidationError):
             return  # which the operation itself will tell
         if access is not None:
-            connection_pool().knock(access)
+            connection_pool().connect_early(access)

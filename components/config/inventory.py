@@ -156,8 +156,8 @@ def access(name: str, host: HostEntry, defaults: Reach | None = None) -> HostAcc
     timeout = own.get("connectTimeout", base.get("connectTimeout"))
     if not logins:
         logins["bootstrap"] = shared
-    further = {"connectTimeout": timeout, "addresses": own.get("addresses")}
-    return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in further.items() if item}})
+    more = {"connectTimeout": timeout, "addresses": own.get("addresses")}
+    return HostAccess.model_validate({"name": name, **logins, **{key: item for key, item in more.items() if item}})
 
 
 def _reached(entry: Mapping[str, Any]) -> HostEntry:
@@ -227,10 +227,10 @@ class Inventory(Mapping[str, HostAccess]):
         if self._entries is None:
             path = self._config.get("inventory")
             try:
-                further = read_inventory(path) if path else {}
+                more = read_inventory(path) if path else {}
             except InventoryError as error:
                 raise Failure(str(error)) from None
-            self._entries = {**further, **(config_value(self._config.get("hosts")) or {})}
+            self._entries = {**more, **(config_value(self._config.get("hosts")) or {})}
         return self._entries
 
 

@@ -47,7 +47,7 @@ class Entrance:
 
     @property
     def behind_nat(self) -> bool:
-        """Whether the port that we knock at is another one on the host."""
+        """Whether the port that we connect to is another one on the host."""
         return self.current.port != self.port
 
     def check(self) -> None:

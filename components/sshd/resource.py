@@ -6,7 +6,7 @@ any of it is in force; then sshd is reloaded, and open sessions carry on. Then t
 not work within `confirmWithin` seconds, or the run ends before, the host puts the old files back by itself.
 
 A new Port needs no step by hand: sshd listens on both, a login on the new one is made, then the old one is closed.
-The firewall must accept it before (depends_on), and the stack config says where each login knocks, for this run and
+The firewall must accept it before (depends_on), and the stack config says which port each login uses, in this run and
 later ones: `admin: {port: 2222}`, `bootstrap: {port: 22}`. What the first refuses or does not answer, the second tries.
 
 Source: the guide, "Harden SSH Access", "SSH Daemon Options"; sshd_config(5).

@@ -6,7 +6,7 @@
 # say_left TEXT          what could not be given back
 #
 # uses: components/users/account.sh components/users/keys/keys.sh
-# takes: name home keys_expected keys_fresh keys_left prior_keys_content prior_keys_group prior_keys_mode
+# takes: name home keys_expected keys_reobserved keys_left prior_keys_content prior_keys_group prior_keys_mode
 # takes: prior_keys_remove prior_ssh_mode
 
 kept=/var/lib/stockade/accounts/$name
@@ -42,7 +42,7 @@ give_back_keys() {
     # whoever keeps changing what is its own keeps it as it is
     case $_ended in
         91 | 83) _theirs=yes ;;    # not its own doing, or no end
-        75) _theirs=$keys_fresh ;; # not as expected
+        75) _theirs=$keys_reobserved ;; # not as expected
         *) _theirs= ;;
     esac
     if [ -n "$_theirs" ]; then

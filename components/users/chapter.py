@@ -99,7 +99,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "leaves_home": _flag(
                 bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
             ),
-            **_keys_back(last or inputs, prior, before, fresh=known.reobserved),
+            **_keys_back(last or inputs, prior, before, reobserved=known.reobserved),
             "groups": " ".join(_groups(inputs, before)),
             "groups_out": " ".join(_groups_out(inputs, known)),
             "password_form": "-e" if inputs.hashed else "",
@@ -134,7 +134,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "shadow_back": _flag(gave_password or bool(prior.expired)),
             "keys_managed": _flag(_keys_managed(inputs, inputs)),
             "keys_expected": now.keys.unpacked().content,
-            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, fresh=known.reobserved),
+            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, reobserved=known.reobserved),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         body = script("components/users/restore.sh")
@@ -249,7 +249,7 @@ def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
     return merge(content, inputs.parsed_keys, sorted(gone), prior)
 
 
-def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, fresh: bool) -> dict[str, str]:
+def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, reobserved: bool) -> dict[str, str]:
     """Return the values of `give_back_keys`."""
     content = _given_back_keys(inputs, prior, now)
     return {
@@ -259,7 +259,7 @@ def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, fresh: b
         "prior_keys_group": prior.keys.group,
         "prior_ssh_mode": mode_of(prior.ssh) if prior.ssh[:1].isdigit() else "",
         "keys_left": trouble(inputs, now) if now.keys_trouble else "",
-        "keys_fresh": _flag(fresh),
+        "keys_reobserved": _flag(reobserved),
     }
 
 

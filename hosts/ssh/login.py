@@ -102,7 +102,7 @@ class LoginSequence:
         finally:
             self._lock.release()
 
-    async def fresh(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> ActiveLogin:
+    async def log_in_apart(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> ActiveLogin:
         """A connection of its own, for the caller to close; nothing is remembered of it."""
         other = LoginSequence(
             self.name, logins, patience, self._handshakes_at_once, self._jump_of, guesses=self.guesses

@@ -144,9 +144,9 @@ class PathAnswers:
             if store.level[node] >= level:
                 found.append(store.map(node, lambda one: store.leaf(one != store.none), below))
                 continue
-            fresh = [kid for kid in store.kids[node] if kid not in seen]
-            seen.update(fresh)
-            waiting += fresh
+            new = [kid for kid in store.kids[node] if kid not in seen]
+            seen.update(new)
+            waiting += new
         spans = store.spans(store.union(found), Field.DESTINATION)
         intervals = tuple((first, last) for first, last, kid in spans if kid == store.all)
         own = self.pieces.own()

@@ -96,7 +96,7 @@ def test_nothing_escapes_from_its_fence(words: list[str], limit: int) -> None:
     )
     for outcomes in ([outcome], [outcome, outcome]):
         check(
-            markdown(Result(title, "preview", outcomes, 2.0, would=True, further=[message]), 8000 + limit), 8000 + limit
+            markdown(Result(title, "preview", outcomes, 2.0, would=True, remarks=[message]), 8000 + limit), 8000 + limit
         )
     check(markdown(Result(title, "preview", error=message), 8000 + limit), 8000 + limit)
     json.loads(as_json(Result(title, "preview", [outcome])))

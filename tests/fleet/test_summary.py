@@ -151,7 +151,7 @@ def test_what_differs_names_hosts_changes_before_creations() -> None:
         "Ruleset to create: db1",
     ]
     assert in_order(["web10", "db1", "web9"]) == ["db1", "web9", "web10"]
-    assert summary([outcome], 1.0, would=True, further=["run `up --refresh`"]).splitlines()[-3:-1] == [
+    assert summary([outcome], 1.0, would=True, remarks=["run `up --refresh`"]).splitlines()[-3:-1] == [
         "run `up --refresh`",
         "",
     ]

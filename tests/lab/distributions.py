@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from local.lab.api import Lab, LabHost
 from tests.lab.families.test_guide import login
-from tests.lab.outside import knock
+from tests.lab.outside import probe_ports
 
 USER = "deploy"
 
@@ -208,7 +208,7 @@ def _sshd(lab: Lab, host: LabHost, variant: Variant) -> str:
 
 def _firewall(lab: Lab, host: LabHost, variant: Variant) -> str:
     seen = {22: "open", 80: "refused", 111: "refused", 2049: "refused"}
-    assert knock(lab, host, seen) == {"ipv4": seen, "ipv6": seen}
+    assert probe_ports(lab, host, seen) == {"ipv4": seen, "ipv6": seen}
     for file, unit in zip(variant.rules, variant.units * 2, strict=False):
         assert "--dport 443" in host.exec(["cat", file]).stdout
         assert service(host, unit)[0] == "enabled"
@@ -221,7 +221,7 @@ def _fail2ban(lab: Lab, host: LabHost, variant: Variant) -> str:
     host.exec("for i in 1 2 3 4 5; do fail2ban-client set sshd banip 198.51.100.200; done")
     banned = f"iptables -S | grep -q '{variant.chain} -s 198.51.100.200'"
     host.exec(f"for i in $(seq 50); do ! {banned} || exit 0; sleep 0.1; done; exit 1")
-    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}
     host.exec("fail2ban-client set sshd unbanip 198.51.100.200 || fail2ban-client reload")
     failed = "fail2ban-client status sshd | grep -q 'Total failed:[^0-9]*[1-9]'"
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]

@@ -29,7 +29,7 @@ print(json.dumps(answers))
 """
 
 
-def knock(lab: Lab, host: LabHost, ports: Iterable[int]) -> dict[str, dict[int, str]]:
+def probe_ports(lab: Lab, host: LabHost, ports: Iterable[int]) -> dict[str, dict[int, str]]:
     """Try TCP connections over both families: `{"ipv4": {22: "open", ...}, "ipv6": {...}}`."""
     text = ",".join(str(port) for port in ports)
     done = lab.outside([sys.executable, "-c", _PROBE, f"{host.ipv4},{host.ipv6}", text])

@@ -88,7 +88,7 @@ def test_a_login_that_got_sudo_meanwhile_is_used(pool: Pool, server: Server, acc
 
 
 def test_while_sshd_moves_each_login_is_tried_at_both_ports(pool: Pool, server: Server, access: HostAccess) -> None:
-    """The admin is to knock where nobody listens yet; root is not let in any more."""
+    """The admin is to log in where nobody listens yet; root is not let in any more."""
     admin, root = access.admin, access.bootstrap
     assert admin is not None
     assert root is not None

@@ -15,7 +15,7 @@ if [ -n "$(first_taken)" ]; then
     record_taken
     take_first
 fi
-fresh || exit 75
+plan_holds || exit 75
 make_sets
 send -n --test
 # What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there

@@ -4,7 +4,7 @@
 
 find_boot_file
 shorten_wait
-fresh || exit 75
+plan_holds || exit 75
 send -n --test
 arm
 send --noflush

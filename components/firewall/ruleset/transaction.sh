@@ -1,6 +1,6 @@
 # The transaction that changes the rules.
 #
-# fresh            whether the lines of the watched chains are those that the plan was made from; else its rule numbers
+# plan_holds            whether the lines of the watched chains are those that the plan was made from; else its rule numbers
 #                  are wrong
 # send OPTION...   loads it
 # track_open       starts to track the connections that are open; untrack takes away what does
@@ -17,7 +17,7 @@
 # Exits: 70 (REFUSED), 75 (STALE).
 # takes: tool lock_wait watched expected transaction
 
-fresh() {
+plan_holds() {
     seen=$("$tool-save" | watched="$watched" awk '
         BEGIN { n = split(ENVIRON["watched"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         /^\*/ { table = substr($0, 2) }
@@ -34,7 +34,7 @@ restore() { # TRANSACTION OPTION…
 send() { # OPTION…
     [ -n "$transaction" ] || return 0
     ! restore "$transaction" "$@" >/dev/null || return 0
-    fresh || {
+    plan_holds || {
         untrack
         exit 75
     }

@@ -15,7 +15,7 @@ import pytest
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry, up_if_to_be_had
 from tests.lab.distributions import CHAPTERS, USER, VARIANTS, Variant, snapshot, table
-from tests.lab.outside import knock
+from tests.lab.outside import probe_ports
 from tests.lab.stack import REPOSITORY, Stack
 
 DOCUMENT = REPOSITORY / "docs/distributions.md"
@@ -120,7 +120,7 @@ def test_rules_that_lock_everybody_out_are_taken_back(lab: Lab, hosts: Hosts, st
     result = stack.up(check=False)
     assert result.output.count("the change was not kept: with it in force, no new login worked") >= len(hosts)
     assert in_force() == kept
-    assert {knock(lab, host, [22])["ipv4"][22] for host in hosts.values()} == {"open"}
+    assert {probe_ports(lab, host, [22])["ipv4"][22] for host in hosts.values()} == {"open"}
     configure(stack, hosts)
     stack.unchanged()
 

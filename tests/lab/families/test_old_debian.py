@@ -9,7 +9,7 @@ from hosts.scripts import script
 from hosts.shell import assigned
 from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock
+from tests.lab.outside import probe_ports
 from tests.lab.packages.test_fail2ban import PROGRAM as FAIL2BAN
 from tests.lab.packages.test_updates import PROGRAM as UPDATES
 from tests.lab.stack import Stack
@@ -71,7 +71,7 @@ def test_fail2ban_without_a_jail_d(lab: Lab, host: LabHost, new_stack: Callable[
     stack.up()
     assert host.exec("fail2ban-client get sshd bantime").stdout == "7200\n"
     host.exec(f"for i in $(seq 50); do iptables -S | grep -q {OUTSIDE_IPV4} && exit; sleep 0.1; done; exit 1")
-    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}  # a reload of 0.8 forgets its bans
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}  # a reload of 0.8 forgets its bans
     stack.unchanged()
 
     # what a server does that was started without our file is no secret

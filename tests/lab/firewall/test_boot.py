@@ -9,7 +9,7 @@ import pytest
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.distributions import snapshot
-from tests.lab.outside import knock, listen, pings
+from tests.lab.outside import listen, pings, probe_ports
 from tests.lab.stack import Stack
 
 OPEN = {22: "open", 80: "open", 443: "open", 8080: "refused"}
@@ -111,7 +111,7 @@ def test_rules_that_cannot_be_loaded_close_the_host(lab: Lab, host: LabHost, sta
     host.exec(broken.command)
     try:
         boot(host)
-        seen = knock(lab, host, OPEN)
+        seen = probe_ports(lab, host, OPEN)
         answers = pings(lab, host)
         journal = host.exec("journalctl -b -q --no-pager -t stockade").stdout.splitlines()
     finally:
@@ -126,7 +126,7 @@ def test_rules_that_cannot_be_loaded_close_the_host(lab: Lab, host: LabHost, sta
     stack.refresh()
     assert stack.preview(check=False).output.count("closed at boot: ") == 2
     stack.up()
-    assert knock(lab, host, OPEN) == {"ipv4": OPEN, "ipv6": OPEN}
+    assert probe_ports(lab, host, OPEN) == {"ipv4": OPEN, "ipv6": OPEN}
     assert "STOCKADE" not in host.iptables_save(4) + host.iptables_save(6)
 
 
@@ -149,7 +149,7 @@ def test_what_others_add_and_another_version_of_iptables_close_nothing(lab: Lab,
     host.exec(NO_OTHER)
     assert "f2b-sshd" in host.iptables_save(4)
     assert "STOCKADE" not in host.iptables_save(4) + host.iptables_save(6)
-    assert knock(lab, host, OPEN) == {"ipv4": OPEN, "ipv6": OPEN}
+    assert probe_ports(lab, host, OPEN) == {"ipv4": OPEN, "ipv6": OPEN}
 
 
 VARIANTS = {
@@ -189,7 +189,7 @@ def test_so_it_is_on_every_family(lab: Lab, bring_up: Callable[..., LabHost], ne
         hosts[variant].exec(f"{BREAK.format(ipv4)}; : >{ipv6}")
     reboot()
     for variant, (ipv4, ipv6) in VARIANTS.items():  # rpcbind listens on all of them from the start
-        assert knock(lab, hosts[variant], [22, 111])["ipv4"] == {22: "open", 111: "refused"}
+        assert probe_ports(lab, hosts[variant], [22, 111])["ipv4"] == {22: "open", 111: "refused"}
         log = hosts[variant].exec("cat /var/lib/stockade/boot/log").stdout
         assert f"ipv4: CLOSED but for TCP port 22, {SINCE} {ipv4} cannot be loaded" in log
         assert f"ipv6: CLOSED but for TCP port 22, {SINCE} {ipv6} has no rules" in log

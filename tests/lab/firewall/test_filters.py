@@ -8,7 +8,7 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock, listen
+from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("pristine")
@@ -68,7 +68,7 @@ def test_nftables_service_is_named_taken_over_and_given_back(
     stack.configure(hosts={host.name: entry(host)}, firewall=TAKE_OVER)
     stack.up()
     expected = {22: "open", 80: "open", 443: "open", 8080: "refused"}
-    assert knock(lab, host, expected) == {"ipv4": expected, "ipv6": expected}
+    assert probe_ports(lab, host, expected) == {"ipv4": expected, "ipv6": expected}
     assert "company" not in filters(host)["tables"]
     stack.refresh()
     stack.unchanged()
@@ -79,7 +79,7 @@ def test_nftables_service_is_named_taken_over_and_given_back(
     host.reboot()
     listen(host, 80)
     expected = {22: "open", 80: "open", 8080: "refused"}
-    assert knock(lab, host, expected) == {"ipv4": expected, "ipv6": expected}
+    assert probe_ports(lab, host, expected) == {"ipv4": expected, "ipv6": expected}
     stack.refresh()
     stack.unchanged()
     stack.destroy()
@@ -110,14 +110,14 @@ def test_a_table_of_another_tool_and_rules_of_iptables_legacy(
         "possibly less than that: the nftables table inet company may deny more"  # the CLI shows the first lines alone
     )
     assert {told in item["inputs"]["exposure"] for item in stack.state() if "Ruleset" in item["type"]} == {True}
-    assert knock(lab, host, [80])["ipv4"] == {80: "silent"}
+    assert probe_ports(lab, host, [80])["ipv4"] == {80: "silent"}
     stack.refresh()
     stack.unchanged()
 
     stack.configure(hosts={host.name: entry(host)}, firewall=TAKE_OVER)
     stack.up()
     expected = {22: "open", 80: "open", 8080: "refused"}
-    assert knock(lab, host, expected) == {"ipv4": expected, "ipv6": expected}
+    assert probe_ports(lab, host, expected) == {"ipv4": expected, "ipv6": expected}
     assert "-j f2b-x" in filters(host)["legacy"]
     stack.refresh()
     stack.unchanged()
@@ -137,7 +137,7 @@ def test_a_take_over_that_is_not_confirmed_goes_back(lab: Lab, host: LabHost, ne
     assert TABLE in after["tables"]
     assert "-A INPUT -j" not in host.iptables_save(4)
     assert {part: after[part] for part in ("legacy", "units")} == {part: before[part] for part in ("legacy", "units")}
-    assert knock(lab, host, [22, 8080])["ipv4"] == {22: "open", 8080: "silent"}
+    assert probe_ports(lab, host, [22, 8080])["ipv4"] == {22: "open", 8080: "silent"}
 
 
 def test_a_reload_of_theirs_that_empties_our_rules_is_drift_by_its_cause(

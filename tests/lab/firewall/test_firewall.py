@@ -10,7 +10,7 @@ import pytest
 
 from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock, listen, pings
+from tests.lab.outside import listen, pings, probe_ports
 from tests.lab.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("pristine")
@@ -39,18 +39,18 @@ def saved(host: LabHost) -> tuple[str, str]:
 
 def test_only_the_declared_services_can_be_reached_also_after_a_reboot(lab: Lab, host: LabHost, stack: Stack) -> None:
     listen(host, 80, 443, 8080)
-    assert knock(lab, host, [8080]) == {"ipv4": {8080: "open"}, "ipv6": {8080: "open"}}
+    assert probe_ports(lab, host, [8080]) == {"ipv4": {8080: "open"}, "ipv6": {8080: "open"}}
     stack.up()
     expected = {"ipv4": OPEN, "ipv6": OPEN}
-    assert knock(lab, host, OPEN) == expected
+    assert probe_ports(lab, host, OPEN) == expected
     assert pings(lab, host) == {"ipv4": True, "ipv6": True}
     host.exec("ip -6 neigh flush all; ip -4 neigh flush all")
     lab.outside(["ip", "-6", "neigh", "flush", "all"])
-    assert knock(lab, host, OPEN) == expected
+    assert probe_ports(lab, host, OPEN) == expected
 
     host.reboot()
     listen(host, 80, 443, 8080)
-    assert knock(lab, host, OPEN) == expected
+    assert probe_ports(lab, host, OPEN) == expected
     assert pings(lab, host) == {"ipv4": True, "ipv6": True}
     stack.unchanged()
 
@@ -68,14 +68,14 @@ def test_a_rule_added_by_hand_is_shown_and_taken_back(lab: Lab, host: LabHost, s
     stack.up()
     declared = saved(host)
     host.exec("iptables -I INPUT 9 -p tcp --dport 8080 -j ACCEPT")
-    assert knock(lab, host, [8080])["ipv4"] == {8080: "open"}
+    assert probe_ports(lab, host, [8080])["ipv4"] == {8080: "open"}
     refreshed = stack.refresh()
     assert "~ 1 updated" in refreshed or "1 to update" in refreshed or "updated" in refreshed
     diff = stack.preview(check=False)
     assert changed_lines(diff.output) == ["- -A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT"]
     stack.up()
     assert saved(host) == declared
-    assert knock(lab, host, [8080])["ipv4"] == {8080: "refused"}
+    assert probe_ports(lab, host, [8080])["ipv4"] == {8080: "refused"}
     stack.refresh()
     stack.unchanged()
 
@@ -86,23 +86,23 @@ def test_fail2bans_chain_and_its_ban_survive(lab: Lab, host: LabHost, stack: Sta
         "iptables -I INPUT -p tcp -m multiport --dports 22 -j f2b-sshd"
     )
     banned = {22: "refused"}
-    assert knock(lab, host, [22])["ipv4"] == banned
+    assert probe_ports(lab, host, [22])["ipv4"] == banned
     stack.up()
-    assert knock(lab, host, [22])["ipv4"] == banned
+    assert probe_ports(lab, host, [22])["ipv4"] == banned
     host.exec("iptables -I f2b-sshd -s 192.0.2.7 -j REJECT")
     stack.refresh()
     stack.unchanged()
     host.exec("iptables -A INPUT -p tcp --dport 9999 -j ACCEPT")
     stack.refresh()
     stack.up()
-    assert knock(lab, host, [22])["ipv4"] == banned
+    assert probe_ports(lab, host, [22])["ipv4"] == banned
     rules = host.exec("iptables -S f2b-sshd").stdout
     assert rules.count("REJECT") == 2
     boot = host.exec("cat /etc/iptables/rules.v4").stdout
     assert "f2b" not in boot
     assert "--dport 22" in boot
     stack.destroy()
-    assert knock(lab, host, [22])["ipv4"] == banned
+    assert probe_ports(lab, host, [22])["ipv4"] == banned
     assert host.exec("iptables -S f2b-sshd").stdout == rules
 
 

@@ -8,7 +8,7 @@ import pytest
 from local.lab.api import OUTSIDE_IPV4, OUTSIDE_IPV6, Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.firewall.test_boot import INSTALL_IPSET, LOOKED
-from tests.lab.outside import knock
+from tests.lab.outside import probe_ports
 from tests.lab.stack import Stack
 
 RULES = {
@@ -35,7 +35,7 @@ def declared(host: LabHost, ipv4: list[str], ipv6: list[str]) -> dict[str, Any]:
 
 
 def seen(lab: Lab, host: LabHost) -> tuple[dict[int, str], dict[int, str]]:
-    answers = knock(lab, host, [22])
+    answers = probe_ports(lab, host, [22])
     return answers["ipv4"], answers["ipv6"]
 
 

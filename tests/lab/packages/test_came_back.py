@@ -7,7 +7,7 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock, listen
+from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import Stack
 from tests.lab.stacks.test_interrupted import reached, stop_at
 from tests.lab.stacks.test_ownership import ENGINES, cli
@@ -58,7 +58,7 @@ def test_what_is_declared_again_is_in_force_again(
     in_force(host)
     host.reboot()
     listen(host, OPEN, CLOSED)
-    for answers in knock(lab, host, [OPEN, CLOSED]).values():
+    for answers in probe_ports(lab, host, [OPEN, CLOSED]).values():
         assert answers[OPEN] == "open"
         assert answers[CLOSED] != "open"
     in_force(host)

@@ -9,7 +9,7 @@ import pytest
 
 from local.lab.api import OUTSIDE_IPV4, Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock
+from tests.lab.outside import probe_ports
 from tests.lab.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("pristine")
@@ -84,10 +84,10 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
         "active",
     ]
     guess(lab, host, 2)
-    assert knock(lab, host, [22])["ipv4"] == {22: "open"}, host.exec("tail -n 20 /var/log/fail2ban.log").stdout
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "open"}, host.exec("tail -n 20 /var/log/fail2ban.log").stdout
     guess(lab, host, 2)
     wait_for_ban(host)
-    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}
     assert banned(host) == [OUTSIDE_IPV4]  # and not the operator's
 
     # every kind of change: limits (a reload) and ports (the jail is started anew, its old rule must go)
@@ -111,22 +111,22 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
     rules = host.exec("iptables -S INPUT").stdout
     assert "--dports 22,2222 -j f2b-sshd" in rules
     assert "--dports 22 -j" not in rules
-    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}
     stack.unchanged()
     stack.refresh()
     stack.unchanged()
 
     # a flushed chain is drift: the ban is in the list and not in force
     host.exec("iptables -F INPUT; iptables -F f2b-sshd; iptables -X f2b-sshd")
-    assert knock(lab, host, [22])["ipv4"] == {22: "open"}
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "open"}
     stack.refresh()
     stack.up()
-    assert knock(lab, host, [22])["ipv4"] == {22: "refused"}
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}
 
     stack.destroy()
     assert host.exec(INSTALLED).stdout == packages
     assert host.exec("ls -d /etc/fail2ban /var/lib/stockade 2>/dev/null || :").stdout == ""
-    assert knock(lab, host, [22])["ipv4"] == {22: "open"}
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "open"}
 
 
 def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stack: Callable[..., Stack]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock, listen
+from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import Stack
 
 CLOSED = 3306
@@ -91,7 +91,7 @@ class Fleet:
 
     def hardened(self, machine: LabHost) -> bool:
         """What somebody on the network and an administrator see: a port that is closed, root out, the admin in."""
-        closed = knock(self.lab, machine, [CLOSED, 22])
+        closed = probe_ports(self.lab, machine, [CLOSED, 22])
         assert {answers[22] for answers in closed.values()} == {"open"}
         root_out = "permitrootlogin no" in machine.exec("sshd -T").stdout
         login = ["ssh", "-i", str(self.key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={machine.known_hosts}"]

@@ -13,7 +13,7 @@ import yaml
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock, listen
+from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import REPOSITORY, Result, Stack
 
 ADDRESS, ME, KEY = "198.51.100.11", "203.0.113.7", "ssh-ed25519 AAAA..."
@@ -138,6 +138,6 @@ def test_a_block_that_is_not_there_is_left_out(host: LabHost, new_stack: Callabl
     stack.up()
     assert "sshd" in host.exec("fail2ban-client status").stdout
     listen(host, 8443)
-    assert {answers[8443] for answers in knock(lab, host, [8443]).values()} == {"open"}
+    assert {answers[8443] for answers in probe_ports(lab, host, [8443]).values()} == {"open"}
     assert "-A INPUT -j REJECT" not in host.iptables_save()
     stack.destroy()

@@ -16,7 +16,7 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
-from tests.lab.outside import knock, listen
+from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import Stack
 
 needs_cli = pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")
@@ -56,7 +56,7 @@ def declare(stack: Stack, hosts: list[LabHost], **more: Any) -> None:
 
 def ports(lab: Lab, host: LabHost) -> dict[int, str]:
     """What somebody outside finds, the same over both families."""
-    found = knock(lab, host, OPEN)
+    found = probe_ports(lab, host, OPEN)
     assert found["ipv4"] == found["ipv6"]
     return found["ipv4"]
 
@@ -141,7 +141,7 @@ def test_a_refresh_that_runs_the_program_sees_drift_as_well(lab: Lab, hosts: lis
     told = stack.pulumi("refresh", "--yes", "--skip-preview", "--run-program", "--diff")
     assert "+ -A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT" in told or "~ 2 updated" in told
     stack.pulumi("up", "--yes", "--skip-preview", "--target", "**Ruleset::verb1-ipv4")
-    assert knock(lab, hosts[0], OPEN) == {"ipv4": OPEN, "ipv6": BARE}  # the one that was named
+    assert probe_ports(lab, hosts[0], OPEN) == {"ipv4": OPEN, "ipv6": BARE}  # the one that was named
     stack.up()
     stays(lab, hosts[0], stack)
 

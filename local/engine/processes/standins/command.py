@@ -58,20 +58,20 @@ async def execute(connection: Connection, command: str, stdin: str, limit: float
 
     Raises `HostError` where the host cannot be entered, `Refused` where the command fails or takes longer than `limit`.
     """
-    gate = asyncio.Semaphore()
+    one_at_a_time = asyncio.Semaphore()
 
-    def ladder(way: Connection) -> LoginSequence:
+    def sequence_for(way: Connection) -> LoginSequence:
         return LoginSequence(
             way.host,
             (("command", way),),
             PATIENCE,
-            gate,
-            lambda proxy: jumps.setdefault(proxy, ladder(proxy)),
+            one_at_a_time,
+            lambda proxy: jumps.setdefault(proxy, sequence_for(proxy)),
             guesses=Guesses(),
         )
 
     jumps: dict[Connection, LoginSequence] = {}
-    first = ladder(connection)
+    first = sequence_for(connection)
     try:
         line = (await first.connected()).line
         async with asyncio.timeout(limit):

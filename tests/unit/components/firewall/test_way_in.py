@@ -160,7 +160,7 @@ def test_a_preview_refuses_what_keeps_out_where_the_last_run_came_from() -> None
 
 
 def test_once_sshd_has_moved_the_old_port_may_be_closed() -> None:
-    """The last run that changed the rules came in by port 22; now the logins knock at 2222."""
+    """The last run that changed the rules came in by port 22; now the logins use 2222."""
     provider = RulesetProvider()
     moved = {"admin": {"host": ADDRESSES[Family.IPV4], "port": 2222}, "bootstrap": {"host": ADDRESSES[Family.IPV4]}}
     both, new = (
