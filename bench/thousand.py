@@ -1,4 +1,4 @@
-"""`python -m bench.thousand`: what many hosts cost the machine that looks after them, measured on simulated hosts.
+"""`python -m bench.thousand`: what many hosts cost the machine that manages them, measured on simulated hosts.
 
 One real lab host is hardened and looked at through a recorder (bench/simulated/); then any number of SSH endpoints on
 loopback addresses play its answers back. Stockade runs with its hosts in stacks of 100, two stacks at a time; Ansible

@@ -47,7 +47,7 @@ class Limits:
     silence: float = 3600.0
 
     def watch(self, run: StackRun) -> Watch:
-        """Return what looks after one run."""
+        """Return what manages one run."""
         return Watch(lambda: self.silence if run.events.begun else self.start, lambda: run.heard, run.waits, run.fail)
 
 

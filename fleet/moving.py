@@ -36,7 +36,7 @@ def move_all(engine: Engine, environment: Environment, tell: Callable[[str], Non
 
 
 def stranded(engine: Engine, environment: Environment) -> list[str]:
-    """Name the hosts that are in the states of shards that there are no more, where nobody looks after them.
+    """Name the hosts that are in the states of shards that there are no more, where nothing manages them.
 
     Raises FleetError, EngineError, CommandError.
     """
@@ -57,7 +57,7 @@ def stranded(engine: Engine, environment: Environment) -> list[str]:
         return []
     shards = f"{environment.name} has {environment.shards} shard{'s' if environment.shards > 1 else ''}"
     return [
-        f"{shards}, and nobody looks after the hosts that are still in the state of another stack:",
+        f"{shards}, and nothing manages the hosts that are still in the state of another stack:",
         *lines,
         f"Move them to their shards, which touches no host: `python -m fleet move {environment.name} --yes`",
     ]

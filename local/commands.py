@@ -91,7 +91,7 @@ def policy_arguments(command: str, given: list[str], stack: str, folder: Path, w
 def policy_environment(given: Sequence[str], folder: Path) -> Mapping[str, str]:
     """Return what the pack's process must find in its environment to read `--policy-pack-config` as documented.
 
-    A pack that is not this project's is not looked after. Raises ValueError for a policy that there is not.
+    A pack that is not this project's is not managed. Raises ValueError for a policy that there is not.
     """
     pack, config = value_of(given, "--policy-pack"), value_of(given, "--policy-pack-config")
     if not pack or not config or (folder / pack).resolve() != ROOT / PACK:

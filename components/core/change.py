@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from hosts.host import Host
 
 BY_ITSELF = (
-    "The host cannot be reached now. It puts back what was in force before by itself, {limit} s after the change or "
-    f"when it starts again, and records that in {LOG}."
+    "The host cannot be reached now. It rolls the change back by itself {limit} s after it was made, or at its next "
+    f"boot, and logs that in {LOG}."
 )
 
 
@@ -112,7 +112,7 @@ class Change:
                 _add(error, self.go_back())
             raise
         except (ConnectionLost, TimedOut, Unreachable) as error:
-            _add(error, "It is not known whether the host kept the change; `refresh` shows it, `up` finishes it.")
+            _add(error, "Whether the host kept the change is unknown: `refresh` shows it, `up` finishes it.")
             raise
 
     def go_back(self) -> str:

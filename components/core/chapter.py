@@ -69,7 +69,7 @@ class ChapterInputs(Model):
     `host`: the host's name in the stack config, or any name when `connection` is given.
     `connection`: how to reach it (`admin`, `bootstrap`), where the stack config has no host of this name: its entry is
     read when a command runs, and goes before this. `existing`: what `create` does about settings that are there
-    already: `adopt` or `fail`; `takeOver` takes also what another stack looks after. `triggers`: texts whose change
+    already: `adopt` or `fail`; `takeOver` takes also what another stack manages. `triggers`: texts whose change
     makes it look again, and make good what is not as declared: the packages that it configures were gone meanwhile.
     """
 

@@ -115,7 +115,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Observe, remember what was there, apply, observe again: one remote run.
 
-        A host that another resource of the stack looked after is taken over together with its prior state. Where it
+        A host that another resource of the stack managed is taken over together with its prior state. Where it
         fails, what was changed is taken back; raises `Unfinished` where that fails, too.
         """
         inputs = self._inputs(props)
@@ -394,14 +394,14 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return self._ways.host_of(state.declared.host, state.declared.connection, state.machine)
 
 
-_LEFT = "What it had changed could not be taken back by now: `up` finishes it, `destroy` undoes it."
+_LEFT = "Its changes could not be rolled back: run `up` to finish them, or `destroy` to undo them."
 _WRITTEN_BACK = (
-    "somebody has removed the record of Stockade (/var/lib/stockade): who looks after the host and what was there "
-    "before is written back as the state knows it"
+    "Stockade's record on the host (/var/lib/stockade) was removed: its owner and the prior state are written there "
+    "again, from the state"
 )
 _REINSTALLED = (
-    "the host has no record of Stockade: another machine, or one that was installed anew. The next `up` applies "
-    "everything to it"
+    "the host has no record of Stockade: it is another machine, or was reinstalled. The next `up` applies everything "
+    "to it"
 )
 
 

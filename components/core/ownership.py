@@ -82,7 +82,7 @@ def copied(recorded: Owner, machine: Machine) -> bool:
 
 
 def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str) -> None:
-    """Refuse that `owner` takes over what another stack, or another resource of this run, looks after.
+    """Refuse that `owner` takes over what another stack, or another resource of this run, manages.
 
     Raises `Failure`.
     """
@@ -92,16 +92,16 @@ def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str
     alive = CLAIMS.urn(recorded.claim)
     if alive and alive != caller().urn and not recorded.named_as(owner):
         raise Failure(
-            f"{host}: {title}: nothing was changed: this machine is in the stack twice: {recorded.resource} looks "
-            "after it as well. Take one of the two out of the config"
+            f"{host}: {title}: nothing was changed: this machine is in the stack twice: {recorded.resource} "
+            "manages it as well. Remove one of the two from the config"
         )
     if existing == "fail" or recorded.took_over_from(owner):
         _refuse_another_state(recorded, owner, host, title, existing)
     if (recorded.project, recorded.stack) == (owner.project, owner.stack) or existing == "takeOver":
         return
     raise Failure(
-        f"{host}: {title}: nothing was changed: the stack {recorded.stack} of the project {recorded.project} looks "
-        f"after it ({recorded.resource}). Take the host out of one of the two stacks. If that stack has been renamed "
+        f"{host}: {title}: nothing was changed: the stack {recorded.stack} of the project {recorded.project} "
+        f"manages it ({recorded.resource}). Remove the host from one of the two stacks. If that stack has been renamed "
         f"to {owner.stack}, run `refresh` on it first; if it is gone for good, `existing: takeOver` takes it over"
     )
 
@@ -118,8 +118,8 @@ def check_owner(
         if found.has(title) or not state.claim or state.unfinished or there():
             return
         raise Failure(
-            f"{state.declared.host}: {title}: nothing was changed: the host has no record of Stockade any more: it is "
-            "another machine, or was installed anew. Run `refresh`, then `up`: everything is applied to it again"
+            f"{state.declared.host}: {title}: nothing was changed: the host no longer has a record of Stockade: it is "
+            "another machine, or was reinstalled. Run `refresh`, then `up`: everything is applied to it again"
         )
     if recorded.claim == owner.claim or copied(recorded, found.machine):
         return
@@ -160,11 +160,11 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, the
     if found.has(title) or not state.claim:
         return ""
     if state.unfinished:
-        return "nothing of it is recorded on the host: it has gone back already"
+        return "the host has no record of it: it was rolled back already"
     if _is_other(found.machine, state.machine):
         return "the host is another machine now; the one that was hardened is left as it is"
     if not there():
-        return "the host has no record of Stockade and is not as it was declared: it was undone or installed anew"
+        return "the host has no record of Stockade and is not as declared: it was undone, or the host was reinstalled"
     return ""
 
 
@@ -186,21 +186,21 @@ def taken_over_from(recorded: Owner, owner: Owner, host: str) -> str:
     if not recorded.of_another_state(owner):
         return ""
     return (
-        f"{host}: taken over: by its record, another state of this stack looked after it{_since(recorded)}. That is "
-        "right where that state is lost; where it is that of another checkout, runs from there change nothing any more"
+        f"{host}: taken over: by its record, another state of this stack managed it{_since(recorded)}. That is "
+        "right if that state is lost. If another checkout has it, runs from there will change nothing from now on"
     )
 
 
 def lost_to(recorded: Owner | None, owner: Owner, host: str) -> str:
-    """Say that another state of this stack looks after a host by now; "" where it does not."""
+    """Say that another state of this stack manages a host by now; "" where it does not."""
     if recorded is None or recorded.claim == owner.claim or not recorded.took_over_from(owner):
         return ""
-    return f"{host}: not looked after from here any more: {_other(recorded, owner)}. {TAKE_BACK}"
+    return f"{host}: no longer managed from here: {_other(recorded, owner)}. {TAKE_BACK}"
 
 
 TAKE_BACK = (
-    "Work with that state, and let go of this one (`state delete` forgets a host, and changes nothing on it); or take "
-    "the host back with `existing: takeOver`"
+    "Use that state instead of this one (`state delete` removes a host from this one and changes nothing on it), or "
+    "take the host back with `existing: takeOver`"
 )
 
 
@@ -210,8 +210,8 @@ def _since(recorded: Owner) -> str:
 
 def _other(recorded: Owner, owner: Owner) -> str:
     if recorded.of_another_state(owner):
-        return f"another state of this stack, as of another checkout, looks after it{_since(recorded)}"
+        return f"another state of this stack, such as another checkout's, manages it{_since(recorded)}"
     where = ""
     if (recorded.project, recorded.stack) != (owner.project, owner.stack):
         where = f" of the stack {recorded.stack} (project {recorded.project})"
-    return f"{recorded.resource}{where} looks after it now"
+    return f"{recorded.resource}{where} manages it now"

@@ -145,7 +145,7 @@ class Transaction(Generic[I, F]):
         return not lost
 
     def take_over(self, owner: Owner) -> None:
-        """Record `owner` as the one who looks after it from now on."""
+        """Record `owner` as the one who manages it from now on."""
         self.host.run(claimed(self.title, self.recorded, owner), resource=self.title)
         self.recorded = owner
 
@@ -231,9 +231,9 @@ class Transaction(Generic[I, F]):
         except (LookupError, ValueError) as error:
             self.begun = False
             raise Failure(
-                f"{self.host.name}: {self.title}: what was there before Stockade came cannot be read any more: "
-                f"{FOLDER}/{record_name(self.title)} on the host is damaged. Put it back from a backup; or remove it, "
-                "and what is there now counts as what was before"
+                f"{self.host.name}: {self.title}: the record of the prior state, "
+                f"{FOLDER}/{record_name(self.title)} on the host, is damaged. Restore it from a backup; or remove it, "
+                "and the present state counts as the prior one"
             ) from error
 
     def _take_in(self, known: KnownState[I, F], answers: Sequence[Answer]) -> None:

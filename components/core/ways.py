@@ -76,7 +76,7 @@ class Ways:
         if not machine.keys or isinstance(host, Unknown):
             return ""
         if host not in self.config and _unknown_machine(connection):
-            return "a machine that is not made yet"
+            return "a machine that does not exist yet"
         known = host in self.config or not has_unknown(connection)
         access = way_to(str(host), self.config, connection) if known else None
         return other_key(machine, access) if access is not None else ""
@@ -86,8 +86,8 @@ def connected(name: str, access: HostAccess | None) -> Host:
     """Return a host by how it is reached. Raises `Failure` where nothing says that."""
     if access is None:
         raise Failure(
-            f"{name}: nothing says how to connect: neither the stack config nor an earlier one that is known still "
-            "has it. To have it undone, put its entry back under `hosts`, run `up` or `destroy`, then take it out"
+            f"{name}: how to connect is unknown: neither the stack config nor a known earlier one has this host. To "
+            "undo what was done to it, put its entry back under `hosts`, run `up` or `destroy`, then remove the entry"
         )
     from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
 
@@ -99,8 +99,8 @@ def say_outdated(host: Host) -> None:
     if host.outdated and host.name not in _OUTDATED:
         _OUTDATED.add(host.name)
         console.warn(
-            f"{host.name}: the host does not take {host.outdated} in the stack config; the run goes on by a former "
-            "one: correct it, or change it on the host"
+            f"{host.name}: the host refused {host.outdated} of the stack config; this run uses an earlier one. Correct "
+            "the config, or change it on the host"
         )
 
 

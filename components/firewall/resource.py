@@ -74,7 +74,7 @@ class Firewall(ComponentResource):
             sets = settings.sets_of(family)
             if sets:
                 props["sets"] = write(sets)
-            # most of them look after both families: stopped by the first, started again after the last is gone
+            # most of them manage both families: stopped by the first, started again after the last is gone
             after = settings.take_over or not all(one.family for one in sets)
             order = [*before, packages, *(rulesets.values() if after else ())]
             child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)

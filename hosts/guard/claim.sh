@@ -1,4 +1,4 @@
-# Records who looks after a resource.
+# Records who manages a resource.
 # uses: hosts/guard/owned.sh
 
 record_claim

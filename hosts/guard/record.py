@@ -1,4 +1,4 @@
-"""What Stockade keeps on a host: for each of its resources who looks after it, and what was there before it came.
+"""What Stockade keeps on a host: for each of its resources who manages it, and what was there before it came.
 
 The state file keeps the prior state too, but a run that is killed before the state is written would take its own
 half-done work for the prior state when it is repeated. And a host may come to another resource (renamed, replaced,
@@ -39,7 +39,7 @@ CHANGED = 76
 
 @dataclass(frozen=True)
 class Owner:
-    """Who looks after one resource of a host.
+    """Who manages one resource of a host.
 
     `claim`: a random word that the state of the owner has too; project, stack and resource (its name) are for people,
     and for a state that has lost it. `run`: the token of the run that made it the owner. `machine`: where that
@@ -112,7 +112,7 @@ class Ledger:
     armed: frozenset[str] = frozenset()
 
     def owner(self, title: str) -> Owner | None:
-        """Return who looks after the resource `title`."""
+        """Return who manages the resource `title`."""
         return self.owners.get(record_name(title))
 
     def has(self, title: str) -> bool:

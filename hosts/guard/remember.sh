@@ -1,5 +1,5 @@
 # Prints the record of a prior state, which it makes where there is none: what record_observe prints now. With owner_line,
-# it also records who looks after the resource.
+# it also records who manages the resource.
 #
 # A change that goes back to what was recorded just now leaves no record (hosts/guard/arm.sh, `fresh`): the next create
 # begins anew.

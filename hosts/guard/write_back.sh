@@ -1,4 +1,4 @@
-# Records the prior state as the state knows it, where somebody has removed the record, and who looks after the resource.
+# Records the prior state as the state knows it, where somebody has removed the record, and who manages the resource.
 # uses: hosts/guard/owned.sh
 # takes: record_name record_facts
 

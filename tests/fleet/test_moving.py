@@ -51,7 +51,7 @@ def test_nobody_is_left_behind_when_shards_become_fewer(fleet: Fleet) -> None:
     left = fleet.run("up")
     assert left.status == 2, left
     told = (
-        "production has 1 shard, and nobody looks after the hosts that are still in the state of another stack:\n"
+        "production has 1 shard, and nothing manages the hosts that are still in the state of another stack:\n"
         "  production-02: web2\n"
         "  production-02: web3, which no list names any more: the next `up` undoes what was done there\n"
         "Move them to their shards, which touches no host: `python -m fleet move production --yes`\n"

@@ -72,7 +72,7 @@ def test_a_run_that_no_pack_judges_is_warned_about_or_refused(tmp_path: Path, en
     stack.configure(**HARDENED, policies="required")
     refused = stack.run("up", "--yes", check=False)
     assert refused.status != 0
-    assert f"{NOBODY}, and the stack config wants one (`policies: required`)" in refused
+    assert f"{NOBODY}, and the stack config requires one (`policies: required`)" in refused
     assert "Traceback" not in refused.output
     assert not [one for one in stack.state() if one["type"] != "pulumi:pulumi:Stack"]
     (stack.folder / "policies").symlink_to(REPOSITORY / "policies")
@@ -85,7 +85,9 @@ def test_plain_pulumi_is_told_apart_by_its_pack(tmp_path: Path) -> None:
     argv = ["pulumi", "preview", "--stack", stack.name, "--non-interactive"]
     assert stack.ended(["pulumi", "stack", "select", "--create", stack.name]).status == 0
     without = stack.ended(argv)
-    assert (without.status != 0, f"{NOBODY}, and the stack config wants one" in without) == (True, True), without.output
+    assert (without.status != 0, f"{NOBODY}, and the stack config requires one" in without) == (True, True), (
+        without.output
+    )
     judged = stack.ended([*argv, "--policy-pack", "policies"])
     assert (judged.status, NOBODY in judged) == (0, False), judged.output
 

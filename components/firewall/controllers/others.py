@@ -26,7 +26,7 @@ KEPT_TABLES = (
     "inet firewalld",  # its program is the one to name
     f"* {NFT_TABLE}",  # ours, where the rules could not be loaded at boot
 )
-"""Tables of nftables that managers of containers, virtual machines and bans look after: theirs, as their chains are."""
+"""Tables of nftables that managers of containers, virtual machines and bans own, as they do their chains."""
 
 _NFTABLES = ("nftables", "foomuuri", "nftfw")
 

@@ -1,4 +1,4 @@
-"""A host whose firewall ufw or firewalld looks after: nothing is changed, what is in force is read.
+"""A host whose firewall ufw or firewalld manages: nothing is changed, what is in force is read.
 
 Policies judge it as they judge declared rules, from the last look.
 """
@@ -24,7 +24,7 @@ Program = Literal["ufw", "firewalld"]
 class KeptInputs(ChapterInputs):
     """Inputs of `KeptFirewall`.
 
-    `program`: who looks after the rules. `changes`: not to be given; after a refresh, what can be reached otherwise
+    `program`: who manages the rules. `changes`: not to be given; after a refresh, what can be reached otherwise
     than when a run looked last.
     """
 
@@ -90,7 +90,7 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         )
 
     def as_observed(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
-        """Report what somebody changed; the next run accepts it, as nothing is declared but who looks after it."""
+        """Report what somebody changed; the next run accepts it, as nothing is declared but who manages it."""
         before = known.recorded or KeptFacts()
         gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)
         changes = (line for family in Family for line in _changes(before, seen, family))

@@ -1,4 +1,4 @@
-# What a host shows of the firewall that $program, ufw or firewalld, looks after (KeptFacts).
+# What a host shows of the firewall that $program, ufw or firewalld, manages (KeptFacts).
 # uses: hosts/system/services.sh
 # takes: program
 

@@ -196,7 +196,7 @@ def test_what_went_back_by_itself_undoes_nothing_of_others(fleet: Fleet, host: L
     finally:
         host.exec("umount /etc/sudoers.d")
     assert failed.status != 0
-    assert "could not be taken back" not in failed
+    assert "could not be rolled back" not in failed
     host.exec("useradd -m deploy")
     stack.refresh()
     stack.destroy()
@@ -401,7 +401,7 @@ def test_a_machine_installed_anew_under_the_same_key_is_seen_by_the_next_look(fl
     fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
     refused = stack.up(check=False)
     assert refused.status != 0
-    assert "installed anew" in refused
+    assert "was reinstalled" in refused
     stack.refresh()
     assert "create" in stack.preview()
     stack.up()
@@ -433,7 +433,7 @@ def test_a_record_that_somebody_removed_is_written_back_with_what_was_there_befo
     stack = fleet.stack(web=fleet.entry(host))
     stack.up()
     host.exec("rm -r /var/lib/stockade")
-    assert "web: somebody has removed the record of Stockade" in stack.refresh()
+    assert "web: Stockade's record on the host (/var/lib/stockade) was removed" in stack.refresh()
     stack.up()
     assert fleet.hardened(host)
     stack.unchanged()
@@ -504,7 +504,7 @@ def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(
     fleet.declare(second, www=fleet.entry(host))
     refused = second.up(check=False)
     assert refused.status != 0
-    assert "the stack test of the project stockade looks after it" in refused
+    assert "the stack test of the project stockade manages it" in refused
     second.destroy()
     assert fleet.hardened(host)
 
@@ -528,13 +528,13 @@ def test_another_checkout_takes_over_aloud_and_the_first_one_changes_nothing_any
     second = Stack(tmp_path_factory.mktemp("second") / "project", environment=stack.environment)
     fleet.declare(second, web=fleet.entry(host))
     taken = second.up()  # as where the state was lost
-    told = "web: taken over: by its record, another state of this stack looked after it since"
+    told = "web: taken over: by its record, another state of this stack managed it since"
     assert 1 <= taken.output.count(told) <= 3  # for the host, not for each of its resources
     second.unchanged()
     second.refresh()
     second.unchanged()
 
-    told = "web: not looked after from here any more: another state of this stack, as of another checkout, looks after"
+    told = "web: no longer managed from here: another state of this stack, such as another checkout's, manages"
     assert 1 <= stack.refresh().output.count(told) <= 6  # the CLI's refresh looks twice
     fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
     refused = stack.up(check=False)

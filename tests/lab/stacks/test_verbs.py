@@ -49,7 +49,7 @@ def stack(hosts: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Sta
 
 
 def declare(stack: Stack, hosts: list[LabHost], **more: Any) -> None:
-    """Have the stack look after these hosts, which answer at once or are down."""
+    """Have the stack manage these hosts, which answer at once or are down."""
     entries = {host.name: entry(host, connectTimeout=2) for host in hosts}
     stack.configure(hosts=entries, **{**SETTINGS, **more})
 

@@ -35,7 +35,7 @@ def test_the_record_of_a_copied_disk_is_another_machines() -> None:
     assert not copied(OURS, Machine())
     stranger = replace(OURS, stack="another", machine="two")
     taken_from(ledger(stranger), OURS, "web", "packages", "adopt")
-    with pytest.raises(Failure, match="the stack another of the project stockade looks after it"):
+    with pytest.raises(Failure, match="the stack another of the project stockade manages it"):
         taken_from(ledger(replace(stranger, machine="one")), OURS, "web", "packages", "adopt")
 
 
@@ -47,7 +47,7 @@ def test_a_lost_state_takes_over_aloud_and_the_one_that_was_not_lost_gives_way()
         taken_from(ledger(OURS), OTHERS, "web", "packages", "fail")
     taken = OTHERS.after(OURS)
     assert taken.former == "L0"
-    assert "not looked after from here any more" in lost_to(taken, OURS, "web")
+    assert "no longer managed from here" in lost_to(taken, OURS, "web")
     with pytest.raises(Failure, match="another state of this stack"):
         check_owner(ledger(taken), OURS, "packages", state(), existing="adopt", there=lambda: True)
     check_owner(ledger(taken), OURS, "packages", state(), existing="takeOver", there=lambda: True)

@@ -108,7 +108,7 @@ def test_where_the_host_is_out_of_reach_the_error_says_that_it_goes_back_alone(s
     host.locked = True
     host.before = cut("take the change back", times=9)
     told = failure_of(lambda: first.converge(_fresh()))
-    assert "It puts back what was in force before by itself, 600 s after the change" in told
+    assert "It rolls the change back by itself 600 s after it was made" in told
     assert stage.read(WORD) == "ours"  # until then
     settled = StagedHost(stage, token="two")
     settled.run(hold(settled.identity))
@@ -135,7 +135,7 @@ def test_a_commit_that_nobody_can_ask_about_is_told_as_unknown(stage: Stage, cha
     host, first = change(guarded=True)
     host.after = cut("keep the change", times=2)
     told = failure_of(lambda: first.converge(_fresh()))
-    assert "It is not known whether the host kept the change; `refresh` shows it, `up` finishes it." in told
+    assert "Whether the host kept the change is unknown: `refresh` shows it, `up` finishes it." in told
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -235,7 +235,7 @@ def test_a_damaged_record_is_named_and_nothing_is_changed(stage: Stage, change: 
     stage.write(WORD, "theirs")
     _, first = change()
     told = failure_of(lambda: first.converge(_fresh()))
-    assert f"{RECORD} on the host is damaged" in told
+    assert f"the record of the prior state, {RECORD} on the host, is damaged" in told
     assert not first.begun
 
 

@@ -1,4 +1,4 @@
-"""A firewall that another program looks after, read by its script on the stage."""
+"""A firewall that another program manages, read by its script on the stage."""
 
 import pytest
 
