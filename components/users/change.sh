@@ -41,7 +41,7 @@ give_back_keys() {
     fi
     # whoever keeps changing what is its own keeps it as it is
     case $_ended in
-        91 | 83) _theirs=yes ;;    # not its own doing, or no end
+        91 | 83) _theirs=yes ;;         # not its own doing, or no end
         75) _theirs=$keys_reobserved ;; # not as expected
         *) _theirs= ;;
     esac
