@@ -21,7 +21,8 @@ from plugin.detailed import detailed
 from plugin.kinds import read_only, secret
 from plugin.schema import FILE, KEY_PAIR_OUTPUTS, resources, version
 from plugin.secrets import WAYS, Sealing, opened, tells_secrets
-from provider.server import PROVIDER_KEY, Server, run, setting
+from provider.kept import setting
+from provider.server import PROVIDER_KEY, Server, run
 from provider.structs import properties
 
 _SHOWN = frozenset({"observed", "declared", "applied"})

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -29,9 +29,6 @@ from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
 from pulumi.runtime.proto.status_pb2 import Status
 from pydantic import ValidationError
 
-from components.config.former import Config as Known
-from components.config.former import Former, listed_in, older, reach, read, written
-from components.config.inventory import ENTRIES
 from components.core import console
 from components.core.chapter import Unfinished
 from components.core.claims import CLAIMS, called_for
@@ -41,17 +38,14 @@ from hosts.guard.record import RUN
 from hosts.once import ReportedOnce
 from hosts.text.masking import shortened
 from hosts.waiting import timed
-from provider import interrupted
 from provider.chapters import Chapters
+from provider.kept import Kept, stack_of
 from provider.reference import load
 from provider.serving import serve
 from provider.slowest import Slowest
-from provider.structs import plain, properties, same, same_but
+from provider.structs import plain, properties, same, same_but, struct_of
 
 PROVIDER_KEY = "__provider"
-LINEAGE = "lineage"
-FORMER = "former"
-INTERRUPTED = "interrupted"
 THREADS = 256
 """Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
 
@@ -118,47 +112,6 @@ def _picked(struct: Any, *names: str) -> dict[str, Any]:
     return properties(some)
 
 
-def _revealed(props: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: rpc.unwrap_rpc_secret(value) for key, value in props.items()}
-
-
-def _secret(value: str) -> dict[str, str]:
-    """Return a value as the protocol marks a secret one."""
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
-
-
-def _stack_of(urn: str) -> str:
-    return urn.partition("::")[0].rpartition(":")[2]
-
-
-def setting(name: str) -> str:
-    """Return the key of an entry of the stack config."""
-    return f"{os.environ.get('PULUMI_PROJECT', 'project')}:{name}"
-
-
-def _entries(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a stack config says about hosts."""
-    return {name: config.get(setting(name)) for name in ENTRIES}
-
-
-def _known(config: Mapping[str, Any], stack: str) -> tuple[Known, ...]:
-    """Return what the provider's own inputs say of hosts, the newest first."""
-    listed, kept = read(str(config.get(FORMER) or ""))
-    return (reach(_entries(config), stack, listed), *kept)
-
-
-def _struct(properties: Mapping[str, Any]) -> Any:
-    """Serialise plain properties for the engine: the SDK's coroutine has nothing to wait for, and an event loop of its
-    own would cost as much as its work."""
-    work: Coroutine[Any, Any, Any] = rpc.serialize_properties(dict(properties), {})
-    try:
-        work.send(None)
-    except StopIteration as ended:
-        return ended.value
-    work.close()
-    raise TypeError("properties that are not plain values")
-
-
 class Server(ResourceProviderServicer):
     """Serves the `ResourceProvider` that each resource names."""
 
@@ -166,62 +119,25 @@ class Server(ResourceProviderServicer):
         self.slowest = Slowest()
         self.reported = ReportedOnce()
         self._config: dict[str, Any] = {}
-        self._former = Former()
-        self._interrupted: frozenset[str] = frozenset()
+        self._own = Kept()
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
         self.chapters = chapters or Chapters()
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
-        """Keep what earlier configs say of hosts as well: the present one may not have them any more (former.py).
-
-        What the engine keeps as the provider's own inputs has that, as one secret, and the word by which this state is
-        known; also what a run that was killed had begun (interrupted.py).
-        """
-        olds, news = _revealed(properties(request.olds)), _revealed(properties(request.news))
-        CLAIMS.lineage = str(olds.get(LINEAGE) or "")
-        stack = _stack_of(request.urn)
-        listed = listed_in(_entries(news), stack)
-        now, before = reach(_entries(news), stack, listed), _known(olds, stack) if olds else ()
-        kept = older(now, before)
-        self._former = Former((now, *kept))
-        inputs = Struct()
-        inputs.CopyFrom(request.news)
-        inputs.fields[LINEAGE].string_value = CLAIMS.lineage or token_hex(16)
-        if listed or kept:
-            inputs.fields[FORMER].CopyFrom(_struct({FORMER: _secret(written(listed, kept))}).fields[FORMER])
-        marks = self._look_for_interrupted(request.urn, interrupted.read(str(olds.get(INTERRUPTED) or "")))
-        if marks:
-            inputs.fields[INTERRUPTED].string_value = interrupted.written(marks)
-        return proto.CheckResponse(inputs=inputs)
-
-    def _look_for_interrupted(self, urn: str, before: interrupted.Marks) -> interrupted.Marks:
-        if not CLAIMS.lineage:  # no run of this stack has got as far as this
-            return {}
-        try:
-            found = interrupted.look(_stack_of(urn), CLAIMS.lineage, before)
-        except interrupted.UnreadableError as error:
-            with called_for(urn):
-                console.warn(f"{_UNREADABLE} ({error})")
-            found = interrupted.Interrupted(before, frozenset(before))
-        self._interrupted |= found.urns
-        return found.marks
+        """Keep what other runs need to know among the provider's own inputs (kept.py)."""
+        return proto.CheckResponse(inputs=self._own.checked(request))
 
     def Configure(self, request: Any, _context: Any) -> Any:
         """Keep the stack config (plain values, secrets decrypted) for the providers' `configure`."""
-        self._config = _revealed(rpc.deserialize_properties(request.args))
-        CLAIMS.lineage = str(self._config.pop(LINEAGE, "") or CLAIMS.lineage)
-        if FORMER in self._config:
-            self._former = Former(_known(self._config, _stack_of(request.urn)))
-            del self._config[FORMER]
-        self._config.pop(INTERRUPTED, None)
+        self._config = self._own.configured(request)
         return proto.ConfigureResponse(acceptSecrets=False)
 
     def _abort_unfinished(self, context: grpc.ServicerContext, request: Any, error: Unfinished) -> None:
         """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
         props = request.properties if isinstance(request, proto.CreateRequest) else request.news
-        outs = self._kept(_struct({**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}))
+        outs = self._kept(struct_of({**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}))
         message = shortened(str(error))
         detail = proto.ErrorResourceInitFailed(
             id=error.id, properties=outs, reasons=[message], inputs=self._kept(props)
@@ -246,7 +162,7 @@ class Server(ResourceProviderServicer):
         inputs = {**result.inputs, PROVIDER_KEY: given[PROVIDER_KEY]}
         if news is not None and same(inputs, news):  # all that is normal already
             return proto.CheckResponse(inputs=request.news, failures=failures)
-        return proto.CheckResponse(inputs=_struct(inputs), failures=failures)
+        return proto.CheckResponse(inputs=struct_of(inputs), failures=failures)
 
     @_plain
     def Diff(self, request: Any) -> Any:
@@ -274,7 +190,7 @@ class Server(ResourceProviderServicer):
         props = rpc.deserialize_properties(request.properties)
         result = self._provider(request, request.properties).create(props)
         outs = {**(result.outs or {}), PROVIDER_KEY: props[PROVIDER_KEY]}
-        return proto.CreateResponse(id=result.id, properties=_struct(outs))
+        return proto.CreateResponse(id=result.id, properties=struct_of(outs))
 
     @_plain
     def Update(self, request: Any) -> Any:
@@ -283,7 +199,7 @@ class Server(ResourceProviderServicer):
         news = rpc.deserialize_properties(request.news)
         result = provider.update(request.id, olds, news)
         outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
-        return proto.UpdateResponse(properties=_struct(outs))
+        return proto.UpdateResponse(properties=struct_of(outs))
 
     @_plain
     def Read(self, request: Any) -> Any:
@@ -291,9 +207,9 @@ class Server(ResourceProviderServicer):
         props = rpc.deserialize_properties(recorded)
         result = self._provider(request, recorded).read(request.id, props)
         reference = {PROVIDER_KEY: props[PROVIDER_KEY]}
-        inputs = None if result.inputs is None else _struct({**result.inputs, **reference})
+        inputs = None if result.inputs is None else struct_of({**result.inputs, **reference})
         return proto.ReadResponse(
-            id=result.id or "", properties=_struct({**(result.outs or {}), **reference}), inputs=inputs
+            id=result.id or "", properties=struct_of({**(result.outs or {}), **reference}), inputs=inputs
         )
 
     @_plain
@@ -305,7 +221,7 @@ class Server(ResourceProviderServicer):
     def _unfinished(self, provider: ResourceProvider, urn: str) -> dict[str, Any]:
         """Return what the state does not say of a resource that a run was changing when it was killed."""
         ours = "unfinished" in getattr(provider, "outputs", ())
-        return {"unfinished": True} if ours and urn in self._interrupted else {}
+        return {"unfinished": True} if ours and urn in self._own.interrupted else {}
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
         """Operations in flight end by themselves: each is one bounded remote run, safe to be waited for."""
@@ -322,7 +238,7 @@ class Server(ResourceProviderServicer):
         """Return the provider that the Struct `props` (or, while it is unknown, `olds`) refers to, configured once per
         process."""
         project = os.environ.get("PULUMI_PROJECT", "project")
-        stack = _stack_of(request.urn)
+        stack = stack_of(request.urn)
         if getattr(self._thread, "stack", None) != stack:  # the SDK keeps its settings by thread
             configure(Settings(project=project, stack=stack, organization="organization"))
             self._thread.stack = stack
@@ -336,15 +252,12 @@ class Server(ResourceProviderServicer):
                 provider = self._load(reference)
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
                 if hasattr(provider, "former"):
-                    provider.former = self._former
+                    provider.former = self._own.former
                 self._providers[reference] = provider
             return self._providers[reference]
 
 
 _INTERRUPTED = "a run that was interrupted was changing this: what is declared is applied again"
-_UNREADABLE = (
-    "whether a run was interrupted is not known, since the state cannot be read. If one was, run `refresh` first"
-)
 
 
 class EngineConsole:

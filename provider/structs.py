@@ -3,7 +3,7 @@
 Structs with secrets, assets, references or nulls go to the SDK itself.
 """
 
-from collections.abc import Set
+from collections.abc import Coroutine, Mapping, Set
 from typing import Any
 
 from pulumi.output import Unknown
@@ -68,3 +68,15 @@ def _value(value: Any) -> Any:
     if kind in ("number_value", "bool_value"):
         return getattr(value, kind)
     raise _NotPlainError
+
+
+def struct_of(props: Mapping[str, Any]) -> Any:
+    """Serialise plain properties for the engine: the SDK's coroutine has nothing to wait for, and an event loop of its
+    own would cost as much as its work."""
+    work: Coroutine[Any, Any, Any] = rpc.serialize_properties(dict(props), {})
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        return ended.value
+    work.close()
+    raise TypeError("properties that are not plain values")

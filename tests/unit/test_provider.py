@@ -9,7 +9,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from provider.chapters import CHAPTERS
-from provider.server import _struct
+from provider.structs import struct_of
 
 REPOSITORY = Path(__file__).parents[2]
 COMPONENTS = REPOSITORY / "components"
@@ -32,12 +32,12 @@ def test_plain_properties_are_serialised_as_the_sdk_does() -> None:
         "nested": {"list": [1, True, {"deep": "b"}]},
         "unknown": rpc.UNKNOWN,
     }
-    assert _struct(plain) == asyncio.run(rpc.serialize_properties(dict(plain), {}))
+    assert struct_of(plain) == asyncio.run(rpc.serialize_properties(dict(plain), {}))
 
 
 async def _waits() -> None:
     with pytest.raises(TypeError, match="not plain"):
-        _struct({"later": asyncio.get_running_loop().create_future()})
+        struct_of({"later": asyncio.get_running_loop().create_future()})
 
 
 def test_what_has_to_be_waited_for_is_refused() -> None:
