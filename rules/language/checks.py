@@ -13,11 +13,12 @@ from rules.options.extensions import Extension
 from rules.values.family import Family
 from rules.values.icmp import TCP_RESET
 from rules.values.protocols import TCP, protocol_name
-from rules.values.typed import Protocol
+from rules.values.typed import Protocol, Words
 
 # Where a port of a bridge that a packet will leave by may be asked for (xt_physdev.c).
 _NOT_SENT_HERE = ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING")
 AH = 51
+_IPV6_TYPES = ("UNSPEC", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "UNREACHABLE")
 # Protocols of which NAT changes ports, or an id (`iptables`' extensions, in either family).
 _WITH_PORTS = (6, 17, 132, 33, 1)
 _NO_OUTPUT = ("INPUT", "PREROUTING")
@@ -78,7 +79,8 @@ def _check_options(reader: SpecReader, loaded: Loaded, extension: Extension) -> 
         ):
             raise _error(reader, loaded.token, f"! --{option.name} with everything matches nothing", "a narrower value")
     for group in extension.one_of:
-        given = [name for name in group if name in _written(extension, loaded)]
+        written = _written(extension, loaded)
+        given = [name for name in written if name in group]
         if len(given) != 1:
             names = " or ".join(f"--{name}" for name in group)
             what = f"{extension.name} lacks {names}" if not given else f"{extension.name} takes one of {names}"
@@ -87,12 +89,18 @@ def _check_options(reader: SpecReader, loaded: Loaded, extension: Extension) -> 
         if len([name for name in group if name in loaded.options]) > 1:
             names = " or ".join(f"--{name}" for name in group)
             raise _error(reader, loaded.token, f"{extension.name} takes one of {names}", f"{names}, once")
+    if extension.any_of and not set(extension.any_of) & loaded.options.keys():
+        names = " or ".join(f"--{name}" for name in extension.any_of)
+        raise _error(reader, loaded.token, f"{extension.name} lacks an option", names)
+    found = extension.check(loaded.options, reader.family) if extension.check is not None else None
+    if found is not None:
+        raise _error(reader, loaded.token, *found)
 
 
-def _written(extension: Extension, loaded: Loaded) -> set[str]:
+def _written(extension: Extension, loaded: Loaded) -> list[str]:
     """Names of the given options, spellings of one mark counted as that mark."""
     marks = {"set-mark", "or-mark", "and-mark", "xor-mark"} if extension.spec("set-xmark") else set()
-    return {"set-xmark" if name in marks else name for name in loaded.options}
+    return ["set-xmark" if name in marks else name for name in loaded.options]
 
 
 def _protocol(reader: SpecReader) -> int | None:
@@ -105,15 +113,21 @@ def _protocol(reader: SpecReader) -> int | None:
 
 
 def _check_protocol(reader: SpecReader, loaded: Loaded, extension: Extension) -> None:
-    if extension.name in ("ah", "ecn"):
-        _check_special(reader, loaded)
+    _check_special(reader, loaded)
     if extension.protocols and _protocol(reader) not in extension.protocols:
         names = " or ".join(f"-p {protocol_name(number)}" for number in extension.protocols)
         raise _error(reader, loaded.token, f"{extension.name} needs {names}", names)
 
 
 def _check_special(reader: SpecReader, loaded: Loaded) -> None:
-    """``ah`` needs its protocol in IPv4 alone, ``ecn`` for TCP's bits alone."""
+    """``ah`` needs its protocol in IPv4 alone, where it has fewer options; ``ecn`` needs one for TCP's bits alone."""
+    family = reader.family.label
+    if loaded.name == "ah" and reader.family is Family.IPV4 and {"ahlen", "ahres"} & loaded.options.keys():
+        raise _error(reader, loaded.token, f"--ahlen and --ahres are not for {family}", "--ahspi")
+    for option in loaded.options.values() if loaded.name == "addrtype" and reader.family is Family.IPV6 else ():
+        kinds = option.value.words if isinstance(option.value, Words) else ()
+        if barred := sorted(set(kinds) - set(_IPV6_TYPES)):
+            raise _error(reader, loaded.token, f"there is no type {barred[0]} in {family}", ", ".join(_IPV6_TYPES))
     needed = AH if loaded.name == "ah" and reader.family is Family.IPV4 else None
     if loaded.name == "ecn" and {"ecn-tcp-cwr", "ecn-tcp-ece"} & loaded.options.keys():
         needed = TCP

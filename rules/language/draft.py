@@ -205,7 +205,8 @@ class DraftTable:
         if name in self.chains:
             return f"{name} is a built-in chain, a rule cannot jump to it", "a target or a user chain"
         known = (*VERDICTS, *TARGETS, *self.chains)
-        reason = f"{name} is neither a target nor a chain of table {self.name}{did_you_mean(name, known)}"
+        shown = name or '""'
+        reason = f"{shown} is neither a target nor a chain of table {self.name}{did_you_mean(name, known)}"
         return reason, "a target, or a chain declared in this text"
 
     def _check_loops(self) -> None:

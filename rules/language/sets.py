@@ -272,15 +272,21 @@ def _named(rule: Rule) -> Iterator[str]:
             yield option.value.first
 
 
+# Matches and options that name what the running system makes.
+_OBJECTS = (
+    ("cgroup", "path", "cgroup"),
+    ("bpf", "object-pinned", "object"),
+    ("nfacct", "nfacct-name", "accounting object"),
+)
+_THERE_AT_BOOT = ("", "system.slice", "init.scope")
+
+
 def _made_later(rule: Rule) -> str:
     """What a rule names that is made in the running system, and is no file."""
     for match in rule.matches:
-        words = dict(zip(match.tokens, match.tokens[1:], strict=False))
-        if match.name == "cgroup" and words.get("--path", "").strip("/") not in ("", "system.slice", "init.scope"):
-            return f"cgroup {words['--path']}"
-        if match.name == "bpf" and "--object-pinned" in words:
-            return f"object {words['--object-pinned']}"
-        if match.name == "nfacct" and "--nfacct-name" in words:
-            return f"accounting object {words['--nfacct-name']}"
+        for name, option_name, what in _OBJECTS:
+            named = match.option(option_name) if match.name == name else None
+            if named is not None and str(named.value).strip("/") not in _THERE_AT_BOOT:
+                return f"{what} {named.value}"
     option = rule.target.option("timeout") if rule.target is not None and rule.target.name == "CT" else None
     return f"timeout policy {option.value}" if option is not None else ""

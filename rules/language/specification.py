@@ -8,8 +8,8 @@ from rules.errors import ExpectedError, RuleSyntaxError, did_you_mean
 from rules.language.tokens import Token
 from rules.language.words import Loaded, Words, spell
 from rules.model import BASE_MATCHES, VERDICTS, Match, Option, Rule, Target
-from rules.options.base import BASE, BASE_FLAGS, CORE_FLAGS
-from rules.options.extensions import Extension, OptionSpec, Quoting, finish
+from rules.options.base import BASE, BASE_FLAGS, CORE_FLAGS, LONG_FLAGS
+from rules.options.extensions import Extension, OptionSpec, Quoting, WordError, finish
 from rules.options.matches import IMPLICIT, MATCHES
 from rules.options.targets import TARGETS
 from rules.values.family import Family
@@ -84,12 +84,23 @@ class SpecReader:
     def _opaque_words(self) -> None:
         """Give an opaque extension all words up to the next core option."""
         loaded = self.loaded[-1]
+        start = self.words.index
         while loaded.opaque and self.words.more():
             tokens = self.words.tokens[self.words.index : self.words.index + 2]
             first = tokens[1] if tokens[0].text == "!" and not tokens[0].quoted and len(tokens) > 1 else tokens[0]
             if not first.quoted and first.text in CORE_FLAGS:
-                return
+                break
             loaded.raw.append(spell(self.words.next()))
+        read = loaded.extension.read_words if loaded.extension is not None else None
+        if read is None or not loaded.opaque:
+            return
+        given = self.words.tokens[start : self.words.index]
+        try:
+            loaded.raw = list(read(tuple(token.text for token in given), self.family))
+        except WordError as problem:
+            if not self.lenient:
+                place = loaded.token if problem.place is None else given[problem.place]
+                raise self.words.error(place, problem.reason, problem.expected) from None
 
     # -- options
 
@@ -144,7 +155,8 @@ class SpecReader:
                 spec = extension.spec(full) if full.startswith(name) and extension is not None else None
                 if spec is not None:
                     found[(place, spec.name)] = (spec, loaded)
-        if len(found) != 1:
+        core = [flag for flag in LONG_FLAGS if flag[2:].startswith(name)]
+        if len(found) != 1 or (core and next(iter(found))[0] != 0):
             return None, None
         ((place, _name), (spec, loaded)) = found.popitem()
         if implicit is not None and place == len(candidates) - 1:
@@ -182,7 +194,9 @@ class SpecReader:
             negated = True
         if negated and not spec.negatable:
             raise self.words.error(negation, f"{flag.text} cannot be negated", "the option without !")
-        values = [inline] if inline is not None else self._words_of(spec, flag)
+        if inline is not None and not spec.kind.arity:
+            raise self.words.error(inline, f"{flag.text} takes no value", f"{flag.text} alone")
+        values = self._words_of(spec, flag, inline)
         options = self._values(spec, values, flag, negated)
         if owner is None:
             self._keep_base(spec, flag, options)
@@ -194,8 +208,9 @@ class SpecReader:
         owner.raw += ["!"] if negation is not None else []
         owner.raw += [flag.text, *(spell(token) for token in self.words.tokens[start : self.words.index])]
 
-    def _words_of(self, spec: OptionSpec, flag: Token) -> list[Token]:
-        found = [self.words.value(flag, spec.kind.expected) for _ in range(spec.kind.arity)]
+    def _words_of(self, spec: OptionSpec, flag: Token, inline: Token | None) -> list[Token]:
+        found = [inline] if inline is not None else []
+        found += [self.words.value(flag, spec.kind.expected) for _ in range(spec.kind.arity - len(found))]
         if self.lenient and spec.kind.quoting is Quoting.SPACED and not found[0].quoted:
             return self.words.bare(found, until="--mask" if spec.name == "name" else "")
         return found

@@ -135,7 +135,9 @@ def split_restore(line: Line, *, lenient: bool = False) -> list[Token]:
             raise line.unknown(found.end() + 1, "this quote is never closed", 'a closing "')
         if quoted is not None:
             word += _ESCAPE.sub(r"\1", quoted)
-        tokens.append(Token(word, quoted is not None, line.number, index + 1))
+        # `--comment="x y"` is an option, whatever is in quotes behind it.
+        named = quoted is not None and found[1].startswith("--") and "=" in found[1]
+        tokens.append(Token(word, quoted is not None and not named, line.number, index + 1))
         index = found.end()
     return tokens
 

@@ -72,4 +72,10 @@ BASE_FLAGS: dict[str, OptionSpec] = {
     for spec in BASE.options or ()
     for name in (spec.name, *spec.aliases)
 }
+# Long options that are no matches: beginnings of them are not those of matches' options.
+LONG_FLAGS = tuple(
+    flag
+    for flag in (*COMMANDS, *REFUSED, *JUMP, *MATCH, *TABLE, *COUNTERS, *WAIT, *IGNORED, *FAMILIES)
+    if flag.startswith("--")
+)
 CORE_FLAGS = frozenset((*BASE_FLAGS, *COMMANDS, *JUMP, *MATCH, *TABLE, *COUNTERS))

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from rules.errors import ExpectedError
 from rules.model import Option
 from rules.values.family import Family
 from rules.values.typed import Pair, Value
 
 Options = dict[str, Option]
+Check = Callable[[Options, Family], "tuple[str, str] | None"]
 BOTH = (Family.IPV4, Family.IPV6)
 _BREAKING = frozenset(" \t\r\n\"'\\")
 NO_QUOTE = frozenset("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -30,6 +32,14 @@ class Quoting(Enum):
     NEEDED = "needed"
     ALWAYS = "always"
     SPACED = "spaced"
+
+
+class WordError(ExpectedError):
+    """A word of several was refused: the one at ``place``, or all of them."""
+
+    def __init__(self, place: int | None, expected: str, reason: str) -> None:
+        super().__init__(expected, reason)
+        self.place = place
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,8 @@ class Extension:
     ``protocols``: numbers of the ``-p`` it needs. ``tables``: where the kernel allows it (any when empty).
     ``hooks``: the built-in chains that it may be called from (any when empty), of options of it ``option_hooks``.
     ``one_of``: groups of options of which exactly one must be given. ``at_most``: groups of which one may be given.
+    ``any_of``: options of which it needs at least one.
+    ``check``: what else is wrong with the options, and what is expected. ``read_words`` reads an opaque one's words.
     """
 
     name: str
@@ -83,7 +95,10 @@ class Extension:
     option_hooks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     at_most: tuple[tuple[str, ...], ...] = ()
+    any_of: tuple[str, ...] = ()
     normalise: Callable[[Options, Family], Options] | None = None
+    check: Check | None = None
+    read_words: Callable[[tuple[str, ...], Family], tuple[str, ...]] | None = None
     _index: dict[str, OptionSpec] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

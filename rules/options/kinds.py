@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from rules.errors import ExpectedError, did_you_mean
 from rules.options.extensions import Kind, Quoting
-from rules.values.addresses import read_address_range, read_host, read_network, read_single
+from rules.values.addresses import read_address_range, read_network, read_plain_network, read_single
 from rules.values.family import Family
 from rules.values.icmp import read_icmp_type, read_reject
 from rules.values.octets import octets
 from rules.values.ports import read_number, read_port_list, read_ports, read_range
 from rules.values.protocols import protocol_number
 from rules.values.rates import read_rate
-from rules.values.typed import TCP_FLAGS, Masked, Pair, Pattern, Protocol, TcpFlags, Value, Words
+from rules.values.typed import TCP_FLAGS, Host, Masked, Pair, Pattern, Protocol, TcpFlags, Value, Words
 
 
 def plain(
@@ -24,9 +24,34 @@ def plain(
     return Kind(expected, lambda words, _family: read(words[0]), quoting=quoting, numerals=numerals)
 
 
-def number(limit: int) -> Kind:
-    """A number from 0 to ``limit``, printed in decimal."""
-    return plain(f"a number from 0 to {limit}", lambda text: read_number(text, limit))
+def number(limit: int, least: int = 0) -> Kind:
+    """A number from ``least`` to ``limit``, printed in decimal."""
+    expected = f"a number from {least} to {limit}"
+
+    def read(text: str) -> int:
+        number = read_number(text, limit)
+        if number < least:
+            raise ExpectedError(expected, f"{text} is out of range")
+        return number
+
+    return plain(expected, read)
+
+
+def plain_gateway() -> Kind:
+    """An address to send to."""
+
+    def read(words: tuple[str, ...], family: Family) -> Value:
+        found = read_single(words[0], family)
+        if not found.network.address:
+            raise ExpectedError("an address of a host", f'"{words[0]}" is no host')
+        return found
+
+    return Kind("an address", read, numerals=True)
+
+
+def prefix() -> Kind:
+    """The length of a prefix of the family's addresses."""
+    return Kind("the length of a prefix", lambda words, family: read_number(words[0], family.bits))
 
 
 def number_range(limit: int) -> Kind:
@@ -100,6 +125,8 @@ def _read_interface(word: str) -> str:
 
 def _read_tcp_flags(words: tuple[str, ...], _family: Family) -> TcpFlags:
     mask, comp = (_flag_list(word) for word in words)
+    if comp and not mask:
+        raise ExpectedError("flags to look at", "of no flags none can be set")
     return TcpFlags(mask, comp)
 
 
@@ -117,6 +144,8 @@ def _read_mac(word: str) -> str:
 
 def _read_hex_pattern(word: str) -> Pattern:
     data = bytearray()
+    if word.count("|") % 2 or "\\|" in word:
+        raise ExpectedError("a closing |", "the hex digits have no end")
     for index, part in enumerate(word.split("|")):
         if index % 2 == 0:
             data += octets(part)
@@ -125,16 +154,39 @@ def _read_hex_pattern(word: str) -> Pattern:
             data += bytes.fromhex(part)
         except ValueError:
             raise ExpectedError('hex digits in pairs between bars, such as "|0d 0a|"', f'"{part}" is not hex') from None
+    if not 1 <= len(data) <= 128:
+        raise ExpectedError("1 to 128 bytes", f"these are {len(data)} bytes")
     return Pattern(bytes(data))
 
 
-def _pair(words: tuple[str, ...], _family: Family) -> Pair:
-    return Pair(words[0], words[1])
+def _read_name(word: str) -> str:
+    """A name of a file under /proc."""
+    if not 1 <= len(octets(word)) <= 199 or "/" in word or word in (".", ".."):
+        raise ExpectedError("a name of 1 to 199 bytes without /", f'"{word}" is not such a name')
+    return word
+
+
+def _read_pattern(word: str) -> Pattern:
+    data = octets(word)
+    if not 1 <= len(data) <= 128:
+        raise ExpectedError("a text of 1 to 128 bytes", f"the text has {len(data)} bytes")
+    return Pattern(data)
+
+
+def _read_set(words: tuple[str, ...], _family: Family) -> Pair:
+    name, directions = words
+    if not 1 <= len(octets(name)) <= 31:
+        raise ExpectedError("the name of a set, of 1 to 31 bytes", f'"{name}" is no name of a set')
+    listed = directions.split(",")
+    if len(listed) > 6 or not set(listed) <= {"src", "dst"}:
+        raise ExpectedError("src and dst, up to six", f'"{directions}" is no list of src and dst')
+    return Pair(name, directions)
 
 
 FLAG = Kind("no value", lambda _words, _family: None, arity=0)
 NETWORK = Kind("an address or network", lambda words, family: read_network(words[0], family), numerals=True)
-HOST = Kind("an address or network", lambda words, family: read_host(words[0], family), numerals=True)
+PLAIN_NETWORK = Kind("an address or network", lambda words, family: read_plain_network(words[0], family), numerals=True)
+HOST = Kind("an address or network", lambda words, family: Host(read_plain_network(words[0], family)), numerals=True)
 ADDRESS = Kind("an address", lambda words, family: read_single(words[0], family), numerals=True)
 ADDRESS_RANGE = Kind("a range first-last", lambda words, family: read_address_range(words[0], family), numerals=True)
 INTERFACE = plain("an interface name", _read_interface)
@@ -147,9 +199,21 @@ REJECT_TYPE = Kind("a reject type", lambda words, family: read_reject(words[0], 
 FLAGS = Kind("flags to look at and flags that are set", _read_tcp_flags, arity=2)
 RATE = plain("a rate such as 5/min", lambda word: read_rate(word, 10_000))
 MARK = plain("value[/mask]", _read_masked)
+
+
+def named_mark(zero: str) -> Kind:
+    """A mark of which iproute2 has a name for 0 (rt_realms, group)."""
+
+    def read(word: str) -> Value:
+        found = Masked(0) if word == zero else _read_masked(word)
+        return zero if found == Masked(0) else found
+
+    return plain("value[/mask]", read)
+
+
 MAC = plain("a MAC address", _read_mac)
-STRING = plain("a text", lambda word: Pattern(octets(word)), Quoting.ALWAYS)
+STRING = plain("a text", _read_pattern, Quoting.ALWAYS)
 HEX_STRING = plain("a text with |hex| parts", _read_hex_pattern, Quoting.ALWAYS)
-PAIR = Kind("a name and a list", _pair, arity=2, quoting=Quoting.SPACED)
-NAME = text(199, Quoting.SPACED, least=1)
+SET = Kind("a name and a list of src and dst", _read_set, arity=2, quoting=Quoting.SPACED)
+NAME = Kind("a name", lambda words, _family: _read_name(words[0]), quoting=Quoting.SPACED)
 WORD = pattern(r"[^\s\"'!]+", "one word")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rules.model import Option
 from rules.options import kinds as k
 from rules.options import normalise as n
-from rules.options.extensions import Extension, OptionSpec, Quoting
+from rules.options.extensions import Extension, Kind, OptionSpec, Quoting
 from rules.options.tables import COMING_IN, GOING_OUT, IPV4, IPV6, U32, opt, spelling
+from rules.options.transport import DCCP_TYPES, read_chunks, read_mobility
 from rules.values.typed import Pattern, Range, TcpFlags
 
 _PORT_PROTOCOLS = (6, 17, 33, 132, 136)
@@ -23,6 +24,15 @@ def _ports(*more: OptionSpec) -> tuple[OptionSpec, ...]:
     )
 
 
+def _plain_ports(*more: OptionSpec) -> tuple[OptionSpec, ...]:
+    """Ports of which iptables-save prints all of them, too."""
+    return (
+        opt("sport", k.PORTS, "source-port", no=True),
+        opt("dport", k.PORTS, "destination-port", no=True),
+        *more,
+    )
+
+
 _SYN = TcpFlags(("FIN", "SYN", "RST", "ACK"), ("SYN",))
 _STRING_SPELLING = OptionSpec(
     "string",
@@ -35,7 +45,7 @@ TRANSPORT = (
     Extension(
         "tcp",
         _ports(
-            opt("tcp-option", k.number(255), no=True),
+            opt("tcp-option", k.number(255, 1), no=True),
             opt("tcp-flags", k.FLAGS, no=True, default=TcpFlags((), ())),
             spelling("syn", k.FLAG, lambda option: Option("tcp-flags", _SYN, option.negated), no=True),
         ),
@@ -43,10 +53,10 @@ TRANSPORT = (
         normalise=n.ports,
     ),
     Extension("udp", _ports(), protocols=(17,), normalise=n.ports),
-    Extension("sctp", _ports(opt("chunk-types", k.PAIR, no=True)), protocols=(132,)),
+    Extension("sctp", _ports(opt("chunk-types", Kind("chunk types", read_chunks, arity=2), no=True)), protocols=(132,)),
     Extension(
         "dccp",
-        _ports(opt("dccp-types", k.WORD, no=True), opt("dccp-option", k.number(255), no=True)),
+        _plain_ports(opt("dccp-types", k.keywords(DCCP_TYPES), no=True), opt("dccp-option", k.number(255, 1), no=True)),
         protocols=(33,),
     ),
     Extension(
@@ -77,7 +87,11 @@ TRANSPORT = (
     Extension("esp", (opt("espspi", k.number_range(U32), no=True, default=Range(0, U32)),), protocols=(50,)),
     Extension(
         "ah",
-        (opt("ahspi", k.number_range(U32), no=True), opt("ahlen", k.number(U32), no=True), opt("ahres")),
+        (
+            opt("ahspi", k.number_range(U32), no=True, default=Range(0, U32)),
+            opt("ahlen", k.number(U32), no=True, default=0),
+            opt("ahres"),
+        ),
     ),
     Extension("tcpmss", (opt("mss", k.number_range(65535), no=True),), protocols=(6,), one_of=(("mss",),)),
 )
@@ -91,10 +105,15 @@ PACKET = (
             opt("limit-iface-in"),
             opt("limit-iface-out"),
         ),
+        any_of=("src-type", "dst-type"),
         at_most=(("limit-iface-in", "limit-iface-out"),),
         option_hooks=(("limit-iface-in", COMING_IN), ("limit-iface-out", GOING_OUT)),
     ),
-    Extension("iprange", (opt("src-range", k.ADDRESS_RANGE, no=True), opt("dst-range", k.ADDRESS_RANGE, no=True))),
+    Extension(
+        "iprange",
+        (opt("src-range", k.ADDRESS_RANGE, no=True), opt("dst-range", k.ADDRESS_RANGE, no=True)),
+        any_of=("src-range", "dst-range"),
+    ),
     Extension("mark", (opt("mark", k.MARK, no=True),), one_of=(("mark",),)),
     Extension("mac", (opt("mac-source", k.MAC, no=True),), one_of=(("mac-source",),), hooks=COMING_IN),
     Extension(
@@ -135,7 +154,7 @@ PACKET = (
     Extension("tos", (opt("tos", k.plain("a TOS value", n.read_tos), no=True),), one_of=(("tos",),)),
     Extension(
         "realm",
-        (opt("realm", k.MARK, no=True),),
+        (opt("realm", k.named_mark("cosmos"), no=True),),
         families=IPV4,
         one_of=(("realm",),),
         hooks=("INPUT", *GOING_OUT),
@@ -143,10 +162,11 @@ PACKET = (
     Extension(
         "ecn",
         (
-            opt("ecn-tcp-cwr", no=True),
             opt("ecn-tcp-ece", no=True),
+            opt("ecn-tcp-cwr", no=True),
             opt("ecn-ip-ect", k.number(3), no=True),
         ),
+        any_of=("ecn-tcp-ece", "ecn-tcp-cwr", "ecn-ip-ect"),
     ),
     Extension(
         "string",
@@ -161,17 +181,24 @@ PACKET = (
             opt("icase"),
         ),
         one_of=(("string",), ("algo",)),
+        check=n.check_string,
     ),
     Extension("u32", (opt("u32", k.plain("u32 tests", n.read_u32, Quoting.ALWAYS), no=True),), one_of=(("u32",),)),
     Extension(
         "frag",
         (
-            opt("fragid", k.number_range(U32), no=True),
+            opt("fragid", k.number_range(U32), no=True, default=Range(0, U32)),
             opt("fraglen", k.number(U32), no=True),
             *(opt(name) for name in ("fragres", "fragfirst", "fragmore", "fraglast")),
         ),
         families=IPV6,
+        at_most=(("fragmore", "fraglast"),),
     ),
-    Extension("mh", (opt("mh-type", k.number_range(255), no=True),), families=IPV6, protocols=(135,)),
+    Extension(
+        "mh",
+        (opt("mh-type", k.plain("a type or a range", read_mobility), no=True, default=Range(0, 255)),),
+        families=IPV6,
+        protocols=(135,),
+    ),
     Extension("eui64", families=IPV6, hooks=COMING_IN),
 )

@@ -5,17 +5,11 @@ from __future__ import annotations
 from rules.options.extensions import Extension
 from rules.options.match_context import CONNECTION, ORIGIN, RATE
 from rules.options.match_packet import PACKET, TRANSPORT
-from rules.options.tables import COMING_IN, GOING_OUT, IPV4, IPV6, SENT_HERE
+from rules.options.match_rare import HEADERS, OTHERS
 
-# Extensions whose options are kept as written: rare ones, and those whose options repeat.
-_LIMITED = (
-    Extension("cgroup", None, hooks=("INPUT", *SENT_HERE)),
-    Extension("osf", None, families=IPV4, protocols=(6,), hooks=COMING_IN),
-    *(Extension(name, None, families=IPV6) for name in ("dst", "hbh", "ipv6header", "rt", "srh")),
-    Extension("policy", None, option_hooks=(("dir in", COMING_IN), ("dir out", GOING_OUT))),
-)
+# Extensions whose options are kept as written.
 _OPAQUE = """
-bpf cluster connlabel ipcomp ipvs nfacct rateest
+ipvs rateest
 account asn condition dhcpmac fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi psd quota2
 """
 
@@ -26,7 +20,8 @@ for _extension in (
     *RATE,
     *PACKET,
     *ORIGIN,
-    *_LIMITED,
+    *HEADERS,
+    *OTHERS,
     *(Extension(name, None) for name in _OPAQUE.split()),
 ):
     for _name in (_extension.name, *_extension.aliases):

@@ -9,14 +9,11 @@ from rules.errors import ExpectedError
 from rules.model import Option
 from rules.options.extensions import Options
 from rules.values.family import Family
-from rules.values.ports import is_number, read_number, read_range
-from rules.values.rates import read_rate
-from rules.values.typed import MarkChange, Masked, Range, Rate, Words
+from rules.values.ports import is_number, read_number, read_port, read_range
+from rules.values.service_names import SERVICES
+from rules.values.typed import MarkChange, Masked, Range
 
 _FULL = 0xFFFFFFFF
-_HASH_TICKS = 1_000_000
-_BYTE_RATE = re.compile(r"(\d+)(b|kb|mb)/s(?:ec(?:ond)?)?", re.IGNORECASE | re.ASCII)
-_BYTES = re.compile(r"\d+(b|kb|mb)", re.IGNORECASE | re.ASCII)
 _DSCP_CLASSES = {
     "BE": 0x00,
     "EF": 0x2E,
@@ -31,14 +28,12 @@ _TOS_NAMES = {
     "normal-service": 0x00,
 }
 ADDRESS_TYPES = "UNSPEC UNICAST LOCAL BROADCAST ANYCAST MULTICAST BLACKHOLE UNREACHABLE PROHIBIT THROW NAT XRESOLVE"
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?", re.ASCII)
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?)?)?)?", re.ASCII)
 
 
-def _renamed(options: Options, old: str, new: str) -> None:
-    """Put ``options[old]`` under another name, no longer negated."""
-    options[new] = Option(new, options.pop(old).value)
+_NUMBER = r"\s*(?:0[xX][0-9A-Fa-f]+|[0-9]+)\s*"
+_PLACE = rf"{_NUMBER}(?:(?:&(?!&)|@|<<|>>){_NUMBER})*"
+_TEST = rf"{_PLACE}={_NUMBER}(?::{_NUMBER})?(?:,{_NUMBER}(?::{_NUMBER})?)*"
+_U32_TESTS = re.compile(rf"{_TEST}(?:&&{_TEST})*", re.ASCII)
 
 
 def ports(options: Options, _family: Family) -> Options:
@@ -52,81 +47,14 @@ def ports(options: Options, _family: Family) -> Options:
     return options
 
 
-def connlimit(options: Options, _family: Family) -> Options:
-    """``! --connlimit-above`` is ``--connlimit-upto``; the source address is counted unless said otherwise."""
-    for name, opposite in (("connlimit-above", "connlimit-upto"), ("connlimit-upto", "connlimit-above")):
-        if name in options and options[name].negated:
-            _renamed(options, name, opposite)
-            break
-    if "connlimit-daddr" not in options:
-        options["connlimit-saddr"] = Option("connlimit-saddr")
-    return options
-
-
-def recent(options: Options, _family: Family) -> Options:
-    """The source address is recorded unless said otherwise."""
-    if "rdest" not in options:
-        options["rsource"] = Option("rsource")
-    return options
-
-
-def statistic(options: Options, _family: Family) -> Options:
-    """Of every n packets the first is meant unless said otherwise."""
-    if "every" in options:
-        options.setdefault("packet", Option("packet", 0))
-    return options
-
-
-def hashlimit(options: Options, _family: Family) -> Options:
-    """``! upto`` is ``above``; a burst of 5 packets and an expiry of one unit of the rate as written are implied."""
-    if "hashlimit-upto" in options and options["hashlimit-upto"].negated:
-        _renamed(options, "hashlimit-upto", "hashlimit-above")
-    if "hashlimit-above" in options and options["hashlimit-above"].negated:
-        _renamed(options, "hashlimit-above", "hashlimit-upto")
-    name = "hashlimit-above" if "hashlimit-above" in options else "hashlimit-upto"
-    if name not in options or not isinstance(written := options[name].value, Rate):
-        return options
-    shown = read_rate(str(written), _HASH_TICKS)
-    options[name] = Option(name, shown)
-    options.setdefault("hashlimit-burst", Option("hashlimit-burst", "5"))
-    expire = options.setdefault("hashlimit-htable-expire", Option("hashlimit-htable-expire", written.seconds * 1000))
-    if expire.value == shown.seconds * 1000:
-        del options["hashlimit-htable-expire"]
-    return options
-
-
-def read_hash_rate(text: str) -> Rate | str:
-    """hashlimit's rate: packets as in limit (kept in the unit written, it sets the expiry), or bytes (``512kb/s``)."""
-    found = _BYTE_RATE.fullmatch(text)
-    if found is not None:
-        return f"{found[1]}{found[2].lower()}/s"
-    read_rate(text, _HASH_TICKS)
-    amount, slash, unit = text.partition("/")
-    name = next(name for name in ("sec", "min", "hour", "day") if name[0] == unit[:1].lower()) if slash else "sec"
-    return Rate(int(amount), name)
-
-
-def read_burst(text: str) -> str:
-    """hashlimit's burst: packets, or bytes (``1mb``)."""
-    return text.lower() if _BYTES.fullmatch(text) else str(read_number(text, 0xFFFFFFFF))
-
-
-def read_connbytes(text: str) -> str:
-    """``from:to``; an open end is left out, as it is when saved."""
-    first, _, last = text.partition(":")
-    limits = [str(read_number(part, 2**64 - 1)) for part in (first or "0", *([last] if last else []))]
-    return ":".join(limits)
-
-
-def read_probability(text: str) -> str:
-    """A probability in the kernel's 31-bit steps, with the 11 digits of iptables-save."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise ExpectedError("a number from 0 to 1", f'"{text}" is not a number') from None
-    if not 0 <= value <= 1:
-        raise ExpectedError("a number from 0 to 1", f"{text} is out of range")
-    return f"{round(value * 2**31) / 2**31:.11f}"
+def check_string(options: Options, _family: Family) -> tuple[str, str] | None:
+    """Where to look from and to."""
+    first, last = (
+        options[name].value if name in options else default for name, default in (("from", 0), ("to", 65535))
+    )
+    if isinstance(first, int) and isinstance(last, int) and first > last:
+        return "--from is behind --to", "the lower offset first"
+    return None
 
 
 def read_dscp(text: str) -> str:
@@ -151,83 +79,10 @@ def read_tos(text: str) -> str:
 
 def read_u32(text: str) -> str:
     """u32's tests with every number in hex and no spaces."""
-    packed = re.sub(r"\s+", "", text)
-    if re.fullmatch(r"[0-9A-Fa-fxX&|<>=@:,]+", packed) is None:
+    if _U32_TESTS.fullmatch(text) is None:
         raise ExpectedError('tests such as "0>>22&0x3C@12=0x1:5"', f'"{text}" is not a u32 test')
+    packed = re.sub(r"\s+", "", text)
     return re.sub(r"0[xX][0-9A-Fa-f]+|\d+", lambda found: f"{read_number(found[0], 0xFFFFFFFF):#x}", packed)
-
-
-def read_owner(text: str) -> str:
-    """A user or group: a number, a range ``0-99``, or a name (only ``root`` is known to be 0 everywhere)."""
-    if text == "root":
-        return "0"
-    if re.fullmatch(r"\d+(-\d+)?|[A-Za-z_][A-Za-z0-9_.-]*\$?", text, re.ASCII) is None:
-        raise ExpectedError("a user or group: a name, a number or a range such as 0-99", f'"{text}" is none')
-    return text
-
-
-def read_time(text: str) -> str:
-    """``hh:mm[:ss]`` with two digits each."""
-    found = _TIME.fullmatch(text)
-    if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 59:
-        raise ExpectedError("a time of day hh:mm[:ss]", f'"{text}" is not a time of day')
-    return f"{int(found[1]):02}:{int(found[2]):02}:{int(found[3] or 0):02}"
-
-
-def read_date(text: str) -> str:
-    """``YYYY[-MM[-DD[Thh[:mm[:ss]]]]]`` in full."""
-    found = _DATE.fullmatch(text)
-    if found is None:
-        raise ExpectedError("a date YYYY-MM-DD[Thh:mm:ss]", f'"{text}" is not a date')
-    year, month, day, hour, minute, second = (int(part) if part else 0 for part in found.groups())
-    return f"{year:04}-{month or 1:02}-{day or 1:02}T{hour:02}:{minute:02}:{second:02}"
-
-
-def read_weekdays(text: str) -> Words:
-    """Names (their first two letters will do) or numbers 1 (Monday) to 7."""
-    return Words(_chosen(text, _DAYS, _weekday))
-
-
-def _weekday(word: str) -> str:
-    if is_number(word) and 1 <= int(word) <= 7:
-        return _DAYS[int(word) - 1]
-    for day in _DAYS:
-        if len(word) >= 2 and day[:2].lower() == word[:2].lower():
-            return day
-    raise ExpectedError(f"days of the week: {', '.join(_DAYS)}", f'"{word}" is not a day of the week')
-
-
-def read_month_days(text: str) -> Words:
-    """Numbers 1 to 31, with or without st, nd, rd, th."""
-    every = tuple(str(day) for day in range(1, 32))
-    return Words(_chosen(text, every, _month_day))
-
-
-def _month_day(word: str) -> str:
-    digits = re.sub(r"(st|nd|rd|th)$", "", word)
-    if not is_number(digits) or not 1 <= int(digits) <= 31:
-        raise ExpectedError("days of the month from 1 to 31", f'"{word}" is not a day of the month')
-    return str(int(digits))
-
-
-def _chosen(text: str, order: tuple[str, ...], read: Callable[[str], str]) -> tuple[str, ...]:
-    found = {read(word) for word in text.split(",")}
-    return tuple(word for word in order if word in found)
-
-
-def time(options: Options, _family: Family) -> Options:
-    """Days that are excluded become the days that are left, which is what the kernel keeps."""
-    every = {"weekdays": _DAYS, "monthdays": tuple(str(day) for day in range(1, 32))}
-    for name, days in every.items():
-        option = options.get(name)
-        if option is None or not isinstance(option.value, Words):
-            continue
-        chosen = option.value.words
-        if option.negated:
-            options[name] = Option(name, Words(tuple(day for day in days if day not in chosen)))
-        elif len(chosen) == len(days):
-            del options[name]
-    return options
 
 
 def nfqueue(options: Options, _family: Family) -> Options:
@@ -235,6 +90,21 @@ def nfqueue(options: Options, _family: Family) -> Options:
     if "queue-balance" not in options:
         options.setdefault("queue-num", Option("queue-num", 0))
     return options
+
+
+def read_balance(text: str) -> Range:
+    """Queues of which there are at least two, and not all."""
+    found = Range(0, 65534) if text == ":" else read_range(text, 65535)
+    if ":" not in text or not 0 < found.last - found.first < 65535:
+        raise ExpectedError("two queues, first:last", f'"{text}" is no range of queues')
+    return found
+
+
+def check_queue(options: Options, _family: Family) -> tuple[str, str] | None:
+    """A choice by processor is one among several queues."""
+    if "queue-cpu-fanout" in options and "queue-balance" not in options:
+        return "--queue-cpu-fanout needs --queue-balance", "--queue-balance"
+    return None
 
 
 def mark_target(options: Options, _family: Family) -> Options:
@@ -247,10 +117,29 @@ def mark_target(options: Options, _family: Family) -> Options:
         if given is not None and isinstance(given.value, int):
             _change(options, *change(given.value))
     mask = options.pop("mask", None)
+    for given in (mask, options.get("ctmask")):
+        _remask(options, given)
+    if "set-xmark" in options:
+        for name in ("nfmask", "ctmask"):
+            options.pop(name, None)
     if "save-mark" in options or "restore-mark" in options:
         for name in ("nfmask", "ctmask"):
             options.setdefault(name, Option(name, mask.value if mask is not None else f"{_FULL:#x}"))
     return options
+
+
+def _remask(options: Options, given: Option | None) -> None:
+    """What is set is under the mask that follows, whatever was written with it."""
+    change = options.get("set-xmark")
+    if given is not None and change is not None and isinstance(change.value, MarkChange):
+        _change(options, change.value.value, int(str(given.value), 0))
+
+
+def check_mark(options: Options, _family: Family) -> tuple[str, str] | None:
+    """``--mask`` is both masks."""
+    if "mask" in options and {"nfmask", "ctmask"} & options.keys():
+        return "--mask is --nfmask and --ctmask", "--mask alone"
+    return None
 
 
 _BIT_CHANGES: dict[str, Callable[[int], tuple[int, int]]] = {
@@ -277,6 +166,20 @@ TOS_CHANGES: dict[str, Callable[[str], str]] = {
 
 
 def read_ports_dashed(text: str) -> str:
-    """NAT's port or port range ``1024-31000``."""
-    found: Range = read_range(text.replace("-", ":"), 65535)
-    return str(found).replace(":", "-")
+    """NAT's port or port range ``1024-31000``, by number or name."""
+    if text in SERVICES:
+        return str(SERVICES[text])
+    first, dash, last = _split_ports(text)
+    numbers = [read_port(part) for part in ((first, last) if dash else (first,))]
+    if numbers[0] > numbers[-1]:
+        raise ExpectedError("the lower port first", f'"{text}" runs backwards')
+    return "-".join(map(str, dict.fromkeys(numbers)))
+
+
+def _split_ports(text: str) -> tuple[str, str, str]:
+    """Apart at the dash that is not in a name (``ftp-data-http``)."""
+    dashes = [place for place, char in enumerate(text) if char == "-"]
+    for place in dashes:
+        if all(is_number(part) or part in SERVICES for part in (text[:place], text[place + 1 :])):
+            return text[:place], "-", text[place + 1 :]
+    return text.partition("-")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from rules.errors import ExpectedError
 from rules.model import Option
 from rules.options import kinds as k
 from rules.options import normalise as n
-from rules.options.extensions import Extension, Kind, OptionSpec, Quoting
-from rules.options.tables import GOING_OUT, IPV4, IPV6, U32, opt
+from rules.options.extensions import Extension, Kind, Options, OptionSpec, Quoting
+from rules.options.tables import GOING_OUT, IPV4, U32, opt
+from rules.options.target_rare import RARE
 from rules.options.translation import read_nat_range
 from rules.values.addresses import any_host
 from rules.values.family import Family
 from rules.values.icmp import default_reject
-from rules.values.ports import read_number
+from rules.values.ports import read_number, read_port
 from rules.values.typed import MarkChange, Words
 
 _LEVELS = {
@@ -44,16 +47,15 @@ def _read_level(word: str) -> int:
 
 def _read_class(word: str) -> str:
     major, colon, minor = word.partition(":")
-    try:
-        if not colon:
-            raise ValueError(word)
-        return f"{int(major, 16):04x}:{int(minor, 16):04x}"
-    except ValueError:
-        raise ExpectedError("MAJOR:MINOR in hex", f'"{word}" is not a class') from None
+    if not colon or not all(re.fullmatch(r"(0[xX])?[0-9A-Fa-f]{1,4}", part) for part in (major, minor)):
+        raise ExpectedError("MAJOR:MINOR in hex, each up to ffff", f'"{word}" is not a class')
+    return f"{int(major, 16):04x}:{int(minor, 16):04x}"
 
 
 def _read_tcp_options(word: str) -> Words:
     numbers = {_TCP_OPTIONS[item] if item in _TCP_OPTIONS else read_number(item, 255) for item in word.split(",")}
+    if numbers & {0, 1}:
+        raise ExpectedError("TCP options from 2 to 255", "options 0 and 1 are no options, but padding")
     return Words(tuple(str(number) for number in sorted(numbers)))
 
 
@@ -66,6 +68,24 @@ def _read_zone(word: str) -> str:
     return word if word == "mark" else str(read_number(word, 65535))
 
 
+def _zones(options: Options, _family: Family) -> Options:
+    """A zone for both directions is one; zone 0 is none."""
+    for name in ("zone", "zone-orig", "zone-reply"):
+        if name in options and options[name].value == "0":
+            del options[name]
+    if {"zone-orig", "zone-reply"} <= options.keys() and options["zone-orig"].value == options["zone-reply"].value:
+        options["zone"] = Option("zone", options.pop("zone-orig").value)
+        del options["zone-reply"]
+    return options
+
+
+def _read_source(word: str, family: Family) -> str:
+    found = read_nat_range(word, family)
+    if "/" in found:
+        raise ExpectedError("ports first-last", "only DNAT shifts ports: the kernel forgets the one behind /")
+    return found
+
+
 def _hex(word: str) -> str:
     return f"{read_number(word, U32):#x}"
 
@@ -74,6 +94,7 @@ _CHANGE = k.plain("value[/mask]", _read_change)
 _MASK = k.plain("a mask", _hex)
 _TOS = k.plain("a TOS value", n.read_tos)
 _NAT = Kind("an address, a range, ports", lambda words, family: read_nat_range(words[0], family), numerals=True)
+_SOURCE = Kind("an address, a range, ports", lambda words, family: _read_source(words[0], family), numerals=True)
 _DASHED = k.plain("a port or ports first-last", n.read_ports_dashed, numerals=True)
 
 
@@ -90,7 +111,7 @@ def _marks(*more: OptionSpec) -> tuple[OptionSpec, ...]:
 def _hops(name: str, family: Family) -> Extension:
     low = name.lower()
     names = tuple(f"{low}-{how}" for how in ("set", "dec", "inc"))
-    options = tuple(opt(option, k.number(255)) for option in names)
+    options = tuple(opt(option, k.number(255, 0 if option.endswith("-set") else 1)) for option in names)
     return Extension(name, options, families=(family,), tables=("mangle",), one_of=(names,))
 
 
@@ -119,26 +140,32 @@ _FILTER = (
             opt("nflog-size", k.number(U32)),
             opt("nflog-threshold", k.number(65535), default=0),
         ),
+        at_most=(("nflog-range", "nflog-size"),),
     ),
     Extension(
         "NFQUEUE",
         (
             opt("queue-num", k.number(65535)),
-            opt("queue-balance", k.number_range(65535)),
+            opt("queue-balance", k.plain("queues first:last", n.read_balance)),
             opt("queue-bypass"),
             opt("queue-cpu-fanout"),
         ),
         at_most=(("queue-num", "queue-balance"),),
         normalise=n.nfqueue,
+        check=n.check_queue,
     ),
     Extension("AUDIT", (opt("type", k.keyword(("accept", "drop", "reject"))),), one_of=(("type",),)),
     Extension(
         "SET",
         (
-            *(opt(f"{what}-set", k.PAIR) for what in ("add", "del", "map")),
+            opt("add-set", k.SET),
             opt("exist"),
-            opt("timeout", k.number(U32)),
+            opt("timeout", k.number(U32 // 1000)),
+            opt("del-set", k.SET),
+            opt("map-set", k.SET),
         ),
+        any_of=("add-set", "del-set", "map-set"),
+        at_most=(("add-set", "map-set"), ("del-set", "map-set")),
     ),
     Extension(
         "SYNPROXY",
@@ -152,21 +179,21 @@ _FILTER = (
         protocols=(6,),
         hooks=("INPUT", "FORWARD"),
     ),
-    Extension("TEE", (opt("gateway", k.ADDRESS), opt("oif", k.INTERFACE)), one_of=(("gateway",),)),
+    Extension("TEE", (opt("gateway", k.plain_gateway()), opt("oif", k.INTERFACE)), one_of=(("gateway",),)),
     Extension("TRACE"),
 )
 _RECEIVED = ("PREROUTING", "OUTPUT")
 _NAT_TARGETS = (
     Extension(
         "DNAT",
-        (opt("to-destination", _NAT), *_NAT_FLAGS),
+        (opt("to-destination", _NAT), opt("random"), opt("persistent")),
         tables=("nat",),
         one_of=(("to-destination",),),
         hooks=_RECEIVED,
     ),
     Extension(
         "SNAT",
-        (opt("to-source", _NAT), *_NAT_FLAGS),
+        (opt("to-source", _SOURCE), *_NAT_FLAGS),
         tables=("nat",),
         one_of=(("to-source",),),
         hooks=("INPUT", "POSTROUTING"),
@@ -178,7 +205,7 @@ _NAT_TARGETS = (
         hooks=("POSTROUTING",),
     ),
     Extension("REDIRECT", (opt("to-ports", _DASHED), opt("random")), tables=("nat",), hooks=_RECEIVED),
-    Extension("NETMAP", (opt("to", k.NETWORK),), tables=("nat",), one_of=(("to",),)),
+    Extension("NETMAP", (opt("to", k.PLAIN_NETWORK),), tables=("nat",), one_of=(("to",),)),
 )
 _MANGLE = (
     Extension("MARK", _marks(), one_of=(_MARK_SETTERS,), normalise=n.mark_target),
@@ -192,6 +219,7 @@ _MANGLE = (
             opt("mask", _MASK),
         ),
         one_of=((*_MARK_SETTERS, "save-mark", "restore-mark"),),
+        check=n.check_mark,
         normalise=n.mark_target,
     ),
     _hops("TTL", Family.IPV4),
@@ -226,7 +254,7 @@ _MANGLE = (
     Extension(
         "TPROXY",
         (
-            opt("on-port", k.number(65535)),
+            opt("on-port", k.plain("a port", read_port, numerals=True)),
             OptionSpec("on-ip", k.ADDRESS, implied=any_host),
             OptionSpec("tproxy-mark", _CHANGE, implied=lambda _family: MarkChange(0, 0)),
         ),
@@ -237,7 +265,7 @@ _MANGLE = (
     ),
     Extension(
         "TCPMSS",
-        (opt("set-mss", k.number(65535)), opt("clamp-mss-to-pmtu")),
+        (opt("set-mss", k.number(65495)), opt("clamp-mss-to-pmtu")),
         protocols=(6,),
         one_of=(("set-mss", "clamp-mss-to-pmtu"),),
         option_hooks=(("clamp-mss-to-pmtu", GOING_OUT),),
@@ -255,7 +283,14 @@ _MANGLE = (
         hooks=GOING_OUT,
     ),
     Extension("CHECKSUM", (opt("checksum-fill"),), tables=("mangle",), one_of=(("checksum-fill",),)),
-    Extension("ECN", (opt("ecn-tcp-remove"),), families=IPV4, protocols=(6,), tables=("mangle",)),
+    Extension(
+        "ECN",
+        (opt("ecn-tcp-remove"),),
+        families=IPV4,
+        protocols=(6,),
+        tables=("mangle",),
+        one_of=(("ecn-tcp-remove",),),
+    ),
 )
 _RAW = (
     Extension("NOTRACK", tables=("raw",)),
@@ -263,8 +298,8 @@ _RAW = (
         "CT",
         (
             opt("notrack"),
-            opt("helper", k.text(15, Quoting.SPACED)),
-            opt("timeout", k.text(31, Quoting.SPACED)),
+            opt("helper", k.text(15, Quoting.SPACED, least=1)),
+            opt("timeout", k.text(31, Quoting.SPACED, least=1)),
             opt("ctevents", k.keywords(_EVENTS)),
             opt("expevents", k.keywords(("new",))),
             opt("zone-orig", k.plain("a zone", _read_zone)),
@@ -272,18 +307,14 @@ _RAW = (
             opt("zone", k.plain("a zone", _read_zone)),
         ),
         tables=("raw",),
+        at_most=(("zone", "zone-orig"), ("zone", "zone-reply"), ("notrack", "timeout")),
+        normalise=_zones,
     ),
 )
 
 # Extensions whose options are kept as written.
-_LIMITED = (
-    *(Extension(name, None, tables=("mangle", "security")) for name in ("SECMARK", "CONNSECMARK")),
-    Extension("SNPT", None, families=IPV6, tables=("mangle",), hooks=("INPUT", "POSTROUTING")),
-    Extension("DNPT", None, families=IPV6, tables=("mangle",), hooks=_RECEIVED),
-    Extension("CLUSTERIP", None, families=IPV4),
-)
 _OPAQUE = """
-HMARK IDLETIMER LED RATEEST ULOG
+CLUSTERIP ULOG
 ACCOUNT CHAOS DELUDE DHCPMAC DNETMAP ECHO IPMARK LOGMARK NFACCT PROTO RAWDNAT RAWSNAT STEAL SYSRQ TARPIT
 """
 
@@ -294,7 +325,7 @@ TARGETS: dict[str, Extension] = {
         *_NAT_TARGETS,
         *_MANGLE,
         *_RAW,
-        *_LIMITED,
+        *RARE,
         *(Extension(name, None) for name in _OPAQUE.split()),
     )
 }

@@ -5,23 +5,25 @@ from __future__ import annotations
 import re
 
 from rules.errors import ExpectedError
-from rules.values.addresses import read_address
+from rules.options.normalise import read_ports_dashed
+from rules.values.addresses import read_single
 from rules.values.family import Family
 from rules.values.ports import read_port
 from rules.values.typed import format_address
 
 _BRACKETED = re.compile(r"\[(?P<addresses>[^\]]*)\](?::(?P<ports>.*))?")
-_PORTS = re.compile(r"(\d+)(?:-(\d+)(?:/(\d+))?)?", re.ASCII)
 
 
 def read_nat_range(text: str, family: Family) -> str:
     """The range with addresses in canonical spelling. Raises :class:`ExpectedError` when it is none."""
     addresses, ports = _split(text, family)
-    spelled = "-".join(format_address(family, read_address(part, family)) for part in addresses.split("-") if part)
+    numbers = [read_single(part, family).network.address for part in addresses.split("-", 1)] if addresses else []
+    if (not numbers and ports is None) or numbers[:1] > numbers[-1:]:
+        raise ExpectedError("address[-address][:port[-port]], the lower ones first", f'"{text}" is no range')
+    spelled = "-".join(format_address(family, number) for number in dict.fromkeys(numbers))
     if ports is None:
         return spelled
-    _check_ports(text, ports)
-    return f"{f'[{spelled}]' if family is Family.IPV6 and spelled else spelled}:{ports}"
+    return f"{f'[{spelled}]' if family is Family.IPV6 and spelled else spelled}:{_ports(ports)}"
 
 
 def _split(text: str, family: Family) -> tuple[str, str | None]:
@@ -34,10 +36,12 @@ def _split(text: str, family: Family) -> tuple[str, str | None]:
     return addresses, ports if colon else None
 
 
-def _check_ports(text: str, ports: str) -> None:
-    found = _PORTS.fullmatch(ports)
-    if found is None:
-        raise ExpectedError("address[:port[-port]]", f'"{text}" is not an address to translate to')
-    numbers = [read_port(part) for part in found.groups() if part]
-    if len(numbers) > 1 and numbers[0] > numbers[1]:
-        raise ExpectedError("the lower port first", f'"{text}" runs backwards')
+def _ports(text: str) -> str:
+    """A port, or a range with the port that the first of it stands for: ``80-90/1080``."""
+    ports, slash, base = text.partition("/")
+    spelled = read_ports_dashed(ports)
+    if not slash:
+        return spelled
+    if "-" not in spelled or not read_port(base):
+        raise ExpectedError("first-last/port, the port from 1", f'"{text}" is no shifted range')
+    return f"{spelled}/{read_port(base)}"

@@ -36,6 +36,8 @@ _TYPES = tuple(ADDRESS_TYPES.split())
 _PACKET_TYPES = ("unicast", "broadcast", "multicast")
 # Matches that read the ports or the ICMP type, which later fragments do not have.
 _TRANSPORT = ("tcp", "udp", "sctp", "dccp", "multiport", "icmp", "icmp6")
+# Matches that say nothing without options beyond the protocol that they are for. Others do: a header, a socket, a way.
+_VOID = ("tcp", "udp", "sctp", "dccp", "esp", "ah", "mh")
 # Matches that do not decide: of all packets that fit, some match at some time and some do not.
 _RATES = ("limit", "hashlimit", "statistic", "recent", "connlimit")
 
@@ -111,7 +113,8 @@ def match_boxes(match: Match, family: Family) -> tuple[list[Box], bool]:
     if match.name == "conntrack":
         return _conntrack(match)
     boxes: list[Box] = [{int(Field.FRAGMENT): ((0, 0),)}] if match.name in _TRANSPORT else [{}]
-    complete = True
+    # In IPv6 `ah` looks for its header, wherever it is.
+    complete = bool(match.options) or (match.name in _VOID and (match.name, family) != ("ah", Family.IPV6))
     for option in match.options:
         reader = _READERS.get((match.name, option.name))
         found = reader(option.value, option.negated, family) if reader is not None else None

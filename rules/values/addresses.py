@@ -43,6 +43,8 @@ def read_address(text: str, family: Family) -> int:
         other = "IPv6" if family is Family.IPV4 else "IPv4"
         raise _refuse(text, family, f"is an {other} address in an {family.label} ruleset")
     try:
+        if "%" in text:
+            raise ValueError(text)
         if family is Family.IPV6:
             return int(ipaddress.IPv6Address(text))
         octets = text.split(".")
@@ -92,6 +94,14 @@ def read_host(text: str, family: Family) -> Host:
     if isinstance(network, HostName):
         raise _refuse(text, family, "is not an address")
     return Host(network)
+
+
+def read_plain_network(text: str, family: Family) -> Network:
+    """An address or a network of neighbouring addresses, all of its numbers written, and no name."""
+    network = read_host(text, family).network
+    if network.prefix is None:
+        raise _refuse(text, family, "has a mask with holes, which iptables-save does not print")
+    return network
 
 
 def read_address_range(text: str, family: Family) -> AddressRange:

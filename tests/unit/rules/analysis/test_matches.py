@@ -192,6 +192,22 @@ def test_an_unknown_match_gives_bounds() -> None:
     assert _packet(protocol=17) in refusing.lower
 
 
+@pytest.mark.parametrize(
+    ("match", "family"),
+    [
+        *((match, V4) for match in ("-m socket", "-p ipcomp -m ipcomp")),
+        *(
+            (f"-m {match}", V6)
+            for match in ("dst", "hbh", "rt", "frag", "srh", "eui64", "ah", "ipv6header --header dst")
+        ),
+    ],
+)
+def test_a_match_without_options_is_no_rule_for_everything(match: str, family: Family) -> None:
+    bounds = _analysis(f"-A INPUT {match} -j ACCEPT", family=family).accepted()
+    assert not bounds.exact
+    assert not bounds.lower
+
+
 def test_an_unknown_match_that_changes_nothing_leaves_no_doubt() -> None:
     assert _bounds("-A INPUT -m set --match-set a src -j ACCEPT", policy="ACCEPT").exact
     assert _bounds("-A INPUT -m set --match-set a src -j LOG").exact

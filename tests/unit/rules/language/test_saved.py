@@ -19,6 +19,7 @@ _CHANGES = (
     (r'--comment "([\w-]+)"', r"--comment \1"),
     (r"! --connlimit-above (\d+ --connlimit-mask 32)", r"--connlimit-upto \1 --connlimit-saddr"),
     (r"00:16:3E:AA:BB:CC", "00:16:3e:aa:bb:cc"),
+    (r"(-m time (?:(?!--datestop).)*) -j", r"\1 --datestop 2038-01-19T03:14:07 -j"),
 )
 saved = pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
 
