@@ -9,7 +9,7 @@ LAB_HOSTS := web1
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools shells help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
+.PHONY: kernel-tools shells help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -130,6 +130,10 @@ lockout: .venv/ready  ## some of what could lock an administrator out; all of it
 
 test-kernel: .venv/ready kernel-tools  ## the same over 500 random rulesets a question, six minutes
 	STOCKADE_KERNEL_RULESETS=500 .venv/bin/pytest -q -s tests/kernel
+
+LANGUAGE :=
+test-language: .venv/ready kernel-tools  ## 13,000 generated rules asked of this machine's iptables, both backends and families (docs/firewall.md); minutes
+	$(RUN) -m tests.kernel.language $(LANGUAGE)
 
 test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-tests.md); long: PART="sshd and reboots"
 	STOCKADE_FAULTS=all $(RUN) -m pytest -q -p tests.lab.lockout.report -n 4 --dist worksteal $(if $(PART),-k "$(PART)") \

@@ -1,0 +1,99 @@
+"""Where our answer is another one than iptables', and why it stays so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.kernel.language.cases import Case
+from tests.kernel.language.compare import ALIKE, Verdict
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Rules that ``pattern`` is found in, as far as they come out like ``kind``."""
+
+    kind: Verdict
+    reason: str
+    pattern: str
+
+
+_MUCH, _LITTLE, _ONE = Verdict.TOO_MUCH, Verdict.TOO_LITTLE, Verdict.ONE_BACKEND
+# The first that fits a difference is its reason.
+DIFFERENCES = (
+    Difference(
+        Verdict.SPELLING,
+        "a spelling of older versions or of people (`--dport ! 80`, keywords in any case), sent in today's",
+        "",
+    ),
+    # Accepted here, refused by iptables on the machine that was asked.
+    Difference(_MUCH, "a host name, which is looked up on the host", r"-[sd] (x|0xc0000207)$"),
+    Difference(_MUCH, "not in the kernel that was asked", r"-j (LED|ULOG|CLUSTERIP)"),
+    Difference(
+        _MUCH,
+        "names an object of the host: a set, a counter, an estimator, a control group, a user, a label, a helper",
+        r"(-set|-set=) ?!? ?(nosuch|x{31} )|-m (nfacct|rateest)|--path|-owner|connlabel.*--label x|-j (CT|SECMARK)",
+    ),
+    Difference(_MUCH, "more credit than the kernel counts, which depends on its clock", "hashlimit.* 1/day$"),
+    # Refused here, accepted by iptables.
+    Difference(
+        _LITTLE,
+        "a number that begins with 0, octal to iptables and decimal to people",
+        r"(?<![0-9a-fA-FxX:.])0[0-9]+(?![0-9]*:00:00|[-T])",
+    ),
+    Difference(_LITTLE, "a number with a plus sign, or with something behind it", r"[ =](\+5|5x|5\.0|8:)$"),
+    Difference(_LITTLE, "a hexadecimal port or protocol number", r"0x(16|50|6)\b"),
+    Difference(_LITTLE, "a range that runs backwards: nothing is in it", r"\b(7:3|90-80)\b|\.9-192|::9-2001"),
+    Difference(
+        _LITTLE,
+        "a number too large, of which iptables keeps a part",
+        r"\b(65536|256|10000|2038-01-19T03:14:08|4294967295|15|33|64|128|129|1gb|10kb|8)\b",
+    ),
+    Difference(_LITTLE, "a text too long, of which iptables keeps a part", r"x{16,}|\u00e9{10}|sixteen-letters-"),
+    Difference(_LITTLE, "an empty word, or a list that ends with a comma", r'""|,( |$)'),
+    Difference(_LITTLE, "a quote without an end", r'"x$'),
+    Difference(
+        _LITTLE,
+        "an address of the other family, or one that iptables and people read differently",
+        r"::ffff:|0xc0000207|\b192\.0\.2(?![.0-9])|[ =]10(\.1)?(/\d+)?$|[ =]0/0|0\.0\.0\.0/0|::/0|::9/0|\.9/0",
+    ),
+    Difference(_LITTLE, "matches nothing, or everything, other than it says", r"! "),
+    Difference(_LITTLE, "a mask with holes, of which iptables prints another", r"255\.0\.255|ffff:0:ffff"),
+    Difference(_LITTLE, "an interface name that no interface can have, often a slip (`-i=eth0`)", r'"a b"|-[io]=?eth0'),
+    Difference(
+        _LITTLE, "the beginning of a word, which may come to mean another", r"\b(EST|icmp|icmp-n|rando|jum|got)\b"
+    ),
+    Difference(_LITTLE, "a name that few have: an alias of a protocol", r"\b(ip|mptcp|MARK)\b"),
+    Difference(_LITTLE, "an option twice, or one that rules another out", r"(--[a-z-]+) .*\1|-rsource|-clamp"),
+    Difference(_LITTLE, "no day, time, class or mask as people write it", r"-m (time|mac|recent|connlimit)|CLASSIFY"),
+    Difference(_LITTLE, "a unit that iptables takes for another", r"(512KB|512kb|100b|4294967295b)"),
+    Difference(
+        _LITTLE, "iptables-save prints a rule of another meaning", r"ipcompspi|NONE SYN|hex-string|8/\d:\d|80-90/|-j CT"
+    ),
+    Difference(_LITTLE, "a chain that calls itself, which loops", r"^-j other$"),
+    Difference(_LITTLE, "no probability", r"nan|0x1"),
+    Difference(_LITTLE, "not in every version of iptables", r"--(sport|dport|source-port|destination-port) 22,80"),
+    # Accepted by one backend of iptables.
+    Difference(_ONE, "QUEUE is not in iptables-nft", "QUEUE"),
+    Difference(_ONE, "TRACE needs a logger in iptables-legacy", "TRACE"),
+    Difference(_ONE, "iptables-legacy wants `--syn` with TCPMSS", "TCPMSS"),
+    Difference(_ONE, "iptables-legacy counts less credit", "-m limit"),
+    Difference(_ONE, "iptables-legacy wants `-p` for a match, even where it is negated", "! -p"),
+    Difference(_ONE, "nothing matches it", "! -[sdio]"),
+    # Another text.
+    Difference(Verdict.READ, "a name that needs quotes is printed without", r'"|-x|it\'s'),
+    Difference(Verdict.READ, "host bits behind a mask are dropped", "conntrack"),
+    Difference(Verdict.READ, "a match twice is one", r"-m (tcp|udp).*-m \1"),
+    Difference(Verdict.READ, "all ports are left out", "sctp|dccp"),
+    Difference(Verdict.TEXT, "`--nflog-range`, which never did anything, is not kept by nf_tables", "nflog-rang"),
+    Difference(Verdict.TEXT, "a name, which the host looks up", r"0xc0000207|daemon"),
+    Difference(Verdict.TEXT, "iptables-save does not print the first moment", "--datestop 1970"),
+)
+
+
+def reason_of(case: Case, kind: Verdict) -> str | None:
+    """The reason for a difference; empty where there is none to give, None where it is not listed."""
+    if kind in ALIKE:
+        return ""
+    found = (one.reason for one in DIFFERENCES if one.kind is kind and re.search(one.pattern, case.rule))
+    return next(found, None)
