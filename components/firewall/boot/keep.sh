@@ -6,7 +6,7 @@
 #
 # own_chains: `table/chain` of what is declared. preserved: the interfaces of others, a regular expression. doors,
 # forward, neighbours: rules/analysis/doors.py. The rest are what is installed: components/firewall/boot/installed.py.
-# uses: components/firewall/boot/places.sh components/firewall/boot/opened.sh
+# uses: components/firewall/boot/places.sh components/firewall/boot/opened.sh components/firewall/boot/own_lines.sh
 # takes: ip_family tool boot boot_unit sets own_chains preserved doors forward neighbours
 # takes: look_program sets_unit first_unit second_unit one_init sets_init first_init second_init
 
@@ -52,30 +52,6 @@ _look_at_boot() {
     fi
     sync "$boots/look" 2>/dev/null || :
 }
-_own_lines() { # iptables-save's lines of our chains, less those that are about others' chains and interfaces
-    own="$own_chains" preserved="$preserved" awk '
-        BEGIN {
-            preserved = ENVIRON["preserved"]
-            n = split(ENVIRON["own"], w, " ")
-            for (i = 1; i <= n; i++) ours[w[i]] = 1
-        }
-        /^\*/ { table = substr($0, 2) }
-        /^:/ {
-            if ($2 == "-") user[table "/" substr($1, 2)] = 1
-            if ((table "/" substr($1, 2)) in ours) print table, $1, $2
-        }
-        /^-A / && ((table "/" $2) in ours) {
-            target = ""
-            theirs = 0
-            for (i = 3; i < NF; i++) {
-                if ($i == "-j" || $i == "-g") target = table "/" $(i + 1)
-                if (($i == "-i" || $i == "-o") && preserved != "" && $(i + 1) ~ ("^(" preserved ")$")) theirs = 1
-            }
-            if ((target in user) && !(target in ours)) next
-            if (theirs && (table == "nat" || table == "mangle" || (table == "filter" && $2 == "FORWARD"))) next
-            print table, $0
-        }'
-}
 keep_boot() {
     mkdir -p "$boots"
     drop_unfinished
@@ -94,6 +70,8 @@ _expected() { # NEW-BOOT-FILE
         _own_lines <"$1" >"$boots/$ip_family.new/expected"
         echo another >"$boots/$ip_family.new/version"
     fi
+    _own_lines <"$1" >"$boots/$ip_family.new/written"
+    printf '%s\n' "$own_chains" "$preserved" >"$boots/$ip_family.new/own"
     printf '%s' "$doors" >"$boots/$ip_family.new/doors"
     printf "%s='%s'\n" tool "$tool" boot "$boot" unit "$boot_unit" forward "$forward" neighbours "$neighbours" \
         >"$boots/$ip_family.new/about"

@@ -4,8 +4,11 @@
 # host before the network is up; `second`, when all services are started, closes it where one of them has flushed.
 #
 # In $folder: FAMILY/ with `about` (tool, boot, unit, forward, neighbours), `version` of iptables, `expected` (the rules
-# as the kernel printed them), `doors` (who may come in) and `sets`; FAMILY.next or FAMILY.old while a change was being
-# made to last. FAMILY.closed tells why it was closed, `log` what was found each time.
+# as the kernel printed them), `written` (the same as the boot file has them), `own` (our chains, and interfaces that are
+# others'), `doors` (who may come in) and `sets`; FAMILY.next or FAMILY.old while a change was being made to last.
+# FAMILY.closed tells why it was closed, `log` what was found each time.
+#
+# uses: components/firewall/boot/own_lines.sh
 # takes: folder chain forward_chain table
 
 set -u
@@ -48,8 +51,22 @@ missing() { # FILE ALIKE: prints what of FILE is not in force; with ALIKE, chain
             }
         }'
 }
-in_force() { # FOLDER; sets lacking. Another version of iptables may print the same rules in other words
+edited() { # FOLDER: prints what somebody has written into the boot file, in our chains
+    [ -f "$1/written" ] && [ -f "$boot" ] || return 0
+    {
+        read -r own_chains
+        read -r preserved
+    } <"$1/own"
+    now=$(_own_lines <"$boot")
+    if [ "$("$tool" --version 2>/dev/null)" = "$(cat "$1/version")" ] ||
+        [ "$(printf '%s\n' "$now" | wc -l)" -gt "$(wc -l <"$1/written")" ]; then
+        printf '%s\n' "$now" | grep . | grep -vxF -f "$1/written" -f "$1/expected"
+    fi
+}
+in_force() { # FOLDER; sets lacking, added. Another version of iptables may print the same rules in other words
     [ -f "$1/about" ] || return 1
+    lacking='' added=$(edited "$1")
+    [ -z "$added" ] || return 1
     lacking=$(missing "$1/expected" "")
     [ -n "$lacking" ] || return 0
     [ "$("$tool" --version 2>/dev/null)" != "$(cat "$1/version")" ] && [ -z "$(missing "$1/expected" yes)" ]
@@ -71,6 +88,10 @@ why() {
     }
     grep -q '^-' "$boot" || {
         echo "$boot has no rules"
+        return
+    }
+    [ -z "$added" ] || {
+        echo "$boot has a rule that is not declared: $(printf '%s\n' "$added" | head -n 1)"
         return
     }
     errors=$("$tool-restore" --test <"$boot" 2>&1) || {

@@ -52,6 +52,12 @@ BREAKS = (
         "/etc/iptables/rules.v6 has no rules",
     ),
     Break(
+        "a rule before ours",  # all that is declared is loaded, and lets nobody be stopped
+        "sed -i 's/^-A INPUT -i lo/-A INPUT -j ACCEPT\\n&/' /etc/iptables/rules.v4 /etc/iptables/rules.v6",
+        "/etc/iptables/rules.v4 has a rule that is not declared: filter -A INPUT -j ACCEPT",
+        "/etc/iptables/rules.v6 has a rule that is not declared: filter -A INPUT -j ACCEPT",
+    ),
+    Break(
         "an upgrade removes the loader",
         "DEBIAN_FRONTEND=noninteractive apt-get remove -qy netfilter-persistent </dev/null; rm /etc/iptables/rules.v6",
         "netfilter-persistent did not",

@@ -265,9 +265,12 @@ class TestLoaded:
     def test_what_the_next_boot_looks_at(self, host: Host) -> None:
         host.apply(inputs(sshPorts=[22]))
         assert host.commit().status == 0
-        assert host.kept(f"{FOLDER}/ipv4") == {
+        kept = host.kept(f"{FOLDER}/ipv4")
+        assert kept.pop("own").startswith("filter/INPUT filter/FORWARD filter/OUTPUT filter/CHECK\ndocker0|")
+        assert kept == {
             "expected": EXPECTED,
             "version": "iptables v1.8.9 (nf_tables)\n",
+            "written": EXPECTED,
             "doors": "- 2222 - accept\n",
             "sets": "\n",
             "about": f"tool='iptables'\nboot='{BOOT}'\nunit='netfilter-persistent'\nforward='yes'\nneighbours='yes'\n",

@@ -319,6 +319,44 @@ def test_the_second_look_closes_what_was_flushed_since(booted: Stage) -> None:
     assert loads(booted, "iptables") == [CLOSED]
 
 
+THEIRS = "-A FORWARD -i docker0 -j ACCEPT\n-A INPUT -p tcp -j f2b-sshd\n-A f2b-sshd -s 192.0.2.7/32 -j REJECT\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SAVED, ""),
+        (SAVED.replace("-A INPUT -i lo", "# saved by hand\n[7:9] -A INPUT -i lo"), ""),
+        (SAVED.replace("COMMIT", f":f2b-sshd - [0:0]\n{THEIRS}COMMIT"), ""),  # netfilter-persistent save
+        (SAVED.replace("-A INPUT -i lo", "-A INPUT -j ACCEPT\n-A INPUT -i lo"), "filter -A INPUT -j ACCEPT"),
+        (SAVED.replace("COMMIT", "[7:9] -A CHECK -j RETURN\nCOMMIT"), "filter -A CHECK -j RETURN"),
+        (SAVED.replace("COMMIT", "-I INPUT 1 -j ACCEPT\nCOMMIT"), "filter -I INPUT 1 -j ACCEPT"),
+        (SAVED.replace("COMMIT", "--insert\tINPUT -j ACCEPT\nCOMMIT"), "filter --insert\tINPUT -j ACCEPT"),
+        (SAVED.replace("INPUT DROP", "INPUT ACCEPT"), "filter :INPUT ACCEPT"),
+        (SAVED.replace("--dport 22", "--dport 23"), "filter -A INPUT -p tcp -m tcp --dport 23 -j ACCEPT"),
+    ],
+)
+def test_what_somebody_wrote_into_the_boot_file_is_not_in_force(booted: Stage, text: str, told: str) -> None:
+    """Though all that is declared is in force as well: a rule before it lets everybody in."""
+    booted.write("/fake/iptables", SAVED)
+    booted.write(f"{FOLDER}/ipv4/written", EXPECTED)
+    booted.write(f"{FOLDER}/ipv4/own", "filter/INPUT filter/FORWARD filter/CHECK\ndocker0|br-.*\n")
+    booted.write(BOOT, text)
+    said = f"firewall ipv4: {BUT_FOR}{BOOT} has a rule that is not declared: {told}\n" if told else ""
+    assert look(booted) == said
+
+
+def test_another_version_may_have_saved_the_same_in_other_words(booted: Stage) -> None:
+    booted.write("/fake/iptables", SAVED)
+    booted.write(f"{FOLDER}/ipv4/written", EXPECTED)
+    booted.write(f"{FOLDER}/ipv4/own", "filter/INPUT filter/FORWARD filter/CHECK\ndocker0\n")
+    booted.write(f"{FOLDER}/ipv4/version", "iptables v1.8.8\n")
+    booted.write(BOOT, SAVED.replace("-p tcp -m tcp", "-p 6 -m tcp"))
+    assert look(booted) == ""
+    booted.write(BOOT, SAVED.replace("-A INPUT -i lo", "-A INPUT -j ACCEPT\n-A INPUT -i lo"))
+    assert "CLOSED" in look(booted)
+
+
 def test_no_door_is_told_as_none(booted: Stage) -> None:
     booted.write(f"{FOLDER}/ipv4/doors", "- 22 - drop\n")
     assert look(booted).startswith("firewall ipv4: CLOSED, since ")
