@@ -134,7 +134,7 @@ def _filtering(host: Host) -> list[str]:
         rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
         lines += _block(f"{family.label} rules", rules)
         lines += _block(f"{family.label}, reachable by these", _exposed({**answer.sections, **beside}, family))
-    return [*_block("filters, too", others), *lines]
+    return [*_block("other firewalls", others), *lines]
 
 
 def _closed(line: str) -> bool:

@@ -38,7 +38,7 @@ class Explained:
     analysis: Analysis
     path: PathAnswers | None = None
     doubts: tuple[str, ...] = ()
-    """What filters, too, and cannot be followed."""
+    """What other firewalls, and cannot be followed."""
 
     @property
     def family(self) -> Family:
@@ -212,7 +212,7 @@ def _lines(one: Explained) -> list[str]:
     lines += _section("rules that never match", [_dead_text(one.family, dead) for dead in one.dead])
     lines += _section("rules that could go", [_rule_text(one.family, placed) for placed in one.redundant])
     if one.doubts:
-        lines += _section("filters, too, and is not followed", one.doubts)
+        lines += _section("other firewalls, not followed", one.doubts)
     if one.untold:
         lines += _section("rules of which that is not worked out", list(one.untold.values()))
     lines += _section("matches that are not known", [str(unknown) for unknown in one.analysis.unknown_matches()])

@@ -26,7 +26,7 @@ _SETS = re.compile(r"\s*create \S+ \S+:")
 class Given:
     """``rulesets``: the first of each family is the one that is explained, others filter beside it.
 
-    ``doubts``: what filters, too, and cannot be followed, in words.
+    ``doubts``: what other firewalls, and cannot be followed, in words.
     """
 
     rulesets: dict[Family, list[Ruleset]] = field(default_factory=dict)

@@ -83,7 +83,7 @@ class Change:
         except HostError as error:
             raise Failure(
                 f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
-                f"What was tried: {error}\n{self.go_back()}"
+                f"Tried: {error}\n{self.go_back()}"
             ) from error
 
     def _enter(self, limit: int) -> None:

@@ -21,7 +21,7 @@ STALE = 75
 
 
 class Unfinished(Failure):
-    """A change that failed and could not be taken back, all or in part.
+    """A change that failed and could not be rolled back, all or in part.
 
     `id` and `outs` are what the state must have, so that the next `up` finishes it or `destroy` undoes it.
     """

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from hosts.ssh.connection import HostAccess
 
 GONE_FOR_GOOD = (
-    "If {host} is gone for good, take its resources out of the state: "
+    "If {host} is gone for good, remove its resources from the state: "
     "`pulumi state delete 'urn:pulumi:{stack}::{project}::stockade:index:HardenedHost::{host}' --target-dependents "
     "--stack {stack}`."
 )
@@ -359,8 +359,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             return
         if CLAIMS.failed(now):
             raise Failure(
-                f"{name}: {title}: not undone, since a change of {now} has failed in this run. "
-                "Run `up` again once that works"
+                f"{name}: {title}: not undone, because a change to {now} failed in this run. Run `up` again once that "
+                "works"
             )
         if now != name and CLAIMS.declared(now, title):
             raise Failure(
@@ -373,7 +373,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if there:
             raise Failure(
                 f"{inputs.host}: {self.chapter.title(inputs)}: {there}; "
-                "with `existing: adopt` Stockade takes it over, and gives it back on delete"
+                "with `existing: adopt`, Stockade takes it over and restores it on delete"
             )
 
     def _inputs(self, props: Mapping[str, Any]) -> I:

@@ -64,9 +64,9 @@ def demand(stack: str) -> None:
     mending = _MENDING.format(stack=stack)
     if wanted == "required":
         raise RunError(
-            f"no policy pack judges this run, and the stack config requires one (`policies: required`). {mending}"
+            f"no policy pack checks this run, and the stack config requires one (`policies: required`). {mending}"
         )
-    log.warn(f"no policy pack judges this run: nothing checks what it opens or leaves out. {mending}")
+    log.warn(f"no policy pack checks this run: nothing checks what it opens or leaves out. {mending}")
 
 
 def _lives(file: Path) -> bool:

@@ -162,7 +162,7 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, the
     if state.unfinished:
         return "the host has no record of it: it was rolled back already"
     if _is_other(found.machine, state.machine):
-        return "the host is another machine now; the one that was hardened is left as it is"
+        return "this is another machine now; the one that was hardened is left as it is"
     if not there():
         return "the host has no record of Stockade and is not as declared: it was undone, or the host was reinstalled"
     return ""

@@ -30,7 +30,7 @@ class Stored(Generic[I, F]):
     `declared`: the inputs as declared. `observed_inputs`: the inputs as the last refresh found them; `declared` where
     there was no drift. `applied`: what the host showed right after `declared` was applied. `observed`: what it showed
     last. `prior`: what was there before `create`; None where that is known to the host alone. `claim`: the word by
-    which the host knows its owner. `unfinished`: the last change failed and could not be taken back.
+    which the host knows its owner. `unfinished`: the last change failed and could not be rolled back.
     """
 
     declared: I

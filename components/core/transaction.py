@@ -79,7 +79,7 @@ class Transaction(Generic[I, F]):
         seen = self._understood(after[0]) if after else self.observe()
         differences = chapter.differences(self.inputs, seen)
         if differences:
-            raise Failure(f"{self.inputs.host}: {title}: applied, but the host does not show it: {differences}")
+            raise Failure(f"{self.inputs.host}: {title}: applied, but not in force on the host: {differences}")
         return seen
 
     def observe(self) -> F:
@@ -248,4 +248,6 @@ class Transaction(Generic[I, F]):
 
 def _keeps_changing(change: Change, armed: bool) -> Failure:
     back = f"\n  {change.go_back()}" if armed else ""
-    return Failure(f"{change.host.name}: {change.title}: something keeps changing the host meanwhile; try again{back}")
+    return Failure(
+        f"{change.host.name}: {change.title}: something keeps changing the host during this run; try again{back}"
+    )

@@ -108,8 +108,8 @@ if ! said=$(on_trial -t) && case $said in *Usage:*) ! said=$(on_trial -d) ;; esa
     printf '%s\n' "$said" | sed -n 's/.*ERROR  *//p' >&2
     case $said in
         *'not found any log file'*)
-            echo 'Is there the journal alone? Then a jail reads that (backend: systemd, the default for sshd),' >&2
-            echo 'or something has to write the file: `packages: {present: [rsyslog]}`.' >&2
+            echo 'If the host logs only to the journal, use `backend: systemd` (the default for sshd),' >&2
+            echo 'or install something that writes the file: `packages: {present: [rsyslog]}`.' >&2
             ;;
     esac
     exit 70

@@ -25,7 +25,7 @@ EXITS = {
     ABSENT: "fail2ban is not installed on the host",
     REFUSED: "fail2ban refuses this configuration; nothing was changed",
     NOT_STARTED: "fail2ban does not run its jails; see /var/log/fail2ban.log on the host",
-    OVERRULED: "another file of fail2ban is read later and says otherwise; nothing was changed. Take out there",
+    OVERRULED: "another fail2ban file is read later and overrides this; nothing was changed. Remove there",
 }
 
 _NUMBERS = ("maxretry", "findtime", "bantime")
@@ -99,7 +99,7 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
             **prior.dropin.unpacked().values("prior"),
         }
         body = script("components/fail2ban/restore.sh")
-        return Script("put fail2ban's prior settings back", body, values, exits=EXITS)
+        return Script("restore fail2ban's prior settings", body, values, exits=EXITS)
 
     def differences(self, inputs: Fail2BanInputs, seen: Fail2BanFacts) -> str:
         if as_declared(seen.declared, inputs.config) != inputs.config:

@@ -24,7 +24,7 @@ write_local() {
 }${rest%.} in
         *"
 [INCLUDES]"*)
-            echo "$local has a section INCLUDES: move what that names into the file itself" >&2
+            echo "$local has a section INCLUDES: move the files that it names into jail.local itself" >&2
             exit 70
             ;;
     esac

@@ -41,7 +41,7 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 def _time(value: str | int) -> str:
     text = str(value).strip()
     if not seconds(text) or seconds(text) == -1:
-        raise ValueError(f"{text!r} is not a time: a number of seconds, or a number with s, m, h, d or w is expected")
+        raise ValueError(f"{text!r} is not a duration: expected seconds, or a number with s, m, h, d or w")
     return text
 
 
@@ -51,14 +51,14 @@ def _ban_time(value: str | int) -> str:
 
 def _line(value: str) -> str:
     if not value.strip() or re.search(r"[\r\n\0]", value):
-        raise ValueError("one line of text is expected")
+        raise ValueError("expected one line of text")
     return value.strip()
 
 
 def _ports(value: str | int) -> str:
     text = str(value).replace(" ", "")
     if not re.fullmatch(r"[a-z0-9][a-z0-9:,-]*", text):
-        raise ValueError("ports (22), ranges (6000:6010) or names (ssh) with commas between them are expected")
+        raise ValueError("expected ports (22), ranges (6000:6010) or names (ssh), separated by commas")
     return text
 
 
@@ -122,7 +122,7 @@ class Fail2BanSettings(Settings):
     def _jail_names(self) -> Self:
         for name in self.jails:
             if not JAIL_NAME.fullmatch(name) or name in ("DEFAULT", "INCLUDES"):
-                raise ValueError(f"jails: {name!r} is not a jail's name: letters, digits and _ . - are expected")
+                raise ValueError(f"jails: {name!r} is not a valid jail name: use letters, digits and _ . -")
         return self
 
     def text(self) -> str:

@@ -48,13 +48,13 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
 
     def differences(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
         as_declared = prefers_ipv4(seen.text) or not inputs.ipv4_first
-        return "" if as_declared else f"{FILE} does not put IPv4 first"
+        return "" if as_declared else f"{FILE} does not prefer IPv4"
 
     def as_observed(self, inputs: PreferenceInputs, known: Seen, seen: PreferenceFacts) -> PreferenceInputs:
         return inputs.model_copy(update={"ipv4_first": inputs.ipv4_first and prefers_ipv4(seen.text)})
 
     def already_configured(self, inputs: PreferenceInputs, seen: PreferenceFacts) -> str:
-        return f"{FILE} puts IPv4 first already" if prefers_ipv4(seen.text) else ""
+        return f"{FILE} already prefers IPv4" if prefers_ipv4(seen.text) else ""
 
 
 def _expected(seen: PreferenceFacts) -> dict[str, str]:

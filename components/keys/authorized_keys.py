@@ -94,18 +94,18 @@ def parse_key(line: str) -> AuthorizedKey:
     """Read one line. Raises `KeyLineError`, which never repeats the line: it may be a private key."""
     text = line.strip()
     if "PRIVATE KEY" in text:
-        raise KeyLineError("this is a private key; the public one (the file that ends in .pub) belongs here")
+        raise KeyLineError("this is a private key; use the public key (the file that ends in .pub)")
     if "\n" in text or "\r" in text:
-        raise KeyLineError("one key is one line")
+        raise KeyLineError("a key must be on one line")
     options, rest = _split_options(text)
     fields = rest.split(None, 2)
     if len(fields) < 2:
-        raise KeyLineError("not a public key: `ssh-ed25519 AAAA... comment` is expected")
+        raise KeyLineError("not a public key: expected `ssh-ed25519 AAAA... comment`")
     kind, blob, comment = fields[0], fields[1], fields[2] if len(fields) == 3 else ""
     if "-cert-v01@" in kind:
-        raise KeyLineError("this is a certificate; the key that it is for belongs here (the file without -cert)")
+        raise KeyLineError("this is a certificate; use the key that it certifies (the file without -cert)")
     if kind not in TYPES:
-        fault = f"is not a key type that OpenSSH takes: {', '.join(sorted(TYPES))}"
+        fault = f"is not a key type that OpenSSH accepts: {', '.join(sorted(TYPES))}"
         raise KeyLineError(f"{kind[:40]!r} {fault}", f"its first word {fault}")
     _check_blob(kind, blob)
     return AuthorizedKey(kind, blob, options, comment)
@@ -204,7 +204,7 @@ def _split_options(text: str) -> tuple[str, str]:
     end = _end_of_options(text)
     options = text[:end]
     if end == len(text):
-        raise KeyLineError("not a public key: `ssh-ed25519 AAAA... comment` is expected")
+        raise KeyLineError("not a public key: expected `ssh-ed25519 AAAA... comment`")
     for name, value in _options(options):
         if (value is None and name.lower() in FLAGS) or (value and name.lower() in VALUED):
             continue
@@ -231,7 +231,9 @@ def _options(text: str) -> Iterator[tuple[str, str | None]]:
     while place < len(text):
         match = _OPTION.match(text, place)
         if not match:
-            raise KeyLineError('the options before the key type cannot be read: name, or name="value", with commas')
+            raise KeyLineError(
+                'the options before the key type cannot be parsed: expected name or name="value", separated by commas'
+            )
         yield match[1], match[2]
         place = match.end()
     if text.endswith(","):

@@ -41,7 +41,7 @@ class KeyPairInputs(Model):
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 5:
-            raise ValueError("a passphrase of at least 5 characters is expected, as ssh-keygen wants it")
+            raise ValueError("the passphrase must have at least 5 characters, as for ssh-keygen")
         return value
 
 
@@ -98,7 +98,7 @@ def read_public(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
             raise Failure(f"{path} cannot be opened with the declared passphrase") from None
     else:
         if secret is not None:
-            raise Failure(f"{path} has no passphrase, though one is declared; `ssh-keygen -p -f {path}` gives it one")
+            raise Failure(f"{path} has no passphrase, although one is declared; `ssh-keygen -p -f {path}` gives it one")
         try:
             key = asyncssh.import_private_key(text)
         except asyncssh.KeyImportError:
@@ -120,7 +120,7 @@ def reseal(path: Path, before: KeyPairInputs, inputs: KeyPairInputs) -> None:
         _replace(path, _exported(key, inputs), 0o600)
         _replace(_beside(path), key.export_public_key(), 0o644)
         return
-    raise Failure(f"{path} cannot be opened with the passphrase that it was made with; it is left as it is")
+    raise Failure(f"{path} cannot be opened with the passphrase that it was created with; it is left unchanged")
 
 
 def _check_kind(path: Path, key: AuthorizedKey, inputs: KeyPairInputs) -> None:
@@ -159,7 +159,7 @@ def _sealed(text: str) -> bool:
 def _public_file(path: Path) -> AuthorizedKey:
     beside = _beside(path)
     if not beside.exists():
-        raise Failure(f"{path} has a passphrase and there is no {beside.name} beside it: declare the passphrase")
+        raise Failure(f"{path} has a passphrase, and there is no {beside.name} beside it: declare the passphrase")
     try:
         return _public(beside, read_text(beside))
     except BadFile as error:

@@ -26,10 +26,10 @@ def as_lines(text: str) -> str:
     if "---- BEGIN SSH2 PUBLIC KEY" in plain:
         converted = _BLOCK.sub(lambda block: _of_block(block[1]), plain)
         if "---- BEGIN SSH2" in converted:
-            raise KeyLineError("the key in the format of RFC 4716 is cut off")
+            raise KeyLineError("the key in RFC 4716 format is cut off")
         return converted
     if re.search(r"-----BEGIN ([A-Z0-9]+ )?PUBLIC KEY-----", plain):
-        raise KeyLineError("this key is in another format; `ssh-keygen -i -m PKCS8 -f FILE` prints the line for it")
+        raise KeyLineError("this key is in another format; `ssh-keygen -i -m PKCS8 -f FILE` converts it")
     return text
 
 
@@ -49,7 +49,7 @@ def _of_putty(text: str) -> str:
         first = next(number for number, line in enumerate(lines, 1) if line.startswith("Public-Lines: "))
         blob = "".join(lines[first : first + int(headers["Public-Lines"])])
     except (StopIteration, ValueError):
-        raise KeyLineError("the .ppk file is damaged: it tells no public key") from None
+        raise KeyLineError("the .ppk file is damaged: it contains no public key") from None
     return _line(blob, headers.get("Comment", ""))
 
 

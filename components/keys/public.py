@@ -36,7 +36,7 @@ def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[s
 def _keys_in(name: str, text: str, *, quoted: bool = True) -> tuple[AuthorizedKey, ...]:
     """Read keys; of a text that may be any file's nothing is `quoted` in an error."""
     if private_key_fault(text) == "" or "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY" in text:
-        raise NoPublicKey(f"{name}: this is a private key; the public one (the file that ends in .pub) belongs here")
+        raise NoPublicKey(f"{name}: this is a private key; use the public key (the file that ends in .pub)")
     try:
         found = parse_keys(as_lines(text))
     except KeyLineError as error:

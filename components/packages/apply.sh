@@ -68,6 +68,6 @@ _give_back "$back"
 [ -z "$back" ] || _forget "$back"
 _drop_lines "$(_without "$(_names before)" "$declared")"
 [ -z "${_dead:-}" ] || {
-    echo "installed again, but not started:$_dead" >&2
+    echo "reinstalled, but not started:$_dead" >&2
     exit 71
 }

@@ -18,8 +18,8 @@ UNSTARTED = 71
 
 EXITS = {
     **UNSUPPORTED_EXIT,
-    NAMELESS: "the distribution of this host has no such package",
-    HELD: "nothing was changed: these packages would have to change, and the host's administrator has them on hold "
+    NAMELESS: "this host's distribution has no such package",
+    HELD: "nothing was changed: these packages would have to change, but the host's administrator has put them on hold "
     "(`apt-mark hold`, or HoldPkg in pacman.conf)",
 }
 
@@ -67,7 +67,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         # the host's own records go first; these are for a host that has lost them
         values = {"ours": " ".join(left.ours), "removed": " ".join(left.removed)}
         return Script(
-            step="put the packages back as they were",
+            step="restore the packages",
             body=script("components/packages/restore.sh"),
             values={**_values(inputs), **values},
             exits=_exits(inputs),
@@ -104,5 +104,5 @@ def _values(inputs: PackageInputs) -> dict[str, str]:
 
 
 def _exits(inputs: PackageInputs) -> dict[int, str]:
-    limit = f"another package manager was at work on the host for more than {inputs.lock_timeout} seconds (lockTimeout)"
-    return {**EXITS, LOCKED: f"{limit}; nothing was changed. Is its own update running? Try again when it is done."}
+    limit = f"another package manager was running on the host for more than {inputs.lock_timeout} seconds (lockTimeout)"
+    return {**EXITS, LOCKED: f"{limit}; nothing was changed. Perhaps the host is updating itself; try again later."}

@@ -27,7 +27,7 @@ left="$(_stranded "") $(pkg_half $(_names installed) $(_names pulled))"
 [ "$left" = " " ] || pkg_remove $left
 _give_back "$back"
 [ -z "${_dead:-}" ] || {
-    echo "installed again, but not started:$_dead" >&2
+    echo "reinstalled, but not started:$_dead" >&2
     exit 71
 }
 rm -rf "$folder"

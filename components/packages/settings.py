@@ -62,7 +62,7 @@ class PackageInputs(ChapterInputs):
     def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if not PACKAGE_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not a package name: letters, digits and + - . _ are expected")
+                raise ValueError(f"{name!r} is not a valid package name: use letters, digits and + - . _")
         return tuple(sorted(set(names)))
 
     @field_validator("absent")
@@ -70,14 +70,14 @@ class PackageInputs(ChapterInputs):
     def _not_the_way_in(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if any(fnmatch(name, pattern) for pattern in PROTECTED):
-                raise ValueError(f"{name} is never removed: the host could not be reached, or started, without it")
+                raise ValueError(f"{name} is never removed: without it, the host could not boot or be reached")
         return names
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
         both = sorted(set(self.present) & set(self.absent))
         if both:
-            raise ValueError(f"{', '.join(both)}: wanted (present) and not wanted (absent) at the same time")
+            raise ValueError(f"{', '.join(both)}: both present and absent")
         return self
 
 

@@ -60,7 +60,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
     def restore(self, inputs: SshdInputs, known: Seen) -> Script:
         values = {**_values(inputs), "silence": "", "ports": "", "give_back": "yes"}
-        return Script("put the prior settings back", script("components/sshd/apply.sh"), values)
+        return Script("restore the prior settings", script("components/sshd/apply.sh"), values)
 
     def differences(self, inputs: SshdInputs, seen: SshdFacts) -> str:
         parts = [
@@ -83,7 +83,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         return inputs.model_copy(update={"settings": text})
 
     def already_configured(self, inputs: SshdInputs, seen: SshdFacts) -> str:
-        return "Stockade's settings of sshd are on the host already" if seen.ours else ""
+        return "the host already has sshd settings of Stockade" if seen.ours else ""
 
     def guard(self, inputs: SshdInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
         ports = "" if restoring else " ".join(map(str, effective.ports(inputs.settings)))
@@ -108,7 +108,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         except Unreachable as error:
             port = host.access.logins()[0][1].port
             if port != host.entered().port:
-                error.hint = f"Does the firewall accept port {port}? It must, before sshd moves there."
+                error.hint = f"Does the firewall accept port {port}? It must do so before sshd moves there."
             raise
 
     def host_for_restore(self, host: "Host", inputs: SshdInputs, known: Seen) -> "Host":
@@ -127,8 +127,8 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
                 change.keep(self.observe(step))
         except Failure as error:
             raise Failure(
-                f"{host.name}: {title}: sshd goes back to port {port}, where nobody can log in now. Let port {port} in "
-                "first, wherever this host is filtered; in the stack config, under the host: "
+                f"{host.name}: {title}: sshd would go back to port {port}, where nobody can log in now. Open port "
+                f"{port} first, in every firewall before this host; in the stack config, under the host: "
                 f"`firewall: {{services: [{{name: sshd before, ports: [{port}]}}]}}`. Then `up`, and `destroy` again."
                 f"\n{error}"
             ) from error

@@ -80,7 +80,7 @@ def canonical(text: str) -> str:
     seen: set[str] = set()
     for line in lines:
         if line.key in seen and (line.key not in CUMULATIVE):
-            raise ValueError(f"{line.keyword} is given twice; sshd would take the first")
+            raise ValueError(f"{line.keyword} is given twice; sshd would use the first")
         seen.add(line.key)
     return "".join(f"{line}\n" for line in sorted(dict.fromkeys(lines), key=lambda line: line.key))
 
@@ -216,19 +216,19 @@ def _values(keyword: str, given: Value) -> list[str]:
 def _checked(text: str) -> SettingLine:
     found = _LINE.fullmatch(text)
     if found is None or not text.isprintable():
-        raise ValueError(f"not a setting of sshd: {text!r}; `Keyword value` is expected")
+        raise ValueError(f"not a setting of sshd: {text!r}; expected `Keyword value`")
     line = SettingLine(_FORMER_NAMES.get(found[1].lower(), found[1]), found[2].strip())
     if line.key in ("match", "include"):
         raise ValueError(
-            f"{line.keyword} cannot stand here: what is declared holds for every login; "
-            "keep Match blocks for other keywords in files of your own"
+            f"{line.keyword} is not allowed here: what is declared applies to every login; put Match blocks for other "
+            "keywords into files of your own"
         )
     if line.key.startswith("subsystem") and not re.fullmatch(r"subsystem [\w.-]+", line.key):
-        raise ValueError(f"{line}: a name of letters, digits, dots and dashes is expected after Subsystem")
+        raise ValueError(f"{line}: expected a name of letters, digits, dots and dashes after Subsystem")
     if line.key == "port" and not (line.value.isdecimal() and 1 <= int(line.value) <= 65535):
-        raise ValueError(f"{line}: a port from 1 to 65535 is expected")
+        raise ValueError(f"{line}: expected a port from 1 to 65535")
     if line.key == "listenaddress" and _PORT_IN_ADDRESS.fullmatch(line.value):
-        raise ValueError(f"{line}: give the address alone, and the port as Port")
+        raise ValueError(f"{line}: give only the address, and the port as Port")
     return line
 
 

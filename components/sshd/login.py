@@ -56,7 +56,7 @@ class Entrance:
         unchanged = f"{self.host.name}: sshd: nothing was changed:"
         if user == "root" and effective.value(self.settings, "permitrootlogin") == "no":
             raise Failure(
-                f"{unchanged} PermitRootLogin no would lock this run out, which logs in as root. "
+                f"{unchanged} PermitRootLogin no would lock out this run, which logs in as root. "
                 "Give the host an `admin` login in the stack config: a user with a key and sudo."
             )
         if reason := effective.shuts_out(self.settings, user, self.groups, self.address):
@@ -66,7 +66,7 @@ class Entrance:
             raise Failure(
                 f"{unchanged} sshd would listen on {', '.join(map(str, declared))}, but the login in the stack config "
                 f"uses port {self.connection.port}. Set `admin: {{port: {declared[0]}}}`, and "
-                f"`bootstrap: {{port: {self.connection.port}}}` for the way back."
+                f"`bootstrap: {{port: {self.connection.port}}}` for `destroy`."
             )
         if self.host.first_login_proved and self.host.access.logins()[0][1] == self.connection and not self.moves:
             return  # by this very login, a moment ago

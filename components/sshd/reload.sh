@@ -22,7 +22,7 @@ reload_and_wait() { # PID COMMAND…: until sshd has opened its sockets anew
         try=$((try + 1))
         sleep 0.03
     done
-    echo 'sshd has not come back after the reload' >&2
+    echo 'sshd did not come back after the reload' >&2
     return 1
 }
 reload_sshd() {
@@ -47,6 +47,6 @@ reload_sshd() {
         reload_and_wait "$(cat /var/run/sshd.pid)" "/etc/init.d/$script" reload
         return
     done
-    echo 'neither ssh.service, sshd.service, ssh.socket nor /etc/init.d/ssh runs on this host' >&2
+    echo 'none of ssh.service, sshd.service, ssh.socket and /etc/init.d/ssh runs on this host' >&2
     return 1
 }

@@ -39,7 +39,7 @@ class SshdSettings(Settings):
     def _can_be_written(self) -> Self:
         for keyword in self.settings:
             if not re.fullmatch(r"[A-Za-z0-9]+|subsystem [\w.-]+", keyword, re.ASCII | re.I):
-                raise ValueError(f"not a setting of sshd: {shown(keyword)} is no keyword of sshd_config(5)")
+                raise ValueError(f"not a setting of sshd: {shown(keyword)} is not a keyword of sshd_config(5)")
         self.text()
         return self
 
@@ -52,7 +52,7 @@ class SshdSettings(Settings):
         given = {keyword.lower() for keyword in self.settings}
         for keyword, field in (("PermitRootLogin", "permitRootLogin"), (PASSWORDS, "passwordAuthentication")):
             if keyword.lower() in given:
-                raise ValueError(f"{keyword} has a setting of its own: {field}")
+                raise ValueError(f"{keyword} has its own setting: {field}")
         if not self.password_authentication and not given & {KEYBOARD, "challengeresponseauthentication"}:
             own["KbdInteractiveAuthentication"] = False
         return effective.from_settings({**own, **self.settings})
@@ -96,7 +96,7 @@ class SshdInputs(ChapterInputs):
             and not (two_factors and all("publickey" in methods.split(",") for methods in two_factors))
         ):
             raise ValueError(
-                "KbdInteractiveAuthentication yes lets passwords in through PAM: leave it out, or declare "
+                "KbdInteractiveAuthentication yes allows passwords through PAM: remove it, or declare "
                 "`AuthenticationMethods: publickey,keyboard-interactive`"
             )
         return lines

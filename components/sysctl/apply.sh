@@ -61,5 +61,5 @@ EOF
 content=$content$notes
 if ! differs && [ "$(cat "$dropin" 2>/dev/null && echo .)" = "$content." ]; then exit 0; fi
 arm
-put_settings "$back" || echo 'what is no longer declared, and is not taken back, stays until the host starts again' >&2
+put_settings "$back" || echo 'what is no longer declared, and could not be reverted, stays until the next boot' >&2
 put_settings "${changes#"$back"}"

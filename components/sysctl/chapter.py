@@ -19,8 +19,8 @@ LATER = 66
 EXITS = {
     **FILE_EXITS,
     REFUSED: "the kernel refuses a value",
-    LATER: f"nothing was changed: what other files say is read after {DROP_IN}, by some programs at least, and says "
-    "otherwise. Take these lines out there, or declare the same under `sysctl: {values: ...}`",
+    LATER: f"nothing was changed: other files that are read after {DROP_IN}, at least by some programs, override it. "
+    "Remove these lines there, or declare the same values under `sysctl: {values: ...}`",
 }
 """Exit statuses that the scripts of this room reserve."""
 
@@ -37,7 +37,7 @@ class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
         return "sysctl"
 
     def observe(self, inputs: SysctlInputs) -> Script:
-        return Script("read the kernel's settings", _script("observe"), _values(inputs), exits=EXITS)
+        return Script("read the kernel settings", _script("observe"), _values(inputs), exits=EXITS)
 
     def parse(self, inputs: SysctlInputs, answer: Answer) -> SysctlFacts:
         part = answer.sections
@@ -52,11 +52,11 @@ class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
 
     def apply(self, inputs: SysctlInputs, known: Seen) -> Script:
         values = {**_values(inputs), "head": HEAD, "was": _was(known)}
-        return Script("change the kernel's settings", _script("apply"), values, exits=EXITS)
+        return Script("change the kernel settings", _script("apply"), values, exits=EXITS)
 
     def restore(self, inputs: SysctlInputs, known: Seen) -> Script:
         values = {**_values(inputs), **_prior_file(known), "was": _was(known)}
-        return Script("put the kernel's prior settings back", _script("restore"), values, exits=EXITS)
+        return Script("restore the prior kernel settings", _script("restore"), values, exits=EXITS)
 
     def guard(self, inputs: SysctlInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
         commit, prior = ("restored", _prior_file(known)) if restoring else ("commit", {})
@@ -75,7 +75,7 @@ class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
         return inputs.model_copy(update={"settings": shown, "persistent": _persistent(inputs, seen)})
 
     def already_configured(self, inputs: SysctlInputs, seen: SysctlFacts) -> str:
-        return f"there is {DROP_IN} already" if seen.dropin.exists else ""
+        return f"{DROP_IN} already exists" if seen.dropin.exists else ""
 
     def same_settings(self, one: SysctlFacts, other: SysctlFacts) -> bool:
         """Interfaces come and go."""

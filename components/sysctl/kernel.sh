@@ -56,7 +56,7 @@ put_settings() {
                 if { printf '%s\n' "$text" >"/proc/sys/$path"; } 2>/dev/null; then continue; fi
                 [ -e "/proc/sys/$path" ] || continue # the interface has gone
                 name_of "$path"
-                [ "$round" = first ] || printf 'the kernel does not take %s = %s\n' "$name" "$wanted" >&2
+                [ "$round" = first ] || printf 'the kernel does not accept %s = %s\n' "$name" "$wanted" >&2
                 refused=65
             done
             exit "$refused"

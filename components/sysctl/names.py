@@ -43,7 +43,7 @@ def path_of(name: str) -> str:
     path = name.translate(str.maketrans("./", "/.")) if first and first[0] == "." else name
     parts = path.split("/")
     if len(name) > _LONGEST or len(parts) < 2 or not all(_PART.fullmatch(part) and part.strip(".") for part in parts):
-        raise ValueError(f"{shown(name)} is no name of a setting of sysctl(8), as net.ipv4.tcp_syncookies is one")
+        raise ValueError(f"{shown(name)} is not the name of a sysctl(8) setting, such as net.ipv4.tcp_syncookies")
     return path
 
 
@@ -56,9 +56,9 @@ def value_of(value: object) -> str:
     """Return a value in one line, as the kernel prints it. Raises ValueError."""
     text = str(value).strip()
     if isinstance(value, bool):
-        raise ValueError("a number or a text is expected: 1 or 0 where the kernel wants yes or no")
+        raise ValueError("expected a number or text; use 1 or 0 for yes or no")
     if not text or not text.replace("\t", " ").isprintable():
-        raise ValueError("one line of text or a number is expected")
+        raise ValueError("expected a number or one line of text")
     return " ".join(text.split())
 
 

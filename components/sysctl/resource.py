@@ -43,7 +43,7 @@ class Sysctl(HostResource, provider=SysctlProvider):
 def remarks(observed: Mapping[str, Any]) -> list[str]:
     """Return what of the declared settings a host does not have, or not let anybody change."""
     texts = {
-        "missing": "this host's kernel has no such settings; they are left out: {}",
-        "fixed": "settings that this host does not let anybody change (is it a container?): {}",
+        "missing": "this host's kernel has no such settings; they are skipped: {}",
+        "fixed": "settings that nobody can change on this host (is it a container?): {}",
     }
     return [text.format(", ".join(map(name_of, observed[key]))) for key, text in texts.items() if observed.get(key)]

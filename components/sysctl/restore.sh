@@ -29,4 +29,4 @@ prior=absent
 [ -z "$prior_mode" ] || prior=$(printf '%b' "$prior_content" && echo .)
 if ! differs && [ "$file" = "$prior" ]; then exit 0; fi
 arm
-put_settings "$changes" || section left.2 echo 'what the kernel does not take back stays until the host starts again'
+put_settings "$changes" || section left.2 echo 'what the kernel does not accept stays until the next boot'

@@ -91,8 +91,8 @@ def _wrong(values: Mapping[Any, Any]) -> Any:
             path = path_of(str(name))
             if value is not None and value_of(value) in _LOSING.get(path.rpartition("/")[2], ()) and _IPV6.match(path):
                 raise ValueError(
-                    "takes addresses or routes away that going back does not bring back: say it where the network of "
-                    "the host is configured"
+                    "removes addresses or routes that a rollback cannot restore: set it in the host's network "
+                    "configuration"
                 )
         except ValueError as error:
             yield str(name), str(error)
@@ -117,7 +117,7 @@ class SysctlInputs(ChapterInputs):
         for line in filter(None, map(str.strip, text.splitlines())):
             name, is_one, value = line.partition("=")
             if not is_one:
-                raise ValueError(f"{line!r}: `name = value` is expected")
+                raise ValueError(f"{line!r}: expected `name = value`")
             wanted[path_of(name.strip())] = value_of(value)
         return lines_of(wanted)
 

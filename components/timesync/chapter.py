@@ -18,7 +18,7 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
         return "time sync"
 
     def observe(self, inputs: TimeSyncInputs) -> Script:
-        return Script("look at the time daemon", script("components/timesync/observe.sh"), _unit(inputs))
+        return Script("read the time daemon", script("components/timesync/observe.sh"), _unit(inputs))
 
     def parse(self, inputs: TimeSyncInputs, answer: Answer) -> TimeSyncFacts:
         unit = _unit(inputs)["unit"]
@@ -33,7 +33,7 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
     def restore(self, inputs: TimeSyncInputs, known: KnownState[TimeSyncInputs, TimeSyncFacts]) -> Script:
         prior = known.prior or TimeSyncFacts(enabled="absent", active="inactive", may_set_clock=False)
         values = {**_unit(inputs), "enabled": prior.enabled, "active": prior.active}
-        return Script("put the time daemon back", script("components/timesync/restore.sh"), values)
+        return Script("restore the time daemon", script("components/timesync/restore.sh"), values)
 
     def differences(self, inputs: TimeSyncInputs, seen: TimeSyncFacts) -> str:
         if seen.enabled != "enabled":

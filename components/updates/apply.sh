@@ -3,7 +3,7 @@
 # Exits: 69 the program is absent (ABSENT), 70 apt refuses the file (REFUSED), 71 no mail can be sent (NO_MAIL),
 # 82 it knows no sources (NO_SOURCES), 84 no reboot at that time (NO_REBOOT), 85 no codename (NO_CODENAME), 86 nothing
 # starts it (NO_TIMER), 87 its service is masked (MASKED), 88 another file says otherwise (OVERRULED), 89 its timer
-# starts it seldom (SELDOM).
+# starts it too rarely (SELDOM).
 #
 # uses: components/updates/updater.sh components/updates/overruled.sh hosts/system/files.sh hosts/system/services.sh
 # takes: text_apt text_dnf text_yum text_sysconfig sources reboot_time enabled mail

@@ -32,19 +32,20 @@ SELDOM = 89
 EXITS = {
     **FILE_EXITS,
     **UNSUPPORTED_EXIT,
-    MASKED: "what would install the updates is masked, so no timer can start it; nothing was changed. "
-    "`systemctl unmask` it, or leave `updates` out for this host",
-    OVERRULED: "another of apt's files is read later and says otherwise; nothing was changed. Take out there",
-    SELDOM: "a timer starts updates more seldom than every three days; nothing was changed. Take out what has it so",
-    ABSENT: "what installs the updates (unattended-upgrades, dnf5-automatic, dnf-automatic, yum-cron) is not there",
-    NO_UPDATER: "this distribution has no unattended updates; leave them out for this host (`updates: false`)",
-    NO_SOURCES: "dnf-automatic, dnf5-automatic and yum-cron know no `origins`: leave them out for this host",
+    MASKED: "the service that installs updates is masked, so no timer can start it; nothing was changed. Run "
+    "`systemctl unmask`, or set `updates: false` for this host",
+    OVERRULED: "another apt file is read later and overrides this; nothing was changed. Remove there",
+    SELDOM: "a timer starts updates less often than every three days; nothing was changed. Remove what sets it",
+    ABSENT: "the program that installs updates (unattended-upgrades, dnf5-automatic, dnf-automatic, yum-cron) is "
+    "missing",
+    NO_UPDATER: "this distribution has no unattended updates; set `updates: false` for this host",
+    NO_SOURCES: "dnf-automatic, dnf5-automatic and yum-cron do not support `origins`: leave them out for this host",
     NO_REBOOT: "this host's updates cannot reboot it at that time (dnf 4.15 and unattended-upgrades 0.80 can): leave "
     "`rebootTime` out for this host",
-    NO_CODENAME: "unattended-upgrades before 0.80 knows no codename in `origins`: use `archive` or `label`",
-    NO_TIMER: "what would start the updates every day is not there; install cron",
+    NO_CODENAME: "unattended-upgrades before 0.80 supports no codename in `origins`: use `archive` or `label`",
+    NO_TIMER: "nothing on this host can start updates every day; install cron",
     REFUSED: "apt does not understand the settings; nothing was changed",
-    NO_MAIL: "`mail` is set, and the host cannot send any: install a mail program (bsd-mailx) and a mail server, "
+    NO_MAIL: "`mail` is set, but the host cannot send mail: install a mail program (bsd-mailx) and a mail server, "
     "or leave `mail` out",
 }
 
@@ -61,7 +62,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         return "automatic updates"
 
     def observe(self, inputs: UpdateInputs) -> Script:
-        return Script("look at automatic updates", script("components/updates/observe.sh"), exits=EXITS)
+        return Script("read the update settings", script("components/updates/observe.sh"), exits=EXITS)
 
     def parse(self, inputs: UpdateInputs, answer: Answer) -> UpdateFacts:
         part = answer.sections
@@ -117,7 +118,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         timers = {f"timer_{number}": state for number, state in enumerate(prior.timers)}
         values = {**timers, **prior.dropin.unpacked().values("prior")}
         body = script("components/updates/restore.sh")
-        return Script("put the prior update settings back", body, values, exits=EXITS)
+        return Script("restore the prior update settings", body, values, exits=EXITS)
 
     def differences(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
         in_force = _in_force(inputs, seen)
@@ -126,7 +127,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         wanted, there = inputs.props(), in_force.props()
         differing = [key for key in wanted if wanted[key] != there.get(key)] or ["rebootTime"]
         states = ", ".join(f"{name} is {state}" for name, state in zip(seen.names, seen.timers, strict=False))
-        states += "".join(f", {name} starts it seldom" for name in seen.seldom)
+        states += "".join(f", {name} starts it too rarely" for name in seen.seldom)
         return f"{', '.join(differing)} (in force: {seen.periodic}, {'; '.join(seen.origins)}; {states})"
 
     def as_observed(self, inputs: UpdateInputs, known: Seen, seen: UpdateFacts) -> UpdateInputs:
@@ -134,7 +135,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
 
     def already_configured(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
         bare = seen.dropin.path == DROP_IN or "dnf5-automatic.timer" in seen.names  # else a package brings the file
-        return f"{seen.dropin.path} is there already" if seen.dropin.exists and bare else ""
+        return f"{seen.dropin.path} already exists" if seen.dropin.exists and bare else ""
 
 
 def _dnf_facts(found: DnfAutomatic) -> dict[str, Any]:

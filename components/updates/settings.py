@@ -34,19 +34,21 @@ _NEVER = ("", "0")
 
 def _origin(value: str) -> str:
     if not re.fullmatch(rf"{_FIELD}(,{_FIELD})*", value):
-        raise ValueError(f"{value!r} names no source: 'origin=Debian,codename=${{distro_codename}}-security' would")
+        raise ValueError(
+            f"{value!r} does not name a source: 'origin=Debian,codename=${{distro_codename}}-security' would"
+        )
     return value
 
 
 def _reboot_time(value: str) -> str:
     if value != "now" and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f"{value!r} is not a time of day (04:00) nor `now`")
+        raise ValueError(f"{value!r} is neither a time of day (04:00) nor `now`")
     return value
 
 
 def _mail_address(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._%+=-]+(@[A-Za-z0-9.-]+)?", value):
-        raise ValueError(f"{value!r} is not a mail address nor a local user")
+        raise ValueError(f"{value!r} is neither a mail address nor a local user")
     return value
 
 

@@ -129,7 +129,7 @@ def command_connection(login: Connection) -> dict[str, Any]:
     props = _base(login)
     if login.proxy is not None:
         if login.proxy.proxy is not None:
-            raise RunError(f"{login.address}: pulumi-command knows one jump host, not a chain; leave out `upgrade`")
+            raise RunError(f"{login.address}: pulumi-command supports only one jump host; leave out `upgrade`")
         props["proxy"] = _base(login.proxy)
     return props
 

@@ -36,7 +36,7 @@ LIMIT = 30
 """Seconds within which a change must be confirmed."""
 BACK_TIME = 60
 """Seconds that going back may take at most, besides."""
-_LATE = "the change was not confirmed in time: the host has taken it back by itself"
+_LATE = "the change was not confirmed in time, so the host has reverted it by itself"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def armed(script: Script, guard: Guard, title: str, run: RunIdentity, *, continu
         "guard_record": record_name(title),
         "guard_further": "yes" if continued else "",
     }
-    unsaved = f"what is in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
+    unsaved = f"the settings in force could not be saved under {FOLDER}, so nothing was changed; is the disk full?"
     exits = {UNSAVED: unsaved, GONE_BACK: _LATE, **script.exits}
     return replace(script, values=values, exits=exits, body=script_file("hosts/guard/arm.sh") + script.body)
 
@@ -116,7 +116,7 @@ def committed(guard: Guard, title: str, run: RunIdentity) -> Script:
 
 def given_up(title: str, run: RunIdentity) -> Script:
     """Go back at once, and wait for it where the host does so already. Prints what the host's record says of it."""
-    exits = {NOT_BACK: f"the host could not put back what was in force before; see {LOG} there"}
+    exits = {NOT_BACK: f"the host could not restore the previous settings; see {LOG} there"}
     body = script_file("hosts/guard/give_up.sh")
     return Script("take the change back", body, _values(title, run), exits=exits, timeout=BACK_TIME)
 

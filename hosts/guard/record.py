@@ -227,7 +227,7 @@ def written_back(title: str, owner: Owner, facts: str) -> Script:
     return Script("write the record back", script("hosts/guard/write_back.sh"), values, exits=_EXITS)
 
 
-_EXITS = {CHANGED: "another run has changed the record of this host meanwhile; nothing was changed, try again"}
+_EXITS = {CHANGED: "another run has changed this host's record in the meantime; nothing was changed, try again"}
 
 
 def forget(title: str) -> Script:

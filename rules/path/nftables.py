@@ -25,7 +25,7 @@ _ELSEWHERE = ("ingress", "egress")
 class Listing:
     """``layers``: the tables that see packets of a family; ``sets``: the sets that they look at, by names of their own.
 
-    ``doubts``: what filters, too, and is not followed, in words.
+    ``doubts``: what other firewalls, not followed, in words.
     """
 
     layers: tuple[Layer, ...] = ()

@@ -61,7 +61,7 @@ def test_the_program_passes_and_a_violation_stops_it_before_anything_is_applied(
     assert stack.state() == []
 
 
-NOBODY = "no policy pack judges this run"
+NOBODY = "no policy pack checks this run"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

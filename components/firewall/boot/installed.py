@@ -27,7 +27,7 @@ Conflicts=shutdown.target
 
 _RED_HAT = """\
 # chkconfig: 2345 09 99
-# description: closes the host where the firewall that Stockade declared is not in force
+# description: closes the host if the firewall declared by Stockade is not in force
 """
 """For SysV init as Red Hat has it: before iptables (08), after it and before the network (10), last of all."""
 
@@ -59,17 +59,17 @@ def installed() -> str:
         {
             "look_program": look_program(),
             "sets_unit": _unit(
-                "Restore the sets that the firewall which Stockade declared looks at",
+                "Restore the sets that the firewall declared by Stockade uses",
                 f"{_EARLY}Before={loaders}\n",
                 "sets",
             ),
             "first_unit": _unit(
-                "Close the host where the firewall that Stockade declared is not in force",
+                "Close the host if the firewall declared by Stockade is not in force",
                 f"{_EARLY}After={loaders}\nWants=network-pre.target\n",
                 "first",
             ),
             "second_unit": _unit(
-                "Look again at the firewall that Stockade declared, when all services are started",
+                "Check the firewall declared by Stockade again, when all services have started",
                 "After=multi-user.target rc-local.service cloud-final.service stockade-firewall.service\n",
                 "second",
             ),
@@ -88,7 +88,7 @@ def debian_init(look: str) -> str:
 {order}
 # Required-Stop:
 # Default-Stop:
-# Short-Description: closes the host where the declared firewall is not in force
+# Short-Description: closes the host if the declared firewall is not in force
 ### END INIT INFO
 """
     return _init(head, look)

@@ -217,10 +217,10 @@ look_at() { # FOLDER
     reason=$(why)
     if errors=$(close_it 2>&1); then
         printf '%s\n' "$reason" >"$folder/$ip_family.closed"
-        say "CLOSED$(way_in), since the declared rules are not in force: $reason"
+        say "CLOSED$(way_in), because the declared rules are not in force: $reason"
     elif [ -e /proc/net/if_inet6 ] || [ "$tool" = iptables ]; then
         printf '%s; and it is OPEN: %s\n' "$reason" "$errors" >"$folder/$ip_family.closed"
-        say "NOT CLOSED, though the declared rules are not in force: $reason; closing failed: $errors"
+        say "NOT CLOSED, although the declared rules are not in force: $reason; closing failed: $errors"
     fi
 }
 look=${1:-first}

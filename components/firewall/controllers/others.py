@@ -34,8 +34,7 @@ OTHER_VARIANTS = ("iptables-legacy", "iptables-nft")
 DOCKER = "DOCKER"
 
 WAY_OUT = (
-    "Set `takeOver: true` under `stockade:firewall` to let Stockade stop it (delete starts it again), or stop it "
-    "yourself"
+    "Set `takeOver: true` under `stockade:firewall` to let Stockade stop it (delete restores it), or stop it yourself"
 )
 BESIDE = ", or name it in `beside` to leave it in force"
 
@@ -137,21 +136,21 @@ def still_there(then: str, now: str) -> bool:
 def obstacle(lines: Sequence[str]) -> str:
     """Say who is in the way, and what to do."""
     mend = WAY_OUT + (BESIDE if all(line.startswith(("table ", "other ")) for line in lines) else "")
-    return f"{', and '.join(map(in_words, lines))}: this would undo or narrow what Stockade declares. {mend}"
+    return f"{', and '.join(map(in_words, lines))}: this would undo or restrict what Stockade declares. {mend}"
 
 
 def in_words(line: str) -> str:
     """One line in words."""
     kind, *rest = line.split()
     if kind in {"table", "beside"}:
-        return f"the nftables table {' '.join(rest)} drops packets as well"
+        return f"the nftables table {' '.join(rest)} drops packets, too"
     if kind == "other":
-        return f"there are rules of iptables-{rest[0]} as well (`iptables-{rest[0]}-save` shows them)"
+        return f"there are rules of iptables-{rest[0]}, too (`iptables-{rest[0]}-save` shows them)"
     if kind == "ufw-left":
         return "ufw is gone, and its rules are still in force"
     active = len(rest) < 2 or rest[1] in {"active", "activating", "reloading"}
     name = f"{kind}.service" if kind == "nftables" else kind
-    first = ", and begins with `flush ruleset`" if "flush" in rest else ""
+    first = ", and starts with `flush ruleset`" if "flush" in rest else ""
     return f"{name} is active{first}" if active else f"{name} starts at the next boot{first}"
 
 
@@ -175,7 +174,7 @@ def emptied(cause: str) -> str:
     likely = [f"{unit} ({time})" for rank, unit, time in rows if rank == "1"]
     others = [f"{unit} ({time})" for rank, unit, time in rows if rank != "1"]
     if likely:
-        return f"our rules were emptied: by {' or '.join(likely)}, which loads rules and was started or stopped since"
+        return f"our rules were flushed: by {' or '.join(likely)}, which loads rules and was started or stopped since"
     if others:
-        return f"our rules were emptied since they were loaded; started or stopped since then: {', '.join(others)}"
-    return "our rules were emptied since they were loaded, by hand or by a program that leaves no trace"
+        return f"our rules were flushed since they were loaded; started or stopped since then: {', '.join(others)}"
+    return "our rules were flushed since they were loaded, by hand or by a program that leaves no trace"

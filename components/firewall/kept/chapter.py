@@ -85,14 +85,14 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         if seen.active:
             return ""
         return (
-            f"{inputs.program} is not active, so nothing is kept. Turn it on, or leave `keep` out; where Stockade has "
-            "taken it over, `firewall: false` gives it back first"
+            f"{inputs.program} is not active, so there is nothing to keep. Start it, or remove `keep`; if Stockade "
+            "has taken it over, set `firewall: false` first, which restores it"
         )
 
     def as_observed(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
         """Report what somebody changed; the next run accepts it, as nothing is declared but who manages it."""
         before = known.recorded or KeptFacts()
-        gone = () if seen.active or not before.active else (f"{inputs.program} is not active any more",)
+        gone = () if seen.active or not before.active else (f"{inputs.program} is no longer active",)
         changes = (line for family in Family for line in _changes(before, seen, family))
         return inputs.model_copy(update={"changes": (*gone, *changes)})
 

@@ -8,7 +8,7 @@
 
 find_boot_file
 shorten_wait
-# who filters, too, must be known and dealt with, one way or the other, when the plan is made
+# who other firewalls, must be known and dealt with, one way or the other, when the plan is made
 [ "$(others "$("$tool-save")")" = "$others_expected" ] || exit 75
 if [ -n "$(first_taken)" ]; then
     arm

@@ -69,7 +69,7 @@ EXITS = {
     **FILE_EXITS,
     **UNSUPPORTED_EXIT,
     ABSENT: "iptables is not installed on the host",
-    UNSTARTED: "what ended along with another firewall program does not start again",
+    UNSTARTED: "a service that stopped along with another firewall does not start again",
     REFUSED: "the host refused a rule; nothing was loaded",
 }
 """Exit statuses that the scripts of this room reserve."""
@@ -208,10 +208,10 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             changes = unified_diff(wanted.splitlines(), own.splitlines(), "declared", "on the host", lineterm="", n=0)
             return "the rules differ:\n" + "\n".join(changes)
         if seen.closed:
-            return f"it is closed as it was at boot: {seen.closed}"
+            return f"it is still closed, as at boot: {seen.closed}"
         if missing := not_there(inputs.sets, seen.sets):
             return f"there is no set {missing}"
-        return "" if self._loaded_at_boot(inputs, seen) else f"{seen.boot.path} does not hold the rules"
+        return "" if self._loaded_at_boot(inputs, seen) else f"{seen.boot.path} does not contain the rules"
 
     def as_observed(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
         before = known.recorded or RulesetFacts()
@@ -303,4 +303,4 @@ def _boot_of(seen: RulesetFacts) -> dict[str, Any]:
 
 def _unknown_names(inputs: RulesetInputs, seen: RulesetFacts) -> str:
     missing = sorted(set(names(inputs.declared)) - set(seen.addresses))
-    return f"the host cannot resolve {', '.join(missing)}: name addresses in the rules instead"
+    return f"the host cannot resolve {', '.join(missing)}: use addresses in the rules instead"

@@ -23,7 +23,7 @@ from rules.values.protocols import TCP
 
 LOCKOUT = (
     "this would lock you out: {}. Let SSH in, or set `acceptLockout: true` under `stockade:firewall`: the rules are "
-    "then tried, and taken back unless somebody can log in"
+    "then tried, and reverted unless somebody can log in"
 )
 
 _STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}

@@ -19,7 +19,7 @@ disown_sets() {
         _mark=$boots/$ip_family.sets/$_set
         [ -e "$_mark" ] || continue
         if [ ! -s "$_mark" ]; then
-            ipset destroy "$_set" || echo "the set $_set stays: others' rules look at it" >&2
+            ipset destroy "$_set" || echo "the set $_set stays: rules of other programs use it" >&2
         elif [ "$(cat "$_mark")" != found ]; then _set_back "$_set" "$_mark" || :; fi
         rm -f "$_mark"
     done

@@ -10,7 +10,7 @@ BAD_SET = 84
 """Exit status: the host refused a set."""
 
 SET_EXITS = {
-    SET_TAKEN: "the host has a set of that name, of another type, and rules look at it; choose another name",
+    SET_TAKEN: "the host has a set of that name, of another type, and rules use it; choose another name",
     NO_SETS: "ipset is not installed on the host",
     BAD_SET: "the host refused a set; nothing was changed",
 }

@@ -20,13 +20,13 @@ _refuse() { # LOST GONE MISSING
     [ -n "$_held" ] || return 0
     _why=$2
     if [ -n "$(echo $3)" ]; then _why="${2:+$2; }to install: $(echo $3)"; fi
-    echo "nothing was changed, because these would be removed with it:$_held" >&2
+    echo "nothing was changed, because these would be removed, too:$_held" >&2
     case $_held in
         ' ufw' | ' firewalld')
             echo "(to remove: $(echo $_why)). It is active:" 'set `takeOver: true` under `stockade:firewall` to let' \
-                "Stockade take its place (delete gives it back), or leave the firewall to it:" '`keep`'":$_held." >&2
+                "Stockade replace it (delete restores it), or leave the firewall to it:" '`keep`'":$_held." >&2
             ;;
-        *) echo "(to remove: $(echo $_why)). Take the package that they depend on out of the list." >&2 ;;
+        *) echo "(to remove: $(echo $_why)). Remove the package that they depend on from the list." >&2 ;;
     esac
     exit 77
 }

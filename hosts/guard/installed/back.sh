@@ -84,7 +84,7 @@ until sh "$guard/restore" 9<&-; do
     flock 9
     [ -f "$guard/back" ] || exit 0
 done
-record 'what was in force before is in force again'
+record 'the previous settings are in force again'
 if [ -f "$guard/fresh" ]; then while read -r record; do rm -f "$record"; done <"$guard/fresh"; fi
 rm -rf "$guard"
 waited=0

@@ -140,13 +140,13 @@ def test_destroy_gives_each_its_prior_state_back(hosts: Hosts, stack: Stack, bef
 
 
 REFUSED = {
-    "debian": ({"absent": ["ucf"]}, "because these would be removed with it: openssh-server"),
-    "fedora": ({"absent": ["python3"]}, "because these would be removed with it: dnf"),
-    "fedora41": ({"absent": ["librepo"]}, "because these would be removed with it: dnf5"),
-    "centos7": ({"absent": ["python"]}, "because these would be removed with it: yum"),
-    "centos6": ({"absent": ["python"]}, "because these would be removed with it: yum"),
-    "debian8": ({"absent": ["ucf"]}, "because these would be removed with it: openssh-server"),
-    "debian7": ({"absent": ["ucf"]}, "because these would be removed with it: openssh-server"),
+    "debian": ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server"),
+    "fedora": ({"absent": ["python3"]}, "because these would be removed, too: dnf"),
+    "fedora41": ({"absent": ["librepo"]}, "because these would be removed, too: dnf5"),
+    "centos7": ({"absent": ["python"]}, "because these would be removed, too: yum"),
+    "centos6": ({"absent": ["python"]}, "because these would be removed, too: yum"),
+    "debian8": ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server"),
+    "debian7": ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server"),
     "arch": ({"present": ["unattended-upgrades"]}, "Arch supports no unattended updates"),
 }
 

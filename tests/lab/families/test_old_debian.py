@@ -107,7 +107,7 @@ def test_updates_by_an_origin_without_codename(host: LabHost, new_stack: Callabl
     stack.unchanged()
     for wanted, words in (
         ({"rebootTime": "04:30"}, "cannot reboot it at that time"),
-        ({"origins": ["o=Debian,n=wheezy"]}, "knows no codename"),
+        ({"origins": ["o=Debian,n=wheezy"]}, "supports no codename"),
     ):
         stack.configure(hosts={host.name: entry(host)}, updates=wanted)
         assert words in stack.up(check=False)

@@ -16,7 +16,7 @@ OPEN = {22: "open", 80: "open", 443: "open", 8080: "refused"}
 AGAIN = "systemctl is-active stockade-firewall-again | grep -q inactive"
 LOOKED = f"for i in $(seq 100); do ! {AGAIN} || exit 0; sleep 0.1; done; exit 1"
 INSTALL_IPSET = "DEBIAN_FRONTEND=noninteractive apt-get install -qy ipset </dev/null"
-SINCE = "since the declared rules are not in force:"
+SINCE = "because the declared rules are not in force:"
 UNIT = "[Unit]\n{order}\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '{command}'\n"
 FLUSH = "for t in iptables ip6tables; do $t -F; $t -X; done"
 

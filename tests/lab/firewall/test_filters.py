@@ -55,13 +55,13 @@ def test_nftables_service_is_named_taken_over_and_given_back(
     nftables_conf(host)
     host.exec("systemctl -q enable nftables")
     stack = new_stack(host, firewall={})
-    assert "nftables.service starts at the next boot, and begins with `flush ruleset`" in stack.up(check=False)
+    assert "nftables.service starts at the next boot, and starts with `flush ruleset`" in stack.up(check=False)
     host.exec("systemctl start nftables")
     before = filters(host)
     refused = stack.up(check=False)
     assert refused.status != 0
-    assert "nftables.service is active, and begins with `flush ruleset`" in refused
-    assert "the nftables table inet company drops packets as well" in refused
+    assert "nftables.service is active, and starts with `flush ruleset`" in refused
+    assert "the nftables table inet company drops packets, too" in refused
     assert "takeOver: true" in refused
     assert {**filters(host), "files": ""} == {**before, "files": ""}  # but for the package
 
@@ -99,7 +99,7 @@ def test_a_table_of_another_tool_and_rules_of_iptables_legacy(
     before = filters(host)
     stack = new_stack(host, firewall={})
     refused = stack.up(check=False)
-    assert "the nftables table inet company drops packets as well" in refused
+    assert "the nftables table inet company drops packets, too" in refused
     assert "rules of iptables-legacy as well (`iptables-legacy-save` shows them)" in refused
     assert "or name it in `beside`" in refused
 
@@ -149,8 +149,8 @@ def test_a_reload_of_theirs_that_empties_our_rules_is_drift_by_its_cause(
     host.exec("systemctl start nftables")
     stack.refresh()
     drift = stack.preview(check=False)
-    assert "our rules were emptied: by nftables.service" in drift
-    assert "not as declared: nftables.service is active, and begins with `flush ruleset`" in drift
+    assert "our rules were flushed: by nftables.service" in drift
+    assert "not as declared: nftables.service is active, and starts with `flush ruleset`" in drift
     assert "nftables.service is active" in stack.up(check=False)
     stack.configure(hosts={host.name: entry(host)}, firewall=TAKE_OVER)
     stack.up()
@@ -158,13 +158,13 @@ def test_a_reload_of_theirs_that_empties_our_rules_is_drift_by_its_cause(
     stack.unchanged()
     host.exec("nft flush ruleset")
     stack.refresh()
-    assert "our rules were emptied since they were loaded" in stack.preview(check=False)
+    assert "our rules were flushed since they were loaded" in stack.preview(check=False)
     agent = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/nft flush ruleset\n"
     stack.up()
     host.exec("cat >/etc/systemd/system/cloud-agent.service; systemctl daemon-reload", input=agent)
     host.exec("systemctl start cloud-agent")
     stack.refresh()
-    assert "our rules were emptied: by cloud-agent.service" in stack.preview(check=False)
+    assert "our rules were flushed: by cloud-agent.service" in stack.preview(check=False)
     stack.up()
     stack.refresh()
     stack.unchanged()

@@ -39,7 +39,7 @@ def test_a_look_before_the_first_up_prints_what_is_there_and_changes_nothing(
     assert "tcp 0.0.0.0:22 sshd (package openssh-server)" in shown
     assert "-A INPUT -p tcp -m tcp --dport 8080 -j DROP" in shown
     assert "nftables.service starts at the next boot" in shown
-    assert "the nftables table inet blocklist drops packets as well" in shown
+    assert "the nftables table inet blocklist drops packets, too" in shown
     assert difference(before, snapshot(host)) == {}
     assert not [*(stack.folder / ".state").iterdir()]
     host.exec("systemctl -q disable nftables; nft flush ruleset")
@@ -52,7 +52,7 @@ def test_a_look_before_the_first_up_prints_what_is_there_and_changes_nothing(
 
 def test_ufw_is_read_and_left_alone(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     stack = new_stack(host, firewall={"keep": "ufw"})
-    assert "ufw is not active, so nothing is kept" in stack.up(check=False)
+    assert "ufw is not active, so there is nothing to keep" in stack.up(check=False)
     host.exec("ufw allow 22/tcp; ufw allow from 192.0.2.0/24 to any port 5432 proto tcp; ufw --force enable")
     before = snapshot(host)
     stack.up()

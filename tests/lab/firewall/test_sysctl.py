@@ -98,7 +98,7 @@ def test_a_host_without_systemd_keeps_them_over_a_boot(
     host = bring_up(f"sysctl-{variant}", variant)
     before = values(host)
     stack = new_stack(host, sysctl={"values": {"kernel.pid_max": 65536}})
-    assert "does not let anybody change (is it a container?): kernel.pid_max" in stack.up()
+    assert "settings that nobody can change on this host (is it a container?): kernel.pid_max" in stack.up()
     host.reboot()
     assert wrong(host) == {}
     stack.destroy()

@@ -189,7 +189,7 @@ FIREWALL_FAULTS: tuple[Fault, ...] = (
     Fault(
         "the ruleset drops the replies",
         partial(_accepted, _drops_replies, NO_REPLY),
-        says=("taken it back",),
+        says=("reverted it",),
         everyday=True,
     ),
     Fault(

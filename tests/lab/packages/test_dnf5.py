@@ -75,7 +75,7 @@ def test_another_dnf_is_waited_for_but_not_for_ever(host: LabHost, stack: Stack)
     test_packages.declare(stack, host, present=["net-tools"], lockTimeout=2)
     late = stack.up(check=False)
     assert late.status != 0
-    assert "another package manager was at work on the host for more than 2 seconds" in late
+    assert "another package manager was running on the host for more than 2 seconds" in late
     test_packages.declare(stack, host, present=["net-tools"], lockTimeout=60)
     with stack.running() as up:
         host.exec("for i in $(seq 200); do ! pgrep -fx 'sleep 2' >/dev/null || exit 0; sleep 0.1; done; exit 1")

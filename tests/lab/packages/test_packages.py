@@ -156,7 +156,7 @@ def test_a_removal_that_would_take_the_way_in_is_refused(host: LabHost, stack: S
     before = installed(host)
     declare(stack, host, present=["iptables-persistent"])
     refused = stack.up(check=False)
-    assert "removed with it: ufw" in refused
+    assert "removed, too: ufw" in refused
     assert "set `takeOver: true` under `stockade:firewall`" in refused
     assert "leave the firewall to it" in refused
     assert installed(host) == before
@@ -230,7 +230,7 @@ def test_another_package_manager_is_waited_for_but_not_for_ever(host: LabHost, s
     declare(stack, host, present=["net-tools"], lockTimeout=2)
     late = stack.up(check=False)
     assert late.status != 0
-    assert "another package manager was at work on the host for more than 2 seconds" in late
+    assert "another package manager was running on the host for more than 2 seconds" in late
     assert "net-tools" not in installed(host)
     declare(stack, host, present=["net-tools"], lockTimeout=60)
     with stack.running() as up:

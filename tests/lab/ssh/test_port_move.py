@@ -76,7 +76,7 @@ def test_from_a_fresh_host(host: LabHost, new_stack: Callable[..., Stack], tmp_p
     # destroy says what to do first; nothing has changed
     refused = stack.destroy(check=False)
     assert refused.status != 0
-    assert "sshd goes back to port 22, where nobody can log in now" in refused
+    assert "sshd would go back to port 22, where nobody can log in now" in refused
     assert "ports: [22]" in refused
     assert is_at(host, 2222)
     stack.configure(**settings(host, known, **documented()))

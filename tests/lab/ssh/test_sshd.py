@@ -305,8 +305,8 @@ def test_settings_that_lock_the_admin_out_are_put_back_at_once(host: LabHost, st
     configure(stack, host, settings={"PubkeyAuthentication": False})
     result = stack.up(check=False)
     assert result.status != 0
-    assert "sshd: the change was not kept: with it in force, no new login worked. What was tried: " in result
-    assert "what was in force before is in force again" in result
+    assert "sshd: the change was not kept: with it in force, no new login worked. Tried: " in result
+    assert "the previous settings are in force again" in result
     assert files(host) == prior
     assert lets_in(host, "root", "password")
 
@@ -314,7 +314,7 @@ def test_settings_that_lock_the_admin_out_are_put_back_at_once(host: LabHost, st
     stack.up()
     before = files(host)
     configure(stack, host, settings={"PubkeyAuthentication": False})
-    assert "what was in force before is in force again" in stack.up(check=False)
+    assert "the previous settings are in force again" in stack.up(check=False)
     assert files(host) == before
     assert lets_in(host, "deploy", "publickey")
     configure(stack, host)
@@ -333,8 +333,8 @@ def test_the_port_moves_without_a_gap(host: LabHost, stack: Stack, activation: s
         result = stack.up(check=False)
         assert result.status != 0
         assert "with it in force, no new login worked" in result
-        assert "Does the firewall accept port 2222? It must, before sshd moves there." in result
-        assert "what was in force before is in force again" in result
+        assert "Does the firewall accept port 2222? It must do so before sshd moves there." in result
+        assert "the previous settings are in force again" in result
         assert files(host) == before
         assert listening(host) == {22}
         host.exec("iptables -F INPUT")

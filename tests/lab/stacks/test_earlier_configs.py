@@ -58,7 +58,7 @@ def fails(stack: Stack, host: LabHost) -> None:
     failed = stack.up(check=False)
     host.mend()
     assert failed.status != 0
-    assert "nothing says how" not in failed
+    assert "how to connect is unknown" not in failed
 
 
 def test_a_host_that_several_failed_runs_have_called_otherwise_and_then_left_out(stack: Stack, host: LabHost) -> None:

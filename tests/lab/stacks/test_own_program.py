@@ -85,7 +85,7 @@ def test_the_example_makes_a_machine_and_hardens_it(host: LabHost, tmp_path: Pat
     told = [example.done("preview", "--diff")]  # address and keys are not known yet
     assert "Fail2Ban" in told[0]
     told += [example.done("up", "--yes", "--skip-preview" if engine == "pulumi" else "--yes")]
-    assert "no policy pack judges" not in "".join(told)
+    assert "no policy pack checks" not in "".join(told)
     assert "stockade@v" in "".join(told)
     assert "-A INPUT -p tcp -m tcp --dport 443 " in host.iptables_save()
     assert "-A INPUT -j REJECT" in host.iptables_save()

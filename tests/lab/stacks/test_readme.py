@@ -97,7 +97,7 @@ def test_your_own_hosts_literally(host: LabHost, tmp_path: Path, engine: str) ->
             continue
         assert "[mandatory]" not in done.output
         assert "stockade@v" in done.output, "no pack was asked"
-        assert "no policy pack judges" not in done.output
+        assert "no policy pack checks" not in done.output
     assert host.exec("sshd -T | grep -i ^permitrootlogin").stdout.split() == ["permitrootlogin", "no"]
     assert f"-A INPUT -s {own[ME]}/32 -p tcp -m tcp --dport 22 " in host.iptables_save()
     with (newcomer.clone / "stacks" / "Pulumi.mine.yaml").open("a") as file:  # one goes on writing at the end

@@ -146,7 +146,7 @@ def _goes_back(host: LabHost, stack: Stack, deploy: dict[str, Any], mallory: dic
         refused = stack.up(check=False)
         told.append(refused.output)
         assert refused.status != 0
-        if "what was in force before is in force again" in refused:
+        if "the previous settings are in force again" in refused:
             break
     else:
         raise AssertionError(refused.output)

@@ -274,7 +274,7 @@ def test_the_run_never_locks_its_own_login_out_and_can_delete_it(
     line = f'from="203.0.113.1" {public(keys("one"))}'
     configured(both | {"keys": [line, public(keys("two"))]}, ann, admin=admin)
     refused = stack.up(check=False)
-    assert "what was in force before is in force again" in refused, refused.output
+    assert "the previous settings are in force again" in refused, refused.output
     assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
     host.exec("rm /var/lib/stockade/guard.log")  # it stays on purpose
     configured(both | {"password": SECRETS[0], "shell": "/bin/bash", "removeHome": True}, ann, admin=admin)

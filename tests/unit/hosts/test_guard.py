@@ -188,7 +188,7 @@ def test_without_confirmation_it_goes_back_alone(host: Host) -> None:
     answer = host.run(committed(guard, TITLE, OURS))  # waits until it is done
     assert host.setting == "old\n"
     assert answer.status == GONE_BACK
-    assert "firewall ipv4: the change was not confirmed in time: what was in force before" in answer.stderr
+    assert "firewall ipv4: the change was not confirmed in time: the previous settings" in answer.stderr
     assert NAME not in answer.stderr
     assert host.lasting == ""
 
@@ -197,7 +197,7 @@ def test_given_up_goes_back_at_once_and_says_so(host: Host) -> None:
     host.change(host.guard())
     answer = host.run(given_up(TITLE, OURS))
     assert answer.status == 0
-    assert "the change could not be confirmed: what was in force before is in force again" in answer.stdout
+    assert "the change could not be confirmed: the previous settings are in force again" in answer.stdout
     assert host.setting == "old\n"
     assert host.stage.read("/place/occasion") == "now\n"
     assert host.log.count("\n") == 1
@@ -305,7 +305,7 @@ def test_the_timer_goes_on_trying_and_says_so(host: Host) -> None:
     told = [line.rpartition(": ")[2] for line in host.log.splitlines()]
     assert told == [
         "going back fails with status 1, and is tried again",
-        "what was in force before is in force again",
+        "the previous settings are in force again",
     ]
     waits = [call.arguments[0] for call in host.stage.calls("sleep")]
     waits = [seconds for seconds in waits if seconds != "30"]  # the timer of the change itself, whenever it starts

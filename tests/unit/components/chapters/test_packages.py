@@ -37,9 +37,9 @@ def test_the_way_in_is_refused_before_anything_runs(name: str) -> None:
 
 
 def test_a_name_is_wanted_or_not_wanted() -> None:
-    with pytest.raises(ValidationError, match=r"rpcbind: wanted .* and not wanted"):
+    with pytest.raises(ValidationError, match="rpcbind: both present and absent"):
         PackageInputs(host="h", present=("rpcbind",), absent=("rpcbind",))
-    with pytest.raises(ValidationError, match="is not a package name"):
+    with pytest.raises(ValidationError, match="is not a valid package name"):
         PackageInputs(host="h", absent=("rpcbind; reboot",))
 
 

@@ -53,17 +53,25 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("values", "place", "words"),
         [
-            ({"syncookies": 1}, "sysctl.values.syncookies", "no name of a setting"),
-            ({"net/./etc": 1}, "sysctl.values.net/./etc", "no name of a setting"),
-            ({"net.ipv4.conf.*.rp_filter": 1}, "sysctl.values.net.ipv4.conf.*.rp_filter", "no name of a setting"),
-            ({"net.ipv4.a b": 1}, "sysctl.values.net.ipv4.a b", "no name of a setting"),
+            ({"syncookies": 1}, "sysctl.values.syncookies", "not the name of a sysctl(8) setting"),
+            ({"net/./etc": 1}, "sysctl.values.net/./etc", "not the name of a sysctl(8) setting"),
+            (
+                {"net.ipv4.conf.*.rp_filter": 1},
+                "sysctl.values.net.ipv4.conf.*.rp_filter",
+                "not the name of a sysctl(8) setting",
+            ),
+            ({"net.ipv4.a b": 1}, "sysctl.values.net.ipv4.a b", "not the name of a sysctl(8) setting"),
             ({"net.ipv4.tcp_rmem": "1\n2"}, "sysctl.values.net.ipv4.tcp_rmem", "one line"),
             (
                 {"net.ipv6.conf.all.disable_ipv6": 1},
                 "sysctl.values.net.ipv6.conf.all.disable_ipv6",
-                "takes addresses or",
+                "removes addresses or",
             ),
-            ({"net.ipv6.conf.eth0.accept_ra": "0"}, "sysctl.values.net.ipv6.conf.eth0.accept_ra", "takes addresses or"),
+            (
+                {"net.ipv6.conf.eth0.accept_ra": "0"},
+                "sysctl.values.net.ipv6.conf.eth0.accept_ra",
+                "removes addresses or",
+            ),
             ({"net.ipv4.tcp_rmem": " "}, "sysctl.values.net.ipv4.tcp_rmem", "one line"),
             ({"net.ipv4.tcp_syncookies": True}, "sysctl.values.net.ipv4.tcp_syncookies", "1 or 0"),
             ({"net.ipv4.a_b": 1, "net/ipv4/a_b": 2}, "sysctl.values.net/ipv4/a_b", "the same setting as net.ipv4.a_b"),
@@ -240,7 +248,7 @@ class TestScripts:
         given = f"net/ipv4/icmp_ratelimit no number\n{LO}rp_filter 1"
         answer = stage.one(Script("set them", body, {"given": given, "settings": "", "spread": ""}))
         assert (answer.status, kernel(stage, f"{LO}rp_filter")) == (REFUSED, "1")
-        assert "the kernel does not take net.ipv4.icmp_ratelimit = no number" in answer.stderr
+        assert "the kernel does not accept net.ipv4.icmp_ratelimit = no number" in answer.stderr
 
     def test_a_setting_may_be_empty_before(self, stage: Stage) -> None:
         path = "net/ipv4/ip_local_reserved_ports"
@@ -318,7 +326,7 @@ class TestScripts:
         answer = changed(stage, inputs(**{"net.ipv4.tcp_syncookies": "many"}), keep=False)
         assert (answer.status, answer.stderr) == (
             REFUSED,
-            "the kernel does not take net.ipv4.tcp_syncookies = many\n",
+            "the kernel does not accept net.ipv4.tcp_syncookies = many\n",
         )
 
     def test_files_that_are_read_later_and_say_otherwise_are_named(self, stage: Stage) -> None:

@@ -52,10 +52,10 @@ def test_turned_off_it_says_only_that() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"rebootTime": "25:00"}, "not a time of day"),
-        ({"mail": 'a"; x'}, "not a mail address"),
-        ({"origins": ["Debian"]}, "names no source"),
-        ({"origins": ['origin=D";evil "1']}, "names no source"),
+        ({"rebootTime": "25:00"}, "neither a time of day"),
+        ({"mail": 'a"; x'}, "neither a mail address"),
+        ({"origins": ["Debian"]}, "does not name a source"),
+        ({"origins": ['origin=D";evil "1']}, "does not name a source"),
         ({"origins": []}, "at least 1"),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_file_that_no_package_brings_is_somebodys(program: str, taken: bool) -
     }
     seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
     assert UpdateChapter().already_configured(inputs(), seen) == (
-        "/etc/dnf/automatic.conf is there already" if taken else ""
+        "/etc/dnf/automatic.conf already exists" if taken else ""
     )
 
 

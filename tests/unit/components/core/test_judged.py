@@ -1,4 +1,4 @@
-"""A program that no policy pack judges says so, or ends."""
+"""A program that no policy pack checks says so, or ends."""
 
 import os
 import subprocess
@@ -101,12 +101,12 @@ def test_a_run_without_one_is_warned_about_or_refused(monkeypatch: pytest.Monkey
         wanted(value)
         judged.demand.cache_clear()
         if value == "required":
-            with pytest.raises(pulumi.RunError, match=r"no policy pack judges.*`pulumi up --policy-pack policies`"):
+            with pytest.raises(pulumi.RunError, match=r"no policy pack checks.*`pulumi up --policy-pack policies`"):
                 judged.demand("production")
         else:
             judged.demand("production")
             judged.demand("production")
-    assert [line.partition(":")[0] for line in told] == ["no policy pack judges this run"]
+    assert [line.partition(":")[0] for line in told] == ["no policy pack checks this run"]
     assert "python -m local up --stack production" in told[0]
     monkeypatch.setenv(judged.OFF, "off")
     judged.demand("production")

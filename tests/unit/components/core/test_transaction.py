@@ -84,7 +84,7 @@ def test_what_keeps_changing_is_given_up(stage: Stage, change: Change, guarded: 
     host, first = change(guarded=guarded)
     changes = iter(range(100))
     host.before = lambda _steps: stage.write(WORD, f"{next(changes)}") and None
-    with pytest.raises(Failure, match="something keeps changing the host meanwhile; try again"):
+    with pytest.raises(Failure, match="something keeps changing the host during this run; try again"):
         first.converge(KnownState(before=WordFacts(word="never")))
     assert host.steps.count("write the word") == ATTEMPTS
     assert stage.read(WORD).isdigit()
@@ -217,7 +217,7 @@ def test_what_the_host_does_not_show_afterwards_fails(stage: Stage, change: Chan
     host, first = change()
     host.after = lambda steps: stage.write(WORD, "undone") and None if "write the word" in steps else None
     first.chapter.observe = lambda _inputs: Script("look", "section word echo undone")  # type: ignore[method-assign]
-    with pytest.raises(Failure, match="applied, but the host does not show it: the word is undone"):
+    with pytest.raises(Failure, match="applied, but not in force on the host: the word is undone"):
         first.converge(_fresh())
 
 
@@ -225,7 +225,7 @@ def test_another_owner_on_record_stops_it_before_anything_is_changed(stage: Stag
     stage.write(OWNED, Owner("other", "stockade", "prod", "web1").text() + "\n")
     stage.write(WORD, "theirs")
     _, first = change()
-    with pytest.raises(CommandFailed, match="another run has changed the record of this host"):
+    with pytest.raises(CommandFailed, match="another run has changed this host's record"):
         first.converge(_fresh())
     assert (stage.read(WORD), first.begun) == ("theirs", False)
 

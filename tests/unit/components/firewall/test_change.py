@@ -749,7 +749,7 @@ class TestSets:
         host.stage.write("/fake/ipset.used/b")
         host.restore(inputs(sets=SETS), prior)
         answer = host.commit()
-        assert (answer.status, answer.stderr) == (0, "the set b stays: others' rules look at it\n")
+        assert (answer.status, answer.stderr) == (0, "the set b stays: rules of other programs use it\n")
         assert sets(host.stage) == {"b": B}
         assert not host.stage.path(FOLDER).exists()
 

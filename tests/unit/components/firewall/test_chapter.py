@@ -49,9 +49,9 @@ class TestDifferences:
         [
             ({}, ""),
             ({"saved": BARE}, "the rules differ:\n"),
-            ({"closed": "no boot file"}, "it is closed as it was at boot: no boot file"),
-            ({"boot": FileState("/etc/rules", False)}, "/etc/rules does not hold the rules"),
-            ({"boot_unit": "disabled"}, "does not hold the rules"),
+            ({"closed": "no boot file"}, "it is still closed, as at boot: no boot file"),
+            ({"boot": FileState("/etc/rules", False)}, "/etc/rules does not contain the rules"),
+            ({"boot_unit": "disabled"}, "does not contain the rules"),
         ],
     )
     def test_what_is_not_as_declared_is_named(self, facts: dict[str, Any], words: str) -> None:
@@ -102,7 +102,7 @@ class TestDrift:
 
     def test_who_emptied_the_rules_is_named(self) -> None:
         found = drift(shown(saved=BARE, cause="emptied\n1 nftables.service 2026-05-04T03:02:01Z"))
-        assert "our rules were emptied: by nftables.service (2026-05-04T03:02:01Z)" in found["exposure"]
+        assert "our rules were flushed: by nftables.service (2026-05-04T03:02:01Z)" in found["exposure"]
         assert "emptied" not in drift(shown(cause="emptied")).get("exposure", "")
 
     def test_a_host_that_closed_itself(self) -> None:
@@ -173,7 +173,7 @@ class TestRefused:
     def test_a_name_is_looked_up_once_more_and_then_given_up(self) -> None:
         declared = inputs(rules=RULES.replace("-p tcp --dport", "-s a.example -p tcp --dport"))
         assert CHAPTER.apply(declared, known()).body == f"exit {STALE}"
-        with pytest.raises(Failure, match=r"web1: firewall ipv4: the host cannot resolve a\.example: name addresses"):
+        with pytest.raises(Failure, match=r"web1: firewall ipv4: the host cannot resolve a\.example: use addresses"):
             CHAPTER.apply(declared, known(before=shown(), reobserved=True))
         there = shown(addresses={"a.example": ("192.0.2.9",)})
         assert "-s 192.0.2.9/32" in CHAPTER.apply(declared, known(before=there)).values["boot_content"]

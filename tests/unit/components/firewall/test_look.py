@@ -55,7 +55,7 @@ NEIGHBOURS = (
     *(f"-s fe80::/10 -p icmpv6 --icmpv6-type {kind}" for kind in (130, 131, 132, 143)),
     "-s fe80::/10 -p udp --dport 546",
 )
-BUT_FOR = "CLOSED but for TCP port 22, 2222, since the declared rules are not in force: "
+BUT_FOR = "CLOSED but for TCP port 22, 2222, because the declared rules are not in force: "
 
 
 def kept(stage: Stage, folder: str = "ipv4", expected: str = EXPECTED, **about: str) -> None:
@@ -232,7 +232,7 @@ def test_other_restores_are_tried_in_their_order(booted: Stage) -> None:
 def test_a_host_that_cannot_be_closed_says_so(booted: Stage) -> None:
     booted.write("/fake/iptables.refuses", "STOCKADE\n")
     told = look(booted)
-    assert "firewall ipv4: NOT CLOSED, though the declared rules are not in force: " in told
+    assert "firewall ipv4: NOT CLOSED, although the declared rules are not in force: " in told
     assert "closing failed: iptables-restore: line 2 failed" in told
     assert "; and it is OPEN: iptables-restore: line 2 failed" in booted.read(f"{FOLDER}/ipv4.closed")
 
@@ -359,7 +359,7 @@ def test_another_version_may_have_saved_the_same_in_other_words(booted: Stage) -
 
 def test_no_door_is_told_as_none(booted: Stage) -> None:
     booted.write(f"{FOLDER}/ipv4/doors", "- 22 - drop\n")
-    assert look(booted).startswith("firewall ipv4: CLOSED, since ")
+    assert look(booted).startswith("firewall ipv4: CLOSED, because ")
 
 
 def test_sets_are_restored_before_the_rules(booted: Stage) -> None:

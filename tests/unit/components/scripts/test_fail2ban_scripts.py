@@ -78,7 +78,7 @@ def test_a_host_without_fail2ban_is_told_apart(stage: Stage) -> None:
         ({"filter": "unknown"}, ["Unable to read the filter 'unknown'"], True),
         (
             {"logpath": ["/nowhere"]},
-            ["found any log file", "Is there the journal alone?", "{present: [rsyslog]}"],
+            ["found any log file", "If the host logs only to the journal", "{present: [rsyslog]}"],
             False,
         ),
     ],

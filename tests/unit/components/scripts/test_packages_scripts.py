@@ -187,7 +187,7 @@ def test_the_way_in_is_not_removed_with_something_else(stage: Stage, host: Debia
     before = picture(host)
     answer = applied(stage, inputs(present=["fail2ban"], absent=["libfoo"]))
     assert answer.status == WOULD_GO
-    assert "nothing was changed, because these would be removed with it: sudo" in answer.stderr
+    assert "nothing was changed, because these would be removed, too: sudo" in answer.stderr
     assert "(to remove: libfoo; to install: fail2ban)" in " ".join(answer.stderr.split())
     assert picture(host) == before
     assert changes(stage) == []
@@ -353,7 +353,7 @@ def test_a_service_that_does_not_start_again_is_told(stage: Stage, host: Debian)
     stage.write(POLICY, "#!/stage/sh\nexit 101\n", 0o755)
     answer = given_back(stage, wanted)
     assert answer.status == UNSTARTED
-    assert "installed again, but not started: exim4.service" in answer.stderr
+    assert "reinstalled, but not started: exim4.service" in answer.stderr
     assert stage.read("/etc/exim4.d/exim4.conf") == "mine\n"
 
 

@@ -33,7 +33,7 @@ def test_a_change_goes_back_byte_for_byte(host: Host) -> None:
     assert host.stage.path(DROPIN).exists()
     host.stage.forget_calls()
     answer = host.stage.one(given_up("sshd", RUN))
-    assert (answer.status, "is in force again" in answer.stdout) == (0, True)
+    assert (answer.status, "in force again" in answer.stdout) == (0, True)
     assert {name: at for name, at in host.files().items() if "stockade-guard" not in name} == before
     assert host.asked()[:3] == [
         "systemctl stop stockade-back-sshd-" + host.asked()[0].rpartition("-")[2],
@@ -113,7 +113,7 @@ def test_without_systemd_the_init_script_is_asked(host: Host) -> None:
     answer = host.apply(inputs(SETTINGS + "LogLevel VERBOSE\n"))
     assert (answer.status, answer.stderr.splitlines()[0]) == (
         70,
-        "neither ssh.service, sshd.service, ssh.socket nor /etc/init.d/ssh runs on this host",
+        "none of ssh.service, sshd.service, ssh.socket and /etc/init.d/ssh runs on this host",
     )
 
 

@@ -62,7 +62,7 @@ def test_options_and_comments_are_kept(line: str, options: str, comment: str) ->
         ("ssh-ed25519 AAAA*", "not base64"),
         (f"no-tty ssh-ed25519 {blob()}", "not known to sshd"),
         (f"from ssh-ed25519 {blob()}", "needs a value"),
-        (f"from=192.0.2.1 ssh-ed25519 {blob()}", "cannot be read"),
+        (f"from=192.0.2.1 ssh-ed25519 {blob()}", "cannot be parsed"),
         (f'no-pty="yes" ssh-ed25519 {blob()}', "takes no value"),
         (f"no-pty, ssh-ed25519 {blob()}", "comma"),
         (f"ssh-ed25519 {blob()}\nssh-ed25519 {blob(seed=1)}", "one line"),
