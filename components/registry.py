@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, create_model
 
 from components.config.inventory import HostEntry, Settings, camel, plain
-from components.core.composition import Needs, Registered
+from components.core.composition import Needs, RegisteredChapter
 from components.fail2ban.hardened import FAIL2BAN
 from components.fail2ban.settings import Fail2BanSettings
 from components.firewall.hardened import FIREWALL
@@ -82,7 +82,7 @@ class Hardening(Settings):
             return own
         return {**plain(below), **{camel(key): item for key, item in own.items()}}
 
-    def chapters(self) -> dict[str, tuple[Registered, Any]]:
+    def chapters(self) -> dict[str, tuple[RegisteredChapter, Any]]:
         """Return the chapters that are declared, with their settings."""
         found = {name: (chapter, getattr(self, name)) for name, chapter in REGISTERED.items()}
         return {name: (chapter, settings) for name, (chapter, settings) in found.items() if settings}
@@ -100,11 +100,11 @@ class Hardening(Settings):
 
 
 CHAPTERS = frozenset(Hardening.model_fields)
-REGISTERED: dict[str, Registered] = {
+REGISTERED: dict[str, RegisteredChapter] = {
     name: found
     for name, field in Hardening.model_fields.items()
     for found in field.metadata
-    if isinstance(found, Registered)
+    if isinstance(found, RegisteredChapter)
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pulumi
 from pydantic import Field, ValidationError
 
-from components.config.inventory import Problems, Reach, ShardSettings, access, plain, secrets_in
+from components.config.inventory import HostDefaults, Problems, ShardSettings, access, plain, secrets_in
 from components.config.names import HostName, host_name, shown
 from components.config.remarks import advice, bad_files, in_clear, misplaced
 from components.config.shards import InventoryError, index_in, read_inventory, shard_of, split, stack_of
@@ -40,7 +40,9 @@ class StackConfig(Hardening):
         description="What happens to a run without a policy pack: it is refused (`required`) or runs without a warning "
         "(`optional`). Default: a warning.",
     )
-    defaults: Reach = Field(Reach(), description="How hosts are reached, unless a host has its own settings.")
+    defaults: HostDefaults = Field(
+        HostDefaults(), description="How hosts are reached, unless a host has its own settings."
+    )
 
     def access(self) -> dict[str, HostAccess]:
         """Return the way to reach each host."""

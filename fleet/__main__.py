@@ -22,9 +22,9 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 from fleet.automation import Automation
 from fleet.embedded import Embedded
 from fleet.environment import Environment, FleetError, load
-from fleet.job import CREATING, LOOKING, Engine, Job, Limits, StackRun
+from fleet.job import CREATING, LOOKING, Engine, Job, SilenceLimits, StackRun
 from fleet.moving import move_all, stranded
-from fleet.outcome import Outcome, Status
+from fleet.outcome import StackOutcome, Status
 from fleet.processes import Processes
 from fleet.progress import Progress
 from fleet.published import clean
@@ -163,7 +163,7 @@ def _stacks(options: argparse.Namespace, environment: Environment) -> Sequence[s
     return stacks[mine - 1 :: machines]
 
 
-def _advice(environment: Environment, command: str, outcomes: Sequence[Outcome]) -> list[str]:
+def _advice(environment: Environment, command: str, outcomes: Sequence[StackOutcome]) -> list[str]:
     if command != "drift" or not any(outcome.changes for outcome in outcomes):
         return []
     return [
@@ -182,11 +182,15 @@ def _interrupted() -> None:
     print("interrupted: what is in flight is finished; once more ends it at once", file=sys.stderr)
 
 
-def _limits(limit: int | None) -> Limits:
-    return Limits(min(limit, Limits.call), min(limit, Limits.start), limit) if limit else Limits()
+def _limits(limit: int | None) -> SilenceLimits:
+    return (
+        SilenceLimits(min(limit, SilenceLimits.call), min(limit, SilenceLimits.start), limit)
+        if limit
+        else SilenceLimits()
+    )
 
 
-def engine_for(environment: Environment, processes: Processes, limits: Limits) -> Engine:
+def engine_for(environment: Environment, processes: Processes, limits: SilenceLimits) -> Engine:
     """Return the engine that is to be used. Raises FleetError, CommandError, InvalidVersionError."""
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
@@ -211,13 +215,13 @@ def _job(options: argparse.Namespace, environment: Environment, stacks: Sequence
     return Job(options.command, options.parallel, options.diff, options.refresh, extra, policies)
 
 
-def run_all(engine: Engine, stacks: Sequence[str], job: Job, at_once: int, processes: Processes) -> list[Outcome]:
+def run_all(engine: Engine, stacks: Sequence[str], job: Job, at_once: int, processes: Processes) -> list[StackOutcome]:
     """Run the job on every stack, some at once, and tell each as it goes on and ends; one that fails stops no other."""
     progress = Progress()
 
-    def one(stack: str) -> Outcome:
+    def one(stack: str) -> StackOutcome:
         if processes.interrupted:
-            return Outcome(stack, Status.NOT_RUN)
+            return StackOutcome(stack, Status.NOT_RUN)
         run = StackRun(stack)
         progress.begin(run)
         try:

@@ -17,8 +17,8 @@ from pulumi.automation import CommandResult, LocalWorkspace, OnOutput, PulumiCom
 from pulumi.automation.errors import CommandError, create_command_error
 
 from fleet.environment import Environment, FleetError
-from fleet.job import CREATING, Job, Limits, StackRun
-from fleet.outcome import Outcome
+from fleet.job import CREATING, Job, SilenceLimits, StackRun
+from fleet.outcome import StackOutcome
 from fleet.processes import Processes, StalledError, Watch
 from local.commands import policy_environment
 
@@ -34,7 +34,7 @@ class Automation:
     Raises CommandError where the backend cannot be read, FleetError where it does not answer.
     """
 
-    def __init__(self, environment: Environment, processes: Processes, limits: Limits) -> None:
+    def __init__(self, environment: Environment, processes: Processes, limits: SilenceLimits) -> None:
         self._processes, self._limits = processes, limits
         command = _Command(processes, limits, environment.backend)
         self._workspace = _Workspace(str(environment.folder), command)
@@ -61,7 +61,7 @@ class Automation:
         """See Engine: there is nothing to prepare."""
         return nullcontext()
 
-    def run(self, stack: str, job: Job, run: StackRun) -> Outcome:
+    def run(self, stack: str, job: Job, run: StackRun) -> StackOutcome:
         """See Engine. An `up` with policies is previewed first: they hold before anything changes, as with `pulumi up`.
 
         It is done also where the preview shows no change: options such as `retainOnDelete` are in the state, too.
@@ -142,7 +142,7 @@ class _Workspace(LocalWorkspace):
 class _Command(PulumiCommand):
     """The CLI, whose processes can be interrupted, and may not be silent for ever."""
 
-    def __init__(self, processes: Processes, limits: Limits, backend: str) -> None:
+    def __init__(self, processes: Processes, limits: SilenceLimits, backend: str) -> None:
         try:  # what is called next has no limit
             subprocess.run([str(shutil.which("pulumi")), "version"], capture_output=True, check=False,
                            timeout=limits.call)  # fmt: skip

@@ -13,7 +13,7 @@ _DONE = {"same", "read", "refresh"}
 
 
 @dataclass(frozen=True)
-class Block:
+class ResourceDiff:
     """What is done with one resource, line by line."""
 
     kind: str
@@ -22,7 +22,7 @@ class Block:
     text: str
 
 
-def blocks(output: str) -> Iterator[Block]:
+def blocks(output: str) -> Iterator[ResourceDiff]:
     """Yield the blocks of an engine's output; what belongs to none of them is left out."""
     kind = operation = ""
     lines: list[str] = []
@@ -34,7 +34,7 @@ def blocks(output: str) -> Iterator[Block]:
             text = "\n".join(lines).rstrip()
             if operation not in _DONE:
                 named = _URN.search(text)
-                yield Block(kind, named[1] if named else "", operation, text)
+                yield ResourceDiff(kind, named[1] if named else "", operation, text)
             lines = []
         if header:
             kind, operation, lines = header[1].rpartition(":")[2], header[2], [line]

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from fleet.blocks import Block, blocks, marked
-from fleet.outcome import Outcome
+from fleet.blocks import ResourceDiff, blocks, marked
+from fleet.outcome import StackOutcome
 from fleet.summary import differences, failures, table, totals
 from hosts.text.masking import one_line
 
@@ -62,7 +62,7 @@ class _Page:
 def comment(
     title: str,
     command: str,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[StackOutcome],
     limit: int,
     *,
     failed: bool,
@@ -90,7 +90,7 @@ def comment(
     return page.text(head)
 
 
-def _changes(page: _Page, found: Sequence[Block]) -> None:
+def _changes(page: _Page, found: Sequence[ResourceDiff]) -> None:
     """Show them line by line, changes before creations: each whole, or what changes in it, as far as there is room."""
     changed = [block for block in found if block.operation != "create"]
     created = [block for block in found if block.operation == "create"]
@@ -105,7 +105,7 @@ def _changes(page: _Page, found: Sequence[Block]) -> None:
     page.fence("changes", "\n".join(filter(None, block)), "diff")
 
 
-def _shared(found: Sequence[Block], room: int, *, counted: bool) -> tuple[list[str], list[str]]:
+def _shared(found: Sequence[ResourceDiff], room: int, *, counted: bool) -> tuple[list[str], list[str]]:
     """Return as much of each as there is room for, the same for all, and what is left out; nothing of those that are
     `counted` where that is too little."""
     texts = [marked(block.text) for block in found]
@@ -154,7 +154,7 @@ def _fitting(lines: Sequence[str], room: int) -> list[str]:
     return kept
 
 
-def _by_kind(created: Iterable[Block]) -> str:
+def _by_kind(created: Iterable[ResourceDiff]) -> str:
     counts = Counter(block.kind for block in created)
     return ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
 

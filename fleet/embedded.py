@@ -16,8 +16,8 @@ from typing import Any
 from pulumi.automation.events import EngineEvent
 
 from fleet.environment import Environment
-from fleet.job import Job, Limits, StackRun
-from fleet.outcome import Outcome
+from fleet.job import Job, SilenceLimits, StackRun
+from fleet.outcome import StackOutcome
 from fleet.processes import Processes, StalledError
 from local.commands import policy_environment
 from local.engine.processes.forks import Forked, Request, fork_server
@@ -33,7 +33,7 @@ PRELOAD = ("local.engine.run.run", "provider.loaded")
 class Embedded:
     """The engine in local/engine. See fleet.job.Engine."""
 
-    def __init__(self, environment: Environment, processes: Processes, limits: Limits) -> None:
+    def __init__(self, environment: Environment, processes: Processes, limits: SilenceLimits) -> None:
         self._folder, self._processes, self._limits = environment.folder, processes, limits
         self._forks: Mapping[str, str] = {}
 
@@ -63,7 +63,7 @@ class Embedded:
         leaving, entering = (open_session(self._folder, stack, create=False).stored() for stack in (source, dest))
         move(leaving, entering, urns)
 
-    def run(self, stack: str, job: Job, run: StackRun) -> Outcome:
+    def run(self, stack: str, job: Job, run: StackRun) -> StackOutcome:
         """See Engine."""
         status = 1
         with tempfile.TemporaryDirectory(prefix="stockade-fleet-") as folder, _events(Path(folder), run) as log:

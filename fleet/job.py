@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pulumi.automation.events import EngineEvent
 
-from fleet.outcome import Events, Outcome, Status
+from fleet.outcome import Events, StackOutcome, Status
 from fleet.processes import Watch
 from fleet.published import clean
 from fleet.summary import listed
@@ -39,7 +39,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Limits:
+class SilenceLimits:
     """For how many seconds an engine may be silent: in a call that asks the state, before a run begins, in a run."""
 
     call: float = 120.0
@@ -69,7 +69,7 @@ class Engine(Protocol):
     def many(self) -> AbstractContextManager[None]:
         """Prepare for more stacks than run at once, so that each starts sooner."""
 
-    def run(self, stack: str, job: Job, run: StackRun) -> Outcome:
+    def run(self, stack: str, job: Job, run: StackRun) -> StackOutcome:
         """Run one command on one stack to its end; what a user can cause is an outcome, not an exception."""
 
 
@@ -109,7 +109,7 @@ class StackRun:
         flying = self.events.in_flight()
         return f"it waits for {listed(flying)}" if flying else "nothing is in flight"
 
-    def ended(self, *, ok: bool, cancelled: bool) -> Outcome:
+    def ended(self, *, ok: bool, cancelled: bool) -> StackOutcome:
         """Return what came of it."""
         status = Status.DONE if ok else Status.CANCELLED if cancelled else Status.FAILED
         return self.events.outcome(self.stack, status, time.monotonic() - self.begin, "\n".join(self._lines))

@@ -32,7 +32,7 @@ class Status(StrEnum):
     NOT_RUN = "not run"
 
 
-class Change(NamedTuple):
+class ResourceChange(NamedTuple):
     """What is done with one resource, or would be; `host` is empty for one that is about none."""
 
     host: str
@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StackOutcome:
     """What became of one stack.
 
     `changes`: how many resources, by operation; `changed`: which. `failures` and `advice`: resource (or nothing) and
@@ -56,7 +56,7 @@ class Outcome:
     unchanged: int = 0
     failures: tuple[tuple[str, str], ...] = ()
     output: str = ""
-    changed: tuple[Change, ...] = ()
+    changed: tuple[ResourceChange, ...] = ()
     advice: tuple[tuple[str, str], ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
 
@@ -84,7 +84,7 @@ class Events:
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
-        self.changed: dict[str, Change] = {}
+        self.changed: dict[str, ResourceChange] = {}
         self.failures: list[tuple[str, str]] = []
         self.advice: list[tuple[str, str]] = []
         self.hosts: dict[str, str] = {}
@@ -143,7 +143,7 @@ class Events:
         operation = str(getattr(step.op, "value", step.op))
         operation = {"create-replacement": "replace"}.get(operation, operation)
         if ends and operation in PAST and not step.type.startswith("stockade:index:"):  # the parts are told
-            self.changed[step.urn] = Change(host, kind_of(step.type), name, operation)
+            self.changed[step.urn] = ResourceChange(host, kind_of(step.type), name, operation)
 
     def _without_description(self, policy: PolicyEvent) -> str:
         """Pulumi puts a policy's description before each of its messages; ours begin with the host."""
@@ -159,14 +159,14 @@ class Events:
         if failure[1] and failure not in self.failures and not (self.failures and _ENDS.search(failure[1])):
             self.failures.append(failure)
 
-    def outcome(self, stack: str, status: Status, seconds: float, output: str) -> Outcome:
+    def outcome(self, stack: str, status: Status, seconds: float, output: str) -> StackOutcome:
         """Return what is known at the end."""
         failures = self.failures if status is not Status.DONE else []
         if status is Status.FAILED and not failures:
             failures = [("", _last_error(output))]
         changes = {op: self.changes[op] for op in PAST if self.changes[op]}
         unchanged = sum(self.changes.values()) - sum(changes.values())
-        return Outcome(
+        return StackOutcome(
             stack,
             status,
             seconds,

@@ -20,7 +20,7 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 from components.config.named_files import REVIEW
 from fleet.__main__ import engine_for, said
 from fleet.environment import Environment, FleetError, backend_of
-from fleet.job import Job, Limits, StackRun
+from fleet.job import Job, SilenceLimits, StackRun
 from fleet.outcome import Status
 from fleet.processes import Processes
 from fleet.published import clean
@@ -71,7 +71,7 @@ def _previewed(stack: str, folder: Path, whole: Path) -> tuple[Result, str]:
     policies = policy_arguments("preview", [], stack, folder, os.environ.get("STOCKADE_POLICIES"))
     policy_environment(policies, folder)
     with processes.interruptible(processes.interrupt):
-        engine = engine_for(environment, processes, Limits())
+        engine = engine_for(environment, processes, SilenceLimits())
         if stack not in engine.stacks():
             engine.create(stack)
         run = StackRun(stack)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from fleet.comment import comment
 from fleet.environment import FleetError
-from fleet.outcome import Outcome, Status
+from fleet.outcome import StackOutcome, Status
 from fleet.summary import apart
 from hosts.text.masking import printable
 
@@ -30,7 +30,7 @@ class Result:
 
     title: str
     command: str
-    outcomes: Sequence[Outcome] = ()
+    outcomes: Sequence[StackOutcome] = ()
     seconds: float = 0.0
     would: bool = False
     homes: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +93,7 @@ def as_json(result: Result) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _stack(one: Outcome) -> dict[str, Any]:
+def _stack(one: StackOutcome) -> dict[str, Any]:
     return {
         "stack": one.stack,
         "status": str(one.status),

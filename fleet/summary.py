@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fleet.outcome import PAST, Outcome, Status, counted
+from fleet.outcome import PAST, StackOutcome, Status, counted
 
 SHOWN = 12
 """So many names in a row are told; of more, their number."""
@@ -52,7 +52,7 @@ def listed(names: Sequence[str], shown: int = SHOWN) -> str:
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:shown])} and {more} more"
 
 
-def grouped(outcomes: Iterable[Outcome], *, advice: bool = False) -> list[Group]:
+def grouped(outcomes: Iterable[StackOutcome], *, advice: bool = False) -> list[Group]:
     """Return the failures by what they say, hosts apart; those of several stacks together."""
     groups: dict[str, Group] = {}
     for outcome in outcomes:
@@ -75,7 +75,7 @@ def _general(message: str, stack: str) -> str:
     return _WAITED.sub("", _ADDRESS.sub(r"\1…", text))
 
 
-def apart(outcome: Outcome, resource: str, message: str) -> tuple[str, str]:
+def apart(outcome: StackOutcome, resource: str, message: str) -> tuple[str, str]:
     """Return a message's host (or resource, where it has none) and the message without it."""
     named = re.match(r"(?:[\w-]+: )?([^\s:]+): ", message)
     known = {*outcome.hosts.values(), resource}
@@ -118,7 +118,7 @@ def _common(one: str, other: str) -> str:
     return f"{text}\n{below}" if below else text
 
 
-def differences(outcomes: Iterable[Outcome], *, would: bool) -> list[str]:
+def differences(outcomes: Iterable[StackOutcome], *, would: bool) -> list[str]:
     """Say what is changed on which hosts, by kind; changes before creations."""
     found: dict[tuple[bool, str, str], dict[str, bool]] = {}
     for change in (one for outcome in outcomes for one in outcome.changed):
@@ -132,7 +132,7 @@ def differences(outcomes: Iterable[Outcome], *, would: bool) -> list[str]:
     ]
 
 
-def totals(outcomes: Sequence[Outcome], seconds: float, *, would: bool) -> str:
+def totals(outcomes: Sequence[StackOutcome], seconds: float, *, would: bool) -> str:
     """Say in one line what all of it came to."""
     by_status = Counter(one.status for one in outcomes)
     total: Counter[str] = Counter()
@@ -150,13 +150,13 @@ def _in_order(total: Mapping[str, int]) -> dict[str, int]:
     return {op: total[op] for op in PAST if total[op]}
 
 
-def table(outcomes: Sequence[Outcome], *, would: bool) -> list[str]:
+def table(outcomes: Sequence[StackOutcome], *, would: bool) -> list[str]:
     """Say in a line what became of each stack."""
     wide = max((len(outcome.stack) for outcome in outcomes), default=0)
     return [f"{one.stack:<{wide}}  {one.seconds:7.1f} s  {one.line(would=would)}" for one in outcomes]
 
 
-def failures(outcomes: Sequence[Outcome], *, advice: bool = False) -> list[str]:
+def failures(outcomes: Sequence[StackOutcome], *, advice: bool = False) -> list[str]:
     """Say what failed, under the stack where it did, or under all of them where there are several."""
     lines: list[str] = []
     before: list[str] = []
@@ -170,7 +170,7 @@ def failures(outcomes: Sequence[Outcome], *, advice: bool = False) -> list[str]:
     return lines
 
 
-def summary(outcomes: Sequence[Outcome], seconds: float, *, would: bool, remarks: Sequence[str] = ()) -> str:
+def summary(outcomes: Sequence[StackOutcome], seconds: float, *, would: bool, remarks: Sequence[str] = ()) -> str:
     """Return the table of all stacks, what differs, what failed in each and how it is mended, and a total.
 
     `remarks` is what else is to be said, before the total.

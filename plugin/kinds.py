@@ -11,7 +11,7 @@ from plugin.described import described, of_text
 
 ANY = {"$ref": "pulumi.json#/Any"}
 _SIMPLE = frozenset({"string", "integer", "number", "boolean"})
-_ENDINGS = ("Inputs", "Settings", "Chapter", "HostEntry", "Reach")
+_ENDINGS = ("Inputs", "Settings", "Chapter", "HostEntry", "HostDefaults")
 
 
 class Types:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from components.config.inventory import HostEntry, Reach, ShardSettings
+from components.config.inventory import HostDefaults, HostEntry, ShardSettings
 from components.core.chapter import Model
 from components.core.dynamic import HostProvider
 from components.core.served import PACKAGE, RESOURCES, Served, dynamic_type_of, type_of
@@ -70,7 +70,10 @@ def _ways(types: Types) -> dict[str, Any]:
             "additionalProperties": host,
             "description": "The hosts, by name; a resource's `connection` is for those that are not among them.",
         },
-        "defaults": {**types.named(Reach, "Defaults"), "description": "How hosts are reached that do not say it."},
+        "defaults": {
+            **types.named(HostDefaults, "Defaults"),
+            "description": "How hosts are reached that do not say it.",
+        },
         "inventory": {"type": "string", "description": "File with further hosts; a path from the project folder."},
         "shard": {**types.named(ShardSettings, "Shard"), "description": "The hosts are split into several stacks."},
     }

@@ -28,7 +28,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 from components.config.shards import home_of, index_in, read_inventory
 from hosts.text import yamltext
 from hosts.text.masking import printable
-from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError
+from policies.settings import WAIVED_HOSTS, PolicySettings, Setting, SettingsError
 
 ROOT = Path(__file__).parents[1]
 PREFIX = "pulumi-python:dynamic/stockade:"
@@ -54,7 +54,7 @@ class CannotTellYetError(UnknownValueError):
 
 
 @dataclass(frozen=True)
-class Host:
+class DeclaredHost:
     """One host of the stack with all its resources."""
 
     name: str
@@ -65,8 +65,8 @@ class Host:
         return [resource for resource in self.resources if resource.resource_type == kind]
 
 
-Check = Callable[[Props, Settings], Iterable[str]]
-HostCheck = Callable[[Host, Settings], Iterable[str]]
+Check = Callable[[Props, PolicySettings], Iterable[str]]
+HostCheck = Callable[[DeclaredHost, PolicySettings], Iterable[str]]
 
 
 def resource_policy(
@@ -76,7 +76,7 @@ def resource_policy(
     check: Check,
     *settings: Setting,
     advisory: bool = False,
-    looked_at: tuple[str, Callable[[Settings], None]] | None = None,
+    looked_at: tuple[str, Callable[[PolicySettings], None]] | None = None,
 ) -> Policy:
     """A policy on every resource of one type. ``check`` yields what is wrong; the host's name is put before it.
 
@@ -109,7 +109,7 @@ def resource_policy(
 def host_policy(name: str, description: str, check: HostCheck, *settings: Setting, advisory: bool = False) -> Policy:
     """A policy on every host of the stack, also on one that was forgotten."""
 
-    def validate(args: StackValidationArgs, chosen: Settings) -> Iterator[str]:
+    def validate(args: StackValidationArgs, chosen: PolicySettings) -> Iterator[str]:
         waived = chosen.table(WAIVED_HOSTS.name)
         undecided: dict[str, list[str]] = {}
         for host in hosts(args.resources):
@@ -131,7 +131,7 @@ def host_policy(name: str, description: str, check: HostCheck, *settings: Settin
 def stack_policy(
     name: str,
     description: str,
-    check: Callable[[StackValidationArgs, Settings], Iterable[str]],
+    check: Callable[[StackValidationArgs, PolicySettings], Iterable[str]],
     *settings: Setting,
     advisory: bool = False,
 ) -> Policy:
@@ -145,24 +145,24 @@ def stack_policy(
     return StackValidationPolicy(name, description, validate, _level(advisory), _schema(settings))
 
 
-def _read(policy: str, known: Sequence[Setting], config: Props, report: ReportViolation) -> Settings:
+def _read(policy: str, known: Sequence[Setting], config: Props, report: ReportViolation) -> PolicySettings:
     """The settings; a wrong configuration is a violation and changes nothing, so that it cannot switch a policy off."""
     try:
-        return Settings(known, config)
+        return PolicySettings(known, config)
     except SettingsError as error:
         report(printable(f"the policy configuration is wrong: {policy}: {error}"), None)
-        return Settings(known, {})
+        return PolicySettings(known, {})
 
 
-def hosts(resources: Sequence[PolicyResource]) -> list[Host]:
+def hosts(resources: Sequence[PolicyResource]) -> list[DeclaredHost]:
     """All hosts by name: those of the stack config, those that are hardened, those that resources are about."""
-    found = {name: Host(name) for name in configured_hosts()}
+    found = {name: DeclaredHost(name) for name in configured_hosts()}
     for resource in resources:
         if resource.resource_type == HARDENED:
-            found.setdefault(resource.name, Host(resource.name))
+            found.setdefault(resource.name, DeclaredHost(resource.name))
         elif resource.resource_type.startswith(PREFIX) and resource.resource_type != KEY_PAIR:
             name = _known(resource.props, "host") or resource.name
-            found.setdefault(name, Host(name)).resources.append(resource)
+            found.setdefault(name, DeclaredHost(name)).resources.append(resource)
     return sorted(found.values(), key=lambda host: host.name)
 
 

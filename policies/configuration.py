@@ -17,7 +17,7 @@ from pulumi_policy import policy as sdk
 
 from policies.base import hosts, known_hosts, stack_policy
 from policies.names import FILE, misspelled, named_without_level
-from policies.settings import WAIVED_HOSTS, Settings
+from policies.settings import WAIVED_HOSTS, PolicySettings
 
 _LEVELS = {EnforcementLevel.ADVISORY: analyzer_pb2.ADVISORY, EnforcementLevel.MANDATORY: analyzer_pb2.MANDATORY}
 _BY_HOST = (WAIVED_HOSTS.name, "allowedOnHosts")
@@ -48,7 +48,7 @@ def observe(policies: Iterable[Policy], version: str) -> None:
     sdk._PolicyAnalyzerServicer = Servicer  # type: ignore[misc, assignment]
 
 
-def _check(args: StackValidationArgs, _settings: Settings) -> Iterator[str]:
+def _check(args: StackValidationArgs, _settings: PolicySettings) -> Iterator[str]:
     configured = known_hosts()
     if configured is None:
         return

@@ -9,7 +9,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from policies.base import JAILS, Props, resource_policy
-from policies.settings import Settings, number, texts
+from policies.settings import PolicySettings, number, texts
 
 Network = IPv4Network | IPv6Network
 
@@ -29,7 +29,7 @@ _OURS = re.compile(r"%\(stockade_[A-Za-z0-9_.-]+\)s")
 _MAPPED = ip_network("::ffff:0:0/96")
 
 
-def _check(props: Props, settings: Settings) -> Iterable[str]:
+def _check(props: Props, settings: PolicySettings) -> Iterable[str]:
     for jail, options in _jails(props["config"]).items():
         words = re.split(r"[\s,]+", _OURS.sub(" ", options.get("ignoreip", "")).strip())
         networks = [network for word in words if word for network in _networks(word)]
@@ -78,7 +78,7 @@ def _networks(word: str) -> Iterator[Network]:
         yield IPv4Network((start, rest))
 
 
-def _wide(networks: list[Network], settings: Settings) -> Iterator[str]:
+def _wide(networks: list[Network], settings: PolicySettings) -> Iterator[str]:
     private = [ip_network(text) for text in settings.texts(PRIVATE.name)]
     for version, most, words in (
         (4, settings.number(IPV4.name), "IPv4"),

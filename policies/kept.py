@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from policies.base import KEPT, CannotTellYetError, Host, Props, host_policy
+from policies.base import KEPT, CannotTellYetError, DeclaredHost, Props, host_policy
 from policies.firewall.declared import JUDGES
-from policies.settings import WAIVED_HOSTS, Settings
+from policies.settings import WAIVED_HOSTS, PolicySettings
 from rules.values.family import Family
 
 
-def kept_rules(host: Host) -> Iterator[Props]:
+def kept_rules(host: DeclaredHost) -> Iterator[Props]:
     """What was seen of a kept firewall, as the properties of rulesets."""
     for resource in host.of(KEPT):
         observed = resource.props.get("observed")
@@ -20,7 +20,7 @@ def kept_rules(host: Host) -> Iterator[Props]:
             yield {"host": host.name, "family": family.value, "rules": observed[family.value]}
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     for props in kept_rules(host):
         for name, (judge, chosen) in sorted(JUDGES.items()):
             if host.name not in chosen.table(WAIVED_HOSTS.name):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from policies.base import RULESET, Host, host_policy
+from policies.base import RULESET, DeclaredHost, host_policy
 from policies.firewall.declared import JUDGES
 from policies.firewall.exposure import allowed_rules
-from policies.settings import WAIVED_HOSTS, Settings, SettingsError
+from policies.settings import WAIVED_HOSTS, PolicySettings, SettingsError
 from rules.values.family import Family
 
 _LINE = re.compile(r"(?P<sure>possibly )?(?P<line>\S+(?: \S+)? from [^(]+?)(?: \(.*\))?(?:, (?:at|by|forwarded) .*)?")
 _JUDGE = "exposure-allowed"
 
 
-def _check(host: Host, _settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, _settings: PolicySettings) -> Iterable[str]:
     if _JUDGE not in JUDGES:
         return
     judge, chosen = JUDGES[_JUDGE]

@@ -60,7 +60,7 @@ class SettingsError(ValueError):
     """A configuration that does not fit the schema."""
 
 
-class Settings:
+class PolicySettings:
     """The settings of one policy as configured: read by name, defaults filled in."""
 
     def __init__(self, known: Sequence[Setting], config: Mapping[str, Any] | None) -> None:
@@ -91,9 +91,9 @@ class Settings:
         """Values by name."""
         return dict(self._values[name])
 
-    def replaced(self, **values: Any) -> Settings:
+    def replaced(self, **values: Any) -> PolicySettings:
         """The same with other values, by name."""
-        other = Settings((), None)
+        other = PolicySettings((), None)
         other._values = {**self._values, **values}
         return other
 

@@ -5,9 +5,9 @@ import sys
 
 if __name__ == "__main__":
     gc.set_threshold(500_000, 50, 50)  # what is loaded stays: looking for garbage took a tenth of the start
-    from provider.starting import WhenUsed, leave_out
+    from provider.starting import LazyFinder, leave_out
 
-    sys.meta_path.insert(0, WhenUsed("pulumi.automation"))
+    sys.meta_path.insert(0, LazyFinder("pulumi.automation"))
     leave_out("oqs", "liboqs")
     try:
         from provider.server import main

@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 
-class WhenUsed(MetaPathFinder):
+class LazyFinder(MetaPathFinder):
     """A finder for `sys.meta_path`, by which these modules are loaded at the first look into them.
 
     For `pulumi.automation`: HTTP, YAML and version parsing, a quarter of importing the SDK.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.config.identity import trusted_keys
-from components.config.inventory import Inventory, Reach, config_value
+from components.config.inventory import HostDefaults, Inventory, config_value
 from components.config.shards import InventoryError, home_of, index_in, read_inventory
 from components.failure import Failure
 from hosts.errors import HostError
@@ -31,7 +31,7 @@ LOGINS = 2
 """Former logins to a machine that are tried, and refused ones count against the account (pam_faillock, Fail2Ban)."""
 PLACES = 4
 """Addresses at which a machine is looked for that no config has any more."""
-_REACH = frozenset(to_camel(name) for name in {*Reach.model_fields, "address", "addresses"} - {"existing"})
+_REACH = frozenset(to_camel(name) for name in {*HostDefaults.model_fields, "address", "addresses"} - {"existing"})
 
 Config = Mapping[str, Any]
 """The hosts of one stack config and their defaults, as far as they say how to reach them."""

@@ -83,7 +83,7 @@ class Login(Settings):
     proxy: "Login | None" = Field(None, description="Jump host, with the same settings.")
 
 
-class Reach(Login):
+class HostDefaults(Login):
     """How a host is reached and treated, whichever its chapters; what stands in `defaults` holds for every host."""
 
     admin: Login | None = Field(None, description="The limited user with sudo; tried first.")
@@ -102,7 +102,7 @@ class Reach(Login):
     )
 
 
-class HostEntry(Reach):
+class HostEntry(HostDefaults):
     """One host of the stack config, whichever its chapters: `components.registry.HostSettings` has those, too."""
 
     address: str | None = Field(None, description="IPv4 address, IPv6 address or DNS name.")
@@ -140,7 +140,7 @@ def plain(model: BaseModel) -> dict[str, Any]:
     return out
 
 
-def access(name: str, host: HostEntry, defaults: Reach | None = None) -> HostAccess:
+def access(name: str, host: HostEntry, defaults: HostDefaults | None = None) -> HostAccess:
     """Merge defaults, host and logins into the way to reach one host.
 
     Raises `pydantic.ValidationError` when no address or no login is left.
@@ -191,7 +191,7 @@ class Inventory(Mapping[str, HostAccess]):
 
     def __getitem__(self, name: str) -> HostAccess:
         if name not in self._ways:  # each resource of a host asks
-            common = Reach.model_validate(config_value(self._config.get("defaults")) or {})
+            common = HostDefaults.model_validate(config_value(self._config.get("defaults")) or {})
             self._ways[name] = access(name, _reached(self._hosts()[name]), common)
         return self._ways[name]
 

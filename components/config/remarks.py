@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from components.config.inventory import HostEntry, Login, Reach
+from components.config.inventory import HostDefaults, HostEntry, Login
 from components.config.named_files import elsewhere
 from hosts.ssh.connection import SECRET_FIELDS, resolve
 from hosts.text.textfiles import LARGEST_LIST, BadFile, read_private_key, read_text
@@ -102,7 +102,7 @@ def _written(file: Path) -> Mapping[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def bad_files(defaults: Reach, hosts: Mapping[str, HostEntry], prefix: str) -> dict[str, tuple[str, bool]]:
+def bad_files(defaults: HostDefaults, hosts: Mapping[str, HostEntry], prefix: str) -> dict[str, tuple[str, bool]]:
     """Return what is wrong with the key files and known_hosts files that logins name, by place, each file once; and
     whether it is only missing here."""
     found: dict[str, tuple[str, bool]] = {}
@@ -121,8 +121,8 @@ def bad_files(defaults: Reach, hosts: Mapping[str, HostEntry], prefix: str) -> d
     return found
 
 
-def _logins(defaults: Reach, hosts: Mapping[str, HostEntry], prefix: str) -> Iterator[tuple[str, Login]]:
-    reaches: Mapping[str, Reach] = {f"{prefix}defaults": defaults} | {
+def _logins(defaults: HostDefaults, hosts: Mapping[str, HostEntry], prefix: str) -> Iterator[tuple[str, Login]]:
+    reaches: Mapping[str, HostDefaults] = {f"{prefix}defaults": defaults} | {
         f"{prefix}hosts.{name}": host for name, host in hosts.items()
     }
     for place, reach in reaches.items():

@@ -41,7 +41,7 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredChapter:
     """A chapter of the stack config: what it adds to a host where it is declared, and the packages that it needs."""
 
     declare: Callable[[Composition, Any], None]

@@ -1,6 +1,6 @@
 """Fail2Ban on a `HardenedHost`."""
 
-from components.core.composition import Composition, Needs, Registered
+from components.core.composition import Composition, Needs, RegisteredChapter
 from components.fail2ban.jails import jails_in
 from components.fail2ban.resource import Fail2Ban
 from components.fail2ban.settings import PACKAGES, STARTED_HERE, Fail2BanSettings
@@ -29,4 +29,4 @@ def _limits(text: str) -> dict[str, str]:
     }
 
 
-FAIL2BAN = Registered(declare, needs)
+FAIL2BAN = RegisteredChapter(declare, needs)

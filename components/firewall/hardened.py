@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.core.composition import Composition, Needs, Registered
+from components.core.composition import Composition, Needs, RegisteredChapter
 from components.firewall.resource import Firewall
 from components.firewall.settings import FirewallSettings
 from components.gai.resource import AddressPreference
@@ -34,4 +34,4 @@ def declare(host: Composition, settings: FirewallSettings) -> None:
     host.add("firewall", firewall)
 
 
-FIREWALL = Registered(declare, needs)
+FIREWALL = RegisteredChapter(declare, needs)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.core.composition import Composition, Registered
+from components.core.composition import Composition, RegisteredChapter
 from components.listeners.resource import Listeners
 from components.listeners.settings import ListenerSettings
 from components.packages.hardened import packages_now
@@ -24,4 +24,4 @@ def _listening(observed: Mapping[str, Any] | None) -> list[str] | None:
     return [*observed["listening"], *observed["loopback"]] if observed else None
 
 
-LISTENERS = Registered(declare)
+LISTENERS = RegisteredChapter(declare)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pulumi import Input
 
-from components.core.composition import Composition, Registered
+from components.core.composition import Composition, RegisteredChapter
 from components.sshd.resource import Sshd
 from components.sshd.settings import SshdSettings
 from hosts.ssh.connection import HostAccess
@@ -26,4 +26,4 @@ def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:
     return isinstance(connection, HostAccess) and all(login.port == 22 for _, login in connection.logins())
 
 
-SSHD = Registered(declare)
+SSHD = RegisteredChapter(declare)

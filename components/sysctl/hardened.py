@@ -1,6 +1,6 @@
 """The kernel's settings of a `HardenedHost`."""
 
-from components.core.composition import Composition, Registered
+from components.core.composition import Composition, RegisteredChapter
 from components.sysctl.resource import Sysctl
 from components.sysctl.settings import SysctlSettings
 
@@ -12,4 +12,4 @@ def declare(host: Composition, settings: SysctlSettings) -> None:
     host.add("sysctl", sysctl)
 
 
-SYSCTL = Registered(declare)
+SYSCTL = RegisteredChapter(declare)

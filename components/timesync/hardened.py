@@ -1,6 +1,6 @@
 """The time daemon of a `HardenedHost`."""
 
-from components.core.composition import Composition, Needs, Registered
+from components.core.composition import Composition, Needs, RegisteredChapter
 from components.timesync.resource import TimeSync
 from components.timesync.settings import TimeSyncSettings
 
@@ -19,4 +19,4 @@ def declare(host: Composition, settings: TimeSyncSettings) -> None:
     host.add("time_sync", TimeSync(host.name, props, host.after("packages", "users")))
 
 
-TIME_SYNC = Registered(declare, needs)
+TIME_SYNC = RegisteredChapter(declare, needs)

@@ -1,6 +1,6 @@
 """Updates of a `HardenedHost`: automatic ones, and the system brought up to date on demand."""
 
-from components.core.composition import Composition, Needs, Registered
+from components.core.composition import Composition, Needs, RegisteredChapter
 from components.updates.resource import AutomaticUpdates
 from components.updates.settings import PACKAGES, SECURITY, UpdateSettings
 from components.updates.upgrade import SystemUpgrade, UpgradeSettings
@@ -31,5 +31,5 @@ def declare_upgrade(host: Composition, settings: UpgradeSettings) -> None:
     host.add("upgrade", upgrade)
 
 
-UPDATES = Registered(declare, needs)
-UPGRADE = Registered(declare_upgrade)
+UPDATES = RegisteredChapter(declare, needs)
+UPGRADE = RegisteredChapter(declare_upgrade)

@@ -2,7 +2,7 @@
 
 from pulumi import Output
 
-from components.core.composition import Composition, Needs, Registered
+from components.core.composition import Composition, Needs, RegisteredChapter
 from components.users.resource import LimitedUser
 from components.users.settings import PACKAGES, UserSettings
 
@@ -27,4 +27,4 @@ def declare(host: Composition, settings: tuple[UserSettings, ...]) -> None:
     host.add("users", *users)
 
 
-USERS = Registered(declare, needs)
+USERS = RegisteredChapter(declare, needs)

@@ -27,7 +27,7 @@ _STDERR = asyncssh.EXTENDED_DATA_STDERR
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """How a run ended. Of `finished`, `overdue`, `flooded`, `cut` at most one is true; none: the shell ended early."""
 
     stdout: bytes = field(default=b"", repr=False)
@@ -96,7 +96,7 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 
 async def execute(
     ssh: asyncssh.SSHClientConnection, entry: RootShell, run: ComposedRun, timeout: float | None
-) -> Outcome:
+) -> RunOutcome:
     """Start a shell as `entry` says, and feed it the run's text.
 
     Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.
@@ -110,7 +110,7 @@ async def execute(
         ssh.abort()  # so that nobody else waits for it
         raise
     session = _checked(session)
-    outcome = Outcome()
+    outcome = RunOutcome()
     try:
         if entry.head:
             channel.write(entry.head)
@@ -164,7 +164,7 @@ async def _goodbye(session: _Session, patience: float = _GOODBYE) -> None:
                 await session.changed.wait()
 
 
-async def _follow(session: _Session, scripts: tuple[Script, ...], timeout: float | None, outcome: Outcome) -> None:
+async def _follow(session: _Session, scripts: tuple[Script, ...], timeout: float | None, outcome: RunOutcome) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     at, since = -1, begun

@@ -10,7 +10,7 @@ from hosts.errors import CommandFailed, ConnectionLost, HostError, NotUnderstood
 from hosts.scripts import script as script_file
 from hosts.shell import Answer, ComposedRun, GarbledError, Script, compose
 from hosts.ssh import privilege
-from hosts.ssh.channel import Outcome, execute
+from hosts.ssh.channel import RunOutcome, execute
 from hosts.ssh.connection import HostAccess
 from hosts.ssh.dialing import OpenConnection
 from hosts.ssh.login import ActiveLogin, LoginSequence
@@ -95,7 +95,7 @@ class HostSession:
             results += [error] * affected
         return results
 
-    def _answers(self, run: ComposedRun, outcome: Outcome, resource: str) -> list[Answer | None]:
+    def _answers(self, run: ComposedRun, outcome: RunOutcome, resource: str) -> list[Answer | None]:
         try:
             return outcome.answers(run)
         except GarbledError as error:
@@ -120,7 +120,7 @@ class HostSession:
 
     async def _sent(
         self, run: ComposedRun, resource: str, step: str, timeout: float | None
-    ) -> tuple[ActiveLogin, Outcome]:
+    ) -> tuple[ActiveLogin, RunOutcome]:
         """Send a run over a connection that takes it. Only what was certainly not sent is tried again."""
         reconnected = False
         refusals = 0
@@ -164,7 +164,7 @@ class HostSession:
         error.not_reached |= isinstance(error, Useless) and bool(self.sequence.logins)
         return error.during(resource=resource, step=step)
 
-    def _fault(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome) -> Useless | None:
+    def _fault(self, run: ComposedRun, way: ActiveLogin, outcome: RunOutcome) -> Useless | None:
         """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
         ended = outcome.exit_status is not None or outcome.kept_out
         if outcome.finished or not ended or outcome.at >= 0 or outcome.pid(run) is not None:
@@ -180,7 +180,7 @@ class HostSession:
     async def _entry(self, line: OpenConnection, scripts: Sequence[Script]) -> privilege.RootShell:
         return await self.sudo.entry(line) if scripts[0].as_root else privilege.AS_LOGIN_USER
 
-    async def _unfinished(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome, resource: str) -> HostError:
+    async def _unfinished(self, run: ComposedRun, way: ActiveLogin, outcome: RunOutcome, resource: str) -> HostError:
         """Why a run did not come to its end."""
         script = run.scripts[max(outcome.at, 0)]
         place = {"host": self.access.name, "resource": resource, "step": script.step}
@@ -208,7 +208,7 @@ class HostSession:
             step=script.step,
         )
 
-    async def _stop(self, run: ComposedRun, way: ActiveLogin, outcome: Outcome) -> bool:
+    async def _stop(self, run: ComposedRun, way: ActiveLogin, outcome: RunOutcome) -> bool:
         """End the processes of a run that is overdue. sshd does not do it when their channel closes."""
         pid = outcome.pid(run)
         if pid is None or not way.line.alive:

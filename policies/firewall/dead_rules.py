@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.firewall.declared import ruleset_policy
-from policies.settings import Settings, number
+from policies.settings import PolicySettings, number
 from rules.analysis.reachability import Analysis, Placed
 from rules.language.render import render_rule
 
@@ -15,7 +15,7 @@ MOST = number(
 _SHOWN = 5
 
 
-def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
+def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     dead = analysis.shadowed()
     for found in dead[:_SHOWN]:
         first = ", ".join(f"rule {placed.place.number}" for placed in found.shadowed_by)

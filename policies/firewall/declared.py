@@ -8,7 +8,7 @@ from functools import lru_cache
 from pulumi_policy import Policy
 
 from policies.base import KEPT, RULESET, Check, Props, resource_policy
-from policies.settings import Setting, Settings, texts
+from policies.settings import PolicySettings, Setting, texts
 from rules.analysis.outside import outside
 from rules.analysis.reach import sources_of
 from rules.analysis.reachability import Analysis, PacketSet, TooIntricateError, analyse
@@ -22,9 +22,9 @@ WAIVED_MATCHES = texts(
     "waivedMatches",
     "Matches that Stockade does not understand and that you have checked yourself, as iptables-save prints them.",
 )
-JUDGES: dict[str, tuple[Check, Settings]] = {}
+JUDGES: dict[str, tuple[Check, PolicySettings]] = {}
 """The policies on rulesets that this run has, with their settings, for rulesets that are seen on a host alone."""
-RulesCheck = Callable[[Analysis, Settings], Iterable[str]]
+RulesCheck = Callable[[Analysis, PolicySettings], Iterable[str]]
 
 
 def ruleset_policy(
@@ -33,7 +33,7 @@ def ruleset_policy(
     check: RulesCheck,
     *settings: Setting,
     families: Sequence[Family] = tuple(Family),
-    on_host: Callable[[Settings, str], Settings] = lambda settings, host: settings,
+    on_host: Callable[[PolicySettings, str], PolicySettings] = lambda settings, host: settings,
     advisory: bool = False,
 ) -> Policy:
     """A policy on every ruleset of these families. Equal rulesets are judged once, however many hosts have them.
@@ -48,9 +48,9 @@ def ruleset_policy(
         except TooIntricateError as error:
             return (f"cannot tell: {error}. Let fewer rules name several fields at once, or put them into ipsets.",)
 
-    chosen: dict[str, Settings] = {}
+    chosen: dict[str, PolicySettings] = {}
 
-    def validate(props: Props, given: Settings) -> Iterable[str]:
+    def validate(props: Props, given: PolicySettings) -> Iterable[str]:
         family = Family(props["family"])
         if family not in families:
             return ()
@@ -60,7 +60,7 @@ def ruleset_policy(
         chosen[repr(mine)] = mine
         return judged(props["rules"], family, repr(mine))
 
-    def take(given: Settings) -> None:
+    def take(given: PolicySettings) -> None:
         JUDGES[name] = (validate, given)
 
     looked_at = None if advisory else (KEPT, take)
@@ -134,13 +134,13 @@ def sources(found: PacketSet) -> Intervals:
     return sources_of(store, store.union(sorted(kinds)))
 
 
-def doubts(analysis: Analysis, settings: Settings) -> tuple[str, ...]:
+def doubts(analysis: Analysis, settings: PolicySettings) -> tuple[str, ...]:
     """The matches that are not understood and not waived, each with its rule."""
     waived = settings.texts(WAIVED_MATCHES.name)
     return tuple(str(unknown) for unknown in analysis.unknown_matches() if unknown.text not in waived)
 
 
-def in_doubt(question: str, analysis: Analysis, settings: Settings) -> Iterable[str]:
+def in_doubt(question: str, analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     """Say that something cannot be told and what would mend it; nothing where all doubts are waived."""
     found = doubts(analysis, settings)
     if found:

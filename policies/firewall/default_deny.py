@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.firewall.declared import WAIVED_MATCHES, RulesCheck, in_doubt, ruleset_policy
-from policies.settings import Settings, number, texts
-from rules.analysis.default_deny import Limits
+from policies.settings import PolicySettings, number, texts
+from rules.analysis.default_deny import OpenLimits
 from rules.analysis.reachability import Analysis
 from rules.values.family import Family
 
-_LIMITS = Limits()
+_LIMITS = OpenLimits()
 _SETTINGS = (
     number("ipv4Addresses", "How many consecutive IPv4 addresses may reach everything.", _LIMITS.ipv4_addresses),
     number("ipv6Prefix", "IPv6 networks smaller than this prefix length may reach everything.", _LIMITS.ipv6_prefix),
@@ -27,8 +27,8 @@ _SHOWN = 3
 
 
 def _denies(chain: str) -> RulesCheck:
-    def check(analysis: Analysis, settings: Settings) -> Iterable[str]:
-        limits = Limits(
+    def check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
+        limits = OpenLimits(
             settings.number("ipv4Addresses"),
             settings.number("ipv6Prefix"),
             settings.number("mostPorts"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from policies.firewall.declared import ruleset_policy, sends
-from policies.settings import Settings, texts
+from policies.settings import PolicySettings, texts
 from rules.analysis.reachability import Analysis
 from rules.language.render import render_rule
 from rules.model import Rule, Target
@@ -16,7 +16,7 @@ _LIMITS = ("limit", "hashlimit")
 CHAINS = texts("chains", "Built-in chains whose denied packets must be logged.", ("INPUT",))
 
 
-def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
+def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     for chain in settings.texts(CHAINS.name) if sends(analysis) else ():
         if analysis.table.chain(chain) is None or analysis.default_deny(chain) is False:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from policies.firewall.declared import WAIVED_MATCHES, doubts, ruleset_policy
-from policies.settings import Settings, SettingsError, numbers, table, texts
+from policies.settings import PolicySettings, SettingsError, numbers, table, texts
 from rules.analysis.exposure import Exposed
 from rules.analysis.reachability import Analysis
 from rules.errors import RuleSyntaxError
@@ -95,12 +95,12 @@ def _allowance(lines: Iterable[str], analysis: Analysis) -> Analysis:
     return Analysis(parse(text, analysis.family), compiler=analysis.compiler)
 
 
-def _on_host(settings: Settings, host: str) -> Settings:
+def _on_host(settings: PolicySettings, host: str) -> PolicySettings:
     more = settings.table(ON_HOSTS.name).get(host, ())
     return settings.replaced(**{ALLOWED.name: [*settings.texts(ALLOWED.name), *more], ON_HOSTS.name: {}})
 
 
-def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
+def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     ssh = [
         f"tcp/{port} from {source}"
         for port in settings.numbers(SSH_PORTS.name)
@@ -134,7 +134,7 @@ def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
         )
 
 
-def _ssh(one: Exposed, settings: Settings) -> bool:
+def _ssh(one: Exposed, settings: PolicySettings) -> bool:
     return one.service in {f"tcp/{port}" for port in settings.numbers(SSH_PORTS.name)}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.base import KEPT, RULESET, Host, host_policy
-from policies.settings import Settings
+from policies.base import KEPT, RULESET, DeclaredHost, host_policy
+from policies.settings import PolicySettings
 from rules.values.family import Family
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     if host.of(KEPT):
         return  # it is read for both, and judged
     there = {ruleset.props["family"] for ruleset in host.of(RULESET)}

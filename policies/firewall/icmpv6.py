@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policies.firewall.declared import WAIVED_MATCHES, arriving, in_doubt, ruleset_policy, sends
 from policies.firewall.replies import everybody
-from policies.settings import Settings, numbers
+from policies.settings import PolicySettings, numbers
 from rules.analysis.outside import ON_LINK
 from rules.analysis.reachability import Analysis, PacketSet
 from rules.packets.packet import Field
@@ -52,7 +52,7 @@ _KINDS = {
 TYPES = numbers("types", "The ICMPv6 types that must get in.", tuple(_KINDS))
 
 
-def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
+def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     if not sends(analysis):
         return
     accepted = analysis.accepted()

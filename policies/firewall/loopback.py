@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.firewall.declared import WAIVED_MATCHES, from_outside, in_doubt, packets, ruleset_policy
-from policies.settings import Settings
+from policies.settings import PolicySettings
 from rules.analysis.reachability import Analysis
 from rules.packets.packet import Field
 from rules.packets.sources import networks
@@ -14,7 +14,7 @@ from rules.values.family import Family
 _LOOPBACK = {Family.IPV4: "127.0.0.0/8", Family.IPV6: "::1/128"}
 
 
-def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
+def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     loopback = _LOOPBACK[analysis.family]
     spoofed = from_outside(analysis) & packets(analysis, {Field.SOURCE: networks((loopback,))})
     accepted = analysis.accepted()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policies.firewall.declared import WAIVED_MATCHES, arriving, in_doubt, ruleset_policy, sends, sources
-from policies.settings import Settings
-from rules.analysis.default_deny import Limits
+from policies.settings import PolicySettings
+from rules.analysis.default_deny import OpenLimits
 from rules.analysis.reachability import Analysis, PacketSet
 from rules.packets.packet import Field, tops
 from rules.values.family import Family
@@ -28,7 +28,7 @@ def _wanted(analysis: Analysis) -> Iterator[tuple[str, PacketSet]]:
         yield "ICMP errors about open connections", arriving(analysis, "RELATED", errors)
 
 
-def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
+def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     """A source that is blocked is no violation, as long as others get through."""
     if not sends(analysis):
         return
@@ -43,7 +43,7 @@ def _check(analysis: Analysis, settings: Settings) -> Iterable[str]:
 
 def everybody(refused: PacketSet) -> bool:
     """Whether some packet of each public source is in a set."""
-    public = Limits().public(refused.family)
+    public = OpenLimits().public(refused.family)
     return not common(complement(sources(refused), tops(refused.family)[Field.SOURCE]), public)
 
 

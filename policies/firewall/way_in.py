@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from policies.base import KEPT, RULESET, Host, configured_login, host_policy
+from policies.base import KEPT, RULESET, DeclaredHost, configured_login, host_policy
 from policies.firewall.declared import WAIVED_MATCHES, analysed, answers, arriving, doubts, packets
 from policies.kept import kept_rules
-from policies.settings import Settings, texts
+from policies.settings import PolicySettings, texts
 from rules.analysis.reachability import Analysis, PacketSet
 from rules.packets.packet import Field
 from rules.packets.sources import networks
@@ -24,7 +24,7 @@ _SSH = 22
 _OPEN = "-m state --state ESTABLISHED,RELATED -j ACCEPT"
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     rulesets = {Family(one["family"]): one["rules"] for one in (*_declared(host), *kept_rules(host))}
     for address, port in _login(host):
         found = {family: rulesets[family] for family in _families(address) if family in rulesets}
@@ -33,11 +33,11 @@ def _check(host: Host, settings: Settings) -> Iterable[str]:
             yield reasons[0]
 
 
-def _declared(host: Host) -> Iterator[Mapping[str, Any]]:
+def _declared(host: DeclaredHost) -> Iterator[Mapping[str, Any]]:
     return (one.props for one in host.of(RULESET))
 
 
-def _login(host: Host) -> Iterator[tuple[str, int]]:
+def _login(host: DeclaredHost) -> Iterator[tuple[str, int]]:
     """Address and port of the login that stays: the admin's, or the only one."""
     ways = (resource.props.get("connection") for resource in (*host.of(RULESET), *host.of(KEPT)))
     way: Mapping[str, Any] = next((way for way in ways if way), {})
@@ -54,7 +54,7 @@ def _families(address: str) -> tuple[Family, ...]:
         return tuple(Family)
 
 
-def _closed(analysis: Analysis, port: int, settings: Settings) -> str:
+def _closed(analysis: Analysis, port: int, settings: PolicySettings) -> str:
     """What of an SSH connection does not get through, and what would let it; empty where all does."""
     named = [one for one in settings.texts(ADMIN_SOURCES.name) if (":" in one) == (analysis.family is Family.IPV6)] or [
         ""
@@ -81,7 +81,9 @@ def _closed(analysis: Analysis, port: int, settings: Settings) -> str:
     return ""
 
 
-def _not_through(analysis: Analysis, chain: str, wanted: PacketSet, source: str, settings: Settings) -> str | None:
+def _not_through(
+    analysis: Analysis, chain: str, wanted: PacketSet, source: str, settings: PolicySettings
+) -> str | None:
     """None where packets get through (all from a source, or some); else what is in doubt, empty where nothing is."""
     accepted = analysis.accepted(chain)
     if source:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.base import USER, Host, host_policy
-from policies.settings import Settings, texts
+from policies.base import USER, DeclaredHost, host_policy
+from policies.settings import PolicySettings, texts
 
 SUDO = texts("sudo", "Allowed values of the user's `sudo`.", ("password", "nopasswd"))
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     ways = settings.texts(SUDO.name)
     users = [user.props for user in host.of(USER)]
     if not any(user.get("sudo", "password") in ways and user.get("keys") for user in users):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from components.keys.authorized_keys import KeyLineError, parse_key
 from policies.base import SSHD, USER, CannotTellYetError, Props, items, resource_policy
 from policies.host.logins import keywords
-from policies.settings import Settings, texts
+from policies.settings import PolicySettings, texts
 
 AUTHORITIES = texts("authorities", "Fingerprints (SHA256:...) of certificate authorities that are allowed.")
 SOURCES: Mapping[str, tuple[str, str]] = {
@@ -26,7 +26,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
 ALLOWED = texts("allowedKeywords", "Settings of sshd that may name keys from outside the stack.")
 
 
-def _keys(props: Props, settings: Settings) -> Iterable[str]:
+def _keys(props: Props, settings: PolicySettings) -> Iterable[str]:
     lines, unknown = items(props.get("keys"))
     for number, line in enumerate(lines, 1):
         try:
@@ -42,7 +42,7 @@ def _keys(props: Props, settings: Settings) -> Iterable[str]:
         raise CannotTellYetError(f"a key of {props['name']} is known only in `pulumi up`, which decides then")
 
 
-def _sources(props: Props, settings: Settings) -> Iterable[str]:
+def _sources(props: Props, settings: PolicySettings) -> Iterable[str]:
     allowed = {name.lower() for name in settings.texts(ALLOWED.name)}
     there = keywords(props)
     for key, (name, good) in SOURCES.items():

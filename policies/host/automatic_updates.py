@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.base import UPDATES, Host, host_policy
-from policies.settings import Settings
+from policies.base import UPDATES, DeclaredHost, host_policy
+from policies.settings import PolicySettings
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     declared = [resource.props for resource in host.of(UPDATES)]
     if not declared:
         yield (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from configparser import ConfigParser, Error
 
-from policies.base import JAILS, Host, host_policy
-from policies.settings import Settings, texts
+from policies.base import JAILS, DeclaredHost, host_policy
+from policies.settings import PolicySettings, texts
 
 WATCHED = texts("jails", "Jails that must run.", ("sshd",))
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     declared = [resource.props for resource in host.of(JAILS)]
     if not declared:
         yield "nothing bans those who guess passwords. Declare `stockade:fail2ban: {}`."

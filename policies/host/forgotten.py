@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pulumi_policy import StackValidationArgs
 
 from policies.base import PREFIX, stack_policy
-from policies.settings import Settings, table, texts
+from policies.settings import PolicySettings, table, texts
 
 MACHINES = texts(
     "machineTypes",
@@ -29,7 +29,7 @@ WAIVED = table(
 )
 
 
-def _check(args: StackValidationArgs, settings: Settings) -> Iterable[str]:
+def _check(args: StackValidationArgs, settings: PolicySettings) -> Iterable[str]:
     ours = [resource for resource in args.resources if resource.resource_type.startswith(PREFIX)]
     needed = [one for resource in ours for one in resource.dependencies]
     needed += [one for resource in ours for many in resource.property_dependencies.values() for one in many]

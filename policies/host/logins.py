@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from policies.base import SSHD, Host, Props, host_policy, resource_policy
-from policies.settings import Settings, texts
+from policies.base import SSHD, DeclaredHost, Props, host_policy, resource_policy
+from policies.settings import PolicySettings, texts
 
 ROOT = texts("allowedValues", "What `PermitRootLogin` may be.", ("no",))
 
@@ -28,7 +28,7 @@ def keywords(props: Props) -> Mapping[str, str]:
     return found
 
 
-def _root(props: Props, settings: Settings) -> Iterable[str]:
+def _root(props: Props, settings: PolicySettings) -> Iterable[str]:
     value = keywords(props).get("permitrootlogin", "prohibit-password")
     if value not in settings.texts(ROOT.name):
         yield (
@@ -37,7 +37,7 @@ def _root(props: Props, settings: Settings) -> Iterable[str]:
         )
 
 
-def _passwords(props: Props, settings: Settings) -> Iterable[str]:
+def _passwords(props: Props, settings: PolicySettings) -> Iterable[str]:
     there = keywords(props)
     factors = there.get("authenticationmethods", "").split()
     if factors and all("publickey" in methods.split(",") for methods in factors):
@@ -55,7 +55,7 @@ def _passwords(props: Props, settings: Settings) -> Iterable[str]:
         )
 
 
-def _declared(host: Host, settings: Settings) -> Iterable[str]:
+def _declared(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     if not host.of(SSHD):
         yield "nothing says who may log in over SSH. Declare `stockade:sshd: {}`: no root, no passwords."
 

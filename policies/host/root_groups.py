@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.base import USER, CannotTellYetError, Props, items, resource_policy
-from policies.settings import Settings, texts
+from policies.settings import PolicySettings, texts
 
 SUDO = frozenset({"admin", "sudo", "wheel"})
 """What they give is declared by `sudo`; where that is `none`, they contradict it."""
@@ -22,7 +22,7 @@ GROUPS = texts(
 ALLOWED = texts("allowedMembers", "Exceptions, each as `user:group`.")
 
 
-def _check(props: Props, settings: Settings) -> Iterable[str]:
+def _check(props: Props, settings: PolicySettings) -> Iterable[str]:
     groups, unknown = items(props.get("groups"))
     name, sudo = props["name"], props.get("sudo", "password")
     allowed = settings.texts(ALLOWED.name)

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from policies.base import SSHD, Props, resource_policy
 from policies.host.logins import keywords, values
-from policies.settings import Settings, texts
+from policies.settings import PolicySettings, texts
 
 TRUSTING: Mapping[str, tuple[str, str]] = {
     "gssapiauthentication": ("GSSAPIAuthentication", "no"),
@@ -48,15 +48,17 @@ ALGORITHMS = texts("allowedAlgorithms", "Broken algorithms that old clients need
 _LEAST_RSA = 2048
 
 
-def _trusting(props: Props, settings: Settings) -> Iterable[str]:
+def _trusting(props: Props, settings: PolicySettings) -> Iterable[str]:
     return _other_than(props, settings, TRUSTING, "lets others say who somebody is")
 
 
-def _tunnels(props: Props, settings: Settings) -> Iterable[str]:
+def _tunnels(props: Props, settings: PolicySettings) -> Iterable[str]:
     return _other_than(props, settings, TUNNELS, "opens ways that the firewall does not see")
 
 
-def _other_than(props: Props, settings: Settings, wanted: Mapping[str, tuple[str, str]], words: str) -> Iterator[str]:
+def _other_than(
+    props: Props, settings: PolicySettings, wanted: Mapping[str, tuple[str, str]], words: str
+) -> Iterator[str]:
     there, allowed = keywords(props), {name.lower() for name in settings.texts(ALLOWED.name)}
     for key, (name, good) in wanted.items():
         value = there.get(key)
@@ -67,7 +69,7 @@ def _other_than(props: Props, settings: Settings, wanted: Mapping[str, tuple[str
             )
 
 
-def _algorithms(props: Props, settings: Settings) -> Iterator[str]:
+def _algorithms(props: Props, settings: PolicySettings) -> Iterator[str]:
     allowed = settings.texts(ALGORITHMS.name)
     for name, value in values(props):
         broken = [word for word in _broken(name.lower(), value) if word not in allowed]

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from components.keys.authorized_keys import AuthorizedKey, KeyLineError, parse_key
 from policies.base import KEY_PAIR, USER, CannotTellYetError, Props, items, resource_policy
-from policies.settings import Settings, number, texts
+from policies.settings import PolicySettings, number, texts
 
 BITS = number("rsaBits", "The minimum size of an RSA key.", 3072)
 TYPES = texts("types", "Key types that are allowed.", ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa"))
 
 
-def _users(props: Props, settings: Settings) -> Iterable[str]:
+def _users(props: Props, settings: PolicySettings) -> Iterable[str]:
     lines, unknown = items(props.get("keys"))
     for number_, line in enumerate(lines, 1):
         try:
@@ -29,14 +29,14 @@ def _users(props: Props, settings: Settings) -> Iterable[str]:
 _MENDING = "Replace it: `ssh-keygen -t ed25519`."
 
 
-def _weak(key: AuthorizedKey, settings: Settings) -> str:
+def _weak(key: AuthorizedKey, settings: PolicySettings) -> str:
     least = settings.number(BITS.name)
     if key.type not in settings.texts(TYPES.name):
         return f"of type {key.type}, which is none of {', '.join(settings.texts(TYPES.name))}"
     return f"RSA of {key.rsa_bits} bits; {least} are the least" if 0 < key.rsa_bits < least else ""
 
 
-def _pairs(props: Props, settings: Settings) -> Iterable[str]:
+def _pairs(props: Props, settings: PolicySettings) -> Iterable[str]:
     least, bits = settings.number(BITS.name), int(props["bits"])
     if props.get("type", "rsa") == "rsa" and bits < least:
         yield (

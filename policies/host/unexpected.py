@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from policies.base import LISTENERS, CannotTellYetError, Host, host_policy, items
-from policies.settings import Settings
+from policies.base import LISTENERS, CannotTellYetError, DeclaredHost, host_policy, items
+from policies.settings import PolicySettings
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     looked = host.of(LISTENERS)
     if not looked:
         yield "nobody looks what listens. Declare `stockade:listeners: {}`."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.base import PACKAGES, Host, host_policy, items
-from policies.settings import Settings, texts
+from policies.base import PACKAGES, DeclaredHost, host_policy, items
+from policies.settings import PolicySettings, texts
 
 STAND_FOR = {
     name: frozenset({"exim4-daemon-light", "exim4-daemon-heavy"}) for name in ("exim4", "mail-transport-agent")
@@ -15,7 +15,7 @@ STAND_FOR = {
 UNWANTED = texts("packages", "Packages that must be declared absent.", ("exim4-daemon-light", "rpcbind"))
 
 
-def _check(host: Host, settings: Settings) -> Iterable[str]:
+def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     unwanted = settings.texts(UNWANTED.name)
     absent = {name for resource in host.of(PACKAGES) for name in items(resource.props.get("absent"))[0]}
     absent |= {other for name in absent for other in STAND_FOR.get(name, ())}

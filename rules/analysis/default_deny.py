@@ -38,7 +38,7 @@ _PRIVATE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class OpenLimits:
     """Up to where a source may reach everything without the chain being open to the public.
 
     ``ipv4_addresses``: so many addresses in a row, 256 times as many in all. ``ipv6_prefix``: only ranges smaller than
@@ -87,7 +87,7 @@ def _leaves_out(match: Match) -> bool:
     return match.tokens[:1] == ("!",) if match.opaque else any(option.negated for option in match.options)
 
 
-def open_to(store: Diagrams, reached: Node, family: Family, limits: Limits) -> tuple[str, ...]:
+def open_to(store: Diagrams, reached: Node, family: Family, limits: OpenLimits) -> tuple[str, ...]:
     """What too many public sources reach, in words: ``more than 32768 TCP ports from anywhere``."""
     public = store.box({int(Field.SOURCE): limits.public(family)}, store.all, store.none)
     sets, width = FieldSets(store, Field.SOURCE), limits.width(family)
@@ -101,7 +101,7 @@ def open_to(store: Diagrams, reached: Node, family: Family, limits: Limits) -> t
     return tuple(found)
 
 
-def _most(store: Diagrams, reached: Node, limits: Limits) -> Iterator[tuple[str, Node]]:
+def _most(store: Diagrams, reached: Node, limits: OpenLimits) -> Iterator[tuple[str, Node]]:
     """The sources that reach most of TCP, of UDP, and of all protocols anything."""
     kinds: list[tuple[int, Node]] = []
     for first, last, services in store.spans(reached, Field.PROTOCOL):

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from rules.analysis.chain import ChainAnswers
 from rules.analysis.dead import Dead
-from rules.analysis.default_deny import Limits, open_to, without_exceptions
+from rules.analysis.default_deny import OpenLimits, open_to, without_exceptions
 from rules.analysis.every_chain import Undecided, dead_everywhere, redundant_everywhere
 from rules.analysis.exposure import Exposed, exposed
 from rules.analysis.outside import outside
@@ -39,13 +39,13 @@ __all__ = [
     "Bounds",
     "Dead",
     "Decision",
-    "Limits",
+    "OpenLimits",
     "Packet",
     "PacketSet",
     "Placed",
     "Region",
     "TooIntricateError",
-    "Unknown",
+    "UnknownMatch",
     "analyse",
     "difference",
     "exposure",
@@ -53,7 +53,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownMatch:
     """A match that the analysis does not understand, as ``iptables-save`` prints it, and the rule it is in."""
 
     placed: Placed
@@ -116,23 +116,23 @@ class Analysis:
                         return sources_of(self.store, found)
         return ()
 
-    def default_deny(self, chain: str = "INPUT", limits: Limits | None = None) -> bool | None:
+    def default_deny(self, chain: str = "INPUT", limits: OpenLimits | None = None) -> bool | None:
         """Whether hardly any public source reaches most ports of TCP, most of UDP, or most protocols.
 
         None when that depends on matches that are not understood. Raises :class:`ValueError` for bad limits.
         """
         reached = self.part(chain).reached(near=None)
-        chosen = limits or Limits()
+        chosen = limits or OpenLimits()
         if not open_to(self.store, reached.possibly, self.family, chosen):
             return True
         return False if self.wide_open(chain, chosen) else None
 
-    def wide_open(self, chain: str = "INPUT", limits: Limits | None = None) -> tuple[str, ...]:
+    def wide_open(self, chain: str = "INPUT", limits: OpenLimits | None = None) -> tuple[str, ...]:
         """For what a chain is not default-deny, in words, where that is certain."""
         bare = without_exceptions(self.table)
         same = bare == self.table
         judged = self if same else Analysis(self.ruleset.with_table(bare), bare.name, self.compiler)
-        return open_to(self.store, judged.part(chain).reached(near=None).surely, self.family, limits or Limits())
+        return open_to(self.store, judged.part(chain).reached(near=None).surely, self.family, limits or OpenLimits())
 
     def shadowed(self, undecided: Undecided | None = None) -> tuple[Dead, ...]:
         """The rules that no packet matches, each with those that decide before it.
@@ -145,10 +145,10 @@ class Analysis:
         """The rules that could go, each alone and all with the dead ones, and nothing is changed; not the dead ones."""
         return redundant_everywhere(self.table, self._every_part, undecided)
 
-    def unknown_matches(self) -> tuple[Unknown, ...]:
+    def unknown_matches(self) -> tuple[UnknownMatch, ...]:
         """What is not understood in rules that decide something: matches, and targets."""
         return tuple(
-            Unknown(Placed(Place(chain.name, number), rule), text)
+            UnknownMatch(Placed(Place(chain.name, number), rule), text)
             for chain in self.table.chains
             for number, rule in enumerate(chain.rules, 1)
             for text in self._unknown(Placed(Place(chain.name, number), rule))
@@ -208,7 +208,7 @@ class Analysis:
     def _texts(self, blame: tuple[Place, ...]) -> tuple[str, ...]:
         """The unknown matches of rules, of many the first."""
         named = map(self._placed, blame[:BLAMED])
-        texts = tuple(str(Unknown(placed, text)) for placed in named for text in self._unknown(placed))
+        texts = tuple(str(UnknownMatch(placed, text)) for placed in named for text in self._unknown(placed))
         return (*texts, f"and {len(blame) - BLAMED} more rules") if len(blame) > BLAMED else texts
 
     def _placed(self, place: Place) -> Placed:

@@ -13,7 +13,7 @@ from rules.options.extensions import Extension
 from rules.values.family import Family
 from rules.values.icmp import TCP_RESET
 from rules.values.protocols import TCP, protocol_name
-from rules.values.typed import Protocol, Words
+from rules.values.typed import KeywordList, Protocol
 
 # Where a port of a bridge that a packet will leave by may be asked for (xt_physdev.c).
 _NOT_SENT_HERE = ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING")
@@ -125,7 +125,7 @@ def _check_special(reader: SpecReader, loaded: Loaded) -> None:
     if loaded.name == "ah" and reader.family is Family.IPV4 and {"ahlen", "ahres"} & loaded.options.keys():
         raise _error(reader, loaded.token, f"--ahlen and --ahres are not for {family}", "--ahspi")
     for option in loaded.options.values() if loaded.name == "addrtype" and reader.family is Family.IPV6 else ():
-        kinds = option.value.words if isinstance(option.value, Words) else ()
+        kinds = option.value.words if isinstance(option.value, KeywordList) else ()
         if barred := sorted(set(kinds) - set(_IPV6_TYPES)):
             raise _error(reader, loaded.token, f"there is no type {barred[0]} in {family}", ", ".join(_IPV6_TYPES))
     needed = AH if loaded.name == "ah" and reader.family is Family.IPV4 else None

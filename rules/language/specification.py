@@ -6,7 +6,7 @@ from itertools import product
 
 from rules.errors import ExpectedError, RuleSyntaxError, did_you_mean
 from rules.language.tokens import Token
-from rules.language.words import Loaded, Words, spell
+from rules.language.words import Loaded, WordReader, spell
 from rules.model import BASE_MATCHES, VERDICTS, Match, Option, Rule, Target
 from rules.options.base import BASE, BASE_FLAGS, CORE_FLAGS, LONG_FLAGS
 from rules.options.extensions import Extension, OptionSpec, Quoting, WordError, finish
@@ -23,7 +23,7 @@ _MERGED = ("tcp", "udp")
 class SpecReader:
     """Collects the matches and the target of one rule. ``lenient``: what is unknown is kept as opaque words."""
 
-    def __init__(self, words: Words, family: Family, lenient: bool) -> None:
+    def __init__(self, words: WordReader, family: Family, lenient: bool) -> None:
         self.words = words
         self.family = family
         self.lenient = lenient

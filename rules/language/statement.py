@@ -9,7 +9,7 @@ from rules.errors import RuleSyntaxError, did_you_mean
 from rules.language.checks import Demand, check_rule, demands
 from rules.language.specification import SpecReader
 from rules.language.tokens import Line, Token, split_restore, split_shell
-from rules.language.words import Words
+from rules.language.words import WordReader
 from rules.model import TABLES, Rule
 from rules.options.base import (
     COMMANDS,
@@ -76,7 +76,7 @@ class StatementReader:
         self.table = table
         self.lenient = lenient
         self.shell = command_of(line.text) is not None
-        self.words = Words(line, self._tokens())
+        self.words = WordReader(line, self._tokens())
         self.spec = SpecReader(self.words, family, lenient)
         self.command: Command | None = None
         self.arguments: tuple[Token, ...] = ()

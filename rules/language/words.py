@@ -35,7 +35,7 @@ class Loaded:
         return self.extension.name if self.extension is not None else self.token.text
 
 
-class Words:
+class WordReader:
     """The words of one line, read from left to right."""
 
     def __init__(self, line: Line, tokens: list[Token]) -> None:

@@ -13,7 +13,7 @@ from rules.options.kinds import read_keywords
 from rules.values.addresses import full_mask, read_address
 from rules.values.family import Family
 from rules.values.ports import is_number, read_number
-from rules.values.typed import Words, format_address
+from rules.values.typed import KeywordList, format_address
 
 _FULL = 0xFFFFFFFF
 _U64 = 2**64 - 1
@@ -90,7 +90,7 @@ def check_time(options: Options, _family: Family) -> tuple[str, str] | None:
     for name, all_days in _DAYS_OF.items():
         option = options.get(name)
         chosen = option.value if option is not None and option.negated else None
-        if isinstance(chosen, Words) and set(chosen.words) == set(all_days):
+        if isinstance(chosen, KeywordList) and set(chosen.words) == set(all_days):
             return f"! --{name} with all days matches nothing", "fewer days"
     start, stop = (str(options[name].value) if name in options else end for name, end in _DAY)
     if "contiguous" in options and start <= stop:
@@ -156,11 +156,11 @@ def read_owner(text: str) -> str:
     return "-".join(str(number) for number in sorted(set(numbers)))
 
 
-def read_status(text: str) -> Words:
+def read_status(text: str) -> KeywordList:
     """States of a connection; NONE is no further one."""
     known = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
     words = read_keywords(text, known, {}).words
-    return Words(tuple(word for word in words if word != "NONE") or words)
+    return KeywordList(tuple(word for word in words if word != "NONE") or words)
 
 
 def read_time(text: str) -> str:
@@ -188,9 +188,9 @@ def read_date(text: str) -> str:
     return date.isoformat()
 
 
-def read_weekdays(text: str) -> Words:
+def read_weekdays(text: str) -> KeywordList:
     """Names (their first two letters will do) or numbers 1 (Monday) to 7."""
-    return Words(_chosen(text, _DAYS, _weekday))
+    return KeywordList(_chosen(text, _DAYS, _weekday))
 
 
 def _weekday(word: str) -> str:
@@ -202,10 +202,10 @@ def _weekday(word: str) -> str:
     raise ExpectedError(f"days of the week: {', '.join(_DAYS)}", f'"{word}" is not a day of the week')
 
 
-def read_month_days(text: str) -> Words:
+def read_month_days(text: str) -> KeywordList:
     """Numbers 1 to 31, with or without st, nd, rd, th."""
     every = tuple(str(day) for day in range(1, 32))
-    return Words(_chosen(text, every, _month_day))
+    return KeywordList(_chosen(text, every, _month_day))
 
 
 def _month_day(word: str) -> str:
@@ -230,11 +230,11 @@ def time(options: Options, _family: Family) -> Options:
             del options[name]
     for name, days in _DAYS_OF.items():
         option = options.get(name)
-        if option is None or not isinstance(option.value, Words):
+        if option is None or not isinstance(option.value, KeywordList):
             continue
         chosen = option.value.words
         if option.negated:
-            options[name] = Option(name, Words(tuple(day for day in days if day not in chosen)))
+            options[name] = Option(name, KeywordList(tuple(day for day in days if day not in chosen)))
         elif len(chosen) == len(days):
             del options[name]
     return options

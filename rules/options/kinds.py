@@ -14,7 +14,7 @@ from rules.values.octets import octets
 from rules.values.ports import read_number, read_port_list, read_ports, read_range
 from rules.values.protocols import protocol_number
 from rules.values.rates import read_rate
-from rules.values.typed import TCP_FLAGS, Host, Masked, Pair, Pattern, Protocol, TcpFlags, Value, Words
+from rules.values.typed import TCP_FLAGS, HostAddress, KeywordList, Masked, Pair, Pattern, Protocol, TcpFlags, Value
 
 
 def plain(
@@ -78,12 +78,12 @@ def keywords(known: tuple[str, ...], aliases: dict[str, str] | None = None) -> K
     return plain(f"a list of {', '.join(known)}", lambda word: read_keywords(word, known, aliases or {}))
 
 
-def read_keywords(word: str, known: tuple[str, ...], aliases: dict[str, str]) -> Words:
+def read_keywords(word: str, known: tuple[str, ...], aliases: dict[str, str]) -> KeywordList:
     """Reader of :func:`keywords`."""
     found = set()
     for item in word.split(","):
         found.add(read_keyword(item, known, aliases))
-    return Words(tuple(name for name in known if name in found))
+    return KeywordList(tuple(name for name in known if name in found))
 
 
 def read_keyword(item: str, known: tuple[str, ...], aliases: dict[str, str]) -> str:
@@ -186,7 +186,9 @@ def _read_set(words: tuple[str, ...], _family: Family) -> Pair:
 FLAG = Kind("no value", lambda _words, _family: None, arity=0)
 NETWORK = Kind("an address or network", lambda words, family: read_network(words[0], family), numerals=True)
 PLAIN_NETWORK = Kind("an address or network", lambda words, family: read_plain_network(words[0], family), numerals=True)
-HOST = Kind("an address or network", lambda words, family: Host(read_plain_network(words[0], family)), numerals=True)
+HOST = Kind(
+    "an address or network", lambda words, family: HostAddress(read_plain_network(words[0], family)), numerals=True
+)
 ADDRESS = Kind("an address", lambda words, family: read_single(words[0], family), numerals=True)
 ADDRESS_RANGE = Kind("a range first-last", lambda words, family: read_address_range(words[0], family), numerals=True)
 INTERFACE = plain("an interface name", _read_interface)

@@ -10,7 +10,7 @@ from rules.values.addresses import read_network
 from rules.values.family import Family
 from rules.values.numerals import refuse_two_readings
 from rules.values.ports import read_number
-from rules.values.typed import Host, HostName
+from rules.values.typed import HostAddress, HostName
 
 _U32 = 2**32 - 1
 _PROTOCOLS = {"ah": "ah", "51": "ah", "esp": "esp", "50": "esp", "ipcomp": "ipcomp", "108": "ipcomp"}
@@ -90,7 +90,7 @@ def _value(name: str, value: str, family: Family) -> str:
         return ""
     refuse_two_readings(value)
     network = read_network(value, family)
-    return str(network) if isinstance(network, HostName) else str(Host(network))
+    return str(network) if isinstance(network, HostName) else str(HostAddress(network))
 
 
 def _check(given: dict[str, str], elements: list[dict[str, tuple[str, bool]]]) -> None:

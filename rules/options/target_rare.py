@@ -14,7 +14,7 @@ from rules.values.addresses import read_address
 from rules.values.family import Family
 from rules.values.octets import octets
 from rules.values.ports import is_number, read_number
-from rules.values.typed import Value, Words, format_address
+from rules.values.typed import KeywordList, Value, format_address
 
 _SECOND = 1_000_000
 _UNITS = {"": 1, "us": 1, "usec": 1, "usecs": 1, "ms": 1000, "msec": 1000, "msecs": 1000}
@@ -81,7 +81,7 @@ def _normal_estimator(options: Options, _family: Family) -> Options:
 def _hashed(options: Options, family: Family) -> Options:
     """What a tuple of fields stands for: their whole masks."""
     given = options.pop("hmark-tuple", None)
-    words = given.value.words if given is not None and isinstance(given.value, Words) else ()
+    words = given.value.words if given is not None and isinstance(given.value, KeywordList) else ()
     whole: dict[str, tuple[str, Value]] = {
         "src": ("hmark-src-prefix", family.bits),
         "dst": ("hmark-dst-prefix", family.bits),
@@ -89,7 +89,7 @@ def _hashed(options: Options, family: Family) -> Options:
         "dport": ("hmark-dport-mask", "0xffff"),
         "spi": ("hmark-spi-mask", "0xffffffff"),
         "proto": ("hmark-proto-mask", "0xffff"),
-        "ct": ("hmark-tuple", Words(("ct",))),
+        "ct": ("hmark-tuple", KeywordList(("ct",))),
     }
     for word in words:
         name, value = whole[word]
@@ -99,7 +99,7 @@ def _hashed(options: Options, family: Family) -> Options:
 
 def _check_hash(options: Options, family: Family) -> tuple[str, str] | None:
     given = options.get("hmark-tuple")
-    words = given.value.words if given is not None and isinstance(given.value, Words) else ()
+    words = given.value.words if given is not None and isinstance(given.value, KeywordList) else ()
     for word, name in (("src", "hmark-src-prefix"), ("dst", "hmark-dst-prefix")):
         if word in words and name in options:
             return f"--hmark-tuple {word} is all of the address", f"--hmark-tuple without {word}"

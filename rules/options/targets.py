@@ -16,7 +16,7 @@ from rules.values.addresses import any_host
 from rules.values.family import Family
 from rules.values.icmp import default_reject
 from rules.values.ports import read_number, read_port
-from rules.values.typed import MarkChange, Words
+from rules.values.typed import KeywordList, MarkChange
 
 _LEVELS = {
     "emerg": 0,
@@ -52,11 +52,11 @@ def _read_class(word: str) -> str:
     return f"{int(major, 16):04x}:{int(minor, 16):04x}"
 
 
-def _read_tcp_options(word: str) -> Words:
+def _read_tcp_options(word: str) -> KeywordList:
     numbers = {_TCP_OPTIONS[item] if item in _TCP_OPTIONS else read_number(item, 255) for item in word.split(",")}
     if numbers & {0, 1}:
         raise ExpectedError("TCP options from 2 to 255", "options 0 and 1 are no options, but padding")
-    return Words(tuple(str(number) for number in sorted(numbers)))
+    return KeywordList(tuple(str(number) for number in sorted(numbers)))
 
 
 def _read_change(word: str) -> MarkChange:

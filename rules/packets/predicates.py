@@ -19,13 +19,13 @@ from rules.values.typed import (
     AddressRange,
     HostName,
     IcmpType,
+    KeywordList,
     Network,
     PortList,
     Protocol,
     Range,
     TcpFlags,
     Value,
-    Words,
 )
 
 Box = dict[int, Intervals]
@@ -194,7 +194,7 @@ def _flags(value: Value, negated: bool, family: Family) -> list[Box] | None:
 
 
 def _states(value: Value, negated: bool, family: Family) -> list[Box] | None:
-    return _one(Field.STATE, numbers(states(value.words)), negated, family) if isinstance(value, Words) else None
+    return _one(Field.STATE, numbers(states(value.words)), negated, family) if isinstance(value, KeywordList) else None
 
 
 def _conntrack(match: Match) -> tuple[list[Box], bool]:
@@ -202,7 +202,7 @@ def _conntrack(match: Match) -> tuple[list[Box], bool]:
     every = set(range(40))
     state, way = match.option("ctstate"), match.option("ctdir")
     fits, others = set(every), [option for option in match.options if option.name not in ("ctstate", "ctdir")]
-    if state is not None and isinstance(state.value, Words):
+    if state is not None and isinstance(state.value, KeywordList):
         found = set(states(state.value.words))
         fits = every - found if state.negated else found
     else:
@@ -228,7 +228,7 @@ def _number(field: Field, change: Callable[[int], tuple[int, int]]) -> Reader:
 
 def _words(field: Field, known: tuple[str, ...]) -> Reader:
     def read(value: Value, negated: bool, family: Family) -> list[Box] | None:
-        chosen = value.words if isinstance(value, Words) else (str(value),)
+        chosen = value.words if isinstance(value, KeywordList) else (str(value),)
         return _one(field, numbers(known.index(word) for word in chosen if word in known), negated, family)
 
     return read

@@ -19,7 +19,7 @@ _NEVER_TRACKED = (130, 131, 132, 133, 134, 135, 136, 143)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """A rule that a packet met, or what the kernel did between two tables. ``sure``: the rule surely matches."""
 
     table: str
@@ -41,7 +41,7 @@ class Carried:
     mark: int = 0
     kept: int = 0
     open: frozenset[Field] = frozenset()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[TraceStep, ...] = ()
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -74,7 +74,7 @@ class Carried:
         still = (self.open - {field for field, _ in known}) | frozenset(unknown)
         return replace(self, point=tuple(point), open=still)
 
-    def met(self, step: Step) -> Carried:
+    def met(self, step: TraceStep) -> Carried:
         """One step further."""
         return replace(self, steps=(*self.steps, step))
 

@@ -13,7 +13,7 @@ from rules.path.network import LOCAL, HostNetwork
 from rules.path.sets import Members
 from rules.values.family import Family
 from rules.values.intervals import common, complement, contains, masked
-from rules.values.typed import Host, Masked, Pair, Range, Words
+from rules.values.typed import HostAddress, KeywordList, Masked, Pair, Range
 
 # What `--ctstatus` asks for that a connection has from its second packet on.
 _LATER = frozenset(("SEEN_REPLY", "ASSURED", "CONFIRMED"))
@@ -94,7 +94,7 @@ class Conditions:
         answer: bool | None = True
         for option in match.options:
             field = {"src-type": Field.SOURCE, "dst-type": Field.DESTINATION}.get(option.name)
-            local = isinstance(option.value, Words) and option.value.words == ("LOCAL",)
+            local = isinstance(option.value, KeywordList) and option.value.words == ("LOCAL",)
             if field is None or not local or not self._network.known or field in packet.open:
                 answer = None
             elif (self._network.kind(packet[field]) == LOCAL) == option.negated:
@@ -143,7 +143,7 @@ def _of_connection(option: Option, packet: Carried) -> bool | None:
         return None
     if option.name == "ctproto":
         return packet[Field.PROTOCOL] == value
-    if option.name == "ctstatus" and isinstance(value, Words):
+    if option.name == "ctstatus" and isinstance(value, KeywordList):
         return False if set(value.words) <= {*_LATER, "NONE", "EXPECTED"} else None
     if option.name not in ENDS:
         return None
@@ -151,7 +151,7 @@ def _of_connection(option: Option, packet: Carried) -> bool | None:
     if field in packet.open and not before:
         return None
     found = (packet.came if before else packet.point)[field]
-    if isinstance(value, Host):
+    if isinstance(value, HostAddress):
         network = value.network
         pieces = masked(network.address, network.mask, network.family.bits, 4096)
         return None if pieces is None else contains(pieces, found)

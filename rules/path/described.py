@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rules.errors import ExpectedError
 from rules.language.render import render_rule
 from rules.packets.packet import PORT_PROTOCOLS, STATES, Field, Packet, interface, interface_text, state_number
-from rules.path.carried import Carried, Step
+from rules.path.carried import Carried, TraceStep
 from rules.path.network import LOCAL, HostNetwork
 from rules.path.trace import End, Trace, Tracer
 from rules.values.family import Family
@@ -118,7 +118,7 @@ def trace_lines(trace: Trace, family: Family) -> Iterator[str]:
         yield f"{indent}{end_text(end, family)}"
 
 
-def step_text(step: Step, family: Family) -> str:
+def step_text(step: TraceStep, family: Family) -> str:
     """A rule with its place and what it did, or what the kernel did."""
     if step.place is None:
         return f"-> {step.text}"

@@ -14,7 +14,7 @@ from rules.values.icmp import read_icmp_type
 from rules.values.intervals import Intervals, normal
 from rules.values.protocols import protocol_number
 from rules.values.service_names import SERVICES
-from rules.values.typed import MarkChange, Masked, Pair, PortList, Protocol, Range, Rate, Words
+from rules.values.typed import KeywordList, MarkChange, Masked, Pair, PortList, Protocol, Range, Rate
 
 _PASSING = ("counter", "log", "comment", "last")
 _STATES = ("invalid", "new", "related", "established", "untracked")
@@ -106,7 +106,7 @@ class Reader:
             flags = value.get("flags")
             name = ends.get(tuple(flags) if isinstance(flags, list) else (str(flags),))
             if name and isinstance(right, str):
-                return [(Match("addrtype", (Option(name, Words((right.upper(),)), negated),)),)]
+                return [(Match("addrtype", (Option(name, KeywordList((right.upper(),)), negated),)),)]
         if kind == "&" and isinstance(value, list) and value[:1] == [{"meta": {"key": "mark"}}] and len(value) == 2:
             mask = value[1]
             if isinstance(mask, int) and isinstance(right, int):
@@ -158,10 +158,10 @@ class Reader:
     def _ct(self, value: Mapping[str, Any], right: Any, op: str) -> list[Choice]:
         key, words = value.get("key"), self._listed(right)
         if key == "state" and all(word in _STATES for word in words):
-            states = Words(tuple(str(word).upper() for word in words))
+            states = KeywordList(tuple(str(word).upper() for word in words))
             return [(Match("conntrack", (Option("ctstate", states, op == "!="),)),)]
         if key == "status" and words == ["dnat"] and op == "in":
-            return [(Match("conntrack", (Option("ctstate", Words(("DNAT",))),)),)]
+            return [(Match("conntrack", (Option("ctstate", KeywordList(("DNAT",))),)),)]
         if key == "direction" and len(words) == 1 and op != "!=":
             return [(Match("conntrack", (Option("ctdir", str(words[0]).upper()),)),)]
         raise Unreadable

@@ -14,7 +14,7 @@ from rules.path.network import LOCAL
 from rules.path.sets import Members
 from rules.values.family import Family
 from rules.values.intervals import Intervals, common, complement, contains, masked, numbers
-from rules.values.typed import Host, Masked, Pair, Range, Words
+from rules.values.typed import HostAddress, KeywordList, Masked, Pair, Range
 
 MARK = len(Field)
 """The field behind those of packets: the number of the mark that a packet has."""
@@ -87,7 +87,7 @@ class Readings:
         box: Box = {}
         for option in match.options:
             field = {"src-type": Field.SOURCE_TYPE, "dst-type": Field.DESTINATION_TYPE}.get(option.name)
-            if field is None or not isinstance(option.value, Words) or option.value.words != ("LOCAL",):
+            if field is None or not isinstance(option.value, KeywordList) or option.value.words != ("LOCAL",):
                 return None
             local: Intervals = ((LOCAL, LOCAL),)
             box[int(field)] = complement(local, tops(self._family)[field]) if option.negated else local
@@ -114,12 +114,12 @@ class Readings:
         value = option.value
         if option.name == "ctproto" and isinstance(value, int):
             return [_box(Field.PROTOCOL, ((value, value),), self._family, negated=option.negated)]
-        if option.name == "ctstatus" and isinstance(value, Words):
+        if option.name == "ctstatus" and isinstance(value, KeywordList):
             return [{}] if option.negated else []  # a first packet has none of them
         if option.name not in ENDS:
             return None
         field, before = ENDS[option.name]
-        if isinstance(value, Host):
+        if isinstance(value, HostAddress):
             network = value.network
             wanted = masked(network.address, network.mask, network.family.bits, 4096)
         else:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rules.packets.packet import Field, Packet, interface, interface_text, state_number
-from rules.path.carried import Carried, Step, first_state
+from rules.path.carried import Carried, TraceStep, first_state
 from rules.path.conditions import Conditions
 from rules.path.layers import CONNTRACK, HOOKS, Hook, Layer, at
 from rules.path.network import LOCAL, UNICAST, HostNetwork, is_loopback
@@ -38,7 +38,7 @@ class End:
     reason: str = ""
 
     @property
-    def decided_by(self) -> Step | None:
+    def decided_by(self) -> TraceStep | None:
         """The rule or policy that decided last."""
         return self.packet.steps[-1] if self.packet.steps else None
 
@@ -270,4 +270,4 @@ class _Way:
 
 
 def _told(packet: Carried, text: str, table: str = "") -> Carried:
-    return packet.met(Step(table, text))
+    return packet.met(TraceStep(table, text))

@@ -9,7 +9,7 @@ from rules.model import Rule, Table, Target
 from rules.packets.chains import GOING_ON
 from rules.packets.outcomes import Place
 from rules.packets.packet import Field
-from rules.path.carried import Carried, Step
+from rules.path.carried import Carried, TraceStep
 from rules.path.conditions import Conditions
 from rules.path.effects import changed
 from rules.path.translation import TRANSLATING
@@ -45,7 +45,7 @@ class Walk:
             self.ended.append(Ended(packet, "ACCEPT"))
             return
         for one in self._chain(chain, [packet]):
-            step = Step(self.name, f"policy {found.policy}", Place(chain, 0))
+            step = TraceStep(self.name, f"policy {found.policy}", Place(chain, 0))
             shown = one.met(step) if found.policy != "ACCEPT" or found.rules else one
             self.ended.append(Ended(shown, found.policy or "ACCEPT"))
 
@@ -80,7 +80,7 @@ class Walk:
         entered = []
         for packet, sure in packets:
             behind, text = changed(packet, target) if target is not None else (packet, "")
-            entered.append(behind.met(Step(self.name, text, place, rule, sure)))
+            entered.append(behind.met(TraceStep(self.name, text, place, rule, sure)))
         if target is None or target.name in GOING_ON:
             return entered, []
         if target.name == "RETURN":

@@ -8,7 +8,7 @@ import re
 from rules.errors import ExpectedError
 from rules.values.family import Family
 from rules.values.ports import is_number
-from rules.values.typed import AddressRange, Host, HostName, Network
+from rules.values.typed import AddressRange, HostAddress, HostName, Network
 
 _NAME = re.compile(
     r"(?=.*[A-Za-z])[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
@@ -82,7 +82,7 @@ def read_network(text: str, family: Family) -> Network | HostName:
     return Network(family, read_address(address, family) & mask, mask)
 
 
-def read_host(text: str, family: Family) -> Host:
+def read_host(text: str, family: Family) -> HostAddress:
     """conntrack's ``--ctorigsrc`` and its sisters: an address or a network, no name and all of its numbers."""
     address = text.partition("/")[0]
     if family is Family.IPV4 and _DOTTED.fullmatch(address) and address.count(".") < 3:
@@ -93,7 +93,7 @@ def read_host(text: str, family: Family) -> Host:
     network = read_network(text, family)
     if isinstance(network, HostName):
         raise _refuse(text, family, "is not an address")
-    return Host(network)
+    return HostAddress(network)
 
 
 def read_plain_network(text: str, family: Family) -> Network:
@@ -114,7 +114,7 @@ def read_address_range(text: str, family: Family) -> AddressRange:
     return AddressRange(family, first, last)
 
 
-def read_single(text: str, family: Family) -> Host:
+def read_single(text: str, family: Family) -> HostAddress:
     """Exactly one address, written without a mask."""
     host = read_host(text, family)
     if "/" in text:
@@ -127,6 +127,6 @@ def full_mask(family: Family) -> str:
     return "255.255.255.255" if family is Family.IPV4 else ":".join(["ffff"] * 8)
 
 
-def any_host(family: Family) -> Host:
+def any_host(family: Family) -> HostAddress:
     """The unspecified address, ``0.0.0.0`` or ``::``."""
-    return Host(Network(family, 0, (1 << family.bits) - 1))
+    return HostAddress(Network(family, 0, (1 << family.bits) - 1))

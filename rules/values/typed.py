@@ -65,7 +65,7 @@ class HostName:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostAddress:
     """An address, or a network written without its prefix length when that is full (conntrack's style)."""
 
     network: Network
@@ -136,7 +136,7 @@ class IcmpType:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class KeywordList:
     """A comma-separated list of keywords in the kernel's order: states, address types, hash modes."""
 
     words: tuple[str, ...]
@@ -227,13 +227,13 @@ class Pair:
 Value = (
     Network
     | HostName
-    | Host
+    | HostAddress
     | AddressRange
     | Protocol
     | Range
     | PortList
     | IcmpType
-    | Words
+    | KeywordList
     | TcpFlags
     | Rate
     | Masked

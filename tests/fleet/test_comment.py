@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.outcome import Change, Outcome, Status
+from fleet.outcome import ResourceChange, StackOutcome, Status
 from fleet.published import Mask
 from fleet.report import LIMIT, Result, as_json, junit, markdown
 
@@ -71,9 +71,9 @@ def _block(kind: str, host: str, lines: list[str], operation: str = "update") ->
     )
 
 
-def _outcome(output: str, failures: list[tuple[str, str]] | None = None, **more: Any) -> Outcome:
+def _outcome(output: str, failures: list[tuple[str, str]] | None = None, **more: Any) -> StackOutcome:
     status = Status.FAILED if failures else Status.DONE
-    return Outcome("lab", status, 2.0, {"update": 1}, 3, tuple(failures or ()), output, **more)
+    return StackOutcome("lab", status, 2.0, {"update": 1}, 3, tuple(failures or ()), output, **more)
 
 
 @given(st.lists(ANY, min_size=6, max_size=6), st.sampled_from([500, 9000, LIMIT]))
@@ -90,7 +90,7 @@ def test_nothing_escapes_from_its_fence(words: list[str], limit: int) -> None:
     outcome = _outcome(
         output,
         [(host, message)],
-        changed=(Change(host, "Ruleset", name, "update"),),
+        changed=(ResourceChange(host, "Ruleset", name, "update"),),
         advice=((host, advice),),
         hosts={"x": host},
     )

@@ -11,7 +11,7 @@ import pytest
 
 from fleet.blocks import blocks, marked
 from fleet.environment import FleetError
-from fleet.outcome import Change, Outcome, Status
+from fleet.outcome import ResourceChange, StackOutcome, Status
 from fleet.report import LIMIT, Result, as_json, failed_in, junit, markdown
 
 URN = "urn:pulumi:p::stockade::stockade:index:HardenedHost$pulumi-python:dynamic/stockade"
@@ -42,7 +42,7 @@ def _updated(host: str, port: int = 8080) -> str:
 def _result(output: str, *failures: tuple[str, str], **more: object) -> Result:
     status = Status.FAILED if failures else Status.DONE
     changes = {"create": output.count("(create)"), "update": output.count("(update)")}
-    outcome = Outcome("lab", status, 2.0, changes, 3, failures, output, hosts={"web1": "web1"})
+    outcome = StackOutcome("lab", status, 2.0, changes, 3, failures, output, hosts={"web1": "web1"})
     return Result("lab", "preview", [outcome], 2.0, would=True, **more)  # type: ignore[arg-type]
 
 
@@ -125,11 +125,11 @@ def test_an_error_alone_is_reported(tmp_path: Path) -> None:
 
 
 def test_what_xml_cannot_have_is_left_out_and_a_drifted_host_is_a_failure() -> None:
-    changed = (Change("web1", "Ruleset", "web1-ipv4", "update"),)
-    drifted = Outcome("p-01", Status.DONE, 1.0, {"update": 1}, 3, changed=changed, hosts={"a": "web1"})
-    failed = Outcome("p-02", Status.FAILED, 1.0, failures=(("", "\x1b[31mno \x00 <stack>"),), hosts={"b": "web2"})
+    changed = (ResourceChange("web1", "Ruleset", "web1-ipv4", "update"),)
+    drifted = StackOutcome("p-01", Status.DONE, 1.0, {"update": 1}, 3, changed=changed, hosts={"a": "web1"})
+    failed = StackOutcome("p-02", Status.FAILED, 1.0, failures=(("", "\x1b[31mno \x00 <stack>"),), hosts={"b": "web2"})
     homes = {"web1": "p-01", "web2": "p-02", "web3": "p-02"}
-    outcomes = [drifted, failed, Outcome("p-03", Status.NOT_RUN)]
+    outcomes = [drifted, failed, StackOutcome("p-03", Status.NOT_RUN)]
     suites = ElementTree.fromstring(junit(Result("p", "drift", outcomes, 1.0, homes=homes)))
     cases = {case.get("name"): [child.tag for child in case] for case in suites.iter("testcase")}
     assert cases == {"p-01": [], "web1": ["failure"], "p-02": ["failure"], "web2": [], "web3": [], "p-03": ["skipped"]}

@@ -6,14 +6,14 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
-from fleet.outcome import Events, Outcome, Status
+from fleet.outcome import Events, StackOutcome, Status
 from fleet.summary import differences, failures, in_order, summary
 
 URN = "urn:pulumi:p-02::stockade::stockade:index:HardenedHost$pulumi-python:dynamic/stockade:Packages::web7"
 RULESET = "pulumi-python:dynamic/stockade:Ruleset"
 
 
-def _ended(*events: dict[str, object], stack: str = "p-02", status: Status = Status.FAILED) -> Outcome:
+def _ended(*events: dict[str, object], stack: str = "p-02", status: Status = Status.FAILED) -> StackOutcome:
     collected = Events()
     for event in events:
         collected.add(EngineEvent.from_json(event))
@@ -42,7 +42,7 @@ def _broken(host: str, resource: str, text: str, **more: Any) -> dict[str, objec
 
 
 def test_stacks_failures_and_a_total() -> None:
-    done = Outcome("p-01", Status.DONE, 12.0, {"create": 2, "update": 1}, 40)
+    done = StackOutcome("p-01", Status.DONE, 12.0, {"create": 2, "update": 1}, 40)
     failed = _ended(
         {"summaryEvent": {"resourceChanges": {"same": 3, "update": 1}}},
         _message("<{%fg 1%}>web7: packages: dpkg is in use<{%reset%}>\nwait for it to end"),
@@ -50,7 +50,7 @@ def test_stacks_failures_and_a_total() -> None:
         _message("update failed", urn="urn:pulumi:p-02::stockade::pulumi:pulumi:Stack::stockade-p-02"),
         _message("a warning", severity="warning"),
     )
-    assert summary([done, failed, Outcome("p-03", Status.NOT_RUN)], 13.0, would=False).splitlines() == [
+    assert summary([done, failed, StackOutcome("p-03", Status.NOT_RUN)], 13.0, would=False).splitlines() == [
         "p-01     12.0 s  2 created, 1 updated, 40 unchanged",
         "p-02      1.3 s  FAILED  1 updated, 3 unchanged",
         "p-03      0.0 s  NOT RUN",
@@ -64,7 +64,7 @@ def test_stacks_failures_and_a_total() -> None:
 
 
 def test_a_failed_stack_has_not_simply_no_changes() -> None:
-    told = summary([_ended(_message("web7: no")), Outcome("p-01", Status.DONE)], 2.0, would=False)
+    told = summary([_ended(_message("web7: no")), StackOutcome("p-01", Status.DONE)], 2.0, would=False)
     assert "p-02      1.3 s  FAILED\n" in told
     assert "p-01      0.0 s  no changes, 0 unchanged\n" in told
     assert told.endswith("2 stacks: 1 done, 1 failed; 2.0 s")
@@ -108,7 +108,7 @@ def test_a_violation_of_many_hosts_is_told_once() -> None:
 
 
 def test_a_host_that_is_down_is_one_line_and_several_are_too() -> None:
-    def down(host: str, stack: str) -> Outcome:
+    def down(host: str, stack: str) -> StackOutcome:
         parts = (
             "packages",
             "sshd",

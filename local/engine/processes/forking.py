@@ -25,13 +25,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from local.engine.processes.runner import WhenUsed
+from local.engine.processes.runner import LazyFinder
 
 ROOT = Path(__file__).resolve().parents[3]
 """The engine's own folder; a project's may have packages of the same names."""
 
 
-class Refused(Exception):  # noqa: N818
+class NeedsNewProcess(Exception):  # noqa: N818
     """A request that must be done by a new process."""
 
 
@@ -76,7 +76,7 @@ class ForkServer:
                 self._become(request, descriptors)
             self._children[pid] = client
             client.sendall(f"{pid}\n".encode())
-        except (OSError, ValueError, Refused) as error:
+        except (OSError, ValueError, NeedsNewProcess) as error:
             with suppress(OSError):  # it has gone
                 client.sendall(f"{error}\n".encode())
             client.close()
@@ -87,11 +87,11 @@ class ForkServer:
     def _check(self, request: dict[str, Any]) -> None:
         """Refuse what would not be the same in a fork of this process."""
         if Path(request["python"]).parent.resolve() != Path(sys.executable).parent.resolve():
-            raise Refused("another Python")
+            raise NeedsNewProcess("another Python")
         if Path(request["folder"]).resolve() != self._folder:
-            raise Refused("another project")
+            raise NeedsNewProcess("another project")
         if threading.active_count() != 1:
-            raise Refused("what is loaded has started threads")
+            raise NeedsNewProcess("what is loaded has started threads")
 
     def _reap(self) -> None:
         while self._children:
@@ -162,7 +162,7 @@ def main() -> None:
     listener, folder, *modules = sys.argv[1:]
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     gc.disable()  # what is loaded stays
-    sys.meta_path.insert(0, WhenUsed())
+    sys.meta_path.insert(0, LazyFinder())
     accepting = socket.socket(fileno=int(listener))
     address = Path(accepting.getsockname())
     server = ForkServer(accepting, Path(folder))

@@ -31,7 +31,7 @@ def main() -> int:
     """Configure the SDK, run the program and wait for all of its resources."""
     gc.set_threshold(500_000, 50, 50)  # resources and what is loaded stay: looking for garbage took a tenth of a run
     sys.path.pop(0)  # the engine's own folder
-    sys.meta_path.insert(0, WhenUsed())
+    sys.meta_path.insert(0, LazyFinder())
     import pulumi
     import pulumi.runtime
 
@@ -78,7 +78,7 @@ def main() -> int:
     return 0
 
 
-class WhenUsed(MetaPathFinder):
+class LazyFinder(MetaPathFinder):
     """Has the SDK's Automation API, a quarter of importing the SDK, loaded when a program first looks into it."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:

@@ -15,13 +15,13 @@ from local.engine.run.policies import Policies
 from local.engine.run.providers import ProviderPool, plugin_inputs
 from local.engine.run.removal import Remover, dependent_replacements
 from local.engine.run.steps import SkippedError, Steps
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import STACK_TYPE, Resource, Snapshot, now
 from local.engine.state.values import PropertyMap, contains_unknown, without_unknown
 
 
 @dataclass(frozen=True)
-class Registered:
+class Registration:
     """The answer to a registration; without a state if it failed or was not attempted."""
 
     urn: str
@@ -38,7 +38,7 @@ class Deployment:
         base: Snapshot,
         *,
         preview: bool,
-        ledger: Ledger,
+        ledger: StateJournal,
         providers: ProviderPool,
         remover: Remover,
         policies: Policies,
@@ -76,7 +76,7 @@ class Deployment:
         """Whether any resource has failed."""
         return bool(self.failures.urns())
 
-    def register(self, goal: Goal) -> Registered:
+    def register(self, goal: Goal) -> Registration:
         """Carry out what a registration needs. A failure is reported, and not raised."""
         goal = self._inherit(goal)
         urn = make_urn(self._stack, self._project, goal.parent, goal.type, goal.name)
@@ -85,14 +85,14 @@ class Deployment:
             state = self._dispatch(urn, goal)
         except SkippedError as skipped:
             self.failures.note(urn, skipped.cause)
-            return Registered(urn, None)
+            return Registration(urn, None)
         except (ProviderError, EngineError) as error:
             self.failures.note(urn, urn)
             self._sink.log(Severity.ERROR, str(error), urn)
-            return Registered(urn, None)
+            return Registration(urn, None)
         with self._lock:
             self.news[urn] = state
-        return Registered(urn, state)
+        return Registration(urn, state)
 
     def _inherit(self, goal: Goal) -> Goal:
         with self._lock:

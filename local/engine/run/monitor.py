@@ -190,7 +190,7 @@ def deployment_info(
     )
 
 
-class Server:
+class GrpcServer:
     """A gRPC server on a port that was reserved for it."""
 
     def __init__(self, address: str, threads: int) -> None:
@@ -199,7 +199,7 @@ class Server:
         self._server = grpc.server(ThreadPoolExecutor(max_workers=threads), interceptors=callers, options=options)
         self._server.add_insecure_port(address)
 
-    def serve(self, add: Callable[[Any, grpc.Server], None], service: Any) -> None:
+    def serve(self, add: Callable[[Any, grpc.GrpcServer], None], service: Any) -> None:
         """Add a service."""
         add(service, self._server)
 

@@ -13,7 +13,7 @@ from local.engine.errors import EngineError
 from local.engine.processes.launch import DYNAMIC, Launcher
 from local.engine.processes.plugins import Provider, ProviderError
 from local.engine.run.goals import Goal, make_urn
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.project import Config
 from local.engine.state.state import PROVIDER_PREFIX, Resource, now
 from local.engine.state.values import UNKNOWN_TEXT, PropertyMap, Secret
@@ -31,7 +31,7 @@ class ProviderPool:
         config: Callable[[], Config],
         *,
         preview: bool,
-        ledger: Ledger,
+        ledger: StateJournal,
         sink: Sink,
     ) -> None:
         self._launcher = launcher

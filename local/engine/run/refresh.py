@@ -11,7 +11,7 @@ from local.engine.errors import EngineError
 from local.engine.processes.plugins import PartialFailureError, ProviderError
 from local.engine.run.providers import ProviderPool
 from local.engine.run.removal import Remover
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import STACK_TYPE, Resource, Snapshot, now
 
 LARGEST_FAMILY = 32
@@ -23,7 +23,7 @@ class Refresher:
     """What a refresh works with. `parallel`: components read at once; a provider may look once for all of one's parts,
     as ours does, which sends one script to a host."""
 
-    ledger: Ledger
+    ledger: StateJournal
     providers: ProviderPool
     remover: Remover
     sink: Sink
@@ -104,7 +104,7 @@ def _is_read(item: Resource) -> bool:
     return item.custom and not item.is_provider and not item.pending_replacement and not item.delete
 
 
-def _forget(gone: set[str], ledger: Ledger) -> None:
+def _forget(gone: set[str], ledger: StateJournal) -> None:
     """Take what is gone out of the dependencies of what is left."""
     for item in ledger.resources():
         if not item.needs() & gone:

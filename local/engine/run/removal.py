@@ -11,7 +11,7 @@ from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError
 from local.engine.processes.plugins import Provider, ProviderError
 from local.engine.run.providers import ProviderPool
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Resource, depth_first
 from local.engine.state.values import UNKNOWN, PropertyMap
 
@@ -19,7 +19,9 @@ from local.engine.state.values import UNKNOWN, PropertyMap
 class Remover:
     """Deletes resources, and keeps the ledger and the display up to date about it."""
 
-    def __init__(self, *, preview: bool, parallel: int, ledger: Ledger, providers: ProviderPool, sink: Sink) -> None:
+    def __init__(
+        self, *, preview: bool, parallel: int, ledger: StateJournal, providers: ProviderPool, sink: Sink
+    ) -> None:
         self._preview = preview
         self._parallel = parallel
         self._slots = threading.Semaphore(parallel)

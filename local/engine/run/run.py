@@ -22,13 +22,13 @@ from local.engine.processes.process import Process
 from local.engine.processes.runner import REPORTED
 from local.engine.run.deployment import Deployment
 from local.engine.run.interrupts import heard
-from local.engine.run.monitor import EngineService, MonitorService, Server, deployment_info
+from local.engine.run.monitor import EngineService, GrpcServer, MonitorService, deployment_info
 from local.engine.run.policies import Policies, start_pack
 from local.engine.run.providers import ProviderPool
 from local.engine.run.refresh import Refresher
 from local.engine.run.removal import Remover
 from local.engine.state.backend import Writer
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.project import Config
 from local.engine.state.session import Session
 from local.engine.state.state import Resource, Snapshot
@@ -71,14 +71,14 @@ class EngineRun:
             out=options.out,
             log=options.log,
         )
-        self.server = Server(launcher.address, threads=4 * options.parallel + 16)
+        self.server = GrpcServer(launcher.address, threads=4 * options.parallel + 16)
         launcher.bound()
         self.writer: Writer | None = None
         self.program: Process | None = None
         self.snapshot = options.base or session.snapshot()
         if self.snapshot.pending:
             self._warn_of_pending()
-        self.ledger = Ledger(replace(self.snapshot, pending=()))
+        self.ledger = StateJournal(replace(self.snapshot, pending=()))
         self.begun = [self.ledger.begin(item.resource, item.type) for item in self.snapshot.pending]
         if not preview:
             self._keep_state()

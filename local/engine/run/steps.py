@@ -7,7 +7,7 @@ import threading
 from local.engine.display.events import Op, Sink, Step
 from local.engine.processes.plugins import PartialFailureError, Provider, ProviderError
 from local.engine.run.removal import Remover
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Resource, now
 from local.engine.state.values import PropertyMap, Secret
 
@@ -23,7 +23,7 @@ class SkippedError(Exception):
 class Steps:
     """Carries out single operations; in a preview, only asks the provider for their previews."""
 
-    def __init__(self, *, preview: bool, ledger: Ledger, remover: Remover, sink: Sink) -> None:
+    def __init__(self, *, preview: bool, ledger: StateJournal, remover: Remover, sink: Sink) -> None:
         self._preview = preview
         self._ledger = ledger
         self._remover = remover

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from local.engine.state.state import Operation, Resource, Snapshot
 
 
-class Ledger:
+class StateJournal:
     """Old resources that nothing was decided about yet, new ones in the order they were done, and begun operations.
 
     Nothing is written before `connect`: in a preview, never.

@@ -12,7 +12,7 @@ import pytest
 
 from local.engine.errors import EngineError, UnsupportedError
 from local.engine.state.backend import Backend, Writer, load, write_atomically
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Encoder, Operation, Resource, Snapshot, decode_resource, in_dependency_order
 from local.engine.state.values import Secret
 from tests.unit.engine.crypter import CRYPTER
@@ -102,7 +102,7 @@ def test_a_lock_of_the_cli_counts_and_that_of_a_dead_process_does_not(tmp_path: 
 def test_the_writer_keeps_up_with_the_ledger(tmp_path: Path) -> None:
     backend, encoder = Backend(tmp_path, "p", "s"), Encoder(CRYPTER)
     old = _resource("old")
-    ledger = Ledger(Snapshot((old,)))
+    ledger = StateJournal(Snapshot((old,)))
     writer = Writer(backend, encoder, ledger.snapshot)
     ledger.connect(writer.offer, writer.wait)
     new = _resource("new")

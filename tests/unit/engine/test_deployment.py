@@ -9,11 +9,11 @@ import pytest
 
 from local.engine.display.events import Op, Severity, Step, Violation
 from local.engine.processes.plugins import Diff, PartialFailureError, ProviderError, covers
-from local.engine.run.deployment import Deployment, Registered
+from local.engine.run.deployment import Deployment, Registration
 from local.engine.run.goals import Alias, Goal, make_urn
 from local.engine.run.policies import Policies
 from local.engine.run.removal import Remover
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Resource, Snapshot
 from local.engine.state.values import UNKNOWN, PropertyMap, Secret
 
@@ -102,8 +102,8 @@ class Stack:
     def __init__(self) -> None:
         self.resources: tuple[Resource, ...] = ()
 
-    def deploy(self, *goals: Goal, preview: bool = False, ok: bool = True) -> tuple[Provider, Sink, list[Registered]]:
-        provider, sink, ledger = Provider(), Sink(), Ledger(Snapshot(self.resources))
+    def deploy(self, *goals: Goal, preview: bool = False, ok: bool = True) -> tuple[Provider, Sink, list[Registration]]:
+        provider, sink, ledger = Provider(), Sink(), StateJournal(Snapshot(self.resources))
         pool: Any = Pool(provider)
         remover = Remover(preview=preview, parallel=2, ledger=ledger, providers=pool, sink=sink)
         policies = Policies([], preview, sink)

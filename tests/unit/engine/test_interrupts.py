@@ -13,7 +13,7 @@ from pathlib import Path
 from local.engine.run.interrupts import SIGNALS, heard
 from local.engine.run.removal import Remover
 from local.engine.state.backend import Backend, Writer
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Encoder, Resource, Snapshot
 
 from .crypter import CRYPTER
@@ -59,7 +59,7 @@ def test_a_signal_is_heard_though_the_main_thread_never_wakes_up() -> None:
 
 def test_a_run_that_is_given_up_writes_no_end_of_what_was_in_flight(tmp_path: Path) -> None:
     backend = Backend(tmp_path, "p", "s")
-    ledger = Ledger(Snapshot())
+    ledger = StateJournal(Snapshot())
     writer = Writer(backend, Encoder(CRYPTER), ledger.snapshot)
     ledger.connect(writer.offer, writer.wait)
     token = ledger.begin(Resource(urn="urn:pulumi:s::p::t::new", custom=True, type="t"), "creating")

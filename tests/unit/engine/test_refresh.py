@@ -6,7 +6,7 @@ from typing import Any
 from local.engine.display.events import Step
 from local.engine.run.refresh import Refresher, together
 from local.engine.run.removal import Remover
-from local.engine.state.ledger import Ledger
+from local.engine.state.ledger import StateJournal
 from local.engine.state.state import STACK_TYPE, Resource, Snapshot
 
 
@@ -67,7 +67,7 @@ def test_as_many_components_are_read_at_once_as_parallel_says() -> None:
     provider: Any = Provider(3)
     providers: Any = Providers(provider)
     sink: Any = Silent()
-    ledger = Ledger(snapshot)
+    ledger = StateJournal(snapshot)
     remover = Remover(preview=True, parallel=3, ledger=ledger, providers=providers, sink=sink)
     Refresher(ledger, providers, remover, sink, 3).refresh(snapshot)
     assert provider.most == 3

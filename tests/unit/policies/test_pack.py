@@ -12,7 +12,7 @@ import pytest
 
 from policies.names import NAMES, misspelled, named_in, named_without_level
 from policies.pack import POLICIES, VERSION
-from policies.settings import WAIVED_HOSTS, Setting, Settings, SettingsError, number, texts
+from policies.settings import WAIVED_HOSTS, PolicySettings, Setting, SettingsError, number, texts
 from provider.server import Server
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ def test_configurations_fit_the_policies(file: Path) -> None:
         settings = [Setting(key, "", schema, schema["default"]) for key, schema in schemas[name].items()]
         if isinstance(config, dict):
             given = {key: value for key, value in config.items() if key != "enforcementLevel"}
-            Settings(settings, given)
+            PolicySettings(settings, given)
 
 
 def test_names_are_unique_and_lower_case() -> None:
@@ -65,11 +65,11 @@ def test_no_module_hides_another() -> None:
 
 
 def test_settings_have_defaults_and_two_spellings() -> None:
-    settings = Settings(KNOWN, {"most_rules": 9.0, "waivedHosts": {"db1": "why"}})
+    settings = PolicySettings(KNOWN, {"most_rules": 9.0, "waivedHosts": {"db1": "why"}})
     assert settings.texts("names") == ("a",)
     assert settings.number("mostRules") == 9
     assert settings.table("waivedHosts") == {"db1": "why"}
-    assert repr(settings) != repr(Settings(KNOWN, None))
+    assert repr(settings) != repr(PolicySettings(KNOWN, None))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_settings_have_defaults_and_two_spellings() -> None:
 )
 def test_wrong_settings_are_named(config: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError) as error:
-        Settings(KNOWN, config)
+        PolicySettings(KNOWN, config)
     assert str(error.value) == message
 
 

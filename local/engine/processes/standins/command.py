@@ -41,22 +41,22 @@ LIMIT = 3600.0
 THREADS = 64
 
 
-class Refused(Exception):  # noqa: N818
+class CommandError(Exception):
     """What a request cannot have; the message is all that is shown."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandOutput:
     """What a command printed."""
 
     stdout: str = ""
     stderr: str = ""
 
 
-async def execute(connection: Connection, command: str, stdin: str, limit: float) -> Outcome:
+async def execute(connection: Connection, command: str, stdin: str, limit: float) -> CommandOutput:
     """Run a command as the login user's shell would; its input ends after `stdin`.
 
-    Raises `HostError` where the host cannot be entered, `Refused` where the command fails or takes longer than `limit`.
+    Raises `HostError` where the host cannot be entered, `CommandError` where the command fails or exceeds `limit`.
     """
     one_at_a_time = asyncio.Semaphore()
 
@@ -77,17 +77,17 @@ async def execute(connection: Connection, command: str, stdin: str, limit: float
         async with asyncio.timeout(limit):
             done = await line.ssh.run(command, input=stdin, encoding="utf-8", errors="replace")
     except TimeoutError:
-        raise Refused(f"the command did not end within {limit:.0f} s") from None
+        raise CommandError(f"the command did not end within {limit:.0f} s") from None
     except (OSError, asyncssh.Error) as error:
-        raise Refused(f"the connection broke while the command ran: {error}") from None
+        raise CommandError(f"the connection broke while the command ran: {error}") from None
     finally:
         for used in (first, *jumps.values()):
             await used.close()
     out, err = str(done.stdout or ""), str(done.stderr or "")
     if done.exit_status != 0:
         how = f"exited with status {done.exit_status}" if done.exit_status is not None else "was killed"
-        raise Refused(mask(f"the command {how}:\n{out}{err}", (*connection.secrets(), stdin.strip())))
-    return Outcome(out.removesuffix("\n"), err.removesuffix("\n"))
+        raise CommandError(mask(f"the command {how}:\n{out}{err}", (*connection.secrets(), stdin.strip())))
+    return CommandOutput(out.removesuffix("\n"), err.removesuffix("\n"))
 
 
 def checked(inputs: PropertyMap) -> tuple[PropertyMap, list[tuple[str, str]]]:
@@ -121,7 +121,7 @@ def run(properties: PropertyMap, command: Any, timeout: float) -> PropertyMap:
     return {"stdout": outcome.stdout, "stderr": outcome.stderr}
 
 
-class Server(provider_pb2_grpc.ResourceProviderServicer):
+class CommandPlugin(provider_pb2_grpc.ResourceProviderServicer):
     """The plugin's side of the provider protocol."""
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
@@ -193,10 +193,10 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
     def _outputs(properties: PropertyMap, command: Any, timeout: float, context: grpc.ServicerContext) -> PropertyMap:
         try:
             return {**properties, **run(properties, command, timeout)}
-        except (HostError, Refused) as error:
+        except (HostError, CommandError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise  # never reached: abort raises
 
 
 if __name__ == "__main__":
-    serve(Server(), THREADS)
+    serve(CommandPlugin(), THREADS)

@@ -7,7 +7,7 @@ import pytest
 from rules.language.parse import parse, parse_rule
 from rules.language.render import canonical, render, render_rule
 from rules.values.family import Family
-from rules.values.typed import IcmpType, Network, PortList, Protocol, Range, Rate, TcpFlags, Words
+from rules.values.typed import IcmpType, KeywordList, Network, PortList, Protocol, Range, Rate, TcpFlags
 
 V4, V6 = Family.IPV4, Family.IPV6
 
@@ -32,7 +32,7 @@ def test_values_are_data() -> None:
     assert values["dport"] == Range(1024, 65535)
     assert values["tcp-flags"] == TcpFlags(("FIN", "SYN", "RST", "ACK"), ("SYN",))
     assert values["sports"] == PortList((Range(1, 1), Range(5, 9)))
-    assert values["state"] == Words(("NEW", "RELATED"))
+    assert values["state"] == KeywordList(("NEW", "RELATED"))
     assert values["limit"] == Rate(5, "min")
     assert rule.target is not None
     level = rule.target.option("log-level")
