@@ -177,7 +177,7 @@ def test_errors_are_one_message_without_a_traceback(engine: Engine) -> None:
     inputs, _ = engine.check(urn, {"host": "web9", "settings": "net.ipv4.tcp_syncookies = 1"})
     with pytest.raises(grpc.RpcError) as failed:
         engine.create(urn, inputs)
-    assert "web9: nothing says how to connect" in failed.value.details()
+    assert "web9: how to connect is unknown" in failed.value.details()
     assert "Traceback" not in failed.value.details()
     with pytest.raises(grpc.RpcError, match="cannot be imported"):
         engine.read(urn, "web9/kernel settings", {}, {})
