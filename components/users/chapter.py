@@ -7,6 +7,7 @@ anew; if it fails, or nobody comes to make it, the host takes the change back.
 Source: the guide, "Add a Limited User Account" and "Create an Authentication Keypair"; useradd(8), sudoers(5), sshd(8).
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -25,11 +26,13 @@ from components.users.settings import (
     keys_in_force,
     mode_of,
 )
+from hosts.errors import HostError, LoginRefused
 from hosts.guard.guarded import Guard
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
 from hosts.system.files import file_state
+from hosts.text.masking import printable, shortened
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -155,8 +158,12 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         host.credentials_changed(inputs.name)
         # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
         port = host.entered().port
-        for login in _proved(host, inputs.name):
-            host.confirm_everywhere(patience, login=login, port=port)
+        try:
+            for login in _proved(host, inputs.name):
+                host.confirm_everywhere(patience, login=login, port=port)
+        except LoginRefused as error:
+            error.hint = _kept_out(host, inputs.name) or error.hint
+            raise
         host.renew()
 
     def differences(self, inputs: UserInputs, seen: UserFacts) -> str:
@@ -292,3 +299,16 @@ def _shown_sudo(inputs: UserInputs, seen: UserFacts) -> str:
     same = ours.content == inputs.drop_in and (not ours.exists or (ours.mode, ours.owner) == ("440", "root"))
     member = inputs.sudo == "none" or not seen.sudo_group or seen.sudo_group in seen.groups
     return inputs.sudo if same and member else "other"
+
+
+def _kept_out(host: "Host", name: str) -> str:
+    """Say which settings of sshd may keep a user out whose key is right; "" where there are none."""
+    with suppress(HostError):
+        look = Script("look whom sshd lets in", script("components/users/let_in.sh"), {"name": name})
+        [answer] = host.run(look, resource=f"user {name}")
+        if lines := shortened(printable("; ".join(answer.stdout.splitlines())), 300):
+            return (
+                f"sshd on the host lets in only some: {lines}. Is {name} among them? Declare `groups` of this user "
+                "that are, or change that on the host"
+            )
+    return ""

@@ -1,7 +1,7 @@
 """An admin's account that is there and of no use yet, on a real host: the first `up` makes it of use."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,11 @@ def _pristine(host: LabHost) -> Iterator[None]:
     host.reset()
 
 
-def hardened(stack: Stack, host: LabHost, **admin: Any) -> None:
+def hardened(stack: Stack, host: LabHost, groups: Sequence[str] = (), **admin: Any) -> None:
     """deploy is the admin, with a key and NOPASSWD sudo; root is bootstrap."""
     login = {"user": "deploy", "privateKeyFile": str(host.key_file), **admin}
     user = {"name": "deploy", "sudo": "nopasswd", "keyFiles": [f"{host.key_file}.pub"], "shell": "/bin/bash"}
+    user |= {"groups": [*groups]}
     stack.configure(hosts={host.name: entry(host, admin=login, connectTimeout=10)}, users=[user])
 
 
@@ -80,6 +81,22 @@ def test_a_command_of_the_hosts_own_is_named(host: LabHost, new_stack: Callable[
     assert "ended early" not in failed
     stack.destroy()
     assert host.exec("ls /etc/sudoers.d").stdout.split() == ["README"]
+
+
+def test_a_host_that_lets_in_some_groups_alone(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    host.exec("userdel -r deploy 2>/dev/null; groupadd sshusers; gpasswd -a root sshusers")
+    host.exec("echo 'AllowGroups sshusers' >>/etc/ssh/sshd_config; systemctl reload ssh")
+    stack = new_stack(host)
+    hardened(stack, host)
+    failed = stack.up(check=False)
+    assert failed.status != 0
+    assert "sshd on the host lets in only some: allowgroups sshusers. Is deploy among them?" in failed
+    assert host.exec("id deploy", check=False).returncode != 0
+    hardened(stack, host, groups=["sshusers"])
+    stack.up()
+    assert lets_in(host, "deploy", "publickey")
+    stack.unchanged()
+    stack.destroy()
 
 
 def test_a_host_that_trusts_the_authority(host: LabHost, new_stack: Callable[..., Stack], tmp_path: Path) -> None:
