@@ -137,10 +137,14 @@ class SpecReader:
             spec = loaded.extension.spec(name) if loaded.extension is not None else None
             if spec is not None:
                 return spec, loaded
+        # The protocol's own match is loaded for what no other has: `-m multiport --dport 80,443` is `--dports`.
+        shortened, owner = self._find_abbreviated(flag, name, None)
+        if shortened is not None:
+            return shortened, owner
         implicit = self._implicit()
         if implicit is not None and (spec := implicit.spec(name)) is not None:
             return spec, self._load_implicit(flag, implicit)
-        return self._find_abbreviated(flag, name, implicit)
+        return self._find_abbreviated(flag, name, implicit) if implicit is not None else (None, None)
 
     def _find_abbreviated(
         self, flag: Token, name: str, implicit: Extension | None

@@ -137,9 +137,9 @@ def _flag_list(word: str) -> tuple[str, ...]:
 
 
 def _read_mac(word: str) -> str:
-    if re.fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", word) is None:
+    if re.fullmatch(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}", word) is None:
         raise ExpectedError("a MAC address such as 52:54:00:12:34:56", f'"{word}" is not a MAC address')
-    return word.lower()
+    return ":".join(part.zfill(2) for part in word.lower().split(":"))
 
 
 def _read_hex_pattern(word: str) -> Pattern:

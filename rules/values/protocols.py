@@ -15,7 +15,7 @@ _NAMES = """
 
 # Other spellings: aliases of /etc/protocols, iptables' built-in names, names on other distributions.
 _ALIASES = """
-all:0 cphb:73 hopopt:0 icmpv6:58 ip-encap:4 ipsec-ah:51 ipsec-esp:50 ipv4:4 ipv6-mh:135 mh:135
+all:0 cphb:73 hopopt:0 ip:0 icmpv6:58 ip-encap:4 ipsec-ah:51 ipsec-esp:50 ipv4:4 ipv6-mh:135 mh:135
 ospfigp:89
 """
 

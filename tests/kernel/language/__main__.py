@@ -18,8 +18,9 @@ from tests.kernel.language.compare import Verdict, ours, printed, verdict
 from tests.kernel.language.differences import reason_of
 from tests.kernel.language.grammar import all_cases
 from tests.kernel.language.judge import ask_all, versions
-from tests.kernel.language.recorded import COLUMNS, FILE, Record, read, write
+from tests.kernel.language.recorded import BACKENDS, COLUMNS, FILE, Record, read, write
 from tests.kernel.language.report import figures_table
+from tests.kernel.tables import missing
 
 DOCS = Path(__file__).parents[3] / "docs" / "firewall.md"
 MARK, END = "<!-- make test-language: figures -->\n\n", "\n<!-- end of figures -->"
@@ -34,6 +35,10 @@ def main() -> int:
     chosen = options.parse_args()
     if chosen.docs:
         return 1 if report(read(FILE.read_text())[1], chosen.show, docs=True) else 0
+    for backend in BACKENDS:
+        if reason := missing(backend):
+            print(reason, file=sys.stderr)
+            return 2
     cases = all_cases()
     answers = {family: [ours(case, family) for case in cases] for family in Family}
     likely = {family: [answer.text is not None for answer in answers[family]] for family in Family}

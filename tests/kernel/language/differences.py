@@ -72,7 +72,6 @@ DIFFERENCES = (
     ),
     Difference(_LITTLE, "a chain that calls itself, which loops", r"^-j other$"),
     Difference(_LITTLE, "no probability", r"nan|0x1"),
-    Difference(_LITTLE, "not in every version of iptables", r"--(sport|dport|source-port|destination-port) 22,80"),
     # Accepted by one backend of iptables.
     Difference(_ONE, "QUEUE is not in iptables-nft", "QUEUE"),
     Difference(_ONE, "TRACE needs a logger in iptables-legacy", "TRACE"),
