@@ -253,7 +253,7 @@ def _json(value: str) -> Any:
 def _unreadable(value: Any, path: str, level: int = 0) -> Iterator[str]:
     """Tell what no host could hold and nobody writes: half a letter (`\\ud800` in JSON), too many levels."""
     if level > DEEPEST:
-        yield _problem(path, f"has more than {DEEPEST} levels, one in another")
+        yield _problem(path, f"has more than {DEEPEST} nested levels")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _unreadable(str(key), path, level + 1)

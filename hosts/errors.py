@@ -77,7 +77,7 @@ class HostKeyUnknown(HostError):
     def __init__(
         self, message: str = "", *, address: str = "", key_line: str = "", fingerprint: str = "", **place: str
     ) -> None:
-        text = message or f"{address} is not known by its host key; it showed {fingerprint}"
+        text = message or f"{address} has an unknown host key; it presented {fingerprint}"
         place.setdefault(
             "hint",
             f"Compare the fingerprint with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then pin "
@@ -102,12 +102,11 @@ class HostKeyChanged(HostError):
         **place: str,
     ) -> None:
         text = message or (
-            f"the host key of {address} is not the known one: expected {' or '.join(expected)} ({source}), "
-            f"received {received}"
+            f"the host key of {address} has changed: expected {' or '.join(expected)} ({source}), received {received}"
         )
         place.setdefault(
             "hint",
-            f"Somebody may be between you and the host. If it was installed anew, replace the key ({source}):\n"
+            f"Somebody may be intercepting the connection. If the host was reinstalled, replace the key ({source}):\n"
             f"  hostKey: {key_line}",
         )
         super().__init__(text, **place)
@@ -168,7 +167,7 @@ class NotUnderstood(HostError):
 
     def __init__(self, why: str, **place: str) -> None:
         place.setdefault("hint", _CHANGED_PROGRAM)
-        super().__init__(f"the host's answer cannot be understood: {why}", **place)
+        super().__init__(f"the host's output cannot be parsed: {why}", **place)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class ReportedOnce:
             first = self._places.setdefault(_key(cause), place)
             if first == place:
                 return str(error)
-        return f"{place}: not reached (the cause is told with {first})"
+        return f"{place}: not reached (for the cause, see {first})"
 
 
 def _key(cause: HostError) -> tuple[str, str, str]:

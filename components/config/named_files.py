@@ -14,8 +14,8 @@ from hosts.text.textfiles import BadFile, read_text
 REVIEW = "STOCKADE_REVIEW"
 """Set by .ci/preview: the config is somebody's proposal, and what is printed is published."""
 _ELSEWHERE = (
-    "is outside of the project, and no such file is read where a change is reviewed (in CI): put the public key into "
-    "the project, or as text into `keys`"
+    "is outside the project, and such files are not read in CI, where a change is reviewed: put the public key into "
+    "the project, or into `keys` as text"
 )
 
 

@@ -22,7 +22,7 @@ def shown(name: object) -> str:
 def host_name(name: str) -> str:
     """Return what may name a host. Raises ValueError."""
     if not _HOST.fullmatch(name):
-        raise ValueError(f"{shown(name)} is no name of a host: letters, digits and _ . - are expected, 100 at most")
+        raise ValueError(f"{shown(name)} is not a valid host name: use at most 100 letters, digits and _ . -")
     return name
 
 

@@ -30,7 +30,7 @@ def in_clear(values: Mapping[str, Any], secret: frozenset[str], file: Path, pref
 def advice(paths: list[str], stack: str) -> str:
     """Return the warning for secrets in clear."""
     commands = "".join(f"\n  pulumi config set --stack {stack} --secret --path '{path}'" for path in paths)
-    return f"{', '.join(paths)}: in clear in stacks/Pulumi.{stack}.yaml. Change it, and have it encrypted:{commands}"
+    return f"{', '.join(paths)}: in plain text in stacks/Pulumi.{stack}.yaml. Change and encrypt it:{commands}"
 
 
 def misplaced(file: Path, prefix: str) -> list[str]:

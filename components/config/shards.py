@@ -81,7 +81,7 @@ def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
     except _TwiceError as error:
         raise InventoryError(f"{path}: {error}") from None
     except yamltext.TwiceError as error:
-        raise InventoryError(f"{path}:{yamltext.problem_in(error)[0]}: {shown(error.name)} is there twice") from None
+        raise InventoryError(f"{path}:{yamltext.problem_in(error)[0]}: {shown(error.name)} appears twice") from None
     except yaml.YAMLError as error:
         line, _, what = yamltext.problem_in(error)
         reason = what if line else "is neither YAML nor JSON"
@@ -91,15 +91,15 @@ def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         raise InventoryError(f"{path}: is neither YAML nor JSON") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise InventoryError(f"{path}: must hold hosts by name, as `web1: {{address: 198.51.100.11}}`")
+        raise InventoryError(f"{path}: must list hosts by name, as `web1: {{address: 198.51.100.11}}`")
     return found
 
 
 class _TwiceError(ValueError):
-    """A name that is there twice in JSON: a host would be lost."""
+    """A name that appears twice in JSON: a host would be lost."""
 
     def __init__(self, name: object) -> None:
-        super().__init__(f"{shown(name)} is there twice")
+        super().__init__(f"{shown(name)} appears twice")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def observe(self, inputs: UserInputs) -> Script:
         body = script("components/users/observe.sh")
-        return Script("look at the account", body, _names(inputs), exits=EXITS)
+        return Script("read the account", body, _names(inputs), exits=EXITS)
 
     def parse(self, inputs: UserInputs, answer: Answer) -> UserFacts:
         part = answer.sections
@@ -87,11 +87,11 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
     def apply(self, inputs: UserInputs, known: Seen) -> Script:
         before, prior, last = known.before, known.prior or UserFacts(), known.last
         if before is None:
-            return Script("look at the account first", f"exit {STALE}")
+            return Script("read the account first", f"exit {STALE}")
         if _keys_managed(inputs, last) and before.keys_trouble:
             if known.reobserved:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {trouble(inputs, before)}")
-            return Script("look at the keys", f"exit {STALE}")
+            return Script("read the keys", f"exit {STALE}")
         content = before.keys.unpacked().content
         last_password = last.password if last else None
         change = {
@@ -141,7 +141,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         body = script("components/users/restore.sh")
-        return Script("give the account back", body, {**_names(inputs), **change}, exits=EXITS)
+        return Script("restore the account", body, {**_names(inputs), **change}, exits=EXITS)
 
     def guard(self, inputs: UserInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard | None:
         """For the logins of this user. Its own prior state may not let it in: that is not guarded."""
@@ -168,9 +168,9 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def differences(self, inputs: UserInputs, seen: UserFacts) -> str:
         if not seen.exists:
-            return "there is no such account"
+            return "the account does not exist"
         if seen.sudo != inputs.sudo:
-            return f"sudo -l tells another right than `{inputs.sudo}`: {seen.sudo}; another rule of sudoers decides"
+            return f"sudo -l reports `{seen.sudo}` instead of `{inputs.sudo}`; another sudoers rule overrides it"
         shown = self.as_observed(inputs, KnownState(), seen)
         names = sorted(name for name in type(inputs).model_fields if getattr(shown, name) != getattr(inputs, name))
         return ", ".join(names)
@@ -205,7 +205,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
 
     def already_configured(self, inputs: UserInputs, seen: UserFacts) -> str:
-        return "the account is there already" if seen.exists else ""
+        return "the account already exists" if seen.exists else ""
 
 
 def _proved(host: "Host", user: str) -> list[str]:

@@ -32,12 +32,11 @@ def guard(host: "Host", inputs: UserInputs, known: KnownState[UserInputs, UserFa
         is_set = inputs.password is not None and inputs.password != last and not inputs.hashed
         if inputs.sudo == "password" and is_set and connection.sudo_password != inputs.password:
             raise Failure(
-                f"{place}, and the `password` that it would get is not the `sudoPassword` of this login; "
-                "change both, to the same"
+                f"{place}, but its `password` is not the `sudoPassword` of this login; set both to the same value"
             )
         key = own_key(connection)
         if key is not None and loses(key, inputs, known):
-            raise Failure(f"{place}, and its key {key.fingerprint} would be removed; add it to `keys`")
+            raise Failure(f"{place}, but its key {key.fingerprint} would be removed; add it to `keys`")
 
 
 def loses(key: AuthorizedKey, inputs: UserInputs, known: KnownState[UserInputs, UserFacts]) -> bool:
@@ -80,7 +79,7 @@ def outside(host: "Host", name: str, *, adopted: bool) -> "Host":
         if adopted:
             return host
         raise Failure(
-            f"{access.name}: user {name}: the only login of this host is that user itself; "
+            f"{access.name}: user {name}: the only login of this host is this user; "
             "add a `bootstrap` login that can delete it"
         )
     from hosts.pool import connection_pool

@@ -102,7 +102,7 @@ class UserInputs(ChapterInputs):
     @classmethod
     def _one_line(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[^\n\r\0]+", value.get_secret_value()):
-            raise ValueError("a password is one line, and not empty")
+            raise ValueError("a password must be one line and not empty")
         return value
 
     @field_validator("keys")
@@ -152,7 +152,7 @@ def refusal(inputs: UserInputs) -> tuple[str, str]:
     if inputs.name == "root":
         return "name", "root is not a limited user"
     if inputs.name in SYSTEM_NAMES or inputs.name.startswith("systemd-"):
-        return "name", f"{inputs.name} is an account of the system; a limited user is a person's"
+        return "name", f"{inputs.name} is a system account; a limited user is a person's"
     if not inputs.enabled:
         return "enabled", "false only shows that an account was locked; leave it out"
     if inputs.sudo == "other":
@@ -165,7 +165,8 @@ def refusal(inputs: UserInputs) -> tuple[str, str]:
         return "keys", f"{inputs.name} could not log in: {why}"
     if inputs.sudo == "password" and inputs.password is None:
         return "sudo", (
-            f"{inputs.name} could not use sudo: it asks for a password and none is declared; declare `password`, or "
+            f"{inputs.name} could not use sudo: it would ask for a password, but none is declared; declare "
+            "`password`, or "
             "set `sudo: nopasswd` (or `none`)"
         )
     return "", ""

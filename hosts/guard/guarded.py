@@ -67,7 +67,7 @@ class RunIdentity:
 
 def hold(run: RunIdentity) -> Script:
     """Take the host for this run, and settle what a dead run left armed. Fails with the name of who has it."""
-    exits = {HELD: "another run is changing this host; wait for it to end, then run this again. It is"}
+    exits = {HELD: "another run is changing this host; wait until it ends, then run this again. It is"}
     return Script("take the host", script_file("hosts/guard/hold.sh"), _values("", run, run_name=run.name), exits=exits)
 
 
@@ -118,7 +118,7 @@ def given_up(title: str, run: RunIdentity) -> Script:
     """Go back at once, and wait for it where the host does so already. Prints what the host's record says of it."""
     exits = {NOT_BACK: f"the host could not restore the previous settings; see {LOG} there"}
     body = script_file("hosts/guard/give_up.sh")
-    return Script("take the change back", body, _values(title, run), exits=exits, timeout=BACK_TIME)
+    return Script("revert the change", body, _values(title, run), exits=exits, timeout=BACK_TIME)
 
 
 def boot_programs() -> dict[str, str]:

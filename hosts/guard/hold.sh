@@ -64,7 +64,7 @@ exec 9>"$_guard_lock/lock"
 tries=0
 while :; do
     flock -w 60 9 || {
-        echo "nobody knows who: $_guard_lock/lock is taken" >&2
+        echo "owner unknown: $_guard_lock/lock is taken" >&2
         exit 78 # HELD
     }
     _other_holds || break
@@ -85,7 +85,7 @@ for folder in "$_guards"/*; do
         *.new | *.done) rm -rf "$folder" ;; # died before it was armed, or after it was confirmed
     esac
     [ -d "$folder" ] || continue
-    echo "settling what an earlier run left: $folder" >&2
+    echo "cleaning up after an earlier run: $folder" >&2
     _go_back "$folder" settle || rm -rf "$folder" "$folder.going" # recorded; what is in force now lets us in
 done
 _no_guards

@@ -124,7 +124,7 @@ class Ledger:
         return any(run not in name.split(".") for name in self.armed)
 
 
-LEDGER = Script("see what is recorded on the host", script("hosts/guard/ledger.sh"), timeout=30)
+LEDGER = Script("read the record on the host", script("hosts/guard/ledger.sh"), timeout=30)
 
 
 def ledger(answer: Answer) -> Ledger:
@@ -177,7 +177,7 @@ _RECORD = "record"
 
 def unchanged(title: str, expected: Owner | None) -> Script:
     """Fail with `CHANGED` where the record of `title` names another owner than `expected`."""
-    return Script("see whose it is", script("hosts/guard/owned.sh"), _values(title, expected), exits=_EXITS)
+    return Script("check the owner", script("hosts/guard/owned.sh"), _values(title, expected), exits=_EXITS)
 
 
 def remember(title: str, observe: Script, expected: Owner | None = None, claim: Owner | None = None) -> Script:
@@ -218,13 +218,13 @@ def replayed(answer: Answer) -> Answer:
 
 def claimed(title: str, expected: Owner | None, owner: Owner) -> Script:
     """Make `owner` the one on record."""
-    return Script("record whose it is", script("hosts/guard/claim.sh"), _values(title, expected, owner), exits=_EXITS)
+    return Script("record the owner", script("hosts/guard/claim.sh"), _values(title, expected, owner), exits=_EXITS)
 
 
 def written_back(title: str, owner: Owner, facts: str) -> Script:
     """Record `owner` and the prior state, as the state knows it, where somebody has removed the record."""
     values = {**_values(title, None, owner), "record_facts": FACTS + facts}
-    return Script("write the record back", script("hosts/guard/write_back.sh"), values, exits=_EXITS)
+    return Script("restore the record", script("hosts/guard/write_back.sh"), values, exits=_EXITS)
 
 
 _EXITS = {CHANGED: "another run has changed this host's record in the meantime; nothing was changed, try again"}

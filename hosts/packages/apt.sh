@@ -134,7 +134,7 @@ if [ "$pkg_manager" = apt ]; then
         # what is whole is not removed for the sake of what is broken
         _whole=$(pkg_versions $(_simulated -f install | _only Remv Purg))
         [ -z "$_whole" ] || {
-            printf 'broken packages: mending them would remove %s\n' "$_whole" >&2
+            printf 'broken packages: repairing them would remove %s\n' "$_whole" >&2
             return 1
         }
         _apt -f install

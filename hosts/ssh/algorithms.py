@@ -23,7 +23,7 @@ BETTER = (
 )
 OLDER = "OpenSSH before 5.9 needs `oldAlgorithms: true` beside the host's address (docs/hosts.md)."
 RSA_BY_SHA1 = (
-    "OpenSSH before 7.2 takes and proves RSA keys by SHA-1 alone: use ed25519 or ECDSA keys, or say "
+    "OpenSSH before 7.2 supports RSA keys with SHA-1 only: use ed25519 or ECDSA keys, or say "
     "`oldAlgorithms: true` beside the host's address (docs/hosts.md)."
 )
 _KEX = re.compile(r"mlkem|curve|ecdh-sha2-nistp|diffie-hellman-group(1[4-8]|-exchange)-sha(256|512)$")
@@ -79,7 +79,7 @@ def pin_fault(line: str) -> str:
         fault = weakness(asyncssh.import_public_key(line))
     except asyncssh.KeyImportError:
         return "the key is damaged"
-    return f"{fault}, which can be broken: {BETTER}" if fault else ""
+    return f"{fault}, which is too weak: {BETTER}" if fault else ""
 
 
 def needs_sha1(version: str) -> bool:

@@ -166,7 +166,7 @@ class Connection(_Model):
         if _PUBLIC_KEY.fullmatch(text.strip()):
             raise ValueError("this is a public key; the private one starts with '-----BEGIN … PRIVATE KEY-----'")
         if len(text) < 256 and "\n" not in text.strip():
-            raise ValueError("this is no private key; for the path of a file use privateKeyFile")
+            raise ValueError("this is not a private key; for the path of a file, use privateKeyFile")
         raise ValueError("a private key is expected, from '-----BEGIN … PRIVATE KEY-----' to '-----END …'")
 
     @property

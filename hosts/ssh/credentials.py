@@ -86,8 +86,8 @@ def _load(text: str, connection: Connection, name: str) -> asyncssh.SSHKey:
             raise BadCredentials(f"{name} cannot be opened with its passphrase (privateKeyPassword)") from None
         if "passphrase" in said:
             hint = "Give the passphrase as privateKeyPassword."
-            raise BadCredentials(f"{name} is encrypted and its passphrase is not given", hint=hint) from None
-        raise BadCredentials(f"{name} is not a private key that can be read") from None
+            raise BadCredentials(f"{name} is encrypted, but no passphrase is given", hint=hint) from None
+        raise BadCredentials(f"{name} is not a private key that can be parsed") from None
 
 
 async def agent_keys(path: str) -> tuple[asyncssh.SSHAgentClient, Sequence[asyncssh.SSHKeyPair]]:

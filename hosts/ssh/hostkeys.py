@@ -102,7 +102,7 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
         if keys or authorities:
             borrowed = connection.names[number] != connection.names[0]
             return Trust(source, keys, authorities, revoked, old=old, borrowed=borrowed)
-    remark = f"{source} has {' and '.join(weak)} of it, which can be broken: {BETTER}." if weak else ""
+    remark = f"{source} has {' and '.join(weak)} of it, which is too weak: {BETTER}." if weak else ""
     return Trust(source, revoked=revoked, remark=remark, old=old)
 
 
@@ -141,7 +141,7 @@ def refusal(connection: Connection, trust: Trust, shown: Shown, reason: str) -> 
         return changed
     fault = "" if trust.old else weakness(shown.key)
     if fault:
-        message = f"{connection.address} shows {fault}, which can be broken"
+        message = f"{connection.address} shows {fault}, which is too weak"
         return HostKeyUnknown(message, hint=f"{BETTER[0].upper()}{BETTER[1:]}.")
     unknown = HostKeyUnknown(
         address=connection.address, key_line=key_line(shown.key), fingerprint=fingerprint(shown.key)

@@ -76,15 +76,19 @@ def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefu
     said = stderr.lower()
     user = connection.user
     known = (
-        ("must have a tty", f"sudo wants a terminal (requiretty) for {user}", _hint(user, "Defaults:{} !requiretty")),
+        (
+            "must have a tty",
+            f"sudo requires a terminal (requiretty) for {user}",
+            _hint(user, "Defaults:{} !requiretty"),
+        ),
         (
             "a password is required",
             f"sudo asks {user} for a password",
             "Give it as sudoPassword, or: " + _nopasswd(user),
         ),
-        ("no password was provided", f"sudo did not take the sudoPassword of {user}", _ROTATING),
-        ("sorry, try again", f"sudo did not take the sudoPassword of {user}", _ROTATING),
-        ("incorrect password", f"sudo did not take the sudoPassword of {user}", _ROTATING),
+        ("no password was provided", f"sudo did not accept the sudoPassword of {user}", _ROTATING),
+        ("sorry, try again", f"sudo did not accept the sudoPassword of {user}", _ROTATING),
+        ("incorrect password", f"sudo did not accept the sudoPassword of {user}", _ROTATING),
         ("not in the sudoers file", f"{user} may not use sudo", _nopasswd(user)),
         ("is not allowed to", f"{user} may not become root with sudo", _nopasswd(user)),
         ("account validation failure", f"sudo: the account of {user} is locked or expired", ""),
@@ -113,10 +117,10 @@ def no_shell(connection: Connection, stdout: str, stderr: str, status: int) -> S
     if "password change required" in said.lower() or "password has expired" in said.lower():
         return ShellRefused(f"the password of {user} has expired and must be changed first: {said}")
     if "account is currently not available" in said.lower():
-        return ShellRefused(f"the login shell of {user} lets nobody in; it said: {said}")
+        return ShellRefused(f"the login shell of {user} refuses logins; it said: {said}")
     detail = f"it said: {said}" if said else "it said nothing"
     return ShellRefused(
-        f"{user} gets no shell: the host runs a command of its own instead ({_OWN_COMMAND}), which ended with exit "
+        f"{user} gets no shell: the host runs its own command instead ({_OWN_COMMAND}), which ended with exit "
         f"status {status}; {detail}",
         secrets=connection.secrets(),
     )

@@ -174,7 +174,7 @@ class HostSession:
             stdout, stderr = "what it was sent", ""
         refused = privilege.refused(way.line.connection, stderr, outcome.exit_status)
         if refused is None and outcome.exit_status is None:
-            return SudoRefused(f"sudo does not let {way.line.connection.user} in: it asks for more than a password")
+            return SudoRefused(f"sudo refuses {way.line.connection.user}: it asks for more than a password")
         return refused or privilege.no_shell(way.line.connection, stdout, stderr, outcome.exit_status or 0)
 
     async def _entry(self, line: OpenConnection, scripts: Sequence[Script]) -> privilege.RootShell:
@@ -186,7 +186,11 @@ class HostSession:
         place = {"host": self.access.name, "resource": resource, "step": script.step}
         if outcome.overdue or outcome.flooded:
             stopped = await self._stop(run, way, outcome)
-            why = f"not done within its time ({script.timeout:.0f} s)" if outcome.overdue else "printed too much"
+            why = (
+                f"not finished within its time limit ({script.timeout:.0f} s)"
+                if outcome.overdue
+                else "printed too much"
+            )
             state = "it was stopped" if stopped else "it may still be running on the host"
             return TimedOut(f"{why}; {state}", **place)
         stderr = outcome.stderr.decode("utf-8", "replace").replace(run.nonce, "")

@@ -91,7 +91,7 @@ class Sudo:
         user, secrets = line.connection.user, tuple(line.connection.secrets())
         said = tail(stderr, 3) or "nothing"
         return privilege.refused(line.connection, stderr, status) or SudoRefused(
-            f"sudo does not let {user} in by a password alone; it said: {said}", secrets=secrets
+            f"sudo asks {user} for more than a password; it said: {said}", secrets=secrets
         )
 
 

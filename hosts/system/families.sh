@@ -172,7 +172,7 @@ family_lacks() {
                 'openSUSE has no package that loads the rules of iptables at boot (firewalld has rules of its own)'
             ;;
         opensuse:unattended-upgrades)
-            echo "openSUSE's automatic updates were not tried: leave \`updates\` out for this host"
+            echo "openSUSE's automatic updates are untested: leave \`updates\` out for this host"
             ;;
         *) return 1 ;;
     esac

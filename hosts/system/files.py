@@ -39,8 +39,8 @@ class Limit(IntEnum):
 
 
 FILE_EXITS = {
-    TOO_LARGE: "a file is too large to be what it should be; it is left alone",
-    NOT_A_FILE: "something that is not an ordinary file is in the place of one",
+    TOO_LARGE: "a file is larger than such a file can be; it is left as it is",
+    NOT_A_FILE: "something that is not a regular file is where a regular file is expected",
     NOT_WRITTEN: "a file could not be written; it is as it was",
 }
 """For `Script.exits` of those who write files."""

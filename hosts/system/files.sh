@@ -12,12 +12,12 @@
 
 _ordinary() {
     if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; then
-        printf '%s is not an ordinary file; it is left alone\n' "$1" >&2
+        printf '%s is not a regular file; it is left as it is\n' "$1" >&2
         exit 73
     fi
 }
 _large() { # PATH SIZE LIMIT
-    printf '%s has %s bytes; of such a thing at most %s are read\n' "$1" "$2" "$3" >&2
+    printf '%s has %s bytes; at most %s are read\n' "$1" "$2" "$3" >&2
     exit 68
 }
 _within() { # PATH LIMIT
@@ -31,7 +31,7 @@ small() {
 }
 readable() {                                                                                           # PATH: neither a pipe nor a device, of which there may be no end; links are followed
     [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ] && [ "$(stat -L -c %t:%T "$1")" != 1:3 ] || return 0 # /dev/null is empty
-    printf '%s is not an ordinary file\n' "$1" >&2
+    printf '%s is not a regular file\n' "$1" >&2
     exit 73
 }
 fits() {

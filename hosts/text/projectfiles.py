@@ -28,7 +28,10 @@ def file_of_project(path: str, folder: Path = Path()) -> Path:
     except (ValueError, RuntimeError, OSError):  # a NUL, a home of nobody, links in a circle
         real = None
     if real is None:
-        raise BadFile(f"{path!r} is not a file of the project: it must be in its folder, also where a link leads to it")
+        raise BadFile(
+            f"{path!r} is not a file of the project: it must be inside the project folder, even if reached "
+            "through a link"
+        )
     return real
 
 

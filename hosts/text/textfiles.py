@@ -89,7 +89,7 @@ def private_key_fault(text: str) -> str:
         return "is empty"
     if text.startswith("PuTTY-User-Key-File-"):
         return (
-            "is a key in PuTTY's own format; convert it: `puttygen KEY.ppk -O private-openssh-new -o KEY` "
+            "is a key in PuTTY's format; convert it: `puttygen KEY.ppk -O private-openssh-new -o KEY` "
             '(PuTTYgen on Windows: "Conversions", "Export OpenSSH key")'
         )
     if _PUBLIC.match(text.lstrip()):

@@ -42,10 +42,10 @@ def problem_in(error: yaml.YAMLError) -> tuple[int, int, str]:
 
 
 class TwiceError(yaml.constructor.ConstructorError):
-    """A name that is there twice: one of them would be lost."""
+    """A name that appears twice: one of them would be lost."""
 
     def __init__(self, name: str, mark: Any) -> None:
-        super().__init__(None, None, "a name is there twice", mark)
+        super().__init__(None, None, "a name appears twice", mark)
         self.name = name
 
 
@@ -85,7 +85,7 @@ def _check(text: str) -> None:
                 open_[-1].take(event)
             if isinstance(event, yaml.AliasEvent):
                 if any(one.anchor == event.anchor for one in open_):
-                    raise _wrong("an alias stands for what it is in", event.start_mark)
+                    raise _wrong("an alias refers to a value that contains it", event.start_mark)
                 total += sizes.get(event.anchor, 1)  # one that is not there is told when it is read
             elif event.tag not in _TAGS:
                 raise _wrong("a tag that is none of str, int, float, bool, null, map, seq", event.start_mark)
@@ -96,7 +96,7 @@ def _check(text: str) -> None:
                     open_.append(_Open(event, total))
                 total += 1
             if len(open_) > DEEPEST:
-                raise _wrong(f"more than {DEEPEST} levels, one in another", event.start_mark)
+                raise _wrong(f"more than {DEEPEST} nested levels", event.start_mark)
             if total > MOST:
                 raise _wrong(f"more than {MOST} values", event.start_mark)
 
@@ -112,7 +112,7 @@ class Loader(_Base):  # type: ignore[misc]
         """See yaml."""
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if key.tag not in (f"{_PREFIX}str", f"{_PREFIX}merge"):
-                raise _wrong("a name must be text: put it into quotes", key.start_mark)
+                raise _wrong("a name must be text: quote it", key.start_mark)
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made
 
@@ -124,9 +124,9 @@ def _whole(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         try:
             value = construct(loader, node)
         except (ValueError, LookupError, AttributeError):
-            raise _wrong("a value is not of the kind that its tag or form says", node.start_mark) from None
+            raise _wrong("a value does not match its tag or form", node.start_mark) from None
         if isinstance(value, int) and abs(value) >= _LARGEST:
-            raise _wrong("a number is too large: put it into quotes", node.start_mark)
+            raise _wrong("a number is too large: quote it", node.start_mark)
         return value
 
     return constructed

@@ -112,7 +112,7 @@ def test_a_proposal_that_would_have_the_environment_read_out(tmp_path: Path, eng
             for secret in (PHRASE, quote(PHRASE, safe=""), TOKEN, base64.b64encode(TOKEN.encode()).decode()):
                 assert secret not in text, (where, settings)
             assert "line-two-of-it" not in text, (where, settings)
-        refused = ("is not a", "is outside of the project", "exposure-allowed")
+        refused = ("is not a", "is outside the project", "exposure-allowed")
         assert shown.status == 1
         assert any(words in comment for words in refused), comment
     assert "***" in comment

@@ -139,7 +139,7 @@ def test_a_misspelled_policy_is_named(tmp_path: Path, engine: str, settings: obj
 def test_a_hostile_configuration_is_one_sentence(tmp_path: Path) -> None:
     stack = _stack(tmp_path, "embedded")
     twice = '{"updates-on": "mandatory", "no-root-login": {}, "updates-on": "disabled"}'
-    for text, told in ((twice, "'updates-on' is there twice"), ("[1]", "are expected"), ("[" * 100_000, "too deep")):
+    for text, told in ((twice, "'updates-on' appears twice"), ("[1]", "are expected"), ("[" * 100_000, "too deep")):
         (stack.folder / "stacks" / "policy.test.json").write_text(text)
         shown = stack.run("preview", check=False)
         assert shown.status != 0

@@ -131,7 +131,7 @@ def test_an_overdue_read_does_not_take_its_batch_along(host: Host, tmp_path: Pat
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(work, range(8)))
     assert [answer for answer in answers if answer == "hello\n"] == ["hello\n"] * 7
-    assert answers[3].startswith("web1: resource 3: slow: not done within its time")
+    assert answers[3].startswith("web1: resource 3: slow: not finished within its time limit")
 
 
 def test_an_overdue_step_is_ended_on_the_host(host: Host, tmp_path: Path) -> None:

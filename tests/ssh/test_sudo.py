@@ -102,7 +102,7 @@ def test_a_wrong_sudo_password_is_sent_once(pool: Pool, connection: Connection, 
     host = admin(pool, connection, sudo_password="wrong word")
     with pytest.raises(SudoRefused) as caught:
         host.run(WHO, resource="users")
-    assert str(caught.value).startswith("web1: users: who: sudo did not take the sudoPassword of root")
+    assert str(caught.value).startswith("web1: users: who: sudo did not accept the sudoPassword of root")
     assert "sudoPassword: [new, old]" in str(caught.value)
     assert "wrong word" not in str(caught.value)
     with pytest.raises(SudoRefused, match="web1: firewall: who: "):
@@ -125,7 +125,7 @@ def test_a_password_that_changes_under_the_run(pool: Pool, connection: Connectio
     host.run(WHO)
     (folder / "words").write_text("another\n")
     for _ in range(2):
-        with pytest.raises(SudoRefused, match="did not take"):
+        with pytest.raises(SudoRefused, match="did not accept"):
             host.run(WHO)
     assert (folder / "guesses").read_text().splitlines() == [*["sudo word"] * 3, "end"]
 

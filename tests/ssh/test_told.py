@@ -62,8 +62,7 @@ def test_once_for_each_host(
     for n, part in ((1, lines[:4]), (2, lines[4:])):
         assert part[0].startswith(f"web{n}: user deploy: say hello: ")
         assert part[1:] == [
-            f"web{n}: {resource}: not reached (the cause is told with web{n}: user deploy)"
-            for resource in RESOURCES[1:]
+            f"web{n}: {resource}: not reached (for the cause, see web{n}: user deploy)" for resource in RESOURCES[1:]
         ]
 
 
@@ -71,7 +70,7 @@ def test_once_for_all_hosts_where_it_is_this_machines(pool: Pool, connection: Co
     missing = {"private_key": None, "private_key_file": str(tmp_path / "gone")}
     lines = texts(pool, *(named(f"web{n}", connection, **missing, per_dial_timeout=5 + n) for n in (1, 2, 3)))
     assert sum("No such file" in line for line in lines) == 1
-    assert lines[4] == "web2: user deploy: not reached (the cause is told with web1: user deploy)"
+    assert lines[4] == "web2: user deploy: not reached (for the cause, see web1: user deploy)"
 
 
 def test_once_for_all_hosts_behind_a_jump_host(
@@ -99,4 +98,4 @@ def test_an_error_that_was_wrapped_counts_as_its_cause(pool: Pool, connection: C
         pool.host(way).run(HELLO, resource="updates")
     failure = Failure(f"{caught.value}\nIf it is gone for good ...")
     failure.__cause__ = caught.value
-    assert told.text(failure) == "web1: updates: not reached (the cause is told with web1: user deploy)"
+    assert told.text(failure) == "web1: updates: not reached (for the cause, see web1: user deploy)"

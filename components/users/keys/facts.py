@@ -10,7 +10,7 @@ from hosts.system.files import FileState, Limit, file_state
 FOREIGN_KEYS = 91
 """Exit status: ~/.ssh or the file is not what the user itself could have made of it (`TROUBLES`)."""
 STUCK = 83
-"""Exit status: what runs as the user does not come to its end."""
+"""Exit status: what runs as the user does not finish."""
 UNWRITABLE = 87
 """Exit status: a file attribute keeps root and the user from changing it."""
 NO_FOLDER = 86
@@ -21,17 +21,17 @@ TROUBLES = {
     "folder-other": "{folder} is not a folder",
     "folder-owner": "{folder} does not belong to {name}",
     "link": "{file} is a symbolic link",
-    "other": "{file} is not an ordinary file",
+    "other": "{file} is not a regular file",
     "owner": "{file} does not belong to {name}",
-    "large": f"{{file}} has {{size}} bytes; of a file of keys at most {Limit.KEYS:d} are read",
-    "stopped": "what reads {file} as {name} does not come to its end",
-    "binary": "{file} has NUL bytes, so it is no file of keys",
+    "large": f"{{file}} has {{size}} bytes; of a key file, at most {Limit.KEYS:d} are read",
+    "stopped": "what reads {file} as {name} does not finish",
+    "binary": "{file} contains NUL bytes, so it is not a file of keys",
 }
 """What keeps such a file from being read or written, by the word that program.sh prints."""
 MENDINGS = {
-    "stopped": "something of {name} stops it: end what runs there (`pkill -KILL -u {name}`)",
-    "folder-owner": "look at what is in it, and if that is meant for {name}: `chown -h {name}: {file} {folder}`",
-    "owner": "look at what is in it, and if that is meant for {name}: `chown -h {name}: {file}`",
+    "stopped": "a process of {name} stops it: kill the user's processes (`pkill -KILL -u {name}`)",
+    "folder-owner": "check its content, and if it is meant for {name}: `chown -h {name}: {file} {folder}`",
+    "owner": "check its content, and if it is meant for {name}: `chown -h {name}: {file}`",
 }
 
 _META = re.compile(r"(absent|file [0-7]{1,4} \S+ \S+ \d+ \d+)(\n|$)")

@@ -8,7 +8,7 @@
 #                                                             else is in it
 # keys_do CONTENT ACTION ARGUMENT...                          what the program says goes to stderr, in short
 #
-# They return the statuses of program.sh, and 83 where the program does not come to its end (`STUCK`).
+# They return the statuses of program.sh, and 83 where the program does not finish (`STUCK`).
 #
 # uses: hosts/system/as_user.sh
 # takes: home keys_program

@@ -56,11 +56,11 @@ def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Map
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name that is there twice: the one that a reader sees first would not count."""
+    """Refuse a name that appears twice: the one that a reader sees first would not count."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} appears twice")
     return found
 
 

@@ -82,7 +82,7 @@ def stand_still(scene: Scene, _watch: Watch, run: Running) -> Ending:
     """Let the change itself hang until it is taken back."""
     ending = Ending(*run.end())
     release(scene.host)
-    assert "not done within its time" not in ending.output
+    assert "not finished within its time limit" not in ending.output
     return ending
 
 

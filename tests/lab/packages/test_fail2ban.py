@@ -208,7 +208,7 @@ def test_what_is_no_file_among_its_files_is_never_waited_for(host: LabHost, new_
     host.exec("mkfifo /etc/fail2ban/jail.d/90-pipe.conf")
     stack.refresh()
     stack.configure(hosts={host.name: entry(host)}, fail2ban={})
-    assert "/etc/fail2ban/jail.d/90-pipe.conf is not an ordinary file" in stack.up(check=False)
+    assert "/etc/fail2ban/jail.d/90-pipe.conf is not a regular file" in stack.up(check=False)
     host.exec("rm /etc/fail2ban/jail.d/90-pipe.conf")
     stack.destroy()
 

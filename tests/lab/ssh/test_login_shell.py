@@ -106,4 +106,4 @@ def test_whoever_keeps_its_own_processes_from_their_end_stops_nobody_else(
     host.exec("systemctl stop clings")
     print(told)
     assert "Traceback" not in told
-    assert "not done within its time" not in told
+    assert "not finished within its time limit" not in told

@@ -76,7 +76,7 @@ def test_a_command_of_the_hosts_own_is_named(host: LabHost, new_stack: Callable[
     hardened(stack, host)
     failed = stack.up(check=False)
     assert failed.status != 0
-    assert "deploy gets no shell: the host runs a command of its own instead (ForceCommand in sshd_config" in failed
+    assert "deploy gets no shell: the host runs its own command instead (ForceCommand in sshd_config" in failed
     assert "it said: backups only" in failed
     assert "ended early" not in failed
     stack.destroy()

@@ -101,7 +101,7 @@ def test_from_a_host_that_was_hardened_at_22(host: LabHost, new_stack: Callable[
     (tmp_path / "id").rename(tmp_path / "id.away")
     _, _, diagnostics = stack.refresh(check=False).output.partition("Diagnostics:")
     assert diagnostics.count("cannot be read: No such file") == 1
-    assert diagnostics.count("not reached (the cause is told with ") == 4
+    assert diagnostics.count("not reached (for the cause, see ") == 4
     (tmp_path / "id.away").rename(tmp_path / "id")
     # and back, by the same example with the ports swapped
     stack.configure(**settings(host, known, **documented(old=2222, new=22)))

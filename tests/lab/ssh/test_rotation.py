@@ -206,7 +206,7 @@ def test_a_wrong_sudo_password_is_sent_once(host: LabHost, stack: Stack, keys: d
         told, seen, counted = failures(host, lambda act=act: act(check=False))
         assert told.status != 0
         assert (seen, counted) == (2, 2), told.output
-        assert "sudo did not take the sudoPassword of deploy" in told, told.output
+        assert "sudo did not accept the sudoPassword of deploy" in told, told.output
         assert "Traceback" not in told
         assert WRONG not in told
     host.exec("chpasswd", input=f"deploy:{FIRST}\n")

@@ -141,7 +141,7 @@ def test_sudo_that_asks(pool: Pool, login: Login) -> None:
 
 
 def test_a_wrong_sudo_password_is_one_failure_only(pool: Pool, login: Login, lab_host: LabHost) -> None:
-    with pytest.raises(SudoRefused, match="did not take the sudoPassword of clerk") as caught:
+    with pytest.raises(SudoRefused, match="did not accept the sudoPassword of clerk") as caught:
         as_admin(pool, login("clerk", sudoPassword="wrong word")).run(WHO)
     assert "wrong word" not in str(caught.value)
     told = lab_host.exec("journalctl -b -o cat _COMM=sudo | grep -c 'authentication failure' || :").stdout
@@ -207,7 +207,7 @@ def test_users_are_waited_for_while_the_host_boots(pool: Pool, login: Login, lab
 def test_an_overdue_step_ends_on_the_host(pool: Pool, login: Login, lab_host: LabHost, user: str) -> None:
     sudo = {"sudoPassword": PASSWORD} if user == "clerk" else {}
     host = as_admin(pool, login(user, **sudo))
-    with pytest.raises(TimedOut, match=r"wait for ever: not done within its time .* it was stopped"):
+    with pytest.raises(TimedOut, match=r"wait for ever: not finished within its time limit .* it was stopped"):
         host.run(Script("wait for ever", "sleep 4321; echo on >/tmp/went-on", timeout=1))
     assert lab_host.exec("pgrep -f '^sleep 4321' || :").stdout == ""
     assert lab_host.exec("test ! -e /tmp/went-on").returncode == 0

@@ -84,7 +84,7 @@ def test_accounts_of_the_system(host: LabHost, stack: Stack) -> None:
     host.exec("useradd -o -u 0 -g 0 -d /root -s /bin/bash toor")
     stack.configure(hosts={host.name: entry(host)}, users=user(host))
     stack.up()
-    refused(stack, host, "daemon is an account of the system", users=[*user(host), *user(host, name="daemon")])
+    refused(stack, host, "daemon is a system account", users=[*user(host), *user(host, name="daemon")])
     told = [
         "people's accounts have those from 1000 on",
         "toor has the number 0",

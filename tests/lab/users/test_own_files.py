@@ -36,12 +36,12 @@ FOREIGN = {
         ".ssh does not belong to",
     ),
     "no-folder": ("touch .ssh", ".ssh is not a folder"),
-    "fifo": ("mkdir -m 700 .ssh; mkfifo .ssh/authorized_keys", "is not an ordinary file"),
-    "device": ("mkdir -m 700 .ssh; mknod .ssh/authorized_keys c 1 5", "is not an ordinary file"),
-    "folder": ("mkdir -m 700 .ssh; mkdir .ssh/authorized_keys", "is not an ordinary file"),
+    "fifo": ("mkdir -m 700 .ssh; mkfifo .ssh/authorized_keys", "is not a regular file"),
+    "device": ("mkdir -m 700 .ssh; mknod .ssh/authorized_keys c 1 5", "is not a regular file"),
+    "folder": ("mkdir -m 700 .ssh; mkdir .ssh/authorized_keys", "is not a regular file"),
     "sparse": (
         "mkdir -m 700 .ssh; truncate -s 300M .ssh/authorized_keys",
-        "has 314572800 bytes; of a file of keys at most 1048576 are read",
+        "has 314572800 bytes; of a key file, at most 1048576 are read",
     ),
     "binary": ("mkdir -m 700 .ssh; printf 'SECRET\\000' >.ssh/authorized_keys", "has NUL bytes"),
 }
@@ -136,7 +136,7 @@ def test_homes_are_made_and_removed_where_only_root_or_the_user_can_interfere(
     user = {"keys": [public(keys("one"))], "sudo": "none", "removeHome": True}
     for place in ("/tmp/new", "/home/ann/new", "/home/ann/deep/er/new"):
         refused = configured({"name": "new", "home": place, **user}).up(check=False)
-        assert "others than root can write to the folder that the home would be in" in refused, refused.output
+        assert "not only root can write to the parent directory of the home" in refused, refused.output
         assert place in refused
     assert host.exec(LOOK).stdout == before
     stack = configured({"name": "new", "home": "/srv/deep/er/new", **user}, {"name": "bob", **user})

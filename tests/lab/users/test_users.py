@@ -183,7 +183,7 @@ def test_an_adopted_user_gets_what_is_declared_and_is_given_back_as_it_was(
     before = accounts(host)
     assert log_in(lab, host, "deploy", keys("one"))[0] == 255
     stack = configured(deploy(keys), options={"existing": "fail"})
-    assert "the account is there already" in stack.up(check=False)
+    assert "the account already exists" in stack.up(check=False)
     configured(deploy(keys))
     stack.up()
     assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")

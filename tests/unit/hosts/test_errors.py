@@ -41,5 +41,5 @@ def test_an_answer_that_does_not_fit_is_told_without_its_text() -> None:
     with pytest.raises(HostError) as caught, understanding("web1", "firewall ipv4", "read the rules"):
         int("hunter2")
     assert isinstance(caught.value, NotUnderstood)
-    assert str(caught.value).startswith("web1: firewall ipv4: read the rules: the host's answer cannot be understood")
+    assert str(caught.value).startswith("web1: firewall ipv4: read the rules: the host's output cannot be parsed")
     assert "hunter2" not in str(caught.value)

@@ -81,7 +81,7 @@ def test_what_is_not_an_ordinary_file_is_left_alone(tmp_path: Path, kind: str, a
         "remove": lambda: restore(FileState(str(path), False)),
     }[action]()
     assert answer.status == NOT_A_FILE
-    assert f"{path} is not an ordinary file" in answer.stderr
+    assert f"{path} is not a regular file" in answer.stderr
     assert target.read_text() == "theirs"
     assert not (tmp_path / "nowhere").exists()
     assert path.is_symlink() or path.is_dir()
@@ -163,8 +163,8 @@ def test_what_no_file_of_its_kind_is_ends_in_one_sentence(tmp_path: Path, kind: 
         path = Path("/dev/zero")
     answer = one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)}))
     assert answer.status == (TOO_LARGE if kind == "sparse" else NOT_A_FILE)
-    told = f"{path} has 314572800 bytes; of such a thing at most 1048576 are read"
-    assert answer.stderr == (told if kind == "sparse" else f"{path} is not an ordinary file; it is left alone") + "\n"
+    told = f"{path} has 314572800 bytes; at most 1048576 are read"
+    assert answer.stderr == (told if kind == "sparse" else f"{path} is not a regular file; it is left as it is") + "\n"
     assert not answer.sections
     assert not answer.stdout
 

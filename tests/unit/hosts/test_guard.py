@@ -500,7 +500,7 @@ def test_what_a_dead_run_left_is_settled_and_ours_is_not(host: Host) -> None:
     assert host.setting == "new\n"
     answer = host.run(hold(OURS))
     assert answer.status == 0
-    assert "settling what an earlier run left" in answer.stderr
+    assert "cleaning up after an earlier run" in answer.stderr
     assert host.setting == "old\n"
     assert "the run that made the change ended without confirming it" in host.log
 

@@ -67,7 +67,7 @@ def test_an_error_names_its_place(values: dict[str, Any], line: str) -> None:
             {"services": [{"name": "app", "ports": ["\ud800"]}]},
             "stockade:firewall.services[0].ports[0]: has half a letter",
         ),
-        (json.loads('{"a":' * 900 + "1" + "}" * 900), "has more than 100 levels"),
+        (json.loads('{"a":' * 900 + "1" + "}" * 900), "has more than 100 nested levels"),
         ({"ipv4": {"rules": f"-A INPUT -j {'x' * 100_000}"}}, "is left out here"),
         ({"x" * 100_000: 1}, "no setting has this name"),
     ],

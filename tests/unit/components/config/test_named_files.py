@@ -178,7 +178,7 @@ def test_and_are_not_read_where_a_change_is_reviewed(project: Path, review: str)
     for path in ("../id.pub", "link.pub", str(project.parent / "id.pub"), "~/.ssh/id_rsa.pub"):
         told = _refused({"users": [{"name": "deploy", "keyFiles": [path]}]})
         assert "stockade:users[0].keyFiles[0]: " in told
-        assert "is outside of the project, and no such file is read where a change is reviewed" in told
+        assert "is outside the project, and such files are not read in CI" in told
     named = {**HOSTS["h1"], "privateKeyFile": "../outside", "proxy": {"host": "j", "knownHostsFile": "../outside"}}
     config = parse({"hosts": {"h1": named}}, "test")
     assert bad_files(config.defaults, config.hosts, "stockade:") == {}

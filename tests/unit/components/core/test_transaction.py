@@ -106,7 +106,7 @@ def test_a_change_that_locks_everybody_out_goes_back_at_once(stage: Stage, chang
 def test_where_the_host_is_out_of_reach_the_error_says_that_it_goes_back_alone(stage: Stage, change: Change) -> None:
     host, first = change(guarded=True)
     host.locked = True
-    host.before = cut("take the change back", times=9)
+    host.before = cut("revert the change", times=9)
     told = failure_of(lambda: first.converge(_fresh()))
     assert "It rolls the change back by itself 600 s after it was made" in told
     assert stage.read(WORD) == "ours"  # until then
@@ -257,7 +257,7 @@ def test_what_a_dead_run_left_armed_goes_back_before_anybody_believes_it(stage: 
     stage.write(WORD, "theirs")
     host, first = change(guarded=True)
     host.locked = True
-    host.before = cut("take the change back", times=9)
+    host.before = cut("revert the change", times=9)
     failure_of(lambda: first.converge(_fresh()))
     assert stage.read(WORD) == "ours"
     assert settled(host.as_host(), "word").armed  # its own run's change is its own matter
