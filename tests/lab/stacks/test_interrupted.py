@@ -108,12 +108,12 @@ CHANGES = """
 import pulumi
 from components.gai.resource import AddressPreference
 from components.config.inventory import stack_inventory
-from components.updates.resource import UnattendedUpgrades
+from components.updates.resource import AutomaticUpdates
 config = pulumi.Config("stockade")
 for name in config.require_object("groups"):  # what the engine makes before it asks the provider for anything
     pulumi.ComponentResource("test:index:Group", name)
 for host in stack_inventory():
-    UnattendedUpgrades("updates", {"host": host, "rebootTime": config.require("time")})
+    AutomaticUpdates("updates", {"host": host, "rebootTime": config.require("time")})
     if config.get_bool("ipv4First"):
         AddressPreference("gai", {"host": host})
 """
