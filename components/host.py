@@ -10,6 +10,7 @@ from components.config.inventory import connection_props, stack_inventory
 from components.core.composition import Composition
 from components.core.judged import demand
 from components.core.positions import without_places
+from components.core.served import is_packaged
 from components.core.waiting import waiting
 from components.firewall.settings import FirewallSettings
 from components.packages.hardened import declare_packages
@@ -51,7 +52,8 @@ class HardenedHost(ComponentResource):
         existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
-        demand(get_stack())
+        if not is_packaged():  # the pack of this repository judges what its programs declare
+            demand(get_stack())
         with without_places():
             opts, before = waiting(opts)
             super().__init__("stockade:index:HardenedHost", name, {}, opts)

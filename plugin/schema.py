@@ -6,16 +6,19 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from components.config.inventory import HostDefaults, HostEntry, ShardSettings
+from components.config.inventory import HostDefaults, HostEntry, ShardSettings, camel
 from components.core.chapter import Model
 from components.core.dynamic import HostProvider
 from components.core.served import PACKAGE, RESOURCES, Served, dynamic_type_of, type_of
 from components.keys.files import KeyPairInputs
-from plugin.kinds import Types, read_only, required
+from components.registry import Hardening
+from plugin.kinds import ANY, Types, read_only, required
 from provider.reference import OWN
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FILE = Path(__file__).with_name("schema.json")
+CHAPTERS = frozenset(camel(name) for name in Hardening.model_fields) - {"upgrade"}
+"""Those of `HardenedHost`. An upgrade is a command of pulumi-command's, which the plugin does not have."""
 KEY_PAIR_OUTPUTS = {
     "publicKey": {"type": "string", "description": "The line for authorized_keys."},
     "fingerprint": {"type": "string", "description": "The key's fingerprint, `SHA256:...`."},
@@ -46,6 +49,7 @@ def package() -> dict[str, Any]:
     project = _project()
     types = Types()
     ways = _ways(types)
+    host = _hardened_host(types)
     described = {type_of(name): _resource(types, class_) for name, class_ in resources().items()}
     return {
         "name": PACKAGE,
@@ -57,7 +61,7 @@ def package() -> dict[str, Any]:
         "config": {"variables": ways},
         "provider": {"description": "Which hosts there are, and how they are reached.", "inputProperties": ways},
         "types": {type_of(name): kind for name, kind in sorted(types.found.items())},
-        "resources": described,
+        "resources": {type_of("HardenedHost"): host, **described},
     }
 
 
@@ -76,6 +80,32 @@ def _ways(types: Types) -> dict[str, Any]:
         },
         "inventory": {"type": "string", "description": "File with further hosts; a path from the project folder."},
         "shard": {**types.named(ShardSettings, "Shard"), "description": "The hosts are split into several stacks."},
+    }
+
+
+def _hardened_host(types: Types) -> dict[str, Any]:
+    """Return the component, whose chapters are those of the registry."""
+    known = types.properties(Hardening, without={"upgrade"})
+    own = {
+        "connection": {
+            "$ref": _access(types),
+            "description": "How to reach it. Default: as the provider's `hosts` say, which goes before this, too.",
+        },
+        "keys": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Public keys for every user, beside the user's own.",
+        },
+        "existing": types.properties(HostEntry)["existing"],
+    }
+    enforced = {"type": "object", "additionalProperties": ANY, "description": "What is in force, by chapter."}
+    return {
+        "isComponent": True,
+        "description": "One host, hardened: the chapters that are given, in an order in which every state on the "
+        "way is safe. Its name is the host's. Without any chapter: the firewall for a web server.",
+        "inputProperties": {**own, **known},
+        "properties": {"enforced": enforced},
+        "required": ["enforced"],
     }
 
 

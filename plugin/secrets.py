@@ -3,7 +3,7 @@
 The dynamic shell has the engine do that, which it does for whole properties; here each stays where it stood.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,22 @@ def opened(struct: Any) -> tuple[Any, frozenset[Path]]:
     for name, value in struct.fields.items():
         out.fields[name].CopyFrom(_opened(value, (name,), paths))
     return out, frozenset(paths)
+
+
+def marks(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield where there is a secret in a value, down to the item of a list."""
+    if _mark(value):
+        if (
+            value.struct_value.fields[SIGNATURE].string_value == SECRET
+            or value.struct_value.fields["secret"].bool_value
+        ):
+            yield path
+        value = value.struct_value.fields["value"]
+    if value.WhichOneof("kind") == "struct_value":
+        for name, below in value.struct_value.fields.items():
+            yield from marks(below, (*path, name))
+    for number, item in enumerate(value.list_value.values if value.WhichOneof("kind") == "list_value" else ()):
+        yield from marks(item, (*path, str(number)))
 
 
 def _opened(value: Any, path: Path, paths: set[Path]) -> Any:

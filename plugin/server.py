@@ -7,7 +7,9 @@ else is what the dynamic shell does.
 from functools import cache
 from typing import Any
 
+import grpc
 from google.protobuf.struct_pb2 import Struct, Value
+from pulumi import RunError
 from pulumi.dynamic import ResourceProvider
 from pulumi.runtime import proto, rpc
 
@@ -17,6 +19,7 @@ from components.core.served import packaged
 from components.core.stored import inputs_of
 from components.core.unknown import has_unknown
 from components.keys.files import KeyPairInputs
+from hosts.text.masking import shortened
 from plugin.detailed import detailed
 from plugin.kinds import read_only, secret
 from plugin.schema import FILE, KEY_PAIR_OUTPUTS, resources, version
@@ -65,8 +68,10 @@ class Plugin(Server):
         inputs = Struct()
         for name, value in response.inputs.fields.items():
             inputs.fields[name.rpartition(":")[2]].CopyFrom(value)
-        told = {(name,) for name, value in inputs.fields.items() if name in WAYS and tells_secrets(value.string_value)}
-        return proto.CheckResponse(inputs=Sealing(paths | told).seal(inputs))
+        logins = {
+            (name,) for name, value in inputs.fields.items() if name in WAYS and tells_secrets(value.string_value)
+        }
+        return proto.CheckResponse(inputs=Sealing(paths | logins).seal(inputs))
 
     def DiffConfig(self, request: Any, _context: Any) -> Any:
         """Whatever changes in how hosts are reached, no resource is made anew for it."""
@@ -126,6 +131,16 @@ class Plugin(Server):
 
     def Delete(self, request: Any, context: Any) -> Any:
         return super().Delete(self._taken(request), context)
+
+    def Construct(self, request: Any, context: Any) -> Any:
+        """A component of a program in another language."""
+        from plugin.construct import construct
+
+        config = {name: self._config.get(setting(name)) for name in ENTRIES}
+        try:
+            return construct(request, context, self._engine, config)
+        except RunError as error:
+            context.abort(grpc.StatusCode.UNKNOWN, shortened(str(error)))
 
     def _load(self, reference: str) -> ResourceProvider:
         return resources()[reference].served_by()

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hosts.text.private import private_folder
+from provider.ancestors import engine_process
 
 Marks = Mapping[str, tuple[str, str]]
 """For each URN a digest of what was begun, and when the state says that it was changed last; "" if it is not there."""
@@ -107,7 +108,7 @@ def look(stack: str, lineage: str, before: Marks) -> Interrupted:
 def _engine() -> str:
     """Return the CLI that started this process; "" if the embedded engine did."""
     try:
-        program = os.readlink(f"/proc/{os.getppid()}/exe")
+        program = os.readlink(f"/proc/{engine_process()}/exe")
     except OSError:
         return "" if sys.platform == "linux" else shutil.which("pulumi") or ""
     return program if "pulumi" in Path(program).name else ""  # wrapped, it may have a longer name
@@ -130,7 +131,7 @@ def _exported(engine: str, stack: str) -> str:
 def _stack_option(stack: str) -> Sequence[str]:
     """Return how the run names its stack, which may be with an organization; nothing if it is the selected one."""
     try:
-        words = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        words = Path(f"/proc/{engine_process()}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return ["--stack", stack]
     for word, value in zip(words, [*words[1:], ""], strict=True):
@@ -149,9 +150,9 @@ def _lineages(deployment: Mapping[str, Any]) -> set[str]:
 def _process() -> str:
     """Return what tells the engine's process from any other."""
     try:
-        return f"{os.getppid()} {Path(f'/proc/{os.getppid()}/stat').read_text().rpartition(')')[2].split()[19]}"
+        return f"{engine_process()} {Path(f'/proc/{engine_process()}/stat').read_text().rpartition(')')[2].split()[19]}"
     except OSError:
-        return str(os.getppid())
+        return str(engine_process())
 
 
 def _handed_over(lineage: str) -> Marks:

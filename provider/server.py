@@ -38,6 +38,7 @@ from hosts.guard.record import RUN
 from hosts.once import ReportedOnce
 from hosts.text.masking import shortened
 from hosts.waiting import timed
+from provider.ancestors import engine_process
 from provider.chapters import Chapters
 from provider.kept import Kept, stack_of
 from provider.reference import load
@@ -120,6 +121,8 @@ class Server(ResourceProviderServicer):
         self.reported = ReportedOnce()
         self._config: dict[str, Any] = {}
         self._own = Kept()
+        self._own = Kept()
+        self._engine = sys.argv[-1]
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
@@ -277,9 +280,10 @@ class EngineConsole:
 def run_of(address: str) -> str:
     """Return the token of the run of the engine at an address: it may start several processes like this one, which do
     not wait for each other's hosts. The same address may come again, the same process at it does not."""
-    process = Path(f"/proc/{os.getppid()}/stat")
+    engine = engine_process()
+    process = Path(f"/proc/{engine}/stat")
     started = process.read_text().rpartition(")")[2].split()[19] if process.exists() else token_hex(8)
-    return sha256(f"{gethostname()} {address} {os.getppid()} {started}".encode()).hexdigest()[:16]
+    return sha256(f"{gethostname()} {address} {engine} {started}".encode()).hexdigest()[:16]
 
 
 def run(server: Callable[[Chapters], Server]) -> None:

@@ -21,6 +21,11 @@ def packaged() -> None:
     _packaged[0] = True
 
 
+def is_packaged() -> bool:
+    """Whether it is."""
+    return _packaged[0]
+
+
 def type_of(name: str) -> str:
     """Return the type of a resource or component in the package."""
     return f"{PACKAGE}:index:{name}"

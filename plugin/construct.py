@@ -1,0 +1,117 @@
+"""`HardenedHost` for a program in any language: the component of `components/`, declared from here on its behalf."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import Output, ResourceOptions, RunError, log
+from pulumi.provider import ConstructResult, Provider
+from pulumi.provider.server import ProviderServicer
+from pulumi.resource import DependencyResource
+from pulumi.runtime import proto
+from pydantic import ValidationError
+
+from components.config.inventory import ENTRIES
+from components.core.served import type_of
+from components.core.unknown import has_unknown
+from hosts.ssh.connection import SECRET_FIELDS
+from plugin.schema import CHAPTERS
+from plugin.secrets import Path, marks, opened
+from provider.structs import properties
+
+_one_at_a_time = threading.Lock()
+"""Declaring a host changes what is of the whole process for a moment (`components/core/positions.py`)."""
+
+
+class _Components(Provider):
+    """What the SDK asks for a component. `given`: its inputs. `before`: what they come from."""
+
+    def __init__(self, given: Any, before: list[DependencyResource]) -> None:
+        super().__init__("")
+        plain, self._secret = opened(given)
+        self._inputs, self._before = properties(plain), before
+        self._marks = sorted(path for name, value in given.fields.items() for path in marks(value, (name,)))
+
+    def construct(
+        self, name: str, resource_type: str, inputs: Any, options: ResourceOptions | None = None
+    ) -> ConstructResult:
+        """Declare the component and all below it. Raises `RunError` with what is wrong."""
+        del inputs
+        from components.host import HardenedHost  # what it needs is imported while the engine still starts
+
+        if resource_type != type_of("HardenedHost"):
+            raise RunError(f"{resource_type}: the package has no such component")
+        given = self._inputs
+        opts = ResourceOptions.merge(options, ResourceOptions(depends_on=self._before))
+        with _one_at_a_time:
+            host = HardenedHost(
+                name,
+                _live(given["connection"], ("connection",), self._secret) if "connection" in given else None,
+                self._wanted(name),
+                keys=[_live(key, ("keys",), self._secret) for key in given.get("keys", ())],
+                existing=given.get("existing", "adopt"),
+                opts=opts,
+            )
+        return ConstructResult(host.urn, {"enforced": host.enforced})
+
+    def _wanted(self, name: str) -> Any:
+        from components.registry import Hardening
+
+        given = {chapter: value for chapter, value in self._inputs.items() if chapter in CHAPTERS}
+        for path in self._marks:
+            whole_user = path[0] == "users" and len(path) < 3  # its password makes it one
+            if path[0] in given and path[-1] not in SECRET_FIELDS and not whole_user:
+                place = ".".join(path)
+                raise RunError(
+                    f'HardenedHost("{name}"): {place} is a secret, and would be none in what follows from it'
+                )
+        late = sorted(chapter for chapter, value in given.items() if has_unknown(value))
+        if late:
+            log.warn(f"{name}: not known before the run, so not in this preview: {', '.join(late)}")
+        known = {chapter: _whole(value) for chapter, value in given.items() if chapter not in late}
+        if not known and not late:
+            return None
+        try:
+            return Hardening.model_validate(known)
+        except ValidationError as error:
+            found = error.errors(include_input=False, include_url=False)
+            places = (f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}" for one in found)
+            raise RunError("\n  ".join((f'HardenedHost("{name}"):', *places))) from None
+
+
+def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]) -> Any:
+    """Declare a component for a program. `config`: the provider's inputs, by the names of a stack config."""
+    urns = sorted({urn for found in request.inputDependencies.values() for urn in found.urns})
+    components = _Components(request.inputs, [DependencyResource(urn) for urn in urns])
+    asked = proto.ConstructRequest()
+    asked.CopyFrom(request)
+    asked.ClearField("inputs")
+    asked.ClearField("inputDependencies")
+    for name in ENTRIES:  # the hosts are the provider's, whatever the program's own config has under such names
+        key = f"{request.project}:{name}"
+        asked.config.pop(key, None)
+        value = config.get(name)
+        if value is not None:
+            asked.config[key] = value if isinstance(value, str) else json.dumps(value)
+    servicer = ProviderServicer(components, [], engine)
+    return asyncio.run(servicer.Construct(asked, context))
+
+
+def _live(value: Any, path: Path, secret: frozenset[Path]) -> Any:
+    """Return a value as a program has it: what is not known yet, and what is secret, as Outputs."""
+    if isinstance(value, Mapping) and path not in secret:
+        return {key: _live(item, (*path, key), secret) for key, item in value.items()}
+    if path in secret and path[-1] not in SECRET_FIELDS:
+        return Output.secret(value)
+    return Output.from_input(value) if has_unknown(value) else _whole(value)
+
+
+def _whole(value: Any) -> Any:
+    """Return numbers without a fraction as such: the protocol has no others."""
+    if isinstance(value, Mapping):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
