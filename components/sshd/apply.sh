@@ -37,7 +37,10 @@ put() { # FROM TO: all of it or nothing, with the owner and mode that are there
 find_sshd
 stage_files
 label_ports
-[ -n "$give_back" ] || write_ours
+[ -n "$give_back" ] || {
+    read_by_daemon
+    write_ours
+}
 stage_socket
 check_configuration
 : >"$stage/changed"

@@ -5,11 +5,12 @@
 # ask CONFIG USER         sets answer: what `sshd -T` says of a login, asked once in a row, and for users that are all the
 #                         same
 # wanted                  sets answer: what it says of the declared lines alone
+# read_by_daemon          ends the script where sshd reads another file than this one
 # answer_of COMMAND...    sets answer, or ends with what the command says, without the places where configurations are
 #                         tried
 # fail STATUS MESSAGE
 #
-# Exits: 65 sshd refuses the configuration, 69 no OpenSSH server.
+# Exits: 65 sshd refuses the configuration, 69 no OpenSSH server, or one that reads another file.
 #
 # uses: hosts/system/origin.sh
 # takes: admin head
@@ -56,6 +57,15 @@ find_sshd() {
         'active '*) listener=ssh.socket ;;
         *' active') listener=sshd.socket ;;
     esac
+}
+read_by_daemon() { # ends where sshd is started with another file: what is written into this one would do nothing
+    started=$opts
+    [ ! -d /run/systemd/system ] || started="$started
+$(systemctl show -p ExecStart ssh.service sshd.service 2>/dev/null | sed -n 's/.*argv\[\]=\([^;]*\);.*/\1/p')"
+    named=$(printf '%s\n' "$started" | sed -n 's/\(^\|.* \)-f *\([^ ]*\).*/\2/p' | head -n 1)
+    case $named in '' | "$main") return 0 ;; esac
+    fail 69 "sshd is started with another configuration: -f $named (/etc/default/ssh, /etc/sysconfig/sshd, or its unit).
+Have it started without, with its settings in $main; or leave \`sshd\` out for this host"
 }
 answer_of() {
     if answer=$("$@" 2>&1); then return 0; fi

@@ -6,6 +6,7 @@
 print_answer() { printf '%s\n' "$answer"; }
 
 find_sshd
+read_by_daemon
 small "$main" "$dropin" "$aside"
 section version printf '%s\n' "$version"
 begin wanted # nothing where they are refused; `apply` says why

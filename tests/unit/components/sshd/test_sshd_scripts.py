@@ -9,11 +9,13 @@ import pytest
 from tests.shell_room import Stage
 from tests.unit.components.sshd.daemons import (
     ASIDE,
+    CHAPTER,
     CLOUD,
     DEBIAN,
     DROPIN,
     MAIN,
     SETTINGS,
+    SYSTEMCTL,
     Host,
     host,
     inputs,
@@ -198,3 +200,22 @@ def test_the_socket_unit_listens_at_declared_ports(host: Host) -> None:
     assert host.asked() == ["systemctl try-restart ssh.service"]
     assert host.restore(inputs()).status == 0
     assert host.files() == host.before
+
+
+@pytest.mark.parametrize("how", ["options", "unit"])
+def test_an_sshd_that_reads_another_file_is_told(one_host: Host, how: str) -> None:
+    """What is written into this one would do nothing, and `sshd -T` would tell of this one."""
+    stage = one_host.stage
+    started = "-D -f {}"
+    for file, told in ((MAIN, ""), ("/etc/ssh/alt", "sshd is started with another configuration: -f /etc/ssh/alt")):
+        if how == "options":
+            stage.write("/etc/default/ssh", f'SSHD_OPTS="{started.format(file)}"\n')
+        else:
+            row = (
+                f"ExecStart={{ path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd {started.format(file)} ; ignore_errors=no }}"
+            )
+            stage.program("systemctl", f"case $* in 'show -p ExecStart '*) echo '{row}' ;; *) {SYSTEMCTL}\n;; esac")
+        answer = one_host.apply(inputs())
+        assert (answer.status, told in answer.stderr) == (69 if told else 0, True)
+        assert (stage.one(CHAPTER.observe(inputs())).status == 69) == bool(told)
+    assert one_host.restore(inputs()).status == 0
