@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.analysis.reachability import Limits, analyse
+from rules.analysis.reachability import OpenLimits, analyse
 from rules.language.parse import parse
 from rules.model import Ruleset
 from rules.values.family import Family
@@ -89,11 +89,11 @@ def test_what_is_listed_may_be_much(rules: list[str]) -> None:
 
 def test_limits_are_configurable() -> None:
     high = _drop("-A INPUT -p tcp --dport 1024: -j ACCEPT")
-    assert analyse(high).default_deny(limits=Limits(ports=64_512)) is True
+    assert analyse(high).default_deny(limits=OpenLimits(ports=64_512)) is True
     ruleset = _drop("-A INPUT -s 192.0.2.0/23 -j ACCEPT")
-    assert analyse(ruleset).default_deny(limits=Limits(ipv4_addresses=512)) is True
-    assert analyse(ruleset).default_deny(limits=Limits(private=("192.0.2.0/23",))) is True
+    assert analyse(ruleset).default_deny(limits=OpenLimits(ipv4_addresses=512)) is True
+    assert analyse(ruleset).default_deny(limits=OpenLimits(private=("192.0.2.0/23",))) is True
     wide = _drop("-A INPUT -s 2001:db8::/64 -j ACCEPT", family=V6)
     assert analyse(wide).default_deny() is False
-    assert analyse(wide).default_deny(limits=Limits(ipv6_prefix=63)) is True
+    assert analyse(wide).default_deny(limits=OpenLimits(ipv6_prefix=63)) is True
     assert analyse(_drop("-A INPUT -s 2001:db8::/65 -j ACCEPT", family=V6)).default_deny() is True
