@@ -167,7 +167,7 @@ def _advice(environment: Environment, command: str, outcomes: Sequence[StackOutc
     if command != "drift" or not any(outcome.changes for outcome in outcomes):
         return []
     return [
-        f"`up` alone does not look at hosts. To have them as declared again: `python -m fleet up {environment.name} "
+        f"`up` alone does not read the hosts. To restore what is declared: `python -m fleet up {environment.name} "
         "--refresh --yes`"
     ]
 
@@ -179,7 +179,7 @@ def said(error: Exception) -> str:
 
 
 def _interrupted() -> None:
-    print("interrupted: what is in flight is finished; once more ends it at once", file=sys.stderr)
+    print("interrupted: operations in progress are finished; interrupt again to end at once", file=sys.stderr)
 
 
 def _limits(limit: int | None) -> SilenceLimits:

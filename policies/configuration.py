@@ -57,11 +57,11 @@ def _check(args: StackValidationArgs, _settings: PolicySettings) -> Iterator[str
         for setting in _BY_HOST:
             missing = sorted({*settings.get(setting, ())} - there)
             if missing:
-                yield f"{setting} of {policy} names hosts that are not there: {', '.join(missing)}."
+                yield f"{setting} of {policy} names hosts that do not exist: {', '.join(missing)}."
     machines = {resource.name for resource in args.resources}
     missing = sorted({*_given.get("no-forgotten-machine", {}).get("waivedMachines", ())} - machines)
     if missing:
-        yield f"waivedMachines of no-forgotten-machine names machines that are not there: {', '.join(missing)}."
+        yield f"waivedMachines of no-forgotten-machine names machines that do not exist: {', '.join(missing)}."
 
 
 POLICIES = [

@@ -42,8 +42,8 @@ def _check(props: Props, settings: PolicySettings) -> Iterable[str]:
             value = options.get(name, "").strip()
             if value and value not in settings.texts(COMMANDS.name):
                 yield (
-                    f"jail {jail} lets a {kind} decide who is exempt from bans ({name} = {value}). Take it from "
-                    "the jail's `options`, or add it to ignoreCommands."
+                    f"jail {jail} lets a {kind} decide who is exempt from bans ({name} = {value}). Remove it from the "
+                    "jail's `options`, or add it to ignoreCommands."
                 )
 
 

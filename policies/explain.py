@@ -71,7 +71,7 @@ class Explained:
 
     @cached_property
     def redundant(self) -> tuple[Placed, ...]:
-        """The rules that could go, likewise."""
+        """The redundant rules, likewise."""
         return self.analysis.redundant(self.untold)
 
     def _asked(self, chain: str, ask: Callable[[], T]) -> T | None:
@@ -201,7 +201,7 @@ def as_text(explained: Sequence[Explained]) -> str:
 
 
 def _lines(one: Explained) -> list[str]:
-    words = {True: "yes", False: "NO", "unknown": "cannot tell, because of matches that are not known"}
+    words = {True: "yes", False: "NO", "unknown": "cannot tell, because of unknown matches"}
     lines = [one.family.label]
     said = {chain: words[one.default_deny(chain)] for chain in _CHAINS}
     exposed = {chain: one.exposure(chain) for chain in _CHAINS}
@@ -210,12 +210,12 @@ def _lines(one: Explained) -> list[str]:
     lines += _section("reachable", exposed["INPUT"], unclear.get("INPUT", "nothing"))
     lines += _section("forwarded", exposed["FORWARD"], unclear.get("FORWARD", "nothing"))
     lines += _section("rules that never match", [_dead_text(one.family, dead) for dead in one.dead])
-    lines += _section("rules that could go", [_rule_text(one.family, placed) for placed in one.redundant])
+    lines += _section("redundant rules", [_rule_text(one.family, placed) for placed in one.redundant])
     if one.doubts:
         lines += _section("other firewalls, not followed", one.doubts)
     if one.untold:
         lines += _section("rules of which that is not worked out", list(one.untold.values()))
-    lines += _section("matches that are not known", [str(unknown) for unknown in one.analysis.unknown_matches()])
+    lines += _section("unknown matches", [str(unknown) for unknown in one.analysis.unknown_matches()])
     return lines
 
 

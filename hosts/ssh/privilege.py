@@ -95,7 +95,7 @@ def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefu
     )
     for words, message, hint in known:
         if words in said:
-            wrong = "did not take" in message
+            wrong = hint is _ROTATING
             return (SudoPasswordRefused if wrong else SudoRefused)(message, hint=hint, secrets=connection.secrets())
     if status == 127 and "sudo" in said:
         return SudoRefused(f"{user} is not root, and there is no sudo on the host", hint="Log in as root (bootstrap).")

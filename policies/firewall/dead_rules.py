@@ -21,15 +21,15 @@ def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
         first = ", ".join(f"rule {placed.place.number}" for placed in found.shadowed_by)
         reason = f"{first} decides before it" if first else found.reason
         yield (
-            f"{_rule(analysis, found.placed)} never matches: {reason}. Take it away, or move it up if it is meant "
-            "to decide."
+            f"{_rule(analysis, found.placed)} never matches: {reason}. Remove it, or move it up if it is meant to "
+            "take effect."
         )
     count = sum(len(chain.rules) for chain in analysis.table.chains)
     redundant = analysis.redundant() if count <= settings.number(MOST.name) else ()
     for placed in redundant[:_SHOWN]:
         yield (
-            f"{_rule(analysis, placed)} changes nothing: the rules after it do the same. It can go, "
-            "together with all others of which this is said."
+            f"{_rule(analysis, placed)} changes nothing: the rules after it do the same. It can be removed, together "
+            "with all others reported like this."
         )
     rest = max(0, len(dead) - _SHOWN) + max(0, len(redundant) - _SHOWN)
     if rest:

@@ -147,5 +147,5 @@ def in_doubt(question: str, analysis: Analysis, settings: PolicySettings) -> Ite
         texts_ = ", ".join(f'"{text.partition(": ")[2]}"' for text in found)
         yield (
             f"cannot tell {question}: it depends on {'; '.join(found)}. Write the rule with matches that Stockade "
-            f"knows, or judge it yourself and add {texts_.replace(', ', ' and ')} to waivedMatches."
+            f"knows, or check it yourself and add {texts_.replace(', ', ' and ')} to waivedMatches."
         )

@@ -117,7 +117,7 @@ def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
     others = [one for one in sure if one not in is_ssh]
     if others:
         yield (
-            f"{_said(others)} can be reached and must not be. Take the rules away, or add "
+            f"{_said(others)} can be reached and must not be. Remove the rules, or add "
             f"{_quoted(others)} to allowedExposure."
         )
     if is_ssh:
@@ -129,7 +129,7 @@ def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
         matches = " and ".join(f'"{text.partition(": ")[2]}"' for text in unclear)
         yield (
             f"cannot tell whether {', '.join(_bare(one) for one in beyond if one.doubts)} can be reached: it depends "
-            f"on {'; '.join(unclear)}. Write the rule with matches that Stockade knows, or judge it yourself and add "
+            f"on {'; '.join(unclear)}. Write the rule with matches that Stockade knows, or check it yourself and add "
             f"{matches} to waivedMatches."
         )
 

@@ -49,7 +49,7 @@ def _sources(props: Props, settings: PolicySettings) -> Iterable[str]:
         value = there.get(key)
         if value is not None and not {*value.lower().split()} <= {*good.split()} and key not in allowed:
             yield (
-                f"sshd takes keys that the stack does not have ({name} {value}). Take it from `settings` under "
+                f"sshd accepts keys from outside the stack ({name} {value}). Remove it from `settings` under "
                 f'`stockade:sshd`, or add "{name}" to allowedKeywords.'
             )
 

@@ -16,7 +16,7 @@ def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
             "unattended updates (Arch) is named in this policy's `waivedHosts`, with who updates it."
         )
     elif not any(props.get("enabled", True) for props in declared):
-        yield "automatic updates are turned off. Take `enabled: false` under `stockade:updates` away."
+        yield "automatic updates are turned off. Remove `enabled: false` under `stockade:updates`."
 
 
 POLICIES = [host_policy("updates-on", "Every host installs security updates automatically.", _check)]

@@ -49,11 +49,11 @@ _LEAST_RSA = 2048
 
 
 def _trusting(props: Props, settings: PolicySettings) -> Iterable[str]:
-    return _other_than(props, settings, TRUSTING, "lets others say who somebody is")
+    return _other_than(props, settings, TRUSTING, "trusts others about who somebody is")
 
 
 def _tunnels(props: Props, settings: PolicySettings) -> Iterable[str]:
-    return _other_than(props, settings, TUNNELS, "opens ways that the firewall does not see")
+    return _other_than(props, settings, TUNNELS, "opens tunnels that the firewall does not see")
 
 
 def _other_than(
@@ -64,7 +64,7 @@ def _other_than(
         value = there.get(key)
         if value is not None and value.lower() not in good.split() and key not in allowed:
             yield (
-                f"sshd {words} ({name} {value}). Take it from `settings` under `stockade:sshd`, or add "
+                f"sshd {words} ({name} {value}). Remove it from `settings` under `stockade:sshd`, or add "
                 f'"{name}" to allowedKeywords.'
             )
 
@@ -75,8 +75,9 @@ def _algorithms(props: Props, settings: PolicySettings) -> Iterator[str]:
         broken = [word for word in _broken(name.lower(), value) if word not in allowed]
         if broken:
             yield (
-                f"sshd takes what is broken: {', '.join(broken)} ({name} {value}). Take it from `settings` under "
-                "`stockade:sshd`: what OpenSSH has by default is good. Or add it to allowedAlgorithms."
+                f"sshd accepts broken algorithms: {', '.join(broken)} ({name} {value}). Remove it from `settings` "
+                "under "
+                "`stockade:sshd`: OpenSSH's defaults are good. Or add it to allowedAlgorithms."
             )
 
 

@@ -12,7 +12,7 @@ from policies.settings import PolicySettings
 def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     looked = host.of(LISTENERS)
     if not looked:
-        yield "nobody looks what listens. Declare `stockade:listeners: {}`."
+        yield "nothing checks what listens. Declare `stockade:listeners: {}`."
     for resource in looked:
         observed: Any = resource.props.get("observed")
         if observed is None:
@@ -20,7 +20,7 @@ def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
         found, _ = items(observed.get("unexpected"))
         if found:
             yield (
-                f"{', '.join(found)} listens and nobody expects it. Remove the package (`absent` under "
+                f"{', '.join(found)} listens unexpectedly. Remove the package (`absent` under "
                 "`stockade:packages`), or name it in `expected` under `stockade:listeners`."
             )
 

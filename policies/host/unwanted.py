@@ -24,7 +24,8 @@ def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     missing = [name for name in unwanted if name not in absent and name not in present]
     if wanted:
         yield (
-            f"{', '.join(wanted)} must not be there and is installed. Take it from `present` under `stockade:packages`."
+            f"{', '.join(wanted)} is declared present and must not be. Remove it from `present` under "
+            "`stockade:packages`."
         )
     if missing:
         yield (

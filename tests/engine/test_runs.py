@@ -79,7 +79,7 @@ def test_failures_stop_dependents_only(sample: Sample) -> None:
     sample.spec({"bad": items["bad"], "new": {"props": {"fail": "create"}}, "more": {"from": "new"}})
     shown = sample.engine("up", "--yes", ok=False)
     assert sorted(sample.log()) == ["create new", "update bad"]
-    assert "held up by this, not attempted: Item more" in shown
+    assert "not attempted because of this: Item more" in shown
     assert "not deleted yet, because of what failed: Item good" in shown  # `new` may be one of them by another name
     assert sample.resources()["bad"]["inputs"]["text"] == "fine"
     assert len(sample.resources()) == 5
@@ -103,7 +103,7 @@ def test_a_failure_holds_up_no_other_component(sample: Sample) -> None:
     shown = sample.engine("up", "--yes", "--continue-on-error", ok=False)
     done = [line for line in sample.log() if line.startswith(("deleted", "updated", "created"))]
     assert sorted(done) == ["deleted old-rules", "deleted old-users", "deleted two-users", "updated two-rules"]
-    assert "held up by this, not attempted: Item one-users, Item one-new" in shown
+    assert "not attempted because of this: Item one-users, Item one-new" in shown
     assert "not deleted yet" not in shown
 
     del wanted["one-users"]  # belongs to what failed, and stays

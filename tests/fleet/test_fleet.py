@@ -45,7 +45,7 @@ def test_from_nothing_to_nothing(fleet: Fleet) -> None:
     assert "2 stacks: 2 done; 1 to update; " in drifted.out
     assert "by hand" in drifted.out
     assert "Item to update: b\n" in drifted.out
-    assert "have them as declared again: `python -m fleet up production --refresh --yes`" in drifted.out
+    assert "restore what is declared: `python -m fleet up production --refresh --yes`" in drifted.out
 
     assert fleet.run("up", "--only", "1").status == 0
     assert "by hand" in (fleet.world / "b-0.json").read_text()
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_what_runs_and_begins_nothing(fleet: Fleet, running: list[su
     _wait_for(fleet.world / "started", process)
     process.send_signal(signal.SIGINT)
     assert process.stdout
-    assert "once more ends it at once" in process.stdout.readline()
+    assert "interrupt again to end at once" in process.stdout.readline()
     (fleet.world / "go").touch()
     out, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, out

@@ -102,14 +102,14 @@ CASES = [
                 observed={"active": True, "ipv4": V4.replace("--dport 443 ", "--dport 8080 "), "ipv6": V6},
             )
         ],
-        "web1: exposure-allowed: tcp/8080 from anywhere can be reached and must not be. Take the rules away, or add "
+        "web1: exposure-allowed: tcp/8080 from anywhere can be reached and must not be. Remove the rules, or add "
         '"tcp/8080 from anywhere" to allowedExposure.',
     ),
     Case(
         "exposure-allowed",
         ruleset(V4),
         ruleset(with_first(V4, "-A INPUT -p tcp --dport 8080 -j ACCEPT")),
-        'web1: tcp/8080 from anywhere can be reached and must not be. Take the rules away, or add "tcp/8080 from '
+        'web1: tcp/8080 from anywhere can be reached and must not be. Remove the rules, or add "tcp/8080 from '
         'anywhere" to allowedExposure.',
     ),
     Case(
@@ -163,7 +163,7 @@ CASES = [
         ruleset(V4),
         ruleset(V4.replace("-A INPUT -j REJECT", "-A INPUT -j REJECT\n-A INPUT -p tcp --dport 8080 -j ACCEPT")),
         "web1: rule 10 of INPUT (-A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT) never matches: rule 9 decides before "
-        "it. Take it away, or move it up if it is meant to decide.",
+        "it. Remove it, or move it up if it is meant to take effect.",
         mandatory=False,
     ),
     Case(
@@ -191,21 +191,22 @@ CASES = [
         "no-weak-logins",
         resource("Sshd", settings="HostbasedAuthentication no\nPermitEmptyPasswords no\n"),
         resource("Sshd", settings="HostbasedAuthentication yes\nPermitEmptyPasswords no\n"),
-        "web1: sshd lets others say who somebody is (HostbasedAuthentication yes). Take it from `settings` under "
+        "web1: sshd trusts others about who somebody is (HostbasedAuthentication yes). Remove it from `settings` under "
         '`stockade:sshd`, or add "HostbasedAuthentication" to allowedKeywords.',
     ),
     Case(
         "strong-algorithms",
         resource("Sshd", settings="Ciphers -*-cbc\nMACs hmac-sha2-512-etm@openssh.com\n"),
         resource("Sshd", settings="Ciphers aes256-gcm@openssh.com,aes128-cbc\n"),
-        "web1: sshd takes what is broken: aes128-cbc (Ciphers aes256-gcm@openssh.com,aes128-cbc). Take it from "
-        "`settings` under `stockade:sshd`: what OpenSSH has by default is good. Or add it to allowedAlgorithms.",
+        "web1: sshd accepts broken algorithms: aes128-cbc (Ciphers aes256-gcm@openssh.com,aes128-cbc). Remove it from "
+        "`settings` under `stockade:sshd`: OpenSSH's defaults are good. Or add it to allowedAlgorithms.",
     ),
     Case(
         "no-open-tunnels",
         resource("Sshd", settings="GatewayPorts no\n"),
         resource("Sshd", settings="GatewayPorts clientspecified\n"),
-        "web1: sshd opens ways that the firewall does not see (GatewayPorts clientspecified). Take it from `settings` "
+        "web1: sshd opens tunnels that the firewall does not see (GatewayPorts clientspecified). Remove it from "
+        "`settings` "
         'under `stockade:sshd`, or add "GatewayPorts" to allowedKeywords.',
         mandatory=False,
     ),
@@ -220,7 +221,7 @@ CASES = [
         "no-outside-keys",
         resource("Sshd", settings="AuthorizedKeysCommand none\n"),
         resource("Sshd", settings="TrustedUserCAKeys /etc/ssh/ca.pub\n"),
-        "web1: sshd takes keys that the stack does not have (TrustedUserCAKeys /etc/ssh/ca.pub). Take it from "
+        "web1: sshd accepts keys from outside the stack (TrustedUserCAKeys /etc/ssh/ca.pub). Remove it from "
         '`settings` under `stockade:sshd`, or add "TrustedUserCAKeys" to allowedKeywords.',
     ),
     Case(
@@ -269,7 +270,7 @@ CASES = [
         "updates-on",
         [resource("AutomaticUpdates", enabled=True)],
         [resource("AutomaticUpdates", enabled=False)],
-        "web1: automatic updates are turned off. Take `enabled: false` under `stockade:updates` away.",
+        "web1: automatic updates are turned off. Remove `enabled: false` under `stockade:updates`.",
     ),
     Case(
         "unwanted-absent",
@@ -282,7 +283,7 @@ CASES = [
         "listeners-expected",
         [resource("Listeners", observed={"unexpected": []})],
         [resource("Listeners", observed={"unexpected": ["tcp 0.0.0.0:111 rpcbind (package rpcbind)"]})],
-        "web1: tcp 0.0.0.0:111 rpcbind (package rpcbind) listens and nobody expects it. Remove the package (`absent` "
+        "web1: tcp 0.0.0.0:111 rpcbind (package rpcbind) listens unexpectedly. Remove the package (`absent` "
         "under `stockade:packages`), or name it in `expected` under `stockade:listeners`.",
     ),
     Case(
@@ -296,7 +297,7 @@ CASES = [
         "waivers-needed",
         [hardened("web1"), hardened("old1")],
         [hardened("web1")],
-        "waivedHosts of both-families names hosts that are not there: old1.",
+        "waivedHosts of both-families names hosts that do not exist: old1.",
         mandatory=False,
         config={"both-families": {"waivedHosts": {"old1": "no IPv6 there", "web1": "none here, either"}}},
     ),

@@ -54,7 +54,7 @@ def test_the_program_passes_and_a_violation_stops_it_before_anything_is_applied(
     shown = stack.run("up", "--yes", check=False)
     assert shown.status != 0, shown.output
     assert (
-        'web1: tcp/8443 from anywhere can be reached and must not be. Take the rules away, or add "tcp/8443 from '
+        'web1: tcp/8443 from anywhere can be reached and must not be. Remove the rules, or add "tcp/8443 from '
         'anywhere" to allowedExposure.'
     ) in shown
     assert "web1: nothing installs security updates. Declare `stockade:updates: {}`;" in shown
@@ -119,8 +119,8 @@ def test_all_is_for_the_policies_that_are_not_named(tmp_path: Path, engine: str)
     assert shown.status != 0, shown.output
     assert "web1: tcp/8443 from anywhere can be reached and must not be." in shown
     assert "nothing installs security updates" not in shown
-    assert "waivedHosts of exposure-allowed names hosts that are not there: old1." in shown
-    assert "allowedOnHosts of exposure-allowed names hosts that are not there: db1." in shown
+    assert "waivedHosts of exposure-allowed names hosts that do not exist: old1." in shown
+    assert "allowedOnHosts of exposure-allowed names hosts that do not exist: db1." in shown
 
     file.write_text(json.dumps({"exposure-allowed": {"enforcementLevel": "disabled", "sshPorts": [22]}}))
     assert "tcp/8443 from anywhere can be reached" not in stack.preview(check=False)

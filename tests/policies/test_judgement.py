@@ -19,7 +19,7 @@ def test_a_match_that_nobody_knows_is_a_violation_that_says_what_to_write_or_wai
     told = only(pack.analyze(doubtful), "default-deny-ipv4", "exposure-allowed")
     mending = (
         "it depends on rule 1: -m geoip --source-country DE. Write the rule with matches that Stockade knows, or "
-        'judge it yourself and add "-m geoip --source-country DE" to waivedMatches.'
+        'check it yourself and add "-m geoip --source-country DE" to waivedMatches.'
     )
     assert told == [
         Told("default-deny-ipv4", f"web1: cannot tell whether INPUT is default-deny for IPv4: {mending}"),

@@ -138,7 +138,7 @@ BAD_KEY_FILES = {
     "public, SSH2": (b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "is a public key"),
     "PuTTY": (b"PuTTY-User-Key-File-3: ssh-ed25519\r\n", "puttygen KEY.ppk -O private-openssh-new"),
     "something else": (b"hello\n", "is not a private key"),
-    "damaged": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nrubbish\n-----END OPENSSH PRIVATE KEY-----\n", "can be read"),
+    "damaged": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nrubbish\n-----END OPENSSH PRIVATE KEY-----\n", "can be parsed"),
 }
 
 

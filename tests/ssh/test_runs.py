@@ -137,7 +137,7 @@ def test_an_overdue_read_does_not_take_its_batch_along(host: Host, tmp_path: Pat
 def test_an_overdue_step_is_ended_on_the_host(host: Host, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     body = "sleep 60 & echo $! >$pid; wait"
-    with pytest.raises(TimedOut, match=r"web1: users: wait for ever: not done .* it was stopped"):
+    with pytest.raises(TimedOut, match=r"web1: users: wait for ever: not finished .* it was stopped"):
         host.run(Script("wait for ever", body, {"pid": str(pid)}, timeout=0.5), resource="users")
     state = Path(f"/proc/{pid.read_text().strip()}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z"

@@ -38,7 +38,7 @@ class Failures:
             if cause and urn != cause:
                 held.setdefault(cause, []).append(urn)
         for cause, urns in held.items():
-            sink.log(Severity.WARNING, f"held up by this, not attempted: {_listed(urns)}", cause)
+            sink.log(Severity.WARNING, f"not attempted because of this: {_listed(urns)}", cause)
 
     def spare(
         self, gone: Sequence[Resource], olds: Sequence[Resource], parents: Mapping[str, str], sink: Sink

@@ -121,13 +121,13 @@ class EngineRun:
         lines = "\n".join(f"  * {item.resource.urn}, interrupted while {item.type}" for item in self.snapshot.pending)
         self.display.log(
             Severity.WARNING,
-            f"the last run on this stack was interrupted; these operations did not end:\n{lines}",
+            f"the last run on this stack was interrupted; these operations did not finish:\n{lines}",
         )
 
     def cancel(self) -> None:
         """Start nothing new, tell the providers, let what runs come to its end."""
         self.remover.cancelled.set()
-        self.display.log(Severity.ERROR, "the run was cancelled; what was in flight is being finished")
+        self.display.log(Severity.ERROR, "the run was cancelled; operations in progress are being finished")
         self.providers.cancel()
         self.remover.drain()
         if self.program:
