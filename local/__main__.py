@@ -1,10 +1,10 @@
 """`python -m local COMMAND --stack S …`: the Pulumi CLI if it is on PATH, otherwise the embedded engine.
 
 Commands: preview, up, refresh, destroy, export, import, output, and `config set|get|rm`, `state delete|taint|...`;
-`look` logs in and prints what is on the hosts, with neither engine.
-STOCKADE_ENGINE=pulumi or =embedded decides otherwise.
-`preview` and `up` enforce the policy pack in policies/ (docs/policies.md); STOCKADE_POLICIES=off leaves it out.
-The lab's stacks have the passphrase "lab", unless another is set: there is nothing secret in them.
+`look` uses neither: it logs in and prints what is on the hosts.
+STOCKADE_ENGINE=pulumi or =embedded overrides the choice.
+`preview` and `up` enforce the policy pack in policies/ (docs/policies.md) unless STOCKADE_POLICIES=off.
+The lab's stacks contain no secrets: their passphrase is "lab" unless another is set.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What the Pulumi CLI needs before a command on a stack, and what it is kept from."""
+"""Prepares a stack for a command of the Pulumi CLI, and keeps the CLI from changing committed files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SECRETS = ("encryptionsalt", "secretsprovider", "encryptedkey")
 
 
 def ready(pulumi: str, command: str, stack: str, folder: Path, *, create: bool) -> list[str]:
-    """Make what a command needs; returns the options that it needs besides. Ends the process where that fails."""
+    """Prepare the stack for a command and return the extra options to pass. Exits if that fails."""
     try:
         project = load_project(folder)
         file = stack_file(project, stack)
         says = set(parse_yaml(file.read_text(), str(file))) if file.is_file() else set()
-    except (EngineError, OSError, ValueError):  # not for us to judge: the CLI knows more
+    except (EngineError, OSError, ValueError):  # the CLI reports it better
         project, says = None, set(SECRETS)
     silent = not says.intersection(SECRETS)
     if project and silent and command == "preview":
@@ -45,13 +45,13 @@ def _call(command: list[str]) -> None:
 
 
 def _create_elsewhere(pulumi: str, project: Project, stack: str, folder: Path) -> None:
-    """Create the stack if it is not there. A preview changes no committed file, so not where its config is."""
+    """Create the stack if it does not exist, outside the project's directory: a preview changes no committed file."""
     there = [pulumi, "stack", "select", stack, "--cwd", str(folder)]
     if subprocess.call(there, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
         return
     try:
         url = f"file://{backend_folder(project, folder)}?create_dir=true"
-    except EngineError:  # another kind of backend, whose address is the same from everywhere
+    except EngineError:  # another kind of backend, whose URL does not depend on the directory
         url = os.environ.get("PULUMI_BACKEND_URL") or str(project.backend_url)
     with tempfile.TemporaryDirectory(prefix="stockade-") as empty:
         settings = {"name": project.name, "runtime": "python", "backend": {"url": url}}
@@ -64,7 +64,7 @@ def _create_elsewhere(pulumi: str, project: Project, stack: str, folder: Path) -
 
 
 def _copy(project: Project, file: Path) -> Path:
-    """A copy of the stack config, which the CLI may add to; no command but a preview reads it."""
+    """A copy of the stack config that the CLI may add to; only a preview reads it."""
     copy = project.root / ".state" / "preview" / file.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(copy, file.read_text() if file.is_file() else "")
@@ -72,9 +72,9 @@ def _copy(project: Project, file: Path) -> Path:
 
 
 def _salt(file: Path) -> None:
-    """Put a salt at the top of a stack config: the CLI would put it at the end, where one goes on writing."""
+    """Write a salt at the top of a stack config: the CLI would append it, where users add their own lines."""
     try:
         crypter = Crypter.new(passphrase())
         rewrite(file, lambda text: text if "secure:" in text else with_salt(text, crypter.salt))
     except EngineError:
-        return  # the CLI asks for a passphrase, or writes it its own way
+        return  # the CLI asks for a passphrase, or appends the salt

@@ -1,4 +1,4 @@
-"""What `python -m local` does: find the engine, the policy pack and the passphrase, and run one command."""
+"""The commands of `python -m local`: choose the engine, the policy pack and the passphrase, then run one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PACK = Path("policies")
 
 
 def fail(message: str) -> NoReturn:
-    """End with an error."""
+    """Exit with an error."""
     print(f"error: {printable(message)}", file=sys.stderr)
     raise SystemExit(1)
 
@@ -52,7 +52,7 @@ def value_of(arguments: Sequence[str], *names: str) -> str | None:
 
 
 def choose_engine(wanted: str | None, cli: str | None) -> str:
-    """Which engine is used: "pulumi" or "embedded"; ends with an error if that one is not there."""
+    """Return "pulumi" or "embedded"; exits with an error if that engine is missing."""
     if wanted not in (None, "", "pulumi", "embedded"):
         fail(f"STOCKADE_ENGINE is {wanted!r}; it can be `pulumi` or `embedded`")
     if wanted == "pulumi" and cli is None:
@@ -61,17 +61,17 @@ def choose_engine(wanted: str | None, cli: str | None) -> str:
 
 
 def set_lab_passphrase(stack: str, environ: MutableMapping[str, str]) -> None:
-    """Set the lab's passphrase for the lab's stack, where the user has set none."""
+    """Set the lab's passphrase for the lab's stack, unless the user has set one."""
     if stack in (LAB, EVERY) and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(environ):
         environ["PULUMI_CONFIG_PASSPHRASE"] = LAB
 
 
 def policy_arguments(command: str, given: list[str], stack: str, folder: Path, wanted: str | None) -> list[str]:
-    """The options that enforce the project's policy pack, with the configuration of the stack's environment.
+    """The options that enforce the policy pack, with the configuration of the stack's environment.
 
-    A project of somebody's own without one has that beside this module. The configuration is policy.<stack>.json beside
-    the stack's own file; for a shard, whose config is a link to that of its environment, it is the environment's. A
-    stack without one has the pack's own values.
+    A user's own project that has no pack uses the one of this checkout. The configuration is policy.<stack>.json beside
+    the stack config. The config of a shard is a link to that of its environment, so the environment's is used. Without
+    that file, the pack's defaults apply.
     """
     if wanted not in (None, "", "on", "off"):
         fail(f"STOCKADE_POLICIES is {wanted!r}; it can be `on` or `off`")
@@ -89,9 +89,9 @@ def policy_arguments(command: str, given: list[str], stack: str, folder: Path, w
 
 
 def policy_environment(given: Sequence[str], folder: Path) -> Mapping[str, str]:
-    """Return what the pack's process must find in its environment to read `--policy-pack-config` as documented.
+    """Return the environment variables that the pack needs to read `--policy-pack-config` as documented.
 
-    A pack that is not this project's is not managed. Raises ValueError for a policy that there is not.
+    Empty for a pack that is not this project's. Raises ValueError for a policy that does not exist.
     """
     pack, config = value_of(given, "--policy-pack"), value_of(given, "--policy-pack-config")
     if not pack or not config or (folder / pack).resolve() != ROOT / PACK:
@@ -106,13 +106,13 @@ def policy_environment(given: Sequence[str], folder: Path) -> Mapping[str, str]:
 
 
 def independence(command: str, given: list[str]) -> list[str]:
-    """The option that has the CLI go on with what a failure does not concern, as the embedded engine always does."""
+    """The option that makes the CLI continue with resources that a failure does not affect; our engine always does."""
     given_already = any(word.partition("=")[0] == "--continue-on-error" for word in given)
     return ["--continue-on-error"] if command in INDEPENDENT and not given_already else []
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Run one command with one of the engines; ends the process with the engine's exit status."""
+    """Run one command with one of the engines and exit with the engine's status."""
     if not arguments or arguments[0] not in (*COMMANDS, LOOK):
         fail(f"say what to do: python -m local {'|'.join((*COMMANDS, LOOK))} --stack STACK")
     command, *rest = arguments

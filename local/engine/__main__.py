@@ -9,11 +9,11 @@ from typing import NoReturn
 
 
 def skip_sdk() -> None:
-    """Let `pulumi.runtime.proto` be imported without the rest of the SDK: 0.2 s less for every run of the engine.
+    """Make `pulumi.runtime.proto` importable without the rest of the SDK, which saves 0.2 s per run.
 
     Only for a process in which nothing else uses the SDK.
     """
-    if "pulumi" in sys.modules:  # forked from a process that has it
+    if "pulumi" in sys.modules:  # forked from a process that has imported it
         return
     spec = importlib.util.find_spec("pulumi")
     if spec is None or not spec.submodule_search_locations:
@@ -25,16 +25,16 @@ def skip_sdk() -> None:
 
 
 def run(arguments: list[str]) -> NoReturn:
-    """Run one command and end the process."""
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC tells of every connection that a plugin closes
-    gc.set_threshold(100_000, 50, 50)  # what is loaded stays, and the process is short
+    """Run one command and exit."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # otherwise gRPC logs every connection that a plugin closes
+    gc.set_threshold(100_000, 50, 50)  # loaded modules stay, and the process is short-lived
     skip_sdk()
     from local.engine.cli import main
 
     status = main(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # gRPC's threads take their time to end; nothing is left to do
+    os._exit(status)  # gRPC's threads are slow to end, and nothing is left to do
 
 
 if __name__ == "__main__":

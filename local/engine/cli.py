@@ -116,8 +116,8 @@ def _run(session: Session, options: argparse.Namespace) -> int:
 
 
 def _execute(session: Session, options: argparse.Namespace, *, preview: bool) -> int:
-    """One run, after a refresh if one is wanted, and with the preview that the policies need before the first change,
-    unless one has been made."""
+    """One run, after a refresh if requested. The policies need a preview before the first change, so it is run unless
+    there has been one."""
     base, stale = None, False
     log = EventLog(options.event_log) if options.event_log else None
     changing = options.command in ("preview", "up") and _interrupted(session)
@@ -139,7 +139,7 @@ def _execute(session: Session, options: argparse.Namespace, *, preview: bool) ->
 
 
 def _interrupted(session: Session) -> bool:
-    """Tell whether a run that was killed was changing what is in the state: the host may have it."""
+    """Tell whether a killed run was changing a resource in the state: the host may have the change."""
     if not session.backend.mentions('"pending_operations"'):
         return False
     snapshot = session.snapshot()
@@ -158,7 +158,7 @@ def _report(
     base: Snapshot | None = None,
     log: EventLog | None = None,
 ) -> Any:
-    """What one run has to report. The processes are started before the rest of the engine is even loaded."""
+    """The report of one run. Its processes are started before the rest of the engine is loaded."""
     launcher = Launcher(session.project)
     runs_program = command in ("preview", "up")
     dynamic = session.backend.mentions(f":providers:{DYNAMIC}::") or (

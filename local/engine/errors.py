@@ -7,7 +7,7 @@ FAILURE, BAD_COMMAND, NO_STACK, CHANGES = 1, 2, 6, 7
 
 
 class EngineError(Exception):
-    """Something the user can mend; its text is the whole message."""
+    """Something the user can fix; its text is the whole message."""
 
     status = FAILURE
 
@@ -16,19 +16,19 @@ class EngineError(Exception):
 
 
 class CommandError(EngineError):
-    """A command line that cannot be carried out."""
+    """An invalid command line."""
 
     status = BAD_COMMAND
 
 
 class NoStackError(EngineError):
-    """The stack is not there."""
+    """The stack does not exist."""
 
     status = NO_STACK
 
 
 class UnsupportedError(EngineError):
-    """The program or project asks for something that only the Pulumi CLI does."""
+    """The program or project needs something that only the Pulumi CLI supports."""
 
     def __init__(self, what: str) -> None:
         super().__init__(

@@ -1,1 +1,1 @@
-"""What a person sees of a run, and the event log that programs read."""
+"""The terminal output of a run, and the event log for programs."""

@@ -1,4 +1,4 @@
-"""Property differences as text, the way Pulumi prints them; multi-line strings as a true line diff."""
+"""Property differences as Pulumi prints them, with multi-line strings as a line diff."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MISSING = object()
 
 
 def visible(properties: PropertyMap) -> PropertyMap:
-    """Properties without those that are the SDK's own business."""
+    """Properties without those internal to the SDK."""
     return {key: properties[key] for key in sorted(properties, key=_place) if key not in HIDDEN}
 
 
 def _place(key: str) -> tuple[int, str]:
-    """Where a property comes among others: by name; elements of a list by number: the shorter is the lower."""
+    """Sort key of a property: by name, and elements of a list by number (fewer digits is lower)."""
     return (len(key) if key.startswith("[") else 0, key)
 
 
@@ -43,7 +43,7 @@ class DiffPrinter:
             yield from self._value(_padded(key, shown), value, indent, mark)
 
     def difference(self, old: PropertyMap, new: PropertyMap, indent: int, *, unchanged: bool = False) -> Iterator[str]:
-        """What differs between two sets of properties; with `unchanged`, also what does not."""
+        """The properties that differ between two sets; with `unchanged`, also those that do not."""
         before, after = visible(old), visible(new)
         shown = [
             key
@@ -117,7 +117,7 @@ class DiffPrinter:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text as a file has them: what else Python takes for an end of line is shown in its line."""
+    """The lines of a text. Only a line feed ends a line: Python's other line boundaries are shown within it."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -135,7 +135,7 @@ def _is_simple(value: PropertyValue) -> bool:
 
 
 def scalar(value: PropertyValue) -> str:
-    """A value on one line; secrets and unknown values by name only."""
+    """A value on one line; secrets and unknown values as placeholders."""
     if isinstance(value, Secret):
         return "[secret]"
     if isinstance(value, Unknown):

@@ -1,7 +1,7 @@
-"""`--event-log FILE`: what a run does and what it came to, as the Pulumi CLI's events of the same name, one a line.
+"""`--event-log FILE`: the steps of a run and its result, in the format of the Pulumi CLI's events, one a line.
 
-What begins and ends is written at once, so that whoever reads the file sees how far the run is. Of a resource's
-properties there is but the host that it is about.
+Events are written as they happen, so that a reader of the file can follow the run. The only property of a resource in
+them is its host.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OPS = {Op.FORGET: Op.DELETE}
 
 
 class EventLog:
-    """Writes the events of one run. Thread-safe; a reader that has gone holds up nothing."""
+    """Writes the events of one run. Thread-safe; a reader that has closed the file does not block the run."""
 
     def __init__(self, file: Path) -> None:
         self._out = file.open("w", encoding="utf-8")
@@ -35,13 +35,13 @@ class EventLog:
         self._refreshing = False
 
     def of_refresh(self) -> EventLog:
-        """The same for a refresh that comes first: what it finds is no change of the run."""
+        """The same log for a preceding refresh: what it finds does not count as a change of the run."""
         own = copy.copy(self)
         own._refreshing = True
         return own
 
     def begun(self) -> None:
-        """The run has its stack and its processes."""
+        """The run's stack and processes are ready."""
         self._write({"preludeEvent": {"config": {}}})
 
     def started(self, step: Step) -> None:
@@ -56,12 +56,12 @@ class EventLog:
             self._write({"resOutputsEvent": {"metadata": self._metadata(step)}})
 
     def messages(self, report: Report) -> None:
-        """Write what was said in a run."""
+        """Write the messages of a run."""
         for event in _messages(report):
             self._write(event)
 
     def close(self, report: Report) -> None:
-        """Write what the run came to; what is secret in it has been masked already, as on the screen."""
+        """Write the result of the run; secrets in it are already masked, as on the screen."""
         self.messages(report)
         changes = {str(op): number for op, number in report.counts.items()}
         self._write({"summaryEvent": {"resourceChanges": changes}})

@@ -1,4 +1,4 @@
-"""What happens in a run, as the display is told about it."""
+"""The events of a run that the display receives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Op(StrEnum):
 
 
 class Severity(StrEnum):
-    """How bad a message is."""
+    """The severity of a message."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -49,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Violation:
-    """A broken policy."""
+    """A policy violation."""
 
     pack: str
     version: str
@@ -61,7 +61,7 @@ class Violation:
 
 
 class Sink(Protocol):
-    """Who wants to know what happens. Called from many threads."""
+    """Receives the events of a run. Called from many threads."""
 
     def started(self, step: Step) -> None:
         """An operation begins (in a preview: would begin)."""
@@ -73,7 +73,7 @@ class Sink(Protocol):
         """A message of the program, a provider or the engine."""
 
     def outputs(self, urn: str, old: PropertyMap, new: PropertyMap) -> None:
-        """A component's (or the stack's) outputs are known."""
+        """The outputs of a component or the stack are known."""
 
     def violation(self, violation: Violation) -> None:
-        """A policy is broken."""
+        """A policy is violated."""

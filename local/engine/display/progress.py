@@ -1,4 +1,4 @@
-"""What the user sees of a run: live progress, then diagnostics, policies, outputs and a summary."""
+"""The terminal output of a run: live progress, then diagnostics, policies, outputs and a summary."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TITLES = {"preview": "Previewing update", "up": "Updating", "destroy": "Destroy
 
 @dataclass
 class Report:
-    """What is told at the end."""
+    """What is printed at the end of a run."""
 
     counts: Counter[Op] = field(default_factory=Counter)
     messages: dict[str, list[tuple[Severity, str]]] = field(default_factory=dict)
@@ -64,13 +64,13 @@ def type_and_name(urn: str) -> tuple[str, str]:
 
 
 def is_hidden(urn: str) -> bool:
-    """Whether a resource is the engine's own business: a default provider."""
+    """Whether a resource is internal to the engine: a default provider."""
     kind, name = type_and_name(urn)
     return kind.startswith(PROVIDER_PREFIX) and name.startswith("default")
 
 
 def _compared(step: Step) -> tuple[PropertyMap, PropertyMap]:
-    """The properties before and after a step that tell what changes."""
+    """The properties to compare, before and after a step."""
     if step.old is None or step.new is None:
         return {}, {}
     if step.by_outputs:
@@ -79,9 +79,9 @@ def _compared(step: Step) -> tuple[PropertyMap, PropertyMap]:
 
 
 class Display:
-    """Shows the events of one run as they come, and the rest at the end. Thread-safe.
+    """Shows the events of one run as they happen, and a report at the end. Thread-safe.
 
-    What it is told may come from anywhere: nothing is shown that a terminal obeys.
+    Messages may come from anywhere, so terminal control sequences are not printed.
     """
 
     def __init__(
@@ -219,12 +219,12 @@ class Display:
         message, description = printable(violation.message), printable(violation.description)
         violation = replace(violation, message=message, description=description, policy=one_line(violation.policy))
         with self._lock:
-            if violation not in self.report.violations:  # the check before an update has told it
+            if violation not in self.report.violations:  # the check before an update has reported it
                 self.report.violations.append(violation)
             self.report.failed |= violation.mandatory
 
     def close(self, packs: list[str], *, complete: bool = True) -> None:
-        """Show what is told at the end of a run; of packs that have not seen all, only what they found."""
+        """Print the report at the end of a run; for packs that have not seen all resources, only their violations."""
         broken = {f"{item.pack}@v{item.version}" for item in self.report.violations}
         packs = [pack for pack in packs if complete or pack in broken]
         with self._lock:

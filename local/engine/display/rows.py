@@ -32,7 +32,7 @@ class Row:
     message: str = ""
 
     def state(self) -> str:
-        """Status, time and what changes."""
+        """Status, elapsed time and changed properties."""
         text = self.status
         if self.started is not None and text:
             text += f" ({time.monotonic() - self.started:.0f}s)"
@@ -47,7 +47,7 @@ class Row:
 
 
 class LiveTree:
-    """Rows as a tree of components, redrawn in place while the run goes on, printed in full at its end."""
+    """Rows as a tree of components, redrawn in place during the run and printed in full at its end."""
 
     def __init__(self, out: TextIO, style: Style) -> None:
         self._out = out
@@ -60,7 +60,7 @@ class LiveTree:
         self._thread.start()
 
     def put(self, row: Row) -> None:
-        """Add a row or replace the one of the same resource."""
+        """Add a row or replace that of the same resource."""
         with self._lock:
             old = self._rows.get(row.urn)
             self._rows[row.urn] = replace(row, message=old.message) if old else row
@@ -122,7 +122,7 @@ class LiveTree:
         return lines
 
     def _shown(self) -> dict[str, Row]:
-        """Rows with something to tell, and what they are inside of."""
+        """Rows with something to show, and the components that contain them."""
         wanted: set[str] = set()
         for row in self._rows.values():
             if row.quiet and not row.message and row.parent:
@@ -135,7 +135,7 @@ class LiveTree:
 
 
 def cut(line: str, width: int) -> str:
-    """A line cut to a width on the screen; colours take none."""
+    """A line cut to a width on the screen, not counting colour codes."""
     out, shown, position = [], 0, 0
     while position < len(line):
         if line[position] == "\x1b":

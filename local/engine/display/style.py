@@ -14,14 +14,14 @@ _COLOURS = {
 
 
 class Style:
-    """Wraps text in colour, where colour is wanted."""
+    """Wraps text in colour if colours are on."""
 
     def __init__(self, out: TextIO) -> None:
         self.tty = out.isatty() and os.environ.get("TERM") != "dumb"
         self._colour = self.tty and not os.environ.get("NO_COLOR")
 
     def op(self, kind: str, text: str) -> str:
-        """Text in the colour of an operation, a severity or a part of the page; there are no others in it."""
+        """Text, without colours of its own, in the colour of an operation, a severity or a part of the report."""
         text = printable(text)
         code = _COLOURS.get(kind)
         return f"\x1b[{code}m{text}\x1b[0m" if code and self._colour else text
