@@ -1,10 +1,10 @@
 """The fork server, which forks.py starts:
 `python -m local.engine.processes.forking LISTENER FOLDER MODULE...`.
 
-LISTENER is the number of an inherited socket. It loads the modules, then forks itself for each request: the child takes
-over the pipes, the folder and the environment that came with it and runs a script or module as a Python of its own
-would. It has one thread and never uses gRPC itself, so that a fork of it is as good as a new process. It ends when its
-stdin does.
+LISTENER is the number of an inherited socket. The server loads the modules, then forks for each request: the child
+takes over the pipes, the directory and the environment of the request and runs a script or module as a new Python
+would. The server has one thread and never uses gRPC itself, so a fork behaves like a new process. It exits at the end
+of its stdin.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class NeedsNewProcess(Exception):  # noqa: N818
-    """A request that must be done by a new process."""
+    """A request that needs a new process."""
 
 
 class ForkServer:
@@ -40,7 +40,7 @@ class ForkServer:
 
     def __init__(self, listener: socket.socket, folder: Path) -> None:
         self._folder = folder.resolve()
-        self._path = list(sys.path[1:])  # what `python` adds itself comes first
+        self._path = list(sys.path[1:])  # without the entry that `python` adds itself
         self._children: dict[int, socket.socket] = {}
         self._listener = listener
         self._woken, waking = socket.socketpair()
@@ -77,7 +77,7 @@ class ForkServer:
             self._children[pid] = client
             client.sendall(f"{pid}\n".encode())
         except (OSError, ValueError, NeedsNewProcess) as error:
-            with suppress(OSError):  # it has gone
+            with suppress(OSError):  # the client is gone
                 client.sendall(f"{error}\n".encode())
             client.close()
         finally:
@@ -85,7 +85,7 @@ class ForkServer:
                 os.close(descriptor)
 
     def _check(self, request: dict[str, Any]) -> None:
-        """Refuse what would not be the same in a fork of this process."""
+        """Refuse a request that a fork of this process could not serve like a new process."""
         if Path(request["python"]).parent.resolve() != Path(sys.executable).parent.resolve():
             raise NeedsNewProcess("another Python")
         if Path(request["folder"]).resolve() != self._folder:
@@ -99,12 +99,12 @@ class ForkServer:
             if pid == 0:
                 return
             client = self._children.pop(pid)
-            with suppress(OSError):  # nobody waits for it
+            with suppress(OSError):  # nobody is waiting for it
                 client.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
             client.close()
 
     def _become(self, request: dict[str, Any], descriptors: list[int]) -> NoReturn:
-        """Be the process that was asked for."""
+        """Become the requested process."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -138,7 +138,7 @@ class ForkServer:
             runpy.run_path(argv[0], run_name="__main__")
 
     def _look_first_in(self, folder: str) -> None:
-        """Import from a folder before all others, as Python does, also what is loaded from elsewhere by that name."""
+        """Put a directory first on the import path, as Python does, and unload modules that it overrides."""
         sys.path[:] = [folder, *self._path]
         for place in {str(ROOT), str(self._folder)} - {str(Path(folder).resolve())}:
             for name in [name for name, module in list(sys.modules.items()) if _is_in(module, place)]:
@@ -148,7 +148,7 @@ class ForkServer:
 
 
 def _is_in(module: object, folder: str) -> bool:
-    """Tell whether a module or namespace stands at the top of a folder. A lazy one stays unloaded."""
+    """Tell whether a module or namespace is at the top of a directory. Does not load a lazy one."""
     if not issubclass(type(module), ModuleType):  # a C library's stand-in
         return False
     known = object.__getattribute__(module, "__dict__")
@@ -158,22 +158,22 @@ def _is_in(module: object, folder: str) -> bool:
 
 
 def main() -> None:
-    """Load, then serve."""
+    """Load the modules, then serve."""
     listener, folder, *modules = sys.argv[1:]
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    gc.disable()  # what is loaded stays
+    gc.disable()  # loaded modules stay
     sys.meta_path.insert(0, LazyFinder())
     accepting = socket.socket(fileno=int(listener))
     address = Path(accepting.getsockname())
     server = ForkServer(accepting, Path(folder))
     sys.path[0] = folder
     for module in modules:
-        with suppress(Exception):  # who needs it tells what is wrong with it
+        with suppress(Exception):  # whoever imports it will report the error
             importlib.import_module(module)
-    gc.freeze()  # the children's collections leave it alone, and its pages shared
+    gc.freeze()  # garbage collection in the children ignores it, so its pages stay shared
     gc.enable()
     server.serve()
-    with suppress(OSError):  # where who started it was killed, nobody else tidies up
+    with suppress(OSError):  # a starter that was killed cannot remove it
         address.unlink()
         address.parent.rmdir()
 

@@ -1,7 +1,7 @@
-"""Processes forked from one that has loaded everything: the fork server (forking.py), as its clients see it.
+"""The client side of the fork server (forking.py), which forks processes with everything already loaded.
 
-Starting Python and importing the SDK, gRPC and what a program needs takes a second of CPU for each of the processes of
-a run. A run has them loaded once (launch.py); who runs many stacks does so for all of them, and the runs find the
+Starting Python and importing the SDK, gRPC and a program's own modules takes a second of CPU for each process of a run.
+A run loads them once (launch.py). A caller that runs many stacks loads them once for all of them: the runs find the
 server in their environment.
 """
 
@@ -27,10 +27,10 @@ _LOAD_LIMIT = 60.0
 
 
 class ForkServer:
-    """Serves forks of a process in which the modules `preload` are loaded, found in `folder` first.
+    """Serves forks of a process that has loaded the modules `preload`, searched in `folder` first.
 
-    It takes requests at once, and answers them when it has loaded. Modules that are not there or cannot be loaded are
-    left to its forks. Raises OSError where it cannot be started.
+    It accepts requests at once and answers them when it has loaded. Modules that are missing or fail to load are left
+    to the forks. Raises OSError if it cannot be started.
     """
 
     def __init__(self, folder: Path, preload: Sequence[str]) -> None:
@@ -46,17 +46,17 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[number],
-                start_new_session=True,  # Ctrl-C is its clients' matter
+                start_new_session=True,  # its clients handle Ctrl-C
             )
         self.environment: Mapping[str, str] = {ADDRESS: address}
         """What its clients need."""
 
     def retire(self) -> None:
-        """Take no more requests; those made before are served."""
+        """Accept no more requests; pending ones are served."""
         self._private.cleanup()
 
     def close(self) -> None:
-        """End it; what it has forked goes on."""
+        """End the server; its forks keep running."""
         with self._server as server:
             server.terminate()
         self._private.cleanup()
@@ -64,7 +64,7 @@ class ForkServer:
 
 @contextmanager
 def fork_server(folder: Path, preload: Sequence[str]) -> Iterator[Mapping[str, str]]:
-    """A fork server for the length of a block; yields the environment variables that its clients need."""
+    """Run a fork server during a block; yields the environment variables that its clients need."""
     server = ForkServer(folder, preload)
     try:
         yield server.environment
@@ -73,10 +73,10 @@ def fork_server(folder: Path, preload: Sequence[str]) -> Iterator[Mapping[str, s
 
 
 class Request:
-    """A process that a fork server was asked for.
+    """A request to a fork server for a process.
 
-    It runs `argv` as `python -u ARGV` would: a script, or `-m` and a module. `folder` is the project's. Raises OSError
-    where there is no server.
+    The process runs `argv` as `python -u ARGV` would: a script, or `-m` and a module. `folder` is the project's. Raises
+    OSError if there is no server.
     """
 
     def __init__(self, argv: Sequence[str], *, python: str, folder: Path, cwd: Path, env: Mapping[str, str]) -> None:
@@ -102,7 +102,7 @@ class Request:
                 os.close(descriptor)
 
     def answered(self) -> Forked:
-        """Wait until it is there. Raises OSError where the server is of another project or another Python, or gone."""
+        """Wait for the process. Raises OSError if the server is gone, or belongs to another project or Python."""
         try:
             with self._server.makefile("r") as stream:
                 answer = stream.readline().strip()
@@ -121,15 +121,15 @@ class Request:
 
 
 class Forked:
-    """A process forked by the server, with what is used here of `subprocess.Popen`.
+    """A process forked by the server, with the part of the `subprocess.Popen` interface that is used here.
 
-    One that outlives the server counts as ended by SIGKILL, however it ends.
+    One that outlives the server counts as killed by SIGKILL, however it ends.
     """
 
     def __init__(self, pid: int, server: socket.socket, pipes: Sequence[int]) -> None:
         self.pid = pid
         self._server = server
-        self.stdin: IO[str] = open(pipes[0], "w")  # noqa: SIM115 - a pipe, closed by who uses it
+        self.stdin: IO[str] = open(pipes[0], "w")  # noqa: SIM115 - a pipe, closed by its user
         self.stdout: IO[str] = open(pipes[1], errors="replace")  # noqa: SIM115
         self.stderr: IO[str] = open(pipes[2], errors="replace")  # noqa: SIM115
         self._ended = threading.Event()
@@ -141,7 +141,7 @@ class Forked:
             status = stream.readline().strip()
         if status:
             self._status = int(status)
-        else:  # the server is gone, and with it the status
+        else:  # the server is gone, and the status with it
             with suppress(OSError):
                 watched = os.pidfd_open(self.pid)
                 select.select([watched], [], [])

@@ -1,7 +1,7 @@
-"""Starting the program and the plugins: found, given their environment and started as the Pulumi CLI does it.
+"""Finds and starts the program and the plugins, with the environment that the Pulumi CLI gives them.
 
-Processes take half a second to be ready, so they are started first, before the engine loads gRPC itself. That is why
-this module imports nothing heavy, and why the engine's port is known before its server is there.
+Processes take half a second to be ready, so they are started before the engine loads gRPC itself. That is why this
+module imports nothing heavy, and why the engine's port is reserved before its server runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STANDINS = Path(__file__).with_name("standins")
 
 
 class Launcher:
-    """Starts processes for one run; each must be taken by somebody, or is ended by `stop`."""
+    """Starts the processes of one run. `stop` ends those that nobody took."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -40,11 +40,11 @@ class Launcher:
         self._forks: ForkServer | None = None
 
     def bound(self) -> None:
-        """Give up the reservation of the port: the server has it now."""
+        """Release the reserved port: the server has bound it."""
         self._socket.close()
 
     def prestart(self, package: str) -> None:
-        """Start a plugin that will most probably be needed."""
+        """Start a plugin that will probably be needed."""
         self._spare[package] = self._start_plugin(package)
 
     def plugin(self, package: str) -> Process:
@@ -61,8 +61,8 @@ class Launcher:
     def start(
         self, argv: list[str], folder: Path, environment: Mapping[str, str], words: Sequence[str] = ()
     ) -> Process:
-        """Start any process of the run; one that is Python with the arguments `words` by the fork server, if there is
-        one."""
+        """Start a process of the run. If `words` (the arguments of Python) are given and there is a fork server, the
+        process is forked."""
         process = Process(argv, cwd=folder, env=environment, request=self._request(words, folder, environment))
         self._started.append(process)
         return process
@@ -74,11 +74,11 @@ class Launcher:
         try:
             return Request(words, python=python, folder=root, cwd=folder, env=environment)
         except OSError:
-            return None  # it is gone: a new process does the same
+            return None  # the server is gone: use a new process
 
     def program_and(self, package: str) -> Process:
-        """The program's process. A plugin that will most probably be needed is started with it: what both load (module
-        `shared` of the plugin) is loaded once."""
+        """The program's process, started with a plugin that will probably be needed: what both import (the plugin's
+        module `shared`) is loaded once."""
         self._share(package)
         self.prestart(package)
         program = self.program()
@@ -88,19 +88,19 @@ class Launcher:
         return program
 
     def _share(self, package: str) -> None:
-        """Start a fork server for both. Not where the plugin is no Python of the project, where the program has other
-        modules than the project's, or where such a server is there already."""
+        """Start a fork server for both, unless the plugin does not run in the project's Python, the program is in
+        another directory than the project, or there already is a server."""
         words = _python_words(self.project, plugin_command(self.project, package))
         same = Path(python_of(self.project)).parent.resolve() == Path(sys.executable).parent.resolve()
         beside = self._program_folder.resolve() == self.project.root.resolve()
         if not (words and same and beside) or ADDRESS in self.environment:
             return
-        with suppress(OSError):  # new processes do the same
+        with suppress(OSError):  # then use new processes
             self._forks = ForkServer(self.project.root, ["pulumi", words[1], f"{words[1]}.shared"])
             self.environment |= self._forks.environment
 
     def program(self) -> Process:
-        """A process of the program, which waits for its settings on stdin."""
+        """A process of the program; it waits for its settings on stdin."""
         argv = [python_of(self.project), "-u", str(RUNNER)]
         return self.start(argv, self._program_folder, self.environment, [str(RUNNER)])
 
@@ -115,7 +115,7 @@ class Launcher:
             process.stop()
 
     def close(self) -> None:
-        """End what the processes of the run came from; they have ended by now."""
+        """End the fork server; the run's processes have ended by now."""
         if self._forks is not None:
             self._forks.close()
 
@@ -128,9 +128,9 @@ class Launcher:
 def plugin_command(project: Project, package: str) -> list[str]:
     """The command that starts a package's plugin (the engine's address comes after it).
 
-    In the CLI's order: `plugins.providers` of Pulumi.yaml, PATH; then a stand-in of ours and, for dynamic providers,
-    the SDK's own module.
-    Raises UnsupportedError for a plugin that is nowhere (the CLI would download it).
+    Searched in the CLI's order: `plugins.providers` of Pulumi.yaml, then PATH; then our own stand-ins and, for dynamic
+    providers, the SDK's module.
+    Raises UnsupportedError for a plugin that is not found (the CLI would download it).
     """
     file = f"pulumi-resource-{package}"
     if package in project.plugins:
@@ -146,7 +146,7 @@ def plugin_command(project: Project, package: str) -> list[str]:
 
 
 def _python_words(project: Project, command: Sequence[str]) -> list[str]:
-    """The words after `python` for the SDK's own plugin, or for one of the project whose folder is a package to run."""
+    """The arguments of `python` for the SDK's own plugin, or for a plugin of the project that is a package to run."""
     if command[0] == python_of(project):
         return list(command[2:])
     package = Path(command[0]).parent
@@ -165,7 +165,7 @@ def python_of(project: Project) -> str:
 
 
 def program_environment(project: Project) -> dict[str, str]:
-    """The environment of the program and the plugins: the project's virtual environment is active in it."""
+    """The environment of the program and the plugins, with the project's virtual environment active."""
     environment = dict(os.environ)
     if project.virtualenv is not None:
         environment["VIRTUAL_ENV"] = str(project.virtualenv)

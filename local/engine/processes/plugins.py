@@ -1,4 +1,4 @@
-"""Resource providers: finding and starting their plugins, and their operations in the engine's terms."""
+"""Resource providers: their plugins, and their operations in the engine's terms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHANNEL_OPTIONS = [
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", -1),
-    # what came half-way arrives with all that is known of it, such as files, in the metadata of an error
+    # a partial failure carries all properties of the resource, such as files, in the error's metadata
     ("grpc.max_metadata_size", 400 * 1024 * 1024),
     ("grpc.absolute_max_metadata_size", 400 * 1024 * 1024),
 ]
@@ -34,21 +34,21 @@ CANCEL_LIMIT = 5.0
 
 
 class ProviderError(Exception):
-    """An operation that the provider refused or that failed; the text is the provider's."""
+    """An operation that the provider refused or failed; the text is the provider's."""
 
 
 class PartialFailureError(ProviderError):
-    """A resource that was created or changed, but not completely; what there is goes into the state."""
+    """A resource that was created or changed incompletely; it goes into the state as it is."""
 
     def __init__(self, detail: pb.ErrorResourceInitFailed) -> None:
         super().__init__("\n".join(detail.reasons) or "resource init failed")
         self.id: str = detail.id
         self.outputs = from_struct(detail.properties)
         self.inputs = from_struct(detail.inputs) if detail.HasField("inputs") else None
-        self.reasons = tuple(detail.reasons) or (str(self),)  # without one, the state would not tell of it
+        self.reasons = tuple(detail.reasons) or (str(self),)  # without a reason, the state would not show the failure
 
     def marked(self, outputs: PropertyMap, inputs: PropertyMap) -> PartialFailureError:
-        """Mark as secret what is so in `outputs` and `inputs`: the answer of a provider that knows no secrets."""
+        """Mark as secret what is secret in `outputs` and `inputs`, for a provider that does not support secrets."""
         self.outputs = mark_secrets(self.outputs, outputs)
         self.inputs = None if self.inputs is None else mark_secrets(self.inputs, inputs)
         return self
@@ -93,14 +93,14 @@ class Provider:
     def _operate(
         self, method: str, request: Any, settings: pb.ConfigureResponse, outputs: PropertyMap, inputs: PropertyMap
     ) -> Any:
-        """Call what may come half-way; `outputs` and `inputs` say what is secret then."""
+        """Make a call that may fail partially; `outputs` and `inputs` tell what is secret in the result."""
         try:
             return self._call(method, request)
         except PartialFailureError as error:
             raise error if settings.acceptSecrets else error.marked(outputs, inputs) from None
 
     def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
-        """The provider's own inputs, checked; as they are if it does not check them."""
+        """The provider's own inputs, checked, or unchanged if it does not check them."""
         request = pb.CheckRequest(
             urn=urn,
             olds=to_struct(olds, secrets=True),
@@ -120,7 +120,7 @@ class Provider:
         return from_struct(response.inputs) if response.HasField("inputs") else news
 
     def configure(self, urn: str, inputs: PropertyMap, identity: str) -> None:
-        """Hand the provider its configuration (secrets included), in the background; operations wait for it."""
+        """Send the provider its configuration, secrets included, in the background; operations wait for that."""
 
         def run() -> None:
             try:
@@ -156,7 +156,7 @@ class Provider:
         return to_struct(properties, secrets=settings.acceptSecrets, references=settings.acceptResources)
 
     def check(self, urn: str, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
-        """A resource's inputs with the provider's defaults; raises ProviderError naming each bad property."""
+        """A resource's inputs with the provider's defaults; raises ProviderError naming each invalid property."""
         settings = self._settings()
         if settings is None:
             return news
@@ -177,7 +177,7 @@ class Provider:
         return properties if settings.acceptSecrets else mark_secrets(properties, like)
 
     def diff(self, old: Resource, inputs: PropertyMap, ignore: tuple[str, ...], replace: tuple[str, ...] = ()) -> Diff:
-        """Whether and how a resource has to change for new inputs.
+        """Whether and how new inputs change a resource.
 
         `ignore` and `replace` are the resource's `ignoreChanges` and `replaceOnChanges`.
         """
@@ -270,7 +270,7 @@ class Provider:
         self._call("Delete", request)
 
     def read(self, old: Resource) -> tuple[str, PropertyMap, PropertyMap | None]:
-        """What a resource is now: its ID (empty if it is gone), outputs, and inputs if the provider gave any."""
+        """The current ID (empty if the resource is gone), outputs, and inputs if the provider returned any."""
         settings = self._settings()
         if settings is None:
             raise ProviderError("the provider's configuration is not known")
@@ -300,7 +300,7 @@ class Provider:
         return response
 
     def cancel(self) -> None:
-        """Ask the provider to end its operations; errors do not matter any more."""
+        """Ask the provider to end its operations, ignoring errors."""
         if not self._stub.done() or self._stub.exception():
             return
         try:
@@ -328,7 +328,7 @@ def _detailed_replaces(response: pb.DiffResponse) -> list[str]:
 
 
 def covers(pattern: str, path: str) -> bool:
-    """Whether a property path (`a.b[0]`) is, or is within, a pattern, whose parts may be `*`."""
+    """Whether a property path (`a.b[0]`) matches a pattern or is below it; parts of the pattern may be `*`."""
     wanted, given = _parts(pattern), _parts(path)
     return len(given) >= len(wanted) and all(part in ("*", other) for part, other in zip(wanted, given, strict=False))
 

@@ -1,4 +1,4 @@
-"""Child processes: plugins that print their port, and reading what they print afterwards."""
+"""Child processes: plugins that print their port, and their later output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Output = Callable[[str], None]
 
 
 def started(argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: int) -> subprocess.Popen[str]:
-    """A new process in a session of its own, whose output is read as text. Raises OSError."""
+    """Start a process in a session of its own, with text pipes. Raises OSError."""
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
@@ -36,7 +36,7 @@ def started(argv: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: in
 
 
 class Process:
-    """A child process in a session of its own: Ctrl-C reaches the engine only. Its lines wait until they are wanted."""
+    """A child process in its own session, so that Ctrl-C reaches the engine alone. Its output waits to be read."""
 
     def __init__(
         self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], request: Request | None = None
@@ -61,7 +61,7 @@ class Process:
         return child
 
     def _begun(self, *, anew: bool) -> subprocess.Popen[str] | Forked | None:
-        """The process: the fork that was asked for, once it is there; where none is to be had a new one, or None."""
+        """The process: the requested fork, once it runs. Without a fork, a new process if `anew`, otherwise None."""
         with self._lock:
             if self._there is None and self._request is not None:
                 try:
@@ -73,7 +73,7 @@ class Process:
             return self._there
 
     def send(self, line: str) -> None:
-        """Write a line to the process's stdin, which stays open. It does not matter if it has ended: `wait` tells."""
+        """Write a line to the process's stdin, which stays open. If the process has ended, `wait` reports it."""
         if self._child.stdin is None:
             return
         try:
@@ -91,7 +91,7 @@ class Process:
         return int(line)
 
     def show_output(self, output: Output, *, stdout: bool = True, stderr: bool = True) -> None:
-        """From now on hand the lines that the process prints to a callback."""
+        """From now on, pass the lines that the process prints to a callback."""
         for stream, wanted in ((self._child.stdout, stdout), (self._child.stderr, stderr)):
             if stream and wanted:
                 thread = threading.Thread(target=_pass_on, args=[stream, output], daemon=True)
@@ -99,19 +99,19 @@ class Process:
                 self._readers.append(thread)
 
     def wait(self) -> int:
-        """Wait for the end of the process and of its output; returns its exit status."""
+        """Wait for the process and its output to end; returns its exit status."""
         status = self._child.wait()
         for reader in self._readers:
             reader.join(STOP_LIMIT)
         return status
 
     def stop(self) -> None:
-        """End the process: by SIGTERM, after five seconds by SIGKILL."""
+        """End the process by SIGTERM, or after five seconds by SIGKILL."""
         child = self._begun(anew=False)
         if child is not None and child.poll() is None:
             self._signal(signal.SIGTERM)
             with self._killed_after(STOP_LIMIT):
-                child.wait()  # with a limit of its own it would look every 50 ms
+                child.wait()  # with a timeout, Popen would poll every 50 ms
         for reader in self._readers:
             reader.join(STOP_LIMIT)
 
@@ -123,7 +123,7 @@ class Process:
 
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[None]:
-        """End the process by SIGKILL where what is done inside, which its end ends, takes longer."""
+        """Kill the process if the block takes longer: the block ends when the process does."""
         timer = threading.Timer(seconds, self._signal, [signal.SIGKILL])
         timer.daemon = True
         timer.start()

@@ -1,8 +1,8 @@
-"""Runs a Pulumi program in a process of its own. Started by the engine as a script; imports nothing of the engine.
+"""Runs a Pulumi program in its own process. The engine starts it as a script; it imports nothing of the engine.
 
 The settings (addresses, configuration with its secrets) come as a line of JSON on stdin, so that no other process can
 read them.
-Exit status: 0, 32 if the program's error was reported, else 1.
+Exit status: 0; 32 if the program's error was reported; otherwise 1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REPORTED = 32
 
 def main() -> int:
     """Configure the SDK, run the program and wait for all of its resources."""
-    gc.set_threshold(500_000, 50, 50)  # resources and what is loaded stay: looking for garbage took a tenth of a run
+    gc.set_threshold(500_000, 50, 50)  # resources and modules stay: garbage collection took a tenth of a run
     sys.path.pop(0)  # the engine's own folder
     sys.meta_path.insert(0, LazyFinder())
     import pulumi
@@ -61,7 +61,7 @@ def main() -> int:
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max_workers=settings["parallel"] * 4)
     loop.set_default_executor(executor)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a program that fails leaves futures nobody awaits
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a failed program leaves futures that nobody awaits
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program)))
     except pulumi.RunError as error:
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 class LazyFinder(MetaPathFinder):
-    """Has the SDK's Automation API, a quarter of importing the SDK, loaded when a program first looks into it."""
+    """Defers loading the SDK's Automation API, a quarter of the SDK's import time, until a program uses it."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(fullname, path, target) if fullname == "pulumi.automation" else None
@@ -89,19 +89,19 @@ class LazyFinder(MetaPathFinder):
 
 
 def _unheard(*_args: object, **_options: object) -> None:
-    """Drop a debug message: the SDK writes four for each resource, each a call that is waited for, and the engine shows
-    none of them."""
+    """Drop a debug message. The SDK sends four per resource, each a blocking call, and the engine shows none of
+    them."""
 
 
 def _remember_types() -> None:
-    """Have the types of a class's outputs worked out once, not for each resource."""
+    """Compute the types of a class's outputs once, not for each resource."""
     from pulumi import _types
 
     _types.resource_types = functools.lru_cache(maxsize=None)(_types.resource_types)
 
 
 def _remember_providers() -> None:
-    """Have a dynamic provider that has nothing of its own, from a module, pickled once, not for each resource."""
+    """Pickle a dynamic provider once, not for each resource, if it has no attributes and its class is in a module."""
     from pulumi.dynamic import dynamic
 
     pickled = dynamic.serialize_provider
@@ -119,8 +119,8 @@ def _remember_providers() -> None:
 
 
 def _quick_urns() -> None:
-    """Have a URN of known parts made at once: for each resource the SDK makes one that it needs only without an engine,
-    through eight Outputs."""
+    """Build a URN of known parts directly: for each resource the SDK builds one, through eight Outputs, that is used
+    only without an engine."""
     from pulumi import Output
     from pulumi.runtime import resource
 
@@ -135,7 +135,7 @@ def _quick_urns() -> None:
 
 
 def _end_with_engine() -> None:
-    """End when the engine has ended, which closes the other end of stdin; to the program, stdin is empty."""
+    """Exit when the engine does, which closes stdin. The program itself sees an empty stdin."""
     pipe = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -153,7 +153,7 @@ def _run(program: str) -> None:
 
 
 def _user_traceback(root: str) -> str:
-    """The traceback from the first frame of the user's own files on."""
+    """The traceback, from the first frame in the user's own files."""
     kind, error, trace = sys.exc_info()
     frames = traceback.extract_tb(trace)
     for index, frame in enumerate(frames):
@@ -168,4 +168,4 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # nothing is left to do: no need to wait for the interpreter to take itself apart
+    os._exit(status)  # nothing is left to do, so skip the interpreter's shutdown

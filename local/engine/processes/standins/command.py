@@ -1,8 +1,8 @@
 # ruff: noqa: N802  (method names of the gRPC protocol)
 """A stand-in for pulumi-command's plugin: `command:remote:Command`, and nothing else of that package.
 
-It keeps the same inputs and outputs in the state, so the real plugin takes over at any time. Other than the real one it
-never accepts an unknown host key, and `environment` is refused by name.
+It keeps the same inputs and outputs in the state, so the real plugin can take over at any time. Unlike the real one, it
+never accepts an unknown host key, and it refuses `environment`.
 Source: the schema of pulumi-command 1.2 and pulumi/proto/provider.proto.
 """
 
@@ -42,7 +42,7 @@ THREADS = 64
 
 
 class CommandError(Exception):
-    """What a request cannot have; the message is all that is shown."""
+    """A request that cannot be carried out; the message is all that is shown."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class CommandOutput:
 
 
 async def execute(connection: Connection, command: str, stdin: str, limit: float) -> CommandOutput:
-    """Run a command as the login user's shell would; its input ends after `stdin`.
+    """Run a command as the login user's shell would, with `stdin` as its input.
 
-    Raises `HostError` where the host cannot be entered, `CommandError` where the command fails or exceeds `limit`.
+    Raises `HostError` if the login fails, `CommandError` if the command fails or takes longer than `limit`.
     """
     one_at_a_time = asyncio.Semaphore()
 
@@ -112,7 +112,7 @@ def checked(inputs: PropertyMap) -> tuple[PropertyMap, list[tuple[str, str]]]:
 
 
 def run(properties: PropertyMap, command: Any, timeout: float) -> PropertyMap:
-    """Run one command of a resource, if it has it; return stdout and stderr as properties."""
+    """Run one command of a resource, if it is set; return stdout and stderr as properties."""
     if not isinstance(command, str) or not command:
         return {}
     connection = Connection.model_validate(properties["connection"])
@@ -133,7 +133,7 @@ class CommandPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
 
     def Configure(self, _request: Any, _context: Any) -> Any:
-        """Secrets come and go as plain values; the engine marks them by their names."""
+        """Secrets are sent and returned as plain values; the engine marks them by name."""
         return proto.ConfigureResponse(acceptSecrets=False, supportsPreview=False, acceptResources=False)
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
@@ -141,7 +141,7 @@ class CommandPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return proto.PluginInfo(version=VERSION)
 
     def Check(self, request: Any, _context: Any) -> Any:
-        """Fill in defaults and refuse what is wrong, by its path."""
+        """Fill in defaults and report invalid properties by path."""
         if (token := request.urn.split("::")[2].rsplit("$", 1)[-1]) != RESOURCE_TYPE:
             reason = f"the stand-in for pulumi-command has {RESOURCE_TYPE} alone, not {token}: install the real plugin"
             return proto.CheckResponse(failures=[proto.CheckFailure(reason=reason)])
@@ -182,11 +182,11 @@ class CommandPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Read(self, request: Any, _context: Any) -> Any:
-        """What a command did once cannot be read back: all stays as it is."""
+        """The effect of a command cannot be read back: nothing changes."""
         return proto.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
-        """A command in flight is finished: an upgrade must not be left half-way."""
+        """Let a running command finish: an upgrade must not be left half done."""
         return empty_pb2.Empty()
 
     @staticmethod
@@ -195,7 +195,7 @@ class CommandPlugin(provider_pb2_grpc.ResourceProviderServicer):
             return {**properties, **run(properties, command, timeout)}
         except (HostError, CommandError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
-            raise  # never reached: abort raises
+            raise  # unreachable: abort raises
 
 
 if __name__ == "__main__":
