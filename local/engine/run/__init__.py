@@ -1,1 +1,1 @@
-"""One run: the program's registrations made steps, carried out in their order."""
+"""One run: turns the program's registrations into steps and carries them out in order."""

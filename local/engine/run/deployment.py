@@ -1,4 +1,4 @@
-"""An update or its preview: what is done with each resource that the program registers."""
+"""An update or its preview: decides what to do with each resource that the program registers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from local.engine.state.values import PropertyMap, contains_unknown, without_unk
 
 @dataclass(frozen=True)
 class Registration:
-    """The answer to a registration; without a state if it failed or was not attempted."""
+    """The result of a registration; it has no state if the resource failed or was not attempted."""
 
     urn: str
     state: Resource | None
 
 
 class Deployment:
-    """Decides on and carries out the steps of one update (or preview). Thread-safe: a thread per registration."""
+    """Plans and carries out the steps of one update or preview. Thread-safe: each registration has its thread."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Deployment:
 
     @property
     def cancelled(self) -> threading.Event:
-        """Set to start nothing new."""
+        """When set, nothing new is started."""
         return self._steps.cancelled
 
     @property
@@ -77,7 +77,7 @@ class Deployment:
         return bool(self.failures.urns())
 
     def register(self, goal: Goal) -> Registration:
-        """Carry out what a registration needs. A failure is reported, and not raised."""
+        """Carry out a registration. A failure is reported, not raised."""
         goal = self._inherit(goal)
         urn = make_urn(self._stack, self._project, goal.parent, goal.type, goal.name)
         try:
@@ -144,7 +144,7 @@ class Deployment:
         return self._custom(goal, old, new) if goal.custom else self._component(old, new)
 
     def _find_old(self, urn: str, goal: Goal) -> Resource | None:
-        """The resource in the state that this one continues: of the same URN, or of one of its aliases."""
+        """The resource in the state that this one continues: that with the same URN, or with one of its aliases."""
         if urn in self._olds:
             return self._olds[urn]
         with self._lock:
@@ -173,7 +173,7 @@ class Deployment:
         return new
 
     def _settle(self, old: Resource | None, new: Resource) -> Resource:
-        """Record a state that took no operation; one that equals the old is not written again."""
+        """Record a state that needed no operation; one that equals the old is not written again."""
         if old is not None and new == old:
             self._ledger.same(old)
             return old
@@ -208,7 +208,7 @@ class Deployment:
 
     def _known(self, new: Resource) -> None:
         if not self._preview and contains_unknown(new.inputs):
-            raise SkippedError  # an input comes from something that failed, but does not say so
+            raise SkippedError  # an input comes from a failed resource, but carries no dependency on it
 
     def _provider_state(self, new: Resource) -> Resource | None:
         with self._lock:
@@ -219,7 +219,7 @@ class Deployment:
             if new.deleted_with and new.deleted_with in self._replaced:
                 return Diff(True, ("deletedWith",))
         if old.taint or any(wanted.fullmatch(new.urn) for wanted in self._wanted_anew.values()):
-            return Diff(True, ("id",))  # as the CLI has it: the provider is not asked
+            return Diff(True, ("id",))  # as in the CLI, the provider is not asked
         return provider.diff(old, new.inputs, goal.ignore_changes, goal.replace_on_changes)
 
     def _replace(self, provider: Provider, goal: Goal, old: Resource, new: Resource, diff: Diff) -> Resource:
@@ -241,7 +241,7 @@ class Deployment:
         return state
 
     def _delete_first(self, old: Resource) -> Resource:
-        """Delete a resource, and before it those that cannot live without it, ahead of creating it anew."""
+        """Delete a resource that will be created again, after those that must be replaced with it."""
         with self._lock:
             unseen = {urn: item for urn, item in self._olds.items() if urn not in self._seen}
         standing = [old, *(item for item in unseen.values() if not item.pending_replacement)]
@@ -257,11 +257,11 @@ class Deployment:
         return self._olds[old.urn]
 
     def unmatched(self) -> list[str]:
-        """The `--replace` options that name nothing in the program."""
+        """The `--replace` options that match no resource of the program."""
         return [urn for urn, wanted in self._wanted_anew.items() if not any(map(wanted.fullmatch, self._seen))]
 
     def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
-        """Record the outputs of a component; those of the stack, when it is known how the run went (`finish`)."""
+        """Record the outputs of a component; `finish` records those of the stack, after the run."""
         with self._lock:
             state = self.news.get(urn)
         if state is None:
@@ -272,7 +272,7 @@ class Deployment:
             self._record_outputs(state, outputs)
 
     def finish(self, *, failed: bool) -> None:
-        """Record the outputs of the stack. After a failure, what is missing among them is not gone."""
+        """Record the outputs of the stack. After a failure, missing outputs keep their former values."""
         if self._stack_outputs is None:
             return
         urn, outputs = self._stack_outputs
@@ -285,7 +285,7 @@ class Deployment:
         old = self._olds.get(state.urn)
         if not self._preview:
             known = without_unknown(outputs)
-            lost = outputs.keys() - known.keys()  # came from something that failed: the former value stays
+            lost = outputs.keys() - known.keys()  # depend on a failed resource: their former values stay
             outputs = known | {key: state.outputs[key] for key in lost if key in state.outputs}
         self._sink.outputs(state.urn, old.outputs if old else {}, outputs)
         new = state.changed(outputs=outputs)
@@ -295,9 +295,9 @@ class Deployment:
                 self.news[state.urn] = new
 
     def remove_rest(self, half_made: Iterable[Resource] = ()) -> None:
-        """Delete what the program no longer has, and what was replaced; after failures, what has no part in them.
+        """Delete what is no longer declared and what was replaced; after failures, only what they do not affect.
 
-        `half_made`: of a run that was interrupted.
+        `half_made`: see `EngineRun.half_made`.
         """
         with self._lock:
             wanted = self._seen | self._providers.registered()

@@ -1,4 +1,4 @@
-"""What failed in an update, what that held up, and what can be deleted nevertheless."""
+"""The failures of an update: what was not attempted because of them, and what can still be deleted."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from local.engine.state.state import Resource, outermost
 
 
 class Failures:
-    """The resources that failed, or were not attempted since another failed. Thread-safe."""
+    """The resources that failed, or were not attempted because another failed. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._causes: dict[str, str] = {}
 
     def note(self, urn: str, cause: str) -> None:
-        """Note that a resource failed because of `cause` (itself; another; empty: the run was cancelled)."""
+        """Note that a resource failed because of `cause`: itself, another resource, or "" if the run was cancelled."""
         with self._lock:
             self._causes[urn] = cause
 
     def urns(self) -> Collection[str]:
-        """What failed or was not attempted."""
+        """The resources that failed or were not attempted."""
         with self._lock:
             return set(self._causes)
 
     def among(self, needs: Iterable[str]) -> str | None:
-        """What made one of these fail; None where none did."""
+        """The cause of the failure of one of these; None if none failed."""
         with self._lock:
             return min((self._causes[urn] for urn in needs if urn in self._causes), default=None)
 
     def tell(self, sink: Sink) -> None:
-        """Say, once for each failure, what was not attempted because of it."""
+        """Report, once for each failure, what was not attempted because of it."""
         held: dict[str, list[str]] = {}
         for urn, cause in self._causes.items():
             if cause and urn != cause:
@@ -43,7 +43,7 @@ class Failures:
     def spare(
         self, gone: Sequence[Resource], olds: Sequence[Resource], parents: Mapping[str, str], sink: Sink
     ) -> Sequence[Resource]:
-        """Those of `gone` that can be deleted all the same; says which cannot. See `unconcerned`."""
+        """Those of `gone` that can still be deleted; reports those that cannot. See `unconcerned`."""
         failed = self.urns()
         left = unconcerned(gone, olds, parents, failed) if failed else gone
         spared = _listed(item.urn for item in gone if item not in left)
@@ -60,11 +60,11 @@ def _listed(urns: Iterable[str]) -> str:
 def unconcerned(
     gone: Sequence[Resource], olds: Sequence[Resource], parents: Mapping[str, str], failed: Collection[str]
 ) -> list[Resource]:
-    """What can be deleted after failures: one host that is down must not keep another from being changed.
+    """The resources that can be deleted after failures: a host that is down must not block changes to another.
 
-    What belongs to a component in which something failed stays, and all that such a thing needs. Where a component
-    failed that is new, whole components stay too: it might be one of them under another name. `parents` are those of
-    what the program has registered.
+    Everything in a component with a failure stays, with everything that it needs. If a new component failed, whole
+    components stay, too: it might be one of them under another name. `parents` are those of the resources that the
+    program has registered.
     """
     known = {item.urn: item.parent for item in olds}
     everything = {**known, **parents}

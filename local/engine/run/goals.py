@@ -1,4 +1,4 @@
-"""What a program asks for: a resource registration, read from its gRPC request."""
+"""What a program declares: a resource registration, read from its gRPC request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 
 @dataclass(frozen=True)
 class Alias:
-    """A former identity of a resource: its whole URN, or the parts of it that were different."""
+    """A former identity of a resource: its whole URN, or the parts that differed."""
 
     urn: str = ""
     name: str = ""
@@ -32,7 +32,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class Goal:
-    """A resource as the program wants it."""
+    """A resource as the program declares it."""
 
     type: str
     name: str
@@ -57,7 +57,7 @@ class Goal:
 
     @property
     def package(self) -> str:
-        """The provider package in the type."""
+        """The package in the resource's type."""
         return self.type.split(":", 1)[0]
 
     @property
@@ -66,7 +66,7 @@ class Goal:
         return self.type.startswith(PROVIDER_PREFIX)
 
     def inherit(self, parent: Goal) -> Goal:
-        """This goal with the options that a child takes from its parent."""
+        """This goal with the options that it inherits from its parent."""
         provider = self.provider
         if not provider and (not self.custom or _package_of(parent.provider) == self.package):
             provider = parent.provider
@@ -86,7 +86,7 @@ def _package_of(reference: str) -> str:
 
 
 def pattern(urn: str) -> re.Pattern[str]:
-    """What matches the URNs of an option: `*` is any text within a part of a URN, `**` any text."""
+    """The pattern for URNs in an option: `*` matches any text within a part of a URN, `**` any text."""
     parts = (".*" if part == "**" else "[^:]*" if part == "*" else re.escape(part) for part in re.split(r"(\*+)", urn))
     return re.compile("".join(parts))
 
@@ -181,7 +181,7 @@ def _seconds(text: str) -> float:
 
 
 def make_urn(stack: str, project: str, parent: str, type_: str, name: str) -> str:
-    """The URN of a resource; the types of its parents are part of it, but for the stack's."""
+    """The URN of a resource, which contains the types of its parents except the stack's."""
     if parent:
         parent_type = parent.split("::", 3)[2]
         if parent_type != STACK_TYPE:
@@ -190,9 +190,9 @@ def make_urn(stack: str, project: str, parent: str, type_: str, name: str) -> st
 
 
 def former_urns(goal: Goal, stack: str, project: str, renamed: Mapping[str, str]) -> Iterator[str]:
-    """The URNs that a resource may have had: by its own aliases, by its parent's, by both.
+    """The former URNs that a resource may have: from its own aliases, its parent's, or both.
 
-    `renamed` gives the former URN of each resource that was found by an alias.
+    `renamed` maps each resource that was found by an alias to its former URN.
     """
     for alias in (*goal.aliases, Alias()):
         if alias.urn:
@@ -212,7 +212,7 @@ def former_urns(goal: Goal, stack: str, project: str, renamed: Mapping[str, str]
 
 
 def keep_ignored(inputs: PropertyMap, old: PropertyMap, ignore: tuple[str, ...]) -> PropertyMap:
-    """Inputs with the properties of `ignoreChanges` as they were before (absent where they were absent)."""
+    """Inputs with the properties of `ignoreChanges` as they were before, or absent if they were."""
     result: PropertyMap = dict(inputs)
     for path in ignore:
         if path == "*":

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, heard at once, whatever the main thread is waiting for."""
+"""Handles Ctrl-C and SIGTERM at once, whatever the main thread is waiting for."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def heard(first: Callable[[], None], again: Callable[[], None]) -> Iterator[None]:
-    """Call `first` at the first of the signals, and `again` at each one after it, also while `first` still runs.
+    """Call `first` at the first signal and `again` at each later one, even if `first` is still running.
 
-    Both are called in other threads. A handler of Python's own would run in the main thread between two of its
-    instructions: a signal that comes as that begins to wait for a process is not handled before the process ends.
-    In any other thread than the main one nothing is heard.
+    Both are called in other threads. A Python signal handler would run in the main thread, between two instructions: a
+    signal that arrives as the thread starts waiting for a process would not be handled until the process ends.
+    Does nothing outside the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

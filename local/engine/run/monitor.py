@@ -1,4 +1,4 @@
-"""The gRPC services that the program (ResourceMonitor) and the plugins (Engine) talk to."""
+"""The gRPC services for the program (ResourceMonitor) and the plugins (Engine)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FEATURES = {
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
-    """Takes log messages."""
+    """Receives log messages."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -44,7 +44,7 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         self._refusals: list[str] = []
 
     def refused(self, sentence: str) -> None:
-        """Show why something is not supported; the program's traceback about it is not shown then."""
+        """Show why something is not supported, instead of the program's traceback about it."""
         self._refusals.append(sentence)
         self._sink.log(Severity.ERROR, sentence)
 
@@ -66,12 +66,12 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         return engine_pb2.SetRootResourceResponse()
 
     def RequirePulumiVersion(self, request: Any, context: Any) -> engine_pb2.RequirePulumiVersionResponse:  # noqa: N802
-        """The program asks for a version of the CLI; the SDK's own version is what decides here."""
+        """The program requires a version of the CLI; here, the version of the SDK counts."""
         return engine_pb2.RequirePulumiVersionResponse()
 
 
 class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
-    """Takes the program's registrations."""
+    """Receives the program's registrations."""
 
     def __init__(
         self, deployment: Deployment, providers: ProviderPool, info: resource_pb2.DeploymentInfo, engine: EngineService
@@ -90,15 +90,15 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         raise AssertionError  # abort has raised
 
     def GetDeploymentInfo(self, request: Any, context: Any) -> resource_pb2.DeploymentInfo:  # noqa: N802
-        """Project, stack, configuration and what is supported."""
+        """Project, stack, configuration and supported features."""
         return self._info
 
     def SupportsFeature(self, request: Any, context: Any) -> resource_pb2.SupportsFeatureResponse:  # noqa: N802
-        """What is supported, for older SDKs."""
+        """Whether a feature is supported, for older SDKs."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterResource(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Bring a resource about."""
+        """Register a resource and carry out its steps."""
         try:
             goal = read_goal(request)
         except EngineError as error:
@@ -115,7 +115,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         return response
 
     def RegisterResourceOutputs(self, request: Any, context: grpc.ServicerContext) -> Empty:  # noqa: N802
-        """Note a component's outputs."""
+        """Record a component's outputs."""
         try:
             self._deployment.register_outputs(request.urn, from_struct(request.outputs))
         except EngineError as error:
@@ -131,7 +131,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         self._refuse(context, f"the parameterized provider package {request.name!r}")
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Call a function of a provider whose plugin is there."""
+        """Call a function of a provider whose plugin is installed."""
         if request.tok.startswith("pulumi:pulumi:"):
             self._refuse(context, f"the function {request.tok} (invoke)")
         try:
@@ -177,7 +177,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
 def deployment_info(
     project: str, stack: str, config: Config, *, preview: bool, parallel: int
 ) -> resource_pb2.DeploymentInfo:
-    """What the SDK is told about the run."""
+    """The information about the run for the SDK."""
     return resource_pb2.DeploymentInfo(
         project=project,
         stack=stack,
@@ -191,7 +191,7 @@ def deployment_info(
 
 
 class GrpcServer:
-    """A gRPC server on a port that was reserved for it."""
+    """A gRPC server on a reserved port."""
 
     def __init__(self, address: str, threads: int) -> None:
         options = [*CHANNEL_OPTIONS, ("grpc.so_reuseport", 1)]
@@ -208,5 +208,5 @@ class GrpcServer:
         self._server.start()
 
     def stop(self) -> None:
-        """Stop; calls that are still running are cut off."""
+        """Stop; running calls are aborted."""
         self._server.stop(grace=None)

@@ -1,4 +1,4 @@
-"""Policy packs (CrossGuard): started as the CLI's language host starts them, asked by the Analyzer protocol."""
+"""Policy packs (CrossGuard), started as by the CLI's language host and called over the Analyzer protocol."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LEVELS = {"advisory": pb.ADVISORY, "mandatory": pb.MANDATORY, "disabled": pb.DI
 def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Mapping[str, str], sink: Sink) -> Pack:
     """Start a policy pack, in the project's Python unless it names a virtual environment of its own.
 
-    `extra` is what its environment has beside the program's. Raises EngineError if it cannot be started.
+    `extra` is added to the program's environment. Raises EngineError if the pack cannot be started.
     """
     manifest = folder / "PulumiPolicy.yaml"
     if not manifest.is_file():
@@ -56,7 +56,7 @@ def start_pack(folder: Path, config: Path | None, launcher: Launcher, extra: Map
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name that appears twice: the one that a reader sees first would not count."""
+    """Refuse a duplicate name: the first one, which readers see, would be ignored."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -65,7 +65,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class Pack:
-    """One running policy pack; `version` is that of its manifest, which counts where there is one."""
+    """One running policy pack; `version` is that of its manifest, which takes precedence."""
 
     def __init__(self, folder: Path, version: str, config: Path | None, process: Process, sink: Sink) -> None:
         def show(line: str) -> None:
@@ -112,7 +112,7 @@ class Pack:
             level = value if isinstance(value, str) else properties.pop("enforcementLevel", None)
             if level is not None and (not isinstance(level, str) or level not in _LEVELS):
                 raise EngineError(f"the policy configuration {file}: {name}: unknown enforcement level {level!r}")
-            # "all" is for those that are not named
+            # "all" applies to those that are not named
             for policy in [one for one in wanted if one not in data] if name == "all" else [name]:
                 config = wanted.setdefault(policy, pb.PolicyConfig())
                 if level is not None:
@@ -233,7 +233,7 @@ class Policies:
 
     @property
     def refused(self) -> bool:
-        """Whether the preview before the first change failed."""
+        """Whether the preview before the first change has failed."""
         return not self._approved
 
     def names(self) -> list[str]:
@@ -244,9 +244,9 @@ class Policies:
         return [future.result() for future in self._packs]
 
     def approve(self) -> None:
-        """Before the first change: a preview, since some policies look at the whole stack, which would be too late.
+        """Run a preview before the first change: policies for the whole stack would otherwise come too late.
 
-        Raises SkippedError where it fails; what it found is told as of this run.
+        Raises SkippedError if it fails; its violations are reported as those of this run.
         """
         with self._lock:
             if self._check is not None:
@@ -265,7 +265,7 @@ class Policies:
                     self._sink.log(severity, message, urn)
 
     def analyze(self, resource: Resource, provider: Resource | None) -> None:
-        """Check a resource before its operation; a mandatory violation raises ProviderError (in a preview, later)."""
+        """Check a resource before its operation; a mandatory violation raises ProviderError, except in a preview."""
         broken = False
         for pack in self._running():
             broken |= self._report(pack.analyze(resource, provider))

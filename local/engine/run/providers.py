@@ -1,4 +1,4 @@
-"""The providers of one run: their state resources and their processes."""
+"""The providers of one run: their resources in the state and their processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INTERNAL = "__internal"
 
 
 class ProviderPool:
-    """Starts a process for each provider resource that is needed, and none before."""
+    """Starts a process for each provider resource when it is first needed."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class ProviderPool:
         return Provider(package, self._launcher.plugin(package), lambda line: self._sink.log(Severity.INFO, line))
 
     def reference(self, goal: Goal) -> str:
-        """The reference (`<urn>::<id>`) of the provider of a custom resource: the one it names, or the default."""
+        """The reference (`<urn>::<id>`) of a custom resource's provider: the one it names, or the default."""
         return goal.provider or self.default(goal.package, goal.version, goal.download_url)
 
     def default(self, package: str, version: str, url: str) -> str:
-        """The reference of a package's default provider; a version of the package has one of its own."""
+        """The reference of a package's default provider; each version of the package has its own."""
         name = default_name(version, url)
         urn = make_urn(self._stack, self._launcher.project.name, "", PROVIDER_PREFIX + package, name)
         with self._lock:
@@ -114,7 +114,7 @@ class ProviderPool:
         return new
 
     def get(self, reference: str) -> Provider:
-        """The running provider of a reference; one that only the state knows is started from its state."""
+        """The running provider of a reference; one that is only in the state is started from there."""
         urn, _, _ = reference.rpartition("::")
         with self._lock:
             if urn not in self._running:
@@ -128,8 +128,8 @@ class ProviderPool:
         package = resource.type.removeprefix(PROVIDER_PREFIX)
         provider, olds = self._start(package), own_inputs(resource.inputs)
         if package == DYNAMIC and resource.name == "default":
-            # credentials may have changed since: the stack's configuration of today counts; what the last run's knew
-            # beside it, the provider learns as in an update
+            # credentials may have changed since, so the stack's current configuration is used; as in an update, the
+            # provider also receives the inputs of the last run
             resource = resource.changed(inputs=self._default_inputs(package, "", ""))
             provider.check_config(urn, olds, own_inputs(resource.inputs))
         provider.configure(urn, own_inputs(resource.inputs), resource.id)
@@ -160,14 +160,14 @@ class ProviderPool:
 
 
 def plugin_inputs(version: str, url: str) -> PropertyMap:
-    """What a provider's inputs say about its plugin, in the CLI's form."""
+    """The inputs of a provider that identify its plugin, as the CLI stores them."""
     inputs: PropertyMap = {"version": version} if version else {}
     internal: PropertyMap = {"pluginDownloadURL": url} if url else {}
     return inputs | {INTERNAL: internal} if inputs or internal else {}
 
 
 def own_inputs(inputs: PropertyMap) -> PropertyMap:
-    """A provider's inputs without what is the engine's business."""
+    """A provider's inputs without those for the engine."""
     return {key: value for key, value in inputs.items() if key != INTERNAL}
 
 

@@ -1,4 +1,4 @@
-"""Refresh: what every resource is now, read in parallel and taken into the state."""
+"""Refresh: reads every resource in parallel and updates the state."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LARGEST_FAMILY = 32
 
 @dataclass(frozen=True)
 class Refresher:
-    """What a refresh works with. `parallel`: components read at once; a provider may look once for all of one's parts,
-    as ours does, which sends one script to a host."""
+    """Refreshes the resources of a stack. `parallel`: how many components are read at once. A provider may read all
+    resources of a component together: ours sends one script to a host."""
 
     ledger: StateJournal
     providers: ProviderPool
@@ -30,7 +30,7 @@ class Refresher:
     parallel: int
 
     def refresh(self, snapshot: Snapshot) -> None:
-        """Read all custom resources, many at once; failures are reported and leave the resource's state as it was."""
+        """Read all custom resources, many at once. A failure is reported and leaves the resource's state unchanged."""
         readable = [item for item in snapshot.resources if _is_read(item)]
         for item in snapshot.resources:
             if not _is_read(item) and not item.is_provider:
@@ -42,12 +42,12 @@ class Refresher:
             _forget(gone, self.ledger)
 
     def _refresh_family(self, family: list[Resource]) -> list[str]:
-        """Returns the URNs of those that are gone."""
+        """Return the URNs of those that are gone."""
         with ThreadPoolExecutor(max_workers=min(LARGEST_FAMILY, len(family))) as pool:
             return list(pool.map(self._refresh_one, family))
 
     def _refresh_one(self, old: Resource) -> str:
-        """Returns the URN if the resource is gone."""
+        """Return the URN if the resource is gone, otherwise an empty string."""
         if self.remover.cancelled.is_set():
             return ""
         step = Step(Op.READ, old.urn, old, old)
@@ -71,7 +71,7 @@ class Refresher:
         reasons: tuple[str, ...] = ()
         try:
             identity, outputs, inputs = provider.read(old)
-        except PartialFailureError as error:  # not well, but this is how it is
+        except PartialFailureError as error:  # unhealthy, but this is its current state
             identity, outputs, inputs, reasons = error.id, error.outputs, error.inputs, error.reasons
             listed = "\n".join(f"* {reason}" for reason in reasons)
             self.sink.log(Severity.WARNING, f"Refreshed resource is in an unhealthy state:\n{listed}", old.urn)
@@ -81,14 +81,14 @@ class Refresher:
         new = old.changed(id=identity, outputs=outputs, inputs=read, init_errors=reasons)
         if new == old:
             return Step(Op.SAME, old.urn, old, new)
-        # what would change if the program were run now, seen from the other side
+        # compare the other way round: what would change if the program ran now
         differs = provider.diff(new, old.inputs, old.ignore_changes).changed
         new = new.changed(modified=now())
         return Step(Op.UPDATE if differs else Op.SAME, old.urn, old, new, by_outputs=new.inputs == old.inputs)
 
 
 def together(readable: Iterable[Resource], everything: Iterable[Resource]) -> list[list[Resource]]:
-    """Resources by the outermost component that they are part of, each of the others alone, in the order given."""
+    """Group resources by their outermost component, in the given order; a resource outside components is alone."""
     parents = {item.urn: item.parent for item in everything}
     stack = {item.urn for item in everything if item.type == STACK_TYPE}
     families: dict[str, list[Resource]] = {}
@@ -105,7 +105,7 @@ def _is_read(item: Resource) -> bool:
 
 
 def _forget(gone: set[str], ledger: StateJournal) -> None:
-    """Take what is gone out of the dependencies of what is left."""
+    """Remove what is gone from the dependencies of the remaining resources."""
     for item in ledger.resources():
         if not item.needs() & gone:
             continue

@@ -1,4 +1,4 @@
-"""Deleting: in reverse dependency order, many at a time."""
+"""Deletion in reverse dependency order, in parallel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.engine.state.values import UNKNOWN, PropertyMap
 
 
 class Remover:
-    """Deletes resources, and keeps the ledger and the display up to date about it."""
+    """Deletes resources, and updates the ledger and the display."""
 
     def __init__(
         self, *, preview: bool, parallel: int, ledger: StateJournal, providers: ProviderPool, sink: Sink
@@ -36,30 +36,30 @@ class Remover:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """One of the `--parallel` operations that may run at once."""
+        """Hold one of the `--parallel` slots for concurrent operations."""
         with self._slots:
             yield
 
     def drain(self) -> None:
         """Wait until no operation is in flight."""
-        with self._draining:  # two that took slots from each other would wait for ever
+        with self._draining:  # two drains at once would deadlock, each with some of the slots
             for _ in range(self._parallel):
                 self._slots.acquire()
             self._slots.release(self._parallel)
 
     def condemn(self, old: Resource) -> None:
-        """Note a resource (marked `delete`) whose replacement is there, to be deleted at the end."""
+        """Note a replaced resource (marked `delete`) that is to be deleted at the end."""
         self._condemned.append(old)
 
     def take_condemned(self) -> list[Resource]:
-        """What was noted so."""
+        """Return the resources noted by `condemn`."""
         taken, self._condemned = self._condemned, []
         return taken
 
     def delete_for_replacement(self, doomed: Sequence[Resource]) -> list[Resource]:
-        """Delete resources, one after the other, that are created anew afterwards; returns their states.
+        """Delete resources one after the other before they are created again; returns their states.
 
-        Those stay, marked, until the new ones are there.
+        These stay in the state, marked, until the new ones exist.
         """
         self._deleted.update(item.urn for item in doomed)
         left = []
@@ -71,7 +71,7 @@ class Remover:
         return left
 
     def remove(self, doomed: Sequence[Resource]) -> None:
-        """Delete all these, each once everything that needs it is deleted."""
+        """Delete these resources, each after everything that needs it."""
         self._deleted.update(item.urn for item in doomed)
         kept = [item for item in doomed if self._is_protected(item)]
         waits: dict[int, Future[bool]] = {id(item): Future() for item in doomed}
@@ -110,7 +110,7 @@ class Remover:
     def _delete(self, step: Step, old: Resource, left: Resource | None) -> None:
         hidden = old.pending_replacement and left is None
         if hidden:
-            self._ledger.put([], [old])  # it was deleted before already
+            self._ledger.put([], [old])  # it was already deleted
             return
         self._sink.started(step)
         try:
@@ -138,8 +138,8 @@ class Remover:
 def users_of(resources: Sequence[Resource]) -> dict[int, list[Resource]]:
     """For each resource (by `id()`), those that must be deleted before it.
 
-    These are the ones that need it; and what was replaced goes before its successor of the same URN, which something
-    replaced never needs.
+    These are the resources that need it. A replaced resource is deleted before its successor with the same URN, and
+    never needs a successor.
     """
     by_urn: dict[str, list[Resource]] = {}
     for item in resources:
@@ -155,17 +155,17 @@ def users_of(resources: Sequence[Resource]) -> dict[int, list[Resource]]:
 
 
 def removal_order(resources: Sequence[Resource]) -> list[Resource]:
-    """Resources so that each comes after all that need it."""
+    """Sort resources so that each comes after all that need it."""
     return depth_first(resources, users_of(resources))
 
 
 def dependent_replacements(
     root: Resource, standing: Sequence[Resource], provider_of: Callable[[str], Provider]
 ) -> list[Resource]:
-    """What must be replaced too when a resource is deleted before it is replaced, in dependency order.
+    """What must also be replaced when a resource is deleted before its replacement, in dependency order.
 
-    That is what is deleted with it, and every custom resource with a property that comes from it and whose provider
-    would replace it if that property had an unknown value.
+    These are the resources that are deleted with it, and every custom resource with a property from it that the
+    provider would replace if the value of that property were unknown.
     """
     replaced = {root.urn}
     touched = {root.urn}

@@ -1,4 +1,4 @@
-"""The runs: preview and update of a program, destroy, refresh."""
+"""The kinds of run: preview and update of a program, destroy, refresh."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from local.engine.state.state import Resource, Snapshot
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is to be done.
+    """Options of a run.
 
-    `out`: where it is shown; None: stdout. `check`: a run that must not fail before anything is changed.
-    `replace`: URNs of what is replaced in any case. `base`: the state to begin with, where it is not the stack's.
-    `log`: who is told what is being done.
+    `out`: where output goes; None: stdout. `check`: a run that must succeed before anything is changed.
+    `replace`: URNs of resources that are always replaced. `base`: the state to start from, if not the stack's.
+    `log`: receives the events.
     """
 
     parallel: int
@@ -55,7 +55,7 @@ class Options:
 
 
 class EngineRun:
-    """Everything that one run needs, started and stopped together."""
+    """The parts of one run, started and stopped together."""
 
     def __init__(self, kind: str, session: Session, options: Options, launcher: Launcher, *, preview: bool) -> None:
         self.session = session
@@ -103,7 +103,7 @@ class EngineRun:
             self.ledger.write()
 
     def half_made(self) -> list[Resource]:
-        """What a run that was interrupted was making: it may be there, though no state knows it."""
+        """What an interrupted run was creating: it may exist, although it is in no state."""
         return [
             item.resource.changed(
                 outputs=item.resource.inputs, delete=True, init_errors=(f"interrupted while {item.type}",)
@@ -113,7 +113,7 @@ class EngineRun:
         ]
 
     def settled(self) -> None:
-        """Nothing of the run that was interrupted is left to be done."""
+        """Nothing of the interrupted run is left to do."""
         for token in self.begun:
             self.ledger.end(token)
 
@@ -125,7 +125,7 @@ class EngineRun:
         )
 
     def cancel(self) -> None:
-        """Start nothing new, tell the providers, let what runs come to its end."""
+        """Start nothing new, cancel the providers and wait for running operations."""
         self.remover.cancelled.set()
         self.display.log(Severity.ERROR, "the run was cancelled; operations in progress are being finished")
         self.providers.cancel()
@@ -134,14 +134,14 @@ class EngineRun:
             self.program.stop()
 
     def give_up(self) -> None:
-        """End at once. The state keeps what was in flight as begun: what came of it, nobody knows."""
+        """Exit at once. Running operations stay in the state as begun: their result is unknown."""
         if self.writer:
             self.writer.abandon()
         self.launcher.kill()
         os._exit(130)
 
     def interruptible(self, cancel: Callable[[], None]) -> AbstractContextManager[None]:
-        """Ctrl-C (or SIGTERM) cancels; the second time the run is given up. They reach the main run alone."""
+        """The first Ctrl-C (or SIGTERM) cancels, the second gives up the run. Signals reach only the main run."""
         return heard(cancel, self.give_up)
 
     def _write_rest(self) -> None:
@@ -152,7 +152,7 @@ class EngineRun:
             self.display.log(Severity.ERROR, str(error))
 
     def close(self, packs: list[str], *, complete: bool = True) -> Report:
-        """End all processes, write what is left to write, show the end of the report.
+        """End all processes, write the state and print the end of the report.
 
         `complete`: the policy packs have seen all resources.
         """
@@ -169,7 +169,7 @@ class EngineRun:
 
 
 def run_program(session: Session, options: Options, launcher: Launcher, program: Process, *, preview: bool) -> Report:
-    """Preview or update: run the program and bring about what it declares."""
+    """Preview or update: run the program and make the changes that it declares."""
     run = EngineRun("up", session, options, launcher, preview=preview)
     run.program = program
     packs: list[str] = []
@@ -201,7 +201,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
         try:
             program.show_output(lambda line: run.display.log(Severity.INFO, line))
             program.send(_program_settings(run, config))
-            policies.await_start()  # beside the program; each resource waits for them, and is refused without
+            policies.await_start()  # while the program runs; each resource waits for the packs, and needs them
             status = program.wait()
             if status not in (0, REPORTED) and not deployment.cancelled.is_set():
                 run.display.log(Severity.ERROR, f"program exited with non-zero exit code: {status}")
@@ -283,13 +283,13 @@ def run_destroy(session: Session, options: Options, launcher: Launcher, *, previ
 
 
 def run_refresh(session: Session, options: Options, launcher: Launcher, *, preview: bool) -> Report:
-    """Read every resource and take what it is now into the state."""
+    """Read every resource and record its current state."""
     run = EngineRun("refresh", session, options, launcher, preview=preview)
     run.server.start()
     with run.interruptible(run.cancel):
         try:
             Refresher(run.ledger, run.providers, run.remover, run.display, options.parallel).refresh(run.snapshot)
-            if not run.remover.failed and not run.half_made():  # else it is the next run's
+            if not run.remover.failed and not run.half_made():  # otherwise they are left to the next run
                 run.settled()
         finally:
             report = run.close([])

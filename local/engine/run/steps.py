@@ -1,4 +1,4 @@
-"""Creating and updating: the provider is asked, and ledger and display learn what came of it."""
+"""Creating and updating: calls the provider and records the result in the ledger and the display."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.engine.state.values import PropertyMap, Secret
 
 
 class SkippedError(Exception):
-    """The resource was not attempted: something it needs has failed (`cause`, a URN), or the run is being cancelled."""
+    """The resource was not attempted: one that it needs failed (`cause`, its URN), or the run is being cancelled."""
 
     def __init__(self, cause: str = "") -> None:
         super().__init__(cause)
@@ -21,7 +21,7 @@ class SkippedError(Exception):
 
 
 class Steps:
-    """Carries out single operations; in a preview, only asks the provider for their previews."""
+    """Carries out single operations; in a preview, only previews them with the provider."""
 
     def __init__(self, *, preview: bool, ledger: StateJournal, remover: Remover, sink: Sink) -> None:
         self._preview = preview
@@ -31,7 +31,7 @@ class Steps:
         self.cancelled = threading.Event()
 
     def create(self, provider: Provider, new: Resource, step: Step, replaced: Resource | None = None) -> Resource:
-        """Create a resource, perhaps in the place of another; returns its state, raises ProviderError."""
+        """Create a resource, possibly to replace another; returns its state. Raises ProviderError."""
         self._sink.started(step)
         try:
             if self._preview:
@@ -70,7 +70,7 @@ class Steps:
             return new
 
     def condemn(self, replaced: Resource | None) -> list[Resource]:
-        """What stays of a replaced resource until it is deleted at the end: nothing if that was done before."""
+        """What stays of a replaced resource until it is deleted at the end: nothing if it is already deleted."""
         if replaced is None or replaced.pending_replacement:
             return []
         doomed = replaced.changed(delete=True)
@@ -78,7 +78,7 @@ class Steps:
         return [doomed]
 
     def update(self, provider: Provider, old: Resource, new: Resource) -> Resource:
-        """Change a resource; returns its state, raises ProviderError."""
+        """Change a resource; returns its state. Raises ProviderError."""
         new = new.changed(id=old.id)
         step = Step(Op.UPDATE, new.urn, old, new)
         self._sink.started(step)
@@ -107,7 +107,7 @@ class Steps:
                 self._ledger.end(token)
                 raise
             new = new.changed(outputs=sealed(new, outputs), modified=now())
-            if failure:  # as it is now, it was not made from the new inputs: the next update compares with the old
+            if failure:  # the new inputs were not fully applied: the next update compares with the old
                 new = new.changed(init_errors=failure.reasons, inputs=old.inputs)
             self._ledger.end(token, add=[new], remove=[old])
             if failure:
@@ -116,7 +116,7 @@ class Steps:
 
 
 def sealed(new: Resource, outputs: PropertyMap) -> PropertyMap:
-    """Outputs with those secret that the program wants secret."""
+    """Outputs, with those that the program declares secret marked as such."""
     return {
         key: Secret(value) if key in new.additional_secret_outputs and not isinstance(value, Secret) else value
         for key, value in outputs.items()
