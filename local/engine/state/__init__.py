@@ -1,1 +1,1 @@
-"""The deployment: where it is stored, how it is locked, what is secret in it."""
+"""The state of a stack: storage, locking and secrets."""

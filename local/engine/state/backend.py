@@ -1,4 +1,4 @@
-"""The file backend: Pulumi's own layout of folders (`.pulumi/stacks/<project>/<stack>.json`), locked and atomic."""
+"""The file backend: Pulumi's own layout (`.pulumi/stacks/<project>/<stack>.json`), with locks and atomic writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOCK_WRITE_LIMIT = 60.0
 
 
 class Backend:
-    """Where one stack's state is kept."""
+    """Stores the state of one stack."""
 
     def __init__(self, folder: Path, project: str, stack: str) -> None:
         self.root = folder / ".pulumi"
@@ -39,7 +39,7 @@ class Backend:
         return self.file.is_file()
 
     def mentions(self, text: str) -> bool:
-        """Whether a text occurs in the state, without reading its meaning."""
+        """Whether a text occurs in the state, without parsing it."""
         return self.exists() and text in self.file.read_text()
 
     def read(self) -> dict[str, Any]:
@@ -56,14 +56,14 @@ class Backend:
         return latest if isinstance(latest, dict) else {}
 
     def write(self, deployment: str) -> None:
-        """Replace the stack's state by a deployment (JSON text): all or nothing, on disk when this returns."""
+        """Replace the stack's state with a deployment (JSON text), atomically; it is on disk when this returns."""
         self._prepare()
         name = json.dumps(f"organization/{self.project}/{self.stack}")
         text = f'{{"version":3,"checkpoint":{{"stack":{name},"latest":{deployment}}}}}'
         write_atomically(self.file, text)
 
     def backup(self) -> None:
-        """Keep the state as it was before this run beside it, as the CLI does."""
+        """Keep a copy of the state before this run beside it, as the CLI does."""
         if self.exists():
             shutil.copy2(self.file, self.file.with_name(self.file.name + ".bak"))
 
@@ -75,10 +75,10 @@ class Backend:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the stack's lock; raises EngineError, naming the holder, if somebody else has it.
+        """Hold the stack's lock; raises EngineError, naming the holder, if it is taken.
 
-        The kernel's lock on the folder decides between embedded engines and dies with its process. The file in it is
-        the CLI's lock: each engine sees the other's. One left behind by a dead process of this machine is removed.
+        Between embedded engines, the lock is flock(2) on the directory, which ends with its process. The file in it is
+        the CLI's lock, so that each engine sees the other's. A file of a dead process of this machine is removed.
         """
         self._locks.mkdir(parents=True, exist_ok=True)
         folder = os.open(self._locks, os.O_RDONLY | os.O_DIRECTORY)
@@ -144,7 +144,7 @@ def _user() -> str:
 
 
 def write_atomically(file: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file so that at any time either its old or its new content is there."""
+    """Write a file atomically: readers find its old or its new content."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "w", newline="") as out:
@@ -164,7 +164,7 @@ def write_atomically(file: Path, text: str, mode: int = 0o600) -> None:
 
 
 def load(backend: Backend, crypter: Crypter, encoder: Encoder, given: dict[str, Any] | None = None) -> Snapshot:
-    """The stack's snapshot, or that of a given deployment; resources keep the text they were read from."""
+    """The stack's snapshot, or that of a given deployment; resources keep the text that they were read from."""
     data = backend.read() if given is None else given
     kind = (data.get("secrets_providers") or {}).get("type", "passphrase")
     if kind != "passphrase":
@@ -189,7 +189,7 @@ def salt_of_state(data: dict[str, Any]) -> str | None:
 
 
 class Writer:
-    """Writes the newest snapshot in a thread of its own; changes that come close together share one write."""
+    """Writes the newest snapshot in its own thread; changes in quick succession share one write."""
 
     def __init__(self, backend: Backend, encoder: Encoder, newest: Callable[[], Snapshot]) -> None:
         self._backend = backend
@@ -215,7 +215,7 @@ class Writer:
             return self._offered
 
     def wait(self, number: int) -> None:
-        """Return once the state of that time, or newer, is on disk; raises EngineError if it cannot be written."""
+        """Wait until that state, or a newer one, is on disk; raises EngineError if it cannot be written."""
         with self._condition:
             if not self._condition.wait_for(lambda: self._written >= number or self._error, _LOCK_WRITE_LIMIT):
                 raise EngineError(f"writing the state file {self._backend.file} takes too long")
@@ -223,7 +223,7 @@ class Writer:
                 raise EngineError(f"cannot write the state file {self._backend.file}: {self._error}")
 
     def close(self) -> None:
-        """Write what is left and stop."""
+        """Write pending changes and stop."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
@@ -233,7 +233,7 @@ class Writer:
             self.wait(number)
 
     def abandon(self) -> None:
-        """Write nothing that is not being written already; returns at once."""
+        """Drop pending writes, except one in progress; returns at once."""
         self._abandoned = True
 
     def _run(self) -> None:

@@ -81,14 +81,14 @@ def get_config(session: Session, options: argparse.Namespace) -> int:
 
 
 def remove_config(session: Session, options: argparse.Namespace) -> int:
-    """Remove a value, if it is there."""
+    """Remove a value, if it is set."""
     path = _path(session, options)
     rewrite(session.settings.file, lambda old: remove_value(old, ["config", *path]) if old else old)
     return 0
 
 
 def _path(session: Session, options: argparse.Namespace) -> Keys:
-    """The place of a key under `config`, where it is written as the file has it."""
+    """The path of a key under `config`, in the spelling of the file."""
     key, *rest = split_path(options.key) if options.path else [options.key]
     full = _full(session, str(key))
     if full.count(":") > 1 or not full.partition(":")[2]:
@@ -131,7 +131,7 @@ def _typed(*, raw: bool) -> str:
 
 
 def _value(text: str, kind: str | None, *, inner: bool) -> Any:
-    """What is stored: at the top a string, inside of something else a truth value or an integer that looks so."""
+    """The value to store. Without a type it is a string; a nested one may also be a boolean or an integer."""
     if kind == "string" or (kind is None and not inner):
         return text
     if kind in (None, "bool") and text in ("true", "false"):

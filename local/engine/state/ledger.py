@@ -1,4 +1,4 @@
-"""What is so: the resources of the stack while operations change them, always ready to be written to the state."""
+"""The stack's resources while operations change them, always ready to be written to the state."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from local.engine.state.state import Operation, Resource, Snapshot
 
 
 class StateJournal:
-    """Old resources that nothing was decided about yet, new ones in the order they were done, and begun operations.
+    """Old resources not yet dealt with, new ones in the order of completion, and operations in progress.
 
-    Nothing is written before `connect`: in a preview, never.
+    Nothing is written before `connect`, which a preview never calls.
     """
 
     def __init__(self, base: Snapshot) -> None:
@@ -25,21 +25,21 @@ class StateJournal:
         self._wait: Callable[[int], None] | None = None
 
     def connect(self, offer: Callable[[], int], wait: Callable[[int], None]) -> None:
-        """Have changes written: `offer` is called after each and returns a number, `wait` until that is on disk."""
+        """From now on write changes: `offer` is called after each and returns a number, `wait` waits for that write."""
         self._offer = offer
         self._wait = wait
 
     def snapshot(self) -> Snapshot:
-        """The state as it is now."""
+        """The current state."""
         with self._lock:
             return Snapshot((*self._new.values(), *self._base.values()), tuple(self._pending.values()))
 
     def resources(self) -> list[Resource]:
-        """All resources as they are now."""
+        """All resources in their current state."""
         return list(self.snapshot().resources)
 
     def begin(self, resource: Resource, type_: str) -> int:
-        """Record that an operation begins. When this returns, the record is on disk. Returns a token for `end`."""
+        """Record that an operation begins, and return a token for `end`. The record is on disk when this returns."""
         with self._lock:
             token = next(self._tokens)
             self._pending[token] = Operation(resource, type_)
@@ -47,25 +47,25 @@ class StateJournal:
         return token
 
     def end(self, token: int, *, add: Iterable[Resource] = (), remove: Iterable[Resource] = ()) -> None:
-        """Record that an operation ended and what came of it."""
+        """Record the end of an operation and its result."""
         with self._lock:
             self._pending.pop(token, None)
             self._apply(add, remove)
         self._changed()
 
     def put(self, add: Iterable[Resource], remove: Iterable[Resource] = ()) -> None:
-        """Record a change that took no operation."""
+        """Record a change that needed no operation."""
         with self._lock:
             self._apply(add, remove)
         self._changed()
 
     def same(self, resource: Resource) -> None:
-        """Record that an old resource stays exactly as it is: nothing to write."""
+        """Record that an old resource is unchanged, which needs no write."""
         with self._lock:
             self._apply([resource], [resource])
 
     def write(self) -> None:
-        """Have the state written although nothing changed."""
+        """Write the state although nothing has changed."""
         self._changed(wait=True)
 
     def _apply(self, add: Iterable[Resource], remove: Iterable[Resource]) -> None:

@@ -1,4 +1,4 @@
-"""`state move`: resources of one stack become another's, as `pulumi state move` does it; nothing is done with them."""
+"""`state move`: moves resources to another stack, as `pulumi state move` does, without any operation on them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from local.engine.state.state import STACK_TYPE, Resource, Snapshot
 
 
 def move(source: Session, dest: Session, urns: Sequence[str]) -> int:
-    """Move resources and all below them; returns how many. Raises EngineError, and then nothing is moved.
+    """Move resources with all their children; returns how many. If it raises EngineError, nothing was moved.
 
-    The destination is written first: what a run that was killed in between left in both is taken out of the source by
-    the next one.
+    The destination is written first. If the process is killed in between, resources are in both stacks; the next move
+    removes them from the source.
     """
     with ExitStack() as locks:
         for session in (source, dest):
@@ -51,7 +51,7 @@ def _with_children(resources: Iterable[Resource], urns: Sequence[str]) -> set[st
 
 
 def _bases(resources: Iterable[Resource], moving: set[str]) -> list[Resource]:
-    """What the moved resources stand on, and what stays where it is as well: the stack itself and providers."""
+    """What the moved resources need that also stays in the source: the stack itself and providers."""
     providers = {item.provider_urn for item in resources if item.urn in moving}
     found = [item for item in resources if item.type == STACK_TYPE or item.urn in providers - moving]
     return [item.changed(outputs={}) if item.type == STACK_TYPE else item for item in found]
@@ -71,7 +71,7 @@ def _renaming(old: str, new: str) -> Callable[[str], str]:
             return ""
         rest = urn.removeprefix(f"urn:pulumi:{old}::")
         if rest.endswith(f"::{STACK_TYPE}::{rest.partition('::')[0]}-{old}"):
-            rest = f"{rest.removesuffix(old)}{new}"  # the stack's own name has it, too
+            rest = f"{rest.removesuffix(old)}{new}"  # the stack resource's name contains the stack's name, too
         return f"urn:pulumi:{new}::{rest}"
 
     return rename

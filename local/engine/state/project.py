@@ -26,7 +26,7 @@ _HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: 
 
 
 class Loader(yamltext.Loader):
-    """YAML as Go's yaml.v3 reads it: `yes` and `on` are words, a date is a string."""
+    """YAML as Go's yaml.v3 reads it: `yes`, `on` and dates are strings."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -37,7 +37,7 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:null|Null
 
 @dataclass(frozen=True)
 class Project:
-    """What Pulumi.yaml says."""
+    """The contents of Pulumi.yaml."""
 
     root: Path
     name: str
@@ -52,7 +52,7 @@ class Project:
 
 @dataclass(frozen=True)
 class ConfigValue:
-    """One stack configuration value: its text (JSON if it is an object) and whether any of it is secret."""
+    """A value of the stack's configuration: its text (JSON for an object) and whether any of it is secret."""
 
     text: str
     secret: bool
@@ -62,7 +62,7 @@ Config = dict[str, ConfigValue]
 
 
 def load_project(start: Path) -> Project:
-    """Find Pulumi.yaml in a folder or above it and read it; raises EngineError if there is none or it is wrong."""
+    """Read Pulumi.yaml of a directory or the nearest one above; raises EngineError if it is missing or invalid."""
     root = start.resolve()
     while not (root / "Pulumi.yaml").is_file():
         if root.parent == root:
@@ -102,7 +102,7 @@ def _plugins(data: Mapping[str, Any], root: Path) -> dict[str, Path]:
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping; raises EngineError where it is not one."""
+    """The mapping in a YAML file; raises EngineError if it contains anything else."""
     try:
         return parse_yaml(file.read_text(), str(file))
     except OSError as error:
@@ -112,7 +112,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, name: str) -> dict[str, Any]:
-    """The mapping that a YAML text holds; `name` says which text it is, where it is not one."""
+    """The mapping in a YAML text; `name` is what errors call the text."""
     try:
         data = yamltext.load(text, Loader)
     except yaml.YAMLError as error:
@@ -140,7 +140,7 @@ def _known(data: Mapping[str, Any], known: set[str], where: str) -> None:
 
 
 def checked_name(name: str) -> str:
-    """Return the name of a stack or a project, which names files. Raises EngineError."""
+    """Return the name of a stack or a project if it is valid: it names files. Raises EngineError."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
         raise EngineError(f"{name[:60]!r} is no name: letters, digits and - _ . are expected, 100 at most")
     return name
@@ -176,7 +176,7 @@ def load_stack(project: Project, stack: str) -> StackSettings:
 
 
 def resolve_config(project: Project, settings: StackSettings, crypter: Crypter | None) -> Config:
-    """The stack's configuration with the project's defaults, decrypted, keys as `namespace:name`."""
+    """The stack's decrypted configuration with the project's defaults; keys are `namespace:name`."""
     config: Config = {}
     for key, value in project.config.items():
         default = _project_default(key, value)
@@ -200,7 +200,7 @@ def _full_key(project: Project, key: str) -> str:
 
 
 def _open(value: Any, crypter: Crypter | None) -> tuple[Any, bool]:
-    """A configuration value with its `secure:` parts decrypted, and whether there were any."""
+    """A configuration value with its `secure:` parts decrypted, and whether it has any."""
     if isinstance(value, dict):
         if set(value) == {"secure"} and isinstance(value["secure"], str):
             if crypter is None:
@@ -219,14 +219,14 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    # as Go's encoding/json writes it, so that both engines give providers the same text
+    # as Go's encoding/json writes it, so that both engines pass providers the same text
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).translate(_HTML)
 
 
 def backend_folder(project: Project, cwd: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the file backend: PULUMI_BACKEND_URL, else `backend: url:` of Pulumi.yaml.
+    """The directory of the file backend: PULUMI_BACKEND_URL, otherwise `backend: url:` of Pulumi.yaml.
 
-    A relative path counts from the folder the command runs in, as it does for the Pulumi CLI.
+    A relative path is relative to the current directory, as for the Pulumi CLI.
     """
     url = environ.get("PULUMI_BACKEND_URL") or project.backend_url
     if not url:

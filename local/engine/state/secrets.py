@@ -1,7 +1,7 @@
 """Pulumi's passphrase secrets provider: PBKDF2-HMAC-SHA256 (1,000,000 rounds) and AES-256-GCM.
 
-Formats, the same as the Pulumi CLI's: `v1:<nonce>:<ciphertext>` in base64 for a value, and as the stack's salt
-`v1:<8 bytes of salt>:<the word "pulumi", encrypted>`, which tells a wrong passphrase.
+The formats are the Pulumi CLI's: a value is `v1:<nonce>:<ciphertext>` in base64. The stack's salt is
+`v1:<8 bytes of salt>:<the word "pulumi", encrypted>`, which detects a wrong passphrase.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROUNDS = 1_000_000
 
 
 def passphrase(environ: Mapping[str, str] = os.environ) -> str:
-    """The stack's passphrase from the environment; raises EngineError if it is nowhere."""
+    """The stack's passphrase from the environment; raises EngineError if it is not set."""
     if "PULUMI_CONFIG_PASSPHRASE" in environ:
         return environ["PULUMI_CONFIG_PASSPHRASE"]
     file = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
@@ -37,7 +37,7 @@ def passphrase(environ: Mapping[str, str] = os.environ) -> str:
 
 
 class Crypter:
-    """Encrypts and decrypts the secrets of one stack. The key is derived when first needed (a good 0.3 s)."""
+    """Encrypts and decrypts the secrets of one stack. The key is derived at first use, which takes over 0.3 s."""
 
     def __init__(self, salt: str, phrase: str) -> None:
         self.salt = salt
@@ -72,7 +72,7 @@ class Crypter:
             return self._key
 
     def check(self) -> None:
-        """Raise EngineError if the passphrase is not the one that the salt was made with."""
+        """Raise EngineError if the passphrase does not match the salt."""
         self._get_key()
 
     def encrypt(self, plain: str) -> str:

@@ -1,4 +1,4 @@
-"""A stack, opened: project, configuration, state and secrets together."""
+"""An open stack: its project, configuration, state and secrets."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Session:
     encoder: Encoder
 
     def stored(self) -> Session:
-        """This session, once stack and salt are on disk: before the first change of the stack, and in no preview."""
+        """This session, after writing stack and salt to disk: called before the first change, never in a preview."""
         session = self
         if self.settings.salt is None:
             text = rewrite(self.settings.file, lambda text: with_salt(text, self.crypter.salt))
             salt = str(salt_of(text))
             crypter = self.crypter
-            if salt != crypter.salt:  # another run was quicker
+            if salt != crypter.salt:  # another run wrote one first
                 crypter = Crypter(salt, crypter.phrase)
             settings = replace(self.settings, salt=salt)
             session = _session(self.project, self.stack, settings, self.backend, crypter)
@@ -67,7 +67,7 @@ def stacks_of(cwd: Path) -> frozenset[str]:
 
 
 def open_session(cwd: Path, stack: str, *, create: bool) -> Session:
-    """Open a stack, writing nothing; raises EngineError if there is no such stack and it is not to be created."""
+    """Open a stack without writing anything; raises EngineError if it does not exist, unless `create`."""
     project = load_project(cwd)
     backend = Backend(backend_folder(project, cwd), project.name, checked_name(stack))
     if not backend.exists() and not create:
@@ -84,14 +84,14 @@ def _session(project: Project, stack: str, settings: StackSettings, backend: Bac
 
 
 def _crypter(settings: StackSettings, backend: Backend) -> Crypter:
-    """What encrypts the stack's secrets: by the salt of its configuration, that of its state, or a fresh one."""
+    """The stack's crypter, with the salt of its configuration, that of its state, or a fresh one."""
     phrase = passphrase()
     salt = settings.salt or salt_of_state(backend.read())
     if salt is None:
         return Crypter.new(phrase)
     crypter = Crypter(salt, phrase)
     if (settings.file.is_file() and "secure:" in settings.file.read_text()) or backend.mentions('"ciphertext"'):
-        # the key takes a third of a second: derive it while processes start
+        # deriving the key takes a third of a second: do it while processes start
         threading.Thread(target=_derive, args=[crypter], daemon=True).start()
     return crypter
 
@@ -100,4 +100,4 @@ def _derive(crypter: Crypter) -> None:
     try:
         crypter.check()
     except EngineError:
-        return  # raised again, where somebody waits for it
+        return  # raised again at first use

@@ -1,7 +1,7 @@
-"""Pulumi.<stack>.yaml edited in place: comments, order and everything else stay as they are.
+"""Edits Pulumi.<stack>.yaml in place, preserving comments, order and everything else.
 
-An edit is made in the text, at the place that the YAML parser names, and read again: it must come to what was wanted,
-or it is refused.
+An edit changes the text at the position that the YAML parser reports. The result is parsed again; an edit that does not
+result in the expected data is refused.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _WORDS = {"true", "false", "yes", "no", "on", "off", "y", "n", "null", "~"}
 
 
 def rewrite(file: Path, edit: Callable[[str], str]) -> str:
-    """Replace a file's text by what `edit` makes of it; returns it. One process at a time, all or nothing.
+    """Replace a file's text with the result of `edit` and return it. Atomic, one process at a time.
 
-    A link stays one: shards have the config of their environment.
+    A link stays a link: shards share the config of their environment.
     """
     file = file.resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,8 +53,8 @@ def _rewritten(file: Path, edit: Callable[[str], str]) -> str:
 
 
 def with_salt(text: str, salt: str) -> str:
-    """The text with the salt at its top, so that lines added at its end still belong to `config`; one that has a salt
-    keeps it."""
+    """The text with the salt at its top, so that lines added at its end still belong to `config`. An existing salt is
+    kept."""
     data = parse_yaml(text, "the stack's configuration")
     if data.get(SALT):
         return text
@@ -75,14 +75,14 @@ def salt_of(text: str) -> str | None:
 
 
 def set_value(text: str, path: Keys, value: Any) -> str:
-    """The text with a value (strings, numbers, lists and mappings of them) at a path; what leads to it is made."""
+    """The text with a value (strings, numbers, lists and mappings of them) set at a path, creating missing parents."""
     wanted = parse_yaml(text, "the stack's configuration")
     wanted = _with(copy.deepcopy(wanted), path, value, path)
     return _checked(text, _insert(text, _compose(text), path, value), wanted)
 
 
 def remove_value(text: str, path: Keys) -> str:
-    """The text without what is at a path; as it is where nothing is there."""
+    """The text without the value at a path; unchanged if there is none."""
     wanted = copy.deepcopy(parse_yaml(text, "the stack's configuration"))
     parent: Any = wanted
     node: Any = _compose(text)
@@ -95,7 +95,7 @@ def remove_value(text: str, path: Keys) -> str:
         return text
     del parent[last]
     key, old = _node_child(node, last)
-    if not parent:  # the last one: an empty collection stays
+    if not parent:  # it was the last entry: leave an empty collection
         start, end, empty = (
             node.start_mark.index,
             _end(text, node),
@@ -132,7 +132,7 @@ def _compose(text: str) -> Any:
 
 
 def _with(data: Any, path: Keys, value: Any, whole: Keys) -> Any:
-    """The data with a value at a path, as the CLI has it: a mapping takes keys, a list numbers up to its length."""
+    """The data with a value at a path. As in the CLI, a mapping takes keys, a list indexes up to its length."""
     if not path:
         return value
     part, rest = path[0], path[1:]
@@ -154,7 +154,7 @@ def _with(data: Any, path: Keys, value: Any, whole: Keys) -> Any:
 
 
 def path_text(path: Keys) -> str:
-    """A path in the form of the command line."""
+    """A path as written on the command line."""
     keys = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(keys).removeprefix(".config").removeprefix(".")
 
@@ -184,7 +184,7 @@ def _nested(path: Keys, value: Any) -> Any:
 
 
 def _replace(text: str, parent: Any, key: Any, old: Any, value: Any) -> str:
-    """Put a value in the place of another."""
+    """Replace a value with another."""
     empty = old.start_mark.index == old.end_mark.index
     start, end = old.start_mark.index, _end(text, old)
     if parent.flow_style:
@@ -197,13 +197,13 @@ def _replace(text: str, parent: Any, key: Any, old: Any, value: Any) -> str:
     if empty:
         end = start
     elif "#" in rest and old.start_mark.line > key.end_mark.line and isinstance(value, dict | list) and value:
-        # the comment after the key stays
+        # keep the comment after the key
         start = len(text[: old.start_mark.index].rstrip())
     return text[:start] + _valued(value, key.start_mark.column) + text[end:]
 
 
 def _add(text: str, node: Any, path: Keys, value: Any) -> str:
-    """Add an entry at the end of a mapping or list that has some."""
+    """Append an entry to a mapping or list that is not empty."""
     part, value = path[0], _nested(path[1:], value)
     if node.flow_style:
         end = node.end_mark.index - 1
@@ -223,7 +223,7 @@ def _add(text: str, node: Any, path: Keys, value: Any) -> str:
 
 
 def _valued(value: Any, column: int) -> str:
-    """A value after the colon of its key, which stands in a column."""
+    """A value as written after the colon of a key in that column."""
     if isinstance(value, dict | list) and value:
         return "\n" + _block(value, column + 2)
     return " " + _block(value, column + 2).lstrip(" ")
@@ -245,14 +245,14 @@ def _scalar(key: str) -> str:
 
 
 class _FlowDumper(yaml.SafeDumper):
-    """Writes a string so that YAML 1.1 and 1.2 both read it as one."""
+    """Writes strings so that YAML 1.1 and 1.2 both read them as strings."""
 
     block = False
 
     def text(self, value: str) -> yaml.ScalarNode:
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        plain = plain and (self.block or not set(",[]{}") & set(value))  # which would end it between brackets
-        # a block has no room for other blanks than one line end
+        plain = plain and (self.block or not set(",[]{}") & set(value))  # these would end it in a flow collection
+        # a literal block preserves no surrounding whitespace but one final line feed
         lines = "\n" in value.strip() and value.removesuffix("\n") == value.strip()
         style = "|" if lines and self.block else None if plain else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
@@ -275,7 +275,7 @@ def _child(data: Any, part: str | int) -> Any:
 
 
 def _node_child(node: Any, part: str | int) -> tuple[Any, Any]:
-    """Key and value of an entry; the key is None in a list, both are where there is no such entry."""
+    """Key and value of an entry. The key is None in a list; both are None if there is no such entry."""
     if isinstance(node, yaml.MappingNode):
         return next(((key, child) for key, child in node.value if key.value == str(part)), (None, None))
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
@@ -284,7 +284,7 @@ def _node_child(node: Any, part: str | int) -> tuple[Any, Any]:
 
 
 def _end(text: str, node: Any) -> int:
-    """Where a node's own text ends: a block ends with its last entry, not with the comments and blanks after it."""
+    """The end of a node's own text: a block ends with its last entry, before any comments and blank lines."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(text, last[1] if isinstance(last, tuple) else last)
@@ -301,8 +301,8 @@ def _line_start(text: str, index: int) -> int:
 
 
 def _line_end(text: str, index: int) -> int:
-    """The beginning of the line after the one that an index is in, or the end."""
-    if index and text[index - 1] == "\n":  # a block of text ends with its line
+    """The start of the line after that of an index, or the end of the text."""
+    if index and text[index - 1] == "\n":  # a block scalar includes its line end
         return index
     end = text.find("\n", index)
     return len(text) if end < 0 else end + 1

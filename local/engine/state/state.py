@@ -73,7 +73,7 @@ class Resource:
         return self.provider.rpartition("::")[0]
 
     def needs(self) -> set[str]:
-        """URNs of all resources that must be there as long as this one is."""
+        """URNs of all resources that must exist as long as this one does."""
         found = {self.parent, self.provider_urn, self.deleted_with, *self.dependencies}
         for urns in self.property_dependencies.values():
             found.update(urns)
@@ -86,14 +86,14 @@ class Resource:
 
 
 def outermost(urn: str, parents: Mapping[str, str]) -> str:
-    """The outermost component that a resource is part of, or itself; `parents` are those of all resources."""
-    while (parent := parents.get(urn)) and parents.get(parent):  # what has no parent is the stack
+    """The outermost component around a resource, or the resource itself; `parents` are those of all resources."""
+    while (parent := parents.get(urn)) and parents.get(parent):  # only the stack has no parent
         urn = parent
     return urn
 
 
 def now() -> str:
-    """The time, as the state has it."""
+    """The current time in the state's format."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -109,7 +109,7 @@ _UNSUPPORTED = ("replaceWith", "replacementTrigger", "viewOf", "resourceHooks", 
 
 
 def encode_resource(resource: Resource, crypter: Crypter | None) -> dict[str, Any]:
-    """A resource as JSON data; secrets are encrypted, or written in plain where there is no crypter."""
+    """A resource as JSON data; secrets are encrypted, or in plain text without a crypter."""
     data: dict[str, Any] = {}
     for name, key in _KEYS.items():
         value = getattr(resource, name)
@@ -141,7 +141,7 @@ def encode_value(value: PropertyValue, crypter: Crypter | None) -> Any:
 
 
 def decode_resource(data: dict[str, Any], crypter: Crypter) -> Resource:
-    """A resource from JSON data; raises UnsupportedError for what the embedded engine does not know."""
+    """A resource from JSON data; raises UnsupportedError for what the embedded engine does not support."""
     for key in _UNSUPPORTED:
         if data.get(key):
             raise UnsupportedError(f"`{key}` of the resource {data.get('urn')} in the state")
@@ -181,7 +181,7 @@ def decode_value(data: Any, crypter: Crypter) -> PropertyValue:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation that was begun; one that is still in the state tells of an interrupted run."""
+    """An operation in progress; one that is still in the state belongs to an interrupted run."""
 
     resource: Resource
     type: str
@@ -210,14 +210,14 @@ def decode_deployment(data: dict[str, Any], crypter: Crypter) -> Snapshot:
 
 
 class Encoder:
-    """Writes snapshots as deployments, encoding each resource only once in a run."""
+    """Writes snapshots as deployments, encoding each resource once per run."""
 
     def __init__(self, crypter: Crypter) -> None:
         self._crypter = crypter
         self._texts: dict[int, tuple[Resource, str]] = {}
 
     def keep(self, resource: Resource, data: dict[str, Any]) -> None:
-        """Remember the text that a resource was read from, so that its ciphertexts stay as they are."""
+        """Remember the text that a resource was read from, so that its ciphertexts do not change."""
         self._texts[id(resource)] = (resource, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
     def resource(self, resource: Resource) -> str:
@@ -246,7 +246,7 @@ class Encoder:
 
 
 def in_dependency_order(resources: Iterable[Resource]) -> list[Resource]:
-    """Resources with everything they need before them (Pulumi's rule), otherwise in the order given."""
+    """Sort resources after everything that they need (Pulumi's rule), otherwise in the given order."""
     resources = list(resources)
     live = {item.urn: item for item in resources if not item.delete}
     needs = {id(item): [live[urn] for urn in sorted(item.needs()) if urn in live] for item in resources}
@@ -254,7 +254,7 @@ def in_dependency_order(resources: Iterable[Resource]) -> list[Resource]:
 
 
 def depth_first(resources: Iterable[Resource], before: Mapping[int, Sequence[Resource]]) -> list[Resource]:
-    """Resources, each once, after those that `before` names for it (by `id()`)."""
+    """Sort resources, each once, after those that `before` has for it (by `id()`)."""
     ordered: list[Resource] = []
     seen: set[int] = set()
 

@@ -1,4 +1,4 @@
-"""`export`, `import`, `output`, `init` and `state delete|taint|...`: commands on the state that start no process."""
+"""`export`, `import`, `output`, `init` and `state delete|taint|...`: state commands, which start no process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARKS = {
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser, kind: Any) -> None:
-    """Add these commands to the command line, those on a whole stack also as `stack export` and so on."""
+    """Add these commands to the command line, those for a whole stack also as `stack export` and so on."""
     _add_stack_commands(commands, common)
     stack = commands.add_parser("stack", help="the state of a stack")
     _add_stack_commands(stack.add_subparsers(dest="command", required=True, parser_class=kind), common)
@@ -127,7 +127,7 @@ def _write(session: Session, snapshot: Snapshot) -> None:
 
 
 def delete_resources(session: Session, options: argparse.Namespace) -> int:
-    """Take resources out of the state."""
+    """Remove resources from the state."""
 
     def delete(resources: Sequence[Resource]) -> Sequence[Resource]:
         for urn in options.urns:
@@ -162,7 +162,7 @@ def _check_protection(item: Resource, *, force: bool) -> None:
 
 
 def mark_resources(session: Session, options: argparse.Namespace) -> int:
-    """Change what the state says of resources."""
+    """Set or remove a mark of resources in the state, such as `taint`."""
 
     def mark(resources: Sequence[Resource]) -> Sequence[Resource]:
         marked = {id(_find(resources, urn)) for urn in options.urns}
@@ -177,7 +177,7 @@ def mark_resources(session: Session, options: argparse.Namespace) -> int:
 def _edit(
     session: Session, options: argparse.Namespace, edit: Callable[[Sequence[Resource]], Sequence[Resource]]
 ) -> tuple[int, int]:
-    """Change the resources in the state, after asking on a terminal; returns how many there were and are."""
+    """Change the resources in the state, after asking on a terminal; returns their number before and after."""
     session = session.stored()
     with session.backend.locked():
         snapshot = session.snapshot()
@@ -209,7 +209,7 @@ def _find(resources: Iterable[Resource], urn: str) -> Resource:
 
 
 def dependents(resources: Sequence[Resource], of: Resource) -> list[Resource]:
-    """What cannot be there without a resource: all that needs it, directly or not."""
+    """The resources that need a resource, directly or indirectly."""
     found: list[Resource] = []
     urns = {of.urn}
     more = True

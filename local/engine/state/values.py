@@ -1,7 +1,7 @@
-"""Property values: what resources' inputs and outputs are made of, between wire, engine and state.
+"""Property values, of which inputs and outputs of resources consist, and their conversion from and to the wire.
 
-Pulumi marks secrets, resource references and output values by objects with a signature key (`sdk/go/common/resource`,
-"Special signatures" of Pulumi's developer documentation). Here they are classes, so that nothing can forget the mark.
+Pulumi marks secrets, resource references and output values as objects with a signature key (`sdk/go/common/resource`,
+"Special signatures" in Pulumi's developer documentation). Here they are classes, so that the mark cannot get lost.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that is only known once the resource it comes from has been changed."""
+    """A value that is unknown until the resource that it comes from has been changed."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def from_struct_unsigned(fields: Mapping[str, Value]) -> PropertyMap:
 
 def _from_special(signature: str, members: PropertyMap) -> PropertyValue:
     if signature == SECRET_SIGNATURE:
-        return Secret(reveal(members.get("value")))  # as a whole: some providers mark again what is in one
+        return Secret(reveal(members.get("value")))  # secret as a whole: some providers also mark values inside
     if signature == OUTPUT_SIGNATURE:
         inner = members.get("value", UNKNOWN)
         return Secret(reveal(inner)) if members.get("secret") is True else inner
@@ -99,8 +99,8 @@ def _from_special(signature: str, members: PropertyMap) -> PropertyValue:
 def to_struct(properties: Mapping[str, PropertyValue], *, secrets: bool, references: bool = True) -> Struct:
     """The properties as a protobuf Struct.
 
-    `secrets` and `references` tell whether the receiver understands them; otherwise a secret is sent bare and a
-    reference as the resource's ID (its URN if it has none).
+    `secrets` and `references` tell whether the receiver supports them. Otherwise a secret is sent as its plain value
+    and a reference as the resource's ID, or its URN if it has no ID.
     """
     from google.protobuf.struct_pb2 import Struct
 
@@ -175,7 +175,7 @@ def contains_secret(value: PropertyValue) -> bool:
 
 
 def reveal(value: PropertyValue) -> Any:
-    """The value with the secret marks taken off."""
+    """The value without secret marks."""
     if isinstance(value, Secret):
         return reveal(value.value)
     if isinstance(value, dict):
@@ -191,7 +191,7 @@ def without_unknown(properties: PropertyMap) -> PropertyMap:
 
 
 def mark_secrets(outputs: PropertyMap, inputs: Mapping[str, PropertyValue]) -> PropertyMap:
-    """Outputs with every property secret that is secret in the inputs (for providers that do not know secrets)."""
+    """Outputs, with every property marked secret that is secret in the inputs: not all providers support secrets."""
     marked = dict(outputs)
     for key, wanted in inputs.items():
         if key not in marked:
