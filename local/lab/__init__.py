@@ -1,1 +1,1 @@
-"""Disposable real hosts on this machine: systemd, sshd, netfilter and apt each. See docs/lab.md."""
+"""Disposable hosts on this machine, each with a real systemd, sshd, netfilter and apt. See docs/lab.md."""

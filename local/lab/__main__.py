@@ -7,7 +7,7 @@ from local.lab.machine import check_machine
 
 
 def _main() -> int:
-    if not sys.platform.startswith("linux"):  # the rest cannot even be imported everywhere
+    if not sys.platform.startswith("linux"):  # the rest cannot be imported on other systems
         try:
             check_machine()
         except LabError as err:

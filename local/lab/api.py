@@ -1,4 +1,4 @@
-"""The lab for programs and tests: synchronous, one `Lab` per checkout, one `LabHost` per host.
+"""The lab's API for programs and tests: synchronous, one `Lab` per checkout, one `LabHost` per host.
 
 lab = Lab()
 (web1,) = lab.up(["web1"])
@@ -39,7 +39,7 @@ _CLEAN_ENV = (
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who can log in to a pristine host."""
+    """A user who can log in to a pristine host."""
 
     name: str
     key_file: str
@@ -48,7 +48,7 @@ class User:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """A host as `status --json` prints it; a stable contract: fields may be added, never renamed or removed.
+    """A host as `status --json` prints it. This is a stable contract: fields may be added, never renamed or removed.
 
     Attributes:
         name: host name.
@@ -56,14 +56,14 @@ class HostStatus:
         state: `running`, `off` or `crashed`.
         ipv4: address, without prefix length.
         ipv6: address, without prefix length.
-        port: where sshd of a pristine host listens.
-        users: who can log in to a pristine host.
+        port: port of sshd on a pristine host.
+        users: users who can log in to a pristine host.
         key_file: private key of the first user.
         host_key: type and base64 of the host's Ed25519 key.
         known_hosts: file with its host keys.
-        init_pid: process id of its init as this machine counts; 0 unless running.
+        init_pid: process id of its init in this machine's PID namespace; 0 unless running.
         netns: its network namespace, for `nsenter --net=`; empty unless running.
-        boots: how often it was booted since `up`.
+        boots: number of boots since `up`.
     """
 
     name: str
@@ -82,7 +82,7 @@ class HostStatus:
 
 
 class LabHost:
-    """One host of the lab. Cheap to make; asks the host's supervisor each time."""
+    """One host of the lab. Cheap to create; it asks the host's supervisor each time."""
 
     def __init__(self, places: Places, record: HostRecord) -> None:
         """Use `Lab.up` or `Lab.host`."""
@@ -114,7 +114,7 @@ class LabHost:
         return keys.password_file(self._places).read_text().strip()
 
     def status(self) -> HostStatus:
-        """How it is now."""
+        """Its current status."""
         reply = self._order(Order.STATUS)
         key = str(self.key_file)
         return HostStatus(
@@ -134,7 +134,7 @@ class LabHost:
         )
 
     def enter_argv(self, command: Sequence[str] | str) -> list[str]:
-        """The argument list that runs `command` as root inside, without SSH; a text is run by sh.
+        """The argument list that runs `command` as root on the host, without SSH; a string is run by sh.
 
         Raises:
             LabError: the host is not running.
@@ -149,13 +149,13 @@ class LabHost:
     def exec(
         self, command: Sequence[str] | str, *, check: bool = True, input: str | None = None, limit: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command as root inside, without SSH: works whatever the host's firewall and sshd say.
+        """Run a command as root on the host, without SSH, so that it works whatever the firewall and sshd do.
 
         Args:
-            command: argument list, or a text for sh.
-            check: raise when it fails.
+            command: argument list, or a string for sh.
+            check: raise if it fails.
             input: text for its standard input.
-            limit: seconds.
+            limit: seconds until it is killed.
 
         Raises:
             LabError: the host is not running, or the command failed (`check`) or took too long.
@@ -166,23 +166,23 @@ class LabHost:
         return done
 
     def iptables_save(self, family: Literal[4, 6] = 4) -> str:
-        """What `iptables-save` (4) or `ip6tables-save` (6) prints inside."""
+        """Output of `iptables-save` (4) or `ip6tables-save` (6) on the host."""
         return self.exec(["iptables-save" if family == 4 else "ip6tables-save"]).stdout
 
     def reset(self) -> None:
-        """Back to the pristine disk, freshly booted."""
+        """Boot it from a pristine disk."""
         self._order(Order.RESET)
         self.wait_for_ssh()
 
     def reboot(self, *, hard: bool = False, wait_ssh: bool = True) -> None:
-        """Reboot: what is on its disk stays, what is in its kernel is gone.
+        """Reboot: the disk is kept, the kernel's state is lost.
 
         Args:
-            hard: as when the power fails: no shutdown.
-            wait_ssh: wait until sshd answers on port 22 over both families; else only until all services are started.
+            hard: no shutdown, as in a power failure.
+            wait_ssh: wait until sshd answers on port 22 over both families; otherwise until all services have started.
 
         Raises:
-            LabError: not back in time.
+            LabError: it did not come back in time.
         """
         self._order(Order.POWER_CYCLE if hard else Order.REBOOT)
         if wait_ssh:
@@ -192,7 +192,7 @@ class LabHost:
         """Wait until sshd answers on port 22 over IPv4 and IPv6.
 
         Raises:
-            LabError: not within `limit` seconds.
+            LabError: it did not answer within `limit` seconds.
         """
         for address in (self.ipv4, self.ipv6):
             wait_for_ssh(self.name, address, self.port, limit)
@@ -216,18 +216,18 @@ class Lab:
     """The lab hosts of one checkout."""
 
     def __init__(self, checkout: Path | None = None, progress: Progress | None = None) -> None:
-        """`checkout`: the repository's top folder, by default the one this code is in. `progress`: quiet by default."""
+        """`checkout`: the repository's root, by default that of this code. `progress`: quiet by default."""
         self.places = default_places(checkout)
         self._progress = progress or Progress(quiet=True)
 
     def up(self, names: Sequence[str], variant: str = "debian") -> list[LabHost]:
-        """Bring hosts up, all at once; those that run already stay as they are.
+        """Bring up hosts in parallel; those that already run are left alone.
 
         Returns:
             A host for each name, in the same order; sshd answers on all of them.
 
         Raises:
-            LabError: the machine can't, a name is taken by another checkout, or a host did not boot.
+            LabError: the machine cannot run the lab, another checkout has a name, or a host did not boot.
         """
         bring_up(self.places, names, variant, self._progress)
         hosts = [self.host(name) for name in names]
@@ -239,7 +239,7 @@ class Lab:
         """A host that was brought up.
 
         Raises:
-            LabError: there is none of that name in this checkout.
+            LabError: this checkout has no host of that name.
         """
         record = read_record(self.places.host_run(name))
         if record is None or record.checkout != str(self.places.checkout):
@@ -257,14 +257,14 @@ class Lab:
         """Run a program of this machine in the observer's network namespace (`OUTSIDE_IPV4`, `OUTSIDE_IPV6`).
 
         Raises:
-            LabError: no host is up, it failed (`check`), or took longer than `limit` seconds.
+            LabError: no host is up, or the program failed (`check`) or took longer than `limit` seconds.
         """
         if not network.network_is_up():
             raise LabError("there is no outside while no host is up: start one with python -m local.lab up")
         return run(["ip", "netns", "exec", network.OUTSIDE, *argv], stdin=input, check=check, limit=limit)
 
     def down(self, names: Sequence[str] | None = None) -> list[str]:
-        """Take hosts down (by default all of this checkout); their disks are gone, the cache stays.
+        """Take down hosts, by default all of this checkout, with their disks; the cache stays.
 
         Returns:
             Names of the hosts that were taken down.
@@ -275,10 +275,10 @@ class Lab:
         """Remove the cache.
 
         Raises:
-            LabError: hosts still run, of this or another checkout.
+            LabError: hosts of this or another checkout are still running.
         """
         records = all_records(self.places)
         if records:
             raise LabError(f"the cache is in use by {', '.join(f'{r.name} of {r.checkout}' for r in records)}")
-        with locked(self.places.cache):  # a build that is under way ends first
+        with locked(self.places.cache):  # wait for a running build
             shutil.rmtree(self.places.cache)

@@ -1,4 +1,4 @@
-"""Waiting until an SSH server answers."""
+"""Waiting for an SSH server."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ import time
 
 from local.lab.errors import LabError
 
-PAUSE = 0.05  # seconds between attempts that were refused at once
+PAUSE = 0.05  # seconds between attempts if connections are refused
 ATTEMPT_LIMIT = 2.0
 
 
@@ -14,11 +14,11 @@ def wait_for_ssh(name: str, address: str, port: int, limit: float) -> None:
     """Wait until the server at `address` sends its SSH banner.
 
     Args:
-        name: of the host, for the error.
+        name: name of the host, for the error.
         limit: seconds.
 
     Raises:
-        LabError: it does not within `limit`.
+        LabError: it sent none within `limit`.
     """
     deadline = time.monotonic() + limit
     problem: object = "no banner"

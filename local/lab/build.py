@@ -1,4 +1,4 @@
-"""Building what hosts start from: a root file system and a package repository, once per variant, kept in the cache."""
+"""Builds the root file system and the package repository of each variant, once, in the cache."""
 
 import os
 import re
@@ -16,13 +16,13 @@ from local.lab.variants import Variant
 BUILD_LIMIT = 900.0
 DOWNLOAD_LIMIT = 600.0
 
-OLD_AFTER = 24 * 3600.0  # seconds unused, after which what another recipe built is removed
+OLD_AFTER = 24 * 3600.0  # seconds after last use, then builds of an older recipe are removed
 
-# A killed build leaves no process behind, and no mount: they are in namespaces of their own.
+# In their own namespaces, so that a killed build leaves no processes or mounts behind.
 _TIED = ("setpriv", "--pdeathsig", "KILL")
 _PRIVATE = (*_TIED, "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child")
 
-# comes before _CUSTOMISE; $4 is the draft, $5 what it is a layer on top of
+# goes before _CUSTOMISE; $4 is the draft, $5 the layers below it
 _MOUNT_LAYERS = """\
 set -eu
 mount -t overlay -o "redirect_dir=on,lowerdir=$5,upperdir=$4/root,workdir=$4/work" stockade-lab "$1"
@@ -40,19 +40,19 @@ exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF
 
 
 def built_folder(places: Places, variant: Variant) -> Path:
-    """Where a variant's root file system and repository are, or will be: `root` and `apt` in this folder."""
+    """The folder of a variant's root file system (`root`) and repository (`apt`), which may not exist yet."""
     return places.cache / f"{variant.name}-{variant.digest()}"
 
 
 def build(places: Places, variant: Variant, progress: Progress) -> Path:
-    """Build a variant unless it is in the cache. Whole or not at all: made in a draft folder, then renamed.
+    """Build a variant unless it is in the cache. Atomic: it is built in a draft folder, which is then renamed.
 
     Returns:
-        The folder with `root` and `apt`. Where the variant has a base, `root` is a layer on top of `below`; that and
+        The folder with `root` and `apt`. If the variant has a base, `root` is a layer on top of `below`; `below` and
         `apt` are links into the base's folder.
 
     Raises:
-        LabError: a step failed; what it printed is in `build.log` of the cache.
+        LabError: a step failed; its output is in `build.log` in the cache.
     """
     base = build(places, variant.base, progress) if variant.base else None
     final = built_folder(places, variant)
@@ -60,7 +60,7 @@ def build(places: Places, variant: Variant, progress: Progress) -> Path:
         os.utime(final)
         return final
     with locked(places.cache):
-        if final.is_dir():  # another process built it while we waited for the lock
+        if final.is_dir():  # another process built it while this one waited for the lock
             return final
         _remove_leftovers(places, variant)
         draft = places.cache / "draft"
@@ -85,7 +85,7 @@ def _from_nothing(variant: Variant, draft: Path, log: Path, progress: Progress) 
 
 
 def _layer(variant: Variant, base: Path, draft: Path) -> None:
-    """The changes that `customise` makes to the base's root, as a layer above it."""
+    """Build the changes that `customise` makes to the base's root, as a layer on top of it."""
     for folder in ("root", "work", "whole"):
         (draft / folder).mkdir()
     (draft / "root").chmod(0o755)
@@ -110,7 +110,7 @@ def _layer(variant: Variant, base: Path, draft: Path) -> None:
 
 
 def _remove_leftovers(places: Places, variant: Variant) -> None:
-    """Remove the draft of a killed build, and what older recipes built, once nobody uses it any more."""
+    """Remove the draft of a killed build, and unused builds of older recipes."""
     shutil.rmtree(places.cache / "draft", ignore_errors=True)
     built = {record.built for record in all_records(places)}
     used = {str(layer.parent) for folder in built for layer in layers(Path(folder))}
@@ -120,7 +120,7 @@ def _remove_leftovers(places: Places, variant: Variant) -> None:
 
 
 def _mirror(variant: Variant) -> str:
-    """The mirror from which this machine's own apt gets the suite, so that proxies and company mirrors work."""
+    """The mirror that this machine's own apt uses for the suite, so that proxies and company mirrors work."""
     listed = run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"],
         check=False,
@@ -133,7 +133,7 @@ def _mirror(variant: Variant) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with apt's proxy for debootstrap (which asks wget), and dpkg told that a crash may cost the draft."""
+    """Our environment, with apt's proxy for debootstrap's wget, and without fsync in dpkg: a draft may be lost."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DPKG_FORCE": "unsafe-io", "LC_ALL": "C"}
     proxy = re.search(r"='([^']+)'", run(["apt-config", "shell", "P", "Acquire::http::Proxy"], check=False).stdout)
     if proxy and proxy[1] != "DIRECT":
@@ -154,8 +154,8 @@ def _debootstrap(variant: Variant, mirror: str, root: Path, log: Path) -> None:
 
 
 def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
-    """A flat repository of every package in the root and everything that `variant.repository` pulls in, each package
-    asked for alone: some of them conflict with each other."""
+    """A flat repository of all packages in the root, and those of `variant.repository` with their dependencies. Each
+    of the latter is requested separately, because some of them conflict."""
     root, repository = draft / "root", draft / "apt"
     repository.mkdir()
     _download(variant, mirror, root, tuple((name,) for name in variant.repository), repository)
@@ -165,7 +165,7 @@ def _make_repository(variant: Variant, mirror: str, draft: Path) -> None:
 
 
 def _download(variant: Variant, mirror: str, root: Path, requests: tuple[tuple[str, ...], ...], into: Path) -> None:
-    """The packages of each request, asked for together, with all of what they need that `root` has not."""
+    """Download the packages of each request together, with all dependencies that `root` lacks."""
     work = into.parent / "download"
     for folder in (work / "lists" / "partial", work / "archives" / "partial"):
         folder.mkdir(parents=True)
@@ -197,7 +197,7 @@ def _download(variant: Variant, mirror: str, root: Path, requests: tuple[tuple[s
 
 
 def _index(variant: Variant, repository: Path) -> None:
-    """Packages and Release, saying the same origin as Debian's own, which unattended-upgrades goes by."""
+    """Write Packages and Release, with the origin of Debian's own repositories, which unattended-upgrades checks."""
     script = """\
 set -eu
 cd "$1"

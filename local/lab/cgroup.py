@@ -1,7 +1,7 @@
-"""Cgroups of lab hosts. Every boot of a host gets one of its own: systemds that share one collide (219/CGROUP).
+"""Cgroups of lab hosts. Every boot of a host gets its own: instances of systemd that share one collide (219/CGROUP).
 
-Works on the cgroup2 hierarchy only, mounted at its usual place in a mount namespace of the lab's own, so that hosts see
-the same pure cgroup2 whether the machine itself runs cgroup v1, v2 or both.
+Only the cgroup2 hierarchy is used. It is mounted at its usual place in a mount namespace of the lab, so that hosts see
+pure cgroup2 whether the machine itself runs cgroup v1, v2 or both.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ MOUNT_POINT = Path("/sys/fs/cgroup")
 TOP = MOUNT_POINT / "stockade-lab"
 REMOVE_LIMIT = 5.0
 
-# $1 name: ends every process of a host whose supervisor is gone, then removes its cgroups.
+# Kills every process of a host ($1) whose supervisor is gone, then removes its cgroups.
 _SWEEP = """\
 [ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
 top=/sys/fs/cgroup/stockade-lab
@@ -33,13 +33,13 @@ rmdir "$top" 2>/dev/null
 
 
 def mount_private() -> None:
-    """Show the cgroup2 hierarchy at /sys/fs/cgroup; only to be called in a mount namespace of our own."""
-    if not (MOUNT_POINT / "cgroup.controllers").exists():  # a file that only cgroup2 has
+    """Mount the cgroup2 hierarchy at /sys/fs/cgroup; call it only in a private mount namespace."""
+    if not (MOUNT_POINT / "cgroup.controllers").exists():  # exists only in cgroup2
         run(["mount", "-t", "cgroup2", "cgroup2", str(MOUNT_POINT)])
 
 
 def make(*parts: str) -> Path:
-    """Make the cgroup `stockade-lab/<parts>`."""
+    """Create the cgroup `stockade-lab/<parts>`."""
     folder = TOP.joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -51,9 +51,9 @@ def enter(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """End every process in a cgroup and those below it, and remove them; the dead may take a moment to be reaped.
+    """Kill every process in a cgroup and those below, and remove them; killed processes take a moment to be reaped.
 
-    A host's init outlives its systemd-nspawn when that is killed, so the processes must be looked for here.
+    A host's init survives if its systemd-nspawn is killed, so its processes must be found by cgroup.
     """
     deadline = time.monotonic() + REMOVE_LIMIT
     while folder.is_dir() and time.monotonic() < deadline:
@@ -67,7 +67,7 @@ def remove(folder: Path) -> None:
 
 
 def leave_and_remove(name: str) -> None:
-    """Move this process out of a host's cgroup and remove it, and the top one with the last host."""
+    """Move this process out of a host's cgroup and remove that, and after the last host the top one."""
     enter(MOUNT_POINT)
     remove(TOP / name)
     with contextlib.suppress(OSError):
@@ -75,9 +75,9 @@ def leave_and_remove(name: str) -> None:
 
 
 def sweep(name: str) -> None:
-    """End what is left of a host whose supervisor was killed, from outside.
+    """Kill what is left of a host whose supervisor was killed.
 
     Raises:
-        LabError: something could not be ended in 5 s.
+        LabError: processes are left after 5 s.
     """
     run(["unshare", "--mount", "sh", "-c", _SWEEP, "sh", name], name=f"ending what is left of {name}")

@@ -1,4 +1,4 @@
-"""The command line: python -m local.lab COMMAND. Exit status 2 and one sentence when something can't be done."""
+"""The command line: python -m local.lab COMMAND. A failure is one sentence and exit status 2."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as err:
         sys.stderr.write(f"lab: {err}\n")
         return CANNOT
-    except OSError as err:  # a full disk, a cache that can't be written
+    except OSError as err:  # for example a full disk or a read-only cache
         sys.stderr.write(f"lab: {err}\n")
         return CANNOT
     except KeyboardInterrupt:
@@ -108,11 +108,11 @@ def _exec(lab: Lab, options: argparse.Namespace) -> int:
         raise LabError(f"exec needs a command: python -m local.lab exec {options.host} iptables-save")
     argv = lab.host(options.host).enter_argv(words)
     sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606 - ours from here on: stdin, stdout and exit status
+    os.execvp(argv[0], argv)  # noqa: S606 - keeps our stdin, stdout and exit status
 
 
 def _ssh(lab: Lab, options: argparse.Namespace) -> int:
-    lab.host(options.host)  # says so when there is none
+    lab.host(options.host)  # raises if it does not exist
     os.execvp("ssh", ["ssh", "-F", str(keys.ssh_config_file(lab.places)), options.host, *_command_words(options)])  # noqa: S606
 
 

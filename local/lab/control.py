@@ -1,4 +1,4 @@
-"""Orders to a host's supervisor, over a Unix socket in the host's run folder: one word there, one line of JSON back."""
+"""Orders to a host's supervisor over a Unix socket in the host's run folder: a word, answered by a line of JSON."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ ORDER_LIMIT = 180.0  # seconds; the supervisor's own limits are shorter
 
 
 class Order(Enum):
-    """What a supervisor can be told."""
+    """An order to a supervisor."""
 
     STATUS = "status"
     START = "start"
@@ -26,14 +26,14 @@ class Order(Enum):
 
 @dataclass(frozen=True)
 class Reply:
-    """How a host is.
+    """The state of a host.
 
     Attributes:
         state: `running`, `off` (it was shut down from within) or `crashed` (its supervisor is gone).
-        init_pid: process id of its init, as this machine counts; 0 when it is not running.
+        init_pid: process id of its init in this machine's PID namespace; 0 unless running.
         supervisor_pid: process id of its supervisor.
-        boots: how often it was booted since it was brought up.
-        error: why the order failed; empty when it did not.
+        boots: number of boots since it was brought up.
+        error: why the order failed; empty if it succeeded.
     """
 
     state: str
@@ -43,7 +43,7 @@ class Reply:
     error: str = ""
 
     def encode(self) -> bytes:
-        """As one line."""
+        """Encode as one line of JSON."""
         return (json.dumps(asdict(self)) + "\n").encode()
 
 
@@ -59,13 +59,10 @@ def read_line(sock: socket.socket) -> str:
 
 
 def send(host_run: Path, order: Order) -> Reply:
-    """Give an order and wait until it is carried out.
+    """Send an order and wait until it is carried out.
 
     Returns:
-        The host's state after it; `CRASHED` when nobody listens.
-
-    Raises:
-        LabError: the order failed, or was not answered in time.
+        The host's state after it; `CRASHED` if nobody listens.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(ORDER_LIMIT)
@@ -79,7 +76,7 @@ def send(host_run: Path, order: Order) -> Reply:
             return CRASHED
         if order is Order.DOWN:
             with contextlib.suppress(OSError):
-                read_line(sock)  # the end of the stream is the end of the supervisor
+                read_line(sock)  # the stream ends when the supervisor exits
     if not line:
         return CRASHED
     reply = Reply(**json.loads(line))

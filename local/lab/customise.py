@@ -1,6 +1,6 @@
-"""What is done in a new root file system as its last step, for each variant: POSIX sh."""
+"""The last step of building each variant's root file system, in POSIX sh."""
 
-# Addresses are set by the host itself at boot, after the firewall was loaded (network-pre.target), as on a real server.
+# As on a real server, the host sets its addresses itself at boot, after loading the firewall (network-pre.target).
 LAB_NETWORK_SCRIPT = """\
 #!/bin/sh
 # The addresses of this lab host. No duplicate address detection: it would cost two seconds at every boot.
@@ -33,7 +33,7 @@ ExecStart=/usr/local/sbin/lab-network
 WantedBy=multi-user.target
 """
 
-# Units that cannot work, or have nothing to do, in a container: consoles, hardware, block devices.
+# Units that cannot work in a container, or have nothing to do there: consoles, hardware, block devices.
 USELESS_UNITS = (
     "console-getty.service getty.target dev-hugepages.mount sys-fs-fuse-connections.mount "
     "e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-pstore.service systemd-firstboot.service "
@@ -58,8 +58,8 @@ apt-get update </dev/null
 apt-get check </dev/null
 """
 
-# As a provider delivers a server: mail, RPC and NTP listen. The real ntpd runs, as root, and without steering the
-# clock, which a container may not.
+# A server as hosting providers deliver it: mail, RPC and NTP listen. The real ntpd runs as root, without setting the
+# clock, which a container must not.
 FRESH_CUSTOMISE = r"""set -eu
 apt-get install -y -q --no-install-recommends exim4-daemon-light rpcbind ntpsec </dev/null
 mkdir -p /etc/systemd/system/ntpsec.service.d
@@ -74,8 +74,8 @@ END
 sed -i '1i # a lab host may not set the clock\ndisable ntp kernel' /etc/ntpsec/ntp.conf
 """
 
-# Ubuntu 24.04: sshd is started by ssh.socket, on the ports that a generator reads from sshd_config; cloud-init turns
-# passwords on in a drop-in that is read before others; ufw is there, not active; the provider's user may do anything.
+# Ubuntu 24.04: ssh.socket starts sshd, on the ports that a generator reads from sshd_config; cloud-init allows
+# passwords in a drop-in that is read before others; ufw is installed but inactive; the provider's user may do anything.
 UBUNTU_CUSTOMISE = r"""set -eu
 apt-get install -y -q --no-install-recommends ufw </dev/null
 cat >/usr/lib/os-release <<'END'

@@ -1,6 +1,6 @@
-"""A host's disk: the shared root file system below, a writable layer in memory above.
+"""A host's disk: a writable layer in memory on top of the shared root file system.
 
-Used inside the mount namespace of the host's supervisor, so every mount is gone when that process is.
+It is mounted in the mount namespace of the host's supervisor, so every mount ends with that process.
 """
 
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from local.lab.run import run
 from local.lab.store import HostRecord
 
-DISK_SIZE = "2g"  # a limit, not a reservation; a host that writes more gets "No space left on device"
+DISK_SIZE = "2g"  # a limit, not a reservation: beyond it, the host gets "No space left on device"
 
 _MOUNT = """\
 set -eu
@@ -20,7 +20,7 @@ mount -t overlay -o "redirect_dir=on,lowerdir=$3,upperdir=$2/upper,workdir=$2/wo
 
 
 def layers(built: Path) -> list[Path]:
-    """The root file systems in a folder of the cache that lie on top of each other, the uppermost first."""
+    """The layers of the root file system in a folder of the cache, topmost first."""
     below = built / "below"
     return [built / "root", *(layers(below.resolve().parent) if below.exists() else ())]
 
@@ -35,14 +35,14 @@ class Disk:
         self.root = self._base / "root"
 
     def make(self) -> None:
-        """Mount a pristine disk and write into it what makes it this host."""
+        """Mount a pristine disk and write this host's name, addresses and keys to it."""
         self._base.mkdir(exist_ok=True)
         lower = ":".join(map(str, layers(Path(self._record.built))))
         run(["sh", "-c", _MOUNT, "sh", DISK_SIZE, str(self._base), lower], name="mounting the disk")
         self._personalise()
 
     def discard(self) -> None:
-        """Unmount it; everything the host wrote is gone."""
+        """Unmount it, which discards everything that the host wrote."""
         run(["umount", str(self.root)])
         run(["umount", str(self._base)])
 

@@ -1,9 +1,9 @@
-"""The one error that users of the lab see."""
+"""The errors that users of the lab see."""
 
 
 class LabError(Exception):
-    """Something a user can mend; the message is one sentence that says what and how. Printed without a traceback."""
+    """Something the user can fix; the message is one sentence that says what and how. Printed without a traceback."""
 
 
 class NotToBeHad(LabError):  # noqa: N818
-    """A variant cannot be made, since the packages for it cannot be downloaded now."""
+    """A variant cannot be built because its packages cannot be downloaded now."""

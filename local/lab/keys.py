@@ -1,4 +1,4 @@
-"""Keys: the pair and password that log in to lab hosts, each host's own SSH host keys, known_hosts and ssh_config."""
+"""The key pair and password for logins to lab hosts, each host's SSH host keys, known_hosts and ssh_config."""
 
 import secrets
 import uuid
@@ -9,7 +9,7 @@ from local.lab.errors import LabError
 from local.lab.run import run
 from local.lab.store import HostRecord, Places, locked, write_atomically
 
-# The password arrives on stdin: never in an argument list.
+# The password is passed on stdin, never in an argument list.
 _HASH = "my $p = <STDIN>; chomp $p; print crypt($p, q($6$) . $ARGV[0] . q($));"
 
 
@@ -24,22 +24,22 @@ def password_file(places: Places) -> Path:
 
 
 def known_hosts_file(places: Places) -> Path:
-    """known_hosts with this checkout's hosts, for `ssh -F`: written anew whenever a host comes or goes."""
+    """known_hosts with this checkout's hosts, for `ssh -F`: rewritten whenever a host comes or goes."""
     return places.state / "known_hosts"
 
 
 def host_known_hosts_file(places: Places, name: str) -> Path:
-    """known_hosts with one host's keys, which no other host's coming or going touches."""
+    """known_hosts with the keys of one host alone, unaffected by other hosts."""
     return places.host_run(name) / "known_hosts"
 
 
 def ssh_config_file(places: Places) -> Path:
-    """For `ssh -F`."""
+    """The configuration for `ssh -F`."""
     return places.state / "ssh_config"
 
 
 def make_lab_keys(places: Places) -> None:
-    """Make the key pair and root's password of this checkout unless they are there."""
+    """Create the key pair and root's password of this checkout if they are missing."""
     places.state.mkdir(mode=0o700, exist_ok=True)
     with locked(places.state):
         _make_lab_keys(places)
@@ -59,7 +59,7 @@ def _make_lab_keys(places: Places) -> None:
 
 
 def make_host_keys(places: Places, name: str) -> None:
-    """Make a host's SSH host keys and machine id unless they are in the cache: they stay the same over down and up."""
+    """Create a host's SSH host keys and machine id unless they are in the cache: they survive `down` and `up`."""
     folder = places.host_cache(name)
     ssh = folder / "etc/ssh"
     if not (folder / "machine-id").exists():
@@ -75,7 +75,7 @@ def host_key(record: HostRecord, kind: str = "ed25519") -> str:
     """A host's public key: type and base64, no comment.
 
     Raises:
-        LabError: it is not in the cache any more.
+        LabError: it is no longer in the cache.
     """
     path = record.cache / "etc/ssh" / f"ssh_host_{kind}_key.pub"
     if not path.exists():
@@ -84,8 +84,8 @@ def host_key(record: HostRecord, kind: str = "ed25519") -> str:
 
 
 def write_ssh_files(places: Places, records: Callable[[], list[HostRecord]]) -> None:
-    """Write known_hosts and ssh_config for this checkout's hosts, one process at a time: `records` lists them once
-    nobody else writes, else a host that came up meanwhile would be lost again."""
+    """Write known_hosts and ssh_config for this checkout's hosts, one process at a time. `records` is called under the
+    lock, so that a host that came up meanwhile is not lost."""
     if not places.state.is_dir():
         return
     with locked(places.state):
@@ -93,7 +93,7 @@ def write_ssh_files(places: Places, records: Callable[[], list[HostRecord]]) -> 
 
 
 def write_host_known_hosts(places: Places, record: HostRecord) -> None:
-    """Write down the keys of a host that is about to boot."""
+    """Write the known_hosts file of a host that is about to boot."""
     write_atomically(host_known_hosts_file(places, record.name), _known_hosts(record))
 
 

@@ -39,7 +39,7 @@ AT_ONCE = 16  # hosts taken down at a time
 
 
 def bring_up(places: Places, names: Sequence[str], variant_name: str, progress: Progress) -> None:
-    """Start the hosts that do not run, at the same time; a crashed one is cleared away and started anew.
+    """Start those hosts that are not running, in parallel; a crashed one is removed first.
 
     Raises:
         LabError: see `Lab.up`.
@@ -53,7 +53,7 @@ def bring_up(places: Places, names: Sequence[str], variant_name: str, progress: 
     built = build(places, variant, progress)
     keys.make_lab_keys(places)
     with ExitStack() as held:
-        # sorted: two processes never wait for each other
+        # sorted, so that two processes cannot deadlock
         locks = {name: held.enter_context(locked(places.run / "locks" / name)) for name in sorted(set(names))}
         states = {name: _state(places, name, variant) for name in dict.fromkeys(names)}
         for name, reply in states.items():
@@ -68,7 +68,7 @@ def bring_up(places: Places, names: Sequence[str], variant_name: str, progress: 
 
 
 def take_down(places: Places, names: Sequence[str] | None, progress: Progress) -> list[str]:
-    """Stop hosts and remove everything of theirs; the network goes with the last host of the machine.
+    """Stop hosts and remove everything of theirs, and the network with the last host of the machine.
 
     Raises:
         LabError: a named host belongs to another checkout.
@@ -89,21 +89,21 @@ def take_down(places: Places, names: Sequence[str] | None, progress: Progress) -
 
 
 def _leftovers(places: Places) -> list[str]:
-    """This checkout's hosts, and what belongs to nobody."""
+    """Names of this checkout's hosts, and of those that belong to nobody."""
     return sorted(entry.name for entry in host_folders(places) if _other_owner(places, entry.name) is None)
 
 
 def _remove_locked(places: Places, name: str) -> None:
     with locked(places.run / "locks" / name):
-        if _other_owner(places, name) is None:  # it may have changed hands while we waited
+        if _other_owner(places, name) is None:  # the owner may have changed while this process waited
             _remove(places, name)
 
 
 def _other_owner(places: Places, name: str) -> str | None:
-    """The checkout that a host belongs to, when that is not this one.
+    """The checkout that a host belongs to, if it is not this one.
 
-    A host without a record (its `up` was killed early) and a crashed one belong to nobody: whoever made them may never
-    come back, and nothing of theirs is lost.
+    A host without a record (its `up` was killed early) or a crashed one belongs to nobody: its checkout may be gone,
+    and there is nothing to lose.
     """
     record = read_record(places.host_run(name))
     if record is None or record.checkout == str(places.checkout):
@@ -117,7 +117,7 @@ def _check_owner(places: Places, name: str) -> None:
 
 
 def _state(places: Places, name: str, variant: Variant) -> Reply | None:
-    """How a host is; none when there is no such host."""
+    """The state of a host; None if it does not exist."""
     _check_owner(places, name)
     record = read_record(places.host_run(name))
     if record is None:
@@ -133,7 +133,7 @@ def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Pat
         list(pool.map(lambda name: keys.make_host_keys(places, name), locks))
     with locked(places.run):
         for name in locks:
-            _remove(places, name)  # what a crash left
+            _remove(places, name)  # leftovers of a crash
         network.network_up(places.run)
         for name in locks:
             record = new_record(name, variant.name, _index(places, name), places.checkout, built)
@@ -147,7 +147,7 @@ def _boot(places: Places, locks: Mapping[str, int], variant: Variant, built: Pat
 
 
 def _index(places: Places, name: str) -> int:
-    """A host's address, remembered in its cache folder so that it has the same one the next time, if it can."""
+    """A host's address, remembered in its cache folder so that it gets the same one next time, if it is free."""
     note = places.host_cache(name) / "index"
     last = int(note.read_text()) if note.exists() else None
     index = pick_index(name, {record.index for record in all_records(places)}, last)
@@ -156,7 +156,7 @@ def _index(places: Places, name: str) -> int:
 
 
 def _start_supervisor(places: Places, name: str, lock: int) -> IO[str]:
-    """Start a host's supervisor, detached; it reports on the returned pipe when the host is booted."""
+    """Start a host's supervisor, detached; it reports on the returned pipe when the host has booted."""
     folder = places.host_run(name)
     readable, writable = os.pipe()
     argv = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "local.lab.supervisor"]
@@ -175,7 +175,7 @@ def _start_supervisor(places: Places, name: str, lock: int) -> IO[str]:
 
 
 def _await_supervisors(places: Places, started: Mapping[str, IO[str]]) -> list[str]:
-    """Wait until every host is booted; returns what went wrong."""
+    """Wait until every host has booted; returns errors."""
     failed: list[str] = []
     deadline = time.monotonic() + START_LIMIT
     with selectors.DefaultSelector() as selector:
@@ -201,7 +201,7 @@ def _last_words(places: Places, name: str) -> str:
 
 
 def _remove(places: Places, name: str) -> None:
-    """Stop one host and remove all of it; also what a crash left."""
+    """Stop one host and remove everything of it, also after a crash."""
     folder = places.host_run(name)
     if not folder.is_dir():
         return
@@ -214,7 +214,7 @@ def _remove(places: Places, name: str) -> None:
 
 
 def _tidy(places: Places) -> None:
-    """Remove the network when no host is left on the machine."""
+    """Remove the network if no host is left on the machine."""
     _write_ssh_files(places)
     folder = places.run / "hosts"
     if not (folder.is_dir() and any(folder.iterdir())):

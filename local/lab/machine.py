@@ -1,4 +1,4 @@
-"""What the lab needs of the machine it runs on, and how it gets it."""
+"""The lab's requirements of the machine that it runs on, and their installation."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from local.lab.errors import LabError
 from local.lab.progress import Progress
 from local.lab.run import run
 
-# program -> Debian/Ubuntu package that has it
+# program -> its Debian/Ubuntu package
 NEEDED = {
     "apt-ftparchive": "apt-utils",
     "debootstrap": "debootstrap",
@@ -34,7 +34,7 @@ def check_machine() -> None:
     """Raise unless this is Linux and we are root.
 
     Raises:
-        LabError: it is not; says what the lab needs and the way out.
+        LabError: it is not; says what the lab needs and how to get it.
     """
     if not sys.platform.startswith("linux"):
         raise LabError(f"the lab needs root on Debian or Ubuntu Linux (this is {sys.platform}); {WAY_OUT}")
@@ -43,10 +43,10 @@ def check_machine() -> None:
 
 
 def install_needed(progress: Progress) -> None:
-    """Install the programs the lab needs from the machine's own packages; nothing when all are there.
+    """Install missing programs that the lab needs from the machine's own packages.
 
     Raises:
-        LabError: no apt-get here, or it failed.
+        LabError: there is no apt-get, or it failed.
     """
     packages = sorted({package for program, package in NEEDED.items() if shutil.which(program) is None})
     if not packages:
@@ -62,10 +62,10 @@ def install_needed(progress: Progress) -> None:
 
 
 def check_kernel() -> None:
-    """Raise unless the kernel lets us make mount and network namespaces and speaks IPv6.
+    """Raise unless the kernel supports IPv6 and lets us create mount and network namespaces.
 
     Raises:
-        LabError: says which of them is missing and the way out.
+        LabError: says which of them is missing and how to get it.
     """
     if run(["unshare", "--mount", "--net", "--propagation", "private", "true"], check=False).returncode != 0:
         raise LabError(f"the lab may not make namespaces here (a container needs --privileged); {WAY_OUT}")

@@ -1,5 +1,5 @@
-"""The lab's network: a bridge in a network namespace of its own, so that the machine's firewall never sees bridged
-packets; one port per host, one for an observer outside, one for this machine. No route leads out."""
+"""The lab's network: a bridge with a port for each host, for an outside observer and for this machine. The bridge is in
+its own network namespace, so that the machine's firewall never sees bridged packets. There is no route out."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from local.lab.run import run, tail
 from local.lab.store import IPV4_NETWORK, IPV6_NETWORK, HostRecord
 
 SWITCH = "stockade-lab"  # namespace of the bridge
-OUTSIDE = "stockade-outside"  # namespace from which tests send packets
+OUTSIDE = "stockade-outside"  # namespace of the observer, from which tests send packets
 BRIDGE = "stockade0"  # the bridge in SWITCH, and the machine's own interface to it
 MACHINE_IPV4, MACHINE_IPV6 = f"{IPV4_NETWORK}.1", f"{IPV6_NETWORK}:1"
 OUTSIDE_IPV4, OUTSIDE_IPV6 = f"{IPV4_NETWORK}.200", f"{IPV6_NETWORK}:200"
@@ -39,7 +39,7 @@ ip -n "$2" -6 address add "$7/64" dev eth0 nodad
 ip -n "$2" link set eth0 up
 """
 
-# Deleting a namespace deletes its interfaces later; deleting the interfaces first makes the names free at once.
+# Deleting a namespace deletes its interfaces with a delay. Deleting those first frees their names at once.
 _DOWN = """\
 ip link delete "$3"
 ip -n "$2" link delete eth0
@@ -48,8 +48,8 @@ ip netns delete "$1"
 true
 """
 
-# $1 file for the namespace, $2 switch, $3 port, $4 MAC, $5 bridge. A fresh namespace at every boot: the rules and
-# connections of the last one are gone, as after a real reboot.
+# $1 file for the namespace, $2 switch, $3 port, $4 MAC, $5 bridge. Every boot gets a new namespace, so that rules and
+# connections are gone, as after a real reboot.
 _PLUG = """\
 set -eu
 umount "$1" 2>/dev/null || true
@@ -62,12 +62,12 @@ ip -n "$2" link set "$3" master "$5" up
 
 
 def network_is_up() -> bool:
-    """Whether the bridge and both namespaces are there and usable."""
+    """Whether the bridge and both namespaces exist and are usable."""
     return run(["ip", "-n", SWITCH, "link", "show", "dev", "outside"], check=False).returncode == 0
 
 
 def network_up(run_folder: Path) -> None:
-    """Make bridge, namespaces and addresses; nothing when they are there. What a crash left half-made is made anew."""
+    """Create bridge, namespaces and addresses if they are missing. A network half made by a crash is created again."""
     if network_is_up():
         return
     network_down(run_folder)
@@ -79,7 +79,7 @@ def network_up(run_folder: Path) -> None:
 
 
 def _check_addresses_are_free() -> None:
-    """Raise when the machine routes the lab's addresses somewhere already: it must not be cut off from them."""
+    """Raise if the machine already routes the lab's addresses elsewhere: it must not be cut off from them."""
     for family, network in (("-4", f"{IPV4_NETWORK}.0/24"), ("-6", f"{IPV6_NETWORK}:/64")):
         routes = run(["ip", family, "route", "show", "root", network]).stdout.strip()
         if routes:
@@ -87,9 +87,9 @@ def _check_addresses_are_free() -> None:
 
 
 def network_down(run_folder: Path) -> None:
-    """Remove bridge, namespaces and the machine's interface; safe when some or all are gone."""
+    """Remove bridge, namespaces and the machine's interface, if they exist."""
     run(["sh", "-c", _DOWN, "sh", SWITCH, OUTSIDE, BRIDGE], check=False)
-    for name in (SWITCH, OUTSIDE):  # placeholders that stay when the machine went down with the lab up
+    for name in (SWITCH, OUTSIDE):  # placeholders, left if the machine went down with the lab up
         (NETNS_FOLDER / name).unlink(missing_ok=True)
     ours = run_folder / MOUNTED_BY_US
     if ours.exists() and not any(NETNS_FOLDER.glob("*")):
@@ -109,12 +109,12 @@ def plug(record: HostRecord, namespace: Path) -> None:
 
 
 def unplug(record: HostRecord) -> None:
-    """Remove a host's port from the bridge; safe when it is gone."""
+    """Remove a host's port from the bridge, if it exists."""
     run(["ip", "-n", SWITCH, "link", "delete", port(record)], check=False)
 
 
 def set_link(record: HostRecord, *, up: bool) -> None:
-    """Pull the host's cable, or put it back."""
+    """Unplug the host's network cable, or plug it in again."""
     run(["ip", "-n", SWITCH, "link", "set", port(record), "up" if up else "down"])
 
 

@@ -1,4 +1,4 @@
-"""What the lab says while it works: one line per step, with its time, on stderr (stdout is for results)."""
+"""Progress output of the lab: one line per step, with its time, on stderr (stdout is for results)."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class Progress:
-    """Prints steps. A step's line is there while it runs, its seconds when it ends."""
+    """Prints steps: a line when a step begins, its seconds when it ends."""
 
     def __init__(self, out: TextIO | None = None, *, quiet: bool = False) -> None:
         """`out` is stderr by default; `quiet` prints nothing."""

@@ -1,4 +1,4 @@
-"""Running a program with a time limit and an error that says which program failed and why."""
+"""Runs a program with a time limit; the error says which program failed and why."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,23 @@ def run(
     env: Mapping[str, str] | None = None,
     name: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run `argv` to its end and return what it printed.
+    """Run `argv` to its end and return its output.
 
     Args:
-        stdin: text for its standard input; none means /dev/null.
-        check: raise when the exit status is not 0.
+        stdin: text for its standard input; None means /dev/null.
+        check: raise if the exit status is not 0.
         limit: seconds until it is killed.
-        env: its whole environment; none means ours.
+        env: its whole environment; None means ours.
         name: what errors call it; by default the program's name.
 
     Raises:
-        LabError: not found, time limit reached, or (with `check`) a failure; carries the end of its stderr.
+        LabError: it was not found, reached the limit or (with `check`) failed; contains the end of its stderr.
     """
     program = name or argv[0]
     try:
         done = subprocess.run(
             list(argv),
-            # "" rather than None: a program that reads our terminal would stop the caller
+            # "" rather than None: a program that reads from our terminal would block
             input="" if stdin is None else stdin,
             capture_output=True,
             encoding="utf-8",

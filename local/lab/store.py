@@ -1,8 +1,8 @@
-"""Where the lab keeps things, and which hosts there are.
+"""The lab's files, and the list of its hosts.
 
-Three places: the cache (root file systems, host keys: survives everything but `down --purge`), the run folder of the
-machine (which hosts run: one for all checkouts, so that two of them see each other), and `.lab/` of the checkout (the
-key that logs in, known_hosts, ssh_config).
+There are three places. The cache has root file systems and host keys, and survives everything but `down --purge`. The
+run folder of the machine has the running hosts of all checkouts, so that these see each other. `.lab/` of the checkout
+has the login key, known_hosts and ssh_config.
 """
 
 import fcntl
@@ -34,9 +34,9 @@ class Places:
     """The folders of one checkout's lab.
 
     Attributes:
-        checkout: the repository's top folder; owner of the hosts it starts.
+        checkout: the repository's root; it owns the hosts that it starts.
         cache: what is built once.
-        run: what runs now, for the whole machine.
+        run: running hosts of the whole machine.
     """
 
     checkout: Path
@@ -53,19 +53,19 @@ class Places:
         return self.run / "hosts" / name
 
     def host_cache(self, name: str) -> Path:
-        """What a host keeps over down and up: its SSH host keys and machine id."""
+        """What a host keeps across down and up: its SSH host keys and machine id."""
         return self.cache / "hosts" / name
 
 
 def default_places(checkout: Path | None = None) -> Places:
-    """The places of `checkout` (by default the one this file is in), with STOCKADE_LAB_CACHE honoured."""
+    """The places of `checkout`, by default that of this file; STOCKADE_LAB_CACHE overrides the cache."""
     top = checkout or Path(__file__).resolve().parents[2]
     return Places(checkout=top, cache=Path(os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE))
 
 
 @dataclass(frozen=True)
 class HostRecord:
-    """A host that was started and not yet taken down.
+    """A host that was started and has not been taken down.
 
     Attributes:
         name: host name.
@@ -87,17 +87,17 @@ class HostRecord:
 
     @property
     def cache(self) -> Path:
-        """What the host keeps over down and up: its SSH host keys and machine id."""
+        """What the host keeps across down and up: its SSH host keys and machine id."""
         return Path(self.built).parent / "hosts" / self.name
 
     @property
     def mac(self) -> str:
-        """The MAC address of eth0; fixed, so that neighbours need not learn a new one after a reboot."""
+        """The MAC address of eth0, fixed so that neighbours need not learn a new one after a reboot."""
         return f"02:00:5e:10:00:{self.index:02x}"
 
 
 def new_record(name: str, variant: str, index: int, checkout: Path, built: Path) -> HostRecord:
-    """The record of a host with the addresses that `index` stands for."""
+    """The record of a host with the addresses of `index`."""
     ipv4, ipv6 = f"{IPV4_NETWORK}.{index}", f"{IPV6_NETWORK}:{index}"
     return HostRecord(name, variant, index, ipv4, ipv6, str(checkout), str(built))
 
@@ -114,12 +114,12 @@ def check_name(name: str) -> str:
 
 
 def pick_index(name: str, taken: Collection[int], last: int | None = None) -> int:
-    """The last part of the addresses of a host: web1 is always 11, web2 12; other names get the one they had last time,
-    else the lowest free one.
+    """The last part of a host's addresses: web1 is always 11, web2 12; other names get their last one, otherwise the
+    lowest free one.
 
     Args:
-        taken: those of hosts that run.
-        last: what this host had last time.
+        taken: those of running hosts.
+        last: the one that this host had last time.
 
     Raises:
         LabError: all are taken.
@@ -137,10 +137,10 @@ def pick_index(name: str, taken: Collection[int], last: int | None = None) -> in
 
 @contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Hold the lock of `folder`: one process at a time on this machine. A process that ends lets go of it.
+    """Hold the lock of `folder`: one process at a time on this machine. It is released when the process ends.
 
     Yields:
-        The lock's file descriptor; a child that inherits it holds the lock too, until it closes it.
+        The lock's file descriptor; a child that inherits it holds the lock, too, until it closes it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as handle:
@@ -149,7 +149,7 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace the file at `path` in one step; readers see the old or the new text, never a part."""
+    """Replace the file at `path` atomically: readers see the old or the new text."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(handle, "w") as out:
@@ -158,14 +158,14 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def save_record(places: Places, record: HostRecord) -> None:
-    """Write down that a host exists."""
+    """Save the record of a host."""
     folder = places.host_run(record.name)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "record.json", json.dumps(asdict(record), indent=1) + "\n")
 
 
 def read_record(folder: Path) -> HostRecord | None:
-    """The record in a host's run folder; none when it is missing or torn (a killed `up`)."""
+    """The record in a host's run folder; None if it is missing or incomplete (a killed `up`)."""
     try:
         return HostRecord(**json.loads((folder / "record.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -173,7 +173,7 @@ def read_record(folder: Path) -> HostRecord | None:
 
 
 def host_folders(places: Places) -> list[Path]:
-    """The folder of every host on the machine; it goes with the last of them, at any moment."""
+    """The run folders of all hosts on the machine; their parent may vanish at any moment, with the last host."""
     try:
         return list((places.run / "hosts").iterdir())
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""The process that keeps one host: owns its disk, starts systemd-nspawn, starts it again when the host reboots, and
-takes orders on a Unix socket.
+"""The supervisor of one host: owns its disk, starts systemd-nspawn, restarts it when the host reboots, and takes
+orders on a Unix socket.
 
-Run by `up`, detached: python -m local.lab.supervisor RUN_FOLDER READY_FD LOCK_FD. It inherits the host's lock and lets
-go of it when the socket listens, so that nobody starts the host a second time in between.
+`up` starts it, detached: python -m local.lab.supervisor RUN_FOLDER READY_FD LOCK_FD. It inherits the host's lock and
+releases it when the socket listens, so that nobody else starts the host in between.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ from local.lab.network import plug, unplug
 from local.lab.run import tail
 from local.lab.store import HostRecord, read_record
 
-BOOT_LIMIT = 100.0  # seconds from start to "all services started"
+BOOT_LIMIT = 100.0  # seconds until all services have started
 POWEROFF_LIMIT = 5.0  # seconds to shut down before it is killed
 REBOOT_LIMIT = 30.0
 KILL_LIMIT = 10.0
-ORDER_LIMIT = 5.0  # seconds in which a client must have sent its order
-REBOOT_STATUS = 133  # systemd-nspawn: the host asked for a reboot
+ORDER_LIMIT = 5.0  # seconds for a client to send its order
+REBOOT_STATUS = 133  # systemd-nspawn's status if the host asked for a reboot
 SYSTEMD_SIGNALS = (signal.SIGRTMIN + 4, signal.SIGRTMIN + 5)  # systemd(1): power off, reboot
 SYSV_SIGNALS = (signal.SIGPWR, signal.SIGINT)  # init(8): powerfail and ctrlaltdel of /etc/inittab
 
@@ -41,7 +41,7 @@ _NSPAWN_SETTINGS = {
 
 
 class Supervisor:
-    """One host: boots it, watches it, obeys orders until it is taken down."""
+    """Boots one host, watches it and obeys orders until it is taken down."""
 
     def __init__(self, folder: Path, record: HostRecord) -> None:
         """`folder` is the host's run folder."""
@@ -57,7 +57,7 @@ class Supervisor:
         self._poweroff_signal, self._reboot_signal = SYSTEMD_SIGNALS
 
     def listen(self) -> None:
-        """Make the sockets; clients wait while the host boots."""
+        """Create the sockets; clients wait while the host boots."""
         for name, sock in (("notify", self._notify), (CONTROL_SOCKET, self._listener)):
             path = self._folder / name
             path.unlink(missing_ok=True)
@@ -80,13 +80,13 @@ class Supervisor:
 
     @staticmethod
     def _mount_nspawn_folder() -> None:
-        """systemd-nspawn leaves files in /run/systemd/nspawn; let them go where our mounts go."""
+        """Mount a tmpfs on /run/systemd/nspawn: files that systemd-nspawn leaves there vanish with our mounts."""
         folder = Path("/run/systemd/nspawn")
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "stockade-lab", str(folder)], check=True)
 
     def serve(self) -> None:
-        """Obey orders and restart a host that reboots, until it is ordered down."""
+        """Obey orders, and restart the host when it reboots, until it is ordered down."""
         while True:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._listener, selectors.EVENT_READ)
@@ -104,7 +104,7 @@ class Supervisor:
                         return
 
     def stop(self) -> None:
-        """End the host, and remove its port, disk and cgroups."""
+        """Stop the host, and remove its port, disk and cgroups."""
         self._stop(POWEROFF_LIMIT)
         unplug(self._record)
         with contextlib.suppress(LabError):
@@ -112,12 +112,12 @@ class Supervisor:
         cgroup.leave_and_remove(self._record.name)
 
     def _answer(self, client: socket.socket) -> bool:
-        """Obey one client's order; False when that was the last one."""
+        """Obey one client's order; False if it was the last one."""
         client.settimeout(ORDER_LIMIT)
         try:
             order = Order(read_line(client))
         except (OSError, ValueError):
-            return True  # not one of ours, or gone
+            return True  # not a client of ours, or gone
         try:
             self._obey(order)
             reply = self.reply()
@@ -126,7 +126,7 @@ class Supervisor:
         with contextlib.suppress(OSError):
             client.sendall(reply.encode())
         if order is Order.DOWN:
-            client.detach()  # stays open until this process ends: that is what the client waits for
+            client.detach()  # stays open until this process ends, which the client waits for
             return False
         return True
 
@@ -154,7 +154,7 @@ class Supervisor:
         self._boots += 1
         namespace = self._folder / "net"
         plug(self._record, namespace)
-        if self._sysv:  # older than this file, which systemd-nspawn insists on; its own boot removes it
+        if self._sysv:  # lacks this file, which systemd-nspawn requires; its boot removes it
             (self._disk.root / "usr/lib/os-release").touch()
         group = cgroup.make(self._record.name, f"boot{self._boots}")
         env = {**os.environ, **_NSPAWN_SETTINGS, "NOTIFY_SOCKET": str(self._folder / "notify")}
@@ -187,19 +187,19 @@ class Supervisor:
             "--resolv-conf=off",
             "--timezone=off",
             "--console=read-only",
-            # SysV init does not know sd_notify(3), and from others than process 1 nspawn takes no word
+            # SysV init does not support sd_notify(3), and nspawn accepts notifications only from process 1
             *([f"--bind={self._folder / 'notify'}:/run/lab-ready"] if self._sysv else ()),
         ]
 
     def _forget_notices(self) -> None:
-        """Drop what the host says once it is up: every `systemctl daemon-reload` ends with READY=1, which a later boot
-        must not take for its own, and systemd 257 stands still when nobody reads it."""
+        """Drop the notifications of a running host. Every `systemctl daemon-reload` ends with READY=1, which must not
+        count for a later boot, and systemd 257 blocks if nobody reads them."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._notify.recv(4096, socket.MSG_DONTWAIT)
 
     def _wait_ready(self) -> None:
-        """Until the host says that everything is started."""
+        """Wait until the host reports that everything has started."""
         deadline = time.monotonic() + BOOT_LIMIT
         with selectors.DefaultSelector() as selector:
             selector.register(self._notify, selectors.EVENT_READ)
@@ -221,7 +221,7 @@ class Supervisor:
         raise LabError(f"{self._record.name} did not boot ({self._folder / 'console.log'}): {said}")
 
     def _after_exit(self) -> None:
-        """The host ended by itself: start it again if it asked for a reboot, else leave it off."""
+        """Handle the host's own exit: start it again if it asked for a reboot, otherwise leave it off."""
         if self._reap() == REBOOT_STATUS:
             try:
                 self._boot()
@@ -229,7 +229,7 @@ class Supervisor:
                 sys.stderr.write(f"{err}\n")
 
     def _stop(self, grace: float) -> None:
-        """Switch the host off: by its own shutdown when `grace` seconds suffice, else as a power cut does."""
+        """Switch the host off: by its own shutdown if that takes at most `grace` seconds, else like a power cut."""
         if self._process is None:
             return
         if grace:
@@ -262,7 +262,7 @@ class Supervisor:
         return False
 
     def _reap(self) -> int:
-        """Collect systemd-nspawn's exit status and remove the cgroup of that boot."""
+        """Return systemd-nspawn's exit status and remove the cgroup of that boot."""
         assert self._process is not None
         status = self._process.wait(KILL_LIMIT)
         os.close(self._pidfd)
@@ -271,7 +271,7 @@ class Supervisor:
         return status
 
     def reply(self, error: str = "") -> Reply:
-        """What clients are told after each order."""
+        """The reply to clients after each order."""
         return Reply(
             state="running" if self._process else "off",
             init_pid=self._init_pid,
@@ -282,7 +282,7 @@ class Supervisor:
 
 
 def main() -> None:
-    """Boot the host of the run folder, tell the starter over the pipe how that went, then keep the host."""
+    """Boot the host of the run folder, report the result to the starter over the pipe, then supervise the host."""
     folder, ready_fd, lock_fd = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     record = read_record(folder)
     if record is None:
@@ -294,7 +294,7 @@ def main() -> None:
     os.close(lock_fd)
     try:
         problem = _start(supervisor)
-        with contextlib.suppress(BrokenPipeError):  # the starter was killed: keep the host all the same
+        with contextlib.suppress(BrokenPipeError):  # the starter was killed: keep the host anyway
             os.write(ready_fd, supervisor.reply(problem).encode())
         os.close(ready_fd)
         if not problem:
@@ -306,7 +306,7 @@ def main() -> None:
 
 
 def _start(supervisor: Supervisor) -> str:
-    """Start the host; returns what went wrong, or nothing."""
+    """Start the host; returns the error, or an empty string."""
     try:
         supervisor.start()
     except (LabError, OSError, subprocess.SubprocessError) as err:

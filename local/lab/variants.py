@@ -1,4 +1,4 @@
-"""What kinds of hosts there are: one recipe each, as data. A changed recipe has another digest, so it is built anew."""
+"""The kinds of hosts, each a recipe as data. A changed recipe has another digest, so it is built again."""
 
 import hashlib
 import json
@@ -11,19 +11,19 @@ from local.lab.families import recipe_of
 
 @dataclass(frozen=True)
 class Variant:
-    """A kind of host: how its root file system and its package repository are made.
+    """A kind of host: the recipe of its root file system and its package repository.
 
     Attributes:
-        name: what `--variant` takes.
-        title: for people.
+        name: value of `--variant`.
+        title: description for users.
         suite: release that debootstrap installs; with a `base`, the one that `tools` come from.
-        mirror: where its packages come from, unless the machine's own apt names another mirror for that suite.
+        mirror: source of its packages, unless the machine's own apt has another mirror for that suite.
         keyring: keys that sign the mirror's indexes.
-        include: packages on top of debootstrap's `minbase`.
-        repository: packages that hosts must be able to install offline; their dependencies come along.
-        customise: POSIX sh, run in the new root as its last step (networkless, with the repository at /srv/apt).
-        tools: packages that `customise` finds at /srv/tools, with all that they need; only where there is a `base`.
-        base: what it is made from instead of by debootstrap: a layer on top of that one's root, with its repository.
+        include: packages in addition to debootstrap's `minbase`.
+        repository: packages that hosts must be able to install offline, with their dependencies.
+        customise: POSIX sh, run in the new root as the last step (without a network, with the repository at /srv/apt).
+        tools: packages that `customise` finds at /srv/tools, with their dependencies; only with a `base`.
+        base: variant to build on instead of running debootstrap: a layer on top of its root, with its repository.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Variant:
     base: "Variant | None" = None
 
     def digest(self) -> str:
-        """12 hex digits that change with any part of the recipe, the base's included."""
+        """12 hex digits that change with any part of the recipe, including the base's."""
         recipe = {key: value for key, value in asdict(self).items() if key != "base"}
         if not self.tools:
             del recipe["tools"]
@@ -138,7 +138,7 @@ FEDORA_41 = replace(
     FEDORA,
     name="fedora41",
     title="what Fedora has from 41 on (dnf 5), on a Debian 13 root",
-    suite="forky",  # the first with a dnf5
+    suite="forky",  # the first release with dnf5
     tools=("dnf5", "rpm", "createrepo-c"),
     customise=recipe_of("fedora41", "tools", "common", "rpm", "fedora"),
     base=DEBIAN_13,
@@ -192,7 +192,7 @@ def variant_named(name: str) -> Variant:
     """The variant of that name.
 
     Raises:
-        LabError: there is none.
+        LabError: it does not exist.
     """
     try:
         return VARIANTS[name]
