@@ -1,4 +1,4 @@
-"""The iptables rule language, pure: parse, canonical form, edit script, ownership, presets. No I/O in here."""
+"""The iptables rule language: parser, canonical form, edit script, ownership, presets. Pure: no I/O."""
 
 from rules.errors import RuleSyntaxError
 from rules.language.naming import names, resolve

@@ -1,4 +1,4 @@
-"""The one error that bad rule text raises: where it is, what was expected there, and the line itself."""
+"""The one error that invalid rule text raises: where it is, what was expected there, and the line itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 
 class ExpectedError(ValueError):
-    """A value was refused by its reader; the parser turns this into a :class:`RuleSyntaxError` with a place.
+    """A reader rejected a value; the parser turns this into a :class:`RuleSyntaxError` with its position.
 
-    ``expected`` completes the sentence "expected …"; ``reason``, when given, says what is wrong instead.
+    ``expected`` completes the sentence "expected …"; ``reason``, if given, says what is wrong instead.
     """
 
     def __init__(self, expected: str, reason: str = "") -> None:
@@ -19,10 +19,10 @@ class ExpectedError(ValueError):
 
 
 class RuleSyntaxError(ValueError):
-    """Rule text that cannot be loaded, or whose meaning the kernel would refuse.
+    """Rule text that cannot be loaded, or that the kernel would reject.
 
     Attributes: ``line`` and ``column`` (from 1), ``expected`` (what belongs there), ``text`` (the offending line),
-    ``reason`` (what is wrong with what stands there). ``str()`` shows all of them with a caret under the place.
+    ``reason`` (what is wrong with the text there). ``str()`` shows all of them with a caret under the column.
     """
 
     def __init__(self, reason: str, *, line: int, column: int, expected: str, text: str) -> None:
@@ -43,15 +43,15 @@ class RuleSyntaxError(ValueError):
 
 
 class UnknownError(RuleSyntaxError):
-    """A match, target or option that this language does not know, or text in a form that only iptables-save prints."""
+    """A match, target or option that this language does not support, or a form that only iptables-save prints."""
 
 
 _SHOWN = 200
-"""Characters of a line that an error shows, around its place."""
+"""The most characters of a line that an error shows, around its column."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean X?)`` for the nearest of ``known``, or an empty string."""
+    """`` (did you mean X?)`` for the closest of ``known``, or an empty string."""
     names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return f" (did you mean {names[near[0]]}?)" if near else ""

@@ -1,4 +1,4 @@
-"""Which packets get to the chains and rules of a table: one way down the segments of each chain, callers first."""
+"""Which packets reach the chains and rules of a table: one pass over the segments of each chain, callers first."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from rules.packets.outcomes import Place
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """``entering``: the packets that may get to each chain; ``dead``: the numbers, from 0, of rules that none matches.
+    """``entering``: the packets that may enter each chain.
 
-    Unknown matches may do either. ``noticed``: the packets that may match each of the rules that were asked about.
+    ``dead``: the indexes, from 0, of rules that match no packet. Unknown matches may match or not. ``noticed``: the
+    packets that may match each of the rules asked about.
     """
 
     compiler: Compiler
@@ -28,7 +29,7 @@ class Arrivals:
 def arrivals(
     compiler: Compiler, chains: dict[str, Compiled], notices: Callable[[Leaf], bool] = lambda _leaf: False
 ) -> Arrivals:
-    """Follow all packets through the chains of one table. ``notices``: which rules are asked about."""
+    """Follow all packets through the chains of one table. ``notices``: selects the rules asked about."""
     found = _Walk(compiler, chains, notices)
     for name in reversed(chains):
         found.walk(name)
@@ -47,7 +48,7 @@ class _Walk:
         self._sent: dict[str, list[Node]] = {name: [] for name in chains}
 
     def walk(self, name: str) -> None:
-        """Follow the packets of a chain; the chains that call it must have been walked."""
+        """Follow the packets through a chain; the chains that call it must have been walked before."""
         chain = self.chains[name]
         if chain.chain.policy is not None:
             self.entering[name] = possible(self.compiler, name)

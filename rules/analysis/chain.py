@@ -1,6 +1,6 @@
-"""The answers about one built-in chain and the chains that it leads to, each with bounds of its own.
+"""Answers about one built-in chain and the chains it leads to, each computed within its own memory limit.
 
-What takes too much memory is given up, forgotten and told, for that chain and that question alone.
+A question that needs too much memory is abandoned and reported, for that chain and that question only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class ChainAnswers:
-    """Works out, once and when it is asked for, what becomes of packets in a built-in chain."""
+    """Computes, once and on demand, what happens to packets in a built-in chain."""
 
     def __init__(self, compiler: Compiler, ruleset: Ruleset, table: Table, chain: str) -> None:
         self.compiler = compiler
@@ -38,7 +38,7 @@ class ChainAnswers:
 
     @property
     def chains(self) -> dict[str, Compiled]:
-        """The chain and those that it leads to, called ones first."""
+        """The chain and the chains it leads to, callees first."""
         return self._apart("chains", lambda: self.compiler.compile(self._table))
 
     @property
@@ -48,18 +48,18 @@ class ChainAnswers:
         return self._apart("decided", lambda: self.compiler.decided(chains[self.chain]))
 
     def reached(self, near: bool | None) -> Reach:
-        """``near``: by packets with the highest hop limit, or with a lower one; None for both."""
+        """``near``: True for packets with the highest hop limit, False for those with a lower one, None for both."""
         decided, hops = self.decided, near if self._looks_at_hops else None
         return self._apart(("reached", hops), lambda: Reach(self.compiler, decided, self._packets(hops)))
 
     @property
     def arrivals(self) -> Arrivals:
-        """The packets that get to each of its chains."""
+        """The packets that reach each of its chains."""
         chains = self.chains
         return self._apart("arrivals", lambda: arrivals(self.compiler, chains))
 
     def noticed(self, notices: Callable[[Leaf], bool]) -> dict[Place, Node]:
-        """The packets that get to those rules that are asked about, always the same ones, and may match."""
+        """The packets that reach each rule asked about and may match it; every call must ask about the same rules."""
         chains = self.chains
         return self._apart("noticed", lambda: arrivals(self.compiler, chains, notices).noticed)
 
@@ -71,7 +71,7 @@ class ChainAnswers:
 
     @property
     def redundant(self) -> tuple[Placed, ...]:
-        """The rules that could go, for what becomes of packets here."""
+        """The rules that can be removed without changing what happens to packets here."""
         found = self.arrivals
         return self._apart("redundant", lambda: redundant(found))
 
@@ -85,7 +85,7 @@ class ChainAnswers:
 
     @cached_property
     def _looks_at_hops(self) -> bool:
-        """Whether it matters to any rule how far packets have come; it may to those of the raw table."""
+        """Whether any rule may depend on how many hops packets have taken; rules of the raw table may."""
         if self._ruleset.table("raw") is not None:
             return True
         leaves = (leaf for compiled in self.chains.values() for leaf in compiled.leaves)
@@ -104,13 +104,13 @@ class ChainAnswers:
         return self._answers[question]  # type: ignore[return-value]
 
     def _with_rules(self, reason: str) -> str:
-        """The reason with rules that make it so: those in a row that the error names, or else the longest chain."""
+        """The reason, with the rules that cause it: the consecutive rules that the error names, or the longest chain."""
         longest = max(self._table.chains, key=lambda chain: len(chain.rules))
         return reason.replace("the rules ", f"rules 1 to {len(longest.rules)} of {longest.name} ", 1)
 
 
 def calling(table: Table, start: str) -> Table:
-    """A chain of a table and those to which its rules lead. Raises :class:`KeyError` without such a chain."""
+    """A chain of a table and all chains that its rules lead to. Raises :class:`KeyError` if there is no such chain."""
     chains = {chain.name: chain for chain in table.chains}
     wanted, waiting = {start}, [start]
     while waiting:

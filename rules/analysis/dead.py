@@ -1,4 +1,4 @@
-"""Rules that never match, and by which rules they are shadowed."""
+"""Rules that never match, and the rules that shadow them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rules.packets.outcomes import Placed
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A rule that no packet matches. ``shadowed_by``: the rules that decide on all its packets before it."""
+    """A rule that matches no packet. ``shadowed_by``: the earlier rules that decide on all its packets."""
 
     placed: Placed
     shadowed_by: tuple[Placed, ...]
@@ -22,7 +22,7 @@ class Dead:
 
 
 def dead_rules(arrivals: Arrivals) -> tuple[Dead, ...]:
-    """Every rule that no packet matches, in the order of the chains."""
+    """Every rule that matches no packet, in chain order."""
     return tuple(
         _explained(arrivals, compiled, index)
         for name, compiled in arrivals.chains.items()
@@ -45,8 +45,8 @@ def _explained(arrivals: Arrivals, compiled: Compiled, index: int) -> Dead:
 
 
 def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -> tuple[Placed, ...]:
-    """The first rule that takes all of ``wanted``, or else the rules that take it together."""
-    # A rule that takes all takes any one packet: few do.
+    """The first rule that decides on all of ``wanted``, or else the rules that do so together."""
+    # A rule that decides on all of them decides on any single packet, which few rules do.
     one = compiler.store.some(wanted, Random(index))  # noqa: S311 -- the same answer each time
 
     for earlier in _taking(compiled.segment, index, lambda diagram: not compiler.passes(diagram, one)):
@@ -63,7 +63,7 @@ def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -
 
 
 def _taking(segment: Segment | None, before: int, takes: Callable[[Node], bool]) -> Iterator[Leaf]:
-    """The rules, in order and up to a number, whose diagrams take what is asked about."""
+    """The rules before an index, in order, whose diagrams satisfy ``takes``."""
     if segment is None or segment.first >= before or not takes(segment.diagram):
         return
     if segment.leaf is not None:

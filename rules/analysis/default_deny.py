@@ -1,7 +1,7 @@
-"""The meaning of default-deny: hardly anybody in public reaches most of what there is.
+"""What default-deny means here: only few public sources reach most services.
 
-Rules that accept nearly everything deny by exception, whatever the policy of the chain: all ports but one, all
-protocols but one, anybody but a few.
+Rules that accept nearly everything are default-allow with exceptions, whatever the chain's policy: all ports but one,
+all protocols but one, all sources but a few.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rules.values.family import Family
 from rules.values.intervals import Intervals, common, complement, normal
 from rules.values.protocols import TCP, UDP
 
-# As many ranges of the allowed size may reach most of everything.
+# The number of ranges of the allowed size that may reach most services.
 _RANGES = 256
-# More protocols than that are most of them: who denies by default accepts a handful.
+# More protocols than this are most of them: a default-deny ruleset accepts a handful.
 _PROTOCOLS = 128
-# Matches that look whether a packet is one of a few.
+# Matches that test whether a packet is on a list.
 _LISTS = ("set", "recent", "mac", "geoip", "asn", "string")
 _PRIVATE = (
     "10.0.0.0/8",
@@ -39,12 +39,12 @@ _PRIVATE = (
 
 @dataclass(frozen=True, slots=True)
 class OpenLimits:
-    """Up to where a source may reach everything without the chain being open to the public.
+    """How much a source range may reach before the chain counts as open to the public.
 
-    ``ipv4_addresses``: so many addresses in a row, 256 times as many in all. ``ipv6_prefix``: only ranges smaller than
-    a network of this prefix length. ``ports``: who reaches more ports of TCP, or of UDP, counts as one who reaches
-    everything. ``private``: networks, in CIDR notation, that may reach everything: by default RFC 1918, RFC 4193 (ULA),
-    loopback and link-local addresses.
+    ``ipv4_addresses``: this many consecutive addresses, and 256 times as many in total. ``ipv6_prefix``: only ranges
+    smaller than a network of this prefix length. ``ports``: a source that reaches more TCP ports, or more UDP ports,
+    than this counts as reaching everything. ``private``: networks, in CIDR notation, that may reach everything; by
+    default RFC 1918, RFC 4193 (ULA), loopback and link-local addresses.
     """
 
     ipv4_addresses: int = 256
@@ -53,20 +53,20 @@ class OpenLimits:
     private: tuple[str, ...] = _PRIVATE
 
     def width(self, family: Family) -> int:
-        """The most addresses in a row that may reach everything."""
+        """The most consecutive addresses that may reach everything."""
         return self.ipv4_addresses if family is Family.IPV4 else (1 << (128 - self.ipv6_prefix)) - 1
 
     def public(self, family: Family) -> Intervals:
-        """The addresses that count. Raises :class:`ValueError` for a private network that is none."""
+        """The public addresses. Raises :class:`ValueError` for an invalid private network."""
         own = tuple(text for text in self.private if (":" in text) == (family is Family.IPV6))
         away = normal((*networks(own), *impossible(family)))
         return common(complement(away, tops(family)[Field.SOURCE]), addresses(family))
 
 
 def without_exceptions(table: Table) -> Table:
-    """The table where nobody is on the lists that rules leave out (``! --match-set blocklist src -j ACCEPT``).
+    """The table as if every list that rules exclude were empty (``! --match-set blocklist src -j ACCEPT``).
 
-    What is on such a list is known to the kernel alone, but it is a list of exceptions.
+    Only the kernel knows the members of such a list, but it is a list of exceptions.
     """
     chains = (
         replace(
@@ -102,13 +102,13 @@ def open_to(store: Diagrams, reached: Node, family: Family, limits: OpenLimits) 
 
 
 def _most(store: Diagrams, reached: Node, limits: OpenLimits) -> Iterator[tuple[str, Node]]:
-    """The sources that reach most of TCP, of UDP, and of all protocols anything."""
+    """The sources that reach most TCP ports, most UDP ports, or anything in most protocols."""
     kinds: list[tuple[int, Node]] = []
     for first, last, services in store.spans(reached, Field.PROTOCOL):
         spans = list(store.spans(services, Field.SERVICE))
         for protocol, name in ((TCP, "TCP"), (UDP, "UDP")):
             if first <= protocol <= last:
-                # Port 0 cannot be served.
+                # No service can listen on port 0.
                 ports = ((end - max(start, 1) + 1, sources) for start, end, sources in spans if end)
                 yield f"more than {limits.ports} {name} ports", _beyond(store, ports, limits.ports)
         kinds.append((last - first + 1, store.union(sorted({sources for _, _, sources in spans}))))
@@ -116,7 +116,7 @@ def _most(store: Diagrams, reached: Node, limits: OpenLimits) -> Iterator[tuple[
 
 
 def _beyond(store: Diagrams, parts: Iterable[tuple[int, Node]], limit: int) -> Node:
-    """The sources that are in sets of which the weights sum up to more than a limit."""
+    """The sources in sets whose weights add up to more than a limit."""
     weights: dict[Node, int] = {}
     for weight, sources in parts:
         if sources != store.none:

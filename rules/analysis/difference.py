@@ -1,4 +1,4 @@
-"""Whether a rule makes any difference to packets, given their fate without it."""
+"""Whether a rule changes what happens to packets, given what happens without it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rules.packets.outcomes import Verdict, then
 
 
 class Difference:
-    """Looks for one packet that has another fate with a rule than without it; nothing is made on the way."""
+    """Searches for one packet whose fate differs with and without a rule; creates no nodes."""
 
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
@@ -17,7 +17,7 @@ class Difference:
         self._leaves: dict[tuple[Node, Node], bool] = {}
 
     def __call__(self, packets: Node, rule: Node, after: Node) -> bool:
-        """Whether one of the ``packets`` fares otherwise by ``rule`` and then ``after`` than by ``after`` alone."""
+        """Whether ``rule`` before ``after`` changes the fate of any of ``packets`` compared with ``after`` alone."""
         store = self._store
         if store.none in (packets, rule, after) or rule == self._compiler.passing:
             return False
@@ -47,8 +47,8 @@ class Difference:
         found = self._leaves.get((rule, after))
         if found is None:
             fate, first = self._compiler.outcome(after), self._compiler.outcome(rule)
-            # Of two limits in a row each has a say in how often packets pass, though not in whether; of two matches
-            # that are not understood each may be the one that matches.
+            # Two consecutive limits both affect how often packets pass, though not whether they can. Of two unknown
+            # matches, either may be the one that matches.
             sometimes = any(case & Verdict.PASS and case != Verdict.PASS for case in first.cases)
             found = (
                 then(first, fate) != fate

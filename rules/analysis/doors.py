@@ -1,7 +1,7 @@
-"""The way in that a ruleset declares, in the simplest rules there are: from where TCP ports are reached, and how.
+"""The access that a ruleset declares, in the simplest possible rules: which sources reach TCP ports, and through what.
 
-For a host whose own rules could not be loaded: what stands for them must need no module, no set and no name. What is
-asked of the rules is what they do (`rules.analysis.reachability`), so it does not matter how they are written. Pure.
+For a host whose own rules could not be loaded: the fallback rules must need no module, no set and no host name. They
+are derived from what the rules do (`rules.analysis.reachability`), so it does not matter how those are written. Pure.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from rules.values.protocols import ICMPV6, TCP
 from rules.values.typed import format_address
 
 _MOST = 200
-"""As many networks are listed for a port; where they are more, it is open to all."""
+"""The most networks listed for a port; a port with more is open to all."""
 _NEIGHBOUR_SOLICITATION = 135
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Who may open a connection to a TCP port; the first that fits decides.
+    """Who may open a connection to a TCP port; the first match decides.
 
-    ``interface``: as iptables' ``-i`` names it, ``-`` for any. ``source``: a network, ``-`` for anyone. ``open``:
-    whether they may.
+    ``interface``: as in iptables' ``-i``, ``-`` for any. ``source``: a network, ``-`` for anyone. ``open``: whether
+    they may.
     """
 
     interface: str
@@ -42,9 +42,9 @@ class Door:
 
 
 def doors(rules: Ruleset, ports: Iterable[int]) -> tuple[Door, ...]:
-    """What the INPUT chain of ``rules``, names resolved, lets in at ``ports``; nothing for those it keeps closed.
+    """What the INPUT chain of ``rules``, host names resolved, accepts at ``ports``; closed ports are omitted.
 
-    Where that cannot be told, they are open to all.
+    Ports for which that cannot be determined are open to all.
     """
     wanted = sorted(set(ports))
     try:
@@ -55,13 +55,13 @@ def doors(rules: Ruleset, ports: Iterable[int]) -> tuple[Door, ...]:
 
 
 def restricts(rules: Ruleset, chain: str) -> bool:
-    """Whether a built-in chain of the filter table may refuse anything."""
+    """Whether a built-in chain of the filter table may deny anything."""
     found = rules.chain("filter", chain)
     return found is not None and (bool(found.rules) or found.policy == "DROP")
 
 
 def has_neighbours(rules: Ruleset) -> bool:
-    """Whether the host can be on the network of its family at all: IPv6 needs ICMPv6 (RFC 4890)."""
+    """Whether the host can use the network of its family at all: IPv6 needs ICMPv6 (RFC 4890)."""
     if rules.family is Family.IPV4:
         return True
     try:
@@ -71,7 +71,7 @@ def has_neighbours(rules: Ruleset) -> bool:
 
 
 def _named_interfaces(rules: Ruleset) -> list[str]:
-    """The patterns of interfaces that decide something in the filter table, those that stand for fewer first."""
+    """The interface patterns that matter in the filter table, most specific first."""
     table = rules.table("filter")
     chains = table.chains if table is not None else ()
     found = {rule.in_interface for chain in chains for rule in chain.rules} - {None, "lo", "", "+"}
@@ -79,7 +79,7 @@ def _named_interfaces(rules: Ruleset) -> list[str]:
 
 
 def _doors(analysis: Analysis, port: int, named: list[str]) -> Iterator[Door]:
-    """Those of one port: of each interface that the rules name, then of all others."""
+    """The doors of one port: for each interface that the rules name, then for all others."""
     covered: Intervals = (interface("lo"),)
     unlike = []
     for name in named:
@@ -96,7 +96,7 @@ def _doors(analysis: Analysis, port: int, named: list[str]) -> Iterator[Door]:
 
 
 def _networks(sources: Intervals, family: Family) -> list[str]:
-    """Sources in CIDR notation; ``-`` for all who can be one."""
+    """Sources in CIDR notation; ``-`` for all possible ones."""
     somebody = complement(impossible(family), addresses(family)[0][1])
     known = common(sources, somebody)
     if known == somebody:

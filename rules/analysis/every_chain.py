@@ -1,4 +1,4 @@
-"""Rules that never match and rules that could go, in all chains: what is so on each way to a rule."""
+"""Dead and redundant rules across all chains: those that are so on every path to the rule."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rules.packets.diagrams import TooIntricateError
 from rules.packets.outcomes import Place, Placed
 
 T = TypeVar("T")
-# What cannot be told, by built-in chain.
+# Why no answer is possible, by built-in chain.
 Undecided = dict[str, str]
 
 
 def dead_everywhere(table: Table, parts: Mapping[str, ChainAnswers], undecided: Undecided | None) -> tuple[Dead, ...]:
-    """The rules that no packet matches, whichever built-in chain it comes from."""
+    """The rules that match no packet, whichever built-in chain it comes from."""
     found = {
         name: {dead.placed.place: dead for dead in answers}
         for name, answers in _answered(parts, _dead, undecided).items()
@@ -36,7 +36,7 @@ def dead_everywhere(table: Table, parts: Mapping[str, ChainAnswers], undecided: 
 def redundant_everywhere(
     table: Table, parts: Mapping[str, ChainAnswers], undecided: Undecided | None
 ) -> tuple[Placed, ...]:
-    """The rules that could go, and are not dead: on each way one or the other."""
+    """The rules that are redundant or dead on every path, except those that are dead on all of them."""
     answers = _answered(parts, lambda part: (part.dead, part.redundant), undecided)
     dead = {name: {one.placed.place for one in found[0]} for name, found in answers.items()}
     could_go = {name: dead[name] | {placed.place for placed in found[1]} for name, found in answers.items()}
@@ -75,10 +75,10 @@ def _every(table: Table) -> list[Placed]:
 
 
 def _callers(table: Table, parts: Mapping[str, ChainAnswers]) -> dict[str, list[str]]:
-    """The built-in chains from which packets may get to each chain."""
+    """The built-in chains from which packets may reach each chain."""
     callers: dict[str, list[str]] = {chain.name: [] for chain in table.chains}
     for name in parts:
-        # A table has all of its built-in chains, whatever leads to them.
+        # A table has all of its built-in chains, whichever of them lead anywhere.
         for chain in calling(table, name).chains:
             if chain.policy is None or chain.name == name:
                 callers[chain.name].append(name)
@@ -86,7 +86,7 @@ def _callers(table: Table, parts: Mapping[str, ChainAnswers]) -> dict[str, list[
 
 
 def _joined(found: Sequence[Dead]) -> Dead:
-    """One answer of those for several ways: the rules that decide before on any of them."""
+    """Combines the answers for several paths: the shadowing rules of all of them."""
     shadows = {placed.place: placed for one in found for placed in one.shadowed_by}
     first = next((one for one in found if one.shadowed_by), found[0])
     return Dead(first.placed, tuple(shadows.values()), first.reason)

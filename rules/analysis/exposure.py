@@ -1,4 +1,4 @@
-"""Exposure: one line for each service that can be reached from outside, as a diff should show it."""
+"""Exposure: one line for each service that can be reached from outside, as shown in a diff."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rules.values.icmp import type_name
 from rules.values.intervals import Intervals, complement, normal, numbers
 from rules.values.protocols import ICMP, ICMPV6, TCP, UDP, protocol_name
 
-# More ICMP types than this in a row are written first-last.
+# More consecutive ICMP types than this are written first-last.
 _TYPES = 4
-# As many ranges of sources by ranges of services are listed for a protocol; of more, one line tells for each service.
+# The most combinations of source and service ranges listed for a protocol; beyond that, one line per service.
 _LISTED = 20_000
-# As many such lines; of more services, neighbours share one.
+# The most such lines; beyond that, neighbouring services share one.
 _SERVICES = 1_000
-# First service, last service, sources of each.
+# First service, last service, their sources.
 Row = tuple[int, int, Node]
 
 
@@ -29,8 +29,8 @@ Row = tuple[int, int, Node]
 class Exposed:
     """One service and one source. ``order``: everything, then TCP, UDP, ICMP, other protocols, each by number.
 
-    ``where``: " on the link" when only neighbours can send such packets. ``doubts``: the rules with matches that are
-    not understood, on which it depends.
+    ``where``: " on the link" if only neighbours can send such packets. ``doubts``: the rules with unknown matches on
+    which it depends.
     """
 
     order: tuple[int, int, int]
@@ -47,9 +47,9 @@ class Exposed:
 def exposed(
     store: Diagrams, node: Node, family: Family, *, said: Node, where: str = "", doubts: tuple[str, ...] = ()
 ) -> tuple[Exposed, ...]:
-    """A set of protocols, services and sources in lines. What a wider line says is not said again.
+    """A set of protocols, services and sources in lines. What a wider line covers is not repeated.
 
-    ``said``: what is known already. Lines may take it in where that makes them fewer ("everything").
+    ``said``: what other lines already cover. A line may include it if that makes for fewer lines ("everything").
     """
     words = SourceWords(store, family)
     found = set(_Lines(store, node, family, words).all())
@@ -87,7 +87,7 @@ class _Lines:
         yield from self._protocols(others)
 
     def _whole(self, protocol: int) -> Node:
-        """The sources that reach all of a protocol; port 0 cannot be served and does not count."""
+        """The sources that reach all of a protocol; port 0 does not count, as no service can listen on it."""
         if protocol in PORT_PROTOCOLS:
             return reaching_all(self.store, self.node, protocol, only=served)
         return reaching_all(self.store, self.node, protocol)
@@ -101,12 +101,12 @@ class _Lines:
         return self.words.labels(self._unsaid(sources, said))
 
     def _unsaid(self, sources: Node, said: Node) -> Node:
-        """Sources without those of which a wider line tells, unless that would make more words of them."""
+        """Sources without those that a wider line covers, unless that would make the text longer."""
         rest = self.store.minus(sources, said)
         return sources if rest != self.store.none and self.words.is_anywhere(sources) else rest
 
     def _protocols(self, found: dict[Label, list[tuple[int, int]]]) -> Iterator[Exposed]:
-        """Whole protocols; those with a name of their own first, the rest in ranges."""
+        """Whole protocols: those with a name first, the rest in ranges."""
         common = numbers(self.special)
         rest = complement(common, 255)
         for label, intervals in found.items():
@@ -143,7 +143,7 @@ class _Lines:
                     yield Exposed(self._order(protocol, number, last), label, f"{self._name(protocol)}/{name}")
 
     def _groups(self, protocol: int, rows: list[Row]) -> Iterator[Exposed]:
-        """As many services in a row to a line as needed: each of them is reached from some of the sources."""
+        """Group consecutive services so that each line covers services reached from at least one of the sources."""
         size = -(-len(rows) // _SERVICES)
         for start in range(0, len(rows), size):
             group = rows[start : start + size]
@@ -165,7 +165,7 @@ class _Lines:
         return "icmpv6" if protocol == self.icmp == ICMPV6 else protocol_name(protocol)
 
     def _icmp(self, first: int, last: int) -> list[tuple[int, str]]:
-        """Whole types by name, and codes of one type, of an interval of type and code."""
+        """An interval of types and codes: whole types by name, and codes of one type."""
         found, start = [], first
         if first % 256 and first // 256 != last // 256:
             found.append((first, self._codes(first, first | 255)))

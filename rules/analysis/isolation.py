@@ -1,4 +1,4 @@
-"""Whether a host can use a family of addresses at all: whether a connection that it opens to others comes about."""
+"""Whether a host can use an address family at all: whether it can open a connection to others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rules.values.intervals import Intervals, complement, normal
 from rules.values.protocols import TCP
 
 
-@lru_cache(maxsize=64)  # pure; the hosts of a stack mostly have the same rules
+@lru_cache(maxsize=64)  # pure; most hosts of a stack have the same rules
 def connects_out(ruleset: Ruleset) -> bool:
-    """Whether the first packet of any TCP connection gets out to others, and an answer to it gets in.
+    """Whether the first packet of any TCP connection can leave, and the reply to it can come in.
 
-    True too where that takes too long to work out.
+    Also True if that is too expensive to compute.
     """
     if not any(_denies(ruleset, chain) for chain in ("INPUT", "OUTPUT")):
         return True
@@ -41,6 +41,6 @@ def connects_out(ruleset: Ruleset) -> bool:
 
 
 def _denies(ruleset: Ruleset, name: str) -> bool:
-    """Whether a chain may deny anything: most OUTPUT chains do not, and need no analysis."""
+    """Whether a chain may deny anything; most OUTPUT chains do not and need no analysis."""
     chain = ruleset.chain("filter", name)
     return chain is not None and (bool(chain.rules) or chain.policy == "DROP")

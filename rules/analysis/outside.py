@@ -13,19 +13,19 @@ from rules.values.family import Family
 from rules.values.intervals import Intervals, complement, numbers
 from rules.values.protocols import ICMP, ICMPV6
 
-# A packet with the highest hop limit comes from the link itself: every router takes one off (RFC 4861, 11.2).
+# A packet with the highest hop limit comes from the link itself: every router decrements it (RFC 4861, 11.2).
 ON_LINK = 255
 _ICMP = 255 * 256
-# Types that can be NEW are requests (nf_conntrack_proto_icmp.c, nf_conntrack_proto_icmpv6.c).
+# Types that can be NEW: requests (nf_conntrack_proto_icmp.c, nf_conntrack_proto_icmpv6.c).
 REQUESTS = {Family.IPV4: (8, 13, 15, 17), Family.IPV6: (128, 139)}
 # Neighbour and multicast listener discovery is never tracked (nf_conntrack_proto_icmpv6.c).
 _UNTRACKED = (130, 131, 132, 133, 134, 135, 136, 143)
-# What routing hands to this host itself: LOCAL, BROADCAST, ANYCAST, MULTICAST (RTN_*, linux/rtnetlink.h).
+# Address types that routing delivers to this host: LOCAL, BROADCAST, ANYCAST, MULTICAST (RTN_*, linux/rtnetlink.h).
 DELIVERED = numbers([2, 3, 4, 5])
 
 
 def possible(compiler: Compiler, chain: str) -> Node:
-    """The packets that can get to a built-in chain at all."""
+    """The packets that can reach a built-in chain at all."""
     family = compiler.family
     valid = [number for number in range(40) if _valid(number)]
     box: dict[int, Intervals] = {int(Field.STATE): numbers(valid)}
@@ -46,10 +46,10 @@ def _valid(number: int) -> bool:
 
 
 def outside(compiler: Compiler, chain: str, ruleset: Ruleset) -> Node:
-    """The first packets, unasked for, that others can send to a chain: not through lo, whole, NEW to conntrack.
+    """Unsolicited first packets that others can send to a chain: not through lo, unfragmented, NEW to conntrack.
 
-    ICMP that is no request is never NEW; it is in the state that the kernel gives it instead, so that what accepts
-    NEW alone is seen to refuse it.
+    ICMP that is not a request is never NEW. It has the state that the kernel gives it instead, so that a rule that
+    accepts only NEW is seen not to accept it.
     """
     store, family = compiler.store, compiler.family
     not_lo = complement((interface("lo"),), tops(family)[Field.IN])
@@ -68,7 +68,7 @@ def _set(compiler: Compiler, box: Box) -> Node:
 
 
 def _first_states(compiler: Compiler, ruleset: Ruleset) -> Node:
-    """The state that each unasked packet has; where it is not certain which, all of them."""
+    """The state that each unsolicited packet has; all possible ones if it is not certain."""
     store = compiler.store
     in_state = {
         name: _set(compiler, {int(Field.STATE): numbers(number for number in states((name,)) if _valid(number))})
@@ -97,7 +97,7 @@ def _icmp_types(compiler: Compiler, protocol: int, types: tuple[int, ...]) -> No
 
 
 def _not_tracked(compiler: Compiler, ruleset: Ruleset) -> tuple[Node, Node]:
-    """What the raw table may, and must, keep from being tracked."""
+    """The packets that the raw table may, and those that it must, exempt from tracking."""
     table = ruleset.table("raw")
     if table is None or not any(_untracks(rule) for chain in table.chains for rule in chain.rules):
         return compiler.store.none, compiler.store.none
@@ -114,7 +114,7 @@ def _untracks(rule: Rule) -> bool:
 
 
 def _marked(table: Table) -> Table:
-    """The raw table with REJECT, which it cannot have, where a rule keeps packets from being tracked."""
+    """The raw table with REJECT, a target that it cannot have, for each rule that exempts packets from tracking."""
     return Table(table.name, tuple(replace(chain, rules=tuple(map(_mark, chain.rules))) for chain in table.chains))
 
 

@@ -11,9 +11,9 @@ from rules.packets.outcomes import Place, Verdict
 from rules.packets.packet import Field
 from rules.values.intervals import Intervals
 
-# As many rules are named as the reason of an unknown answer.
+# The most rules named as the reason for an unknown answer.
 BLAMED = 3
-# Of more different reasons they are named once for all.
+# If there are more different reasons than this, they are named once for all.
 _REASONS = 100
 Blame = tuple[Place, ...]
 
@@ -21,7 +21,7 @@ Blame = tuple[Place, ...]
 class Reach:
     """Which sources reach which services, as sets of protocols, services and sources.
 
-    ``surely``, ``possibly``: some packet of those ``packets`` is accepted; they differ where unknown matches decide.
+    ``surely``, ``possibly``: some packet of ``packets`` is accepted. They differ where unknown matches decide.
     """
 
     def __init__(self, compiler: Compiler, decided: Node, packets: Node) -> None:
@@ -34,9 +34,9 @@ class Reach:
         self._doubtful = self.store.minus(accepted[1], accepted[0])
 
     def doubts(self, unknown: Callable[[], Mapping[Place, Node]]) -> dict[Blame, Node]:
-        """What is possibly but not surely reachable, by the rules to blame.
+        """What is possibly but not surely reachable, by the rules responsible.
 
-        ``unknown``: the rules that are not understood, with the packets that get to them and may match.
+        ``unknown``: the rules that are not understood, with the packets that reach them and may match.
         """
         store = self.store
         doubtful = store.minus(self.possibly, self.surely)
@@ -51,7 +51,7 @@ class Reach:
         while len(blamed) > 1:
             pairs = [blamed[at : at + 2] for at in range(0, len(blamed), 2)]
             blamed = [join(*pair) if len(pair) > 1 else pair[0] for pair in pairs]
-        # Nothing is to blame where nothing is in doubt.
+        # No rule is responsible if nothing is in doubt.
         leaves = {store.value(leaf): leaf for leaf in store.leaves(blamed[0])} if blamed else {}
         reasons = [value for value in leaves if isinstance(value, tuple) and value]
         if len(reasons) > _REASONS:
@@ -81,17 +81,17 @@ class Reach:
 
 
 def sources_of(store: Diagrams, node: Node) -> Intervals:
-    """The sources in a set that looks at nothing else."""
+    """The sources in a set that tests no other field."""
     return tuple((first, last) for first, last, kid in store.spans(node, Field.SOURCE) if kid == store.all)
 
 
 def served(_first: int, last: int) -> bool:
-    """Whether an interval has any port but 0, which cannot be served."""
+    """Whether an interval has any port except 0, on which no service can listen."""
     return last > 0
 
 
 def reaching_all(store: Diagrams, node: Node, protocol: int, only: Callable[[int, int], bool] | None = None) -> Node:
-    """The sources that reach every service of a protocol, of those intervals of services that count."""
+    """The sources that reach every service of a protocol; with ``only``, every service in the intervals it selects."""
     found = store.all
     for start, end, services in store.spans(node, Field.PROTOCOL):
         if start <= protocol <= end:

@@ -1,13 +1,13 @@
 """What a ruleset lets in, exactly: accepted packets, reachable services, default-deny, dead and redundant rules.
 
-Every answer is computed from what the rules do, over all packets at once. One table is looked at, as its chains meet
-packets: what NAT or another table did before is no part of it, except what the raw table keeps from being tracked.
-A host name stands for a few addresses of its own, since they are known only when the rule is loaded. Limits
+Every answer follows from what the rules do, for all packets at once. Only one table is considered, with packets as its
+chains see them. What NAT or another table did before is ignored, except for packets that the raw table exempts from
+tracking. A host name stands for a few addresses of its own, because they are known only when the rule is loaded. Limits
 (``limit``, ``hashlimit``, ``statistic``, ``connlimit``, ``recent --hitcount``) do not decide: what they let through at
-some time is let through. A match that is not understood gives a lower and an upper bound.
+some time counts as let through. An unknown match gives a lower and an upper bound.
 
-Every answer raises :class:`TooIntricateError` where hundreds of rules that differ in many fields at once overlap in
-more ways than can be told apart in memory: those about the built-in chain that leads to these rules, no others.
+An answer raises :class:`TooIntricateError` if hundreds of rules that differ in many fields at once overlap in more ways
+than fit into memory. Only answers about the built-in chain that leads to these rules do.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class UnknownMatch:
-    """A match that the analysis does not understand, as ``iptables-save`` prints it, and the rule it is in."""
+    """A match that the analysis does not understand, as ``iptables-save`` prints it, and its rule."""
 
     placed: Placed
     text: str
@@ -66,7 +66,7 @@ class UnknownMatch:
 
 
 class Analysis:
-    """Answers about one table of a ruleset. Work is done when it is asked for, and once."""
+    """Answers about one table of a ruleset. Each is computed once, on demand."""
 
     def __init__(self, ruleset: Ruleset, table: str = "filter", compiler: Compiler | None = None) -> None:
         self.ruleset = ruleset
@@ -77,7 +77,10 @@ class Analysis:
         self._parts: dict[str, ChainAnswers] = {}
 
     def accepted(self, chain: str = "INPUT") -> Bounds:
-        """The packets that a built-in chain accepts, at least and at most. Raises :class:`KeyError` without one."""
+        """The packets that a built-in chain accepts: at least and at most.
+
+        Raises :class:`KeyError` if there is no such chain.
+        """
         decided = self.part(chain).decided
         return Bounds(
             *(
@@ -99,7 +102,7 @@ class Analysis:
         return tuple(map(str, self.reachable(chain)))
 
     def sources(self, protocol: int, service: int, interfaces: Intervals | None = None) -> Intervals:
-        """The sources from which INPUT may accept a first packet to a service, through some interfaces or any."""
+        """The sources from which INPUT may accept a first packet to a service, through the given interfaces or any."""
         box: dict[int, Intervals] = {
             int(Field.PROTOCOL): ((protocol, protocol),),
             int(Field.SERVICE): ((service, service),),
@@ -117,9 +120,9 @@ class Analysis:
         return ()
 
     def default_deny(self, chain: str = "INPUT", limits: OpenLimits | None = None) -> bool | None:
-        """Whether hardly any public source reaches most ports of TCP, most of UDP, or most protocols.
+        """Whether only few public sources reach most TCP ports, most UDP ports, or most protocols.
 
-        None when that depends on matches that are not understood. Raises :class:`ValueError` for bad limits.
+        None if that depends on unknown matches. Raises :class:`ValueError` for invalid limits.
         """
         reached = self.part(chain).reached(near=None)
         chosen = limits or OpenLimits()
@@ -128,25 +131,26 @@ class Analysis:
         return False if self.wide_open(chain, chosen) else None
 
     def wide_open(self, chain: str = "INPUT", limits: OpenLimits | None = None) -> tuple[str, ...]:
-        """For what a chain is not default-deny, in words, where that is certain."""
+        """Why a chain is not default-deny, in words, if that is certain."""
         bare = without_exceptions(self.table)
         same = bare == self.table
         judged = self if same else Analysis(self.ruleset.with_table(bare), bare.name, self.compiler)
         return open_to(self.store, judged.part(chain).reached(near=None).surely, self.family, limits or OpenLimits())
 
     def shadowed(self, undecided: Undecided | None = None) -> tuple[Dead, ...]:
-        """The rules that no packet matches, each with those that decide before it.
+        """The rules that match no packet, each with the rules that shadow it.
 
-        ``untold``: takes why it cannot be told for a built-in chain, in place of a :class:`TooIntricateError`.
+        ``undecided``: collects the reason for each built-in chain that cannot be analysed, instead of raising
+        :class:`TooIntricateError`.
         """
         return dead_everywhere(self.table, self._every_part, undecided)
 
     def redundant(self, undecided: Undecided | None = None) -> tuple[Placed, ...]:
-        """The rules that could go, each alone and all with the dead ones, and nothing is changed; not the dead ones."""
+        """The rules, except dead ones, that can be removed without effect: each alone, or all with the dead ones."""
         return redundant_everywhere(self.table, self._every_part, undecided)
 
     def unknown_matches(self) -> tuple[UnknownMatch, ...]:
-        """What is not understood in rules that decide something: matches, and targets."""
+        """Matches and targets that are not understood, in rules that affect the verdict."""
         return tuple(
             UnknownMatch(Placed(Place(chain.name, number), rule), text)
             for chain in self.table.chains
@@ -155,20 +159,20 @@ class Analysis:
         )
 
     def verdict(self, packet: Packet, chain: str = "INPUT") -> Decision:
-        """What becomes of one packet, and the rule that decides. Raises :class:`KeyError` without such a chain."""
+        """What happens to one packet, and the rule that decides. Raises :class:`KeyError` if there is no such chain."""
         return self._walker.decide(packet, chain)
 
     def outcome(self, packet: Packet, chain: str = "INPUT") -> Outcome:
-        """All that may become of one packet, as limits and unknown matches turn out."""
+        """All that may happen to one packet, depending on limits and unknown matches."""
         return self.compiler.outcome_at(self.part(chain).decided, self.store.digits(packet.point()))
 
     def refuses(self, packet: Packet, chain: str = "INPUT") -> Decision | None:
-        """The decision by which a packet is not surely accepted, None when it is accepted."""
+        """The decision by which a packet is not surely accepted; None if it is accepted."""
         decision = self.verdict(packet, chain)
         return None if decision.verdict == "ACCEPT" else decision
 
     def part(self, chain: str) -> ChainAnswers:
-        """What is worked out about one built-in chain, on its own. Raises :class:`KeyError` without such a chain."""
+        """The answers about one built-in chain. Raises :class:`KeyError` if there is no such chain."""
         found = self._parts.get(chain)
         if found is None:
             found = self._parts[chain] = ChainAnswers(self.compiler, self.ruleset, self.table, chain)
@@ -183,7 +187,7 @@ class Analysis:
         return Walker(Ruleset(self.family, (self.table,)), self.table.name)
 
     def _beyond(self, other: Analysis | None, chain: str) -> tuple[Exposed, ...]:
-        """From anywhere, then from the link; in each the sure before the possible, each said once."""
+        """From anywhere, then from the link; within each, the certain before the possible, without repetition."""
         store, said = self.store, self.store.none
         found: list[Exposed] = []
         for near, where in ((False, ""), (True, " on the link")):
@@ -206,7 +210,7 @@ class Analysis:
         return self.part(chain).noticed(lambda leaf: bool(self._unknown(leaf.placed)))
 
     def _texts(self, blame: tuple[Place, ...]) -> tuple[str, ...]:
-        """The unknown matches of rules, of many the first."""
+        """The unknown matches of rules; only the first ones if there are many."""
         named = map(self._placed, blame[:BLAMED])
         texts = tuple(str(UnknownMatch(placed, text)) for placed in named for text in self._unknown(placed))
         return (*texts, f"and {len(blame) - BLAMED} more rules") if len(blame) > BLAMED else texts
@@ -227,7 +231,7 @@ class Analysis:
 
 
 def analyse(ruleset: Ruleset, table: str = "filter") -> Analysis:
-    """What the chains of one table let through. A table that the ruleset does not have accepts everything."""
+    """What the chains of one table let through. A table that is missing from the ruleset accepts everything."""
     return Analysis(ruleset, table)
 
 
@@ -237,9 +241,9 @@ def exposure(ruleset: Ruleset) -> tuple[str, ...]:
 
 
 def difference(before: Ruleset, after: Ruleset, chain: str = "INPUT") -> tuple[str, ...]:
-    """What becomes reachable, and what ceases to be: ``now also reachable: tcp/8080 from anywhere``.
+    """What becomes reachable, and what no longer is: ``now also reachable: tcp/8080 from anywhere``.
 
-    Raises :class:`ValueError` for rulesets of two families.
+    Raises :class:`ValueError` for rulesets of different families.
     """
     if before.family is not after.family:
         raise ValueError("rulesets of two families cannot be compared")

@@ -1,4 +1,4 @@
-"""Redundant rules: those that could go, each alone and all together, and the same packets would be accepted."""
+"""Redundant rules: those that can be removed, each alone or all together, and the same packets are accepted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rules.packets.diagrams import Node
 from rules.packets.operations import meeting
 from rules.packets.outcomes import Place, Placed
 
-# RETURN at the end of a chain and jumps to chains that decide nothing yet are good style.
+# RETURN at the end of a chain, and jumps to chains that do not decide anything yet, are good style.
 _VERDICTS = ("ACCEPT", "DROP", "REJECT")
-# After so many rounds of taking back what does not go together, all of it is taken back at once.
+# After this many rounds of restoring rules that cannot be removed together, all remaining ones are restored at once.
 _ROUNDS = 20
 
 
 def redundant(found: Arrivals) -> tuple[Placed, ...]:
-    """The rules without which nothing would change, in the order of the chains; dead rules are not among them.
+    """The rules whose removal changes nothing, in chain order; dead rules are not among them.
 
-    Only verdicts count: other targets have other purposes. Any of these rules and of the dead ones can be taken away
-    together. So a rule that keeps a dead one from deciding is none, and of two rules of which either could go, but not
-    both, one is told. What logs, counts or marks meets the same packets as before. In a chain to which one packet can
-    get twice not every such rule is found.
+    Only verdicts count: other targets have other purposes. Any subset of these rules and the dead ones can be removed
+    together. So a rule that keeps a dead one from deciding is not redundant, and of two rules of which either can be
+    removed, but not both, one is reported. Rules that log, count or mark see the same packets as before. In a chain
+    that one packet can enter twice, some redundant rules may be missed.
     """
     compiler, chains = found.compiler, found.chains
     candidates = _Candidates(compiler, compiler.without(chains, found.dead))
@@ -51,7 +51,7 @@ def _verdict(leaf: Leaf) -> str:
 
 
 class _Candidates(Visits):
-    """Finds the rules each of which changes nothing alone, as long as the dead ones stay dead."""
+    """Finds the rules each of which alone changes nothing, as long as the dead ones stay dead."""
 
     def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
         super().__init__(compiler, chains)
@@ -62,7 +62,7 @@ class _Candidates(Visits):
             for leaf in compiled.leaves
             if (target := leaf.placed.rule.target) is not None and target.name == "REJECT"
         }
-        # Refused is refused, but not with the same answer.
+        # Denied is denied, but the answers to the sender differ.
         self._verdicts = _VERDICTS if len(answers) < 2 else _VERDICTS[:2]
         self.found: list[Placed] = []
 
@@ -76,10 +76,10 @@ class _Candidates(Visits):
 
 
 class _Together(Visits):
-    """Looks at the chains without rules that could go and without dead ones.
+    """Examines the chains without the candidates and without dead rules.
 
-    Where each of them, put back there, would change nothing about the packets that then get to it, so would any of
-    them together: a packet's fate is the same up to the first of them that it meets, and from there on.
+    If adding back any single one would not change the fate of the packets that then reach it, neither would adding back
+    any subset: a packet's fate is the same up to the first of them that it meets, and from there on.
     """
 
     claims = False
@@ -99,7 +99,7 @@ class _Together(Visits):
         self._woken: list[Node] = []
 
     def wrong(self, *, every: bool) -> Iterator[Place]:
-        """The rules that cannot go after all: some of them at a time, the last ones first, or ``every`` one."""
+        """The rules that cannot be removed after all: some of them at a time, the last ones first, or ``every`` one."""
         self.walk()
         self._woken += self._newly_noticed()
         if every:
@@ -108,7 +108,7 @@ class _Together(Visits):
             return
         kept: list[Node] = []
         for place in reversed(self._changed):
-            # What a rule behind it that stays may mend is left for the next round.
+            # What a later rule that is kept may correct is left to the next round.
             if not any(self._meets(place, packets) for packets in kept):
                 kept.append(self._met[place])
                 yield place
@@ -136,7 +136,7 @@ class _Together(Visits):
                 self._changed.append(place)
 
     def _newly_noticed(self) -> Iterator[Node]:
-        """The packets that would get, for the first time, to rules that do more than decide."""
+        """The packets that would newly reach rules that do more than decide."""
         after = arrivals(self._compiler, self._chains, notices)
         before = arrivals(self._compiler, self._whole.chains, notices)
         for place, packets in after.noticed.items():
@@ -149,7 +149,7 @@ class _Together(Visits):
 
 
 def notices(leaf: Leaf) -> bool:
-    """Whether a rule does more than decide: it logs, marks or counts, or its match remembers what it has seen."""
+    """Whether a rule does more than decide: it logs, marks or counts, or its match keeps state."""
     target = leaf.placed.rule.target
     if target is not None and target.name in GOING_ON:
         return True

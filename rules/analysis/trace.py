@@ -1,4 +1,4 @@
-"""One packet's way through a chain, rule by rule: its verdict and the rule that decides, without any diagram."""
+"""One packet's path through a chain, rule by rule: its verdict and the rule that decides. Uses no diagrams."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rules.values.family import Family
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a packet.
+    """What happens to a packet.
 
-    ``verdict``: ACCEPT, DROP, REJECT, or None when it depends on a limit, on a match that is not understood or on a
-    program. ``decided_by``: the rule that gives the verdict, or on which it depends; None for the chain's policy.
+    ``verdict``: ACCEPT, DROP, REJECT, or None if it depends on a limit, an unknown match or a program. ``decided_by``:
+    the rule that gives the verdict, or on which it depends; None for the chain's policy.
     """
 
     verdict: str | None
@@ -34,7 +34,7 @@ class Walker:
         self._predicates: dict[Place, Predicate] = {}
 
     def decide(self, packet: Packet, chain: str = "INPUT") -> Decision:
-        """The verdict of a built-in chain. Raises :class:`KeyError` when there is no such chain."""
+        """The verdict of a built-in chain. Raises :class:`KeyError` if there is no such chain."""
         return self.decide_point(packet.point(), chain)
 
     def decide_point(self, point: tuple[int, ...], chain: str = "INPUT") -> Decision:
@@ -43,7 +43,7 @@ class Walker:
         return found if found is not None else Decision(self.chains[chain].policy, None)
 
     def _walk(self, chain: str, point: tuple[int, ...]) -> Decision | None:
-        """The decision of a chain, None when it leaves the packet to its caller."""
+        """The decision of a chain; None if it returns the packet to its caller."""
         for number, rule in enumerate(self.chains[chain].rules, 1):
             place = Place(chain, number)
             target = rule.target

@@ -1,4 +1,4 @@
-"""How packets get to the rules of a table's chains, and their fate behind each rule: the walk over all of them."""
+"""How packets reach the rules of a table's chains, and their fate after each rule: a walk over all of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rules.packets.outcomes import Verdict, renamed, then
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """``packets`` that get to a segment of a chain, ``after``: their fate behind it; ``end``: behind the chain.
+    """``packets`` that reach a segment of a chain; ``after``: their fate after it; ``end``: after the chain.
 
-    ``claim``: all that might get to the chain in this way, whatever other rules do.
+    ``claim``: all packets that might enter the chain in this way, whatever other rules do.
     """
 
     packets: Node
@@ -27,9 +27,9 @@ class Visit:
 
 
 class Visits:
-    """Walks down the chains, callers first, and hands each rule with the ways on which packets get to it to `rule`."""
+    """Walks the chains, callers first, and passes each rule to `rule` with the visits by which packets reach it."""
 
-    # Whether packets count that would get to a chain if other rules were not there.
+    # Whether to include packets that would enter a chain if other rules did not exist.
     claims = True
 
     def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
@@ -42,7 +42,7 @@ class Visits:
         self._meet = meeting(self._store)
 
     def walk(self) -> None:
-        """Visit all rules to which packets get."""
+        """Visit all rules that packets reach."""
         for name in reversed(self._chains):
             chain = self._chains[name]
             visits = self._visits(chain)
@@ -50,11 +50,11 @@ class Visits:
                 self._down(chain.segment, visits)
 
     def rule(self, leaf: Leaf, visits: Sequence[Visit]) -> None:
-        """Look at one rule; ``visits`` have only packets that it may match."""
+        """Examine one rule; ``visits`` have only packets that it may match."""
         raise NotImplementedError
 
     def _visits(self, chain: Compiled) -> list[Visit]:
-        """How packets get to a chain: as one way where no packet can take two of them."""
+        """How packets enter a chain; visits that share no packets with others are merged into one."""
         name = chain.chain.name
         if chain.chain.policy is not None:
             packets, policy = possible(self._compiler, name), self._compiler.policy(chain.chain)
@@ -71,7 +71,7 @@ class Visits:
         return visits
 
     def _apart(self, visits: Sequence[Visit]) -> tuple[list[Visit], list[Visit]]:
-        """Ways whose packets cannot come by another, and those that share some."""
+        """Split visits into those whose packets cannot come by another, and those that share some."""
         unions = [
             list(accumulate((visit.claim for visit in order), self._store.either, initial=self._store.none))
             for order in (visits, visits[::-1])
@@ -103,7 +103,7 @@ class Visits:
             self._down(right, [self._behind(left, visit) for visit in visits])
 
     def _within(self, segment: Segment, matched: Node, visit: Visit) -> Visit:
-        """Only the packets that matter: small sets make small work."""
+        """Restrict a visit to the packets that matter: small sets are cheap."""
         packets = self._store.both(visit.packets, matched)
         claim = self._store.both(visit.claim, matched) if segment.calls else packets
         after = self._store.select(claim, visit.after)
@@ -111,14 +111,14 @@ class Visits:
         return Visit(packets, after, end, claim)
 
     def _before(self, segment: Segment, visit: Visit) -> Visit:
-        """What is before a segment: its fate is that of the segment first."""
+        """The part before a segment: its fate includes the segment."""
         after = self._compiler.then(segment.diagram, visit.after)
         if segment.returns:
             after = self._returning(after, visit.end)
         return Visit(visit.packets, after, visit.end, visit.claim)
 
     def _behind(self, segment: Segment, visit: Visit) -> Visit:
-        """What is behind a segment: the packets that it lets pass."""
+        """The part after a segment: the packets that it lets pass."""
         packets = self._compiler.through(visit.packets, segment.diagram)
         return Visit(packets, visit.after, visit.end, visit.claim)
 
