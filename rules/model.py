@@ -1,8 +1,9 @@
 """A ruleset as data: tables of chains of rules, each rule a list of matches and a target.
 
-Everything is frozen and canonical: built-in chains are always there, in the kernel's order; user chains follow by
-name and tables in the order a packet meets them, as neither order has a meaning. So equal rulesets are equal objects,
-and equal text when rendered. Matches keep their order: ``limit`` before or after another match is not the same.
+Everything is frozen and canonical. Built-in chains are always present, in the kernel's order. User chains are sorted by
+name, and tables are in the order in which a packet traverses them, because neither order has a meaning. So equal
+rulesets are equal objects, and render to equal text. Matches keep their order: ``limit`` before or after another match
+is not the same.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = [
     "Target",
 ]
 
-# Chains that the kernel itself has, in the order iptables-save prints them.
+# The kernel's built-in chains, in the order iptables-save prints them.
 BUILTIN_CHAINS: dict[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
@@ -37,7 +38,7 @@ BUILTIN_CHAINS: dict[str, tuple[str, ...]] = {
 }
 TABLES = tuple(BUILTIN_CHAINS)
 VERDICTS = ("ACCEPT", "DROP", "QUEUE", "RETURN")
-# The matches iptables has without ``-m``, in the order iptables-save prints them.
+# The matches that need no ``-m``, in the order iptables-save prints them.
 BASE_MATCHES = ("source", "destination", "in-interface", "out-interface", "protocol", "fragment")
 
 
@@ -45,7 +46,7 @@ BASE_MATCHES = ("source", "destination", "in-interface", "out-interface", "proto
 class Option:
     """One option of a match or target: its canonical long name without dashes, and its typed value.
 
-    ``value`` is None for an option that takes none (``--rsource``).
+    ``value`` is None for an option without one (``--rsource``).
     """
 
     name: str
@@ -57,8 +58,8 @@ class Option:
 class Match:
     """One match of a rule: a base match (``source``) or an extension (``conntrack``) with its options in saved order.
 
-    An ``opaque`` match is an extension, or an option of one, that this package does not know: ``tokens`` keeps what
-    follows ``-m NAME`` in the spelling of iptables-save, and ``options`` is empty.
+    An ``opaque`` match is an extension, or an option of one, that this package does not support: ``tokens`` keeps what
+    follows ``-m NAME`` as iptables-save spells it, and ``options`` is empty.
     """
 
     name: str
@@ -83,9 +84,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What happens to a matching packet: a verdict, a target extension with options, or a user chain.
+    """What happens to a matching packet: a verdict, a target extension with options, or a jump to a user chain.
 
-    ``goto`` is ``-g`` in place of ``-j``. ``opaque`` and ``tokens`` are as in :class:`Match`.
+    ``goto``: ``-g`` instead of ``-j``. ``opaque`` and ``tokens`` are as in :class:`Match`.
     """
 
     name: str
@@ -106,7 +107,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a chain. ``target`` None only counts packets. ``source_line`` is where it was written, from 1."""
+    """One rule of a chain. ``target``: None if it only counts packets.
+
+    ``source_line``: where it was written, from 1.
+    """
 
     chain: str
     matches: tuple[Match, ...] = ()
@@ -114,7 +118,7 @@ class Rule:
     source_line: int | None = field(default=None, compare=False)
 
     def match(self, name: str) -> Match | None:
-        """The first match of that name, if there is one."""
+        """The first match of that name, if any."""
         return next((match for match in self.matches if match.name == name), None)
 
     def value(self, name: str) -> Value:
@@ -142,13 +146,13 @@ class Rule:
 
     @property
     def in_interface(self) -> str | None:
-        """What ``-i`` names, ``+`` at its end stands for any ending."""
+        """What ``-i`` names; a ``+`` at the end stands for any suffix."""
         value = self.value("in-interface")
         return value if isinstance(value, str) else None
 
     @property
     def out_interface(self) -> str | None:
-        """What ``-o`` names, ``+`` at its end stands for any ending."""
+        """What ``-o`` names; a ``+`` at the end stands for any suffix."""
         value = self.value("out-interface")
         return value if isinstance(value, str) else None
 
@@ -171,7 +175,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain. ``policy`` is ACCEPT or DROP for a built-in chain and None for a user chain."""
+    """A chain. ``policy``: ACCEPT or DROP for a built-in chain, None for a user chain."""
 
     name: str
     policy: str | None = None
@@ -180,7 +184,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; missing built-in chains are added with policy ACCEPT, and chains put in canonical order."""
+    """A table; missing built-in chains are added with policy ACCEPT, and chains are put in canonical order."""
 
     name: str
     chains: tuple[Chain, ...] = ()
@@ -202,7 +206,7 @@ class Table:
         return tuple(chain.name for chain in self.chains if chain.name not in BUILTIN_CHAINS.get(self.name, ()))
 
     def with_chain(self, chain: Chain) -> Table:
-        """This table with ``chain`` in place of the one of its name, or added."""
+        """This table with ``chain`` added, or replacing the one of its name."""
         return Table(self.name, (*(old for old in self.chains if old.name != chain.name), chain))
 
 
@@ -212,7 +216,7 @@ def _chain_order(chain: Chain) -> tuple[bool, str]:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """All tables of one family; a table that is not there is one the ruleset says nothing about."""
+    """All tables of one family; a table that is missing is one that the ruleset does not cover."""
 
     family: Family
     tables: tuple[Table, ...] = ()
@@ -225,7 +229,7 @@ class Ruleset:
         return next((table for table in self.tables if table.name == name), None)
 
     def chain(self, table: str, chain: str) -> Chain | None:
-        """A chain by the names of its table and itself."""
+        """The chain of that name in the table of that name."""
         found = self.table(table)
         return found.chain(chain) if found is not None else None
 
@@ -237,11 +241,11 @@ class Ruleset:
                     yield table.name, rule
 
     def with_table(self, table: Table) -> Ruleset:
-        """This ruleset with ``table`` in place of the one of its name, or added."""
+        """This ruleset with ``table`` added, or replacing the one of its name."""
         return Ruleset(self.family, (*(old for old in self.tables if old.name != table.name), table))
 
     def only(self, names: Iterable[str]) -> Ruleset:
-        """The tables of those names; one that is not there is added empty."""
+        """The tables of those names; missing ones are added empty."""
         return Ruleset(self.family, tuple(self.table(name) or Table(name) for name in names))
 
 

@@ -104,7 +104,7 @@ class ChainAnswers:
         return self._answers[question]  # type: ignore[return-value]
 
     def _with_rules(self, reason: str) -> str:
-        """The reason, with the rules that cause it: the consecutive rules that the error names, or the longest chain."""
+        """The reason, with the rules that cause it: the consecutive rules named by the error, or the longest chain."""
         longest = max(self._table.chains, key=lambda chain: len(chain.rules))
         return reason.replace("the rules ", f"rules 1 to {len(longest.rules)} of {longest.name} ", 1)
 

@@ -1,1 +1,1 @@
-"""Rule text to a ruleset and back: words, statements, specifications, and the canonical form."""
+"""Rule text to a ruleset and back: words, statements, specifications, and canonical form."""

@@ -1,4 +1,4 @@
-"""What the kernel or iptables would refuse in a rule whose every option was readable by itself."""
+"""Rules that the kernel or iptables would reject even though each of their options is valid on its own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rules.values.icmp import TCP_RESET
 from rules.values.protocols import TCP, protocol_name
 from rules.values.typed import KeywordList, Protocol
 
-# Where a port of a bridge that a packet will leave by may be asked for (xt_physdev.c).
+# Where a match may ask for the bridge port that a packet will leave by (xt_physdev.c).
 _NOT_SENT_HERE = ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING")
 AH = 51
 _IPV6_TYPES = ("UNSPEC", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "UNREACHABLE")
-# Protocols of which NAT changes ports, or an id (`iptables`' extensions, in either family).
+# Protocols whose ports, or id, NAT can change (`iptables`' extensions, in both families).
 _WITH_PORTS = (6, 17, 132, 33, 1)
 _NO_OUTPUT = ("INPUT", "PREROUTING")
 _NO_INPUT = ("OUTPUT", "POSTROUTING")
@@ -27,9 +27,9 @@ _NO_INPUT = ("OUTPUT", "POSTROUTING")
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A part of a rule, by its word, that only some of the built-in chains may get to.
+    """A part of a rule, by its word, that is valid only in chains reached from some built-in chains.
 
-    ``called``: through chains of one's own, too. nf_tables does not look that far for options.
+    ``called``: also through user chains. For options, nf_tables does not look that far.
     """
 
     token: Token
@@ -39,7 +39,7 @@ class Demand:
 
 
 def check_rule(reader: SpecReader, table: str, chain: str) -> None:
-    """Raise :class:`RuleSyntaxError` for the first thing that would be refused."""
+    """Raise :class:`RuleSyntaxError` for the first thing that would be rejected."""
     _check_interfaces(reader, table, chain)
     for flag, options in reader.base.values():
         if any(option.negated and idle(replace(option, negated=False)) for option in options):
@@ -98,7 +98,7 @@ def _check_options(reader: SpecReader, loaded: Loaded, extension: Extension) -> 
 
 
 def _written(extension: Extension, loaded: Loaded) -> list[str]:
-    """Names of the given options, spellings of one mark counted as that mark."""
+    """Names of the given options; all spellings of one mark count as that mark."""
     marks = {"set-mark", "or-mark", "and-mark", "xor-mark"} if extension.spec("set-xmark") else set()
     return ["set-xmark" if name in marks else name for name in loaded.options]
 
@@ -120,7 +120,10 @@ def _check_protocol(reader: SpecReader, loaded: Loaded, extension: Extension) ->
 
 
 def _check_special(reader: SpecReader, loaded: Loaded) -> None:
-    """``ah`` needs its protocol in IPv4 alone, where it has fewer options; ``ecn`` needs one for TCP's bits alone."""
+    """Only in IPv4 does ``ah`` need its protocol, and there it has fewer options.
+
+    ``ecn`` needs TCP only for its TCP bits.
+    """
     family = reader.family.label
     if loaded.name == "ah" and reader.family is Family.IPV4 and {"ahlen", "ahres"} & loaded.options.keys():
         raise _error(reader, loaded.token, f"--ahlen and --ahres are not for {family}", "--ahspi")
@@ -137,7 +140,7 @@ def _check_special(reader: SpecReader, loaded: Loaded) -> None:
 
 
 def demands(reader: SpecReader) -> tuple[Demand, ...]:
-    """What parts of a rule are for certain chains only."""
+    """The parts of a rule that are valid in some chains only."""
     found: list[Demand] = []
     for loaded in reader.loaded:
         extension = loaded.extension
@@ -173,7 +176,7 @@ def _check_target(reader: SpecReader, target: Loaded, table: str) -> None:
 
 
 def _check_ports(reader: SpecReader, target: Loaded) -> None:
-    """NAT to ports is for protocols that have some."""
+    """NAT to ports needs a protocol that has ports."""
     for name in ("to-destination", "to-source", "to-ports"):
         option = target.options.get(name)
         if option is None or (name != "to-ports" and not _has_ports(str(option.value), reader.family)):

@@ -1,4 +1,4 @@
-"""A ruleset while its text is being read: commands are carried out on it in order, as iptables would."""
+"""A ruleset while its text is being read: commands are applied to it in order, as iptables would."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DraftChain:
 
 
 class DraftTable:
-    """One table. ``lenient``: chains that were never declared are made, and unknown targets become opaque."""
+    """One table. ``lenient``: undeclared chains are created, and unknown targets become opaque."""
 
     def __init__(self, name: str, lenient: bool) -> None:
         self.name = name
@@ -33,7 +33,7 @@ class DraftTable:
     # -- chains
 
     def declare(self, line: Line, columns: tuple[int, int], name: str, policy: str) -> None:
-        """A line ``:NAME POLICY [counters]``, with the columns of both."""
+        """Read a line ``:NAME POLICY [counters]``; ``columns`` are those of the name and the policy."""
         column, policy_column = columns
         if name in BUILTIN_CHAINS.get(self.name, ()) or (self.lenient and policy != "-"):
             self.chains.setdefault(name, DraftChain("ACCEPT")).policy = self._policy(line, policy_column, policy)
@@ -55,7 +55,7 @@ class DraftTable:
         return policy
 
     def add(self, line: Line, column: int, name: str) -> None:
-        """Make an empty user chain."""
+        """Create an empty user chain."""
         if not self.lenient:
             self._check_name(line, column, name)
         self.chains.setdefault(name, DraftChain(None))
@@ -70,7 +70,7 @@ class DraftTable:
             raise line.error(column, f"{name} is a target", "another name for the chain")
 
     def chain(self, statement: Statement) -> DraftChain:
-        """The chain that a statement is about."""
+        """The chain that a statement applies to."""
         token = statement.chain
         if token.text not in self.chains:
             if not self.lenient:
@@ -163,7 +163,7 @@ class DraftTable:
             del self.chains[name]
 
     def _zero(self, _statement: Statement) -> None:
-        """Counters are no part of a ruleset."""
+        """Do nothing: counters are not part of a ruleset."""
 
     _COMMANDS: dict[str, Callable[[DraftTable, Statement], None]] = {
         "append": _append,
@@ -180,7 +180,7 @@ class DraftTable:
     # -- the result
 
     def finish(self) -> Table:
-        """The table, once every jump has been found to lead somewhere."""
+        """The table, after checking that every jump has a destination."""
         chains = []
         for name, chain in self.chains.items():
             rules = tuple(self._resolved(rule, statement) for rule, statement in chain.rules)
@@ -210,7 +210,7 @@ class DraftTable:
         return reason, "a target, or a chain declared in this text"
 
     def _check_loops(self) -> None:
-        """The kernel refuses chains that lead back to themselves."""
+        """Reject chains that form a loop, as the kernel does."""
         done: set[str] = set()
         for name in self.chains:
             self._walk(name, (), done)
@@ -226,7 +226,7 @@ class DraftTable:
         done.add(name)
 
     def _check_hooks(self) -> None:
-        """The kernel refuses a match or target in a chain to which packets get on a way that it is not for."""
+        """Reject matches and targets in chains reached from hooks where they are invalid, as the kernel does."""
         for hook in BUILTIN_CHAINS.get(self.name, ()):
             seen, waiting = {hook}, [hook]
             while waiting:
@@ -257,11 +257,11 @@ class Draft:
         self.tables: dict[str, DraftTable] = {}
 
     def table(self, name: str) -> DraftTable:
-        """The table of that name, made when it is new."""
+        """The table of that name, created if it does not exist."""
         return self.tables.setdefault(name, DraftTable(name, self.lenient))
 
     def finish(self) -> Ruleset:
-        """The ruleset. Raises :class:`RuleSyntaxError` for jumps that lead nowhere or in a loop."""
+        """The ruleset. Raises :class:`RuleSyntaxError` for jumps to missing chains and for loops."""
         return Ruleset(self.family, tuple(table.finish() for table in self.tables.values()))
 
 

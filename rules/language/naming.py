@@ -1,4 +1,4 @@
-"""Host names in rules: iptables looks them up when a rule is loaded, so they must be addresses before that."""
+"""Host names in rules: iptables resolves them when it loads a rule, so Stockade resolves them before that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rules.values.typed import HostName, Network
 
 
 def names(ruleset: Ruleset) -> tuple[str, ...]:
-    """Host names that the rules use as source or destination, sorted, each once."""
+    """Host names used as source or destination, sorted, without duplicates."""
     return tuple(sorted({name for _table, rule in ruleset.rules() for name in _named(rule)}))
 
 
@@ -23,16 +23,16 @@ def _named(rule: Rule) -> list[str]:
 
 
 def moved_names(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """The names that have other addresses now; one that cannot be looked up now counts as unmoved."""
+    """The names whose addresses have changed; a name that cannot be resolved now counts as unchanged."""
     return frozenset(name for name, found in now.items() if name in before and {*before[name]} != {*found})
 
 
 def resolve(ruleset: Ruleset, addresses: Mapping[str, Sequence[str]], only: Collection[str] | None = None) -> Ruleset:
-    """Each rule that has a name becomes one rule per address, and per pair of addresses, as iptables does.
+    """Turn each rule that has a host name into one rule per address, or pair of addresses, as iptables does.
 
-    ``only``: the names that are resolved; all of them by default. Addresses of the other family are left out. They are
-    put in numeric order, as name servers rotate theirs.
-    Raises :class:`ValueError` for a name with no address of the family, and for a negated name with several.
+    ``only``: the names to resolve; all of them by default. Addresses of the other family are left out. Addresses are
+    sorted numerically, because name servers rotate theirs. Raises :class:`ValueError` for a name with no address of the
+    family, and for a negated name with several.
     """
     chosen = _Names(ruleset.family, addresses, only)
     return Ruleset(ruleset.family, tuple(_table(table, chosen) for table in ruleset.tables))

@@ -1,4 +1,4 @@
-"""Rule text to a ruleset: restore files as people write them, command lines, and what iptables-save prints."""
+"""Rule text to a ruleset: restore files as people write them, command lines, and the output of iptables-save."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ DEFAULT_TABLE = "filter"
 _CHAIN_LINE = re.compile(r"\s*:\s*(?P<name>\S+)(?:\s+(?P<policy>\S+))?(?:\s+\[\d+:\d+\])?\s*(?P<rest>.*)", re.ASCII)
 
 
-# Both are pure, and one operation asks for the same text a dozen times.
+# Both are pure, and one operation parses the same text a dozen times.
 @lru_cache(maxsize=64)
 def parse(text: str, family: Family) -> Ruleset:
-    """Read rules that a person wrote.
+    """Parse rules that a person wrote.
 
-    Accepted: restore files (comments, ``*table``, ``:CHAIN POLICY [0:0]``, counters, ``COMMIT``), with the table
-    filter where none is named; command lines (``sudo iptables -I INPUT 9 …``), which act on what precedes them;
-    long options; negation before or after an option.
+    Accepted: restore files (comments, ``*table``, ``:CHAIN POLICY [0:0]``, counters, ``COMMIT``), in the table filter
+    if none is named; command lines (``sudo iptables -I INPUT 9 …``), which apply to what precedes them; long options;
+    negation before or after an option.
 
-    Raises :class:`RuleSyntaxError` with line and column, also for what the kernel would refuse: unknown targets and
+    Raises :class:`RuleSyntaxError` with line and column, also for what the kernel would reject: unknown targets and
     chains, ports out of range, addresses of the other family, options without their match, loops of chains.
     """
     return _Parser(text, family, lenient=False).run()
@@ -35,18 +35,18 @@ def parse(text: str, family: Family) -> Ruleset:
 
 @lru_cache(maxsize=64)
 def parse_saved(text: str, family: Family) -> Ruleset:
-    """Read what iptables-save or ip6tables-save printed (1.4 to 1.8, legacy or nf_tables).
+    """Parse the output of iptables-save or ip6tables-save (1.4 to 1.8, legacy or nf_tables).
 
-    What is unknown is kept as opaque words; the kernel accepted it, so it is never an error. Text that is not of that
-    form at all still raises :class:`RuleSyntaxError`.
+    Anything unknown is kept as opaque words: the kernel accepted it, so it is never an error. Text that is not in this
+    format at all still raises :class:`RuleSyntaxError`.
     """
     return _Parser(text, family, lenient=True).run()
 
 
 def parse_rule(text: str, family: Family, table: str = DEFAULT_TABLE) -> Rule:
-    """Read one rule, ``-A CHAIN …``. The chains it names need not exist.
+    """Parse one rule, ``-A CHAIN …``. The chains it names need not exist.
 
-    Raises :class:`RuleSyntaxError` as :func:`parse` does, or when it is not exactly one rule.
+    Raises :class:`RuleSyntaxError` as :func:`parse` does, or if the text is not exactly one rule.
     """
     line = Line(1, text)
     statement = StatementReader(line, family, table, lenient=False).read()
@@ -109,7 +109,7 @@ class _Parser:
 
 
 def _joined(lines: list[Line]) -> list[Line]:
-    """Command lines continued with a backslash at the end of the line, joined; restore files know no such thing."""
+    """Join command lines that are continued with a backslash; restore files do not support that."""
     joined: list[Line] = []
     continued = False
     for line in lines:

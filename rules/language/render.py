@@ -1,7 +1,7 @@
 """Rulesets to canonical text: what iptables-save prints, without counters and dates.
 
-Canonical text is a fixed point: parsing it and rendering again gives the same text, and rules that the kernel keeps
-alike have the same text however they were spelled.
+Canonical text is a fixed point: parsing and rendering it gives the same text. Rules that the kernel stores identically
+have the same text, however they were spelled.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ def canonical(text: str, family: Family) -> str:
 
 
 def render(ruleset: Ruleset) -> str:
-    """The ruleset as text that iptables-restore takes; empty for a ruleset without tables."""
+    """The ruleset as input for iptables-restore; empty for a ruleset without tables."""
     return "".join(_table(table) for table in ruleset.tables)
 
 
 def render_rule(rule: Rule, family: Family) -> str:
-    """One rule as ``-A CHAIN …``, the way ``iptables-save`` of ``family`` prints it."""
-    del family  # values know their own: the parameter keeps callers explicit
+    """One rule as ``-A CHAIN …``, as ``iptables-save`` of ``family`` prints it."""
+    del family  # values know their own; the parameter keeps callers explicit
     spec = render_spec(rule)
     return f"-A {rule.chain} {spec}" if spec else f"-A {rule.chain}"
 
 
-@lru_cache(maxsize=16_384)  # the hosts of a stack mostly have the same rules
+@lru_cache(maxsize=16_384)  # most hosts of a stack have the same rules
 def render_spec(rule: Rule) -> str:
     """The matches and the target of a rule, without command and chain."""
     words = [render_match(match) for match in rule.matches]

@@ -1,7 +1,7 @@
-"""Sets of addresses that rules look at (ipset(8)): read, kept in canonical form, told apart.
+"""IP sets that rules refer to (ipset(8)): parsed, kept in canonical form, compared.
 
-As text a set is what ``ipset restore`` reads, one ``create`` line and an ``add`` line for each entry; sets whose
-entries are others' have :data:`OTHERS` after their first line instead. Pure.
+The text of a set is input for ``ipset restore``: one ``create`` line and an ``add`` line for each entry. Sets that
+others fill have :data:`OTHERS` after their first line instead. Pure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FLAGS = ("counters", "comment", "skbinfo", "forceadd")
 
 @dataclass(frozen=True, slots=True)
 class IpSet:
-    """A set. ``family``: inet or inet6, "" where its type has none. ``entries`` None: others fill it."""
+    """A set. ``family``: inet or inet6, "" if its type has none. ``entries``: None if others fill it."""
 
     name: str
     type: str
@@ -47,7 +47,7 @@ class IpSet:
 
     @property
     def head(self) -> str:
-        """The line that makes it."""
+        """The line that creates it."""
         family = f" family {self.family}" if self.type.startswith("hash:") and self.family else ""
         words = "".join(f" {name} {value}".rstrip() for name, value in self.options)
         return f"create {self.name} {self.type}{family}{words}"
@@ -59,12 +59,12 @@ class IpSet:
         return (self.head, *(f"add {self.name} {entry}" for entry in self.entries))
 
     def fits(self, family: Family) -> bool:
-        """Whether rules of a family can look at it."""
+        """Whether rules of a family can refer to it."""
         return self.family in ("", FAMILIES[family])
 
 
 def made(name: str, type_: str, family: str, options: dict[str, str], entries: Iterable[str] | None) -> IpSet:
-    """A set in canonical form; ``family`` "" for that of its entries. Raises :class:`ValueError`."""
+    """A set in canonical form; ``family`` "": that of its entries. Raises :class:`ValueError`."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a set: letters, digits and _ . : - alone, 31 at most")
     if name.startswith("stockade."):
@@ -81,7 +81,7 @@ def made(name: str, type_: str, family: str, options: dict[str, str], entries: I
 
 
 def read(text: str) -> tuple[IpSet, ...]:
-    """Sets from their text, by name. Raises :class:`ValueError`."""
+    """Parse sets from their text, sorted by name. Raises :class:`ValueError`."""
     heads: dict[str, tuple[str, str, dict[str, str]]] = {}
     entries: dict[str, list[str]] = {}
     others = set()
@@ -101,12 +101,12 @@ def read(text: str) -> tuple[IpSet, ...]:
 
 
 def write(sets: Iterable[IpSet]) -> str:
-    """The text of sets, ordered by name."""
+    """The text of sets, sorted by name."""
     return "\n".join(line for one in sorted(sets, key=lambda one: one.name) for line in one.lines())
 
 
 def used(rules: Ruleset) -> dict[str, str]:
-    """Names of the sets that rules look at or fill, each with the first rule that does."""
+    """Names of the sets that rules match or fill, each with the first rule that does."""
     found: dict[str, str] = {}
     for _table, rule in rules.rules():
         for name in _named(rule):
@@ -115,7 +115,7 @@ def used(rules: Ruleset) -> dict[str, str]:
 
 
 def lacking(rules: Ruleset, declared: Iterable[IpSet]) -> str:
-    """Say which set, or what else, rules need and no boot has; empty where there is nothing."""
+    """Name a set, or another object, that the rules need but that does not exist at boot; empty if there is none."""
     known = {one.name: one for one in declared}
     for name, line in used(rules).items():
         if name not in known:
@@ -135,7 +135,7 @@ def lacking(rules: Ruleset, declared: Iterable[IpSet]) -> str:
 
 
 def printed(text: str) -> str:
-    """What ``ipset save`` printed, without what changes by itself: sorted, and no sizes, counters and times."""
+    """The output of ``ipset save`` without what changes on its own: sorted, no sizes, counters or timeouts."""
     lines = []
     for line in filter(None, text.split("\n")):
         words = line.split()
@@ -148,21 +148,21 @@ def printed(text: str) -> str:
 
 
 def not_there(declared: str, now: str) -> str:
-    """Name the first declared set that the kernel does not have, or has as another kind of set."""
+    """Name the first declared set that is missing from the kernel, or exists there as another type."""
     there = {line for line in filter(None, now.split("\n")) if line.startswith("create ")}
     wanted = {one.name: printed(one.head) for one in read(declared)}
     return next((name for name, line in wanted.items() if line not in there), "")
 
 
 def as_shown(declared: str, then: str, now: str) -> str:
-    """What is declared with what differs between two looks at the kernel's sets (:func:`printed`)."""
+    """What is declared, with the differences between two readings of the kernel's sets (:func:`printed`)."""
     sets = {one.name: one for one in read(declared)}
     before, after = _by_name(then), _by_name(now)
     shown = []
     for name, one in sets.items():
         old, new = before.get(name, ()), after.get(name, ())
         if old and not new:
-            continue  # it is gone
+            continue  # removed
         if one.entries is None or old == new:
             shown.append(one)
             continue
@@ -174,7 +174,7 @@ def as_shown(declared: str, then: str, now: str) -> str:
 
 
 def _by_name(text: str) -> dict[str, tuple[str, ...]]:
-    """The entries of each set, after "" for the set itself."""
+    """The entries of each set, preceded by "" for the set itself."""
     found: dict[str, list[str]] = {}
     for line in filter(None, text.split("\n")):
         kind, name, rest = line.split(" ", 2)
@@ -221,7 +221,7 @@ def _option(name: str, word: str, value: str) -> tuple[str, str]:
 
 
 def _entry(name: str, type_: str, family: str, entry: str) -> str:
-    """One entry in canonical form, its own options kept."""
+    """One entry in canonical form, with its own options."""
     element, *words = entry.split()
     if not _WORD.fullmatch(element) or not _ENTRY_OPTIONS.fullmatch("".join(f" {word}" for word in words)):
         raise ValueError(f"{name}: {entry!r} is no entry of a set")
@@ -236,7 +236,7 @@ def _entry(name: str, type_: str, family: str, entry: str) -> str:
 
 
 def _address(name: str, part: str, kind: str, family: str) -> str:
-    """An address, a network, or a range; names would need a name server, which no boot has yet."""
+    """An address, a network, or a range. A host name would need a name server, which is not available during boot."""
     version = 6 if family == "inet6" else 4
     try:
         if "-" in part:
@@ -272,7 +272,7 @@ def _named(rule: Rule) -> Iterator[str]:
             yield option.value.first
 
 
-# Matches and options that name what the running system makes.
+# Matches and options that name objects created by the running system.
 _OBJECTS = (
     ("cgroup", "path", "cgroup"),
     ("bpf", "object-pinned", "object"),
@@ -282,7 +282,7 @@ _THERE_AT_BOOT = ("", "system.slice", "init.scope")
 
 
 def _made_later(rule: Rule) -> str:
-    """What a rule names that is made in the running system, and is no file."""
+    """An object that a rule names which is created by the running system and is not a file."""
     for match in rule.matches:
         for name, option_name, what in _OBJECTS:
             named = match.option(option_name) if match.name == name else None

@@ -1,4 +1,4 @@
-"""Reading of a rule specification: which option belongs to which match or target, as iptables decides it."""
+"""Parses a rule specification: which option belongs to which match or target, resolved as iptables does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rules.values.family import Family
 from rules.values.numerals import as_the_kernel, refuse_two_readings
 from rules.values.typed import Network, Protocol, Value
 
-# Stateless matches that the nf_tables backend merges when they are given twice.
+# Stateless matches that the nf_tables backend merges if they are given twice.
 _MERGED = ("tcp", "udp")
 
 
 class SpecReader:
-    """Collects the matches and the target of one rule. ``lenient``: what is unknown is kept as opaque words."""
+    """Collects the matches and the target of one rule. ``lenient``: unknown parts are kept as opaque words."""
 
     def __init__(self, words: WordReader, family: Family, lenient: bool) -> None:
         self.words = words
@@ -57,7 +57,7 @@ class SpecReader:
         return pairs.get(name, "a match of this family")
 
     def load_target(self, flag: Token, negation: Token | None, goto: bool) -> None:
-        """``-j NAME`` or ``-g NAME``; whether a chain of that name exists is decided when the table is complete."""
+        """``-j NAME`` or ``-g NAME``; whether a chain of that name exists is checked when the table is complete."""
         self._no_negation(flag, negation)
         name = self.words.value(flag, "a target or a chain")
         if self.target is not None:
@@ -105,7 +105,7 @@ class SpecReader:
     # -- options
 
     def read_option(self, flag: Token, negation: Token | None) -> None:
-        """One option with its value, given to the base, to a loaded extension or to the protocol's own extension."""
+        """Read one option with its value, for the base, a loaded extension or the protocol's own extension."""
         flag, inline = self._split_inline(flag)
         start = self.words.index - 1
         spec, owner = self._find(flag)
@@ -137,7 +137,8 @@ class SpecReader:
             spec = loaded.extension.spec(name) if loaded.extension is not None else None
             if spec is not None:
                 return spec, loaded
-        # The protocol's own match is loaded for what no other has: `-m multiport --dport 80,443` is `--dports`.
+        # The protocol's own match is loaded only for options that no other has: `-m multiport --dport 80,443` is
+        # `--dports`.
         shortened, owner = self._find_abbreviated(flag, name, None)
         if shortened is not None:
             return shortened, owner
@@ -149,7 +150,7 @@ class SpecReader:
     def _find_abbreviated(
         self, flag: Token, name: str, implicit: Extension | None
     ) -> tuple[OptionSpec | None, Loaded | None]:
-        """An option by a beginning of its name that no other option shares, as getopt allows."""
+        """Find an option by an unambiguous prefix of its name, as getopt allows."""
         found: dict[tuple[int, str], tuple[OptionSpec, Loaded | None]] = {}
         candidates: list[tuple[Extension | None, Loaded | None]] = [(BASE, None)]
         candidates += [(loaded.extension, loaded) for loaded in self.loaded]
@@ -168,7 +169,7 @@ class SpecReader:
         return spec, loaded
 
     def _implicit(self) -> Extension | None:
-        """The extension of the rule's protocol, unless it is loaded already or the protocol is negated."""
+        """The extension of the rule's protocol, unless it is already loaded or the protocol is negated."""
         if "protocol" not in self.base:
             return None
         option = self.base["protocol"][1][0]
@@ -245,7 +246,7 @@ class SpecReader:
             raise self.words.error(flag, f"{flag.text} is given twice", "each option once")
         self.base[spec.name] = (flag, options)
 
-    # -- what is not known
+    # -- unknown parts
 
     def _unknown_option(self, flag: Token, negation: Token | None) -> None:
         if self.lenient:
@@ -278,7 +279,7 @@ class SpecReader:
         )
 
     def _keep_words(self, owner: Loaded | None, flag: Token, negation: Token | None) -> None:
-        """Keep an option that could not be read, with the words up to the next option, as opaque."""
+        """Keep an option that could not be parsed as opaque, with the words up to the next option."""
         kept = ["!"] if negation is not None else []
         kept.append(flag.text)
         while self.words.more() and not self.words.is_flag(self.words.peek()):
@@ -341,7 +342,7 @@ class SpecReader:
 
 
 def idle(option: Option) -> bool:
-    """Whether a base match lets everything through, so that the kernel drops it."""
+    """Whether a base match matches every packet, so that the kernel drops it."""
     value: Value = option.value
     if option.negated:
         return False

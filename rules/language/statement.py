@@ -34,14 +34,14 @@ _COUNTERS = re.compile(r"\s*\[\d+:\d+\]", re.ASCII)
 
 
 def command_of(text: str) -> str | None:
-    """``iptables`` or ``ip6tables`` when the line is a command line (``sudo`` and a path are allowed), else None."""
+    """``iptables`` or ``ip6tables`` if the line is a command line (``sudo`` and a path are allowed), else None."""
     found = _COMMAND_LINE.match(text)
     return found[1] if found is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A command with its words, and the rules that follow it (several when addresses are given in a list)."""
+    """A command with its words, and the rules after it (several if addresses are given in a list)."""
 
     line: Line
     command: str
@@ -54,12 +54,12 @@ class Statement:
 
     @property
     def chain(self) -> Token:
-        """The chain it is about."""
+        """The chain it applies to."""
         return self.words[0]
 
     @property
     def number(self) -> int | None:
-        """The rule number, where one is given."""
+        """The rule number, if one is given."""
         return int(self.words[1].text) if len(self.words) > 1 and is_number(self.words[1].text) else None
 
     def error(self, token: Token, reason: str, expected: str) -> RuleSyntaxError:
@@ -68,7 +68,7 @@ class Statement:
 
 
 class StatementReader:
-    """Reads one line. ``table`` is the table that is open; only a command line may name another."""
+    """Reads one line. ``table``: the current table; only a command line may name another."""
 
     def __init__(self, line: Line, family: Family, table: str, lenient: bool) -> None:
         self.line = line
@@ -93,7 +93,7 @@ class StatementReader:
         return split_shell(Line(self.line.number, " " * start + self.line.text[start:]))
 
     def read(self) -> Statement | None:
-        """The statement, or None for a line that is only for the other family (``-4``, ``-6``)."""
+        """The statement, or None for a line that applies only to the other family (``-4``, ``-6``)."""
         if self.shell:
             self._skip_command()
         while self.words.more():
@@ -134,7 +134,7 @@ class StatementReader:
             self.spec.read_option(token, negation)
 
     def _apart(self, token: Token) -> Token:
-        """An option without the value that is written in one word with it (``-p6``); that is the next word then."""
+        """Split off a value attached to its option (``-p6``); it becomes the next word."""
         name, equals, value = token.text.partition("=")
         if token.quoted or not (equals and name in _LONG):
             if token.quoted or token.text[:2] not in WITH_VALUE or len(token.text) == len("-p"):
@@ -171,7 +171,7 @@ class StatementReader:
         self.arguments = tuple(found)
 
     def _read_minor(self, token: Token) -> bool:
-        """Options that say nothing about the rule. False when ``token`` is none of them."""
+        """Read options that are not part of the rule. False if ``token`` is not one of them."""
         if token.text in TABLE:
             self._read_table(token)
         elif token.text in COUNTERS:

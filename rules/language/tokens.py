@@ -1,4 +1,4 @@
-"""Lines into words, with the column of each: as iptables-restore splits a line, and as a shell splits a command."""
+"""Splits lines into words with their columns: as iptables-restore splits a line, and as a shell splits a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rules.errors import RuleSyntaxError, UnknownError
 
-# What web pages and word processors make of "-", quotes and blanks.
+# What web pages and word processors substitute for "-", quotes and spaces.
 _TYPOGRAPHIC = {
     "\u2010": "a hyphen",
     "\u2011": "a non-breaking hyphen",
@@ -35,7 +35,7 @@ _ANY_WORD = re.compile(r"[^ \t\r\n]+")
 _QUOTED = re.compile(r'(?<![^ \n])"(?:[^"\\]|\\.)*"', re.DOTALL)
 _OPEN = re.compile(r'(?<![^ \n])"')
 _STARTS = re.compile(r"[ \t\r]*(?:-[A-Z] |--append |[\[:*#]|COMMIT\s*$|(?:sudo |\S*/)?ip6?tables|$)")
-# More lines than a rule can have: no text in it is longer than 255 bytes.
+# No rule has more lines than this: no text in it is longer than 255 bytes.
 _MOST_LINES = 1024
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SHELL_PART = re.compile(r"""([^ \t\r"'\\$`|&;<>()]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.?)""")
@@ -44,7 +44,7 @@ _SHELL_ESCAPE = re.compile(r'\\(["\\$`])')
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word: its text without quotes, and where it starts (from 1). ``quoted`` keeps ``"!"`` apart from ``!``."""
+    """One word: its text without quotes, and its column (from 1). ``quoted`` tells ``"!"`` from ``!``."""
 
     text: str
     quoted: bool
@@ -64,7 +64,7 @@ class Line:
         return RuleSyntaxError(reason, line=self.number, column=column, expected=expected, text=self.text)
 
     def unknown(self, column: int, reason: str, expected: str) -> UnknownError:
-        """The same for what may be known to the kernel."""
+        """The same for something that the kernel may support."""
         return UnknownError(reason, line=self.number, column=column, expected=expected, text=self.text)
 
 
@@ -80,7 +80,7 @@ def _refuse_typography(line: Line, start: int, word: str) -> None:
 
 
 def saved_lines(lines: Iterable[Line]) -> Iterator[Line]:
-    """Lines as iptables-save printed them: a line feed in a comment, or in a name, which has no quotes, is no end."""
+    """Lines of iptables-save output, joined where a newline is inside a comment or a name, which is not quoted."""
     held: list[Line] = []
     for line in lines:
         ended = _STARTS.match(line.text) is not None and _closed(held)
@@ -89,12 +89,12 @@ def saved_lines(lines: Iterable[Line]) -> Iterator[Line]:
             continue
         yield from _one(held)
         held = [line]
-    # A quote that nothing ends is part of a name.
+    # An unclosed quote is part of a name.
     yield from _one(held) if _closed(held) else held
 
 
 def saved_texts(text: str) -> Iterator[str]:
-    """The same of a whole text."""
+    """The same for a whole text."""
     return (line.text for line in saved_lines(Line(number, line) for number, line in enumerate(text.split("\n"), 1)))
 
 
@@ -103,17 +103,17 @@ def _one(lines: list[Line]) -> list[Line]:
 
 
 def _closed(lines: list[Line]) -> bool:
-    """Whether every quote has an end."""
+    """Whether every quote is closed."""
     if not any('"' in line.text for line in lines):
         return True
     return _OPEN.search(_QUOTED.sub(" ", "\n".join(line.text for line in lines))) is None
 
 
 def split_restore(line: Line, *, lenient: bool = False) -> list[Token]:
-    """Words of a line of a restore file: blanks separate, only double quotes quote, with backslash inside them.
+    """Words of a line of a restore file: spaces separate, only double quotes quote, with backslash escapes inside.
 
     A closing quote ends the word, as in iptables-restore. Raises :class:`RuleSyntaxError` for an unclosed quote, single
-    quotes around a word and typographic characters; ``lenient``: they are part of names, which nothing quotes.
+    quotes around a word and typographic characters. ``lenient``: these are part of names, which are never quoted.
     """
     tokens: list[Token] = []
     text, index = line.text, 0
@@ -135,7 +135,7 @@ def split_restore(line: Line, *, lenient: bool = False) -> list[Token]:
             raise line.unknown(found.end() + 1, "this quote is never closed", 'a closing "')
         if quoted is not None:
             word += _ESCAPE.sub(r"\1", quoted)
-        # `--comment="x y"` is an option, whatever is in quotes behind it.
+        # `--comment="x y"` is an option, whatever the quotes after it contain.
         named = quoted is not None and found[1].startswith("--") and "=" in found[1]
         tokens.append(Token(word, quoted is not None and not named, line.number, index + 1))
         index = found.end()
@@ -143,7 +143,7 @@ def split_restore(line: Line, *, lenient: bool = False) -> list[Token]:
 
 
 def _names(tokens: list[Token]) -> bool:
-    """Whether the next word is a name, which is printed as it is."""
+    """Whether the next word is a name, which is printed without quotes."""
     return bool(tokens) and tokens[-1].text in ("--name", "--hashlimit-name", "--match-set")
 
 
@@ -156,7 +156,7 @@ def _skip_blanks(text: str, index: int) -> int:
 def split_shell(line: Line) -> list[Token]:
     """Words of a command line: both kinds of quotes, backslash, and ``#`` comments; nothing is expanded.
 
-    Raises :class:`RuleSyntaxError` where a shell would expand, redirect or chain commands.
+    Raises :class:`RuleSyntaxError` if a shell would expand, redirect or chain commands.
     """
     tokens: list[Token] = []
     text, index = line.text, 0
@@ -170,7 +170,7 @@ def split_shell(line: Line) -> list[Token]:
 
 
 def _shell_part(line: Line, start: int) -> tuple[str, int, bool]:
-    """One run of a word that is quoted in one way: its text, the index after it, whether it was quoted."""
+    """A part of a word quoted in one way: its text, the index after it, whether it was quoted."""
     found = _SHELL_PART.match(line.text, start)
     if found is None:
         char = line.text[start]

@@ -1,4 +1,4 @@
-"""The words of a line while it is read, and the extensions it loads on the way."""
+"""The words of a line while it is read, and the extensions it loads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rules.options.extensions import Extension, Options
 
 
 def spell(token: Token) -> str:
-    """A word of an opaque match as it is printed: quoted only where it must be."""
+    """A word of an opaque match as it is printed: quoted only if necessary."""
     text = token.text
     needs = not text or any(char in " \t\"'\\" for char in text) or (token.quoted and text.startswith(("!", "-")))
     if not needs:
@@ -20,7 +20,7 @@ def spell(token: Token) -> str:
 
 @dataclass
 class Loaded:
-    """One ``-m NAME`` or ``-j NAME`` while its options are being collected. ``raw`` is all of its words."""
+    """One ``-m NAME`` or ``-j NAME`` while its options are being collected. ``raw``: all of its words."""
 
     token: Token
     extension: Extension | None
@@ -54,13 +54,13 @@ class WordReader:
         return self.tokens[self.index - 1]
 
     def value(self, after: Token, expected: str) -> Token:
-        """The next word, which ``after`` needs."""
+        """The next word, which ``after`` requires."""
         if not self.more():
             raise self.error(None, f"{after.text} needs a value", expected)
         return self.next()
 
     def bare(self, found: list[Token], until: str) -> list[Token]:
-        """Words of which the first is printed without quotes, blanks and all: up to a word, or else to an option."""
+        """Words of which the first is printed unquoted, spaces included, up to the word ``until`` or an option."""
         rest = self.tokens[self.index :]
         ends = [place for place, token in enumerate(rest) if token.text == until and not token.quoted]
         ends = ends or [place for place, token in enumerate(rest) if self.is_flag(token) or token.text == "!"]
