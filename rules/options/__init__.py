@@ -1,1 +1,1 @@
-"""The match and target extensions of iptables: which options each has, and what they take."""
+"""The match and target extensions of iptables: the options of each, and the values these accept."""

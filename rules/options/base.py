@@ -1,4 +1,4 @@
-"""The options iptables has without any extension: base matches, and the commands of a line (man 8 iptables)."""
+"""The options of iptables itself, without extensions: base matches, and the commands of a line (man 8 iptables)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rules.model import BASE_MATCHES
 from rules.options import kinds as k
 from rules.options.extensions import Extension, OptionSpec
 
-# Base matches in saved order; ``-f`` is printed short, like all of them.
+# Base matches in saved order; ``-f`` is printed in its short form, like all of them.
 BASE = Extension(
     "base",
     (
@@ -25,7 +25,7 @@ SHORT = dict(zip(BASE_MATCHES, "sdiopf", strict=True))
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of a line. ``words``: least and most arguments it takes."""
+    """A command of a line. ``words``: the fewest and the most arguments it accepts."""
 
     name: str
     least: int
@@ -47,7 +47,7 @@ COMMANDS: dict[str, Command] = {
     **{f"-{letter}": command for letter, command in _COMMANDS.items()},
     **{f"--{command.name}": command for command in _COMMANDS.values()},
 }
-# Commands that only ask, or that this language leaves out.
+# Commands that only query, or that this language does not support.
 REFUSED = {
     "-L": "list",
     "--list": "list",
@@ -65,14 +65,14 @@ COUNTERS = ("-c", "--set-counters")
 WAIT = ("-w", "--wait", "-W", "--wait-interval")
 IGNORED = ("-v", "--verbose", "-n", "--numeric", "-x", "--exact", "--line-numbers")
 FAMILIES = {"-4": "ipv4", "--ipv4": "ipv4", "-6": "ipv6", "--ipv6": "ipv6"}
-# Short options that may have their value in the same word. Of others iptables-restore takes the word for the value.
+# Short options whose value may be in the same word. For others, iptables-restore takes the whole word as the value.
 WITH_VALUE = frozenset(("-A", "-I", "-R", "-D", "-c"))
 BASE_FLAGS: dict[str, OptionSpec] = {
     f"{'-' if len(name) == 1 else '--'}{name}": spec
     for spec in BASE.options or ()
     for name in (spec.name, *spec.aliases)
 }
-# Long options that are no matches: beginnings of them are not those of matches' options.
+# Long options that are not matches; an abbreviation that fits one of them does not name a match's option.
 LONG_FLAGS = tuple(
     flag
     for flag in (*COMMANDS, *REFUSED, *JUMP, *MATCH, *TABLE, *COUNTERS, *WAIT, *IGNORED, *FAMILIES)

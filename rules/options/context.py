@@ -1,4 +1,4 @@
-"""Readers and normalisers of matches on what is known about a packet: what iptables computes of their options."""
+"""Readers and normalisers for matches on a packet's context: what iptables computes from their options."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})
 
 
 def _renamed(options: Options, old: str, new: str) -> None:
-    """Put ``options[old]`` under another name, no longer negated."""
+    """Rename ``options[old]``, without its negation."""
     options[new] = Option(new, options.pop(old).value)
 
 
 def connlimit(options: Options, _family: Family) -> Options:
-    """``! --connlimit-above`` is ``--connlimit-upto``; the source address is counted unless said otherwise."""
+    """``! --connlimit-above`` is ``--connlimit-upto``; the source address is counted by default."""
     for name, opposite in (("connlimit-above", "connlimit-upto"), ("connlimit-upto", "connlimit-above")):
         if name in options and options[name].negated:
             _renamed(options, name, opposite)
@@ -42,7 +42,7 @@ def connlimit(options: Options, _family: Family) -> Options:
 
 
 def read_address_mask(words: tuple[str, ...], family: Family) -> str:
-    """A netmask as an address."""
+    """A netmask written as an address."""
     text = words[0]
     if family is Family.IPV4 and text.count(".") != 3:
         raise ExpectedError("a netmask such as 255.255.255.0", f'"{text}" is no netmask')
@@ -50,7 +50,7 @@ def read_address_mask(words: tuple[str, ...], family: Family) -> str:
 
 
 def check_recent(options: Options, _family: Family) -> tuple[str, str] | None:
-    """What goes with looking an address up only."""
+    """Which options need ``--rcheck`` or ``--update``."""
     if {"set", "remove"} & options.keys() and {"seconds", "hitcount", "rttl", "reap"} & options.keys():
         return "--seconds, --hitcount, --rttl and --reap are for --rcheck and --update", "--rcheck or --update"
     if "reap" in options and "seconds" not in options:
@@ -59,7 +59,7 @@ def check_recent(options: Options, _family: Family) -> tuple[str, str] | None:
 
 
 def check_statistic(options: Options, _family: Family) -> tuple[str, str] | None:
-    """What goes with which mode."""
+    """Which options are valid with which mode."""
     nth = options["mode"].value == "nth"
     if (wanted := "every" if nth else "probability") not in options:
         return f"--mode {options['mode'].value} needs --{wanted}", f"--{wanted}"
@@ -76,7 +76,7 @@ def check_statistic(options: Options, _family: Family) -> tuple[str, str] | None
 
 
 def check_owner(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Further groups are those of a group that was named."""
+    """Supplementary groups need a named group."""
     names = list(options)
     if "suppl-groups" in names and "gid-owner" not in names[: names.index("suppl-groups")]:
         return "--suppl-groups needs --gid-owner before it", "--gid-owner"
@@ -84,7 +84,7 @@ def check_owner(options: Options, _family: Family) -> tuple[str, str] | None:
 
 
 def check_time(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Days, and times that go over midnight."""
+    """Valid days, and times that span midnight."""
     if {"kerneltz", "utc"} <= options.keys():
         return "a time is in one time zone", "--kerneltz or --utc"
     for name, all_days in _DAYS_OF.items():
@@ -99,21 +99,21 @@ def check_time(options: Options, _family: Family) -> tuple[str, str] | None:
 
 
 def recent(options: Options, _family: Family) -> Options:
-    """The source address is recorded unless said otherwise."""
+    """The source address is recorded by default."""
     if "rdest" not in options:
         options["rsource"] = Option("rsource")
     return options
 
 
 def statistic(options: Options, _family: Family) -> Options:
-    """Of every n packets the first is meant unless said otherwise."""
+    """Of every n packets, the first matches by default."""
     if "every" in options:
         options.setdefault("packet", Option("packet", 0))
     return options
 
 
 def read_connbytes(text: str) -> str:
-    """``from:to``; an open end is left out, as it is when saved."""
+    """``from:to``; an open end is omitted, as in saved rules."""
     first, _, last = text.partition(":")
     limits = [read_number(part, _U64) for part in (first or "0", *([last] if last else []))]
     if len(limits) == 2 and limits[0] > limits[1]:
@@ -122,7 +122,7 @@ def read_connbytes(text: str) -> str:
 
 
 def check_connbytes(options: Options, _family: Family) -> tuple[str, str] | None:
-    """The kernel keeps a negation by turning the range round, which a range of one does not show."""
+    """The kernel stores a negation by swapping the ends of the range, which does not show in a range of one."""
     option = options["connbytes"]
     first, colon, last = str(option.value).partition(":")
     if option.negated and colon and first == last:
@@ -131,7 +131,7 @@ def check_connbytes(options: Options, _family: Family) -> tuple[str, str] | None
 
 
 def read_probability(text: str) -> str:
-    """A probability in the kernel's 31-bit steps, with the 11 digits of iptables-save."""
+    """A probability in the kernel's 31-bit steps, with the 11 digits that iptables-save prints."""
     try:
         value = float(text)
     except ValueError:
@@ -157,7 +157,7 @@ def read_owner(text: str) -> str:
 
 
 def read_status(text: str) -> KeywordList:
-    """States of a connection; NONE is no further one."""
+    """Connection statuses; NONE is dropped beside others."""
     known = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
     words = read_keywords(text, known, {}).words
     return KeywordList(tuple(word for word in words if word != "NONE") or words)
@@ -172,7 +172,7 @@ def read_time(text: str) -> str:
 
 
 def read_date(text: str) -> str:
-    """``YYYY[-MM[-DD[Thh[:mm[:ss]]]]]`` in full."""
+    """``YYYY[-MM[-DD[Thh[:mm[:ss]]]]]``, completed."""
     found = _DATE.fullmatch(text)
     if found is None:
         raise ExpectedError("a date YYYY-MM-DD[Thh:mm:ss]", f'"{text}" is not a date')
@@ -189,7 +189,7 @@ def read_date(text: str) -> str:
 
 
 def read_weekdays(text: str) -> KeywordList:
-    """Names (their first two letters will do) or numbers 1 (Monday) to 7."""
+    """Names (their first two letters are enough) or numbers 1 (Monday) to 7."""
     return KeywordList(_chosen(text, _DAYS, _weekday))
 
 
@@ -221,7 +221,7 @@ def _chosen(text: str, order: tuple[str, ...], read: Callable[[str], str]) -> tu
 
 
 def time(options: Options, _family: Family) -> Options:
-    """Days that are excluded become the days that are left, which is what the kernel keeps."""
+    """Excluded days become the remaining days, which is what the kernel stores."""
     options.pop("utc", None)
     for name, end in _DAY:
         options.setdefault(name, Option(name, end))
@@ -241,7 +241,7 @@ def time(options: Options, _family: Family) -> Options:
 
 
 def match_set(options: Options, _family: Family) -> Options:
-    """Counters of a set are updated unless said otherwise."""
+    """Counters of a set are updated by default."""
     for name in ("update-counters", "update-subcounters"):
         if name in options and not options[name].negated:
             del options[name]

@@ -1,7 +1,7 @@
 """What a match or target extension is to the parser and the renderer: an ordered table of options.
 
-The tables themselves are in ``matches.py`` and ``targets.py``. The order of a table is the order in which
-iptables-save prints the options, so one table drives reading, canonical form and printing.
+The tables themselves are in ``matches.py`` and ``targets.py``. Options are listed in the order in which iptables-save
+prints them, so one table drives reading, canonical form and printing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NO_QUOTE = frozenset("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 
 
 class Quoting(Enum):
-    """How iptables-save prints a value: bare, in quotes when it needs them, or always in quotes.
+    """How iptables-save prints a value: bare, quoted if necessary, or always quoted.
 
-    SPACED is printed bare, but read as one word only in quotes where it has blanks or quotes in it.
+    SPACED is printed bare, but a value with spaces or quotes in it is read as one word only if it is quoted.
     """
 
     NEVER = "never"
@@ -35,7 +35,7 @@ class Quoting(Enum):
 
 
 class WordError(ExpectedError):
-    """A word of several was refused: the one at ``place``, or all of them."""
+    """One of several words was rejected: the one at ``place``, or all of them."""
 
     def __init__(self, place: int | None, expected: str, reason: str) -> None:
         super().__init__(expected, reason)
@@ -44,9 +44,9 @@ class WordError(ExpectedError):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of value: what to say was expected, how many words it takes, how to read and print them.
+    """A kind of value: its name in errors, how many words it has, how to read and print them.
 
-    ``numerals``: numbers in it that begin with 0 are octal to iptables, and decimal to people.
+    ``numerals``: it contains numbers. One with a leading 0 is octal to iptables, and decimal to people.
     """
 
     expected: str
@@ -58,10 +58,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """One option. Canonical form: a value equal to ``default`` is left out, ``implied`` is added when it is missing.
+    """One option. In canonical form, a value equal to ``default`` is omitted, and ``implied`` is added if missing.
 
-    ``rewrite`` turns a spelling into the option that the kernel keeps (``--syn`` into ``--tcp-flags``);
-    ``flag`` names the option that prints a value, where that depends on the value (``--hex-string``).
+    ``rewrite`` turns a spelling into the option that the kernel stores (``--syn`` into ``--tcp-flags``). ``flag`` names
+    the option that prints a value, if that depends on the value (``--hex-string``).
     """
 
     name: str
@@ -76,13 +76,13 @@ class OptionSpec:
 
 @dataclass(frozen=True)
 class Extension:
-    """A match or target extension; ``options`` None means that its options are kept as they are written (opaque).
+    """A match or target extension; ``options`` None means that its options are kept as written (opaque).
 
-    ``protocols``: numbers of the ``-p`` it needs. ``tables``: where the kernel allows it (any when empty).
-    ``hooks``: the built-in chains that it may be called from (any when empty), of options of it ``option_hooks``.
-    ``one_of``: groups of options of which exactly one must be given. ``at_most``: groups of which one may be given.
-    ``any_of``: options of which it needs at least one.
-    ``check``: what else is wrong with the options, and what is expected. ``read_words`` reads an opaque one's words.
+    ``protocols``: numbers of the ``-p`` it needs. ``tables``: where the kernel allows it (any if empty). ``hooks``: the
+    built-in chains it may be called from (any if empty); ``option_hooks``: the same for single options. ``one_of``:
+    groups of options of which exactly one must be given. ``at_most``: groups of which one may be given. ``any_of``:
+    options of which it needs at least one. ``check``: what else is wrong with the options, and what is expected.
+    ``read_words`` reads the words of an opaque one.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Extension:
 
 
 def finish(extension: Extension, given: Options, family: Family) -> tuple[Option, ...]:
-    """The options of one match or target in canonical form: implied ones added, defaults left out, in saved order."""
+    """The options of one match or target in canonical form: implied ones added, defaults omitted, in saved order."""
     options = extension.normalise(dict(given), family) if extension.normalise is not None else dict(given)
     for spec in extension.options or ():
         if spec.implied is not None and spec.name not in options:
@@ -139,7 +139,7 @@ def quote(text: str, quoting: Quoting = Quoting.NEEDED) -> str:
 
 
 def render_option(extension: Extension, option: Option) -> str:
-    """One option as iptables-save prints it, with a leading ``!`` when negated."""
+    """One option as iptables-save prints it, with a leading ``!`` if negated."""
     spec = extension.spec(option.name)
     if spec is None:
         raise KeyError(f"{extension.name} has no option {option.name}")

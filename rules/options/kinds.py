@@ -1,4 +1,4 @@
-"""The kinds of values that options take; each reads what people write and gives what the kernel keeps."""
+"""The kinds of option values; each reads what people write and returns what the kernel stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rules.values.typed import TCP_FLAGS, HostAddress, KeywordList, Masked, Pair
 def plain(
     expected: str, read: Callable[[str], Value], quoting: Quoting = Quoting.NEVER, *, numerals: bool = False
 ) -> Kind:
-    """A kind of one word whose reading does not depend on the family."""
+    """A kind of one word that is read the same in either family."""
     return Kind(expected, lambda words, _family: read(words[0]), quoting=quoting, numerals=numerals)
 
 
@@ -50,7 +50,7 @@ def plain_gateway() -> Kind:
 
 
 def prefix() -> Kind:
-    """The length of a prefix of the family's addresses."""
+    """The length of an address prefix of the family."""
     return Kind("the length of a prefix", lambda words, family: read_number(words[0], family.bits))
 
 
@@ -74,12 +74,12 @@ def text(limit: int, quoting: Quoting = Quoting.NEEDED, least: int = 0) -> Kind:
 
 
 def keywords(known: tuple[str, ...], aliases: dict[str, str] | None = None) -> Kind:
-    """A comma-separated list of ``known`` words in any case, put in their order, each once."""
+    """A comma-separated list of ``known`` words in any case, returned in their order without duplicates."""
     return plain(f"a list of {', '.join(known)}", lambda word: read_keywords(word, known, aliases or {}))
 
 
 def read_keywords(word: str, known: tuple[str, ...], aliases: dict[str, str]) -> KeywordList:
-    """Reader of :func:`keywords`."""
+    """Read the value of :func:`keywords`."""
     found = set()
     for item in word.split(","):
         found.add(read_keyword(item, known, aliases))
@@ -101,7 +101,7 @@ def keyword(known: tuple[str, ...], aliases: dict[str, str] | None = None) -> Ki
 
 
 def pattern(regex: str, expected: str) -> Kind:
-    """A word that matches ``regex`` as a whole, kept as it is."""
+    """A word that matches ``regex`` completely, kept as it is."""
     compiled = re.compile(regex)
 
     def read(word: str) -> str:
@@ -160,7 +160,7 @@ def _read_hex_pattern(word: str) -> Pattern:
 
 
 def _read_name(word: str) -> str:
-    """A name of a file under /proc."""
+    """The name of a file under /proc."""
     if not 1 <= len(octets(word)) <= 199 or "/" in word or word in (".", ".."):
         raise ExpectedError("a name of 1 to 199 bytes without /", f'"{word}" is not such a name')
     return word
@@ -204,7 +204,7 @@ MARK = plain("value[/mask]", _read_masked)
 
 
 def named_mark(zero: str) -> Kind:
-    """A mark of which iproute2 has a name for 0 (rt_realms, group)."""
+    """A mark whose value 0 has a name in iproute2 (rt_realms, group)."""
 
     def read(word: str) -> Value:
         found = Masked(0) if word == zero else _read_masked(word)

@@ -1,4 +1,4 @@
-"""Matches on what is known about a packet: connection, rate, origin (man 8 iptables-extensions), in saved order."""
+"""Matches on a packet's context: connection, rate, origin (man 8 iptables-extensions), in saved order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matches on what is in a packet (man 8 iptables-extensions), options in the order iptables-save prints them."""
+"""Matches on a packet's content (man 8 iptables-extensions), options in the order iptables-save prints them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _ports(*more: OptionSpec) -> tuple[OptionSpec, ...]:
 
 
 def _plain_ports(*more: OptionSpec) -> tuple[OptionSpec, ...]:
-    """Ports of which iptables-save prints all of them, too."""
+    """Ports for which iptables-save also prints the full range."""
     return (
         opt("sport", k.PORTS, "source-port", no=True),
         opt("dport", k.PORTS, "destination-port", no=True),

@@ -1,4 +1,4 @@
-"""Matches that few rules have (man 8 iptables-extensions), options in the order iptables-save prints them."""
+"""Rarely used matches (man 8 iptables-extensions), options in the order iptables-save prints them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NODES = 32
 
 
 def _read_options(word: str) -> str:
-    """Types of options of a header, each with its length or without: ``149:92,12``."""
+    """Header option types, each with or without its length: ``149:92,12``."""
     found = []
     for item in word.split(","):
         kind, colon, size = item.partition(":")
@@ -45,7 +45,7 @@ def _read_label(word: str) -> str:
 
 
 def _read_bytecode(word: str) -> str:
-    """A count and as many instructions of four numbers, apart by commas."""
+    """A count and that many instructions of four numbers, separated by commas."""
     count, *code = word.split(",")
     code = code[:-1] if code and not code[-1].strip() else code
     numbers = [re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*", each, re.ASCII) for each in code]

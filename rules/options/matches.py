@@ -27,5 +27,5 @@ for _extension in (
     for _name in (_extension.name, *_extension.aliases):
         MATCHES[_name] = _extension
 
-# The extension that iptables loads by itself for options after ``-p``.
+# The extension that iptables loads automatically for options after ``-p``.
 IMPLICIT = {6: "tcp", 17: "udp", 132: "sctp", 33: "dccp", 1: "icmp", 58: "icmp6", 50: "esp", 51: "ah", 135: "mh"}

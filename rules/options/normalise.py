@@ -1,4 +1,4 @@
-"""Readers and normalisers of the odder options: what iptables computes before it hands a rule to the kernel."""
+"""Readers and normalisers for unusual options: what iptables computes before it passes a rule to the kernel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _U32_TESTS = re.compile(rf"{_TEST}(?:&&{_TEST})*", re.ASCII)
 
 
 def ports(options: Options, _family: Family) -> Options:
-    """``! 0:n`` is ``n+1:65535``, which is what the nf_tables backend makes of it."""
+    """``! 0:n`` is ``n+1:65535``, as in the nf_tables backend."""
     for name in ("sport", "dport"):
         option = options.get(name)
         if option is None or not option.negated or not isinstance(option.value, Range):
@@ -48,7 +48,7 @@ def ports(options: Options, _family: Family) -> Options:
 
 
 def check_string(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Where to look from and to."""
+    """The offsets to search from and to."""
     first, last = (
         options[name].value if name in options else default for name, default in (("from", 0), ("to", 65535))
     )
@@ -70,7 +70,7 @@ def read_dscp_class(text: str) -> str:
 
 
 def read_tos(text: str) -> str:
-    """``value[/mask]`` or a name; a name means the mask 0x3f."""
+    """``value[/mask]`` or a name; a name implies the mask 0x3f."""
     if text.lower() in _TOS_NAMES:
         return f"{_TOS_NAMES[text.lower()]:#04x}/0x3f"
     value, slash, mask = text.partition("/")
@@ -78,7 +78,7 @@ def read_tos(text: str) -> str:
 
 
 def read_u32(text: str) -> str:
-    """u32's tests with every number in hex and no spaces."""
+    """u32's tests with all numbers in hex and no spaces."""
     if _U32_TESTS.fullmatch(text) is None:
         raise ExpectedError('tests such as "0>>22&0x3C@12=0x1:5"', f'"{text}" is not a u32 test')
     packed = re.sub(r"\s+", "", text)
@@ -86,14 +86,14 @@ def read_u32(text: str) -> str:
 
 
 def nfqueue(options: Options, _family: Family) -> Options:
-    """Queue 0 unless a balance is asked for."""
+    """Queue 0 unless there is a balance."""
     if "queue-balance" not in options:
         options.setdefault("queue-num", Option("queue-num", 0))
     return options
 
 
 def read_balance(text: str) -> Range:
-    """Queues of which there are at least two, and not all."""
+    """A range of queues: at least two, and not all."""
     found = Range(0, 65534) if text == ":" else read_range(text, 65535)
     if ":" not in text or not 0 < found.last - found.first < 65535:
         raise ExpectedError("two queues, first:last", f'"{text}" is no range of queues')
@@ -101,14 +101,14 @@ def read_balance(text: str) -> Range:
 
 
 def check_queue(options: Options, _family: Family) -> tuple[str, str] | None:
-    """A choice by processor is one among several queues."""
+    """Whether a queue is selected by CPU without several queues."""
     if "queue-cpu-fanout" in options and "queue-balance" not in options:
         return "--queue-cpu-fanout needs --queue-balance", "--queue-balance"
     return None
 
 
 def mark_target(options: Options, _family: Family) -> Options:
-    """Every way to set a mark becomes ``--set-xmark value/mask``; saving and restoring get both masks."""
+    """Every way to set a mark becomes ``--set-xmark value/mask``; saving and restoring marks get both masks."""
     given = options.pop("set-mark", None)
     if given is not None and isinstance(given.value, Masked):
         _change(options, given.value.value, given.value.mask | given.value.value)
@@ -129,14 +129,14 @@ def mark_target(options: Options, _family: Family) -> Options:
 
 
 def _remask(options: Options, given: Option | None) -> None:
-    """What is set is under the mask that follows, whatever was written with it."""
+    """A mask that follows applies to the value set, whatever mask was written with it."""
     change = options.get("set-xmark")
     if given is not None and change is not None and isinstance(change.value, MarkChange):
         _change(options, change.value.value, int(str(given.value), 0))
 
 
 def check_mark(options: Options, _family: Family) -> tuple[str, str] | None:
-    """``--mask`` is both masks."""
+    """``--mask`` sets both masks."""
     if "mask" in options and {"nfmask", "ctmask"} & options.keys():
         return "--mask is --nfmask and --ctmask", "--mask alone"
     return None
@@ -154,7 +154,7 @@ def _change(options: Options, value: int, mask: int) -> None:
 
 
 def read_bits(text: str) -> int:
-    """A number of 32 bits."""
+    """A 32-bit number."""
     return read_number(text, _FULL)
 
 
@@ -166,7 +166,7 @@ TOS_CHANGES: dict[str, Callable[[str], str]] = {
 
 
 def read_ports_dashed(text: str) -> str:
-    """NAT's port or port range ``1024-31000``, by number or name."""
+    """A NAT port or port range ``1024-31000``, by number or name."""
     if text in SERVICES:
         return str(SERVICES[text])
     first, dash, last = _split_ports(text)
@@ -177,7 +177,7 @@ def read_ports_dashed(text: str) -> str:
 
 
 def _split_ports(text: str) -> tuple[str, str, str]:
-    """Apart at the dash that is not in a name (``ftp-data-http``)."""
+    """Split at the dash that is not part of a name (``ftp-data-http``)."""
     dashes = [place for place, char in enumerate(text) if char == "-"]
     for place in dashes:
         if all(is_number(part) or part in SERVICES for part in (text[:place], text[place + 1 :])):

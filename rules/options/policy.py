@@ -1,4 +1,4 @@
-"""The options of the policy match: those of a packet's IPsec policy, element by element, so that they may repeat."""
+"""The options of the policy match: those of a packet's IPsec policy, element by element, so they may repeat."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rules.values.typed import HostAddress, HostName
 _U32 = 2**32 - 1
 _PROTOCOLS = {"ah": "ah", "51": "ah", "esp": "esp", "50": "esp", "ipcomp": "ipcomp", "108": "ipcomp"}
 _ONCE = ("dir", "pol", "strict")
-# In the order of iptables-save.
+# In the order that iptables-save prints.
 _ELEMENT = ("reqid", "spi", "proto", "mode", "tunnel-dst", "tunnel-src")
 _FLAGS = ("strict", "next")
 _NAMES = (*_ONCE, *_ELEMENT, "next")
@@ -50,7 +50,7 @@ def read_policy(words: tuple[str, ...], family: Family) -> tuple[str, ...]:
 
 
 def _options(words: tuple[str, ...]) -> Iterator[tuple[int, str, str, bool]]:
-    """Place, name and value of each option, and whether it is negated."""
+    """Index, name and value of each option, and whether it is negated."""
     place = 0
     while place < len(words):
         start = place

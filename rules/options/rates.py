@@ -1,4 +1,4 @@
-"""hashlimit's rates and bursts, as the kernel keeps them and iptables-save prints them (libxt_hashlimit)."""
+"""hashlimit's rates and bursts, as the kernel stores them and iptables-save prints them (libxt_hashlimit)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _DEFAULT_BURST = 5
 
 
 def read_hash_rate(text: str) -> Rate | str:
-    """hashlimit's rate: packets as in limit (kept in the unit written, it sets the expiry), or bytes (``512kb/s``)."""
+    """hashlimit's rate: packets as in limit, or bytes (``512kb/s``).
+
+    A packet rate keeps the unit it was written in, because that determines the expiry.
+    """
     found = _BYTE_RATE.fullmatch(text)
     if found is not None:
         return _byte_rate(text, int(found[1]) * dict(_UNITS)[found[2]])
@@ -44,7 +47,7 @@ def _size(cost: int) -> int:
 
 
 def _byte_rate(text: str, size: int) -> str:
-    """The nearest rate that the kernel has."""
+    """The nearest rate that the kernel can store."""
     cost = _cost(size)
     if size < 16 or size > _U32 or not cost:
         raise ExpectedError("from 16b/s to 2047mb/s", f"{text} is out of range")
@@ -76,7 +79,7 @@ def read_burst(text: str) -> str:
 
 
 def read_buckets(text: str) -> int:
-    """The size of a table; the kernel makes none larger than this."""
+    """The size of a table, up to the kernel's maximum."""
     return min(read_number(text, _U32), _MOST_BUCKETS)
 
 
@@ -90,7 +93,7 @@ def _burst_size(text: str) -> int:
 
 
 def check_hashlimit(options: Options, _family: Family) -> tuple[str, str] | None:
-    """A burst that does not go with the rate."""
+    """Whether the burst fits the rate."""
     rate, burst = options[_rate_name(options)].value, options.get("hashlimit-burst")
     if burst is None or not isinstance(burst.value, str):
         return None

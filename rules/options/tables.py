@@ -1,4 +1,4 @@
-"""Short ways to write the tables of options in ``match_*.py`` and ``targets.py``."""
+"""Shorthands for the option tables in ``match_*.py`` and ``targets.py``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rules.values.typed import Value
 
 IPV4, IPV6 = (Family.IPV4,), (Family.IPV6,)
 U32 = 0xFFFFFFFF
-# The chains in which a packet has come in by an interface, or will go out by one (the hook masks of xt_*.c).
+# The chains in which a packet has an input interface, or an output interface (the hook masks of xt_*.c).
 COMING_IN = ("PREROUTING", "INPUT", "FORWARD")
 GOING_OUT = ("FORWARD", "OUTPUT", "POSTROUTING")
 SENT_HERE = ("OUTPUT", "POSTROUTING")
@@ -26,7 +26,7 @@ def opt(
     default: Value | Callable[[Family], Value] = None,
     implied: Value | Callable[[Family], Value] = None,
 ) -> OptionSpec:
-    """An option in a line; ``no``: it can be negated."""
+    """An option on one line; ``no``: it can be negated."""
     return OptionSpec(name, kind, no, aliases, _value(default), _value(implied))
 
 

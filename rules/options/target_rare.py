@@ -1,4 +1,4 @@
-"""Targets that few rules have (man 8 iptables-extensions), options in the order iptables-save prints them."""
+"""Rarely used targets (man 8 iptables-extensions), options in the order iptables-save prints them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_PREFIX = 64
 
 
 def _read_prefix(word: str, family: Family) -> str:
-    """NPT's prefix: an address and a length up to 64, all further bits 0."""
+    """NPT's prefix: an address and a length up to 64, with all other bits 0."""
     address, _, length = word.partition("/")
     number = read_address(address, family)
     if not is_number(length) or not 0 < int(length) <= _LONGEST_PREFIX or number & (1 << 128 - int(length)) - 1:
@@ -56,7 +56,7 @@ def _shown_time(time: int) -> str:
 
 
 def _estimator(options: Options) -> tuple[int, int]:
-    """The interval that the kernel keeps, and its time constant; 0 where there is none."""
+    """The interval and time constant that the kernel stores; 0 if there is none."""
     interval, average = (options[f"rateest-{name}"].value for name in ("interval", "ewmalog"))
     assert isinstance(interval, int)
     assert isinstance(average, int)
@@ -79,7 +79,7 @@ def _normal_estimator(options: Options, _family: Family) -> Options:
 
 
 def _hashed(options: Options, family: Family) -> Options:
-    """What a tuple of fields stands for: their whole masks."""
+    """Replace the names of a tuple of fields with their full masks."""
     given = options.pop("hmark-tuple", None)
     words = given.value.words if given is not None and isinstance(given.value, KeywordList) else ()
     whole: dict[str, tuple[str, Value]] = {

@@ -69,7 +69,7 @@ def _read_zone(word: str) -> str:
 
 
 def _zones(options: Options, _family: Family) -> Options:
-    """A zone for both directions is one; zone 0 is none."""
+    """The same zone for both directions is one zone; zone 0 is the same as none."""
     for name in ("zone", "zone-orig", "zone-reply"):
         if name in options and options[name].value == "0":
             del options[name]
@@ -99,7 +99,7 @@ _DASHED = k.plain("a port or ports first-last", n.read_ports_dashed, numerals=Tr
 
 
 def _marks(*more: OptionSpec) -> tuple[OptionSpec, ...]:
-    """Spellings of ``--set-xmark``, which alone is printed."""
+    """Spellings of ``--set-xmark``, the only one that is printed."""
     return (
         opt("set-xmark", _CHANGE),
         opt("set-mark", k.MARK),

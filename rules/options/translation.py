@@ -1,4 +1,4 @@
-"""Reading of what DNAT and SNAT translate to: ``[address[-address]][:port[-port]]``, IPv6 addresses in brackets."""
+"""Reads the address ranges of DNAT and SNAT: ``[address[-address]][:port[-port]]``, IPv6 addresses in brackets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BRACKETED = re.compile(r"\[(?P<addresses>[^\]]*)\](?::(?P<ports>.*))?")
 
 
 def read_nat_range(text: str, family: Family) -> str:
-    """The range with addresses in canonical spelling. Raises :class:`ExpectedError` when it is none."""
+    """The range with addresses in canonical spelling. Raises :class:`ExpectedError` if it is invalid."""
     addresses, ports = _split(text, family)
     numbers = [read_single(part, family).network.address for part in addresses.split("-", 1)] if addresses else []
     if (not numbers and ports is None) or numbers[:1] > numbers[-1:]:
@@ -37,7 +37,7 @@ def _split(text: str, family: Family) -> tuple[str, str | None]:
 
 
 def _ports(text: str) -> str:
-    """A port, or a range with the port that the first of it stands for: ``80-90/1080``."""
+    """A port, or a range with the port that its first port maps to: ``80-90/1080``."""
     ports, slash, base = text.partition("/")
     spelled = read_ports_dashed(ports)
     if not slash:

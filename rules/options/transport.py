@@ -1,4 +1,4 @@
-"""Readers of what SCTP, DCCP and Mobile IPv6 have in their headers."""
+"""Readers of header fields of SCTP, DCCP and Mobile IPv6."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CHUNKS = (
     *("COOKIE_ECHO", "COOKIE_ACK", "ECN_ECNE", "ECN_CWR", "SHUTDOWN_COMPLETE", "I_DATA", "ASCONF_ACK", "RE_CONFIG"),
     *("PAD", "ASCONF", "FORWARD_TSN", "I_FORWARD_TSN"),
 )
-# The flags of the chunks that have some, highest bit first.
+# The flags of those chunks that have any, highest bit first.
 _FLAGS = {"DATA": "IUBE", "I_DATA": "IUBE", "ABORT": "T", "SHUTDOWN_COMPLETE": "T"}
 _WHICH = ("any", "all", "only")
 DCCP_TYPES = (
@@ -32,7 +32,7 @@ _MOBILITY = (
 
 
 def read_chunks(words: tuple[str, ...], _family: Family) -> Pair:
-    """Which of them, and chunk types with their flags: ``any ABORT:T,DATA``."""
+    """``any``, ``all`` or ``only``, and chunk types with their flags: ``any ABORT:T,DATA``."""
     which, listed = words
     if which.lower() not in _WHICH:
         raise ExpectedError("any, all or only", f'"{which}" is none of any, all and only')
@@ -52,7 +52,7 @@ def read_chunks(words: tuple[str, ...], _family: Family) -> Pair:
 
 
 def _flags(chunk: str, flags: str) -> str:
-    """Flags in the order of their bits; a capital letter is one that is set. The last word on a flag counts."""
+    """Flags in bit order; a capital letter means set. If a flag is repeated, the last one counts."""
     known = _FLAGS.get(chunk, "")
     if not flags or any(flag.upper() not in known for flag in flags):
         what = f"flags of {chunk}: {known}" if known else f"no flags: {chunk} has none"
@@ -61,7 +61,7 @@ def _flags(chunk: str, flags: str) -> str:
 
 
 def read_mobility(text: str) -> Range:
-    """A type of a mobility header or a range of them, by number or name."""
+    """A mobility header type or a range of them, by number or name."""
     first, colon, last = text.partition(":")
     low = _mobility(first) if first or not colon else 0
     high = (_mobility(last) if last else 255) if colon else low

@@ -1,1 +1,1 @@
-"""Sets of packets: their fields, what a rule matches of them, and decision diagrams over them."""
+"""Sets of packets: their fields, what a rule matches, and decision diagrams over them."""

@@ -1,7 +1,7 @@
-"""Chains compiled to decision diagrams: for every packet, what becomes of it.
+"""Chains compiled to decision diagrams: for every packet, what happens to it.
 
-A chain is a binary tree of segments. The diagram of a segment is composed of those of its halves, so big diagrams meet
-big ones and the work grows with n log n. A user chain is compiled once, however many rules jump to it.
+A chain is a binary tree of segments. The diagram of a segment is composed from those of its halves, so large diagrams
+meet large ones and the work grows with n log n. A user chain is compiled once, however many rules jump to it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rules.packets.packet import layouts
 from rules.packets.predicates import Predicate, predicate
 from rules.values.family import Family
 
-# Targets that do something to or about a packet and let it go on (man 8 iptables-extensions).
+# Non-terminating targets: they act on a packet or report it, and let it continue (man 8 iptables-extensions).
 _GOING_ON = """
 LOG NFLOG ULOG AUDIT SET TEE TRACE MARK CONNMARK TTL HL DSCP TOS TCPMSS TCPOPTSTRIP CLASSIFY CHECKSUM ECN NOTRACK
 CT SECMARK CONNSECMARK IDLETIMER LED RATEEST HMARK
@@ -31,13 +31,13 @@ _DECIDING = {
     "REJECT": Verdict.REJECT,
     "RETURN": Verdict.RETURN,
 }
-# A program decides, and may set the packet free.
+# A program decides, and may accept the packet.
 _QUEUES = ("QUEUE", "NFQUEUE")
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One rule and its diagram. ``acts``: it has a target that decides or leads to a chain."""
+    """One rule and its diagram. ``acts``: its target decides or leads to a chain."""
 
     placed: Placed
     predicate: Predicate
@@ -47,9 +47,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """``size`` rules of a chain in a row, from number ``first`` of its leaves: their diagram, two halves or one rule.
+    """``size`` consecutive rules of a chain, from leaf ``first`` on: their diagram, and two halves or one rule.
 
-    ``returns``: one of them may end the chain by RETURN; ``calls``: one of them leads to another chain.
+    ``returns``: one of them may leave the chain by RETURN. ``calls``: one of them leads to another chain.
     """
 
     first: int
@@ -63,9 +63,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A chain: its rules as leaves and as a tree of segments (None when there are none), and its diagram.
+    """A chain: its rules as leaves and as a tree of segments (None if there are no rules), and its diagram.
 
-    In the diagram packets that leave the chain by RETURN or at its end pass.
+    In the diagram, packets that leave the chain by RETURN or at its end pass.
     """
 
     chain: Chain
@@ -82,7 +82,7 @@ class Compiler:
     """Compiles the chains of tables of one family into one store of diagrams."""
 
     def __init__(self, family: Family, more: Sequence[Layout] = ()) -> None:
-        """``more``: further fields that rules look at, behind those of packets."""
+        """``more``: further fields that rules test, placed after those of packets."""
         self.family = family
         self.store = Diagrams((*layouts(family), *more))
         self.passing = self.store.leaf(PASS)
@@ -93,9 +93,9 @@ class Compiler:
         self.store.memos.append(self._matched)
 
     def compile(self, table: Table) -> dict[str, Compiled]:
-        """All chains of a table, called ones before their callers.
+        """All chains of a table, callees before their callers.
 
-        Raises :class:`ValueError` when chains call each other in a circle, which no kernel accepts.
+        Raises :class:`ValueError` if chains call each other in a loop, which no kernel accepts.
         """
         done: dict[str, Compiled] = {}
         chains = {chain.name: chain for chain in table.chains}
@@ -106,7 +106,7 @@ class Compiler:
         return done
 
     def without(self, chains: dict[str, Compiled], places: Mapping[str, Collection[int]]) -> dict[str, Compiled]:
-        """The chains as they are when rules, by the names of their chains and their numbers from 0, do nothing."""
+        """The chains as they are if the given rules, by chain name and indexes from 0, do nothing."""
         done: dict[str, Compiled] = {}
         changed: set[str] = set()
         for name, compiled in chains.items():
@@ -126,13 +126,13 @@ class Compiler:
         return done
 
     def decided(self, compiled: Compiled) -> Node:
-        """The diagram of a built-in chain with its policy; of a user chain as it is."""
+        """The diagram of a built-in chain with its policy; that of a user chain as it is."""
         if compiled.chain.policy is None:
             return compiled.diagram
         return self.then(compiled.diagram, self.policy(compiled.chain))
 
     def policy(self, chain: Chain) -> Node:
-        """What becomes of packets that no rule of a built-in chain decides on."""
+        """What happens to packets that no rule of a built-in chain decides on."""
         return self.store.leaf(sure(_DECIDING[chain.policy or "RETURN"]))
 
     def outcome(self, leaf: Node) -> Outcome:
@@ -140,7 +140,7 @@ class Compiler:
         return _as_outcome(self.store.value(leaf))
 
     def outcome_at(self, diagram: Node, digits: Sequence[int]) -> Outcome:
-        """The outcome of one packet, given by the digits of its fields."""
+        """The outcome for one packet, given by the digits of its fields."""
         return _as_outcome(self.store.at(diagram, digits))
 
     def passes(self, diagram: Node, digits: Sequence[int]) -> bool:
@@ -148,7 +148,7 @@ class Compiler:
         return bool(self.outcome_at(diagram, digits).possibly & Verdict.PASS)
 
     def where(self, node: Node, verdicts: Verdict, *, surely: bool) -> Node:
-        """The set of packets that may (or surely do, at some time) get one of the verdicts."""
+        """The packets that may get one of the verdicts; with ``surely``, those that certainly do at some time."""
 
         def decide(leaf: Node) -> Node:
             if leaf == self.store.none:
@@ -180,7 +180,7 @@ class Compiler:
         return Compiled(chain, tuple(leaves), segment, diagram)
 
     def _patched(self, segment: Segment, leaves: Mapping[int, Leaf], numbers: Sequence[int]) -> Segment:
-        """A segment with other leaves at those numbers, which are in order."""
+        """A segment with other leaves at the given indexes, which are in order."""
         if bisect_left(numbers, segment.first) == bisect_left(numbers, segment.first + segment.size):
             return segment
         if segment.halves is None:
@@ -232,7 +232,7 @@ class Compiler:
         return predicate(rule, self.family)
 
     def _body(self, placed: Placed, done: dict[str, Compiled]) -> Node | None:
-        """What becomes of a packet that matches, None when nothing does."""
+        """What happens to a packet that matches; None if nothing does."""
         target = placed.rule.target
         if target is None or target.name in GOING_ON:
             return None
@@ -248,7 +248,7 @@ class Compiler:
         return self.store.map(node, lambda leaf: self.store.leaf(renamed(self.outcome(leaf), old, new)))
 
     def _then(self, first: Node, second: Node) -> Node | None:
-        """Composition; where ``second`` is not defined (False), neither is what gets there."""
+        """The composition of two diagrams; undefined (False) where ``second`` is undefined for packets that reach it."""
         if first == self.passing:
             return second
         if self.store.is_leaf(first):
@@ -261,7 +261,7 @@ class Compiler:
         return first if second == self.passing else None
 
     def _when(self, packets: Node, body: Node) -> Node | None:
-        """``body`` for a set of packets, the others pass."""
+        """``body`` for a set of packets; the others pass."""
         if packets == self.store.none or body == self.passing:
             return self.passing
         return body if packets == self.store.all else None
@@ -276,7 +276,7 @@ class Compiler:
 
 
 def _of_rules(error: TooIntricateError, left: Segment, right: Segment) -> TooIntricateError:
-    """The error with the rules that make it so: the fewest in a row that are too many."""
+    """The error with the rules that cause it: the shortest run of rules that is too much."""
     first, last = left, right
     while first.halves is not None:
         first = first.halves[0]
@@ -295,7 +295,7 @@ def _as_outcome(value: Hashable) -> Outcome:
 
 
 def _called_first(table: Table) -> list[str]:
-    """Names of the chains so that each follows those it calls."""
+    """Names of the chains, ordered so that each follows those it calls."""
     calls = {
         chain.name: [rule.target.name for rule in chain.rules if rule.target is not None] for chain in table.chains
     }

@@ -1,12 +1,12 @@
-"""Interval decision diagrams: functions of a packet's fields, shared, and in one form each.
+"""Interval decision diagrams: functions of a packet's fields, shared and canonical.
 
-A node looks at one digit of a field and has a child for each interval of its values; digits are looked at in a fixed
-order and left out where they do not matter. Nodes are interned, so equal functions are the same number and comparing is
-free. Bryant's diagrams ("Graph-Based Algorithms for Boolean Function Manipulation", 1986) with intervals in
-place of bits, as in Gouda and Liu's firewall decision diagrams (2004). Sets have the leaves False and True.
+A node tests one digit of a field and has a child for each interval of its values. Digits are tested in a fixed order
+and skipped where they do not matter. Nodes are interned, so equal functions have the same number and comparing them is
+free. These are Bryant's diagrams ("Graph-Based Algorithms for Boolean Function Manipulation", 1986) with intervals
+instead of bits, as in Gouda and Liu's firewall decision diagrams (2004). Sets have the leaves False and True.
 
-Wide fields (addresses) have several digits, the highest first: sets of addresses that differ in a few networks then
-share nearly all of their nodes, which keeps rules about sources and rules about ports, mixed at will, from multiplying.
+Wide fields (addresses) have several digits, the highest first. Sets of addresses that differ in a few networks then
+share nearly all of their nodes, which keeps interleaved rules about sources and ports from multiplying.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from rules.values.intervals import Intervals
 
 LEAF = 1 << 30
 Node = int
-# What a path through a diagram allows each field to be; a field that is not there may be anything.
+# The values that a path through a diagram allows for each field; a missing field may have any value.
 Box = Mapping[int, Intervals]
 
 
-# As many nodes are made: about 2 GB of them.
+# The most nodes: about 2 GB of them.
 MOST_NODES = 3_000_000
 
 
 class TooIntricateError(ValueError):
-    """There are more cases to tell apart than fit into memory."""
+    """There are more cases to distinguish than fit into memory."""
 
 
 class Diagrams:
-    """A store of nodes. ``fields``: in the order in which they are looked at.
+    """A store of nodes. ``fields``: in the order in which they are tested.
 
-    ``most``: no more nodes than that, by default :data:`MOST_NODES`, or in what is done `apart`; what makes more raises
+    ``most``: the most nodes in total, or within `apart`; :data:`MOST_NODES` by default. Creating more raises
     :class:`TooIntricateError`.
     """
 
@@ -47,7 +47,7 @@ class Diagrams:
         self.fields = tuple(fields)
         self.allowed = MOST_NODES if most is None else most
         self.most = self.allowed
-        # The first level of each field, and one past the last of all.
+        # The first level of each field, and one past the last level of all.
         self.start = tuple(accumulate((len(field.shifts) for field in fields), initial=0))
         self.tops = tuple(top for field in fields for top in digit_tops(field))
         self._parts = [
@@ -61,7 +61,7 @@ class Diagrams:
         self._leaves: dict[Hashable, Node] = {}
         self._values: dict[Node, Hashable] = {}
         self._inner: dict[tuple[int, tuple[int, ...], tuple[Node, ...]], Node] = {}
-        # What is remembered of operations, and of whatever else stands for a node.
+        # Memoised results of operations, and whatever else refers to a node.
         self.memos: list[dict[Any, Node]] = []
         self.none, self.all = self.leaf(False), self.leaf(True)
         self.both = binary(self, self._both, kept=True)
@@ -71,7 +71,7 @@ class Diagrams:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """As many nodes as allowed for this alone. Where they are too few, all of it is forgotten."""
+        """Allow the full number of nodes for this block. If they are not enough, everything it created is discarded."""
         mark, most = len(self.level), self.most
         self.most = mark + self.allowed
         try:
@@ -83,7 +83,7 @@ class Diagrams:
             self.most = most
 
     def _forget(self, mark: int) -> None:
-        """Make it as if no node had been made from that one on."""
+        """Restore the state before a node was created."""
         for nodes in (self.level, self.ends, self.kids):
             del nodes[mark:]
         self._leaves = {value: leaf for value, leaf in self._leaves.items() if leaf < mark}
@@ -113,7 +113,7 @@ class Diagrams:
     def node(self, level: int, ends: Sequence[int], kids: Sequence[Node]) -> Node:
         """The function that is ``kids[i]`` where field ``level`` is above ``ends[i - 1]`` and at most ``ends[i]``.
 
-        Neighbours must differ, and the last end be the top of the field.
+        Adjacent children must differ, and the last end must be the top of the field.
         """
         if len(kids) == 1:
             return kids[0]
@@ -129,14 +129,14 @@ class Diagrams:
         return found
 
     def box(self, box: Box, inside: Node, outside: Node) -> Node:
-        """``inside`` in the box, ``outside`` elsewhere; ``inside`` looks at no field up to the last one of the box."""
+        """``inside`` in the box, ``outside`` elsewhere; ``inside`` tests no field up to the last one of the box."""
         node = inside
         for field in sorted(box, reverse=True):
             node = self._field(self.start[field], self.fields[field].shifts, box[field], node, outside)
         return node
 
     def _field(self, level: int, shifts: Sequence[int], allowed: Intervals, inside: Node, outside: Node) -> Node:
-        """The node of one digit, given the intervals of this and the lower digits."""
+        """The node for one digit, given the intervals of this and the lower digits."""
         shift = shifts[0]
         full = (1 << shift) - 1
         parts: dict[int, list[tuple[int, int]]] = {}
@@ -159,7 +159,7 @@ class Diagrams:
         return self.filled(level, sorted(runs), outside)
 
     def filled(self, level: int, runs: Sequence[tuple[int, int, Node]], outside: Node) -> Node:
-        """A node from runs of values with their children, ``outside`` between them."""
+        """A node from runs of values with their children, and ``outside`` between them."""
         ends: list[int] = []
         kids: list[Node] = []
         for first, last, kid in (*runs, (self.tops[level] + 1, self.tops[level], outside)):
@@ -176,14 +176,14 @@ class Diagrams:
         return self.node(level, ends, kids)
 
     def union(self, nodes: Sequence[Node]) -> Node:
-        """The union of sets, halved so that big ones meet big ones."""
+        """The union of sets, built by halves so that large sets meet large ones."""
         if len(nodes) < 2:
             return nodes[0] if nodes else self.none
         half = len(nodes) // 2
         return self.either(self.union(nodes[:half]), self.union(nodes[half:]))
 
     def digits(self, point: Sequence[int]) -> tuple[int, ...]:
-        """All digits of a point that gives every field."""
+        """All digits of a point that has a value for every field."""
         return tuple(point[field] >> shift & top for field, shift, top in self._parts)
 
     def at(self, node: Node, digits: Sequence[int]) -> Hashable:
@@ -193,7 +193,7 @@ class Diagrams:
         return self._values[node]
 
     def map(self, node: Node, change: Callable[[Node], Node], depth: int = LEAF) -> Node:
-        """The diagram with ``change`` applied to its leaves, or to whatever begins at level ``depth`` or below."""
+        """The diagram with ``change`` applied to its leaves, or to every node at level ``depth`` or below."""
         done: dict[Node, Node] = {}
 
         def visit(at: Node) -> Node:
@@ -205,7 +205,7 @@ class Diagrams:
         return visit(node)
 
     def some(self, node: Node, random: Random) -> tuple[int, ...]:
-        """The digits of a point of a set that is not empty; what the set leaves open is at random too."""
+        """The digits of a random point of a non-empty set; digits that the set leaves open are random too."""
         digits = [random.randint(0, top) for top in self.tops]
         while self.level[node] != LEAF:
             ends, kids = self.ends[node], self.kids[node]
@@ -215,7 +215,7 @@ class Diagrams:
         return tuple(digits)
 
     def leaves(self, node: Node) -> set[Node]:
-        """All leaves that a diagram has."""
+        """All leaves of a diagram."""
         seen, stack = {node}, [node]
         while stack:
             for kid in self.kids[stack.pop()]:
@@ -225,7 +225,7 @@ class Diagrams:
         return {at for at in seen if self.level[at] == LEAF}
 
     def boxes(self, node: Node) -> Iterator[tuple[dict[int, Intervals], Node]]:
-        """The diagram as disjoint boxes, each with its leaf, except where it is False."""
+        """The diagram as disjoint boxes, each with its leaf; boxes where it is False are omitted."""
         if node == self.none:
             return
         if self.level[node] == LEAF:
@@ -240,7 +240,7 @@ class Diagrams:
                 yield {field: tuple(intervals), **box}, leaf
 
     def spans(self, node: Node, field: int) -> Iterator[tuple[int, int, Node]]:
-        """The intervals of a field, ascending, with what is below; neighbours differ."""
+        """The intervals of a field, ascending, with the diagram below each; adjacent ones differ."""
         held: tuple[int, int, Node] | None = None
         for first, last, kid in self._spans(node, field, 0, 0):
             if held is not None and held[2] == kid:
@@ -312,5 +312,5 @@ class Diagrams:
 
 
 def _newest(key: object) -> Node:
-    """The newest node that something remembered is about."""
+    """The newest node that a memoised entry refers to."""
     return max(key) if isinstance(key, tuple) else 0

@@ -1,6 +1,6 @@
-"""The values of one field that a set of packets has: how many, in how many ranges, and which; counted, not listed.
+"""The values of one field in a set of packets: how many, in how many ranges, and which. Counted without listing them.
 
-A diagram that looks at one field alone can stand for millions of ranges; counting visits each of its nodes once.
+A diagram that tests only one field can represent millions of ranges; counting visits each of its nodes once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from rules.packets.diagrams import Diagrams, Node
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``values`` of ``size`` possible ones, in ``ranges`` with gaps between; the ``longest`` of them.
+    """``values`` of ``size`` possible ones, in ``ranges`` separated by gaps; ``longest``: size of the largest range.
 
-    ``first``, ``last``: how many there are in a row from the lowest, and up to the highest possible value.
+    ``first``, ``last``: how many consecutive values there are from the lowest possible value, and up to the highest.
     """
 
     values: int
@@ -48,7 +48,7 @@ class Count:
 
 
 class FieldSets:
-    """Counts and lists sets that look at nothing but one field."""
+    """Counts and lists sets that test only one field."""
 
     def __init__(self, store: Diagrams, field: int) -> None:
         self._store = store
@@ -56,11 +56,11 @@ class FieldSets:
         self._counts: dict[tuple[Node, int], Count] = {}
 
     def count(self, node: Node) -> Count:
-        """How many values a set has, in how many ranges."""
+        """The number of values in a set, and of its ranges."""
         return self._count(node, 0)
 
     def ranges(self, node: Node) -> Iterator[tuple[int, int]]:
-        """The ranges of a set, ascending, as they are asked for."""
+        """The ranges of a set, ascending, generated lazily."""
         return ((first, last) for first, last, kid in self._store.spans(node, self._field) if kid == self._store.all)
 
     def has_highest(self, node: Node) -> bool:
@@ -93,6 +93,6 @@ class FieldSets:
         return found
 
     def _size(self, digit: int) -> int:
-        """How many values there are from one digit on."""
+        """The number of values from one digit on."""
         layout = self._store.fields[self._field]
         return layout.top + 1 if digit == 0 else 1 << layout.shifts[digit - 1]

@@ -1,4 +1,4 @@
-"""How the fields of a packet are laid out in diagrams: as one digit, or several."""
+"""How the fields of a packet are laid out in diagrams: as one digit or several."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A field: its highest value, and how many bits lie below each of its digits, the last 0. A top is all ones there.
+    """A field: its highest value, and the number of bits below each of its digits, 0 for the last.
 
-    The first digit is as long as it needs to be.
+    In the bits below its first digit, the highest value is all ones. The first digit is as wide as necessary.
     """
 
     top: int

@@ -1,6 +1,6 @@
-"""Operations on two diagrams: given by what they do where the answer is plain, carried down to there and remembered.
+"""Operations on two diagrams: defined by their trivial cases, applied recursively and memoised.
 
-Written for speed: these few loops are where the analysis of big rulesets spends its time.
+Written for speed: the analysis of large rulesets spends its time in these few loops.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Operation = Callable[["Node", "Node"], "Node"]
 
 
 def binary(diagrams: Diagrams, plain: Plain, *, kept: bool = False) -> Operation:  # noqa: PLR0915 -- calls cost more than lines here
-    """An operation on the diagrams of a store. ``plain``: the answer where it is plain, always so for two leaves.
+    """An operation on the diagrams of a store. ``plain``: the answer in trivial cases; two leaves always are one.
 
-    ``kept``: for as long as the store is, so that its memory has to forget what the store does.
+    ``kept``: it lives as long as the store, so its memo must discard what the store discards.
     """
     levels, all_ends, all_kids, tops, node = diagrams.level, diagrams.ends, diagrams.kids, diagrams.tops, diagrams.node
     memo: dict[tuple[Node, Node], Node] = {}
@@ -85,7 +85,7 @@ def binary(diagrams: Diagrams, plain: Plain, *, kept: bool = False) -> Operation
 
 
 def meeting(diagrams: Diagrams) -> Callable[[Node, Node], bool]:
-    """Whether two sets have any packet in common: nothing is made on the way, and the first packet ends it."""
+    """Whether two sets have any packet in common: creates no nodes, and stops at the first such packet."""
     levels, all_ends, all_kids, tops = diagrams.level, diagrams.ends, diagrams.kids, diagrams.tops
     none, everything = diagrams.none, diagrams.all
     apart: set[tuple[Node, Node]] = set()
@@ -114,7 +114,7 @@ def meeting(diagrams: Diagrams) -> Callable[[Node, Node], bool]:
 def _pairs(
     ends_a: tuple[int, ...], kids_a: tuple[Node, ...], ends_b: tuple[int, ...], kids_b: tuple[Node, ...], top: int
 ) -> list[tuple[Node, Node]]:
-    """The children of two nodes that look at the same digit, as values of it meet."""
+    """The pairs of children of two nodes that test the same digit, for each interval of its values."""
     pairs = []
     i = j = 0
     while True:

@@ -1,8 +1,8 @@
-"""What can become of a packet in a chain, and how that of two rules in a row is composed.
+"""What can happen to a packet in a chain, and how the outcomes of two consecutive rules compose.
 
-There are two kinds of doubt. A limit lets a packet through at one time and not at another: both happen. A match that is
-not understood does one or the other, we do not know which. So an outcome is a set of *cases*, one for each way in which
-the unknown matches may turn out, and a case is the set of verdicts that then happen at some time.
+There are two kinds of doubt. A limit lets a packet through at one time and not at another: both happen. An unknown
+match does one or the other, and we do not know which. So an outcome is a set of *cases*, one for each way in which the
+unknown matches may turn out. A case is the set of verdicts that then happen at some time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rules.model import Rule
 
 
 class Verdict(IntFlag):
-    """Verdicts, as a set. ``PASS``: the packet goes on to the next rule. ``RETURN``: it leaves the chain."""
+    """Verdicts, as a set. ``PASS``: the packet continues with the next rule. ``RETURN``: it leaves the chain."""
 
     ACCEPT = 1
     DROP = 2
@@ -25,7 +25,7 @@ class Verdict(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a rule is: its chain and its number in it, from 1."""
+    """The position of a rule: its chain and its number in it, from 1."""
 
     chain: str
     number: int
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A rule and its place."""
+    """A rule and its position."""
 
     place: Place
     rule: Rule
@@ -44,9 +44,9 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``cases`` as above.
+    """``cases`` as described above.
 
-    Which rules make them more than one is not kept: rules that differ in that alone would multiply.
+    Which rules cause there to be several is not kept: otherwise outcomes that differ only in that would multiply.
     """
 
     cases: frozenset[int]
@@ -77,7 +77,7 @@ PASS = sure(Verdict.PASS)
 
 
 def then(first: Outcome, second: Outcome) -> Outcome:
-    """``second`` for what ``first`` lets pass."""
+    """``second`` applied to what ``first`` lets pass."""
     cases: set[int] = set()
     for case in first.cases:
         if case & Verdict.PASS:
@@ -88,12 +88,12 @@ def then(first: Outcome, second: Outcome) -> Outcome:
 
 
 def when_matched(outcome: Outcome, *, limited: bool, unknown: bool) -> Outcome:
-    """The outcome of a rule that may let the packet pass instead."""
+    """The outcome of a rule that may also let the packet pass."""
     cases = {case | int(Verdict.PASS) if limited else case for case in outcome.cases}
     return Outcome(frozenset(cases | {int(Verdict.PASS)} if unknown else cases))
 
 
 def renamed(outcome: Outcome, old: Verdict, new: Verdict) -> Outcome:
-    """The outcome with one verdict in place of another."""
+    """The outcome with one verdict replaced by another."""
     cases = {(case & ~int(old)) | int(new) if case & old else case for case in outcome.cases}
     return Outcome(frozenset(cases))

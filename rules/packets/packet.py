@@ -1,4 +1,4 @@
-"""What an analysis sees of a packet: its fields, their numbers, and one packet with all of them."""
+"""What the analysis sees of a packet: its fields, their numbers, and one packet with all of them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from rules.values.typed import TCP_FLAGS, format_address
 PORT_PROTOCOLS = (6, 17, 33, 132, 136)
 STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
 _SNAT, _DNAT, _REPLY = 5, 10, 20
-# Names of hosts are told apart from addresses by being above all of them; 255 bytes is the longest (RFC 1035).
+# Host names are numbered above all addresses; the longest has 255 bytes (RFC 1035).
 _NAME_BITS = 8 * 255
-# Bits of a digit of an address, in diagrams: short ones share more, long ones make fewer nodes.
+# Bits per digit of an address in diagrams: short digits share more, long ones need fewer nodes.
 _DIGIT = {Family.IPV4: 4, Family.IPV6: 8}
-# Likewise of a port; the first digit of an ICMP service is its type.
+# The same for a port; the first digit of an ICMP service is its type.
 _PORT = (8, 0)
 
 
 class Field(IntEnum):
-    """The fields in the order in which diagrams look at them; what describes a service and its users comes first.
+    """The fields in the order in which diagrams test them; those that describe a service and its users come first.
 
-    An address is next to the interface that goes with it: pairs of them, one by one in thousands of rules, then make
-    small diagrams.
+    An address is next to its interface: thousands of rules with one pair of them each then make small diagrams.
     """
 
     PROTOCOL = 0
@@ -58,21 +57,21 @@ def tops(family: Family) -> tuple[int, ...]:
 
 
 def layouts(family: Family) -> tuple[Layout, ...]:
-    """How diagrams look at the fields: addresses and ports digit by digit."""
+    """How diagrams test the fields: addresses and ports digit by digit."""
     digits = tuple(range(family.bits - _DIGIT[family], -1, -_DIGIT[family]))
     shifts = {Field.SOURCE: digits, Field.DESTINATION: digits, Field.SERVICE: _PORT, Field.SOURCE_PORT: _PORT}
     return tuple(Layout(top, shifts.get(field, (0,))) for field, top in zip(Field, tops(family), strict=True))
 
 
 def host_name(name: str, family: Family) -> tuple[int, int]:
-    """The numbers that stand for the addresses of a name, which are known only when the rule is loaded."""
+    """The numbers that represent the addresses of a name, which are known only when the rule is loaded."""
     shift = family.bits - _DIGIT[family]
     first = (1 << family.bits) + (int.from_bytes(octets(name)[:250], "big") << shift)
     return first, first + (1 << shift) - 1
 
 
 def address_text(number: int, family: Family) -> str:
-    """An address, or the host name that :func:`host_name` made into a number."""
+    """An address, or the host name that :func:`host_name` turned into a number."""
     if number < 1 << family.bits:
         return format_address(family, number)
     rest = (number - (1 << family.bits)) >> (family.bits - _DIGIT[family])
@@ -80,19 +79,19 @@ def address_text(number: int, family: Family) -> str:
 
 
 def interface(pattern: str) -> tuple[int, int]:
-    """First and last number of the interface names that a pattern fits; ``+`` at its end stands for any ending."""
+    """First and last number of the interface names that match a pattern; a ``+`` at the end stands for any suffix."""
     name = octets(pattern.removesuffix("+"))[:16]
     first = int.from_bytes(name.ljust(16, b"\0"), "big")
     return first, first + ((1 << 8 * (16 - len(name))) - 1 if pattern.endswith("+") else 0)
 
 
 def interface_text(number: int) -> str:
-    """The interface name of a number; empty for no interface."""
+    """The interface name for a number; empty for no interface."""
     return number.to_bytes(16, "big").rstrip(b"\0").decode(errors="replace")
 
 
 def state_number(state: str, *, snat: bool = False, dnat: bool = False, reply: bool = False) -> int:
-    """The number of a connection state; ``state`` as conntrack's ``--ctstate`` names it."""
+    """The number of a connection state; ``state`` as in conntrack's ``--ctstate``."""
     return STATES.index(state) + _SNAT * snat + _DNAT * dnat + _REPLY * reply
 
 
@@ -112,12 +111,12 @@ def tracked(number: int) -> bool:
 
 
 def is_reply(number: int) -> bool:
-    """Whether a packet in this state goes in the direction opposite to the connection's first."""
+    """Whether a packet in this state travels in the reply direction."""
     return number >= _REPLY
 
 
 def flag_bits(flags: tuple[str, ...]) -> int:
-    """TCP flags as bits, FIN the lowest."""
+    """TCP flags as bits, FIN being the lowest."""
     return sum(1 << TCP_FLAGS.index(flag) for flag in flags)
 
 
@@ -128,11 +127,11 @@ def icmp_service(kind: int, code: int | None) -> Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet as a chain meets it. The defaults are those of a first packet from outside.
+    """One packet as a chain sees it. The defaults are those of a first packet from outside.
 
     ``source``, ``destination``: addresses. ``port``: destination port, ``icmp``: type and code; whichever the protocol
-    has. ``state``: as ``--ctstate`` names it. ``flags``: TCP's. ``tos``: the whole byte. ``length``: bytes of the whole
-    packet. ``packet_type``: unicast 0, broadcast 1, multicast 2. ``*_type``: the kernel's address types (RTN_*).
+    has. ``state``: as in ``--ctstate``. ``flags``: TCP flags. ``tos``: the whole byte. ``length``: the whole packet, in
+    bytes. ``packet_type``: unicast 0, broadcast 1, multicast 2. ``*_type``: the kernel's address types (RTN_*).
     """
 
     family: Family
@@ -158,7 +157,7 @@ class Packet:
     destination_type: int = 2
 
     def point(self) -> tuple[int, ...]:
-        """The number of every field. Raises :class:`ValueError` for a bad address or state."""
+        """The number of every field. Raises :class:`ValueError` for an invalid address or state."""
         service = self.port if self.protocol in PORT_PROTOCOLS else 0
         if self.icmp is not None and self.protocol in (ICMP, ICMPV6):
             service = self.icmp[0] * 256 + self.icmp[1]

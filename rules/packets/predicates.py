@@ -1,7 +1,7 @@
-"""What a rule matches, as boxes of packets; what it needs beyond that and is not known; whether a limit is on it.
+"""What a rule matches, as boxes of packets; which of its matches are unknown; whether it has a limit.
 
-Each reader below says for one option which values of which fields it lets through (man 8 iptables-extensions; the
-kernel's net/netfilter/xt_*.c where that is silent). What has no reader is unknown and decides nothing here.
+Each reader below returns, for one option, the values of the fields that it matches (man 8 iptables-extensions; the
+kernel's net/netfilter/xt_*.c where that is silent). An option without a reader is unknown and decides nothing here.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from rules.values.typed import (
 )
 
 Box = dict[int, Intervals]
-# How many pieces a netmask with holes may have before it counts as unknown.
+# The most pieces of a netmask with holes; with more, it counts as unknown.
 _PIECES = 4096
 _TYPES = tuple(ADDRESS_TYPES.split())
-# Packets for other hosts get to no chain.
+# Packets for other hosts reach no chain.
 _PACKET_TYPES = ("unicast", "broadcast", "multicast")
-# Matches that read the ports or the ICMP type, which later fragments do not have.
+# Matches that read the ports or the ICMP type, which later fragments lack.
 _TRANSPORT = ("tcp", "udp", "sctp", "dccp", "multiport", "icmp", "icmp6")
-# Matches that say nothing without options beyond the protocol that they are for. Others do: a header, a socket, a way.
+# Matches that, without options, only test the protocol. Others test more: a header, a socket, a path.
 _VOID = ("tcp", "udp", "sctp", "dccp", "esp", "ah", "mh")
-# Matches that do not decide: of all packets that fit, some match at some time and some do not.
+# Matches that do not decide: of all packets that fit, some match and some do not, depending on the time.
 _RATES = ("limit", "hashlimit", "statistic", "recent", "connlimit")
 
 
@@ -46,7 +46,7 @@ _RATES = ("limit", "hashlimit", "statistic", "recent", "connlimit")
 class Predicate:
     """``boxes``: the packets that may match, as a union. ``unknown``: matches that were not understood.
 
-    ``limited``: a match that lets some of these packets through and some not, as time goes by.
+    ``limited``: one of the matches lets some of these packets through and others not, depending on the time.
     """
 
     boxes: tuple[Box, ...]
@@ -62,7 +62,7 @@ Known = Callable[[Match, Family], "tuple[list[Box], bool] | None"]
 
 
 def predicate(rule: Rule, family: Family, known: Known | None = None) -> Predicate:
-    """What a rule matches. ``known``: reads matches first, of which more is known than of a table alone."""
+    """What a rule matches. ``known``: tried first for each match; it knows more than the table alone tells."""
     boxes: list[Box] = [{}]
     unknown: list[Match] = []
     limited = False
@@ -89,7 +89,10 @@ def _both(one: Box, other: Mapping[int, Intervals]) -> Box | None:
 
 
 def is_rate(match: Match) -> bool:
-    """Whether a match only depends on how often packets come. Limits of none at all do decide, and are left unknown."""
+    """Whether a match depends only on how often packets come.
+
+    A limit that always gives the same result does decide, and is left unknown.
+    """
     if match.opaque or match.name not in _RATES:
         return False
     if match.name == "recent":
@@ -107,13 +110,13 @@ def is_rate(match: Match) -> bool:
 
 
 def match_boxes(match: Match, family: Family) -> tuple[list[Box], bool]:
-    """The boxes of one match, and whether they are all there is to it."""
+    """The boxes of one match, and whether they describe it completely."""
     if match.opaque:
         return [{}], False
     if match.name == "conntrack":
         return _conntrack(match)
     boxes: list[Box] = [{int(Field.FRAGMENT): ((0, 0),)}] if match.name in _TRANSPORT else [{}]
-    # In IPv6 `ah` looks for its header, wherever it is.
+    # In IPv6, `ah` searches for its header, wherever it is.
     complete = bool(match.options) or (match.name in _VOID and (match.name, family) != ("ah", Family.IPV6))
     for option in match.options:
         reader = _READERS.get((match.name, option.name))
@@ -198,7 +201,10 @@ def _states(value: Value, negated: bool, family: Family) -> list[Box] | None:
 
 
 def _conntrack(match: Match) -> tuple[list[Box], bool]:
-    """``-m conntrack``. A packet without a connection is matched by ``--ctstate`` alone, whatever else is asked for."""
+    """``-m conntrack``.
+
+    For a packet without a connection, only ``--ctstate`` counts, whatever other options there are.
+    """
     every = set(range(40))
     state, way = match.option("ctstate"), match.option("ctdir")
     fits, others = set(every), [option for option in match.options if option.name not in ("ctstate", "ctdir")]
@@ -238,7 +244,7 @@ def _address_type(field: Field) -> Reader:
     read_words = _words(field, _TYPES)
 
     def read(value: Value, negated: bool, family: Family) -> list[Box] | None:
-        # In IPv6 an address has several types at once.
+        # In IPv6, an address has several types at once.
         return read_words(value, negated, family) if family is Family.IPV4 else None
 
     return read

@@ -1,4 +1,4 @@
-"""Sets of packets as people and programs look at them: disjoint regions, each a box over the fields of a packet."""
+"""Sets of packets in a form for people and programs: disjoint regions, each a box over the fields of a packet."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _NAMES = {
     Field.SOURCE_TYPE: "source type",
     Field.DESTINATION_TYPE: "destination type",
 }
-# Fields with values that have no name of their own; sets of nearly all of them are named by what is missing.
+# Fields whose values have no names of their own; sets of nearly all values are described by the missing ones.
 _OPEN = (Field.SOURCE, Field.DESTINATION, Field.IN, Field.OUT)
 
 
 @dataclass(frozen=True)
 class Region:
-    """One box: the fields that are bound, with their intervals; every other field may have any value."""
+    """One box: the constrained fields with their intervals; every other field may have any value."""
 
     family: Family
     fields: tuple[tuple[Field, Intervals], ...]
@@ -69,14 +69,17 @@ def _span(first: str, last: str) -> str:
 
 @dataclass(frozen=True)
 class PacketSet:
-    """A set of packets. Sets of one analysis, and of analyses that share a compiler, can be compared and combined."""
+    """A set of packets.
+
+    Sets from the same analysis, or from analyses that share a compiler, can be compared and combined.
+    """
 
     family: Family
     store: Diagrams
     node: Node
 
     def __iter__(self) -> Iterator[Region]:
-        """Disjoint regions that together are the set."""
+        """Disjoint regions that together make up the set."""
         for box, _ in self.store.boxes(self.node):
             yield Region(self.family, tuple((Field(field), intervals) for field, intervals in sorted(box.items())))
 
@@ -104,12 +107,12 @@ class PacketSet:
 
 @dataclass(frozen=True)
 class Bounds:
-    """``lower``: accepted whatever unknown matches do; ``upper``: accepted if they do what lets most in."""
+    """``lower``: accepted whatever unknown matches do; ``upper``: accepted if they let in as much as possible."""
 
     lower: PacketSet
     upper: PacketSet
 
     @property
     def exact(self) -> bool:
-        """Whether both are the same, so that the answer is certain."""
+        """Whether both are equal, so that the answer is certain."""
         return self.lower == self.upper

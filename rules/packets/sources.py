@@ -1,4 +1,4 @@
-"""Sets of sources in words: networks, ranges, host names, or anywhere but a few."""
+"""Sets of sources in words: networks, ranges, host names, or anywhere except a few."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rules.values.family import Family
 from rules.values.intervals import Intervals, complement, normal
 from rules.values.typed import format_address
 
-# As many exceptions are named; more are counted.
+# The most exceptions named; more are counted.
 _NAMED_EXCEPTIONS = 8
-# More networks than this in a row of addresses are written first-last.
+# More networks than this in one range of addresses are written first-last.
 _NETWORKS = 2
-# As many ranges are named where there are too many to list.
+# The number of ranges named if there are too many to list.
 _NAMED_RANGES = 3
 _NEVER = {Family.IPV4: ("127.0.0.0/8", "224.0.0.0/3"), Family.IPV6: ("::1/128", "ff00::/8")}
 _NOBODY = {Family.IPV4: ("0.0.0.0/8",), Family.IPV6: ("::/128",)}
@@ -26,7 +26,7 @@ _NOBODY = {Family.IPV4: ("0.0.0.0/8",), Family.IPV6: ("::/128",)}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Label:
-    """A source in words. Labels sort: anywhere first, then by address, then names."""
+    """A source in words. Labels sort: anywhere first, then by address, then host names."""
 
     order: tuple[int, int, int]
     text: str
@@ -40,17 +40,17 @@ def networks(texts: tuple[str, ...]) -> Intervals:
 
 
 def impossible(family: Family) -> Intervals:
-    """Addresses that nobody outside has as a source: loopback, multicast, reserved."""
+    """Addresses that cannot be the source of a packet from outside: loopback, multicast, reserved."""
     return networks(_NEVER[family])
 
 
 def addresses(family: Family) -> Intervals:
-    """All addresses, without host names."""
+    """All addresses, excluding host names."""
     return ((0, (1 << family.bits) - 1),)
 
 
 class SourceWords:
-    """Puts sets of sources, which look at nothing else, in words; what was counted once is remembered."""
+    """Describes sets of sources, which test no other field, in words; counts are cached."""
 
     def __init__(self, store: Diagrams, family: Family) -> None:
         self._store = store
@@ -64,19 +64,19 @@ class SourceWords:
         self._possible = self._set(complement(impossible(family), top))
 
     def ranges(self, node: Node) -> int:
-        """How many lines :meth:`labels` makes of a set."""
+        """The number of lines that :meth:`labels` returns for a set."""
         if self.is_anywhere(node):
             return 1
         return self._sets.count(self._store.both(node, self._possible)).ranges
 
     def is_anywhere(self, node: Node) -> bool:
-        """Whether a set is said by what is missing from it."""
+        """Whether a set is described by what is missing from it."""
         if self._sets.has_highest(node):
             return True
         return self._store.both(self._missing(node), self._addresses) == self._store.none
 
     def labels(self, node: Node, *, briefly: bool = False) -> tuple[Label, ...]:
-        """One for each range of sources, nothing for sources that cannot be. ``briefly``: one for them all."""
+        """One label for each range of sources; impossible sources get none. ``briefly``: one for all of them."""
         found = self._labels.get((node, briefly))
         if found is None:
             found = self._labels[node, briefly] = self._made(node, briefly)
@@ -100,7 +100,7 @@ class SourceWords:
         )
 
     def _missing(self, node: Node) -> Node:
-        """Who might be a source and is not."""
+        """The possible sources that are not in a set."""
         return self._store.minus(self._somebody, node)
 
     def _anywhere(self, node: Node) -> Label:
@@ -131,7 +131,7 @@ def _texts(interval: tuple[int, int], family: Family) -> list[str]:
 
 
 def cidr(first: int, last: int, family: Family) -> list[tuple[int, int]]:
-    """An interval of addresses as networks: address and prefix length of each."""
+    """A range of addresses as networks: address and prefix length of each."""
     found = []
     while first <= last:
         free = (first & -first).bit_length() - 1 if first else family.bits
