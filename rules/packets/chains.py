@@ -248,7 +248,7 @@ class Compiler:
         return self.store.map(node, lambda leaf: self.store.leaf(renamed(self.outcome(leaf), old, new)))
 
     def _then(self, first: Node, second: Node) -> Node | None:
-        """The composition of two diagrams; undefined (False) where ``second`` is undefined for packets that reach it."""
+        """The composition of two diagrams; undefined (False) where ``second`` is for packets that reach it."""
         if first == self.passing:
             return second
         if self.store.is_leaf(first):

@@ -1,1 +1,1 @@
-"""The whole way of a packet: through every table and NAT, to the host itself or past it. Pure."""
+"""A packet's whole path: through every table and NAT, to the host itself or past it. Pure."""

@@ -23,16 +23,17 @@ from rules.values.family import Family
 from rules.values.intervals import Intervals, complement, contains
 from rules.values.typed import format_address
 
-# Of so many ways to something the rule that lets it through is named, too; of more, only the one that leads there.
+# Up to this many paths to a service, the rule that finally accepts is named too; beyond it, only the rules that lead
+# there.
 _NAMED = 200
 _SYN = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PathLine:
-    """A service that can be reached. ``to``: where it is, empty for the host itself; ``rules``: that make it so.
+    """A service that can be reached. ``to``: its address, empty for the host itself; ``rules``: those that expose it.
 
-    ``at``: under which addresses, empty for all of the host's.
+    ``at``: the addresses under which it is reached, empty for all of the host's.
     """
 
     exposed: Exposed
@@ -48,7 +49,7 @@ class PathLine:
 
 
 class PathAnswers:
-    """Answers about a host. Raises what `rules.analysis.reachability` raises where that is too intricate."""
+    """Answers about a host. Raises what `rules.analysis.reachability` raises if a ruleset is too intricate."""
 
     def __init__(
         self,
@@ -68,23 +69,25 @@ class PathAnswers:
 
     @cached_property
     def to_host(self) -> tuple[Reached, ...]:
-        """The ways by which packets to the host's addresses are let through."""
+        """The paths on which packets to the host's addresses are let through."""
         with self._store.apart():
             return tuple(self.pieces.to_host())
 
     @cached_property
     def past_host(self) -> tuple[Reached, ...]:
-        """The ways by which packets to others are."""
+        """The paths on which packets to others are let through."""
         with self._store.apart():
             return tuple(self.pieces.past_host())
 
     def lines(self, beyond: Analysis | None = None) -> tuple[PathLine, ...]:
-        """Services under the host's addresses. ``beyond``: without what that ruleset lets INPUT receive anyway; it
-        must share this compiler."""
+        """Services under the host's addresses.
+
+        ``beyond``: leave out what that ruleset lets INPUT receive anyway; it must share this compiler.
+        """
         return tuple(self._lines(self.to_host, beyond))
 
     def forwarded(self) -> tuple[PathLine, ...]:
-        """What is translated on its way to addresses of others."""
+        """What is translated on its way to other hosts' addresses."""
         return tuple(self._lines([one for one in self.past_host if one.piece.by], None))
 
     def _lines(self, ways: Sequence[Reached], beyond: Analysis | None) -> Iterator[PathLine]:
@@ -132,7 +135,7 @@ class PathAnswers:
             said, known = store.either(said, doubted), store.either(known, doubted)
 
     def _at(self, packets: Node) -> str:
-        """To which addresses these packets came; empty where that may be any of the host's."""
+        """The addresses to which these packets were sent; empty if that may be any of the host's."""
         store, level, below = (
             self._store,
             self._store.start[Field.DESTINATION],
@@ -176,7 +179,7 @@ class PathAnswers:
         return store.map(packets, lambda node: store.leaf(node != store.none), self._depth)
 
     def _accepting(self, packets: Node, reached: Node, where: str) -> tuple[str, ...]:
-        """The rule that lets a packet of these through at last, where it is one of a filter."""
+        """The rule that finally accepts one of these packets, if it is a rule of a filter table."""
         trace = self._sample(packets, reached)
         for end in trace.ends if trace is not None else ():
             if end.verdict == "ACCEPT" and end.where == where:
@@ -189,7 +192,7 @@ class PathAnswers:
         return ()
 
     def _doubts(self, packets: Node, reached: Node) -> tuple[str, ...]:
-        """The rules on which it depends whether a packet of these is let through."""
+        """The rules that decide whether one of these packets is let through."""
         trace = self._sample(packets, reached)
         texts = []
         for step in (step for end in trace.ends for step in end.packet.steps) if trace is not None else ():
@@ -201,7 +204,7 @@ class PathAnswers:
         return tuple(dict.fromkeys(texts or self._unknown()))[:BLAMED] or ("rules that are not understood",)
 
     def _unknown(self) -> Iterator[str]:
-        """The matches that are not understood, where no one packet shows which of them decide."""
+        """The unknown matches, for when no single packet shows which of them decide."""
         for layer in self.layers:
             for chain in layer.table.chains:
                 for number, rule in enumerate(chain.rules, 1):
@@ -209,7 +212,7 @@ class PathAnswers:
                         yield f"{layer.name} {chain.name} {number}: {render_match(match)}"
 
     def _sample(self, packets: Node, reached: Node) -> Trace | None:
-        """The way of one packet of a set to these services and from these sources: an ordinary one, if there is one."""
+        """The path of one packet from these packets, services and sources; a typical one, if there is one."""
         store = self._store
         found = store.both(packets, reached)
         addresses: Intervals = ((0, (1 << self.family.bits) - 1),)

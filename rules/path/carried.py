@@ -1,4 +1,4 @@
-"""One packet on its way: its fields as they are now, as it came, its marks, and what it met."""
+"""One packet on its path: its current and original fields, its marks, and the rules it met."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rules.values.protocols import ICMP, ICMPV6, TCP
 
 _UNTRACKED = state_number("UNTRACKED")
 _DNAT, _SNAT = 10, 5
-# What conntrack makes of the first packet of a TCP connection (nf_conntrack_proto_tcp.c): these begin none.
+# Valid combinations of TCP flags (tcp_valid_flags in nf_conntrack_proto_tcp.c).
 _FIN, _SYN, _RST, _PSH, _ACK, _URG = (1 << bit for bit in range(6))
 _SOUND = (_SYN, _SYN | _URG, _SYN | _ACK, _RST, _RST | _ACK, _FIN | _ACK, _FIN | _ACK | _URG, _ACK, _ACK | _URG)
 _REQUESTS = {ICMP: (8, 13, 15, 17), ICMPV6: (128, 139)}
@@ -20,7 +20,7 @@ _NEVER_TRACKED = (130, 131, 132, 133, 134, 135, 136, 143)
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """A rule that a packet met, or what the kernel did between two tables. ``sure``: the rule surely matches."""
+    """A rule that a packet met, or what the kernel did between two tables. ``sure``: the rule certainly matches."""
 
     table: str
     text: str
@@ -31,7 +31,7 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """``point``: the fields now; ``came``: as they were at first. ``open``: fields that are not known, such as OUT.
+    """``point``: the current fields; ``came``: the original ones. ``open``: unknown fields, such as OUT.
 
     ``kept``: the mark of its connection.
     """
@@ -45,7 +45,7 @@ class Carried:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """All but the way that it took."""
+        """Everything except the path it took."""
         return self.point, self.came, self.mark, self.kept, self.open
 
     def __getitem__(self, field: Field) -> int:
@@ -58,7 +58,7 @@ class Carried:
 
     @property
     def first(self) -> bool:
-        """Whether it is the first of its connection: those go through nat."""
+        """Whether it is the first of its connection; only those traverse nat."""
         return self.tracked and self[Field.STATE] % 5 == 1 and not is_reply(self[Field.STATE])
 
     @property
@@ -67,7 +67,7 @@ class Carried:
         return self[Field.PROTOCOL] in PORT_PROTOCOLS
 
     def having(self, *known: tuple[Field, int], unknown: tuple[Field, ...] = ()) -> Carried:
-        """With other values of fields; these are known then."""
+        """This packet with other values of fields, which are then known."""
         point = list(self.point)
         for field, value in known:
             point[field] = value
@@ -75,19 +75,19 @@ class Carried:
         return replace(self, point=tuple(point), open=still)
 
     def met(self, step: TraceStep) -> Carried:
-        """One step further."""
+        """This packet after one more step."""
         return replace(self, steps=(*self.steps, step))
 
     def bound(self, *, source: bool) -> bool:
-        """Whether its destination, or source, has been translated: that happens once."""
+        """Whether its destination, or source, has been translated; that happens only once."""
         return bool(self[Field.STATE] // (_SNAT if source else _DNAT) % 2)
 
     def untracked(self) -> Carried:
-        """Kept from being tracked."""
+        """This packet, exempt from connection tracking."""
         return self.having((Field.STATE, _UNTRACKED))
 
     def translated(self, fields: tuple[tuple[Field, int], ...], *, source: bool) -> Carried:
-        """With another destination or source; conntrack notes it where that is another one indeed."""
+        """This packet with another destination or source; conntrack records it only if it really differs."""
         if all(self[field] == value and field not in self.open for field, value in fields):
             return self
         bit, state = _SNAT if source else _DNAT, self[Field.STATE]

@@ -1,4 +1,4 @@
-"""Chains of all tables as diagrams: what they make of every packet, marks and translations included."""
+"""Chains of all tables as diagrams: what they do to every packet, including marks and translations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MANGLING = ("TTL", "HL", "TOS", "DSCP")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The packets to which something happens: at most, and at least."""
+    """The packets to which something happens: at most and at least."""
 
     happening: Happening
     possibly: Node
@@ -35,7 +35,7 @@ class Share:
 
 
 class PathCompiler(Compiler):
-    """Compiles the chains of layers into one store."""
+    """Compiles the chains of all layers into one store."""
 
     def __init__(self, family: Family, layers: Sequence[Layer], sets: Mapping[str, Members]) -> None:
         self.happenings = Happenings()
@@ -49,7 +49,10 @@ class PathCompiler(Compiler):
         self._decided: dict[tuple[object, ...], Node] = {}
 
     def chain(self, layer: Layer, hook: Hook, became: Mapping[int, int] | None = None) -> Node:
-        """The diagram of a chain at a hook, with its policy. ``became``: over packets as they came (`Readings`)."""
+        """The diagram of a chain at a hook, with its policy.
+
+        ``became``: makes it one over original packets (`Readings`).
+        """
         key = layer.name, hook.hook, hook.chain, tuple(sorted((became or {}).items()))
         found = self._decided.get(key)
         if found is None:
@@ -63,7 +66,7 @@ class PathCompiler(Compiler):
         return found
 
     def shares(self, packets: Node, diagram: Node, values: Mapping[int, int]) -> list[Share]:
-        """What happens to some packets in a diagram that sees them with other values of fields, and to which."""
+        """What happens to packets in a diagram that sees them with other values of fields, and to which of them."""
         found = self._split(self._within(packets, diagram, values))
         return [
             Share(one, self.store.union([node for _, node in parts]), self._sure(one, parts))
@@ -75,7 +78,7 @@ class PathCompiler(Compiler):
         return self.store.union([node for outcome, node in parts if outcome.surely & bit])
 
     def _within(self, packets: Node, diagram: Node, values: Mapping[int, int]) -> Node:
-        """What a diagram makes of packets, as they came, that have these values of fields by now."""
+        """A diagram applied to packets, in their original form, whose fields have these values by now."""
         store = self.store
         digits = {
             store.start[field] + place: value >> shift & (1 << store.tops[store.start[field] + place].bit_length()) - 1
@@ -107,7 +110,7 @@ class PathCompiler(Compiler):
         return visit(packets, diagram)
 
     def _split(self, diagram: Node) -> dict[Node, Node]:
-        """For each leaf of a diagram, the packets that get to it."""
+        """For each leaf of a diagram, the packets that reach it."""
         store = self.store
         done: dict[Node, dict[Node, Node]] = {}
 
@@ -129,7 +132,7 @@ class PathCompiler(Compiler):
         return visit(diagram)
 
     def whatever(self, node: Node, field: int, *, surely: bool) -> Node:
-        """The packets of a set whatever a field of one digit is (``surely``), or for any value of it."""
+        """The packets that are in a set for any value of a one-digit field; with ``surely``, for all of its values."""
         store, level = self.store, self.store.start[field]
 
         def change(at: Node) -> Node:
@@ -185,7 +188,10 @@ class PathCompiler(Compiler):
         return self._marked(outcome, effects, second)
 
     def _marked(self, outcome: Outcome, effects: set[Effect], second: Node) -> Node:
-        """``second`` behind a change of marks: it sees the new ones. Of several changes each is a case of its own."""
+        """``second`` after a change of marks, so that it sees the new ones.
+
+        Each of several changes is a case of its own.
+        """
         store, found = self.store, None
         for effect in sorted(effects):
             behind = self._remarked(second, effect) if effect else second
@@ -202,7 +208,7 @@ class PathCompiler(Compiler):
         return store.none if found is None else found
 
     def _only(self, outcome: Outcome, effect: Effect) -> Outcome:
-        """The outcome without what passes with another effect."""
+        """The outcome without the cases that pass with another effect."""
         keep = ~self.happenings.passing
         for one in self.happenings.happenings(self.happenings.passing):
             keep |= self.happenings.bit(one) if one.mark == effect else 0
@@ -222,7 +228,7 @@ class PathCompiler(Compiler):
         return store.map(node, change, level)
 
     def _node(self, level: int, ends: Sequence[int], kids: Sequence[Node]) -> Node:
-        """A node whose neighbouring children may be the same."""
+        """A node; adjacent children may be equal."""
         places = [place for place, kid in enumerate(kids) if place + 1 == len(kids) or kids[place + 1] != kid]
         return self.store.node(level, [ends[place] for place in places], [kids[place] for place in places])
 
@@ -244,7 +250,7 @@ def _by_happening(compiler: PathCompiler, found: Mapping[Node, Node]) -> dict[Ha
 
 
 def _spans(store: Diagrams, level: int, one: Node, other: Node) -> Iterator[tuple[int, Node, Node]]:
-    """The children of two nodes at a level, as values of its digit meet."""
+    """The pairs of children of two nodes at a level, for each interval of its digit."""
     sides = [
         (store.ends[node], store.kids[node]) if store.level[node] == level else ((store.tops[level],), (node,))
         for node in (one, other)

@@ -1,4 +1,4 @@
-"""Whether a rule matches one packet on its way: yes, no, or not known."""
+"""Whether a rule matches one packet on its path: yes, no, or unknown."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rules.values.family import Family
 from rules.values.intervals import common, complement, contains, masked
 from rules.values.typed import HostAddress, KeywordList, Masked, Pair, Range
 
-# What `--ctstatus` asks for that a connection has from its second packet on.
+# Values of `--ctstatus` that a connection has only from its second packet on.
 _LATER = frozenset(("SEEN_REPLY", "ASSURED", "CONFIRMED"))
 
 
 class Conditions:
-    """Looks at packets with what is known of the host."""
+    """Tests packets with what is known of the host."""
 
     def __init__(self, family: Family, network: HostNetwork, sets: Mapping[str, Members]) -> None:
         self._family = family
@@ -29,7 +29,7 @@ class Conditions:
         self._boxes: dict[Match, tuple[list[Box], bool]] = {}
 
     def fits(self, rule: Rule, packet: Carried) -> bool | None:
-        """Whether a rule matches; None where that is not known, or so at one time and not at another."""
+        """Whether a rule matches; None if that is unknown, or depends on the time."""
         answer: bool | None = True
         for match in rule.matches:
             found = self._match(match, packet)
@@ -52,7 +52,7 @@ class Conditions:
         if match.name == "set":
             return self._set(match, packet)
         if match.name == "helper" and packet.first:
-            return match.negated  # only what a helper expected has one
+            return match.negated  # only expected connections have one
         if match.name == "addrtype" and self._family is Family.IPV6:
             return self._address_type(match, packet)
         boxes, complete = self._read(match)
@@ -90,7 +90,7 @@ class Conditions:
         return found if found is None or not asked.negated else not found
 
     def _address_type(self, match: Match, packet: Carried) -> bool | None:
-        """In IPv6 an address has several types at once; whether it is the host's own is known."""
+        """In IPv6, an address has several types at once; only whether it is the host's own is known."""
         answer: bool | None = True
         for option in match.options:
             field = {"src-type": Field.SOURCE, "dst-type": Field.DESTINATION}.get(option.name)
@@ -106,7 +106,10 @@ _FROM_OUTSIDE = complement((interface("lo"),), (1 << 128) - 1)
 
 
 def _boxes(boxes: list[Box], packet: Carried) -> bool | None:
-    """Whether a packet is in one of some boxes. By which interface it came may not be known, but never by lo."""
+    """Whether a packet is in any of the boxes.
+
+    Its input interface may be unknown, but is never lo.
+    """
     answer: bool | None = False
     for box in boxes:
         fits: bool | None = True
@@ -137,7 +140,7 @@ def _mark(match: Match, mark: int) -> bool | None:
 
 
 def _of_connection(option: Option, packet: Carried) -> bool | None:
-    """What an option of conntrack says of a first packet, not negated."""
+    """What an option of conntrack, without its negation, yields for a first packet."""
     value = option.value
     if not packet.first:
         return None

@@ -1,4 +1,4 @@
-"""One packet as people write it, ``tcp 198.51.100.7:40000 > 203.0.113.5:443 in eth0``, and its way in lines."""
+"""One packet as people write it, ``tcp 198.51.100.7:40000 > 203.0.113.5:443 in eth0``, and its path in lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MORE = ("in", "out", "state", "flags", "type", "ttl", "tos", "length")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A packet, the fields of it that nobody told, and the state that conntrack gives it."""
+    """A packet, its unspecified fields, and the state that conntrack gives it."""
 
     packet: Packet
     unknown: tuple[Field, ...] = ()
@@ -31,7 +31,7 @@ class Described:
 
 
 def read_packet(text: str) -> Described:
-    """Read a packet. Raises :class:`rules.errors.ExpectedError` where it is none."""
+    """Parse a packet. Raises :class:`rules.errors.ExpectedError` if the text is invalid."""
     words = text.replace(">", " > ").split()
     if len(words) < 4 or words[2] != ">" or len(words) % 2:
         raise ExpectedError(f"{USAGE}{', '.join(_MORE)}", f'"{text}" is no packet')
@@ -94,7 +94,7 @@ def _state(word: str) -> int:
 
 
 def followed(tracer: Tracer, asked: Described) -> Trace:
-    """The way of a described packet; one whose source is the host's own is one that the host sends."""
+    """The path of a described packet; if the source is one of the host's addresses, the host sends it."""
     packet, unknown, host = asked.packet, asked.unknown, tracer.host
     source, destination = packet.point()[Field.SOURCE], packet.point()[Field.DESTINATION]
     if host.kind(source) == LOCAL and packet.in_interface in ("", "lo"):
@@ -107,7 +107,7 @@ def followed(tracer: Tracer, asked: Described) -> Trace:
 
 
 def trace_lines(trace: Trace, family: Family) -> Iterator[str]:
-    """The way in lines: one after the other all ways that it may take."""
+    """The path in lines: all possible paths, one after the other."""
     if trace.cut:
         yield "more ways than can be followed; some of them:"
     for number, end in enumerate(trace.ends, 1):
@@ -119,7 +119,7 @@ def trace_lines(trace: Trace, family: Family) -> Iterator[str]:
 
 
 def step_text(step: TraceStep, family: Family) -> str:
-    """A rule with its place and what it did, or what the kernel did."""
+    """A rule with its position and what it did, or what the kernel did."""
     if step.place is None:
         return f"-> {step.text}"
     if step.rule is None:
@@ -134,14 +134,14 @@ _REFUSED = {"DROP": "dropped", "REJECT": "refused"}
 
 
 def end_text(end: End, family: Family) -> str:
-    """What became of a packet, in words."""
+    """What happened to a packet in the end, in words."""
     if end.verdict != "ACCEPT":
         return f"= {_REFUSED.get(end.verdict, end.verdict)}"
     return f"= {_WHERE[end.where]}: {packet_text(end.packet, family)}"
 
 
 def packet_text(packet: Carried, family: Family) -> str:
-    """A packet as :func:`read_packet` reads it, without what is not known."""
+    """A packet in the form that :func:`read_packet` parses, without unknown fields."""
     ends = []
     for address, port in ((Field.SOURCE, Field.SOURCE_PORT), (Field.DESTINATION, Field.SERVICE)):
         shown = "?" if address in packet.open else format_address(family, packet[address])
@@ -155,7 +155,7 @@ def packet_text(packet: Carried, family: Family) -> str:
 
 
 def unknown_network(network: HostNetwork | None) -> str:
-    """What cannot be told without a host's addresses and routes, in words."""
+    """What cannot be determined without a host's addresses and routes, in words."""
     if network is not None and network.known:
         return ""
     return "the host's addresses and routes are not given: what is for the host and what is forwarded is not known"

@@ -1,4 +1,4 @@
-"""What targets that let a packet go on do to it: marks, hop limit, TOS, no tracking."""
+"""What non-terminating targets change: marks, hop limit, TOS, connection tracking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FULL = 0xFFFFFFFF
 
 
 def changed(packet: Carried, target: Target) -> tuple[Carried, str]:
-    """The packet behind a rule with such a target, and what was done in words; empty where nothing was."""
+    """The packet after a rule with such a target, and what was done, in words; empty if nothing was."""
     name = target.name
     if name == "MARK":
         change = _set_mark(target)

@@ -1,4 +1,4 @@
-"""The ends of a connection as conntrack knows them, for `--ctorigdst` and its like."""
+"""The endpoints of a connection as conntrack knows them, for `--ctorigdst` and similar options."""
 
 from rules.packets.packet import Field
 
@@ -12,4 +12,4 @@ ENDS = {
     "ctreplsrcport": (Field.SERVICE, False),
     "ctrepldstport": (Field.SOURCE_PORT, False),
 }
-"""Each end as its first packet has it: the field, and whether before the destination was translated."""
+"""Each endpoint as its first packet has it: the field, and whether before translation of the destination."""

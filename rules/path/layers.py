@@ -1,4 +1,4 @@
-"""The tables that packets meet at each hook, in the kernel's order: iptables', the other iptables', nftables' own."""
+"""The tables that packets traverse at each hook, in the kernel's order: those of both iptables, and other nftables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rules.model import BUILTIN_CHAINS, Ruleset, Table
 
-# netfilter_ipv4.h: where each table stands; sources are translated last.
+# netfilter_ipv4.h: the priority of each table; source NAT comes last.
 _PRIORITIES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 _SOURCES = 100
 CONNTRACK = -200
@@ -16,7 +16,7 @@ HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Where a chain is hooked in. ``nat``: first packets alone come by, to be translated."""
+    """Where a chain is hooked. ``nat``: only first packets traverse it, to be translated."""
 
     hook: str
     priority: int
@@ -26,7 +26,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A table with its hooks. ``name``: as answers name it."""
+    """A table with its hooks. ``name``: as shown in answers."""
 
     name: str
     table: Table
@@ -34,7 +34,7 @@ class Layer:
 
 
 def layers(ruleset: Ruleset, prefix: str = "") -> tuple[Layer, ...]:
-    """The tables of an iptables; ``prefix`` tells the other one apart (``legacy ``)."""
+    """The tables of one iptables variant; ``prefix`` marks those of the other one (``legacy ``)."""
     found = []
     for table in ruleset.tables:
         hooks = tuple(
@@ -50,6 +50,6 @@ def _priority(table: str, chain: str) -> int:
 
 
 def at(hook: str, found: Iterable[Layer]) -> Sequence[tuple[Layer, Hook]]:
-    """The chains at a hook, in the order in which packets meet them."""
+    """The chains at a hook, in the order in which packets traverse them."""
     here = [(layer, one) for layer in found for one in layer.hooks if one.hook == hook]
     return sorted(here, key=lambda pair: pair[1].priority)

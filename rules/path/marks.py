@@ -10,18 +10,18 @@ from rules.path.layers import Layer
 from rules.values.intervals import Intervals, numbers
 from rules.values.typed import MarkChange, Masked
 
-# As many values are told apart; of more, marks are not known.
+# The most distinct values; with more, marks are unknown.
 MOST_MARKS = 64
 _FULL = 0xFFFFFFFF
-# What each value becomes, by its number.
+# The new value for each value, by index.
 Effect = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """``values``: all marks that there may be, 0 first; none where they are too many to tell apart.
+    """``values``: all possible marks, 0 first; empty if there are too many to distinguish.
 
-    ``kept``: whether any rule marks connections, so that what is restored of them is not known.
+    ``kept``: whether any rule marks connections, so that a restored mark is unknown.
     """
 
     values: tuple[int, ...]
@@ -29,16 +29,16 @@ class Marks:
 
     @property
     def known(self) -> bool:
-        """Whether marks are told apart."""
+        """Whether marks are distinguished."""
         return bool(self.values)
 
     @property
     def same(self) -> Effect:
-        """The effect of what changes no mark."""
+        """The effect that changes no mark."""
         return tuple(range(len(self.values)))
 
     def effects(self, target: Target) -> tuple[Effect, ...] | None:
-        """What a target makes of marks, each way that it may; None for one that changes none."""
+        """The possible effects of a target on marks; None if it changes none."""
         change = mark_change(target)
         if change is not None and target.name == "MARK":
             return (self._effect(change),) if self.known else None
@@ -49,7 +49,7 @@ class Marks:
         return None
 
     def fitting(self, match: Match) -> Intervals | None:
-        """The numbers of the marks that a match asks for, None where that cannot be told."""
+        """The indexes of the marks that a match accepts; None if unknown."""
         option = match.option("mark")
         if not self.known or option is None or not isinstance(option.value, Masked):
             return None
@@ -66,7 +66,7 @@ class Marks:
 
 
 def marks_of(layers: Iterable[Layer]) -> Marks:
-    """All marks that rules may give a packet that came without one."""
+    """All marks that rules may give to a packet that arrives without one."""
     rules = [rule for layer in layers for chain in layer.table.chains for rule in chain.rules]
     kept = any(_keeps(rule) for rule in rules)
     changes = _changes(rules)
@@ -83,7 +83,7 @@ def marks_of(layers: Iterable[Layer]) -> Marks:
 
 
 def mark_change(target: Target) -> MarkChange | None:
-    """What a target that sets a mark does to it."""
+    """The change that a target which sets a mark makes to it."""
     option = target.option("set-xmark")
     return option.value if option is not None and isinstance(option.value, MarkChange) else None
 

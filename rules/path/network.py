@@ -18,10 +18,10 @@ UNICAST, LOCAL, BROADCAST, MULTICAST = 1, 2, 3, 5
 _LOOPBACK = {Family.IPV4: ip_network("127.0.0.0/8"), Family.IPV6: ip_network("::1/128")}
 _MULTICAST = {Family.IPV4: ip_network("224.0.0.0/4"), Family.IPV6: ip_network("ff00::/8")}
 _LINK_LOCAL = ip_network("fe80::/10")
-# Kinds of routes by which no packet gets anywhere.
+# Types of routes that deliver no packets.
 _DEAD_ENDS = ("blackhole", "unreachable", "prohibit", "throw")
 _OTHER_ROUTES = ("local", "broadcast", "anycast", "multicast")
-# Of more routes it is not worked out which addresses lie behind which interface.
+# With more routes than this, the addresses behind each interface are not computed.
 _MOST_ROUTES = 500
 _KIND = {Family.IPV4: "inet", Family.IPV6: "inet6"}
 
@@ -37,7 +37,7 @@ class OwnAddress:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route to a network; without an ``interface`` it is one by which nothing gets there."""
+    """A route to a network; one without an ``interface`` delivers nothing."""
 
     address: int
     prefix: int
@@ -47,9 +47,9 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class HostNetwork:
-    """What is known of a host's network in one family; nothing where it has no addresses.
+    """What is known of a host's network in one family; empty if its addresses are unknown.
 
-    ``forwards``: whether it forwards at all, None where that was not asked. Routes are those of the main table.
+    ``forwards``: whether it forwards at all; None if unknown. Routes are those of the main table.
     """
 
     family: Family
@@ -59,29 +59,29 @@ class HostNetwork:
 
     @property
     def known(self) -> bool:
-        """Whether it is known which addresses are the host's."""
+        """Whether the host's addresses are known."""
         return bool(self.addresses)
 
     def local(self) -> Intervals:
-        """The host's own addresses, those of the loopback among them."""
+        """The host's own addresses, including loopback addresses."""
         loopback = _LOOPBACK[self.family]
         own = ((one.address, one.address) for one in self.addresses)
         return normal((*own, (int(loopback[0]), int(loopback[-1]))))
 
     def broadcasts(self) -> Intervals:
-        """The addresses of all on a network."""
+        """The broadcast addresses."""
         if self.family is Family.IPV6:
             return ()
         own = (one.address | (1 << 32 - one.prefix) - 1 for one in self.addresses if one.prefix < 31)
         return normal((one, one) for one in (*own, (1 << 32) - 1))
 
     def multicasts(self) -> Intervals:
-        """The addresses of groups."""
+        """The multicast addresses."""
         groups = _MULTICAST[self.family]
         return ((int(groups[0]), int(groups[-1])),)
 
     def kind(self, address: int) -> int | None:
-        """The type of an address (RTN_*), None where that is not known."""
+        """The type of an address (RTN_*); None if unknown."""
         found = (
             (self.multicasts(), MULTICAST),
             (self.local(), LOCAL),
@@ -93,7 +93,7 @@ class HostNetwork:
         return UNICAST if self.known else None
 
     def way_out(self, address: int) -> str | None:
-        """The interface by which packets to an address leave: empty for none, None where that is not known."""
+        """The interface by which packets to an address leave: empty for none, None if unknown."""
         if not self.routes:
             return None
         bits = self.family.bits
@@ -102,7 +102,7 @@ class HostNetwork:
         return best.interface if best is not None else ""
 
     def ways_out(self) -> dict[str, Intervals] | None:
-        """The addresses to which packets leave by each interface, None where that is not known or takes too long."""
+        """The addresses to which packets leave by each interface; None if unknown or too expensive to compute."""
         if not 0 < len(self.routes) <= _MOST_ROUTES:
             return None
         found: dict[str, Intervals] = {}
@@ -117,14 +117,14 @@ class HostNetwork:
         return found
 
     def own_at(self, interface: str, near: int | None = None) -> int | None:
-        """The first address at an interface; of those of IPv6, one that reaches as far as ``near`` does."""
+        """The first address of an interface; in IPv6, one of the same scope as ``near`` if possible."""
         found = [one.address for one in self.addresses if one.interface == interface]
         if self.family is Family.IPV6 and near is not None:
             found = [one for one in found if _on_link(one) == _on_link(near)] or found
         return found[0] if found else None
 
     def shown(self) -> str:
-        """The host's addresses in a line."""
+        """The host's addresses on one line."""
         return ", ".join(f"{format_address(self.family, one.address)} ({one.interface})" for one in self.addresses)
 
 
@@ -133,9 +133,9 @@ def _on_link(address: int) -> bool:
 
 
 def read_network(family: Family, addresses: str, routes: str = "", forwards: str = "") -> HostNetwork:
-    """What ``ip addr`` and ``ip route`` print, as JSON (``-j``) or as text, and /proc's ``ip_forward``.
+    """Parse the output of ``ip addr`` and ``ip route``, as JSON (``-j``) or as text, and /proc's ``ip_forward``.
 
-    What cannot be read is left out: these are words of a host.
+    What cannot be parsed is left out: this is output of a host.
     """
     return HostNetwork(
         family,
@@ -195,7 +195,7 @@ def _routes(text: str, family: Family) -> Iterator[Route]:
 
 
 def _several(text: str) -> bool:
-    """Whether a route leaves by one of several interfaces: which one, nobody can tell beforehand."""
+    """Whether a route uses one of several interfaces; which one cannot be predicted."""
     if _is_json(text):
         hops = [entry.get("nexthops") for entry in _entries(text)]
         devices = [{hop.get("dev") for hop in some if isinstance(hop, dict)} for some in hops if isinstance(some, list)]
@@ -242,5 +242,5 @@ def _route(kind: str, destination: str, device: str, metric: int, family: Family
 
 
 def is_loopback(address: int, family: Family) -> bool:
-    """Whether an address is one of the loopback: nothing is routed from outside to it, or from it."""
+    """Whether an address is a loopback address: it is never routed from or to the outside."""
     return ip_address(format_address(family, address)) in _LOOPBACK[family]

@@ -1,4 +1,4 @@
-"""Expressions of nftables rules in iptables' terms; what has none raises :class:`Unreadable`."""
+"""Translates nftables expressions to iptables' terms; those without an equivalent raise :class:`Unreadable`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Choice = tuple[Match, ...]
 
 
 class Unreadable(Exception):  # noqa: N818 -- it is caught right where it is raised
-    """An expression has no counterpart in iptables' terms."""
+    """An expression has no equivalent in iptables' terms."""
 
 
 class Reader:
-    """Reads the expressions of one table. ``sets``: those that its rules look at, named and without a name."""
+    """Reads the expressions of one table. ``sets``: the named and anonymous sets that its rules refer to."""
 
     def __init__(self, title: str, family: Family, named: Mapping[str, Mapping[str, Any]]) -> None:
         self.sets: dict[str, Members] = {}
@@ -38,7 +38,7 @@ class Reader:
         self._ip = "ip" if family is Family.IPV4 else "ip6"
 
     def choices(self, kind: str, value: Any) -> list[Choice]:
-        """The ways in which an expression matches: none, one, or several of which any will do."""
+        """The alternatives for an expression: none, one, or several of which any may match."""
         if kind in _PASSING:
             return [()]
         if kind == "match" and isinstance(value, dict):
@@ -48,7 +48,7 @@ class Reader:
         raise Unreadable
 
     def target(self, kind: str, value: Any) -> Target | None:
-        """The target that stands for a statement; None for what is a match."""
+        """The target equivalent to a statement; None if it is a match."""
         if kind == "notrack":
             return Target("NOTRACK")
         if kind == "masquerade":
@@ -66,7 +66,7 @@ class Reader:
         return None
 
     def map_of(self, value: Any) -> Iterator[tuple[Choice, Any]]:
-        """The choices of a verdict map, each with its verdict."""
+        """The alternatives of a verdict map, each with its verdict."""
         data = value.get("data") if isinstance(value, dict) else None
         pairs = data.get("set") if isinstance(data, dict) else self._elements(str(data)[1:])
         for pair in pairs if isinstance(pairs, list) else ():
@@ -135,7 +135,7 @@ class Reader:
             if field == "type" and not negated:
                 try:
                     kinds = [read_icmp_type(_icmp_name(one), self._family) for one in self._listed(right)]
-                except ValueError:  # a name that nft alone knows
+                except ValueError:  # a name that only nft supports
                     raise Unreadable from None
                 return [(_protocol(icmp[0]), Match(icmp[1], (Option(f"{protocol}-type", kind),))) for kind in kinds]
         raise Unreadable
@@ -167,7 +167,7 @@ class Reader:
         raise Unreadable
 
     def _listed(self, right: Any) -> list[Any]:
-        """The values that an expression compares with; a named set's among them."""
+        """The values that an expression compares with, including those of a named set."""
         if isinstance(right, dict) and isinstance(right.get("set"), list):
             return [_element(one) for one in right["set"]]
         if isinstance(right, dict) and isinstance(right.get("|"), list):
@@ -177,7 +177,7 @@ class Reader:
         return right if isinstance(right, list) else [right]
 
     def _elements(self, name: str) -> list[Any]:
-        """The elements of a named set. A set that packets themselves fill is never known."""
+        """The elements of a named set. Sets filled by packets are never known."""
         found = self._named.get(name)
         flags = found.get("flags", ()) if found is not None else ("dynamic",)
         if found is None or "dynamic" in (flags if isinstance(flags, list) else [flags]):
@@ -251,7 +251,7 @@ def _protocols(values: list[Any], *, negated: bool) -> list[Choice]:
 
 
 def _icmp_name(value: Any) -> str:
-    """nftables' name of a type as iptables has it, or its number."""
+    """nftables' name of a type in iptables' spelling, or its number."""
     renamed = {"nd-neighbor-solicit": "135", "nd-neighbor-advert": "136", "nd-router-solicit": "133"}
     renamed |= {"nd-router-advert": "134", "nd-redirect": "137", "mld-listener-query": "130"}
     renamed |= {"mld-listener-report": "131", "mld-listener-done": "132", "mld2-listener-report": "143"}

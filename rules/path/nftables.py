@@ -1,6 +1,6 @@
-"""Tables of nftables outside iptables (``nft -j list ruleset``), as layers: what they match, in iptables' terms.
+"""nftables tables outside iptables (``nft -j list ruleset``), as layers: their matches in iptables' terms.
 
-What has no such terms becomes a match that is not known, by the name of its rule; so it makes answers "possibly".
+An expression without an equivalent becomes an unknown match, named after its rule, and makes answers "possibly".
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from rules.path.sets import Members
 from rules.values.family import Family
 
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-# Hooks that see packets of iptables' hooks before or behind them, and whole frames.
+# Hooks before or after those of iptables, some of which see whole frames.
 _ELSEWHERE = ("ingress", "egress")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """``layers``: the tables that see packets of a family; ``sets``: the sets that they look at, by names of their own.
+    """``layers``: the tables that see packets of a family; ``sets``: the sets they refer to, under unique names.
 
-    ``doubts``: what other firewalls, not followed, in words.
+    ``doubts``: hooks that are not followed, in words.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -34,9 +34,10 @@ class Listing:
 
 
 def read_listing(text: str, family: Family, *, beside: bool = True) -> Listing:
-    """The tables of a listing. ``beside``: without those that iptables itself made, whose rules are known otherwise.
+    """Parse the tables of a listing.
 
-    Raises :class:`ValueError` for what is no such listing.
+    ``beside``: leave out tables that iptables itself created, whose rules are known otherwise. Raises
+    :class:`ValueError` if the text is not such a listing.
     """
     try:
         entries = json.loads(text)["nftables"]
@@ -73,13 +74,13 @@ class _Table:
 
     @property
     def iptables(self) -> bool:
-        """Whether iptables over nf_tables made it: its tables and base chains have the names of its own."""
+        """Whether iptables-nft created it: the table and its base chains have the names that iptables uses."""
         known = BUILTIN_CHAINS.get(self.name, ())
         hooked = [str(value["name"]) for value in self._of("chain") if "hook" in value]
         return self.family in ("ip", "ip6") and bool(hooked) and set(hooked) <= set(known)
 
     def elsewhere(self) -> list[str]:
-        """The hooks of its chains that are not followed."""
+        """Those hooks of its chains that are not followed."""
         return [hook for value in self._of("chain") if (hook := str(value.get("hook", ""))) in _ELSEWHERE]
 
     def decides(self) -> bool:
@@ -89,7 +90,7 @@ class _Table:
         return policies or '"drop"' in text or '"reject"' in text or '"queue"' in text
 
     def layer(self, family: Family) -> tuple[Layer, dict[str, Members]]:
-        """The table in iptables' terms, with the sets that it looks at."""
+        """The table in iptables' terms, with the sets it refers to."""
         reader = Reader(self.title, family, {str(value["name"]): value for kind, value in self.parts if kind != "rule"})
         chains = {str(value["name"]): value for value in self._of("chain")}
         rules: dict[str, list[Rule]] = {name: [] for name in chains}
@@ -111,7 +112,7 @@ class _Table:
     def _rules(
         self, reader: Reader, chain: str, number: int, expressions: Any, chains: Mapping[str, object]
     ) -> Iterator[Rule]:
-        """One rule, as many as its choices make."""
+        """One rule as several, one per alternative."""
         ways: list[tuple[Match, ...]] = [()]
         made: list[Rule] = []
         for expression in expressions if isinstance(expressions, list) else ():
@@ -152,7 +153,7 @@ def _hook(name: str, value: Mapping[str, Any]) -> Hook | None:
 
 
 def _verdict(expression: Any, chains: Mapping[str, object]) -> Target | None:
-    """The target that stands for a verdict; None for what is none."""
+    """The target equivalent to a verdict; None if it is not one."""
     if isinstance(expression, str):
         expression = {expression: None}
     for kind, value in expression.items() if isinstance(expression, dict) else ():

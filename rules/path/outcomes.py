@@ -1,7 +1,7 @@
-"""What may become of a packet in a chain of any table: verdict, translation, mark, whether it is tracked.
+"""What may happen to a packet in a chain of any table: verdict, translation, mark, whether it is tracked.
 
-The outcomes of `rules.packets.outcomes` are sets of verdicts, a bit each. Here further bits stand for a verdict
-together with what else happened: an effect on marks, a translation, no tracking. They are made as they are met.
+The outcomes of `rules.packets.outcomes` are sets of verdicts, one bit each. Here, further bits stand for a verdict
+together with what else happened: an effect on marks, a translation, no tracking. They are created on demand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rules.path.marks import Effect
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """``by``: the rule whose translation it is; ``mark``: what it makes of marks, empty for nothing."""
+    """``by``: the rule that translates; ``mark``: the effect on marks, empty for none."""
 
     verdict: Verdict
     mark: Effect = ()
@@ -23,7 +23,7 @@ class Happening:
     by: Place | None = None
 
     def then(self, later: Happening) -> Happening:
-        """This, after which a packet went on, and then another."""
+        """This one, followed by a later one."""
         mark = (
             tuple(later.mark[number] for number in self.mark) if self.mark and later.mark else self.mark or later.mark
         )
@@ -31,7 +31,7 @@ class Happening:
 
 
 class Happenings:
-    """The numbers of happenings."""
+    """Numbers for happenings."""
 
     def __init__(self) -> None:
         self._bits: dict[Happening, int] = {Happening(verdict): int(verdict) for verdict in Verdict}
@@ -49,14 +49,14 @@ class Happenings:
         return found
 
     def happenings(self, case: int) -> Iterator[Happening]:
-        """Those of a case or of several."""
+        """The happenings of one or more cases."""
         while case:
             bit = case & -case
             yield self._known[bit]
             case ^= bit
 
     def then(self, first: Outcome, second: Outcome) -> Outcome:
-        """``second`` for what ``first`` lets pass."""
+        """``second`` applied to what ``first`` lets pass."""
         cases: set[int] = set()
         for case in first.cases:
             passing = case & self.passing
@@ -68,7 +68,7 @@ class Happenings:
         return Outcome(frozenset(cases))
 
     def renamed(self, outcome: Outcome, old: Verdict, new: Verdict) -> Outcome:
-        """The outcome with one verdict in place of another."""
+        """The outcome with one verdict replaced by another."""
         return Outcome(frozenset(self._renamed(case, old, new) for case in outcome.cases))
 
     def _composed(self, passing: int, other: int) -> int:

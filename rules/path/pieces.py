@@ -1,4 +1,4 @@
-"""Sets of packets on their way through all tables: which ways there are, and who takes them."""
+"""Sets of packets on their path through all tables: which paths there are, and which packets take them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from rules.values.intervals import Intervals, complement, normal, numbers
 _NEW, _DNAT, _UNTRACKED = state_number("NEW"), state_number("NEW", dnat=True), state_number("UNTRACKED")
 _PLAIN = numbers(state_number(name) for name in ("INVALID", "NEW", "UNTRACKED"))
 _NONE = interface("")[0]
-# Any address that is not of the link alone: REDIRECT takes one that reaches as far.
+# Any address that is not link-local: REDIRECT then uses an address of global scope.
 _GLOBAL = 1 << 125
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Packets that take one way: ``possibly`` at most, ``surely`` at least, as they came.
+    """Packets that take the same path, in their original form: ``possibly`` at most, ``surely`` at least.
 
-    ``became``: fields with one value by now. ``by``: the rules that translated, with their tables, ``to`` what.
-    ``astray``: to which address is not known (NETMAP of others' addresses), so neither is what denies it.
+    ``became``: fields that have one value by now. ``by``: the rules that translated, with their tables, ``to`` what.
+    ``astray``: the new address is unknown (NETMAP of other hosts' addresses), and so is what denies the packets.
     """
 
     possibly: Node
@@ -44,7 +44,7 @@ class Piece:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes it another way."""
+        """What distinguishes it from other paths."""
         return tuple(sorted(self.became.items())), self.by, self.to, self.astray
 
 
@@ -68,7 +68,7 @@ class Pieces:
         self.compiler = PathCompiler(family, layers, sets)
         self.store = self.compiler.store
         ways = self.host.ways_out()
-        # Which addresses lie behind which interface; None where that is not known.
+        # The addresses behind each interface; None if unknown.
         self._ways = (
             ways
             if ways is None
@@ -83,7 +83,7 @@ class Pieces:
         self._before = {(layer.name, hook.chain): _asks_before(layer, hook) for layer in layers for hook in layer.hooks}
 
     def to_host(self) -> list[Reached]:
-        """What becomes of packets to the host's own addresses: received, or forwarded to where they are translated."""
+        """What happens to packets to the host's own addresses: received, or forwarded after translation."""
         sent = self.store.both(outside(self.compiler, "INPUT", Ruleset(self.family)), self._begun())
         addressed = [
             self._box({Field.DESTINATION: wanted, Field.DESTINATION_TYPE: ((kind, kind),)})
@@ -99,7 +99,7 @@ class Pieces:
         return list(self._routed(self._through("PREROUTING", [Piece(sent, sent, {MARK: 0})]), plain=LOCAL))
 
     def past_host(self) -> list[Reached]:
-        """What becomes of packets to others that come by: forwarded, or received where they are translated."""
+        """What happens to packets to other hosts: forwarded, or received after translation."""
         sent = self.store.both(outside(self.compiler, "PREROUTING", Ruleset(self.family)), self._begun())
         box: dict[int, Intervals] = {Field.DESTINATION_TYPE: ((UNICAST, UNICAST),), Field.IN: _not_lo(self.family)}
         if self.host.known:
@@ -115,19 +115,19 @@ class Pieces:
         return self.store.box(dict(sorted(box.items())), self.store.all, self.store.none)
 
     def _through(self, hook: str, pieces: list[Piece], instead: Mapping[int, int] | None = None) -> list[Piece]:
-        """Through the tables at a hook; ``instead``: fields that are others there for all packets."""
+        """Pass through the tables at a hook; ``instead``: fields that have other values there for all packets."""
         for layer, here in self.hooks[hook]:
             chain = layer.table.chain(here.chain)
             if chain is None or not (chain.rules or chain.policy == "DROP"):
                 continue
             if here.nat and hook != "PREROUTING":
-                continue  # sources are translated there: nobody is denied
+                continue  # source NAT: nobody is denied
             found = [one for piece in pieces for one in self._met(layer, here, piece, instead or {})]
             pieces = self._joined(found)
         return pieces
 
     def _met(self, layer: Layer, here: Hook, piece: Piece, instead: Mapping[int, int]) -> Iterator[Piece]:
-        """A piece behind a table."""
+        """A piece after a table."""
         if here.nat:
             state = piece.became.get(Field.STATE)
             first = self._box({Field.STATE: ((_NEW, _NEW),)}) if state is None else self.store.none
@@ -166,7 +166,7 @@ class Pieces:
             yield piece
 
     def _part(self, piece: Piece, packets: Node) -> Piece:
-        """Of a piece only some packets."""
+        """A piece, restricted to some packets."""
         both = self.store.both
         return replace(piece, possibly=both(piece.possibly, packets), surely=both(piece.surely, packets))
 
@@ -178,7 +178,7 @@ class Pieces:
         return self.compiler.shares(piece.possibly, self.compiler.chain(layer, here), now)
 
     def _translated(self, piece: Piece, to: Translation) -> Iterator[Piece]:
-        """What a translation of the destination makes of a piece, each address and port for itself."""
+        """The results of translating a piece's destination, one for each address and port."""
         ports: tuple[int | None, ...] = (None,) if to.ports is None else tuple(dict.fromkeys(to.ports))
         shifted = to.ports is not None and to.base is not None and to.ports[0] != to.ports[1]
         if shifted:
@@ -216,11 +216,11 @@ class Pieces:
             yield replace(rest, surely=self.store.none, astray=True), None
 
     def own(self) -> list[int]:
-        """The host's own addresses, but for those of the loopback; none where they are not known."""
+        """The host's own addresses except loopback; empty if unknown."""
         return sorted({one.address for one in self.host.addresses if not is_loopback(one.address, self.family)})
 
     def _routed(self, pieces: Iterable[Piece], *, plain: int) -> Iterator[Reached]:
-        """The routing decision. ``plain``: the kind of address that packets that nobody translated are for."""
+        """The routing decision. ``plain``: the type of the destination of packets that nobody translated."""
         for piece in pieces:
             if piece.astray:
                 yield from (Reached(piece, "host"), Reached(piece, "forwarded"))
@@ -251,7 +251,7 @@ class Pieces:
         if self.host.forwards is False:
             return
         if self.compiler.changes_hops:
-            piece = replace(piece, surely=self.store.none)  # it may be that the hop limit is made to end here
+            piece = replace(piece, surely=self.store.none)  # the hop limit may have been changed to expire here
         else:
             piece = self._part(piece, self._box({Field.HOPS: ((2, 255),)}))
         name = self.host.way_out(address) if address is not None else None
@@ -280,7 +280,7 @@ class Pieces:
             yield Reached(replace(one, possibly=possibly, surely=surely), "forwarded")
 
     def _opened(self, node: Node) -> Node:
-        """The packets whatever the interface is by which they leave."""
+        """The packets regardless of the interface by which they leave."""
         leaving = self._ways
         if leaving is None:
             leaving = self._box({Field.OUT: complement((interface(""),), tops(self.family)[Field.OUT])})
@@ -301,7 +301,7 @@ class Pieces:
 
 
 def _asks_before(layer: Layer, here: Hook) -> bool:
-    """Whether any rule that packets meet there looks at what the destination was before it was translated."""
+    """Whether any rule at this hook tests the destination before translation."""
     if layer.table.chain(here.chain) is None:
         return False
     chains = calling(layer.table, here.chain).chains

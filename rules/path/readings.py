@@ -1,4 +1,4 @@
-"""What matches say of first packets where more is known than a table tells: marks, sets, the ends of a connection."""
+"""What matches mean for first packets if more is known than the table tells: marks, sets, a connection's endpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rules.values.intervals import Intervals, common, complement, contains, mask
 from rules.values.typed import HostAddress, KeywordList, Masked, Pair, Range
 
 MARK = len(Field)
-"""The field behind those of packets: the number of the mark that a packet has."""
+"""The field after those of packets: the index of the packet's mark."""
 
 _TRACKED = numbers(number for number in range(40) if tracked(number))
 _MANGLED = ("ttl", "hl", "tos", "dscp")
@@ -25,10 +25,10 @@ Reading = tuple[list[Box], bool]
 
 
 class Readings:
-    """Reads matches as boxes over the packets that come, for :func:`rules.packets.predicates.predicate`.
+    """Reads matches as boxes over the original packets, for :func:`rules.packets.predicates.predicate`.
 
-    ``mangled``: whether any rule changes hop limits or TOS. ``became``: the fields that are others by now, with their
-    values; boxes then are about what came. ``hops``: how many routers took one off the hop limit by now.
+    ``mangled``: whether any rule changes hop limits or TOS. ``became``: the fields that have changed by now, with their
+    values; boxes then describe the original packets. ``hops``: how often the hop limit has been decremented by now.
     """
 
     def __init__(self, family: Family, marks: Marks, sets: Mapping[str, Members], *, mangled: bool) -> None:
@@ -40,7 +40,7 @@ class Readings:
         self._mangled = mangled
 
     def __call__(self, match: Match, family: Family) -> Reading | None:
-        """The boxes of a match, and whether they are all there is to it."""
+        """The boxes of a match, and whether they describe it completely."""
         if match.name == "conntrack" and not match.opaque:
             return self._conntrack(match)
         boxes, complete = self._read(match) or match_boxes(match, family)
@@ -55,7 +55,7 @@ class Readings:
         if match.name == "connmark":
             return self._connmark(match)
         if match.name == "helper":
-            return [{}] if match.negated else [], True  # nothing that a helper expected is a first packet of its own
+            return [{}] if match.negated else [], True  # expected connections have no first packet of their own
         if match.name == "set":
             return self._set(match)
         if match.name in _MANGLED and self._mangled:
@@ -94,7 +94,7 @@ class Readings:
         return [box], True
 
     def _conntrack(self, match: Match) -> Reading:
-        """Without a connection ``--ctstate`` alone counts."""
+        """Without a connection, only ``--ctstate`` counts."""
         found, _ = match_boxes(match, self._family)
         boxes = self._came(found)
         more = [option for option in match.options if option.name not in ("ctstate", "ctdir")]
@@ -129,7 +129,8 @@ class Readings:
         box = _box(field, wanted, self._family, negated=option.negated)
         found = [box] if before else self._came([box])
         if isinstance(value, Range) and option.name != "ctorigdstport":
-            # ICMP has an identifier in place of some ports, which anybody may choose; of its type and code, one.
+            # For ICMP, an identifier, which anybody may choose, takes the place of some ports, and a type and code that
+            # of one.
             return None
         return found
 
@@ -140,7 +141,7 @@ class Readings:
         return {**box, int(Field.HOPS): common(tuple(moved), ((0, 255),))}
 
     def _came(self, boxes: list[Box]) -> list[Box]:
-        """Boxes over packets as they are now, over packets as they came."""
+        """Boxes over current packets as boxes over original packets."""
         if self.hops:
             boxes = [self._hopped(box) for box in boxes]
         if not self.became:
@@ -154,7 +155,7 @@ class Readings:
 
 
 def asks_before(match: Match) -> bool:
-    """Whether a match looks at what the destination was before it was translated."""
+    """Whether a match tests the destination before translation."""
     return match.name == "conntrack" and any(option.name in ("ctorigdst", "ctorigdstport") for option in match.options)
 
 

@@ -1,4 +1,4 @@
-"""Sets of addresses as a host has them (``ipset save``), with their members."""
+"""IP sets as a host has them (``ipset save``), with their members."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rules.packets.packet import Field
 from rules.values.family import Family
 from rules.values.intervals import Intervals, contains, normal
 
-# Types whose members are addresses or networks alone.
+# Types whose members are only addresses or networks.
 _OF_ADDRESSES = ("hash:ip", "hash:net", "bitmap:ip")
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A set: its type, and its members where they are addresses alone.
+    """A set: its type, and its members if they are only addresses.
 
-    ``rest``: why its members do not tell all (members of other kinds, with ``nomatch``, or that end with time).
+    ``rest``: why its members are incomplete (other kinds of members, ``nomatch``, or a timeout).
     """
 
     name: str
@@ -29,24 +29,24 @@ class Members:
 
     @property
     def known(self) -> bool:
-        """Whether its members tell which packets it holds."""
+        """Whether its members determine which packets match."""
         return self.kind in _OF_ADDRESSES and not self.rest
 
     def box(self, way: str, family: Family) -> tuple[int, Intervals] | None:
-        """The field that rules look at by ``src`` or ``dst``, and the values of it that the set holds."""
+        """The field that rules test with ``src`` or ``dst``, and its values in the set."""
         chosen = {"src": Field.SOURCE, "dst": Field.DESTINATION}.get(way)
         if chosen is None or not self.known or family is not self.family:
             return None
         return int(chosen), self.addresses
 
     def holds(self, way: str, point: tuple[int, ...], family: Family) -> bool | None:
-        """Whether a packet's address is a member; None where that is not known."""
+        """Whether a packet's address is a member; None if unknown."""
         found = self.box(way, family)
         return None if found is None else contains(found[1], point[found[0]])
 
 
 def read_sets(text: str) -> dict[str, Members]:
-    """The sets of what ``ipset save`` prints. Lines that cannot be read make their set one that is not known."""
+    """Parse the output of ``ipset save``. A line that cannot be parsed makes its set unknown."""
     made: dict[str, tuple[str, Family]] = {}
     ranges: dict[str, list[tuple[int, int]]] = {}
     rest: dict[str, str] = {}

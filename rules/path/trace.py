@@ -1,8 +1,8 @@
-"""One packet's way through all tables, NAT included: local or forwarded, by which rules, and what it becomes.
+"""One packet's path through all tables and NAT: to the host or forwarded, by which rules, with which changes.
 
 The order is the kernel's (netfilter_ipv4.h): raw, connection tracking, mangle, nat's destinations, the routing
-decision, then mangle, filter and security of INPUT or FORWARD, at last nat's sources. Where something is not known (a
-match, the host's addresses) every way is followed, and the answer tells all that may become of the packet.
+decision, then mangle, filter and security of INPUT or FORWARD, and finally nat's sources. Where something is unknown (a
+match, the host's addresses), every path is followed, and the answer contains all that may happen to the packet.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _UNTRACKED = state_number("UNTRACKED")
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What becomes of a packet.
+    """What happens to a packet in the end.
 
-    ``verdict``: ACCEPT, DROP or REJECT. ``where``: "host" when it is for the host itself, "forwarded", "sent", or empty
-    where it got no further than that. ``reason``: what decided, where that was no rule.
+    ``verdict``: ACCEPT, DROP or REJECT. ``where``: "host" if it is for the host itself, "forwarded", "sent", or empty
+    if it did not get that far. ``reason``: what decided, if it was not a rule.
     """
 
     packet: Carried
@@ -45,14 +45,14 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """All that may become of a packet; one end where that is certain. ``cut``: there were too many ways to follow."""
+    """All that may happen to a packet; one end if that is certain. ``cut``: there were too many paths to follow."""
 
     ends: tuple[End, ...]
     cut: bool = False
 
     @property
     def verdict(self) -> str | None:
-        """The verdict, None where it may be one or another."""
+        """The verdict; None if several are possible."""
         verdicts = {end.verdict for end in self.ends}
         return verdicts.pop() if len(verdicts) == 1 and not self.cut else None
 
@@ -72,28 +72,28 @@ class Tracer:
         self.conditions = Conditions(self.family, self.host, self.sets)
 
     def trace(self, packet: Packet, unknown: Sequence[Field] = (), *, state: int | None = None) -> Trace:
-        """What becomes of a packet that arrives. ``unknown``: fields of it that are not known, such as its interface.
+        """What happens to a packet that arrives. ``unknown``: its unknown fields, such as the interface.
 
-        ``state``: the state that conntrack gives it; that of a first packet by itself.
+        ``state``: the state that conntrack gives it; by default that of a first packet.
         """
         way = _Way(self, state)
         ends = tuple(way.arriving(self.begun(packet, unknown)))
         return Trace(_distinct(ends), way.cut)
 
     def sent(self, packet: Packet, unknown: Sequence[Field] = (), *, state: int | None = None) -> Trace:
-        """What becomes of a packet that the host itself sends."""
+        """What happens to a packet that the host itself sends."""
         way = _Way(self, state)
         ends = tuple(way.leaving(self.begun(packet, unknown)))
         return Trace(_distinct(ends), way.cut)
 
     def trace_point(self, point: tuple[int, ...]) -> Trace:
-        """What becomes of a packet, given by the numbers of its fields, that arrives."""
+        """What happens to a packet that arrives, given by the numbers of its fields."""
         way = _Way(self, None)
         ends = tuple(way.arriving(self._known(point, ())))
         return Trace(_distinct(ends), way.cut)
 
     def begun(self, packet: Packet, unknown: Sequence[Field] = ()) -> Carried:
-        """A packet before it meets anything."""
+        """A packet at the start of its path."""
         return self._known(packet.point(), unknown)
 
     def _known(self, point: tuple[int, ...], unknown: Sequence[Field]) -> Carried:
@@ -130,7 +130,7 @@ class _Way:
             yield from self._posted(out, "sent")
 
     def _through(self, hook: str, packet: Carried) -> list[Ended]:
-        """Through the tables at a hook, one after the other; connection tracking stands among them."""
+        """Pass through the tables at a hook, one after the other, including connection tracking."""
         waiting, tracked = [Ended(packet, "ACCEPT")], hook not in ("PREROUTING", "OUTPUT")
         for layer, here in self.hooks[hook]:
             if not tracked and here.priority >= CONNTRACK:
@@ -153,7 +153,7 @@ class _Way:
         return walk.ended
 
     def _tracked(self, come: Ended) -> Ended:
-        """What connection tracking, between raw and mangle, makes of it."""
+        """What connection tracking, between raw and mangle, does to the packet."""
         packet = come.packet
         if packet[Field.STATE] == _UNTRACKED or come.verdict != "ACCEPT":
             return come
@@ -161,11 +161,11 @@ class _Way:
         return replace(come, packet=packet.having((Field.STATE, state)))
 
     def _routed(self, packet: Carried) -> Iterator[End]:
-        """The routing decision: for the host itself, or to be forwarded; both where that is not known."""
+        """The routing decision: to the host itself or forwarded; both if unknown."""
         kind = None if Field.DESTINATION_TYPE in packet.open else packet[Field.DESTINATION_TYPE]
         address = packet[Field.DESTINATION]
         if is_loopback(address, self.family) and packet[Field.IN] != interface("lo")[0]:
-            # Only where route_localnet is set does the kernel take it.
+            # The kernel accepts it only if route_localnet is set.
             yield End(_told(packet, f"{self._shown(address)} is not routed from outside"), "DROP", "", "martian")
             return
         if kind != UNICAST:
@@ -200,7 +200,7 @@ class _Way:
             yield from self._posted(end, "forwarded")
 
     def _sent_by(self, packet: Carried) -> Carried:
-        """Routed anew where its destination was translated."""
+        """Reroute the packet if its destination was translated."""
         to = packet[Field.DESTINATION]
         name = "lo" if self.host.kind(to) == LOCAL else self.host.way_out(to)
         return packet.having((Field.OUT, interface(name)[0])) if name else packet.having(unknown=(Field.OUT,))
@@ -214,7 +214,7 @@ class _Way:
             yield End(end.packet, end.verdict, where)
 
     def _nat(self, layer: Layer, here: Hook, packet: Carried) -> Iterator[Ended]:
-        """Through a chain of nat, and what its target makes of the packet; first packets alone go there, once."""
+        """Through a chain of nat, and what its target does to the packet; only first packets traverse it, once."""
         source = here.hook in ("POSTROUTING", "INPUT")
         if not packet.first:
             shown = packet
@@ -244,7 +244,7 @@ class _Way:
                 yield self._with(packet, where, address, (port, number), source=source)
 
     def _own(self, packet: Carried, hook: str) -> int | None:
-        """The address that REDIRECT or MASQUERADE takes, None where that is not known."""
+        """The address that REDIRECT or MASQUERADE uses; None if unknown."""
         if hook == "OUTPUT":
             return int.from_bytes((127, 0, 0, 1), "big") if self.family.bits == 32 else 1
         field_, near = (Field.OUT, Field.DESTINATION) if hook == "POSTROUTING" else (Field.IN, Field.DESTINATION)

@@ -1,4 +1,4 @@
-"""What the targets of nat do to a packet, as data: DNAT, SNAT, REDIRECT, MASQUERADE, NETMAP."""
+"""What nat targets do to a packet, as data: DNAT, SNAT, REDIRECT, MASQUERADE, NETMAP."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TRANSLATING = ("DNAT", "REDIRECT", "NETMAP", "SNAT", "MASQUERADE")
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """New addresses and ports, each from first to last; None where they stay as they are, or are the host's own.
+    """New addresses and ports, each as first and last; None if unchanged, or if the address is the host's own.
 
-    ``mask``: the bits of the address that are replaced (NETMAP). ``base``: the port that becomes the first of
-    ``ports``, and so on. ``own``: the address of the interface (REDIRECT, MASQUERADE).
+    ``mask``: the bits of the address that are replaced (NETMAP). ``base``: the original port that maps to the first of
+    ``ports``, and so on. ``own``: use the address of the interface (REDIRECT, MASQUERADE).
     """
 
     addresses: tuple[int, int] | None = None
@@ -27,7 +27,7 @@ class Translation:
     own: bool = False
 
     def address(self, before: int) -> tuple[int, ...]:
-        """The addresses that one may become, those between the first and the last left out."""
+        """The addresses that one may be translated to; only the ends of a range."""
         if self.addresses is None:
             return (before,)
         if self.mask is not None:
@@ -35,7 +35,7 @@ class Translation:
         return tuple(dict.fromkeys(self.addresses))
 
     def port(self, before: int) -> tuple[int, ...]:
-        """The ports that one may become, likewise."""
+        """The ports that one may be translated to; only the ends of a range."""
         if self.ports is None:
             return (before,)
         first, last = self.ports
@@ -45,7 +45,7 @@ class Translation:
         return (before,) if first <= before <= last else tuple(dict.fromkeys((first, last)))
 
     def text(self, family: Family) -> str:
-        """The address and port in words, without those that stay."""
+        """The new address and port, in words."""
         ports = "-".join(dict.fromkeys(map(str, self.ports))) if self.ports else ""
         if self.own:
             return f"this host{f':{ports}' if ports else ''}"
@@ -58,7 +58,7 @@ class Translation:
 
 
 def translation(target: Target, family: Family) -> Translation | None:
-    """What a target of nat does; None for one that is no such target, or is not understood."""
+    """What a nat target does; None if it is not one, or not understood."""
     if target.opaque or target.name not in TRANSLATING:
         return None
     if target.name == "NETMAP":

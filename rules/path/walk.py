@@ -1,4 +1,4 @@
-"""A packet through the chains of one table, rule by rule. Where a match is not known, both ways are followed."""
+"""A packet through the chains of one table, rule by rule. Where a match is unknown, both paths are followed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rules.path.conditions import Conditions
 from rules.path.effects import changed
 from rules.path.translation import TRANSLATING
 
-# As many ways are followed side by side; of more, the first.
+# The most paths followed in parallel; of more, only the first.
 MOST_WAYS = 64
 _VERDICTS = ("ACCEPT", "DROP", "REJECT")
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A packet on which a table has decided. ``target``: of the rule that did, None where it was the policy."""
+    """A packet on which a table has decided. ``target``: that of the rule that decided, None for the policy."""
 
     packet: Carried
     verdict: str
@@ -30,7 +30,7 @@ class Ended:
 
 @dataclass(slots=True)
 class Walk:
-    """One packet's ways through a table: ``ended`` takes those on which it decides."""
+    """One packet's paths through a table: ``ended`` collects those on which it decides."""
 
     name: str
     table: Table
@@ -50,7 +50,7 @@ class Walk:
             self.ended.append(Ended(shown, found.policy or "ACCEPT"))
 
     def _chain(self, name: str, entering: list[Carried]) -> list[Carried]:
-        """The ways on which the chain does not decide."""
+        """The paths on which the chain does not decide."""
         live, left = entering, []
         chain = self.table.chain(name)
         for number, rule in enumerate(chain.rules if chain is not None else (), 1):
@@ -75,7 +75,7 @@ class Walk:
     def _matched(
         self, place: Place, rule: Rule, packets: list[tuple[Carried, bool]]
     ) -> tuple[list[Carried], list[Carried]]:
-        """Packets that a rule matches: those that go on behind it, and those that leave the chain."""
+        """The packets that a rule matches: those that continue after it, and those that leave the chain."""
         target = rule.target
         entered = []
         for packet, sure in packets:
@@ -93,7 +93,7 @@ class Walk:
             self.ended += [Ended(packet, verdict, target) for packet in entered]
             return [], []
         if target.name == "TPROXY":
-            # A proxy of the host may take it, or it goes on as it is.
+            # A proxy on the host may accept it, or it continues unchanged.
             self.ended += [Ended(packet.having(unknown=(Field.DESTINATION_TYPE,)), "ACCEPT") for packet in entered]
             return [], []
         # A program decides, or a target that is not understood.
