@@ -129,8 +129,7 @@ class Readings:
         box = _box(field, wanted, self._family, negated=option.negated)
         found = [box] if before else self._came([box])
         if isinstance(value, Range) and option.name != "ctorigdstport":
-            # For ICMP, an identifier, which anybody may choose, takes the place of some ports, and a type and code that
-            # of one.
+            # For ICMP, these are the identifier, which the sender chooses, or the type and code.
             return None
         return found
 

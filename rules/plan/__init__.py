@@ -1,1 +1,1 @@
-"""From the rules that a kernel has to those that are declared: whose they are, and the smallest edit."""
+"""From the rules in the kernel to the declared ones: who owns them, and the smallest edit."""

@@ -1,8 +1,8 @@
-"""What changed on a host since it was last looked at, told in the words of the one who declared the rules.
+"""What changed on a host since the last look, in the spelling of the declared rules.
 
-The kernel prints rules in a spelling of its own. So the text it printed right after the rules were applied is kept, and
-rule by rule paired with what was declared: the same kernel text later means the same declared rule, whatever its
-spelling. Pure functions.
+The kernel prints rules in its own spelling. So its output right after the rules were applied is kept, and paired rule
+by rule with what was declared. The same kernel text later means the same declared rule, whatever its spelling. Pure
+functions.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ Addresses = Mapping[str, Sequence[str]]
 
 
 def watched(*rulesets: Ruleset) -> tuple[str, ...]:
-    """Name every chain of `rulesets` as `table/chain`, each once: those that a plan depends on."""
+    """Name every chain of `rulesets` as `table/chain`, without duplicates: those that a plan depends on."""
     found = {
         f"{table.name}/{chain.name}": None for rules in rulesets for table in rules.tables for chain in table.chains
     }
@@ -25,9 +25,9 @@ def watched(*rulesets: Ruleset) -> tuple[str, ...]:
 
 
 def watched_lines(saved: str, chains: Iterable[str]) -> str:
-    """Return the lines of iptables-save output that say what is in `chains` (`table/chain`), without counters.
+    """Return the lines of iptables-save output that describe `chains` (`table/chain`), without counters.
 
-    The host computes the same with awk, to tell whether it still is as it was when a plan was made.
+    The host computes the same with awk, to detect changes since a plan was made.
     """
     wanted = frozenset(chains)
     return "\n".join(_watched(saved, wanted))
@@ -65,9 +65,9 @@ def _visible(saved: str, kept: set[str]) -> Iterator[str]:
 
 
 def as_shown(declared: Ruleset, addresses: Addresses, then: Ruleset, now: Ruleset) -> Ruleset:
-    """Return the ruleset that the kernel shows `now`, in declared words where the rule is one that was declared.
+    """Return the ruleset that the kernel shows `now`, with declared rules in their declared spelling.
 
-    `then` is what it printed after `declared`, with names resolved to `addresses`, had been applied.
+    `then`: the kernel's output after `declared`, with names resolved to `addresses`, had been applied.
     """
     tables = []
     for table in declared.tables:
@@ -94,9 +94,9 @@ def _chain_as_shown(declared: Ruleset, addresses: Addresses, then: Ruleset, tabl
 def _words(
     declared: Ruleset, addresses: Addresses, then: Ruleset, table: str, chain: str
 ) -> Iterator[tuple[str, tuple[tuple[str, ...], Rule]]]:
-    """Pair each declared rule with the lines that the kernel printed for it, by the first of them.
+    """Pair each declared rule with the lines that the kernel printed for it, keyed by the first of them.
 
-    A rule with a name is one line per address. Nothing is paired where the numbers of lines differ.
+    A rule with a name has one line per address. Nothing is paired if the numbers of lines differ.
     """
     family = declared.family
     lines = tuple(render_rule(rule, family) for rule in _rules(then, table, chain))

@@ -1,7 +1,7 @@
-"""The smallest list of inserts, replacements and deletions by number that turns one list of rules into another.
+"""The shortest list of inserts, replacements and deletions by number that turns one list of rules into another.
 
-It is what the guide does by hand ("Insert, Replace or Delete iptables Rules"): positions count from 1, and each is
-valid at the time its edit is carried out, after those before it.
+The guide does this by hand ("Insert, Replace or Delete iptables Rules"): positions count from 1, and each is valid when
+its edit is carried out, after those before it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from difflib import SequenceMatcher
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-# Beyond this many edits the search takes seconds: its cost grows with the square of the distance.
+# Beyond this many edits the search takes seconds: its cost grows with the square of the number of edits.
 SEARCH_LIMIT = 1000
-# What to do, and at which index of the new list.
+# The operation, and its index in the new list.
 _Step = tuple[str, int]
 
 
@@ -50,10 +50,10 @@ def edit_script(
 ) -> tuple[Insert[T] | Replace[T] | Delete, ...]:
     """The fewest edits that turn ``old`` into ``new``; a replacement counts as one.
 
-    Rules are the same when ``key`` of them is equal (the rules themselves by default); one that is the same is never
-    touched. The script is the smallest for up to :data:`SEARCH_LIMIT` edits (Landau and Vishkin: time grows with the
-    length plus the square of the distance, so 10,000 rules with few differences take milliseconds). For longer
-    distances it is right but maybe not the smallest: it then follows ``difflib``'s longest common runs.
+    Rules are the same if their ``key`` is equal (the rules themselves by default); unchanged rules are never touched.
+    Up to :data:`SEARCH_LIMIT` edits, the script is the shortest possible (Landau and Vishkin: time grows with the
+    length plus the square of the number of edits, so 10,000 rules with few differences take milliseconds). Beyond that
+    it is correct but maybe not the shortest: it then follows ``difflib``'s longest common runs.
     """
     keys: dict[Hashable, int] = {}
     before = [keys.setdefault(key(rule) if key is not None else rule, len(keys)) for rule in old]
@@ -66,7 +66,7 @@ def edit_script(
 
 
 def apply_edits(old: Sequence[T], edits: Sequence[Insert[T] | Replace[T] | Delete]) -> tuple[T, ...]:
-    """``old`` after ``edits``. Raises :class:`IndexError` for a position that is not there."""
+    """``old`` after ``edits``. Raises :class:`IndexError` for a position that does not exist."""
     rules = list(old)
     for edit in edits:
         size = len(rules) + isinstance(edit, Insert)
@@ -82,7 +82,7 @@ def apply_edits(old: Sequence[T], edits: Sequence[Insert[T] | Replace[T] | Delet
 
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the common beginning."""
+    """Length of the common prefix."""
     length = min(len(first), len(second))
     for index in range(length):
         if first[index] != second[index]:
@@ -91,7 +91,7 @@ def _common(first: Sequence[int], second: Sequence[int]) -> int:
 
 
 def _edits(steps: Iterable[_Step], new: Sequence[T], start: int) -> Iterator[Insert[T] | Replace[T] | Delete]:
-    """Steps from left to right as edits; what is to the left of each is already as in ``new``."""
+    """Steps from left to right as edits; everything to the left of each already is as in ``new``."""
     for what, index in steps:
         if what == "insert":
             yield Insert(start + index + 1, new[start + index])
@@ -102,7 +102,7 @@ def _edits(steps: Iterable[_Step], new: Sequence[T], start: int) -> Iterator[Ins
 
 
 def _smallest(old: list[int], new: list[int]) -> list[_Step] | None:
-    """The smallest script, or None when it is longer than :data:`SEARCH_LIMIT`.
+    """The shortest script, or None if it is longer than :data:`SEARCH_LIMIT`.
 
     ``rows[distance][diagonal]`` is the furthest index of ``old`` reached on a diagonal (index in ``new`` minus index in
     ``old``) with that many edits.
@@ -126,7 +126,7 @@ def _smallest(old: list[int], new: list[int]) -> list[_Step] | None:
 
 
 def _furthest(last: dict[int, int], diagonal: int, most: int) -> int:
-    """How far one more edit of any kind gets on ``diagonal``; -1: nowhere."""
+    """How far one more edit of any kind gets on ``diagonal``; -1 if it is unreachable."""
     replaced = last.get(diagonal, -2) + 1
     inserted = last.get(diagonal - 1, -1)
     deleted = last.get(diagonal + 1, -2) + 1
@@ -140,7 +140,7 @@ def _furthest(last: dict[int, int], diagonal: int, most: int) -> int:
 def _origin(last: dict[int, int], diagonal: int, most: int) -> tuple[str, int, int]:
     """Which edit gets furthest on ``diagonal``, how far, and the diagonal it comes from."""
     best = _furthest(last, diagonal, most)
-    # Replacements come last here and so first in the script: the rule that took a rule's place replaces it.
+    # Replacements come last here and so first in the script: a rule that takes another's place replaces it.
     if last.get(diagonal - 1, -1) == best:
         return "insert", best, diagonal - 1
     if last.get(diagonal + 1, -2) + 1 == best:
@@ -149,14 +149,14 @@ def _origin(last: dict[int, int], diagonal: int, most: int) -> tuple[str, int, i
 
 
 def _slide(old: list[int], new: list[int], index: int, diagonal: int) -> int:
-    """Walk on over equal rules."""
+    """Advance over equal rules."""
     while index < len(old) and index + diagonal < len(new) and old[index] == new[index + diagonal]:
         index += 1
     return index
 
 
 def _trace(rows: list[dict[int, int]], goal: int, old_size: int, new_size: int) -> list[_Step]:
-    """The steps that led to the goal, from left to right."""
+    """The steps that lead to the goal, from left to right."""
     steps: list[_Step] = []
     diagonal = goal
     for last in rows[-2::-1]:
@@ -167,7 +167,7 @@ def _trace(rows: list[dict[int, int]], goal: int, old_size: int, new_size: int) 
 
 
 def _approximate(old: list[int], new: list[int]) -> Iterator[_Step]:
-    """A right script for sequences that differ in more places than the search allows."""
+    """A correct script for sequences with more differences than the search allows."""
     for tag, low, high, new_low, new_high in SequenceMatcher(None, old, new).get_opcodes():
         if tag == "equal":
             continue

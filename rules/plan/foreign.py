@@ -1,9 +1,9 @@
-"""Whose rules are whose in a kernel's ruleset, so that those of fail2ban, Docker and the like survive every change.
+"""Tells our rules from foreign ones, so that those of fail2ban, Docker and the like survive every change.
 
-Stockade owns the rules in the built-in chains of the tables it declares, and the user chains it declares. Foreign are
-user chains that it does not declare, rules of built-in chains that jump to one, and rules of ``FORWARD``, nat and
-mangle about the interfaces of container and virtual machine managers (:data:`DEFAULT_PRESERVE`). A rule that is
-declared word for word is never foreign.
+Stockade owns the rules in the built-in chains of the tables it declares, and the user chains it declares. Foreign are:
+undeclared user chains, rules of built-in chains that jump to one, and rules of ``FORWARD``, nat and mangle for the
+interfaces of container and virtual machine managers (:data:`DEFAULT_PRESERVE`). A rule that is declared word for word
+is never foreign.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rules.language.render import render_rule
 from rules.model import BUILTIN_CHAINS, Chain, Rule, Ruleset, Table
 from rules.options.targets import TARGETS
 
-# Interfaces that Docker, Podman, libvirt, LXC and Kubernetes make.
+# Interfaces created by Docker, Podman, libvirt, LXC and Kubernetes.
 DEFAULT_PRESERVE: tuple[str, ...] = (
     "docker0",
     "docker_gwbridge",
@@ -40,7 +40,7 @@ def is_foreign(
     preserve: Sequence[str] = DEFAULT_PRESERVE,
     table: str = "filter",
 ) -> bool:
-    """Whether a rule of ``table`` belongs to someone else.
+    """Whether a rule of ``table`` is foreign.
 
     ``declared_chains``: the user chains of that table that are ours. ``preserve``: shell patterns of interface names.
     """
@@ -65,7 +65,7 @@ def _about_others(rule: Rule, preserve: Sequence[str], table: str) -> bool:
 
 @dataclass(frozen=True)
 class Ownership:
-    """What decides whose a rule is: what is declared now, what was declared before, what to preserve."""
+    """What determines who owns a rule: what is declared now, what was declared before, what to preserve."""
 
     desired: Ruleset
     previous: Ruleset | None = None
@@ -73,7 +73,7 @@ class Ownership:
     spelled: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, rule: Rule) -> str:
-        """The declared line of a kernel rule: its own line unless the kernel is known to spell it differently."""
+        """The declared line of a kernel rule: its own line, unless the kernel is known to spell it differently."""
         line = render_rule(rule, self.desired.family)
         return self.spelled.get(line, line)
 
@@ -93,7 +93,7 @@ class Ownership:
         return (self.desired,) if self.previous is None else (self.desired, self.previous)
 
     def foreign(self, table: str, chain: Chain) -> tuple[bool, ...]:
-        """For each rule of a kernel's chain whether it is foreign."""
+        """Whether each rule of a kernel's chain is foreign."""
         chains = self.declared_chains(table)
         lines = self.declared_lines(table, chain.name)
         return tuple(
@@ -120,9 +120,9 @@ def own_rules(
     *,
     previous: Ruleset | None = None,
 ) -> Ruleset:
-    """The kernel's rules in the tables of ``desired`` without the foreign part, in the kernel's spelling.
+    """The kernel's rules in the tables of ``desired``, without foreign ones, in the kernel's spelling.
 
-    A table that the kernel does not have is there without rules. For recording and for comparing with the record.
+    A table that the kernel does not have is included without rules. Used for the record, and to compare with it.
     """
     return strip_foreign(current.only(table.name for table in desired.tables), desired, preserve, previous=previous)
 
@@ -140,10 +140,10 @@ def strip_foreign(
 
 
 def spellings(declared: Ruleset, printed: Ruleset) -> dict[str, str]:
-    """Kernel line to declared line, where the kernel spells a rule differently.
+    """Maps kernel lines to declared lines, where the kernel spells a rule differently.
 
-    ``printed`` is what :func:`own_rules` gives right after ``declared`` (names resolved) was loaded: the same rules in
-    the same order. Chains that do not pair up are left out.
+    ``printed``: the result of :func:`own_rules` right after ``declared`` (names resolved) was loaded, with the same
+    rules in the same order. Chains that do not pair up are left out.
     """
     found: dict[str, str] = {}
     for table in declared.tables:

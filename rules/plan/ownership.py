@@ -1,7 +1,7 @@
-"""From the rules that a kernel has to the rules that are declared: the smallest restore transaction.
+"""From the rules in the kernel to the declared ones: the smallest restore transaction.
 
-The transaction is input for ``iptables-restore --noflush``: explicit commands only, so counters, connections and
-foreign chains survive, and all of a table or nothing of it takes effect.
+The transaction is input for ``iptables-restore --noflush``. It consists of explicit commands only, so counters,
+connections and foreign chains survive, and each table changes completely or not at all.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ __all__ = [
 RuleEdit = Insert[Rule] | Replace[Rule] | Delete
 
 UNMOVED = "STOCKADE-UNMOVED"
-"""A chain that exists while a transaction checks that the rule numbers in it still hold."""
+"""A chain that exists while a transaction checks that the rule numbers in a chain still hold."""
 
 
 @dataclass(frozen=True)
 class ChainPlan:
-    """The edits of one chain. ``size``: rules in it before, foreign ones included, which positions count too."""
+    """The edits of one chain.
+
+    ``size``: the number of rules before, including foreign ones, which positions count too.
+    """
 
     name: str
     edits: tuple[RuleEdit, ...]
@@ -45,9 +48,8 @@ class ChainPlan:
     def unmoved(self) -> tuple[str, ...]:
         """Lines of a restore file that fail unless the chain has ``size`` rules.
 
-        A jump is put behind the last rule and taken out again by the number it must have. Where the chain has grown,
-        another rule is taken out, the jump stays and ``UNMOVED`` cannot be removed; where it has shrunk, there is no
-        rule of that number.
+        A jump is appended and deleted again by the number it must have. If the chain has grown, this deletes another
+        rule, the jump stays and ``UNMOVED`` cannot be removed. If it has shrunk, no rule has that number.
         """
         if not self.size:
             return ()
@@ -71,7 +73,7 @@ class ChainPlan:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """What changes in one table, in the order it is carried out."""
+    """The changes in one table, in the order in which they are carried out."""
 
     name: str
     new_chains: tuple[str, ...] = ()
@@ -94,27 +96,27 @@ class TablePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that has to change; ``tables`` holds the tables in which something does."""
+    """All changes; ``tables`` contains only tables that change."""
 
     tables: tuple[TablePlan, ...]
     ownership: Ownership
 
     @property
     def empty(self) -> bool:
-        """Whether the kernel has what is declared already."""
+        """Whether the kernel already has what is declared."""
         return not self.tables
 
     def transaction(self) -> str:
-        """Input for ``iptables-restore --noflush``; empty when there is nothing to do.
+        """Input for ``iptables-restore --noflush``; empty if there is nothing to do.
 
-        It has no ``:CHAIN`` line, which would reset the counters of the chain, and flushes no chain that stays. It does
-        nothing at all where a chain got or lost rules since it was read (fail2ban adds its jump when it first bans), as
-        its rule numbers would mean other rules then.
+        It has no ``:CHAIN`` line, which would reset the counters of the chain, and flushes no chain that stays. It
+        changes nothing if a chain gained or lost rules since it was read (fail2ban adds its jump at its first ban),
+        because the rule numbers would then mean other rules.
         """
         return "".join("\n".join((f"*{table.name}", *table.commands(), "COMMIT", "")) for table in self.tables)
 
     def own(self, current: Ruleset) -> Ruleset:
-        """Our part of what a kernel has, in the tables that are declared."""
+        """Our part of a kernel's rules, in the tables that are declared."""
         wanted = current.only(table.name for table in self.ownership.desired.tables)
         return Ruleset(current.family, tuple(self.ownership.own(table) for table in wanted.tables))
 
@@ -130,16 +132,16 @@ def plan(
     """The smallest change that turns our part of ``current`` into ``desired``; foreign rules stay where they are.
 
     ``current``: what the kernel has (:func:`rules.language.parse.parse_saved`). ``desired``: what is declared, host
-    names resolved; tables that it does not mention are not touched. ``preserve``: patterns of interfaces that belong to
-    others. ``spelled``: kernel line to declared line, for rules that the kernel spells differently (recorded after the
+    names resolved; tables that it does not mention are not touched. ``preserve``: patterns of foreign interfaces.
+    ``spelled``: maps kernel lines to declared lines, for rules that the kernel spells differently (recorded after the
     last apply, :func:`rules.plan.foreign.spellings`). ``previous``: what was declared last, so that user chains that
-    are declared no longer are removed; without it they are taken for foreign.
+    are no longer declared are removed; without it they count as foreign.
 
-    Where nothing of ours is in a chain yet, our rules follow the foreign ones: fail2ban's jump stays before the rule
-    that accepts SSH, Docker's before our REJECT. A rule that is inserted between two of ours goes right before the
+    If none of our rules are in a chain yet, they are added after the foreign ones: fail2ban's jump stays before the
+    rule that accepts SSH, Docker's before our REJECT. A rule inserted between two of ours goes directly before the
     second, so foreign rules keep their neighbours.
 
-    Raises :class:`ValueError` when ``desired`` still holds host names, or the families differ.
+    Raises :class:`ValueError` if ``desired`` still contains host names, or the families differ.
     """
     if current.family is not desired.family:
         raise ValueError(f"rules for {desired.family.label} cannot be planned against {current.family.label}")
@@ -152,7 +154,7 @@ def plan(
 
 def _plan_table(ownership: Ownership, current: Table, desired: Table) -> TablePlan:
     dropped = _dropped(ownership, current, desired)
-    # User chains first: what jumps to them must find them ready.
+    # User chains first: they must be ready before anything jumps to them.
     order = sorted(desired.chains, key=lambda chain: chain.name in BUILTIN_CHAINS.get(desired.name, ()))
     chains = (_plan_chain(ownership, desired.name, current.chain(chain.name), chain) for chain in order)
     return TablePlan(
@@ -173,9 +175,9 @@ def _plan_chain(ownership: Ownership, table: str, current: Chain | None, desired
 
 
 def _placed(script: Sequence[RuleEdit], places: Sequence[int], size: int) -> Iterator[RuleEdit]:
-    """A script for our rules alone, moved to positions that count foreign rules too.
+    """A script for our rules, moved to positions that count foreign rules too.
 
-    The script runs from left to right, so what is still to come has moved by what was inserted and deleted before.
+    The script runs from left to right, so earlier inserts and deletions have already shifted later positions.
     """
     shift = 0
     for edit in script:
@@ -201,7 +203,7 @@ def _policies(current: Table, desired: Table) -> Iterator[tuple[str, str]]:
 
 
 def _dropped(ownership: Ownership, current: Table, desired: Table) -> tuple[str, ...]:
-    """User chains that were ours, are declared no longer, and that nothing foreign jumps to."""
+    """User chains that were ours, are no longer declared, and that no foreign rule jumps to."""
     gone = ownership.declared_chains(desired.name).difference(desired.user_chains)
     held = {
         rule.target.name

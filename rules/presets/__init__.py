@@ -1,1 +1,1 @@
-"""Rulesets and rules that need not be written: the guide's, a service's, firewalld's zones."""
+"""Ready-made rulesets and rules: the guide's, a service's, and those of firewalld's zones."""

@@ -1,7 +1,7 @@
-"""What firewalld's zones let in, as rules: read from what firewall-cmd(1) prints, to be judged as other rulesets are.
+"""What firewalld's zones let in, as rules: parsed from firewall-cmd(1) output, to be checked like other rulesets.
 
-Zones, services, ports, protocols, ICMP blocks and rich rules are understood. A rich rule of another kind becomes a rule
-with a match that nobody understands, so that what depends on it is in doubt.
+Zones, services, ports, protocols, ICMP blocks and rich rules are supported. Any other kind of rich rule becomes a rule
+with an unknown match, so that what depends on it is in doubt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NEIGHBOURS = (133, 134, 135, 136, 137)
 
 @dataclass(frozen=True)
 class Block:
-    """One zone or service as it is listed: words by property, and the rich rules."""
+    """A listed zone or service: words by property, and the rich rules."""
 
     name: str
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Block:
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    """What `firewall-cmd --list-all-zones` and `--info-service` print."""
+    """Parse the output of `firewall-cmd --list-all-zones` and `--info-service`."""
     found: list[Block] = []
     for line in text.split("\n"):
         if line[:1] not in {"", " ", "\t"}:
@@ -51,7 +51,7 @@ def blocks(text: str) -> tuple[Block, ...]:
 
 
 def as_rules(zones: str, services: str, default_zone: str, family: Family) -> str:
-    """The rules of one family, in the format of iptables-restore(8), that let in what these zones do."""
+    """The rules of one family, as input for iptables-restore(8), that let in what these zones let in."""
     known = {service.name: service for service in blocks(services)}
     bound = [
         zone for zone in blocks(zones) if zone.name == default_zone or zone.words("interfaces") or zone.words("sources")
@@ -90,7 +90,7 @@ def _forward(bound: Iterable[Block]) -> Iterator[str]:
 
 
 def _zone(zone: Block, known: Mapping[str, Block], family: Family) -> Iterator[str]:
-    """Deny before accept, as firewalld has it, but for rich rules with a priority."""
+    """Deny before accept, as in firewalld, except for rich rules with a priority."""
     rich = sorted((_priority(text), text) for text in zone.rich)
     yield from (rule for rank, text in rich if rank < 0 for rule in _rich(text, known, family))
     same = [rule for rank, text in rich if rank == 0 for rule in _rich(text, known, family)]
@@ -137,7 +137,7 @@ def _service(name: str, known: Mapping[str, Block], family: Family) -> Iterator[
 
 
 def _doubt(what: str) -> str:
-    """A match of which nobody can tell what it matches, named after what is not understood."""
+    """An unknown match, named after what is not understood."""
     return f"-m set --match-set {quote(f'firewalld-{what}'[:31])} src"
 
 
@@ -169,7 +169,10 @@ def _priority(text: str) -> int:
 
 
 def _rich(text: str, known: Mapping[str, Block], family: Family) -> Iterator[str]:
-    """One rich rule: its family, ends, element and action. One that only logs or translates addresses gives no rule."""
+    """One rich rule: its family, endpoints, element and action.
+
+    One that only logs or translates addresses yields no rule.
+    """
     words = shlex.split(text)[1:]
     action = next((_ACTIONS[word] for word in words if word in _ACTIONS), "")
     elements = "service", "port", "protocol", "source-port", "icmp-type", "icmp-block"

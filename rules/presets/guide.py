@@ -1,4 +1,4 @@
-"""The guide's rulesets ("Basic iptables Rulesets for IPv4 and IPv6"), and the services that are added to them."""
+"""The guide's rulesets ("Basic iptables Rulesets for IPv4 and IPv6"), and the services added to them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["ICMPV6_CHAIN", "LONGVIEW", "NODEBALANCER", "Service", "insert", "rej
 
 NODEBALANCER = "192.168.255.0/24"
 LONGVIEW = "longview.linode.com"
-# The chain that holds the ICMPv6 rules, so that rule numbers in INPUT are those of IPv4.
+# The chain that contains the ICMPv6 rules, so that rule numbers in INPUT are the same as for IPv4.
 ICMPV6_CHAIN = "icmpv6"
 # In the order of the guide's `iptables -vL`.
 _LISTED = ("destination-unreachable", "echo-request", "time-exceeded")
 # RFC 4890, 4.4.1 and 4.4.2. Errors and echo may come from anywhere:
 _ICMPV6_ANYWHERE = (1, 2, 3, 4, 128, 129)
-# Neighbour discovery (133-136), inverse (141, 142) and SEND (148, 149) are valid with hop limit 255 only: on the link.
+# Neighbour discovery (133-136), inverse (141, 142) and SEND (148, 149) need hop limit 255, so they come from the link.
 _ICMPV6_NEIGHBOURS = (133, 134, 135, 136, 141, 142, 148, 149)
 # Multicast listener and router discovery is sent with hop limit 1 from link-local addresses.
 _ICMPV6_MULTICAST = (130, 131, 132, 143, 151, 152, 153)
@@ -45,21 +45,21 @@ def web(
     """The guide's ruleset for a web server, in the guide's order, for one family.
 
     ``http``: accept 80 and 443. ``ssh_port``, ``ssh_sources``: as in :class:`Service`. ``extra``: further services;
-    those without a position follow the web ports. ``longview``, ``nodebalancer``: Linode's, IPv4 only as in the guide.
-    ``log``, ``log_rate``: log what is denied, at most so often (packets per second, minute, hour or day). ``dhcpv6``:
-    in IPv6, accept the answers to our DHCPv6 client (RFC 8415): they come from another address than the multicast
-    one that was asked, so they are never ESTABLISHED, and without them a host loses its address when the lease ends.
-    ``icmp``: in IPv4, accept what the guide's ruleset has, echo requests that are NEW, or the three types that its
-    listing of the rules shows, in any state.
+    those without a position follow the web ports. ``longview``, ``nodebalancer``: Linode's services, only for IPv4, as
+    in the guide. ``log``, ``log_rate``: log denied packets, at most at this rate (per second, minute, hour or day).
+    ``dhcpv6``: in IPv6, accept replies to our DHCPv6 client (RFC 8415). They come from another address than the
+    multicast one that was asked, so they are never ESTABLISHED. Without them, a host loses its address when the lease
+    ends. ``icmp``: in IPv4, accept what the guide's ruleset prints, echo requests that are NEW, or the three types that
+    its rule listing shows, in any state.
 
-    IPv6 differs from the guide where that would cut the host off: SSH is accepted, and ICMPv6 goes to the chain
-    ``icmpv6`` that accepts, without a state match, what RFC 4890 (section 4.4) says a host must or should not drop:
-    errors and echo (1-4, 128, 129), neighbour discovery and SEND (133-136, 141, 142, 148, 149) from the link (hop
-    limit 255), multicast listener and router discovery (130-132, 143, 151-153) from link-local addresses. Left out:
-    redirects (137), which 4.4.4 leaves to policy for their risk, node information (139, 140), router renumbering
-    (138) and unallocated types.
+    IPv6 differs from the guide where that would cut off the host. SSH is accepted, and ICMPv6 goes to the chain
+    ``icmpv6``, which accepts, without a state match, what RFC 4890 (section 4.4) says a host must or should not drop:
+    errors and echo (1-4, 128, 129), neighbour discovery and SEND (133-136, 141, 142, 148, 149) from the link (hop limit
+    255), multicast listener and router discovery (130-132, 143, 151-153) from link-local addresses. Left out: redirects
+    (137), which 4.4.4 leaves to policy because of their risk, node information (139, 140), router renumbering (138) and
+    unallocated types.
 
-    Raises :class:`rules.errors.RuleSyntaxError` for a bad port, source or rate, :class:`ValueError` for a position
+    Raises :class:`rules.errors.RuleSyntaxError` for an invalid port, source or rate, :class:`ValueError` for a position
     beyond the end of INPUT.
     """
     services = [Service("ssh", (ssh_port,), sources=tuple(ssh_sources))]
@@ -91,7 +91,7 @@ def web(
 
 
 def reject_all(family: Family) -> Ruleset:
-    """The guide's "reject all IPv6 traffic", except on the loopback, which local programs need (``::1``)."""
+    """The guide's "reject all IPv6 traffic", except on the loopback interface, which local programs need (``::1``)."""
     return parse(
         """
         -A INPUT -i lo -j ACCEPT
@@ -105,9 +105,9 @@ def reject_all(family: Family) -> Ruleset:
 
 
 def insert(ruleset: Ruleset, table: str, chain: str, position: int, rule: Rule) -> Ruleset:
-    """``iptables -t TABLE -I CHAIN POSITION``: the rule is at ``position`` (from 1) afterwards.
+    """``iptables -t TABLE -I CHAIN POSITION``: afterwards, the rule is at ``position`` (from 1).
 
-    Raises :class:`ValueError` when the chain is not there or the position is beyond its end.
+    Raises :class:`ValueError` if the chain does not exist or the position is beyond its end.
     """
     found = ruleset.chain(table, chain)
     if found is None:
@@ -134,7 +134,7 @@ def _read(line: str, family: Family) -> Rule:
 
 
 def _loopback(family: Family) -> tuple[Rule, Rule]:
-    """Everything on the loopback, and nothing that pretends to come from it."""
+    """Accept everything on the loopback interface, and deny spoofed loopback addresses."""
     loopback = "127.0.0.0/8" if family is Family.IPV4 else "::1/128"
     return _read("-A INPUT -i lo -j ACCEPT", family), _read(f"-A INPUT ! -i lo -s {loopback} -j REJECT", family)
 
@@ -156,7 +156,7 @@ def _icmpv6() -> tuple[Rule, ...]:
 
 
 def _deny(chain: str, family: Family, log: bool, rate: str) -> tuple[Rule, ...]:
-    """Log at most so often, then reject."""
+    """Log at a limited rate, then reject."""
     prefix = quote(f"{family.command}_{chain}_denied: ")
     logged = f"-A {chain} -m limit --limit {quote(rate)} -j LOG --log-prefix {prefix} --log-level 7"
     return tuple(_read(line, family) for line in ([logged] if log else []) + [f"-A {chain} -j REJECT"])

@@ -1,4 +1,4 @@
-"""One service that may be reached, as rules of the INPUT chain."""
+"""A reachable service as rules of the INPUT chain."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ ACTIONS = ("ACCEPT", "DROP", "REJECT")
 class Service:
     """Who may reach which ports.
 
-    ``ports``: numbers, ranges (``"6000:6010"``) or names (``"https"``); needed for protocols that have ports, and only
-    for them. ``protocol``: a name that ``-p`` takes; ``icmp`` means ICMPv6 in an IPv6 ruleset. ``sources``: addresses,
-    networks or host names, of both families mixed; anyone when empty. ``comment``: kept in the rules, at most 255
-    bytes. ``position``: rule number in INPUT, from 1; below the web ports when None. ``action``: one of
-    :data:`ACTIONS`.
+    ``ports``: numbers, ranges (``"6000:6010"``) or names (``"https"``); required for protocols that have ports, and
+    invalid for others. ``protocol``: a name that ``-p`` accepts; ``icmp`` means ICMPv6 in an IPv6 ruleset. ``sources``:
+    addresses, networks or host names, of either family; empty for anyone. ``comment``: kept in the rules, at most 255
+    bytes. ``position``: rule number in INPUT, from 1; after the web ports if None. ``action``: one of :data:`ACTIONS`.
 
-    Raises :class:`ValueError` for ports without a protocol that has them, a protocol without its ports, types that no
-    ICMP has, and an action or position that is none.
+    Raises :class:`ValueError` for ports without a protocol that has them, a protocol without its ports, unknown ICMP
+    types, and an invalid action or position.
     """
 
     name: str = ""
@@ -66,10 +65,10 @@ class Service:
 def service_rules(service: Service, family: Family) -> tuple[Rule, ...]:
     """The rules of a service for one family: one per source and per 15 ports or ICMP type.
 
-    None when all its sources, types or its protocol are of the other family.
+    Empty if all its sources, its types or its protocol are of the other family.
 
-    New connections are matched, as in the guide; ICMP without state, as conntrack leaves neighbour discovery untracked.
-    Raises :class:`rules.errors.RuleSyntaxError` for a port or a source that is none.
+    Only NEW connections match, as in the guide. ICMP is matched without state, because conntrack leaves neighbour
+    discovery untracked. Raises :class:`rules.errors.RuleSyntaxError` for an invalid port or source.
     """
     sources = sources_of(service.sources, family)
     return tuple(
@@ -80,7 +79,7 @@ def service_rules(service: Service, family: Family) -> tuple[Rule, ...]:
 
 
 def _types(service: Service, family: Family) -> tuple[str, ...]:
-    """The ICMP types of a family, each once; an empty text where there are none to tell apart."""
+    """The ICMP types of a family, without duplicates; an empty string if types are not distinguished."""
     if service.protocol == "icmpv6" and family is Family.IPV4:
         return ()
     if not service.types:
@@ -89,7 +88,7 @@ def _types(service: Service, family: Family) -> tuple[str, ...]:
 
 
 def _known(kind: str, protocol: str, family: Family) -> bool:
-    """Whether a type is one of a family's."""
+    """Whether the family has this type."""
     if protocol == "icmpv6" and family is Family.IPV4:
         return False
     if kind[:1].isdecimal() and protocol == "icmp" and family is Family.IPV6:
@@ -102,7 +101,7 @@ def _known(kind: str, protocol: str, family: Family) -> bool:
 
 
 def sources_of(sources: Sequence[str], family: Family) -> tuple[str, ...]:
-    """The sources that are not of the other family; an empty text stands for anyone, when none are given."""
+    """The sources that are not of the other family; an empty string, for anyone, if none are given."""
     if not sources:
         return ("",)
     return tuple(source for source in sources if not _of_other_family(source, family))
@@ -117,7 +116,7 @@ def _of_other_family(source: str, family: Family) -> bool:
 
 
 def _groups(ports: Sequence[int | str]) -> Iterator[str]:
-    """Ports in lists that multiport takes, where a range counts for two."""
+    """Split ports into lists that multiport accepts, where a range counts twice."""
     group: list[str] = []
     weight = 0
     for port in map(str, ports):

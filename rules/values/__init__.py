@@ -1,1 +1,1 @@
-"""The values that options of a rule take: read as people write them, kept as the kernel prints them."""
+"""The values of rule options: read as people write them, stored as the kernel prints them."""

@@ -1,4 +1,4 @@
-"""Reading of addresses: what people write, made what the kernel keeps (ip(8), iptables(8) "-s")."""
+"""Parses addresses: from what people write to what the kernel stores (ip(8), iptables(8) "-s")."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def _wrong_family(text: str, family: Family) -> bool:
 
 
 def read_address(text: str, family: Family) -> int:
-    """One address as a number. IPv4 may leave out trailing zero octets, as iptables accepts (``10.1``).
+    """One address as a number. IPv4 may omit trailing zero octets, as in iptables (``10.1``).
 
-    Raises :class:`ExpectedError` when it is none, or one of the other family.
+    Raises :class:`ExpectedError` if it is invalid, or of the other family.
     """
     if _wrong_family(text, family):
         other = "IPv6" if family is Family.IPV4 else "IPv4"
@@ -83,7 +83,7 @@ def read_network(text: str, family: Family) -> Network | HostName:
 
 
 def read_host(text: str, family: Family) -> HostAddress:
-    """conntrack's ``--ctorigsrc`` and its sisters: an address or a network, no name and all of its numbers."""
+    """conntrack's ``--ctorigsrc`` and the like: an address with all of its octets or a network, but no host name."""
     address = text.partition("/")[0]
     if family is Family.IPV4 and _DOTTED.fullmatch(address) and address.count(".") < 3:
         *first, last = address.split(".")
@@ -97,7 +97,7 @@ def read_host(text: str, family: Family) -> HostAddress:
 
 
 def read_plain_network(text: str, family: Family) -> Network:
-    """An address or a network of neighbouring addresses, all of its numbers written, and no name."""
+    """An address, or a network with a contiguous mask, with all of its octets; no host name."""
     network = read_host(text, family).network
     if network.prefix is None:
         raise _refuse(text, family, "has a mask with holes, which iptables-save does not print")
@@ -105,7 +105,7 @@ def read_plain_network(text: str, family: Family) -> Network:
 
 
 def read_address_range(text: str, family: Family) -> AddressRange:
-    """iprange's ``first-last``; one address alone is a range of one."""
+    """iprange's ``first-last``; a single address is a range of one."""
     first_text, dash, last_text = text.partition("-")
     first = read_address(first_text, family)
     last = read_address(last_text, family) if dash else first

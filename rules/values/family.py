@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Family(StrEnum):
-    """Address family of a ruleset; the value is what users write in configuration."""
+    """Address family of a ruleset; the value is what users write in their configuration."""
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"

@@ -1,4 +1,4 @@
-"""Names of ICMP and ICMPv6 types, and of what REJECT answers with, as the iptables extensions know them."""
+"""Names of ICMP and ICMPv6 types, and of REJECT's answers, as in the iptables extensions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _TYPES = {Family.IPV4: {"any": IcmpType(None), **_table(_ICMP)}, Family.IPV6: _t
 
 
 def read_icmp_type(text: str, family: Family) -> IcmpType:
-    """A type by name (or its unique beginning), by number or as ``type/code``; ICMP's 255 is any type."""
+    """A type by name (or an unambiguous prefix of it), by number or as ``type/code``; ICMP's 255 is any type."""
     names = _TYPES[family]
     if is_number(text[:1]):
         kind_text, slash, code_text = text.partition("/")
@@ -87,7 +87,7 @@ def _icmp_reason(text: str, family: Family, label: str) -> str:
 
 
 def read_reject(text: str, family: Family) -> str:
-    """What REJECT answers with, by its full name or iptables' alias, in the spelling that is saved."""
+    """REJECT's answer, by its full name or iptables' alias, in the spelling of iptables-save."""
     own, other = (_REJECT_IPV4, _REJECT_IPV6) if family is Family.IPV4 else (_REJECT_IPV6, _REJECT_IPV4)
     lowered = text.lower()
     spelled = {**own, **{name: name for name in own.values()}}
@@ -102,12 +102,12 @@ def read_reject(text: str, family: Family) -> str:
 
 
 def default_reject(family: Family) -> str:
-    """What REJECT answers with when the rule does not say."""
+    """REJECT's answer if the rule does not specify one."""
     return "icmp-port-unreachable" if family is Family.IPV4 else "icmp6-port-unreachable"
 
 
 def type_name(kind: int, code: int | None, family: Family) -> str:
-    """The first name of a type, or of a code of it; numbers where there is none."""
+    """The first name of a type, or of one of its codes; numbers if there is none."""
     names = {value: name for name, value in reversed(_TYPES[family].items()) if value.type is not None}
     whole = names.get(IcmpType(kind), str(kind))
     return whole if code is None else names.get(IcmpType(kind, code), f"{whole}/{code}")

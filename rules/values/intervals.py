@@ -1,15 +1,15 @@
-"""Sets of whole numbers as sorted, disjoint, closed intervals: the values that one field of a packet may have."""
+"""Sets of integers as sorted, disjoint, closed intervals: the values that a field of a packet may have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# ((first, last), ...), ascending, never touching each other.
+# ((first, last), ...), ascending, never adjacent.
 Intervals = tuple[tuple[int, int], ...]
 
 
 def normal(pairs: Iterable[tuple[int, int]]) -> Intervals:
-    """The union of any intervals, put in order."""
+    """The union of any intervals, in order."""
     merged: list[tuple[int, int]] = []
     for first, last in sorted(pairs):
         if merged and first <= merged[-1][1] + 1:
@@ -25,7 +25,7 @@ def numbers(values: Iterable[int]) -> Intervals:
 
 
 def complement(intervals: Intervals, top: int) -> Intervals:
-    """What is left of 0 to ``top``."""
+    """What remains of 0 to ``top``."""
     rest, start = [], 0
     for first, last in intervals:
         if first > start:

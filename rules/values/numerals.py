@@ -1,4 +1,4 @@
-"""Numbers that begin with 0: octal to iptables, as C's strtoul reads them, and decimal to those who write them."""
+"""Numbers with a leading 0: octal to iptables, which reads them like C's strtoul, and decimal to people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def as_the_kernel(text: str) -> str:
 
 
 def refuse_two_readings(text: str) -> None:
-    """Raise :class:`ExpectedError` for a number that iptables reads otherwise than people do."""
+    """Raise :class:`ExpectedError` for a number that iptables reads differently than people do."""
     for found in _LEADING.finditer(_apart(text)[1]):
         number, decimal = found[0], int(found[0])
         if not _is_octal(number):
@@ -28,7 +28,7 @@ def refuse_two_readings(text: str) -> None:
 
 
 def _apart(text: str) -> tuple[str, str]:
-    """What has no such numbers, and what may: IPv6 addresses have hexadecimal ones, their prefixes do."""
+    """Split off the part that may contain such numbers: IPv6 addresses are hexadecimal, prefix lengths are not."""
     if text.count(":") < 2:
         return "", text
     address, slash, prefix = text.rpartition("/")

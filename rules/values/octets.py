@@ -1,4 +1,4 @@
-"""Bytes in rule text. What is no UTF-8 stands there as U+FFFD and two hexadecimal digits, as hosts' text has it."""
+"""Bytes in rule text. Invalid UTF-8 is represented by U+FFFD and two hexadecimal digits, as in text read from hosts."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _BYTE = re.compile(b"\xef\xbf\xbd([89A-F][0-9A-F])")
 
 
 def octets(text: str) -> bytes:
-    """The bytes that the kernel is given for a text."""
+    """The bytes that the kernel gets for a text."""
     return _BYTE.sub(lambda one: bytes([int(one[1], 16)]), text.encode("utf-8", "surrogateescape"))

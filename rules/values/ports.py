@@ -1,4 +1,4 @@
-"""Reading of ports, port lists and other numeric ranges."""
+"""Parses ports, port lists and other numeric ranges."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _ordered(text: str, first: int, last: int) -> Range:
 
 
 def read_port_list(text: str) -> PortList:
-    """multiport's list: up to 15 ports, where a range counts for two."""
+    """multiport's list: up to 15 ports, where a range counts twice."""
     ranges = tuple(_list_item(item) for item in text.split(","))
     weight = sum(1 if item.first == item.last else 2 for item in ranges)
     if weight > MULTIPORT_LIMIT:
@@ -63,7 +63,7 @@ def _list_item(text: str) -> Range:
 
 
 def read_number(text: str, limit: int) -> int:
-    """A number from 0 to ``limit``: decimal, ``0x`` hexadecimal or ``0`` octal, as C's strtoul reads them."""
+    """A number from 0 to ``limit``: decimal, ``0x`` hexadecimal or ``0`` octal, as C's strtoul reads it."""
     try:
         if _NUMBER.fullmatch(text) is None:
             raise ValueError(text)

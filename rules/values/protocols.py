@@ -27,12 +27,12 @@ _COMMON = ("tcp", "udp", "icmp", "icmpv6", "sctp", "esp", "gre", "all")
 
 
 def protocol_name(number: int) -> str:
-    """The name iptables-save prints, or the number where there is none."""
+    """The name that iptables-save prints; the number if there is none."""
     return _BY_NUMBER.get(number, str(number))
 
 
 def protocol_number(text: str) -> int:
-    """Number of a protocol given by number or by name, in either case; 0 is any protocol.
+    """The number of a protocol given by number or by name, in any case; 0 is any protocol.
 
     Raises :class:`ExpectedError` for an unknown name or a number above 255.
     """

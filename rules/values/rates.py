@@ -1,4 +1,4 @@
-"""Packet rates as the kernel keeps them: a period in whole ticks, printed in the largest unit that fits."""
+"""Packet rates as the kernel stores them: a period in whole ticks, printed in the largest unit that fits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _unit(text: str, unit_text: str) -> Rate:
 
 
 def settle(rate: Rate, ticks: int) -> Rate:
-    """What iptables-save prints for a rate; repeated until it prints itself, as rounding may move it once."""
+    """What iptables-save prints for a rate, repeated until it is stable, because rounding may change it once."""
     for _attempt in range(8):
         shown = _print(ticks * rate.seconds // rate.amount, ticks)
         if shown == rate:

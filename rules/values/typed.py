@@ -12,7 +12,7 @@ TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 
 
 def format_address(family: Family, address: int) -> str:
-    """An address as glibc's ``inet_ntop`` writes it, which is what iptables-save prints."""
+    """An address as glibc's ``inet_ntop`` writes it, and so as iptables-save prints it."""
     if family is Family.IPV4:
         return str(ipaddress.IPv4Address(address))
     high, low = divmod(address, 1 << 32)
@@ -25,7 +25,7 @@ def format_address(family: Family, address: int) -> str:
 
 
 def prefix_of(mask: int, bits: int) -> int | None:
-    """Prefix length of a netmask, or None when its ones are not contiguous."""
+    """Prefix length of a netmask; None if the mask is not contiguous."""
     length = mask.bit_count()
     full = (1 << bits) - 1
     return length if mask == (full << (bits - length)) & full else None
@@ -33,7 +33,7 @@ def prefix_of(mask: int, bits: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """An address and its mask; host bits are always cleared. The mask need not be contiguous."""
+    """An address and its mask; host bits are always cleared. The mask may have holes."""
 
     family: Family
     address: int
@@ -46,7 +46,7 @@ class Network:
 
     @property
     def everything(self) -> bool:
-        """True when every address of the family belongs to it."""
+        """Whether every address of the family belongs to it."""
         return self.mask == 0
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class HostName:
-    """A name in place of an address; iptables looks it up when the rule is loaded."""
+    """A name instead of an address; iptables resolves it when the rule is loaded."""
 
     name: str
 
@@ -66,7 +66,7 @@ class HostName:
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
-    """An address, or a network written without its prefix length when that is full (conntrack's style)."""
+    """An address or a network; a full prefix length is not printed (conntrack's style)."""
 
     network: Network
 
@@ -78,7 +78,7 @@ class HostAddress:
 
 @dataclass(frozen=True, slots=True)
 class AddressRange:
-    """``first-last``, both included."""
+    """``first-last``, inclusive."""
 
     family: Family
     first: int
@@ -100,7 +100,7 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """``first:last``, both included; printed as one number when they are equal. Ports, lengths, SPIs."""
+    """``first:last``, inclusive; printed as one number if they are equal. Ports, lengths, SPIs."""
 
     first: int
     last: int
@@ -114,7 +114,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class PortList:
-    """multiport's list; a range counts twice towards its limit of 15."""
+    """multiport's list; a range counts twice towards the limit of 15."""
 
     ranges: tuple[Range, ...]
 
@@ -189,7 +189,7 @@ class Masked:
 
 @dataclass(frozen=True, slots=True)
 class MarkChange:
-    """What MARK and CONNMARK do: clear the bits of ``mask``, then exclusive-or with ``value``."""
+    """What MARK and CONNMARK do: clear the bits of ``mask``, then XOR with ``value``."""
 
     value: int
     mask: int
@@ -206,7 +206,7 @@ class Pattern:
 
     @property
     def printable(self) -> bool:
-        """Whether ``--string`` can carry it; otherwise it takes ``--hex-string``."""
+        """Whether ``--string`` can represent it; otherwise it needs ``--hex-string``."""
         return all(0x20 <= byte < 0x7F for byte in self.data) and not self.data.endswith(b"\\")
 
     def __str__(self) -> str:
