@@ -1,1 +1,1 @@
-"""The stack config: hosts, how they are reached, and what is wanted of them."""
+"""The stack config: hosts, how to reach them, and the settings declared for them."""

@@ -1,8 +1,8 @@
-"""The hosts of earlier stack configs, as the provider's inputs carry them from run to run.
+"""The hosts of earlier stack configs, carried from run to run in the provider's inputs.
 
-A run that failed or was killed leaves resources in the state of hosts that the next config does not have any more, or
-has under another name, at another address, with other credentials. Nothing tells the provider when the last resource of
-a host has gone, so the ways to the last few hosts that went are kept, encrypted as one secret.
+A failed or killed run leaves resources in the state whose host is no longer in the config, or is there under another
+name, at another address, or with other credentials. Nothing tells the provider when a host's last resource is gone. So
+it keeps the access data of the hosts removed most recently, encrypted as one secret.
 """
 
 import json
@@ -22,26 +22,26 @@ from hosts.errors import HostError
 from hosts.ssh.connection import HostAccess
 
 GONE = 64
-"""Hosts that are kept when no config has them any more: those that went last."""
+"""How many hosts to keep after they leave the config: the most recently removed ones."""
 OF_ONE = 3
-"""Entries of one name that are kept, the present one among them."""
+"""How many entries to keep under one name, including the current one."""
 LARGEST = 256 * 1024
-"""Characters of all that is kept of earlier configs."""
+"""Maximum size, in characters, of everything kept from earlier configs."""
 LOGINS = 2
-"""Former logins to a machine that are tried, and refused ones count against the account (pam_faillock, Fail2Ban)."""
+"""How many former logins to try on one machine. Refused logins count against the account (pam_faillock, Fail2Ban)."""
 PLACES = 4
-"""Addresses at which a machine is looked for that no config has any more."""
+"""How many addresses that are no longer in any config to try for one machine."""
 _REACH = frozenset(to_camel(name) for name in {*HostDefaults.model_fields, "address", "addresses"} - {"existing"})
 
 Config = Mapping[str, Any]
-"""The hosts of one stack config and their defaults, as far as they say how to reach them."""
+"""The hosts and defaults of one stack config, reduced to what is needed to reach them."""
 
 
 def reach(entries: Mapping[str, Any], stack: str, listed: Mapping[str, Any] | None = None) -> Config:
-    """Return what a stack's config says about how its hosts are reached.
+    """Return what a stack's config says about reaching its hosts.
 
-    `entries`: `hosts`, `defaults` and so on as Pulumi hands them over. `listed`: the hosts of the inventory file, if it
-    is not to be read. Nothing is checked: what is wrong is left out.
+    `entries`: `hosts`, `defaults` and so on, as Pulumi passes them. `listed`: the hosts of the inventory file, if
+    already read. Nothing is validated; invalid entries are skipped.
     """
     hosts = {**(listed_in(entries, stack) if listed is None else listed), **_mapping(entries.get("hosts"))}
     return {
@@ -51,7 +51,7 @@ def reach(entries: Mapping[str, Any], stack: str, listed: Mapping[str, Any] | No
 
 
 def listed_in(entries: Mapping[str, Any], stack: str) -> Mapping[str, Any]:
-    """Return those hosts of the inventory file that are a stack's: the file may have others when they are asked for."""
+    """Return the hosts of the inventory file that belong to a stack. The file may list different hosts by then."""
     path, shard = entries.get("inventory"), _mapping(entries.get("shard"))
     try:
         hosts = read_inventory(str(path)) if path else {}
@@ -64,7 +64,7 @@ def listed_in(entries: Mapping[str, Any], stack: str) -> Mapping[str, Any]:
 
 
 def older(now: Config, before: Sequence[Config]) -> tuple[Config, ...]:
-    """Return what is to be kept of earlier configs, the newest first: what they say otherwise than the present one."""
+    """Return what to keep of earlier configs, newest first: only what differs from the current one."""
     kept: dict[str, list[Any]] = {name: [(now["defaults"], entry)] for name, entry in now["hosts"].items()}
     out, gone, left = [], 0, LARGEST
     for config in before:
@@ -85,12 +85,12 @@ def older(now: Config, before: Sequence[Config]) -> tuple[Config, ...]:
 
 
 def written(listed: Mapping[str, Any], kept: Sequence[Config]) -> str:
-    """Return as text what the present config alone does not say; it may have secrets in it."""
+    """Serialize what the current config does not contain. The text may contain secrets."""
     return json.dumps({"listed": listed, "kept": kept}, separators=(",", ":"), sort_keys=True)
 
 
 def read(text: str) -> tuple[Mapping[str, Any] | None, tuple[Config, ...]]:
-    """Return what `written` made a text of; nothing of any other."""
+    """Parse the output of `written`; return empty values for any other text."""
     found = _mapping(text)
     kept = found.get("kept")
     good = isinstance(kept, list) and all(
@@ -102,27 +102,27 @@ def read(text: str) -> tuple[Mapping[str, Any] | None, tuple[Config, ...]]:
 
 
 class Former:
-    """The ways to machines that earlier configs gave."""
+    """The access data of machines in earlier configs."""
 
     def __init__(self, configs: Sequence[Config] = ()) -> None:
         self._configs = configs
 
     def ways(self, name: str, keys: Collection[str]) -> Iterator[HostAccess]:
-        """Yield the ways to the machine with these host keys, the newest first, whatever its name was then; where a key
-        is not known, those of the name."""
+        """Yield the access data of the machine with these host keys, newest first, under any name it had. If its keys
+        are unknown, look it up by name."""
         for other, trusted, way in self._all:
             if trusted & set(keys) or (other == name and not (trusted and keys)):
                 yield way.model_copy(update={"name": name})
 
     def places(self, name: str, keys: Collection[str]) -> list[HostAccess]:
-        """Return the newest way to each address of that machine, which may have moved; where none is known, the way to
-        whatever machine had the name last."""
+        """Return the newest access data for each address of that machine, which may have moved. If there is none,
+        return that of the last machine with this name."""
         ways = [*self.ways(name, keys)] or [way for other, _, way in self._all if other == name][:1]
         return distinct(ways)[:PLACES]
 
     def since(self, way: HostAccess, keys: Collection[str]) -> HostAccess:
-        """Return a way with the logins to the same machine that were valid before: no more than a few, and of passwords
-        only the last."""
+        """Return the access data with logins to the same machine that used to be valid: a few at most, and only the
+        last password."""
         tried, words = 0, set[str]()
         for former in self.ways(way.name, keys):
             later, others = way.since(former), _passwords(former)
@@ -141,12 +141,12 @@ class Former:
         for config in self._configs:
             inventory = Inventory(config)
             for name in inventory:
-                with suppress(Failure, ValidationError, HostError):  # nobody asks for it to be right
+                with suppress(Failure, ValidationError, HostError):  # validity is not required here
                     yield name, trusted_keys(inventory[name]), inventory[name]
 
 
 def distinct(ways: Iterable[HostAccess]) -> list[HostAccess]:
-    """Return the first of the ways to each address."""
+    """Return the first access data for each address."""
     found: dict[Any, HostAccess] = {}
     for way in ways:
         found.setdefault(tuple(login.endpoint for _, login in way.logins()), way)

@@ -1,4 +1,4 @@
-"""Which machine a host is: told by its SSH host keys, without asking it."""
+"""Identify a host's machine by its SSH host keys, without connecting to it."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def trusted_keys(access: "HostAccess") -> frozenset[str]:
-    """Return the fingerprints of the host keys that are accepted from a host: the pinned one, or those of known_hosts.
+    """Return the fingerprints of the host keys accepted from a host: the pinned one, or those in known_hosts.
 
-    Raises `HostError` for a known_hosts file that the config names and that cannot be read.
+    Raises `HostError` if the known_hosts file named in the config cannot be read.
     """
     return frozenset(key for _, connection in access.logins() for key in _keys(connection))
 
@@ -19,13 +19,13 @@ def trusted_keys(access: "HostAccess") -> frozenset[str]:
 def _keys(connection: "Connection") -> tuple[str, ...]:
     if connection.host_key is not None:
         return (fingerprint(connection.host_key),)
-    from hosts.ssh.hostkeys import key_line, trust_of  # the SSH client takes 0.2 s to import
+    from hosts.ssh.hostkeys import key_line, trust_of  # importing the SSH client takes 0.2 s
 
     return tuple(fingerprint(key_line(key)) for key in trust_of(connection).keys)
 
 
 def other_key(machine: Machine, access: "HostAccess") -> str:
-    """Return a host key that is accepted from a host where it is none of `machine`; "" where it may be the same."""
+    """Return an accepted host key that does not belong to `machine`; "" if it may be the same machine."""
     if not machine.keys:
         return ""
     trusted = trusted_keys(access)
@@ -33,5 +33,5 @@ def other_key(machine: Machine, access: "HostAccess") -> str:
 
 
 def known_by(machine: Machine, access: "HostAccess") -> Machine:
-    """Return `machine` with the host keys by which it was let in: those of its files may not be what sshd shows."""
+    """Return `machine` with the host keys accepted at login: sshd may use other keys than those in its key files."""
     return Machine(machine.id, tuple(sorted({*machine.keys, *trusted_keys(access)})))

@@ -1,7 +1,7 @@
-"""Which hosts a stack hardens and how they are reached: the `hosts`, `inventory`, `shard` and `defaults` entries.
+"""Which hosts a stack hardens and how to reach them: the `hosts`, `inventory`, `shard` and `defaults` entries.
 
-What stands in `defaults` holds for every host, what stands beside `address` for both logins of the host, what stands
-under `admin` or `bootstrap` for that login alone; the nearer wins.
+Settings in `defaults` apply to every host, settings beside `address` to both logins of that host, and settings under
+`admin` or `bootstrap` to that login only. The most specific setting wins.
 """
 
 import json
@@ -24,7 +24,7 @@ from hosts.ssh.connection import SECRET_FIELDS, HostAccess
 
 
 class Problems(ValueError):  # noqa: N818
-    """Several things wrong with one settings block, each with its path below it."""
+    """One or more errors in a settings block, each with its path within the block."""
 
     def __init__(self, found: Mapping[str, str]) -> None:
         self.found = dict(found)
@@ -37,7 +37,7 @@ def camel(name: str) -> str:
 
 
 class Settings(BaseModel):
-    """Base of what users write in a stack config: camelCase as Pulumi's names (snake_case is understood as well)."""
+    """Base class for what users write in a stack config: camelCase, as in Pulumi. snake_case is accepted too."""
 
     model_config = ConfigDict(
         alias_generator=camel, populate_by_name=True, frozen=True, extra="forbid", defer_build=True
@@ -45,7 +45,7 @@ class Settings(BaseModel):
 
 
 OneOrMore = SecretStr | tuple[SecretStr, ...] | None
-"""A secret; while it is being changed a list, the new one first."""
+"""A secret; during rotation a list, with the new one first."""
 
 
 class Login(Settings):
@@ -127,7 +127,7 @@ _LOGIN = frozenset(camel(name) for name in Login.model_fields)
 
 
 def secrets_in(entry: Any) -> Iterator[str]:
-    """Yield the paths of what is secret in an entry as it was written."""
+    """Yield the paths of secrets in an entry, as written."""
     for key, value in entry.items() if isinstance(entry, dict) else ():
         if to_camel(str(key)) in SECRET_FIELDS:
             yield key
@@ -135,15 +135,15 @@ def secrets_in(entry: Any) -> Iterator[str]:
 
 
 def plain(model: BaseModel) -> dict[str, Any]:
-    """Return what was set in `model`, by its camelCase names, secrets in clear."""
+    """Return the fields set in `model` under their camelCase names, with secrets in plain text."""
     out: dict[str, Any] = _reveal(model.model_dump(by_alias=True, exclude_none=True))
     return out
 
 
 def access(name: str, host: HostEntry, defaults: HostDefaults | None = None) -> HostAccess:
-    """Merge defaults, host and logins into the way to reach one host.
+    """Merge defaults, host and logins into the access data of one host.
 
-    Raises `pydantic.ValidationError` when no address or no login is left.
+    Raises `pydantic.ValidationError` if the result has no address or no login.
     """
     base, own = plain(defaults) if defaults else {}, plain(host)
     shared = {key: value for key, value in {**base, **own}.items() if key in _LOGIN}
@@ -161,7 +161,7 @@ def access(name: str, host: HostEntry, defaults: HostDefaults | None = None) -> 
 
 
 def _reached(entry: Mapping[str, Any]) -> HostEntry:
-    """Return what a provider needs of an entry; the chapters in it are the program's."""
+    """Return the parts of an entry that a provider needs. The chapters in it are the program's business."""
     return HostEntry.model_validate({key: value for key, value in entry.items() if camel(key) in _REACHED})
 
 
@@ -170,10 +170,10 @@ ENTRIES = ("hosts", "defaults", "inventory", "shard")
 
 
 class Inventory(Mapping[str, HostAccess]):
-    """The ways to reach all hosts of an environment, as the provider process finds them in the stack config.
+    """The access data of all hosts of an environment, as the provider process finds it in the stack config.
 
-    Values are JSON text, as Pulumi hands them over, or plain. Nothing is read or checked before it is asked for: most
-    runs touch few hosts or none. Raises `Failure` and `pydantic.ValidationError` then.
+    Values are JSON text, as Pulumi passes them, or plain values. Each is parsed and validated on first use, because
+    most runs touch few hosts. Using one may raise `Failure` or `pydantic.ValidationError`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -183,14 +183,14 @@ class Inventory(Mapping[str, HostAccess]):
 
     @classmethod
     def of(cls, get: Callable[[str], Any]) -> "Inventory":
-        """Take what counts from the stack config, whose entries `get` returns by name."""
+        """Build the inventory from the stack config; `get` returns an entry by name."""
         return cls({name: get(name) for name in ENTRIES})
 
     def __contains__(self, name: object) -> bool:
         return name in self._hosts()
 
     def __getitem__(self, name: str) -> HostAccess:
-        if name not in self._ways:  # each resource of a host asks
+        if name not in self._ways:  # every resource of a host looks it up
             common = HostDefaults.model_validate(config_value(self._config.get("defaults")) or {})
             self._ways[name] = access(name, _reached(self._hosts()[name]), common)
         return self._ways[name]
@@ -202,21 +202,20 @@ class Inventory(Mapping[str, HostAccess]):
         return len(self._hosts())
 
     def named(self, keys: Collection[str]) -> str | None:
-        """Return which host of the config is accepted by one of these fingerprints of host keys; None for none."""
+        """Return the name of the host in the config that accepts one of these host key fingerprints, or None."""
         for name, way in self.items():
-            with suppress(HostError):  # a file of host keys that cannot be read, which its own resources tell
+            with suppress(HostError):  # its own resources report an unreadable known_hosts file
                 if trusted_keys(way) & set(keys):
                     return name
         return None
 
     def by_key(self, name: str, keys: Collection[str]) -> HostAccess | None:
-        """Return the way to a host that is in the config under the name `name` no more: that of the entry that is the
-        same machine by its host keys."""
+        """Return the access data of a host whose name is no longer in the config: the entry with the same host keys."""
         other = self.named(keys)
         return self[other].model_copy(update={"name": name}) if other else None
 
     def moved_to(self, name: str, stack: str) -> str | None:
-        """Return the stack that a host belongs to now, where that is another shard than `stack`."""
+        """Return the stack that a host belongs to now, if that is a shard other than `stack`."""
         shard = config_value(self._config.get("shard"))
         if not shard or name not in self:
             return None
@@ -235,18 +234,18 @@ class Inventory(Mapping[str, HostAccess]):
 
 
 def stack_inventory() -> Inventory:
-    """Return the hosts of this stack's config, in the program."""
+    """Return the hosts of this stack's config; for use in the Pulumi program."""
     config, project = CONFIG.get(), get_project()
     return _inventory(tuple(config.get(f"{project}:{name}") for name in ENTRIES))
 
 
-@lru_cache(maxsize=1)  # each host of a program asks
+@lru_cache(maxsize=1)  # called for every host of a program
 def _inventory(texts: tuple[str | None, ...]) -> Inventory:
     return Inventory(dict(zip(ENTRIES, texts, strict=True)))
 
 
 def way_to(host: str, inventory: Mapping[str, HostAccess], connection: Mapping[str, Any] | None) -> HostAccess | None:
-    """Return how a resource's host is reached: as the stack config says today, or else as the resource itself does.
+    """Return the access data of a resource's host: from the stack config if listed there, else from the resource.
 
     Raises `Failure` and `pydantic.ValidationError`.
     """
@@ -257,12 +256,12 @@ def way_to(host: str, inventory: Mapping[str, HostAccess], connection: Mapping[s
 def connections(
     hosts: str | Mapping[str, Any] | None, defaults: str | Mapping[str, Any] | None
 ) -> Mapping[str, HostAccess]:
-    """Read the stack config's `hosts` and `defaults`, as JSON text or values."""
+    """Read the stack config's `hosts` and `defaults`, given as JSON text or as values."""
     return Inventory({"hosts": hosts, "defaults": defaults})
 
 
 def connection_props(way: HostAccess) -> dict[str, Any]:
-    """Return `way` as resource inputs: what is secret in it as Pulumi secrets, the rest readable in a diff."""
+    """Return `way` as resource inputs: its secrets as Pulumi secrets, everything else readable in a diff."""
     props: dict[str, Any] = _reveal(way.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True))
     props.pop("name")
     secret: dict[str, Any] = sealed(props)
@@ -270,7 +269,7 @@ def connection_props(way: HostAccess) -> dict[str, Any]:
 
 
 def config_value(value: str | Mapping[str, Any] | None) -> Any:
-    """Return an entry of the stack config, which Pulumi hands over as JSON text."""
+    """Return an entry of the stack config, which Pulumi passes as JSON text."""
     return json.loads(value) if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Names that a config gives: they are part of resources' names, of files' names and of every message."""
+"""Names from a config. They become part of resource names, file names and messages."""
 
 import re
 from typing import Annotated
@@ -12,7 +12,7 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?")
 
 
 def shown(name: object) -> str:
-    """Return a name for a message: as it is where it is one, else quoted, whatever is in it."""
+    """Return a name for use in a message: as is if it is valid, else quoted."""
     text = str(name)
     if _PLAIN.fullmatch(text) and len(text) <= _SHOWN:
         return text
@@ -20,14 +20,14 @@ def shown(name: object) -> str:
 
 
 def host_name(name: str) -> str:
-    """Return what may name a host. Raises ValueError."""
+    """Return `name` if it is a valid host name. Raises ValueError."""
     if not _HOST.fullmatch(name):
         raise ValueError(f"{shown(name)} is not a valid host name: use at most 100 letters, digits and _ . -")
     return name
 
 
 def group_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what may name groups of a host. Raises ValueError."""
+    """Return `names` if they are valid group names. Raises ValueError."""
     for name in names:
         if not _ACCOUNT.fullmatch(name):
             raise ValueError(f"{shown(name)} is not a group name")

@@ -1,4 +1,4 @@
-"""What is told of a stack config before anything is done: secrets in clear, and files of keys that are none."""
+"""Warnings about a stack config before anything is done: plaintext secrets and invalid key files."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,10 @@ _SECRETS = frozenset({*SECRET_FIELDS, "passphrase"})
 
 
 def in_clear(values: Mapping[str, Any], secret: frozenset[str], file: Path, prefix: str) -> list[str]:
-    """Return the paths of what should be secret and stands in the stack config as it is.
+    """Return the paths of settings that should be secret but are in plain text in the stack config.
 
-    `secret`: the names of values that have something encrypted in them; what else they have tells `file` alone.
+    `secret`: names of config values that contain encrypted data. Only `file` shows which part of such a value is
+    encrypted.
     """
     paths = [path for key, value in values.items() if key not in secret for path in _plain(value, prefix + key)]
     if secret:
@@ -28,15 +29,15 @@ def in_clear(values: Mapping[str, Any], secret: frozenset[str], file: Path, pref
 
 
 def advice(paths: list[str], stack: str) -> str:
-    """Return the warning for secrets in clear."""
+    """Return the warning for plaintext secrets."""
     commands = "".join(f"\n  pulumi config set --stack {stack} --secret --path '{path}'" for path in paths)
     return f"{', '.join(paths)}: in plain text in stacks/Pulumi.{stack}.yaml. Change and encrypt it:{commands}"
 
 
 def misplaced(file: Path, prefix: str) -> list[str]:
-    """Return the paths of what is encrypted in the stack config and stands where it would be shown.
+    """Return the paths of encrypted settings in places where their values would be shown.
 
-    Whoever may change the config may move a secret that is none of theirs, as it stands there, to where it is printed.
+    Anyone who can change the config could move somebody else's ciphertext to a setting that is printed.
     """
     return [path for key, value in _written(file).items() for path in _encrypted(value, key, prefix)]
 
@@ -58,9 +59,10 @@ def _encrypted(value: Any, key: str, prefix: str) -> Iterator[str]:
 
 
 def _is_secret(names: tuple[str, ...]) -> bool:
-    """Tell whether what has this path, list indices left out, is kept secret: anything may be called `password`."""
+    """Return whether the setting at this path (without list indices) is kept secret. Any setting may be named
+    `password`."""
     if len(names) == 1:
-        return names[0] in ("hosts", "defaults", "users", "keyPair")  # as a whole, which is opened as JSON
+        return names[0] in ("hosts", "defaults", "users", "keyPair")  # encrypted as a whole; parsed as JSON
     below = names[2:] if names[0] == "hosts" else names[1:] if names[0] == "defaults" else ()
     login = below[-1:] and below[-1] in SECRET_FIELDS and {*below[:-1]} <= {"admin", "bootstrap", "proxy"}
     user = names == ("users", "password") or (names[0] == "hosts" and below == ("users", "password"))
@@ -81,7 +83,7 @@ def _plain(value: Any, path: str) -> Iterator[str]:
 
 
 def _clear(value: Any, path: str) -> Iterator[str]:
-    """Yield what is not encrypted of a secret, which may be a list while it is being changed."""
+    """Yield the unencrypted parts of a secret, which may be a list during rotation."""
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from _clear(item, f"{path}[{number}]")
@@ -90,21 +92,21 @@ def _clear(value: Any, path: str) -> Iterator[str]:
 
 
 def _written(file: Path) -> Mapping[str, Any]:
-    import yaml  # only where a stack has secrets
+    import yaml  # only for stacks with secrets
 
     from hosts.text import yamltext
 
     try:
         content = yamltext.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
-        return {}  # the engine has read the config from elsewhere
+        return {}  # the engine read the config from another place
     config = content.get("config") if isinstance(content, dict) else None
     return config if isinstance(config, dict) else {}
 
 
 def bad_files(defaults: HostDefaults, hosts: Mapping[str, HostEntry], prefix: str) -> dict[str, tuple[str, bool]]:
-    """Return what is wrong with the key files and known_hosts files that logins name, by place, each file once; and
-    whether it is only missing here."""
+    """Return the problems with the key and known_hosts files of the logins, by path in the config and each file once,
+    and whether the file is only missing on this machine."""
     found: dict[str, tuple[str, bool]] = {}
     seen: set[tuple[str, str]] = set()
     for place, login in _logins(defaults, hosts, prefix):

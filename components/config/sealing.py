@@ -1,4 +1,4 @@
-"""What is secret in a connection, as Pulumi secrets."""
+"""Marks the secrets in a connection as Pulumi secrets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from hosts.ssh.connection import SECRET_FIELDS
 
 
 def sealed(value: Any) -> Any:
-    """Return what is given of a connection, with what is secret in it as Pulumi secrets.
+    """Return a connection with its secrets marked as Pulumi secrets.
 
-    Values may be Outputs at any depth; one that turns out to hold something secret is a secret as a whole.
+    Values may be Outputs at any depth. An Output that contains a secret becomes secret as a whole.
     """
     if isinstance(value, Output):
         return value.apply(lambda known: Output.secret(known) if _holds_secrets(known) else known)

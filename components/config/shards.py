@@ -1,6 +1,6 @@
-"""An environment in several stacks: which host belongs to which shard, and the inventory file that they share.
+"""An environment split into several stacks: which host belongs to which shard, and the shared inventory file.
 
-Stacks of one environment are named by their shard: production-01, production-02, ... Nothing in here needs Pulumi.
+Stacks of one environment are named by shard: production-01, production-02, ... Nothing here needs Pulumi.
 """
 
 import json
@@ -22,20 +22,20 @@ _NUMBER = re.compile(r"(.+)-(\d+)")
 
 
 class InventoryError(ValueError):
-    """The inventory file cannot be read; the message names the place."""
+    """The inventory file cannot be read. The message names the place."""
 
 
 def shard_of(name: str, of: int) -> int:
     """Return the shard of a host, 1 to `of`, by rendezvous hashing (Thaler and Ravishankar, 1998).
 
-    It depends on the name and on `of` alone: hosts that come and go move no other, and a further shard takes its share
-    from all the others, while everybody else stays.
+    It depends only on the name and on `of`. Adding or removing a host moves no other host, and adding a shard moves to
+    it a share of the hosts of every other shard.
     """
     return max(range(1, of + 1), key=lambda shard: sha256(f"{shard}/{name}".encode()).digest())
 
 
 def home_of(name: str, entry: Mapping[str, Any] | None, of: int) -> int:
-    """Return the shard of a host by its entry under `hosts`: the one that it is pinned to, or the one of its name."""
+    """Return the shard of a host: the one pinned in its entry under `hosts`, or the one derived from its name."""
     pinned = (entry or {}).get("shard")
     return pinned if isinstance(pinned, int) else shard_of(name, of)
 
@@ -46,22 +46,22 @@ def stack_of(environment: str, shard: int) -> str:
 
 
 def split(stack: str) -> tuple[str, int | None]:
-    """Return the environment and the shard that the name of a stack tells; None where it tells none."""
+    """Split a stack name into environment and shard; the shard is None if the name has none."""
     found = _NUMBER.fullmatch(stack)
     return (found[1], int(found[2])) if found else (stack, None)
 
 
 def index_in(shard: Mapping[str, Any], stack: str) -> int | None:
-    """Return which shard a stack is, by its `shard` settings or else by its name."""
+    """Return which shard a stack is: from its `shard` settings, else from its name."""
     index = shard.get("index")
     return index if isinstance(index, int) else split(stack)[1]
 
 
 def read_inventory(path: str, folder: Path = Path(), *, checked: bool = False) -> Mapping[str, Any]:
-    """Return the hosts of an inventory file (YAML or JSON), by name; what they say is not looked at.
+    """Return the hosts of an inventory file (YAML or JSON) by name. Their settings are not validated.
 
-    `path`: a file of the project, relative to `folder`; `checked`: the program has refused any other. Raises
-    `InventoryError`, which says nothing of a file that is no inventory.
+    `path`: a file of the project, relative to `folder`. `checked`: the program has already refused any other file.
+    Raises `InventoryError`, which never quotes a file that is not an inventory.
     """
     try:
         file = folder / Path(path).expanduser() if checked else file_of_project(path, folder)
@@ -73,7 +73,7 @@ def read_inventory(path: str, folder: Path = Path(), *, checked: bool = False) -
         raise InventoryError(str(error)) from None
 
 
-@lru_cache(maxsize=4)  # every chapter's provider asks for it
+@lru_cache(maxsize=4)  # every chapter's provider calls it
 def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
     text = read_text(file, LARGEST_LIST, name=Path(path))
     try:
@@ -96,7 +96,7 @@ def _read(path: str, file: Path, _stamp: Hashable) -> Mapping[str, Any]:
 
 
 class _TwiceError(ValueError):
-    """A name that appears twice in JSON: a host would be lost."""
+    """A duplicate name in JSON, which would drop a host."""
 
     def __init__(self, name: object) -> None:
         super().__init__(f"{shown(name)} appears twice")

@@ -1,1 +1,1 @@
-"""What all chapters share: the life of a resource, its transaction, its state and its owner."""
+"""What all chapters share: resource lifecycle, transactions, state and ownership."""

@@ -1,4 +1,4 @@
-"""One change of a host, from taking the host to the proof that it can still be entered."""
+"""One change of a host, from holding the host to the proof of login."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,8 +35,8 @@ BY_ITSELF = (
 class Change:
     """A change of `host` by the resource `title`, guarded or not.
 
-    `enter` proves that the host can be entered, within so many seconds, or raises HostError. Changes whose `enter` does
-    the `same`, if that is not empty, are proved together.
+    `enter` proves within the given number of seconds that a login works, or raises HostError. Changes with an equal,
+    non-empty `same` share one proof.
     """
 
     host: "Host"
@@ -46,10 +46,11 @@ class Change:
     same: str = ""
 
     def run(self, *scripts: Script, continued: bool = False) -> list[Answer]:
-        """Run the scripts in one go; any may answer `STALE`. With a guard, the one that calls `arm` is armed.
+        """Run the scripts in one round trip; any of them may answer `STALE`. With a guard, arm the script that calls
+        `arm`.
 
-        `continued`: the next step of a change that is armed already. Raises HostError; what was armed has gone back
-        then, or goes back by itself, and the error says so.
+        `continued`: the next step of a change that is already armed. Raises HostError. By then an armed change is
+        rolled back, or the host will roll it back; the error says which.
         """
         if self.guard is not None and self.same:
             self.host.proofs.coming(self.title, self.same)
@@ -69,13 +70,13 @@ class Change:
         return armed(script, self.guard, self.title, self.host.identity, continued=continued)
 
     def armed_by(self, answer: Answer) -> bool:
-        """Tell whether the script that gave `answer` has armed this change; what is not guarded cannot be."""
+        """Return whether the script behind `answer` armed this change. Always false without a guard."""
         return self.guard is not None and is_armed(answer)
 
     def prove(self) -> None:
-        """Prove over new connections that the host can be entered while the change is armed.
+        """Prove over new connections that a login works while the change is armed.
 
-        Raises `Failure` when it cannot: the host is as before then, or goes back by itself.
+        Raises `Failure` if none does. By then the host is rolled back, or will roll back by itself.
         """
         assert self.guard is not None
         try:
@@ -93,13 +94,13 @@ class Change:
             self.prove_login(limit / 2)
 
     def keep(self, then: Script) -> Answer:
-        """`prove`, then make the change last, and run `then`."""
+        """`prove`, then commit the change and run `then`."""
         assert self.guard is not None
         self.prove()
         return self._commit(self.guard, then)
 
     def _commit(self, guard: Guard, then: Script) -> Answer:
-        """Disarm. Where the connection breaks meanwhile, a new one asks what came of it."""
+        """Commit and disarm. If the connection breaks, ask for the outcome over a new one."""
         run = self.host.identity
         commit = committed(guard, self.title, run)
         try:
@@ -116,7 +117,7 @@ class Change:
             raise
 
     def go_back(self) -> str:
-        """Let the host go back now, and say what came of it; where it does not hear us, it goes back by itself."""
+        """Roll the host back now and return the outcome. If the host cannot be reached, it rolls back by itself."""
         assert self.guard is not None
         script = given_up(self.title, self.host.identity)
         try:

@@ -1,4 +1,4 @@
-"""What a chapter of the guide says about a host, and the words it shares with the base that makes resources of it."""
+"""The interface of a chapter, and the types that it shares with the base class that makes resources of it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from hosts.host import Host
 
 STALE = 75
-"""Exit status (EX_TEMPFAIL of sysexits.h) of a script that found the host other than expected and changed nothing."""
+"""Exit status (EX_TEMPFAIL of sysexits.h) of a script that found the host in an unexpected state and changed
+nothing."""
 
 
 class Unfinished(Failure):
-    """A change that failed and could not be rolled back, all or in part.
+    """A change that failed and could not be rolled back completely.
 
-    `id` and `outs` are what the state must have, so that the next `up` finishes it or `destroy` undoes it.
+    The state must record `id` and `outs`, so that the next `up` finishes the change or `destroy` undoes it.
     """
 
     def __init__(self, message: str, id_: str, outs: dict[str, Any]) -> None:
@@ -32,10 +33,10 @@ class Unfinished(Failure):
 
 
 class Model(BaseModel):
-    """Property names are camelCase in state, as Pulumi's are; values never change once made.
+    """Base model. Property names are camelCase in the state, as Pulumi's are. Instances are immutable.
 
-    A field of type `SecretStr` is masked wherever the model is printed. `props` alone has it in clear: the engine
-    encrypts it, since the input of that name is a Pulumi secret.
+    A `SecretStr` field is masked wherever the model is printed. Only `props` has it in plain text; the engine encrypts
+    it, because the input of that name is a Pulumi secret.
     """
 
     model_config = ConfigDict(
@@ -48,7 +49,7 @@ class Model(BaseModel):
     )
 
     def props(self) -> dict[str, Any]:
-        """Return the property values for the state, defaults included, what is not set left out."""
+        """Return the property values for the state, with defaults and without unset fields."""
         values: dict[str, Any] = self.model_dump(by_alias=True, mode="json", exclude_none=True)
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
@@ -58,8 +59,8 @@ class Model(BaseModel):
 
 
 def worked_out(default: Any) -> Any:
-    """Return the default of an input that no user gives: it says how things are when all is well, so that `refresh` can
-    show that it is not."""
+    """Return the default of an input that users do not set. It describes the healthy state, so that `refresh` can show
+    a deviation."""
     return Field(default, json_schema_extra={"readOnly": True})
 
 
@@ -85,11 +86,11 @@ F = TypeVar("F", bound=Model)
 
 @dataclass(frozen=True)
 class KnownState(Generic[I, F]):
-    """What is known of a host before an operation; nothing at first.
+    """What is known of a host before an operation; initially nothing.
 
-    `last`, `recorded`: the inputs of the state, and what the host showed right after they were applied. `before`: what
-    it shows now, as far as is known: `recorded` again, unless it was observed anew (`reobserved`). `prior`: what was
-    there before `create`.
+    `last`, `recorded`: the inputs in the state, and the facts right after they were applied. `before`: the current
+    facts as far as known: `recorded`, or new facts if the host was observed again (`reobserved`). `prior`: the facts
+    before `create`.
     """
 
     last: I | None = None
@@ -99,99 +100,99 @@ class KnownState(Generic[I, F]):
     reobserved: bool = False
 
     def seen(self, before: F) -> "KnownState[I, F]":
-        """Return what is known after another look at the host."""
+        """Return what is known after observing the host again."""
         return replace(self, before=before, reobserved=True)
 
 
 class Chapter(ABC, Generic[I, F]):
-    """One chapter of the guide in the host's terms. Stateless; its methods are pure and return scripts or values."""
+    """One chapter of the guide, in terms of a host. Stateless: its methods are pure and return scripts or values."""
 
     inputs: type[I]
     facts: type[F]
     replaced_by: ClassVar[frozenset[str]] = frozenset({"host"})
-    """Inputs whose change makes it another resource."""
+    """Inputs whose change replaces the resource."""
     changes: ClassVar[bool] = True
-    """Whether it changes hosts at all: nothing is to be taken back otherwise."""
+    """Whether the chapter changes hosts. If not, there is nothing to roll back."""
     keeps_records: ClassVar[bool] = False
     """Whether its scripts keep records of their own on the host, which `restore` drops."""
     proof: ClassVar[str] = "the login in use"
-    """What `enter` proves: chapters that say the same share their logins. Empty: this chapter's differs."""
+    """What `enter` proves. Chapters with equal values share their logins. Empty: this chapter shares with none."""
 
     @abstractmethod
     def title(self, inputs: I) -> str:
-        """Name the resource in errors, as `firewall ipv4`; unique per host."""
+        """Return the resource's name for errors, such as `firewall ipv4`; unique per host."""
 
     @abstractmethod
     def observe(self, inputs: I) -> Script:
-        """Return the script that prints what is on the host now; it changes nothing."""
+        """Return the script that prints the current state of the host without changing it."""
 
     @abstractmethod
     def parse(self, inputs: I, answer: Answer) -> F:
-        """Turn what `observe` printed into facts."""
+        """Parse the output of `observe` into facts."""
 
     @abstractmethod
     def apply(self, inputs: I, known: KnownState[I, F]) -> Script:
-        """Return the script that makes the host as `inputs` say.
+        """Return the script that puts `inputs` in force.
 
-        It exits with `STALE`, having changed nothing, where the host is not as `known` and that matters.
+        It exits with `STALE`, having changed nothing, if the host differs from `known` in a way that matters.
         """
 
     @abstractmethod
     def restore(self, inputs: I, known: KnownState[I, F]) -> Script:
-        """Return the script that puts `known.prior` back where `inputs` are in force; `STALE` as for `apply`."""
+        """Return the script that restores `known.prior` while `inputs` are in force; `STALE` as for `apply`."""
 
     @abstractmethod
     def differences(self, inputs: I, seen: F) -> str:
-        """Say which part of `inputs` the host does not show after `apply`; empty when all of it is there."""
+        """Return which part of `inputs` is not in force after `apply`; empty if all of it is."""
 
     @abstractmethod
     def as_observed(self, inputs: I, known: KnownState[I, F], seen: F) -> I:
-        """Return `inputs` as the host shows them now: equal to `inputs` unless someone changed the host."""
+        """Return `inputs` with the values the host shows now: equal to `inputs` unless someone changed the host."""
 
     def guard(self, inputs: I, known: KnownState[I, F], access: HostAccess, *, restoring: bool = False) -> Guard | None:
-        """Say how the change goes back by itself, where it could cut the way in by `access`; None where it cannot.
+        """Return how to roll back a change that could cut off the logins of `access`; None if it cannot.
 
-        The script of `apply` (of `restore`, when `restoring`) then calls `arm`, on a line of its own, right before it
-        changes anything, and not at all where there is nothing to change; what makes the change survive a reboot
-        belongs to the guard's `commit`.
+        The script of `apply` (of `restore` if `restoring`) then calls `arm` on a line of its own, right before its
+        first change, and not at all if there is nothing to change. Whatever makes the change survive a reboot belongs
+        in the guard's `commit`.
         """
         del inputs, known, access, restoring
         return None
 
     def prove_login(self, host: "Host", inputs: I, patience: float, *, restoring: bool = False) -> None:
-        """Prove over new connections, within `patience` seconds, that the host can be entered with `inputs` in force
-        (with the prior state, when `restoring`).
+        """Prove over new connections, within `patience` seconds, that a login works with `inputs` in force (with the
+        prior state if `restoring`).
 
         Raises any HostError.
         """
         del inputs
-        # the login in use may be gone already when things are taken back in reverse order
+        # destroy goes in reverse order, so the login in use may already be gone
         host.confirm_everywhere(patience, login="any" if restoring else "")
 
     def already_configured(self, inputs: I, seen: F) -> str:
-        """Say what is there already, for `existing: fail`; empty when nothing is."""
+        """Return which settings already exist, for `existing: fail`; empty if none do."""
         del inputs, seen
         return ""
 
     def irrecoverable(self, inputs: I, seen: F) -> bool:
-        """Tell, after a failed change, whether it has destroyed what applying `inputs` again does not bring back."""
+        """Return whether a failed change destroyed something that applying `inputs` again does not restore."""
         del inputs, seen
         return False
 
     def same_settings(self, one: F, other: F) -> bool:
-        """Tell whether both facts tell of the same settings, whatever else they tell."""
+        """Return whether two facts have the same settings, whatever else differs."""
         return one == other
 
     def host_for_restore(self, host: "Host", inputs: I, known: KnownState[I, F]) -> "Host":
-        """Return the host as seen by the logins that may `restore`. Raises Failure where there is none."""
+        """Return the host with only the logins that may `restore`. Raises Failure if there are none."""
         del inputs, known
         return host
 
     def stages(self, host: "Host", inputs: I, known: KnownState[I, F]) -> Sequence[I]:
-        """Look before create and update at what a script can't see, as another login; return what to put in force one
-        after the other, the last one `inputs`, each proved by a login before the next.
+        """Check, before create and update and as another login, what a script cannot see. Return the inputs to put in
+        force one after the other; the last is `inputs`, and each is proved by a login before the next.
 
-        Raises Failure where the change must not be begun.
+        Raises Failure if the change must not start.
         """
         del host, known
         return (inputs,)

@@ -1,8 +1,8 @@
-"""Who we are in a run, and which resources of it are known to be alive: what decides whose a host is.
+"""The identity of the caller in a run, and the resources of the run known to be alive. This decides ownership of hosts.
 
-The record on the host (`hosts/guard/record.py`) names its owner by a random claim that the owner's state has too. Two
-states may name the same claim, or each another one: after a replacement that was cut short, after a stack was restored
-from a backup. What the process has heard of in this run tells them apart.
+The record on the host (`hosts/guard/record.py`) names its owner by a random claim, which the owner's state has too. Two
+states may have the same claim, or different ones: after an interrupted replacement, or after a stack was restored from
+a backup. What this process has seen during the run tells them apart.
 """
 
 import os
@@ -40,7 +40,7 @@ class Caller:
         return self.urn.split("::", 3)[3] if self.urn else ""
 
     def owner(self, claim: str) -> Owner:
-        """Return what it is called on a host."""
+        """Return its owner record for a host."""
         run = os.environ.get(RUN, "")
         return Owner(claim, self.project, self.stack, self.resource, run, lineage=CLAIMS.lineage)
 
@@ -55,7 +55,7 @@ def caller() -> Caller:
 
 @contextmanager
 def called_for(urn: str) -> Iterator[None]:
-    """Do what follows for the resource of this URN."""
+    """Run the block on behalf of the resource with this URN."""
     token = _caller.set(Caller(urn))
     try:
         yield
@@ -64,7 +64,7 @@ def called_for(urn: str) -> Iterator[None]:
 
 
 class Claims:
-    """Claims of which this process knows more than the record of a host says."""
+    """What this process knows about claims beyond the record on the host."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,73 +75,73 @@ class Claims:
         self._failed: set[str] = set()
         self._said: set[tuple[str, str]] = set()
         self.lineage = ""
-        """The word by which the state of this run is known; "" where that is not known."""
+        """The random lineage of this run's state; "" if unknown."""
 
     def said(self, host: str, text: str) -> bool:
-        """Note that the user is told of something about a host; tell whether that is so already."""
+        """Note that the user has been told this about a host; return whether that already happened."""
         with self._lock:
             before = len(self._said)
             self._said.add((host, text))
             return len(self._said) == before
 
     def alive(self, claim: str, urn: str) -> None:
-        """Note that the resource `urn` of this stack is there, and has this claim."""
+        """Note that the resource `urn` of this stack exists and has this claim."""
         with self._lock:
             self._alive[claim] = urn
 
     def keep(self, urn: str, state: Callable[[], Mapping[str, Any]]) -> None:
-        """Note what the state says of the resource `urn`, which the program still declares."""
+        """Note the state of the resource `urn`, which the program still declares."""
         with self._lock:
             self._states[urn] = state
 
     def state(self, host: str, title: str) -> tuple[str, Mapping[str, Any]]:
-        """Return the URN of the resource `title` that the program declares for a host, and what the state says of it;
-        nothing where it is not there."""
+        """Return the URN and state of the resource `title` that the program declares for a host; empty if there is
+        none."""
         with self._lock:
             urn = self._declared.get((host, title), "")
             found = self._states.get(urn)
         return urn, found() if found is not None else {}
 
     def dead(self, claim: str) -> None:
-        """Note that the resource that was to have this claim was not made."""
+        """Note that creating the resource with this claim failed."""
         with self._lock:
             self._alive.pop(claim, None)
 
     def urn(self, claim: str) -> str:
-        """Return which resource of this stack is known to have a claim; "" for none."""
+        """Return the resource of this stack that has a claim; "" if unknown."""
         with self._lock:
             return self._alive.get(claim, "")
 
     def declare(self, host: str, title: str) -> None:
-        """Note that the program of this run declares the resource `title` of a host."""
+        """Note that this run's program declares the resource `title` of a host."""
         with self._lock:
             self._declared[host, title] = _caller.get().urn
 
     def declared(self, host: str, title: str) -> bool:
-        """Tell whether it does, as far as has been heard of it."""
+        """Return whether the program is known to declare it."""
         with self._lock:
             return (host, title) in self._declared
 
     def fail(self, host: str) -> None:
-        """Note that a change of a host was refused or has failed."""
+        """Note that a change of a host was refused or failed."""
         with self._lock:
             self._failed.add(host)
 
     def failed(self, host: str) -> bool:
-        """Tell whether one has, in this process."""
+        """Return whether one was, in this process."""
         with self._lock:
             return host in self._failed
 
     def supersede(self, claim: str) -> None:
-        """Note that what a claim stood for has gone over to another resource."""
+        """Note that another resource took over what this claim owned."""
         with self._lock:
             self._superseded.add(claim)
 
     def superseded(self, claim: str) -> bool:
-        """Tell whether it has, in this process."""
+        """Return whether that happened in this process."""
         with self._lock:
             return claim in self._superseded
 
 
 CLAIMS = Claims()
-"""Those of this process: it serves one stack for one run."""
+"""The claims of this process, which serves one stack for one run."""

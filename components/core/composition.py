@@ -1,4 +1,4 @@
-"""What `HardenedHost` hands to each chapter, which adds its resources to it."""
+"""What `HardenedHost` passes to each chapter, which adds its resources."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a chapter needs of the one package transaction of its host.
+    """What a chapter needs from its host's package transaction.
 
-    `unstarted`: services that the chapter starts, not their package.
+    `unstarted`: services that the chapter starts, instead of their package.
     """
 
     present: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class RegisteredChapter:
-    """A chapter of the stack config: what it adds to a host where it is declared, and the packages that it needs."""
+    """A chapter of the stack config: the resources it adds to a host that declares it, and the packages it needs."""
 
     declare: Callable[[Composition, Any], None]
     needs: Callable[[Any], Needs] = lambda _settings: Needs()
@@ -61,9 +61,9 @@ class Wanted(Protocol):
 class Composition:
     """One host while its chapters are declared.
 
-    `connection`: how the program knows the host to be reached. `given`: the same as an input of the host's resources;
-    None where they read it from the stack config. `admin`: the admin's login name, as far as it is known. `keys`:
-    public keys for every user.
+    `connection`: how the host is reached, as the program knows it. `given`: the same as an input of the host's
+    resources; None if they read it from the stack config. `admin`: the admin's login name, if known. `keys`: public
+    keys for every user.
     """
 
     name: str
@@ -85,23 +85,23 @@ class Composition:
         return cast("Packages", self.made["packages"][0])
 
     def props(self, chapter: Mapping[str, Any], *, existing: bool = True) -> dict[str, Any]:
-        """Return a chapter's inputs with those that all resources of the host have."""
+        """Return a chapter's inputs together with those common to all resources of the host."""
         common: dict[str, Any] = {"host": self.name}
         if self.given is not None:
             common["connection"] = self.given
         return {**common, **({"existing": self.existing} if existing else {}), **chapter}
 
     def after(self, *chapters: str, also: Sequence[Resource] = ()) -> ResourceOptions:
-        """Return the options of a resource that comes after those of other chapters."""
+        """Return resource options that depend on the resources of other chapters."""
         first = [*self.before] if not chapters else []
         found = [resource for chapter in chapters for resource in self.made.get(chapter, ())]
         return ResourceOptions(parent=self.parent, depends_on=[*first, *found, *also], retain_on_delete=self.retain)
 
     def add(self, chapter: str, *resources: Resource) -> None:
-        """Note a chapter's resources, for those that come after it."""
+        """Register a chapter's resources for the chapters that come after it."""
         self.made.setdefault(chapter, []).extend(resources)
 
     def all_enforced(self) -> Output[dict[str, Any]]:
-        """Return what is in force, by chapter; what is known already is no Output, each of which takes the SDK time."""
+        """Return what is in force, by chapter. Known values stay plain, because every Output costs SDK time."""
         late = {name: value for name, value in self.enforced.items() if isinstance(value, Output)}
         return Output.from_input(late).apply(lambda values: {**self.enforced, **values})

@@ -1,4 +1,4 @@
-"""What a provider tells the user beside results: a line on the engine's console, at the resource that it is about."""
+"""Messages for the user besides results: lines on the engine's console, attached to the resource they are about."""
 
 import sys
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ class Console(Protocol):
 
 
 class _Stderr:
-    """Without an engine's console: the process's own stderr, which engines show."""
+    """Fallback without an engine's console: the process's stderr, which engines show."""
 
     def warn(self, urn: str, text: str) -> None:
         """Print it."""
@@ -28,10 +28,10 @@ _console: list[Any] = [_Stderr()]
 
 
 def use(console: Console) -> None:
-    """Tell everything to `console` from now on."""
+    """Send all messages to `console` from now on."""
     _console[0] = console
 
 
 def warn(text: str) -> None:
-    """Warn about the resource that is being worked on."""
+    """Warn about the resource of the current operation."""
     _console[0].warn(caller().urn, text)

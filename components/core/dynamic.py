@@ -1,8 +1,8 @@
-"""The one base of every chapter: Pulumi's check, diff, create, read, update and delete from observe, apply and restore.
+"""The base class of every chapter's provider: Pulumi's CRUD built from observe, apply and restore.
 
-A chapter (`components/core/chapter.py`) says what it reads on a host, what it changes and how that goes back.
-`HostProvider` makes the dynamic provider of it. State refers to provider classes by module path and class name: they
-are a contract; renaming one breaks the stacks of its users.
+A chapter (`components/core/chapter.py`) says what to read on a host, what to change and how to roll that back.
+`HostProvider` makes a dynamic provider of it. States refer to provider classes by module path and class name, so these
+are a contract: renaming one breaks users' stacks.
 """
 
 import secrets
@@ -71,17 +71,18 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     serialize_as_secret_always = False
     chapter: Chapter[I, F]
     outputs = OUTPUTS
-    """What is no input: where all else is as it was, `diff` finds no change, and is not even asked (provider/)."""
+    """Properties that are not inputs. If nothing else changed, `diff` finds no change and is not even called
+    (provider/)."""
     _access = Inventory({})
     former = Former()
-    """The hosts of earlier stack configs, for those that are no longer in it."""
+    """The hosts of earlier stack configs, for hosts that are no longer in it."""
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Read the hosts of the stack config: credentials as they are today, whatever the state says."""
+        """Read the hosts of the stack config: current credentials take precedence over those in the state."""
         self._access = Inventory.of(req.config.get)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate and normalise the inputs; what is unknown in a preview is left for later."""
+        """Validate and normalise the inputs. Values unknown in a preview are skipped."""
         given = inputs_of(news)
         known = {key: value for key, value in given.items() if not has_unknown(value) and key != "connection"}
         try:
@@ -94,10 +95,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return CheckResult({**given, **normal}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare input by input; a resource is replaced when an input in `replaced_by` changes, or its machine.
+        """Compare the inputs one by one. A change of an input in `replaced_by`, or of the machine, replaces the
+        resource.
 
-        The new resource is made before the old one goes, so that what is declared is in force all the while: on one
-        host it takes over the record of the old one, whose deletion then changes nothing.
+        The new resource is created before the old one is deleted, so the declared settings stay in force. On the same
+        host it takes over the old one's record, and deleting the old one then changes nothing.
         """
         olds, news = inputs_of(_olds), inputs_of(_news)
         names = set(news) | set(olds)
@@ -109,14 +111,14 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return DiffResult(changes=changes, replaces=sorted(replaces), delete_before_replace=False)
 
     def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
-        """Tell whether a host is another machine than that of the state: see `Ways.elsewhere`."""
+        """Return whether a host is another machine than the one in the state: see `Ways.elsewhere`."""
         return self._ways.elsewhere(olds, news)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Observe, remember what was there, apply, observe again: one remote run.
+        """Observe, record the prior state, apply, observe again: one remote run.
 
-        A host that another resource of the stack managed is taken over together with its prior state. Where it
-        fails, what was changed is taken back; raises `Unfinished` where that fails, too.
+        A host that another resource of the stack managed is taken over together with its prior state. On failure the
+        changes are rolled back; raises `Unfinished` if that fails too.
         """
         inputs = self._inputs(props)
         host = self._ways.host(inputs.host, inputs.connection)
@@ -157,9 +159,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return CreateResult(id_, outs(inputs, change.prior, seen, owner.claim, machine))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Observe once; what someone changed on the host shows as changed inputs, anything else changes nothing.
+        """Observe once. Drift on the host shows as changed inputs; anything else changes nothing.
 
-        On a machine that has no record of us nothing is left of the resource: the next `up` makes it anew.
+        If the machine has no record of this resource, the resource is gone: the next `up` creates it again.
         """
         state = self._stored(props)
         host = self._host_of(state)
@@ -181,14 +183,14 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
 
     def noted(self, before: F | None, seen: F) -> dict[str, Any]:
-        """Outputs to take over from a look that found no drift."""
+        """Outputs to update after a refresh that found no drift."""
         del before, seen
         return {}
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Apply against what was recorded last; a change in how to connect alone touches no host.
+        """Apply against the last recorded facts. A change that only concerns the connection touches no host.
 
-        Where it fails, what was in force before is applied again; raises `Unfinished` where that fails, too.
+        On failure the previous inputs are applied again; raises `Unfinished` if that fails too.
         """
         inputs, state = self._inputs(_news), self._stored(_olds)
         same_way: dict[str, Any] = {"connection": inputs.connection}
@@ -207,12 +209,12 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         since = recorded.since if recorded is not None and recorded.claim == state.claim else _now()
         owner = caller().owner(state.claim or secrets.token_hex(16)).after(recorded)
         owner = replace(owner, machine=found.machine.id, since=since)
-        anew = state.unfinished and not found.has(title)  # it has gone back, or the machine was installed anew
+        anew = state.unfinished and not found.has(title)  # rolled back, or the machine was reinstalled
         change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
         there = partial(self._there, change, state, found)
         check_owner(found, owner, title, state, existing=inputs.existing, there=there)
         known = state.known
-        if inputs.triggers != state.declared.triggers:  # what was recorded last may be gone
+        if inputs.triggers != state.declared.triggers:  # the last recorded facts may be outdated
             known = known.seen(change.observe())
         try:
             seen = change.converge(KnownState() if anew else known)
@@ -232,7 +234,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
     def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
         drifted = state.observed_inputs != state.declared
-        if not change.begun or not self.chapter.changes or drifted:  # what drifted still shows in the next preview
+        if not change.begun or not self.chapter.changes or drifted:  # drift still shows in the next preview
             raise error
         known, prior = state.known, state.prior or change.prior
         if known.last is not None and change.gone_back(known.last, known):
@@ -241,13 +243,13 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         raise Unfinished(f"{error}\n  {_LEFT}", f"{change.inputs.host}/{change.title}", left) from error
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Put back what was there before `create`, from the state and the stack config alone.
+        """Restore what was there before `create`, using only the state and the stack config.
 
-        By whoever is not the owner on record any more, nothing is changed, and that is said.
+        If the record names another owner, change nothing and say so.
         """
         state = self._stored(_props)
         if CLAIMS.superseded(state.claim):
-            return  # another resource of this run has taken it over
+            return  # another resource of this run took it over
         name = state.declared.host
         self._refuse_moved(name)
         try:
@@ -275,9 +277,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _put_back(self, change: Transaction[I, F], state: Stored[I, F], *, recorded: bool) -> None:
         prior = state.prior
         of_another = change.recorded is not None and change.recorded.claim != state.claim
-        if prior is None or (recorded and of_another):  # what the host has recorded since is what counts
+        if prior is None or (recorded and of_another):  # the host's own, newer record takes precedence
             if not recorded:
-                return  # it failed before anything was changed
+                return  # it failed before changing anything
             prior = change.read_prior()
         known = KnownState(state.declared, state.observed, prior, state.observed)
         own = change.host
@@ -286,10 +288,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         for left in change.left:
             console.warn(f"{state.declared.host}: {change.title}: {left}")
         if change.host is not own:
-            own.close()  # its login is gone; what comes next logs in anew
+            own.close()  # its login is gone; the next operation logs in again
 
     def _there(self, change: Transaction[I, F], state: Stored[I, F], found: Ledger) -> bool:
-        """Look whether a host that has no record still has what a state says."""
+        """Return whether a host without a record still has what the state describes."""
         seen = change.observe()
         same = change.as_observed(state.as_applied, seen) == state.declared
         return not gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen))
@@ -301,8 +303,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return Transaction(self.chapter, self._host_of(state), state.declared).observe()
 
     def _renew(self, host: "Host", title: str, state: Stored[I, F]) -> None:
-        """Record what this resource is called now: it, its stack or its project may have another name since. Where
-        somebody has removed the record, write it back."""
+        """Update the names in the record: the resource, stack or project may have been renamed. If somebody removed the
+        record, write it back."""
         found = ledger_of(host)
         owner, recorded = replace(caller().owner(state.claim), machine=found.machine.id), found.owner(title)
         if not found.has(title) and state.claim and state.prior is not None and owner.resource:
@@ -319,7 +321,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             noted(host, title, owner)
 
     def _refuse_moved(self, host: str) -> None:
-        """A host that went to another shard stays hardened: only its place in the states is wrong."""
+        """Refuse a host that moved to another shard: it stays hardened, and only the states need to change."""
         home = self._access.moved_to(host, pulumi.get_stack())
         if home:
             raise Failure(
@@ -328,10 +330,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             )
 
     def _handed_back(self, host: "Host", state: Stored[I, F], found: Ledger) -> bool:
-        """Give a machine back to the resource that had it before a rename that failed and was taken back in the config.
+        """Return a machine to the resource that had it before a failed rename that was then reverted in the config.
 
-        For the engine nothing has changed of that one, so nobody else would: apply what it declares, and let it be the
-        one on record.
+        To the engine that resource is unchanged, so no other operation would do it: apply its inputs, and make it the
+        recorded owner.
         """
         name, title = state.declared.host, self.chapter.title(state.declared)
         now = None if name in self._access else self._access.named(state.machine.keys)
@@ -350,9 +352,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return True
 
     def _hold_back(self, state: Stored[I, F]) -> None:
-        """Undo nothing on a machine that the program still declares, while a change of it has failed in this run: what
-        was to come in its place may not be there. Nor what the machine under its new name is to take over.
-        """
+        """Refuse to undo anything on a machine that the program still declares if a change of it failed in this run:
+        its replacement may not be in force. Refuse likewise if the machine under its new name is still to take it
+        over."""
         name, title = state.declared.host, self.chapter.title(state.declared)
         now = name if name in self._access else self._access.named(state.machine.keys)
         if now is None:
@@ -387,7 +389,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return Ways(self._access, self.former)
 
     def _way_since(self, inputs: I, state: Stored[I, F]) -> "HostAccess | None":
-        """Return how a host is reached for a change, with what the state knows to have been valid before."""
+        """Return the access data for a change, including logins that the state knows to have been valid before."""
         return self._ways.since(inputs.host, inputs.connection, state.declared.connection)
 
     def _host_of(self, state: Stored[I, F]) -> "Host":
@@ -410,7 +412,7 @@ def _now() -> str:
 
 
 def _say_once(host: str, text: str) -> None:
-    """Warn of what is so for all resources of a host."""
+    """Warn once about something that concerns all resources of a host."""
     if text and not CLAIMS.said(host, text.partition(" since ")[0]):
         console.warn(text)
 

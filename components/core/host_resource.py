@@ -1,4 +1,4 @@
-"""What the resources of all chapters have in common: credentials among their inputs are Pulumi secrets."""
+"""The base class of all chapters' resources: credentials among the inputs become Pulumi secrets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from components.core.served import Served
 
 
 class HostResource(Served):
-    """A resource about one host.
+    """A resource on one host.
 
-    What is secret in its `connection` becomes a Pulumi secret, wherever it came from and however deep it stands.
+    Secrets in its `connection` become Pulumi secrets, whatever their source and depth.
     """
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: ResourceOptions | None = None) -> None:

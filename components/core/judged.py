@@ -1,8 +1,8 @@
-"""Whether the policy pack of this repository judges the run that this process is part of.
+"""Whether this repository's policy pack checks the current run.
 
-No engine tells its program so. The pack and the program know the same engine, by its address: the pack leaves a file
-that is named by that and by the pack's process, which the program finds for as long as the pack lives. Nobody else can
-leave one. Containers may share the folder, and see none of each other's processes: they leave each other's files alone.
+No engine tells its program so. But both pack and program know the engine's address. The pack leaves a file named by
+that address and by the pack's process, and the program looks for it while the pack is running. Nobody else can create
+one. Containers may share the directory without seeing each other's processes, so they ignore each other's files.
 """
 
 import os
@@ -17,11 +17,11 @@ from pulumi import Config, RunError, get_project, log
 from hosts.text.private import private_folder
 
 PACKS = "PULUMI_POLICY_PACKS"
-"""By this variable the embedded engine tells its program which packs judge the run."""
+"""The embedded engine sets this variable to tell its program which packs check the run."""
 OFF = "STOCKADE_POLICIES"
 _FOLDER = "judged"
 _LONGEST = 7 * 24 * 3600
-"""Seconds after which what another container has left is of no run any more."""
+"""Seconds after which a file left by another container is stale."""
 _MENDING = (
     "Run `python -m local up --stack {stack}` or `pulumi up --policy-pack policies` instead (docs/policies.md says how "
     "to make it mandatory)"
@@ -29,7 +29,7 @@ _MENDING = (
 
 
 def mark(engine: str) -> None:
-    """Tell the program that the pack of this process judges the run of the engine at this address."""
+    """Tell the program that this process's pack checks the run of the engine at this address."""
     with suppress(OSError):
         folder = private_folder(_FOLDER)
         for left in folder.iterdir():
@@ -39,7 +39,7 @@ def mark(engine: str) -> None:
 
 
 def judged(argv: list[str] | None = None) -> bool:
-    """Tell whether a pack judges this program's run."""
+    """Return whether a pack checks this program's run."""
     if os.environ.get(PACKS):
         return True
     words = sys.orig_argv if argv is None else argv
@@ -52,11 +52,11 @@ def judged(argv: list[str] | None = None) -> bool:
     return any(file.name.split()[0] == name and _of_here(file) and _lives(file) for file in left)
 
 
-@lru_cache(maxsize=1)  # once in a program
+@lru_cache(maxsize=1)  # once per program
 def demand(stack: str) -> None:
-    """Warn where no pack judges the run, or refuse it: the setting `policies` is `required` or `optional`.
+    """If no pack checks the run, warn or refuse it, depending on the setting `policies` (`optional` or `required`).
 
-    `STOCKADE_POLICIES=off` leaves the pack out of one run, and is heeded. Raises `RunError`.
+    `STOCKADE_POLICIES=off` disables the pack for one run and suppresses this check. Raises `RunError`.
     """
     wanted = Config(get_project()).get("policies")
     if wanted == "optional" or os.environ.get(OFF) == "off" or judged():
@@ -82,7 +82,7 @@ def _of_here(file: Path) -> bool:
 
 
 def _processes() -> str:
-    """Return what tells the processes that this one sees from those of other containers."""
+    """Return an identifier of the process namespace, which distinguishes containers."""
     try:
         return str(os.stat("/proc/self/ns/pid").st_ino)
     except OSError:  # not Linux

@@ -1,4 +1,4 @@
-"""Whose a host's chapter is: what the record on the host says, held against what a state says."""
+"""Ownership of a resource on a host: compares the record on the host with the state."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 def ledger_of(host: "Host", title: str = "the record") -> Ledger:
-    """Return what is recorded on a host; asked once in a run, for the resource `title`.
+    """Return a host's record; read once per run, on behalf of the resource `title`.
 
-    Every change checks that it still is so.
+    Every change verifies that it is still current.
     """
     with host.ledger.lock:
         if host.ledger.found is None:
@@ -29,15 +29,14 @@ def ledger_of(host: "Host", title: str = "the record") -> Ledger:
 
 
 def settled(host: "Host", title: str) -> Ledger:
-    """Return what is recorded on a host, for the resource `title`, when nothing is left that may yet go back of a run
-    that died.
+    """Return a host's record for the resource `title`, after any armed change of a dead run is rolled back.
 
-    What such a change has put in force is not in force for long: it goes back now. Another run that is alive confirms
-    what it changes, or takes it back, itself. Raises any HostError.
+    Such a change is about to be rolled back by the host, so this does it now. A run that is still alive confirms its
+    change, or rolls it back, itself. Raises any HostError.
     """
     with host.ledger.lock:
         if not host.ledger.settled and ledger_of(host, title).unsettled(host.identity.token):
-            host.ledger.settled = True  # where another run has the host, each attempt waits 15 s for it
+            host.ledger.settled = True  # if another run holds the host, each attempt waits 15 s
             try:
                 host.run(hold(host.identity), resource=title)
             except CommandFailed as error:
@@ -48,8 +47,8 @@ def settled(host: "Host", title: str) -> Ledger:
 
 
 def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:
-    """Do `work` by what is recorded on a host; once more where that was no longer so: a change of a run that died may
-    have gone back meanwhile.
+    """Run `work` with the host's record. Retry once if the record is outdated: a dead run's change may have been rolled
+    back meanwhile.
 
     Raises what `work` raises.
     """
@@ -64,7 +63,7 @@ def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:
 
 
 def noted(host: "Host", title: str, owner: Owner | None) -> None:
-    """Note that `title` has this owner on record now, and none where that is None."""
+    """Note the current recorded owner of `title`, or that there is none."""
     with host.ledger.lock:
         found = host.ledger.found
         if found is None:
@@ -77,12 +76,12 @@ def noted(host: "Host", title: str, owner: Owner | None) -> None:
 
 
 def copied(recorded: Owner, machine: Machine) -> bool:
-    """Tell whether a record was made on another machine: this one has a copy of its disk."""
+    """Return whether a record was made on another machine, so that this disk is a copy."""
     return bool(recorded.machine and machine.id and recorded.machine != machine.id)
 
 
 def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str) -> None:
-    """Refuse that `owner` takes over what another stack, or another resource of this run, manages.
+    """Refuse to let `owner` take over what another stack, or another resource of this run, manages.
 
     Raises `Failure`.
     """
@@ -109,9 +108,9 @@ def taken_from(found: Ledger, owner: Owner, host: str, title: str, existing: str
 def check_owner(
     found: Ledger, owner: Owner, title: str, state: Stored[Any, Any], *, existing: str, there: Callable[[], bool]
 ) -> None:
-    """Refuse to change what is another's by now, or is gone. Raises `Failure`.
+    """Refuse to change what has another owner by now, or no longer exists. Raises `Failure`.
 
-    `existing`: as declared now. `there`: looks whether it still is on the host, though no record is.
+    `existing`: as currently declared. `there`: checks whether the settings are still on a host without a record.
     """
     recorded = found.owner(title)
     if recorded is None:
@@ -125,16 +124,16 @@ def check_owner(
         return
     if recorded.took_over_from(owner):
         _refuse_another_state(recorded, owner, state.declared.host, title, existing)
-    else:  # of this stack, as after a rename that failed and was taken back: the config says whose it is
+    else:  # same stack, as after a reverted rename: the config decides
         taken_from(found, owner, state.declared.host, title, "adopt")
 
 
 def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: bool, undone: bool) -> bool:
-    """Tell whether a host has nothing any more of the resource of a state: there is no record, and it is another
-    machine, or its settings are others.
+    """Return whether nothing of a state's resource is left on the host: there is no record, and either the machine or
+    its settings are different.
 
-    `undone`: they are those of before. Where they are neither, and the machine is surely the same, somebody has removed
-    the record, and has changed something, or the record was part of what makes it as declared.
+    `undone`: the settings are the prior ones. If they are neither, and it is certainly the same machine, then somebody
+    removed the record and changed something, or the record itself is part of what was declared.
     """
     if found.has(title) or not state.claim:
         return False
@@ -144,10 +143,10 @@ def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: boo
 
 
 def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, there: Callable[[], bool]) -> str:
-    """Say why a resource may not undo what is on a host; "" where it may.
+    """Return why a resource may not undo what is on a host; "" if it may.
 
-    `there`: looks whether it still is on the host, though no record is. A record with another claim of the same name is
-    one that the state has never heard of: the stack was restored from a backup.
+    `there`: checks whether the settings are still on a host without a record. A record with the same name but another
+    claim is unknown to the state: the stack was restored from a backup.
     """
     recorded = found.owner(title)
     if recorded is not None:
@@ -169,8 +168,8 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, the
 
 
 def _is_other(one: Machine, other: Machine) -> bool:
-    """Tell whether two are surely different machines, or installations of one: neither identity nor any host key is the
-    same; or where both tell an identity, that."""
+    """Return whether two machines certainly differ, or are different installations of one: the machine-ids differ if
+    both are known; otherwise no host key matches either."""
     if one.id and other.id:
         return one.id != other.id
     return not set(one.keys) & set(other.keys) and bool(one.keys and other.keys)
@@ -182,7 +181,7 @@ def _refuse_another_state(recorded: Owner, owner: Owner, host: str, title: str, 
 
 
 def taken_over_from(recorded: Owner, owner: Owner, host: str) -> str:
-    """Say that a host was another state's of this stack; "" where it was not."""
+    """Return a message if another state of this stack managed the host before; "" if not."""
     if not recorded.of_another_state(owner):
         return ""
     return (
@@ -192,7 +191,7 @@ def taken_over_from(recorded: Owner, owner: Owner, host: str) -> str:
 
 
 def lost_to(recorded: Owner | None, owner: Owner, host: str) -> str:
-    """Say that another state of this stack manages a host by now; "" where it does not."""
+    """Return a message if another state of this stack manages the host now; "" if not."""
     if recorded is None or recorded.claim == owner.claim or not recorded.took_over_from(owner):
         return ""
     return f"{host}: no longer managed from here: {_other(recorded, owner)}. {TAKE_BACK}"

@@ -1,4 +1,4 @@
-"""Where a resource is declared is not recorded: it is the same line for every host."""
+"""Leaves out source positions, which are the same line for every host."""
 
 import sys
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 def without_places() -> Iterator[None]:
     """Declare resources without the stack trace that the SDK takes of each.
 
-    They are most of what the Pulumi CLI writes into the state, which it writes anew at each step. The SDK looks for the
-    constructor of the resource in `traceback.extract_stack`, which heeds `sys.tracebacklimit`, and sends no trace where
+    The traces are most of what the Pulumi CLI writes to the state, which it rewrites at each step. The SDK looks for
+    the resource's constructor in `traceback.extract_stack`, which honours `sys.tracebacklimit`, and sends no trace if
     it finds none.
     """
     before = vars(sys).get("tracebacklimit")

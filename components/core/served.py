@@ -1,7 +1,7 @@
-"""A resource that this project serves, registered once for both shells.
+"""Base class of this project's resources, registered once for both shells.
 
-In a program of this repository Pulumi's dynamic provider runs the class that the resource names (`provider/`). In the
-package it is a custom resource of the plugin's (`plugin/`), which knows it by its type.
+In a program of this repository, Pulumi's dynamic provider runs the class that the resource names (`provider/`). In the
+package it is a custom resource of the plugin (`plugin/`), which finds the class by type.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ _packaged = [False]
 
 
 def packaged() -> None:
-    """Declare the package's resources in this process from now on: it is the plugin's."""
+    """From now on, declare the package's resources: this process belongs to the plugin."""
     _packaged[0] = True
 
 
 def is_packaged() -> bool:
-    """Whether it is."""
+    """Return whether `packaged` was called."""
     return _packaged[0]
 
 
@@ -32,7 +32,7 @@ def type_of(name: str) -> str:
 
 
 def dynamic_type_of(name: str) -> str:
-    """Return the type of a resource in states of the dynamic shell."""
+    """Return the resource's type in states of the dynamic shell."""
     return f"pulumi-python:dynamic/{PACKAGE}:{name}"
 
 
@@ -42,7 +42,7 @@ class Served(Resource):
     served_by: ClassVar[type[ResourceProvider]]
 
     def __init_subclass__(cls, provider: type[ResourceProvider] | None = None, **others: Any) -> None:
-        """Register a resource by the name of its class, unless it is a base of others."""
+        """Register a resource under its class name, unless it is a base class."""
         super().__init_subclass__(**{"module": PACKAGE, "name": cls.__name__, **others})
         if provider is not None:
             cls.served_by = provider

@@ -1,9 +1,9 @@
-"""What the state of a resource holds: what was declared, what the host showed, what was there before, whose it is.
+"""The contents of a resource's state: declared inputs, observed facts, prior state and owner.
 
-What is declared and what was seen are kept apart. While the host is as declared, the inputs of the state are what was
-declared, and `observed` is what the host showed right after. Once a refresh finds something else, the inputs are what
-the host shows, so that the next preview tells the difference; what was declared, and what was observed right after it
-was applied, stay beside it: as soon as the host is like that again, nothing is left to tell.
+Declared and observed values are kept apart. While the host is as declared, the inputs in the state are the declared
+ones, and `observed` holds the facts right after they were applied. If a refresh finds drift, the inputs become what the
+host shows, so that the next preview shows the difference. The declared inputs and the facts right after applying them
+are kept beside it. Once the host matches them again, the drift is gone.
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from hosts.guard.record import Machine
 
 REFERENCE = "__provider"
 OUTPUTS = frozenset({REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished"})
-"""Properties that are no inputs."""
+"""Properties that are not inputs."""
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """How Pulumi marks an object as a secret (sdk/go/common/resource/properties.go)."""
 
 
 @dataclass(frozen=True)
 class Stored(Generic[I, F]):
-    """One resource's state, read.
+    """One resource's state, parsed.
 
-    `declared`: the inputs as declared. `observed_inputs`: the inputs as the last refresh found them; `declared` where
-    there was no drift. `applied`: what the host showed right after `declared` was applied. `observed`: what it showed
-    last. `prior`: what was there before `create`; None where that is known to the host alone. `claim`: the word by
-    which the host knows its owner. `unfinished`: the last change failed and could not be rolled back.
+    `declared`: the declared inputs. `observed_inputs`: the inputs as the last refresh found them; equal to `declared`
+    without drift. `applied`: the facts right after `declared` was applied. `observed`: the latest facts. `prior`: the
+    facts before `create`; None if only the host knows them. `claim`: the random word by which the host identifies its
+    owner. `unfinished`: the last change failed and could not be rolled back.
     """
 
     declared: I
@@ -45,18 +45,18 @@ class Stored(Generic[I, F]):
     @property
     def known(self) -> KnownState[I, F]:
         """What is known before another change."""
-        if self.unfinished:  # nobody can tell what of it is in force
+        if self.unfinished:  # nobody knows which parts are in force
             return KnownState(None, None, self.prior, None)
         return KnownState(self.observed_inputs, self.observed, self.prior, self.observed)
 
     @property
     def as_applied(self) -> KnownState[I, F]:
-        """What is known of the host as it was right after the last change."""
+        """What was known of the host right after the last change."""
         return KnownState(self.declared, self.applied, self.prior, self.applied)
 
 
 def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
-    """Read the properties of a state. What a host showed is never validated as if somebody had declared it."""
+    """Parse the properties of a state. Observed facts are not validated like declared inputs."""
     given = inputs_of(props)
     connection = {"connection": given["connection"]} if "connection" in given else {}
     declared = chapter.inputs.model_validate({**(props.get("declared") or given), **connection})
@@ -78,7 +78,7 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
 
 
 def machine_of(props: Mapping[str, Any]) -> Machine:
-    """Return which machine the host of a state is."""
+    """Return the machine that a state's host is."""
     machine = props.get("machine") or {}
     return Machine(machine.get("id", ""), tuple(machine.get("keys", ())))
 
@@ -86,7 +86,7 @@ def machine_of(props: Mapping[str, Any]) -> Machine:
 def outs(
     inputs: I, prior: F | None, seen: F | None, claim: str, machine: Machine, *, unfinished: bool = False
 ) -> dict[str, Any]:
-    """Return the state of a resource that is as declared; `unfinished`: as far as that is known."""
+    """Return the state of a resource that is as declared. `unfinished`: only as far as is known."""
     own: dict[str, Any] = {"claim": claim, "machine": {"id": machine.id, "keys": list(machine.keys)}}
     if prior is not None:
         own["prior"] = prior.props()
@@ -98,7 +98,7 @@ def outs(
 
 
 def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:
-    """Return the state of a resource that is as `shown`, not as declared."""
+    """Return the state of a resource that has drifted to `shown`."""
     state = outs(shown, stored.prior, seen, stored.claim, stored.machine)
     kept = {name: value for name, value in stored.declared.props().items() if name != "connection"}
     applied = stored.applied.props() if stored.applied else {}
@@ -106,7 +106,7 @@ def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:
 
 
 def inputs_of(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs among `props`: no outputs, no reference to the provider, nothing that is not set."""
+    """Return the inputs among `props`, without outputs, the provider reference and unset values."""
     return {key: value for key, value in props.items() if key not in OUTPUTS and value is not None}
 
 
@@ -115,7 +115,7 @@ def _facts(chapter: Chapter[I, F], value: Any) -> F | None:
 
 
 def _guarded(inputs: I, props: dict[str, Any]) -> dict[str, Any]:
-    """Return `props` as a Pulumi secret where one of them is secret: the engine knows that of inputs alone."""
+    """Return `props` as a Pulumi secret if one of the inputs is secret. The engine tracks secrecy of inputs only."""
     if any(isinstance(getattr(inputs, name), SecretStr) for name in type(inputs).model_fields):
         return {_SIGNATURE: _SECRET, "value": props}
     return props

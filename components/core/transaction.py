@@ -1,4 +1,4 @@
-"""The change of one resource on one host, all of it or nothing: remember, apply, observe, and how it is taken back."""
+"""The change of one resource on one host, all or nothing: record, apply, observe, roll back."""
 
 import json
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ ATTEMPTS = 4
 class Transaction(Generic[I, F]):
     """A change towards `inputs`.
 
-    `recorded`: the owner on the host's record, as it was read. `claim`: the owner to record with the prior state, where
-    the resource had none. `begun`: something may have been changed on the host. `prior`: what was there before, once
-    that is known. `left`: what could not be given back, in sentences (sections `left.N` of a script).
+    `recorded`: the owner that was read from the host's record. `claim`: the owner to record together with the prior
+    state if the resource had none. `begun`: something may have been changed on the host. `prior`: the prior state, once
+    known. `left`: what could not be restored, in sentences (sections `left.N` of a script).
     """
 
     chapter: Chapter[I, F]
@@ -58,9 +58,9 @@ class Transaction(Generic[I, F]):
         return self.chapter.title(self.inputs)
 
     def converge(self, known: KnownState[I, F]) -> F:
-        """Apply, planning anew while the host is found other than expected; return what the host shows then.
+        """Apply, replanning while the host is not in the expected state. Return the facts afterwards.
 
-        Raises `Failure` and any `HostError`; where `begun` is true then, not all of it may have gone back.
+        Raises `Failure` and any `HostError`. If `begun` is true by then, the rollback may be incomplete.
         """
         with self._fitting():
             return self._converge(known)
@@ -83,7 +83,7 @@ class Transaction(Generic[I, F]):
         return seen
 
     def observe(self) -> F:
-        """Look at the host, together with whoever else does."""
+        """Observe the host, sharing the round trip with other readers."""
         answer = self.host.read(self.chapter.observe(self.inputs), resource=self.title)
         return self._understood(answer)
 
@@ -93,7 +93,7 @@ class Transaction(Generic[I, F]):
             return self.chapter.as_observed(self.inputs, known, seen)
 
     def already_configured(self) -> str:
-        """Say what is there already; empty when nothing is."""
+        """Return which settings already exist; empty if none do."""
         seen = self.observe()
         with self._fitting():
             return self.chapter.already_configured(self.inputs, seen)
@@ -103,7 +103,7 @@ class Transaction(Generic[I, F]):
             return self.chapter.parse(self.inputs, answer)
 
     def _fitting(self) -> AbstractContextManager[None]:
-        """Work with what the host has shown: it may show what fits nothing."""
+        """Guard against unusable output of the host, which may print anything."""
         return understanding(self.host.name, self.title, self.chapter.observe(self.inputs).step)
 
     def put_back(self, known: KnownState[I, F]) -> None:
@@ -116,13 +116,12 @@ class Transaction(Generic[I, F]):
                 change.run(forget(self.title))
 
     def taken_back(self) -> bool:
-        """After a first change that failed: restore what was there before. Tell whether the host is as it was then,
-        with no record left."""
+        """After a failed first change, restore the prior state. Return whether that worked and no record is left."""
         try:
             if self.prior is None and not self._found_prior():
-                return True  # the connection broke before anything was recorded, and so before anything was changed
+                return True  # the connection broke before anything was recorded, and so before any change
             assert self.prior is not None
-            # nothing was changed, or it has gone back by itself
+            # nothing was changed, or it was rolled back already
             if self.chapter.same_settings(self.prior, self.observe()) and not self.chapter.keeps_records:
                 self.host.run(forget(self.title), resource=self.title)
                 return True
@@ -132,8 +131,7 @@ class Transaction(Generic[I, F]):
             return False
 
     def gone_back(self, last: I, known: KnownState[I, F]) -> bool:
-        """After a later change that failed: apply `last` again. Tell whether the host shows that now, and all is as it
-        was."""
+        """After a failed later change, apply `last` again. Return whether it is in force and the host is as before."""
         try:
             again = Transaction(self.chapter, self.host, last, self.recorded)
             seen = again.observe()
@@ -145,23 +143,23 @@ class Transaction(Generic[I, F]):
         return not lost
 
     def take_over(self, owner: Owner) -> None:
-        """Record `owner` as the one who manages it from now on."""
+        """Record `owner` as the owner from now on."""
         self.host.run(claimed(self.title, self.recorded, owner), resource=self.title)
         self.recorded = owner
 
     def write_back(self, owner: Owner, prior: F) -> None:
-        """Record `owner` and `prior` again: somebody has removed the record."""
+        """Record `owner` and `prior` again after somebody removed the record."""
         self.host.run(written_back(self.title, owner, json.dumps(prior.props())), resource=self.title)
         self.recorded = owner
 
     def read_prior(self) -> F:
-        """Return the prior state from the host's own record, which must be there."""
+        """Return the prior state from the host's own record, which must exist."""
         script = remember(self.title, self.chapter.observe(self.inputs), self.recorded)
         [answer] = self.host.run(script, resource=self.title)
         return self._recorded_prior(answer)
 
     def _found_prior(self) -> bool:
-        """After a connection broke: take the prior state from the host's record; tell whether there is one."""
+        """After a broken connection, read the prior state from the host's record. Return whether there is one."""
         found = read_ledger(self.host, self.title)
         self.recorded = found.owner(self.title)
         if found.has(self.title):
@@ -169,7 +167,7 @@ class Transaction(Generic[I, F]):
         return self.prior is not None
 
     def _restore(self, known: KnownState[I, F]) -> tuple[Change, bool]:
-        """Restore, planning anew while the host is found other than expected; return also whether that is armed."""
+        """Restore, replanning while the host is not in the expected state. Also return whether the change is armed."""
         chapter, title, armed = self.chapter, self.title, False
         enter = partial(chapter.prove_login, self.host, self.inputs, restoring=True)
         for _ in range(ATTEMPTS):
@@ -189,8 +187,8 @@ class Transaction(Generic[I, F]):
     def _apply(
         self, step: I, known: KnownState[I, F], *, continued: bool
     ) -> tuple[Change, KnownState[I, F], Sequence[Answer]]:
-        """Apply one `step` on the way to the inputs, planning anew while the host is found other than expected; return
-        also what `apply` printed and, where no guard is to be confirmed before, what `observe` did."""
+        """Apply one `step` on the way to the inputs, replanning while the host is not in the expected state. Also
+        return what `apply` printed and, unless a guard must be confirmed first, what `observe` printed."""
         chapter, title = self.chapter, self.title
         observe = chapter.observe(self.inputs)
         for _ in range(ATTEMPTS):
@@ -237,7 +235,7 @@ class Transaction(Generic[I, F]):
             ) from error
 
     def _take_in(self, known: KnownState[I, F], answers: Sequence[Answer]) -> None:
-        """Take in what the first script of a run answered; where it failed, nothing came after it."""
+        """Process the answer of a run's first script. If it failed, nothing ran after it."""
         if not answers or answers[0].status != 0:
             self.begun = self.prior is not None
             return

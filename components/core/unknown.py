@@ -1,4 +1,4 @@
-"""What is known only once the program's resources are made."""
+"""Values that are unknown until the program's resources are created."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pulumi.output import Unknown
 
 
 def has_unknown(value: Any) -> bool:
-    """Tell whether anything in `value` is known only once the program's resources are made."""
+    """Return whether any part of `value` is unknown until the program's resources are created."""
     if isinstance(value, dict):
         return any(has_unknown(item) for item in value.values())
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What components wait for."""
+"""What components depend on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Before = list[Resource]
 
 
 def waiting(opts: ResourceOptions | None, *more: Resource) -> tuple[ResourceOptions | None, Before]:
-    """Return a component's options without `depends_on`, and what its children have to depend on instead.
+    """Return a component's options without `depends_on`, and what its children must depend on instead.
 
-    An engine leaves out what depends on something that failed. Where that is a component, the CLI takes the outputs
-    that it registers nevertheless as an error, which ends the run for all other hosts.
+    An engine skips whatever depends on a failed resource. If that is a component, the CLI takes the outputs that it
+    still registers for an error, which ends the run for all other hosts.
     """
     before = opts.depends_on if opts else None
     if opts is None or before is None:

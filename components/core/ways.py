@@ -1,4 +1,4 @@
-"""How a host is reached: as the stack config says, as earlier ones did, and by its host key where its name is gone."""
+"""How to reach a host: by the stack config, by earlier configs, or by host key if its name is gone."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _Given = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Ways:
-    """What is known of how hosts are reached.
+    """Everything known about reaching hosts.
 
     Attributes:
-        config: the hosts of the stack config, with credentials as they are today.
+        config: the hosts of the stack config, with current credentials.
         former: those of earlier stack configs.
     """
 
@@ -39,24 +39,26 @@ class Ways:
     former: Former
 
     def to(self, name: str, connection: _Given) -> HostAccess | None:
-        """Return how a host is reached: as the config says, and where that is not taken, as earlier ones did."""
+        """Return how to reach a host: by the config, and if that is refused, by earlier ones."""
         way = way_to(name, self.config, connection)
         return self.former.since(way, trusted_keys(way)) if way is not None else None
 
     def since(self, name: str, connection: _Given, before: _Given) -> HostAccess | None:
-        """Return the same for a change, with the connection that the state knows to have been valid before."""
+        """Return the same for a change, including the connection that the state knows to have been valid before."""
         way = self.to(name, connection)
         if way is None or before is None or before == connection:
             return way
         return way.since(way_to(name, {}, before))
 
     def host(self, name: str, connection: _Given) -> Host:
-        """Return a host that is declared. Raises `Failure` where nothing says how to connect."""
+        """Return a declared host. Raises `Failure` if nothing says how to connect."""
         return connected(name, self.to(name, connection))
 
     def host_of(self, name: str, connection: _Given, machine: Machine) -> Host:
-        """Return the host of a state: by its name; where the config no longer has that, or has it for another machine,
-        by its host key; by what earlier configs knew. Raises `Failure` where nothing says how to connect.
+        """Return a state's host: by name; by host key if the config lacks the name or gives it to another machine; or
+        by earlier configs.
+
+        Raises `Failure` if nothing says how to connect.
         """
         way = self.to(name, connection)
         if way is not None and not other_key(machine, way):
@@ -68,9 +70,8 @@ class Ways:
         return _first_of(name, [self.former.since(one, machine.keys) for one in distinct(ways)])
 
     def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
-        """Return the host key that the config names for a host where it is another machine's than that of the state, or
-        what tells that it will be another; "" where it is the same machine, as far as is known.
-        """
+        """Return the host key that the config names for a host if it belongs to another machine than the state's, or a
+        marker if the machine will be another one; "" if it is the same machine, as far as is known."""
         machine = stored.machine_of(olds)
         host, connection = news.get("host"), news.get("connection")
         if not machine.keys or isinstance(host, Unknown):
@@ -83,19 +84,19 @@ class Ways:
 
 
 def connected(name: str, access: HostAccess | None) -> Host:
-    """Return a host by how it is reached. Raises `Failure` where nothing says that."""
+    """Return a host by its access data. Raises `Failure` if there is none."""
     if access is None:
         raise Failure(
             f"{name}: how to connect is unknown: neither the stack config nor a known earlier one has this host. To "
             "undo what was done to it, put its entry back under `hosts`, run `up` or `destroy`, then remove the entry"
         )
-    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+    from hosts.pool import connection_pool  # importing the SSH client takes 0.2 s, and the program never needs it
 
     return connection_pool().host(access)
 
 
 def say_outdated(host: Host) -> None:
-    """Warn, once for each host, where the run got in by what the config of the last run had."""
+    """Warn, once per host, if the run logged in with what the previous run's config had."""
     if host.outdated and host.name not in _OUTDATED:
         _OUTDATED.add(host.name)
         console.warn(
@@ -108,7 +109,7 @@ _OUTDATED: set[str] = set()
 
 
 def _first_of(name: str, ways: Sequence[HostAccess]) -> Host:
-    """Return a host by the first of several ways that leads to it; by the first where none does."""
+    """Return a host by the first of several ways that reaches it; by the first one if none does."""
     for way in ways if len(ways) > 1 else ():
         host = connected(name, way)
         with suppress(HostError):
@@ -118,7 +119,7 @@ def _first_of(name: str, ways: Sequence[HostAccess]) -> Host:
 
 
 def _unknown_machine(connection: Any) -> bool:
-    """Tell whether a connection leads to a machine of which neither key nor address is known yet."""
+    """Return whether a connection leads to a machine whose key and address are both still unknown."""
     if isinstance(connection, Unknown):
         return True
     if not isinstance(connection, Mapping):
