@@ -1,1 +1,1 @@
-"""A Linux host over SSH: connection, scripts, files, packages, services. Nothing of Pulumi in here."""
+"""A Linux host over SSH: connection, scripts, files, packages and services. Nothing here depends on Pulumi."""

@@ -1,7 +1,7 @@
 # ruff: noqa: N818  (the names say what happened; each is a HostError)
-"""What can go wrong between us and a host, each kind with a name. No message ever contains a secret.
+"""What can go wrong between Stockade and a host, one class per kind. No message ever contains a secret.
 
-`str()` of each is meant for the user: `host: resource: step: what happened`, then how to mend it on a line of its own.
+`str()` of an error is written for the user: `host: resource: step: what happened`, then what to do, on its own line.
 """
 
 import copy
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 STDERR_TAIL_LINES = 12
 BEHIND = "jump host "
-"""How a message begins that tells of a jump host, and so of all hosts behind it."""
+"""The start of a message about a jump host, which therefore concerns all hosts behind it."""
 
 
 class HostError(Exception):
-    """Base of all. `host` is the name in the configuration, `resource` and `step` say what was being done."""
+    """Base class. `host` is the name in the config; `resource` and `step` say what was being done."""
 
     not_reached = False
-    """Whether it kept the whole run from the host, not just one step."""
+    """Whether the whole run could not reach the host, rather than a single step failing."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class HostError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def during(self, *, resource: str, step: str = "") -> Self:
-        """The same error told for another resource (one cause may fail many)."""
+        """Return the same error for another resource, because one cause may fail many."""
         error = copy.copy(self)
         error.resource, error.step = resource or self.resource, step or self.step
         return error
 
 
 class Unreachable(HostError):
-    """No SSH connection could be made: `tried` names the addresses, `waited` is in seconds, `cause` is the last one."""
+    """No SSH connection could be opened. `tried`: the addresses; `waited`: seconds; `cause`: the last error."""
 
     def __init__(
         self, message: str = "", *, tried: tuple[str, ...] = (), waited: float = 0, cause: str = "", **place: str
@@ -72,7 +72,7 @@ class Unreachable(HostError):
 
 
 class HostKeyUnknown(HostError):
-    """The host showed a key that is neither pinned nor in known_hosts. `key_line` is what to pin."""
+    """The host's key is neither pinned nor in known_hosts. `key_line` is the line to pin."""
 
     def __init__(
         self, message: str = "", *, address: str = "", key_line: str = "", fingerprint: str = "", **place: str
@@ -88,7 +88,7 @@ class HostKeyUnknown(HostError):
 
 
 class HostKeyChanged(HostError):
-    """The host showed another key than the one that is known: another machine, a new installation, or an attack."""
+    """The host's key differs from the known one: another machine, a reinstallation, or an attack."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class HostKeyChanged(HostError):
 
 
 class LoginRefused(HostError):
-    """The host answered, but let none of the users in. `attempts` has one line for each login that was tried."""
+    """The host answered, but refused every login. `attempts` has one line for each."""
 
     def __init__(self, message: str = "", *, attempts: tuple[str, ...] = (), **place: str) -> None:
         super().__init__(message or f"login refused: {'; '.join(attempts)}", **place)
@@ -122,27 +122,27 @@ class LoginRefused(HostError):
 
 
 class BadCredentials(HostError):
-    """A key file that is missing or unreadable, a wrong passphrase, an agent that doesn't answer: nothing was sent."""
+    """A key file is missing or unreadable, a passphrase is wrong, or an agent does not answer. Nothing was sent."""
 
 
 class Useless(HostError):
-    """A login that works and cannot be used: nothing of what was sent has been run."""
+    """The login works but cannot be used. None of the scripts that were sent has run."""
 
 
 class SudoRefused(Useless):
-    """The login works, but its sudo does not let us become root."""
+    """The login works, but its sudo does not let it become root."""
 
 
 class SudoPasswordRefused(SudoRefused):
-    """sudo took the login for what it is, and not its password."""
+    """sudo allows this login to become root, but rejected its password."""
 
 
 class ShellRefused(Useless):
-    """The login works, but what runs is a command of the host's own, or nothing."""
+    """The login works, but it runs a command set on the host, or nothing, instead of the shell."""
 
 
 class CommandFailed(HostError):
-    """A script ended with a status that it may not end with. `answers` holds what the whole run printed."""
+    """A script exited with an unexpected status. `answers` holds the output of the whole run."""
 
     def __init__(
         self,
@@ -162,8 +162,8 @@ class CommandFailed(HostError):
 
 
 class NotUnderstood(HostError):
-    """The host's answer is not what the script prints: a file was changed meanwhile, a program of the host is not what
-    its name says, or the host lies. Nothing is concluded from it."""
+    """The host's output is not what the script prints: a file changed meanwhile, a program on the host is not what its
+    name says, or the host is compromised. Nothing is concluded from it."""
 
     def __init__(self, why: str, **place: str) -> None:
         place.setdefault("hint", _CHANGED_PROGRAM)
@@ -172,7 +172,7 @@ class NotUnderstood(HostError):
 
 @contextmanager
 def understanding(host: str, resource: str, step: str) -> Iterator[None]:
-    """Read an answer of `host`: whatever does not fit in it becomes `NotUnderstood`, which quotes nothing of it."""
+    """Parse output of `host`. Any parse error becomes `NotUnderstood`, which quotes none of the output."""
     try:
         yield
     except (LookupError, ValueError, ArithmeticError, RecursionError) as error:
@@ -184,15 +184,15 @@ def understanding(host: str, resource: str, step: str) -> Iterator[None]:
 
 
 class TimedOut(HostError):
-    """A step took longer than its limit; the remote processes were told to stop."""
+    """A step exceeded its time limit; its remote processes were told to stop."""
 
 
 class ConnectionLost(HostError):
-    """The connection broke after the script was sent: it is not known whether the step was completed."""
+    """The connection broke after the script was sent. Whether the step completed is unknown."""
 
 
 class NotSupported(HostError):
-    """A distribution, service manager or host that this version cannot work with."""
+    """A distribution, service manager or host that this version does not support."""
 
 
 _CHANGED_PROGRAM = (
@@ -202,11 +202,11 @@ _CHANGED_PROGRAM = (
 
 
 def tail(text: str, lines: int = STDERR_TAIL_LINES) -> str:
-    """The last non-empty lines of `text`, each cut where it is longer than anything that is said to people."""
+    """The last non-empty lines of `text`, each shortened to the maximum length for messages."""
     kept = [line.rstrip() for line in text[-_LOOKED_AT:].splitlines() if line.strip()]
     return "\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..." for line in kept[-lines:])
 
 
 _LONGEST = 400
 _LOOKED_AT = 16_000
-"""Characters: of a flood, only the end is looked at."""
+"""Characters. Of very long output, only the end is considered."""

@@ -1,4 +1,4 @@
-"""A host as the rest of the program sees it: synchronous, from any thread, one connection for all."""
+"""A host as the rest of the program sees it: synchronous, thread-safe, with one shared connection."""
 
 import asyncio
 import contextlib
@@ -33,10 +33,10 @@ _ROOT_CHECK = Script("become root", "id -u", timeout=30)
 
 @dataclass(frozen=True)
 class Facts:
-    """What does not change while a connection lasts."""
+    """What does not change during a connection."""
 
     uid: int
-    """Of the login user."""
+    """Uid of the login user."""
     user: str
     os_release: str
     """The text of /etc/os-release."""
@@ -46,16 +46,16 @@ class Facts:
 
 @dataclass
 class RecordCopy:
-    """What was read of a host's own record (`hosts/guard/record.py`), once that is known."""
+    """The host's own record (`hosts/guard/record.py`), once it has been read."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     found: Ledger | None = None
     settled: bool = False
-    """Whether this process has had what dead runs left go back, or has been told that another run is alive."""
+    """Whether this process has rolled back dead runs' changes, or has learned that another run is alive."""
 
 
 class Host:
-    """Made by `Pool.host`. All methods may be called from any thread (not from the pool's own loop)."""
+    """Created by `Pool.host`. All methods may be called from any thread except the pool's own loop."""
 
     def __init__(
         self,
@@ -73,36 +73,36 @@ class Host:
         self._call = call
         self._facts: tuple[object, Facts] | None = None
         self.first_login_proved = False
-        """Whether the login that later runs use first has let this process in over every address of its own."""
+        """Whether the login that later runs use first has worked in this process over each of its own addresses."""
 
     def __repr__(self) -> str:
         return f"Host({self.name!r})"
 
     @property
     def name(self) -> str:
-        """As in the configuration."""
+        """The name in the config."""
         return self.access.name
 
     @property
     def login(self) -> str:
-        """ "admin" or "bootstrap": the login in use; "" while there is no connection."""
+        """ "admin" or "bootstrap": the login in use; "" without a connection."""
         way = self._session.sequence.way
         return way.login.partition(FORMER)[0] if way is not None else ""
 
     @property
     def user(self) -> str:
-        """The user logged in as; "" while there is no connection."""
+        """The user logged in as; "" without a connection."""
         way = self._session.sequence.way
         return way.line.connection.user if way is not None else ""
 
     @property
     def handshakes(self) -> int:
-        """How many connections were made to this host by this object."""
+        """The number of connections that this object opened to the host."""
         return self._session.sequence.handshakes
 
     @property
     def runs(self) -> int:
-        """How many runs were made on it."""
+        """The number of runs on it."""
         return self._session.runs
 
     def connect(self) -> str:
@@ -114,15 +114,15 @@ class Host:
         return str(way.login)
 
     def entered(self) -> Connection:
-        """The login that runs on this host are made by, at the port where it got in. Raises any HostError."""
-        if not self._session.runs:  # a login that gets no root is found out by the first run
+        """Return the login used for runs on this host, with the port at which it worked. Raises any HostError."""
+        if not self._session.runs:  # the first run reveals a login that cannot become root
             self.run(_ROOT_CHECK)
         way = self._call(self._session.sequence.connected())
         connection: Connection = way.line.connection
         return connection
 
     async def expect(self) -> None:
-        """In the pool's loop: the same, but a failure waits for the first run."""
+        """In the pool's loop: connect, but leave a failure to the first run."""
         with contextlib.suppress(HostError):
             await self._session.sequence.connected()
 
@@ -134,12 +134,12 @@ class Host:
         check: bool = True,
         stop_on_failure: bool = True,
     ) -> list[Answer]:
-        """Run scripts in this order in one round trip; one answer for each.
+        """Run scripts in this order in one round trip; return one answer for each.
 
-        With `check`, a status that a script does not accept raises CommandFailed (whose `answers` has what all of them
-        printed); without, the caller looks at `Answer.status` (SKIPPED where `stop_on_failure` kept it from running).
-        `timeout` limits the whole run in seconds, besides each script's own limit. All scripts of a run have the same
-        `as_root`. Raises any HostError.
+        With `check`, a status that a script does not allow raises CommandFailed (its `answers` have the output of all
+        scripts). Without it, the caller checks `Answer.status` (SKIPPED if `stop_on_failure` kept the script from
+        running). `timeout` limits the whole run in seconds, in addition to each script's own limit. All scripts of a
+        run have the same `as_root`. Raises any HostError.
 
             before, _, after = host.run(observe, apply, observe, resource="firewall ipv4")
         """
@@ -152,15 +152,16 @@ class Host:
         return answers
 
     def read(self, script: Script, resource: str = "") -> Answer:
-        """Run one script that changes nothing, together with the reads that others want at the same time.
+        """Run one script that changes nothing, batched with other concurrent reads.
 
-        One that fails does not disturb the others. Raises any HostError.
+        A failing script does not affect the others. Raises any HostError.
         """
         answer: Answer = self._call(self._reads.read(script, resource))
         return answer
 
     def facts(self) -> Facts:
-        """Who we are and what the host is: one round trip per connection, then remembered. Raises any HostError."""
+        """Return facts about the login and the host: one round trip per connection, then cached. Raises any
+        HostError."""
         way = self._call(self._session.sequence.connected())
         if self._facts is None or self._facts[0] is not way:
             [answer] = self.run(_FACTS)
@@ -175,21 +176,23 @@ class Host:
     def confirm(
         self, *, login: str = "", address: str | None = None, port: int | None = None, timeout: float = 20
     ) -> str:
-        """Prove that the host can be entered now: a new TCP connection, a login and root through sudo; then closes it.
-        Nothing cached takes part.
+        """Prove that a login works now: a new TCP connection, a login, and root through sudo. Then close it. Nothing
+        cached is used.
 
-        `login` is "admin" or "bootstrap"; by default admin, or bootstrap where there is no admin; "any": whichever of
-        them works. `address` and `port` override the connection's. `timeout` is in seconds, retries included.
-        Returns the user that got in. Raises any HostError.
+        `login`: "admin" or "bootstrap"; by default admin, or bootstrap if there is no admin; "any": whichever works.
+        `address` and `port` override the connection's. `timeout` is in seconds, including retries. Returns the user
+        that logged in. Raises any HostError.
         """
         with waiting(CONFIRMATION), timed(None):
             user: str = self._call(self._confirm(self._ways(login, address, port, timeout), timeout))
         return user
 
     def confirm_everywhere(self, patience: float = 20, *, login: str = "", port: int | None = None) -> None:
-        """`confirm` a login over every address by which the host is reached, all at once, within `patience` seconds
-        (but one second at least). By default it is the one that later runs use first, if that was proved before, else
-        the one in use, where it is in use. Raises any HostError.
+        """`confirm` a login over every address of the host, all at once, within `patience` seconds (but at least one).
+        By default this is the login that later runs use first if it was proved before, else the login in use, if there
+        is one.
+
+        Raises any HostError.
         """
         name, first = self.access.logins()[0]
         way = self._session.sequence.way
@@ -207,7 +210,7 @@ class Host:
         """The connections that count as `login`, in the order in which they are tried."""
         logins = (*self.access.logins(), *self.access.former_logins())
         chosen = [pair for pair in logins if pair[0] == login] if login in dict(logins) else logins[:1]
-        if login != "any":  # what is proved is what is declared, and nothing that was valid before
+        if login != "any":  # only declared credentials count as proof, not former ones
             chosen = [(name, connection.model_copy(update={"former": ()})) for name, connection in chosen]
         return tuple(
             (name, _moved(connection, address or connection.host, port or connection.port, timeout))
@@ -231,21 +234,21 @@ class Host:
 
     @property
     def outdated(self) -> str:
-        """What of the config the host does not take, where a former one let this process in; "" where all is taken."""
+        """Which of the config's credentials the host refused, if former ones were used instead; "" if none."""
         way = self._session.sequence.way
         if way is not None and FORMER in way.login:
             return f"the credentials of the {way.login.partition(FORMER)[0]} login"
         return self._session.sudo.outdated
 
     def credentials_changed(self, user: str) -> None:
-        """Credentials of this user have been changed on the host: what it refused before it may take now."""
+        """Note that credentials of this user changed on the host, so it may accept what it refused before."""
         self._call(self._forget(user))
 
     async def _forget(self, user: str) -> None:
         self._session.sudo.forget(user)
 
     def renew(self) -> None:
-        """Go on by the credentials of the config, which have just been proved, where former ones are in use."""
+        """Switch from former credentials to those of the config, which have just been proved."""
         self._call(self._renew())
 
     async def _renew(self) -> None:
@@ -253,12 +256,12 @@ class Host:
         self._session.sequence.renew()
 
     def close(self) -> None:
-        """Hang up; the next run connects again."""
+        """Disconnect; the next run connects again."""
         self._call(self._session.sequence.close())
 
 
 async def _all(*works: Coroutine[Any, Any, Any]) -> None:
-    """Run them side by side to their ends; where one fails, end the others and raise what failed."""
+    """Run all concurrently to their ends. If one fails, cancel the others and raise its error."""
     try:
         async with asyncio.TaskGroup() as group:
             for work in works:
@@ -268,7 +271,7 @@ async def _all(*works: Coroutine[Any, Any, Any]) -> None:
 
 
 def _moved(connection: Connection, host: str, port: int, timeout: float) -> Connection:
-    """The same login at another address, known by the same host key, with `timeout` seconds to answer at most."""
+    """The same login at another address, with the same known host key and at most `timeout` seconds to connect."""
     connection = connection.model_copy(update={"per_dial_timeout": min(connection.per_dial_timeout, timeout)})
     if (host, port) == connection.endpoint:
         return connection

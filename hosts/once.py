@@ -1,4 +1,4 @@
-"""One cause may fail every operation on a host, and more than one host: it is told once in a run, with its mending."""
+"""One cause may fail every operation on a host, or several hosts. It is reported once per run, with its remedy."""
 
 import threading
 
@@ -6,15 +6,15 @@ from hosts.errors import BEHIND, BadCredentials, HostError, Unreachable
 
 
 class ReportedOnce:
-    """What has been told in this process. Safe to use from any number of threads."""
+    """What this process has reported. Thread-safe."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._places: dict[tuple[str, str, str], str] = {}
 
     def text(self, error: Exception) -> str:
-        """The whole text of an error where it is told for the first time; that a host was not reached by the same cause
-        as before takes a few words, which say where the cause is told."""
+        """The full text of an error when first reported. After that, a few words that say where the cause was
+        reported."""
         cause: BaseException | None = error
         while cause is not None and not (isinstance(cause, HostError) and cause.not_reached):
             cause = cause.__cause__
@@ -32,8 +32,8 @@ def _key(cause: HostError) -> tuple[str, str, str]:
     kind = type(cause).__name__
     if cause.message.startswith(BEHIND):
         return "", kind, cause.message
-    if isinstance(cause, Unreachable):  # how long it was tried for differs
+    if isinstance(cause, Unreachable):  # the waiting time differs between attempts
         return cause.host, kind, ""
-    if isinstance(cause, BadCredentials):  # of this machine: a key file of many hosts
+    if isinstance(cause, BadCredentials):  # concerns this machine: one key file for many hosts
         return "", kind, cause.message
     return cause.host, kind, cause.message

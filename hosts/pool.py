@@ -1,4 +1,4 @@
-"""The connection pool: the one global of the program. One loop in one thread, one connection per host."""
+"""The connection pool, the program's only global: one event loop in one thread, one connection per host."""
 
 import asyncio
 import atexit
@@ -22,20 +22,20 @@ from hosts.ssh.session import HostSession
 T = TypeVar("T")
 
 HANDSHAKES = 16
-"""SSH handshakes at a time, over all hosts: each costs some CPU on both sides."""
+"""Concurrent SSH handshakes over all hosts; each takes CPU on both sides."""
 _JUMP_PATIENCE = 60.0
 _CLOSE_TIMEOUT = 10.0
 
 
 class Pool:
-    """Hosts by their access. Safe to use from any number of threads."""
+    """Hosts by access data. Thread-safe."""
 
     def __init__(self) -> None:
         self.run = RunIdentity(
             os.environ.get(RUN) or secrets.token_hex(8),
             f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}",
         )
-        """Who changes hosts here, for those who find a host taken."""
+        """Name of this run, shown to others that find a host held."""
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -46,9 +46,9 @@ class Pool:
         self._guesses = Guesses()
 
     def host(self, access: HostAccess) -> Host:
-        """The host for this access: the same object for an equal access, another for changed credentials.
+        """Return the host for this access data: the same object for equal data, another one for changed credentials.
 
-        Nothing is connected before the first run.
+        Does not connect before the first run.
         """
         with self._guard:
             self._start()
@@ -58,13 +58,13 @@ class Pool:
             return self._hosts[access]
 
     def connect_early(self, access: HostAccess) -> None:
-        """Begin to connect to a host that will be asked something soon. If that fails, whoever asks is told."""
+        """Start connecting to a host that will be used soon. If that fails, the first use reports it."""
         host, loop = self.host(access), self._loop
         if loop is not None:
             asyncio.run_coroutine_threadsafe(host.expect(), loop)
 
     def call(self, work: Coroutine[object, object, T]) -> T:
-        """Run a coroutine in the pool's loop and wait for it here."""
+        """Run a coroutine in the pool's loop and wait for its result in this thread."""
         loop = self._loop
         if loop is None or threading.current_thread() is self._thread:
             work.close()
@@ -77,12 +77,12 @@ class Pool:
             raise
 
     def close(self) -> None:
-        """Hang up everywhere and end the thread. The pool can be used again afterwards, with new connections."""
+        """Close all connections and end the thread. The pool can be used again afterwards, with new connections."""
         with self._guard:
             loop, thread = self._loop, self._thread
             if loop is None or thread is None:
                 return
-            with contextlib.suppress(TimeoutError):  # else the sockets close with the process
+            with contextlib.suppress(TimeoutError):  # otherwise the sockets close with the process
                 asyncio.run_coroutine_threadsafe(self._hang_up(), loop).result(_CLOSE_TIMEOUT)
             self._loop = self._thread = None
             self._hosts.clear()
@@ -93,7 +93,7 @@ class Pool:
 
     async def _hang_up(self) -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        # those behind a jump host first: closing the jump would only break them
+        # hosts behind a jump host first: closing the jump host would break their connections
         for sequence in [sequence for sequence in self._ladders if sequence not in self._jumps.values()]:
             await sequence.close()
         for sequence in self._jumps.values():
@@ -104,7 +104,7 @@ class Pool:
     def _start(self) -> None:
         if self._loop is not None:
             return
-        loop = asyncio.SelectorEventLoop()  # Windows has another one by default, which cannot wait for a socket's words
+        loop = asyncio.SelectorEventLoop()  # the default loop on Windows cannot wait for a raw socket to become readable
         self._handshakes_at_once = asyncio.Semaphore(HANDSHAKES)
         self._guesses = Guesses()
         self._loop = loop
@@ -118,7 +118,7 @@ class Pool:
         return sequence
 
     def _jump(self, proxy: Connection) -> LoginSequence:
-        """The one connection to a jump host, shared by all hosts behind it. Called in the loop."""
+        """The single connection to a jump host, shared by all hosts behind it. Call in the loop."""
         if proxy not in self._jumps:
             self._jumps[proxy] = self._sequence(proxy.address, (("proxy", proxy),), _JUMP_PATIENCE)
         return self._jumps[proxy]
@@ -128,5 +128,5 @@ _pool = Pool()
 
 
 def connection_pool() -> Pool:
-    """The process's pool."""
+    """The process-wide pool."""
     return _pool

@@ -1,8 +1,8 @@
-# What every run begins with, and what scripts may use.
+# The start of every run, and the functions that scripts may use.
 #
-# begin NAME ... end         everything printed between becomes the section NAME
-# section NAME COMMAND...    runs a command, its output becomes the section NAME; its exit status is kept
-# shellcheck disable=SC3045 # limits beyond POSIX: where a shell does not know one, it stays
+# begin NAME ... end         everything printed in between becomes the section NAME
+# section NAME COMMAND...    runs a command and makes its output the section NAME; keeps its exit status
+# shellcheck disable=SC3045 # limits beyond POSIX: ignored by shells that lack them
 
 umask 077
 LC_ALL=C

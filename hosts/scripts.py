@@ -1,13 +1,13 @@
 """Scripts for hosts: `.sh` files beside the code that sends them, checked by ShellCheck and shfmt (`make lint`).
 
-A file says at its top what it is for, then which files it uses and which variables it takes:
+The top of a file says what it is for, which files it uses and which variables it takes:
 
     # What fail2ban shows.
     # uses: hosts/system/files.sh hosts/system/services.sh
     # takes: dropin jails
 
-`uses` names files by their paths in the checkout. `takes` names variables that arrive as data (`Script.values`) or that
-a caller of its functions sets. tests/unit/test_scripts.py holds both against the text. The top itself is not sent.
+`uses` lists files by their paths in the checkout. `takes` lists variables that are passed as data (`Script.values`) or
+set by a caller of its functions. tests/unit/test_scripts.py checks both against the text. The top itself is not sent.
 """
 
 import re
@@ -26,12 +26,12 @@ def top_of(text: str) -> str:
 
 
 def uses(text: str) -> list[str]:
-    """The files that a script file says it uses."""
+    """The files that a script file declares in `uses`."""
     return [name for names in _USES.findall(top_of(text)) for name in names.split()]
 
 
 def takes(text: str) -> list[str]:
-    """The variables that a script file says it takes."""
+    """The variables that a script file declares in `takes`."""
     return [name for names in _TAKES.findall(top_of(text)) for name in names.split()]
 
 
@@ -43,7 +43,7 @@ def source(path: str) -> str:
 
 
 def parts(*paths: str) -> list[str]:
-    """The files that `paths` are made of: what each uses comes before it, and each once."""
+    """The files that `paths` consist of: each once, after the files that it uses."""
     found: dict[str, None] = {}
 
     def add(path: str, above: tuple[str, ...]) -> None:
@@ -60,5 +60,5 @@ def parts(*paths: str) -> list[str]:
 
 @cache
 def script(*paths: str) -> str:
-    """The text of script files behind all that they use, as `Script.body` takes it. Raises FileNotFoundError."""
+    """The text of script files, preceded by everything they use, for `Script.body`. Raises FileNotFoundError."""
     return "".join(source(part).removeprefix(top_of(source(part))) for part in parts(*paths))

@@ -1,19 +1,18 @@
-"""Scripts for a host's sh, composed into one text that is sent over standard input and answered in one go.
+"""Scripts for a host's sh, composed into one text that is sent over stdin and answered in one round trip.
 
-The text is one shell function followed by one line that calls it, so the host's sh has read everything before it runs
-anything: a connection cut while sending executes nothing. Each script runs in a subshell of its own (`exit` ends that
-script only) and is kept as a quoted string until its turn, so even a syntax error stays its own.
+The text is one shell function followed by one line that calls it, so sh has read everything before it runs anything: if
+the connection breaks while sending, nothing is executed. Each script runs in its own subshell (`exit` ends only that
+script) and is a quoted string until its turn, so even a syntax error is contained.
 
-Answers come back on stdout and stderr between marker lines that carry the nonce of this run: 128 random bits, which
-reach the host over standard input alone and stand in no environment and no argument list, so that no file can hold
-them. Content is byte-exact (arbitrary bytes, missing last newline) and costs nothing to encode. Bytes that are not
-UTF-8 are text all the same, and are sent back as the same bytes (`hosts/text/rawtext.py`). An answer of any other form
-is a `GarbledError`.
+Answers come back on stdout and stderr between marker lines that carry the run's nonce: 128 random bits, which reach the
+host only over stdin and appear in no environment and no argument list, so no file can contain them. Content is
+byte-exact (arbitrary bytes, missing final newline) and needs no encoding. Bytes that are not UTF-8 are still text, and
+are sent back as the same bytes (`hosts/text/rawtext.py`). An answer in any other form is a `GarbledError`.
 
-The folder that a shell starts in and its limits come from the login, and sudo hands them on: what runs as root starts
-at / instead (some programs look for files where they are), and may write, compute and open what it needs.
+A shell inherits its working directory and limits from the login, and sudo passes them on. So scripts run as root start
+in / (some programs look for files in the working directory), with the file, CPU and open-file limits raised.
 
-Every run begins with `hosts/prelude.sh`, which says what scripts may use.
+Every run begins with `hosts/prelude.sh`, which defines what scripts may use.
 """
 
 import re
@@ -31,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset({"PATH", "IFS", "LC_ALL", "HOME", "ENV", "PWD", "OPTIND", "PS4"})
 
 SKIPPED = -1
-"""`Answer.status` of a script that did not run because one before it failed."""
+"""`Answer.status` of a script that was skipped because an earlier one failed."""
 
 
 def _empty() -> Mapping[str, str]:
@@ -48,21 +47,21 @@ def _no_exits() -> Mapping[int, str]:
 
 @dataclass(frozen=True)
 class Script:
-    """A piece of POSIX sh with its data. It runs with `set -eu`, umask 077, LC_ALL=C, an empty stdin."""
+    """A POSIX sh script with its data. It runs with `set -eu`, umask 077, LC_ALL=C and empty stdin."""
 
     step: str
-    """What it does, for errors: "observe the firewall"."""
+    """What the script does, for errors: "observe the firewall"."""
     body: str = field(repr=False)
     values: Mapping[str, str] = field(default_factory=_empty, repr=False)
     """Become shell variables of the same names (not exported)."""
     secrets: Mapping[str, SecretStr | str] = field(default_factory=_no_secrets, repr=False)
-    """Likewise, and masked in every error."""
+    """Likewise, but masked in every error."""
     exits: Mapping[int, str] = field(default_factory=_no_exits)
-    """Exit statuses that the script reserves, and the message each stands for."""
+    """Exit statuses that the script reserves, with the message for each."""
     accepts: frozenset[int] = frozenset({0})
-    """Exit statuses that are answers, not failures."""
+    """Exit statuses that are results, not failures."""
     timeout: float = 120
-    """Seconds, from the moment it starts on the host."""
+    """Time limit in seconds, from its start on the host."""
     as_root: bool = True
 
     def __post_init__(self) -> None:
@@ -76,30 +75,30 @@ class Script:
                 raise ValueError(f"{self.step}: {name} has a NUL byte, which no shell variable can hold")
 
     def plain_secrets(self) -> dict[str, str]:
-        """The secrets in the clear, by name."""
+        """The secrets in plain text, by name."""
         return {name: reveal(secret) for name, secret in self.secrets.items()}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one script printed and how it ended. Contents stay out of repr: they may be secret."""
+    """The output and exit status of one script. Contents are left out of repr, because they may be secret."""
 
     stdout: str = field(repr=False)
-    """What was printed outside of sections."""
+    """Output outside of sections."""
     stderr: str = field(repr=False)
     status: int
     sections: Mapping[str, str] = field(default_factory=_empty, repr=False)
-    """By name; a section that was begun and not ended is left out: half of a file is not that file."""
+    """By name. A section that was not ended is left out, because half a file is not the file."""
 
     @property
     def ran(self) -> bool:
-        """False where a failure before it made the run skip it."""
+        """False if an earlier failure made the run skip it."""
         return self.status != SKIPPED
 
 
 @dataclass(frozen=True)
 class ComposedRun:
-    """Several scripts as one text, and the nonce to read the answers by."""
+    """Several scripts as one text, with the nonce to parse the answers."""
 
     scripts: tuple[Script, ...]
     nonce: str
@@ -107,37 +106,37 @@ class ComposedRun:
 
     @property
     def finished(self) -> bytes:
-        """The bytes that end both streams of a run that came to its end."""
+        """The bytes that end both streams of a completed run."""
         return f"\n{self.nonce} Z\n".encode()
 
     def started(self, index: int) -> bytes:
-        """The bytes that show that script `index` began."""
+        """The bytes that show that script `index` started."""
         return f"\n{self.nonce} S {index}\n".encode()
 
 
 def reveal(secret: SecretStr | str) -> str:
-    """A secret in the clear."""
+    """Return a secret in plain text."""
     return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
 
 
 def quote(value: str) -> str:
-    """`value` as one word of sh: in single quotes, always."""
+    """`value` as one sh word, always in single quotes."""
     return "'" + value.replace("'", "'\\''") + "'"
 
 
 def assigned(values: Mapping[str, str]) -> str:
-    """Values as assignments of sh, a line each: what comes before a program that is kept on the host."""
+    """Values as sh assignments, one per line; they precede a program that is stored on the host."""
     return "".join(f"{name}={quote(value)}\n" for name, value in values.items())
 
 
 def compose(scripts: Sequence[Script], *, stop_on_failure: bool = True, nonce: str = "") -> ComposedRun:
-    """Join `scripts` into one run. With `stop_on_failure`, those after a failed one are skipped."""
+    """Join `scripts` into one run. With `stop_on_failure`, scripts after a failed one are skipped."""
     nonce = nonce or random.token_hex(16)
     lines = [f"_{nonce}() {{", f"NONCE={nonce}", script_file("hosts/prelude.sh")]
     for index, script in enumerate(scripts):
         lines += _block(index, script, stop_on_failure)
     end = f"printf '\\n{nonce} Z\\n'; printf '\\n{nonce} Z\\n' >&2"
-    # the group's own errors (a signal, a dead shell) must not be taken for a script's
+    # errors of the group itself (a signal, a dead shell) must not be attributed to a script
     lines += [end, "return 0", "}", f"_{nonce} </dev/null", ""]
     return ComposedRun(tuple(scripts), nonce, to_bytes("\n".join(lines)))
 
@@ -160,11 +159,11 @@ def _block(index: int, script: Script, stop_on_failure: bool) -> list[str]:
 
 
 class GarbledError(ValueError):
-    """An answer that is not of the form that a run has."""
+    """An answer that does not have the form of a run's output."""
 
 
 def parse(run: ComposedRun, stdout: bytes, stderr: bytes) -> list[Answer | None]:
-    """The answers of a run, one for each script: None for one that neither finished nor was skipped.
+    """The answers of a run, one per script: None for one that neither finished nor was skipped.
 
     Raises `GarbledError`.
     """
@@ -185,7 +184,7 @@ def parse(run: ComposedRun, stdout: bytes, stderr: bytes) -> list[Answer | None]
 
 
 def replay(nonce: str, stream: bytes) -> Answer:
-    """What one script printed with `nonce` as its mark, from its first byte to its end mark. Raises `GarbledError`."""
+    """One script's output with `nonce` as its marker, from its first byte to its end marker. Raises `GarbledError`."""
     begun, ended = f"\n{nonce} S 0\n".encode(), f"\n{nonce} Z\n".encode()
     if not stream.endswith(ended):
         raise GarbledError("it is cut off")
@@ -201,8 +200,8 @@ class _Block:
 
 
 def _split(nonce: str, stream: bytes, count: int) -> dict[int, _Block]:
-    """A stream by its markers: `P pid` begins a run of `count` scripts, `S n` starts script n, `B name`/`E` a section,
-    `X status` ends a script, `Z` all."""
+    """Split a stream at its markers: `P pid` begins a run of `count` scripts, `S n` starts script n, `B name`/`E` a
+    section, `X status` ends a script, `Z` all."""
     blocks: dict[int, _Block] = {}
     block = _Block()
     section: str | None = None

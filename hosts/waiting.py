@@ -1,7 +1,7 @@
-"""What an operation waited for, so that a slow one can be explained.
+"""What an operation waited for, to explain slow ones.
 
-Whoever serves an operation opens a `Stopwatch` with `timed`; everything that is waited for inside, in the pool's loop
-as well (asyncio hands the context on), notes itself with `waiting`. Without a stopwatch nothing is noted.
+The code that serves an operation opens a `Stopwatch` with `timed`. Everything waited for inside, in the pool's loop too
+(asyncio passes the context on), is recorded with `waiting`. Without a stopwatch nothing is recorded.
 """
 
 import time
@@ -11,40 +11,40 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 CONNECTING = "connection"
-"""Somebody else is connecting to this host already."""
+"""Another operation is already connecting to this host."""
 DIALLING = "dialling"
-"""TCP, and the server's first words."""
+"""TCP, and the server's identification string."""
 HANDSHAKE_SLOT = "handshake slot"
 HANDSHAKE = "handshake"
 RETRY = "retry"
-"""A pause before the next attempt: the host does not answer yet."""
+"""A pause before the next attempt, because the host does not answer yet."""
 TURN = "turn"
-"""Reads of this host that were wanted before."""
+"""Earlier reads of this host."""
 CHANNEL_SLOT = "channel slot"
 CHANNEL = "channel"
 REMOTE = "remote run"
 CONFIRMATION = "confirmation"
-"""New logins that prove a change, all that belongs to them included."""
+"""New logins that prove a change, including everything they involve."""
 
 
 @dataclass
 class Stopwatch:
-    """The spans of one operation: what was waited for, from when to when (seconds of a monotonic clock)."""
+    """The intervals of one operation: what was waited for, from when to when (seconds of a monotonic clock)."""
 
     begun: float = field(default_factory=time.monotonic)
     spans: list[tuple[str, float, float]] = field(default_factory=list)
     ended: float = 0.0
 
     def shares(self) -> dict[str, float]:
-        """Seconds by what was waited for, the longest first."""
+        """Seconds by what was waited for, longest first."""
         sums: dict[str, float] = {}
         for what, begin, end in self.spans:
             sums[what] = sums.get(what, 0) + end - begin
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
     def absorb(self, other: "Stopwatch", since: float) -> None:
-        """Take over what somebody else waited for on our behalf, as far as it was after `since`; what is left of that
-        time we waited for our turn."""
+        """Add what another operation waited for on our behalf since `since`. The rest of that time counts as waiting
+        for our turn."""
         now = time.monotonic()
         shared = [(what, max(begin, since), end) for what, begin, end in other.spans if end > since]
         self.spans += shared
@@ -55,13 +55,13 @@ _current: ContextVar[Stopwatch | None] = ContextVar("clock", default=None)
 
 
 def current() -> Stopwatch | None:
-    """The clock of the operation that this is part of."""
+    """The stopwatch of the current operation."""
     return _current.get()
 
 
 @contextmanager
 def timed(clock: Stopwatch | None) -> Iterator[None]:
-    """Note on this clock what is waited for inside; on none where it is None."""
+    """Record waiting inside the block on this stopwatch; on none if it is None."""
     token = _current.set(clock)
     try:
         yield
@@ -73,7 +73,7 @@ def timed(clock: Stopwatch | None) -> Iterator[None]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Note what is waited for inside."""
+    """Record the block as waiting."""
     clock = _current.get()
     if clock is None:
         yield

@@ -1,1 +1,1 @@
-"""Changes that go back by themselves unless a fresh login proves them, and the record of what was there before."""
+"""Changes that roll back by themselves unless a new login confirms them, and the record of the prior state."""

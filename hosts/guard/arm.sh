@@ -1,18 +1,18 @@
-# arm    saves what is in force and arms the way back, before the script that uses it changes anything
+# arm saves what is in force and arms the rollback, before the calling script changes anything
 #
-# A guard is a folder, /var/lib/stockade/guard/NAME.RUN (NAME.RUN.new while it is made, .done while it is committed, .going
-# while it goes back), with what guard_save has put there and
+# A guard is a directory, /var/lib/stockade/guard/NAME.RUN (NAME.RUN.new while it is created, .done while it is
+# committed, .going while it rolls back), with the files that guard_save saved and
 #
 #     back       hosts/guard/installed/back.sh with its variables
 #     restore    what back runs: the chapter's own program with its variables
-#     changer    `PID START` of the process that makes the change: whoever goes back ends it first, lest a change that
-#                stood still comes into force after the way back is gone
-#     timer      the unit that goes back when time is up; sleeper, `PID START`, where there is no systemd
-#     room       some space that is given up first when the disk fills up meanwhile
-#     boot_id    which boot it was
-#     fresh      the records that this change has made, which go with it
+#     changer    `PID START` of the process that makes the change: the rollback kills it first, or a stopped process
+#                could continue the change after the rollback
+#     timer      the unit that rolls back on timeout; sleeper, `PID START`, without systemd
+#     room       reserved space, freed first in case the disk has filled up
+#     boot_id    the boot in which the change was armed
+#     fresh      the records that this change created, removed when it rolls back
 #
-# Exits: 79 the host has gone back already, 81 what is in force could not be saved.
+# Exits: 79 the host has already rolled back, 81 what is in force could not be saved.
 #
 # uses: hosts/guard/guards.sh
 # takes: run guard_name guard_save guard_back guard_restore guard_limit guard_record guard_further
@@ -26,7 +26,7 @@ _arm_save() {
     _go_back "$guard" settle
     rm -rf "$guard.new" "$guard.done"
     rm -f "$_guard_lock/kept.$guard_name.$run"
-    for _try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may end, and clean up
+    for _try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may be ending and cleaning up
     [ -d "$guard.new" ] || mkdir -p "$guard.new"
     set +e
     (
@@ -55,7 +55,7 @@ _arm_too_late() {
     _last_record >&2
     exit 79 # GONE_BACK
 }
-_arm_further() { # what was saved before the first step is what to go back to
+_arm_further() { # the rollback restores what was saved before the first step
     [ -f "$guard/back" ] || _arm_too_late
     exec 8<"$guard/back"
     flock -w 60 8
@@ -64,16 +64,16 @@ _arm_further() { # what was saved before the first step is what to go back to
     _arm_identify "$guard"
     exec 8<&-
 }
-_arm_by_timer() { # OPTION...; --collect is not known before systemd 236
+_arm_by_timer() { # OPTION...; --collect needs systemd 236
     systemd-run -q "$@" --unit="stockade-back-$guard_name-$$" --on-active="$guard_limit" \
         --timer-property=AccuracySec=100ms /bin/sh "$guard/back" timer "$_changer"
 }
-_arm_by_service() { # no timers before systemd 218
+_arm_by_service() { # systemd before 218 has no transient timers
     printf '%s' "stockade-back-$guard_name-$$.service" >"$guard/timer"
     systemd-run --unit="stockade-back-$guard_name-$$" \
         /bin/sh -c 'sleep "$1"; exec sh "$2" timer "$3"' guard "$guard_limit" "$guard/back" "$_changer" >&2
 }
-_arm_by_sleeper() { # it answers once it leads a group of its own, which is what is ended later
+_arm_by_sleeper() { # returns once the sleeper leads its own process group, which is what gets killed later
     _sleeper=$(
         setsid sh -c 'echo "$$"; exec >/dev/null; sleep "$1"; exec sh "$2" timer "$3"' \
             guard "$guard_limit" "$guard/back" "$_changer" </dev/null 2>/dev/null &
@@ -90,7 +90,7 @@ arm() {
     else
         _arm_by_sleeper
     fi
-    begin armed # last: where nobody listens any more, it ends the script
+    begin armed # last: without a reader, this ends the script
     printf '%s\n' "$guard"
     end
 }

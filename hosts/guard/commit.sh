@@ -1,5 +1,5 @@
-# Makes an armed change survive a reboot, and disarms it; may be run twice. Ends with status 79 where the host has gone
-# back already, after it has ended doing so.
+# Commits an armed change: makes it survive a reboot, and disarms it. May be run twice. Exits with 79 if the host has
+# rolled back, after waiting for a rollback in progress.
 #
 # uses: hosts/guard/guards.sh
 # takes: run guard_name guard_commit
@@ -14,7 +14,7 @@ gone() {
 }
 if [ -f "$guard/back" ]; then
     exec 9<"$guard/back"
-elif [ -f "$guard.done/back" ]; then # an earlier attempt, whose connection broke
+elif [ -f "$guard.done/back" ]; then # an earlier attempt whose connection broke
     exec 9<"$guard.done/back"
 else
     [ ! -f "$kept" ] || exit 0

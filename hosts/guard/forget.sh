@@ -1,4 +1,4 @@
-# Drops the record of a resource, and the folders of the last one.
+# Drops the record of a resource, and the directories once they are empty.
 # takes: record_name
 
 rm -f "/var/lib/stockade/prior/$record_name" "/var/lib/stockade/owner/$record_name"

@@ -1,11 +1,11 @@
-# Goes back at once, and waits for it where the host does so already. Prints what is recorded of it; ends with status 80
-# where going back failed.
+# Rolls back at once; if the host is already doing so, waits for it. Prints the log entry of the rollback. Exits with 80
+# if it failed.
 #
 # uses: hosts/guard/guards.sh
 # takes: run guard_name
 
 guard=$_guards/$guard_name.$run
-if [ -f "$guard.done/back" ]; then # a commit that came to nothing, or is still at it
+if [ -f "$guard.done/back" ]; then # a commit that failed, or is still running
     exec 9<"$guard.done/back"
     flock -w 60 9
     if [ -d "$guard.done" ]; then mv "$guard.done" "$guard"; fi

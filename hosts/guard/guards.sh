@@ -1,10 +1,11 @@
-# The guards of a host: what hosts/guard/hold.sh, arm.sh, commit.sh and give_up.sh share.
+# The guards of a host: shared by hosts/guard/hold.sh, arm.sh, commit.sh and give_up.sh.
 #
-# Two locks (flock(1), so a dead process holds neither): /run/stockade/lock while it is decided who has the host, and the
-# file `back` of a guard while that guard goes back or is committed. Whoever has the latter renames the guard's folder
-# first, so that a commit and a timer can't both win, and that a power cut leaves no doubt which of them did.
+# There are two locks (flock(1), so a dead process holds neither): /run/stockade/lock protects the choice of the holder,
+# and a guard's file `back` is locked while that guard rolls back or is committed. Whoever takes the latter first
+# renames the guard's directory. So a commit and a timer cannot both win, and a power failure leaves no doubt which of
+# them did.
 #
-# Names begin with an underscore: the script that is armed has variables of its own.
+# Names begin with an underscore, because the armed script has variables of its own.
 #
 # takes: guard_name run guard_boot_unit guard_boot_red_hat guard_boot_debian
 
@@ -18,7 +19,7 @@ _guard_script=/etc/rc.d/init.d/stockade-guard
 _guard_start=S01stockade-guard
 _guard_lsb=/etc/init.d/stockade-guard
 _guard_first=/etc/rcS.d
-_started() { # PID: the 22nd field of proc(5); read by the shell itself, as each change asks for several
+_started() { # PID: field 22 of proc(5); parsed by the shell itself, because each change needs several
     read -r _stat 2>/dev/null <"/proc/$1/stat" || return 0
     # shellcheck disable=SC2086 # words
     set -- ${_stat##*) }
@@ -28,12 +29,12 @@ _started() { # PID: the 22nd field of proc(5); read by the shell itself, as each
 _go_back() { # FOLDER OCCASION; what runs in there must not inherit our locks
     for _folder in "$1" "$1.going"; do
         [ -d "$_folder" ] || continue
-        case $_folder in *.going) ;; *) _stop_timer "$_folder" ;; esac # what goes back already is waited for
+        case $_folder in *.going) ;; *) _stop_timer "$_folder" ;; esac # if a rollback is running, wait for it
         if [ -f "$_folder/back" ]; then sh "$_folder/back" "$2" 9<&- >&2 || [ ! -d "$1.going" ] || return 1; fi
     done
 }
 _rc_links() { flock "$_guard_lock/rc" update-rc.d stockade-guard "$1" >&2; }
-_at_boot() { # wanted by hand: `systemctl enable` would reload systemd, which takes longer than all the rest
+_at_boot() { # links the unit by hand: `systemctl enable` would reload systemd, which takes longer than everything else
     if [ -d /run/systemd/system ]; then
         [ ! -L "$_guard_wanted" ] || return 0
         mkdir -p "${_guard_wanted%/*}"
@@ -77,7 +78,7 @@ _no_guards() {
     fi
     rmdir /var/lib/stockade 2>/dev/null || :
 }
-_last_record() { # the last that is recorded of this change
+_last_record() { # the last log entry of this change
     [ ! -f "$_guard_log" ] || change=" $guard_name.$run " awk '
         at = index($0, ENVIRON["change"]) { said = substr($0, 1, at) substr($0, at + length(ENVIRON["change"])) }
         END { if (said != "") print said }' "$_guard_log"

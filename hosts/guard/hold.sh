@@ -1,12 +1,13 @@
-# Takes the host for a run, and settles what a dead run left armed. Ends with status 78, and the name of the run that has
-# the host on stderr, where another one does.
+# Holds the host for a run, and settles what a dead run left armed. If another run holds the host, exits with 78 and its
+# name on stderr.
 #
-# The holder is the process of root's sshd that serves the run, told by its program: the login's own processes may have
-# any names, and need not end. It ends with the run's connection, whatever ended that; where somebody stops it, the
-# connection is closed all the same. Where a cut cable ended it, sshd learns nothing for hours; then it counts as gone
-# when it has been silent and runs nothing.
+# The holder is root's sshd process that serves the run, identified by its executable: the login's own processes may
+# have any name and need not end. It ends with the run's connection, for whatever reason; if somebody stops it, the
+# connection is closed all the same. After a cut cable, sshd may not notice for hours. So a holder also counts as gone
+# once it has been silent for a while and runs nothing.
 #
-# /run/stockade/holder has five lines: the run, its process, when that was started, the inode of its connection, its name.
+# /run/stockade/holder has five lines: the run, its process, the start time of that, the inode of its connection, its
+# name.
 #
 # uses: hosts/guard/guards.sh hosts/system/origin.sh
 # takes: run run_name
@@ -15,7 +16,7 @@ _children() { # PID
     cat /proc/[0-9]*/stat 2>/dev/null | parent=$1 awk '
         { pid = $1; sub(/^.*[)] /, ""); if ($2 == ENVIRON["parent"]) print pid }'
 }
-_runs_something() { # PID; sshd itself serves some logins with a child of its own
+_runs_something() { # PID; sshd itself serves some logins with a child process
     for _child in $(_children "$1"); do
         case $(readlink "/proc/$_child/exe") in
             */sshd*) [ -z "$(_children "$_child")" ] || return 0 ;;
@@ -24,7 +25,7 @@ _runs_something() { # PID; sshd itself serves some logins with a child of its ow
     done
     return 1
 }
-_heard() { # INODE: milliseconds since the connection's last packet; nothing where it is closed
+_heard() { # INODE: milliseconds since the connection's last packet; nothing if it is closed
     ss -tnei | inode=$1 awk '
         /^[A-Z]/ {
             own = 0
@@ -44,7 +45,7 @@ _other_holds() { # sets held_by
     [ -n "$held_socket" ] && command -v ss >/dev/null || return 0
     _since=$(_heard "$held_socket")
     [ -n "$_since" ] || return 1
-    # a minute; ours sends a packet every 15 seconds, and so do others' (hosts/ssh/dialing.py)
+    # a minute; every run sends a packet every 15 seconds (hosts/ssh/dialing.py)
     [ "$_since" -le 60000 ] || _runs_something "$held_pid"
 }
 server=$(_sshd_above)
@@ -56,7 +57,7 @@ if [ -n "$server" ]; then
 fi
 began=
 [ -z "$server" ] || began=$(_started "$server")
-if [ -z "$began" ]; then # its connection broke meanwhile, or it came by none
+if [ -z "$began" ]; then # its connection broke meanwhile, or it has none
     server=$$ socket= began=$(_started $$)
 fi
 mkdir -p "$_guard_lock"
@@ -69,7 +70,7 @@ while :; do
     }
     _other_holds || break
     flock -u 9
-    if [ "$tries" -ge 60 ]; then # 15 seconds: what is left of a killed one may take 10 to notice
+    if [ "$tries" -ge 60 ]; then # 15 seconds: the remains of a killed run may take 10 to be noticed
         printf '%s\n' "$held_by" >&2
         exit 78 # HELD
     fi
@@ -81,11 +82,11 @@ printf '%s\n' "$run" "$server" "$began" "$socket" "$run_name" >"$_guard_lock/hol
 mv -f "$_guard_lock/holder.$$" "$_guard_lock/holder"
 for folder in "$_guards"/*; do
     case $folder in
-        *".$run" | *".$run".*) continue ;;  # our own, of another resource
+        *".$run" | *".$run".*) continue ;;  # this run's own, of another resource
         *.new | *.done) rm -rf "$folder" ;; # died before it was armed, or after it was confirmed
     esac
     [ -d "$folder" ] || continue
     echo "cleaning up after an earlier run: $folder" >&2
-    _go_back "$folder" settle || rm -rf "$folder" "$folder.going" # recorded; what is in force now lets us in
+    _go_back "$folder" settle || rm -rf "$folder" "$folder.going" # logged; what is in force now lets us in
 done
 _no_guards

@@ -1,5 +1,5 @@
-# Ends with status 76 where the record of a resource names another owner than the one that was read: the run that read it
-# holds the host by now, and another one may have changed it in between.
+# Exits with 76 if the record of a resource names another owner than the one that was read. The run that read it holds
+# the host by now, but another run may have changed the record in between.
 #
 # record_claim    makes $owner_line the owner
 #
@@ -14,7 +14,7 @@ record_claim() {
 owner_file=/var/lib/stockade/owner/$record_name
 found=
 if [ -f "$owner_file" ]; then read -r found <"$owner_file" || :; fi
-case $found in '{"claim": "'*'"}') ;; *) found= ;; esac # half a line names nobody
+case $found in '{"claim": "'*'"}') ;; *) found= ;; esac # a truncated line names nobody
 if [ "$found" != "$owner_expected" ]; then
     echo "$owner_file is not as it was read" >&2
     exit 76 # CHANGED

@@ -1,6 +1,6 @@
-# Where something of a host is recorded, for root alone.
+# Places for a host's records, readable by root only.
 #
-# place FOLDER FILE    make both; whoever drops the last record at this moment takes empty folders away
+# place FOLDER FILE creates both; a concurrent removal of the last record also removes empty directories
 
 place() {
     _tries=0

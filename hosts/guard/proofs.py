@@ -1,4 +1,4 @@
-"""Changes of one host that are made at the same time are proved by the same logins, once all of them are in force."""
+"""Concurrent changes of one host share the logins that prove them, made once all of the changes are in force."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from hosts.waiting import CONFIRMATION, waiting
 
 
 class Proofs:
-    """Those of one host. Any thread may call."""
+    """The proofs of one host. Thread-safe."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()
@@ -18,20 +18,20 @@ class Proofs:
 
     @contextmanager
     def change(self, title: str) -> Iterator[None]:
-        """Let nobody wait any longer for this change when it ends, however it does."""
+        """Run one change; when it ends, however it does, nobody waits for it any longer."""
         try:
             yield
         finally:
             self._arrived(title)
 
     def coming(self, title: str, kind: str) -> None:
-        """Tell that a change is being made that will want a proof of this `kind`."""
+        """Announce a change that will need a proof of this `kind`."""
         with self._news:
             self._coming[title] = kind
 
     def prove(self, title: str, kind: str, logins: Callable[[], None], patience: float) -> None:
-        """Make the `logins` that prove a change in force, or share in those that another change of the same `kind` is
-        about to make. Those of its kind that are coming are waited for, `patience` seconds at most.
+        """Prove a change in force by making `logins`, or by sharing those that another change of the same `kind` is
+        about to make. Waits for announced changes of this kind, `patience` seconds at most.
 
         Raises what `logins` raises.
         """
@@ -42,7 +42,7 @@ class Proofs:
             if proof is None:
                 proof = self._open[kind] = Future()
                 self._news.wait_for(lambda: kind not in self._coming.values(), patience)
-                del self._open[kind]  # what comes into force from here on, these logins may miss
+                del self._open[kind]  # these logins may miss changes put in force from here on
         if first:
             try:
                 logins()

@@ -1,13 +1,13 @@
-"""What Stockade keeps on a host: for each of its resources who manages it, and what was there before it came.
+"""What Stockade records on a host: the owner of each of its resources, and the prior state.
 
-The state file keeps the prior state too, but a run that is killed before the state is written would take its own
-half-done work for the prior state when it is repeated. And a host may come to another resource (renamed, replaced,
-moved to another stack): the record goes over to it, and whoever had it before no longer undoes anything.
+The state file has the prior state too. But if a run is killed before the state is written, a repeated run would take
+its own half-done work for the prior state. A host may also move to another resource (renamed, replaced, moved to
+another stack): the record moves with it, and the former owner no longer undoes anything.
 
-    /var/lib/stockade/prior/TITLE    what `observe` printed before the first change; removed by `delete`. Its first
-                                     line is the mark between its sections, drawn anew for each record. Where somebody
-                                     had removed it: what the state knows of it, `FACTS` and a line of JSON
-    /var/lib/stockade/owner/TITLE    whose it is, one line of JSON (`Owner`); removed by `delete`
+    /var/lib/stockade/prior/TITLE    output of `observe` before the first change; removed by `delete`. Its first line is
+                                     the marker between its sections, random for each record. If somebody removed the
+                                     record: the facts from the state instead, as `FACTS` and a line of JSON
+    /var/lib/stockade/owner/TITLE    the owner, one line of JSON (`Owner`); removed by `delete`
 """
 
 import base64
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 FOLDER = "/var/lib/stockade/prior"
 RUN = "STOCKADE_RUN"
-"""The environment variable with the token of the run that a process is part of; else it is a run of its own."""
+"""The environment variable with the token of the current run. Without it, the process is a run of its own."""
 _FORMER = 8
 FACTS = "facts "
-"""What the record of a prior state begins with that has been written back from a state."""
+"""The prefix of a prior-state record that was written back from a state."""
 CHANGED = 76
-"""Exit status: the record is no longer as it was read; nothing was changed."""
+"""Exit status: the record has changed since it was read; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who manages one resource of a host.
+    """The owner of one resource on a host.
 
-    `claim`: a random word that the state of the owner has too; project, stack and resource (its name) are for people,
-    and for a state that has lost it. `run`: the token of the run that made it the owner. `machine`: where that
-    was (`Machine.id`); a disk that was copied has the record of another machine. `lineage`: a random word that all of
-    the owner's state has, and its backups; another state of the same stack has another. `since`: when it became the
-    owner. `former`: lineages that it was taken over from.
+    `claim`: a random word that is also in the owner's state. Project, stack and resource name are for people, and for a
+    state that lost its claim. `run`: the token of the run that recorded the owner. `machine`: where that happened
+    (`Machine.id`); a copied disk carries the record of another machine. `lineage`: a random word shared by the owner's
+    whole state and its backups; it differs between states of one stack. `since`: when it became the owner. `former`:
+    the lineages it was taken over from.
     """
 
     claim: str
@@ -59,30 +59,30 @@ class Owner:
     former: str = ""
 
     def text(self) -> str:
-        """Return it as the line that is kept on the host."""
+        """Return the line that is stored on the host."""
         words = asdict(self)
         return json.dumps({name: words[name] for name in words if words[name] or name in _FIELDS}, sort_keys=True)
 
     def named_as(self, other: "Owner") -> bool:
-        """Tell whether both are the same resource of the same stack, whatever their claims."""
+        """Return whether both are the same resource of the same stack, regardless of their claims."""
         names = (self.project, self.stack, self.resource)
         return names == (other.project, other.stack, other.resource)
 
     def same_as(self, other: "Owner") -> bool:
-        """Tell whether both are the same, whichever run recorded it."""
+        """Return whether both are the same owner, regardless of which run recorded it."""
         return self.claim == other.claim and self.lineage == other.lineage and self.named_as(other)
 
     def of_another_state(self, other: "Owner") -> bool:
-        """Tell whether both are of one stack and each of another state: a second checkout's, or one that was lost."""
+        """Return whether both belong to one stack but to different states: of a second checkout, or of a lost state."""
         one, two = (self.project, self.stack), (other.project, other.stack)
         return bool(self.lineage and other.lineage) and self.lineage != other.lineage and one == two
 
     def took_over_from(self, other: "Owner") -> bool:
-        """Tell whether the state of `other` had it, and another one of the same stack has taken it over since."""
+        """Return whether this owner's state took the resource over from the state of `other`, in the same stack."""
         return self.of_another_state(other) and other.lineage in self.former.split()
 
     def after(self, recorded: "Owner | None") -> "Owner":
-        """Return it as it is recorded where `recorded` was the owner before."""
+        """Return this owner as recorded when `recorded` was the previous one."""
         if recorded is None or not recorded.of_another_state(self):
             return replace(self, former=recorded.former if recorded else "")
         former = [word for word in (*recorded.former.split(), recorded.lineage) if word != self.lineage]
@@ -91,8 +91,8 @@ class Owner:
 
 @dataclass(frozen=True)
 class Machine:
-    """Which machine a host is. `id`: a digest of its machine-id(5), "" where it has none. `keys`: fingerprints of its
-    SSH host keys."""
+    """The identity of a host's machine. `id`: a digest of its machine-id(5), "" if it has none. `keys`: fingerprints of
+    its SSH host keys."""
 
     id: str = ""
     keys: tuple[str, ...] = ()
@@ -100,10 +100,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was found on a host.
+    """The records found on a host.
 
-    `owners`: by record name. `priors`: record names whose prior state is kept. `armed`: changes that nobody has
-    confirmed yet, each by the run that made it (`Guard`).
+    `owners`: by record name. `priors`: record names with a prior state. `armed`: unconfirmed changes, each with the run
+    that made it (`Guard`).
     """
 
     machine: Machine
@@ -112,15 +112,15 @@ class Ledger:
     armed: frozenset[str] = frozenset()
 
     def owner(self, title: str) -> Owner | None:
-        """Return who manages the resource `title`."""
+        """Return the owner of the resource `title`."""
         return self.owners.get(record_name(title))
 
     def has(self, title: str) -> bool:
-        """Tell whether anything is recorded of the resource `title`."""
+        """Return whether there is any record of the resource `title`."""
         return record_name(title) in self.owners or record_name(title) in self.priors
 
     def unsettled(self, run: str) -> bool:
-        """Tell whether another run than `run` has changed what may yet go back."""
+        """Return whether a run other than `run` has a change that may still roll back."""
         return any(run not in name.split(".") for name in self.armed)
 
 
@@ -128,7 +128,7 @@ LEDGER = Script("read the record on the host", script("hosts/guard/ledger.sh"), 
 
 
 def ledger(answer: Answer) -> Ledger:
-    """Read what `LEDGER` printed; what is no record of ours is left out."""
+    """Parse the output of `LEDGER`. Anything that is not a valid record is ignored."""
     part = answer.sections
     owners = {}
     for line in part["owners"].splitlines():
@@ -144,14 +144,14 @@ def ledger(answer: Answer) -> Ledger:
 
 
 def read_ledger(host: "Host", resource: str) -> Ledger:
-    """Look at what is recorded on `host`. Raises any HostError."""
+    """Read the records on `host`. Raises any HostError."""
     answer = host.read(LEDGER, resource=resource)
     with understanding(host.name, resource, LEDGER.step):
         return ledger(answer)
 
 
 def fingerprint(line: str) -> str:
-    """Return the fingerprint (`SHA256:...`, as ssh-keygen -l prints it) of a public key line; "" where it is none."""
+    """Return the fingerprint (`SHA256:...`, as in ssh-keygen -l) of a public key line; "" if it is not one."""
     words = line.split()
     try:
         blob = base64.b64decode(words[1], validate=True)
@@ -161,7 +161,7 @@ def fingerprint(line: str) -> str:
 
 
 _FIELDS = ("claim", "project", "stack", "resource", "run", "machine")
-_LATER_FIELDS = ("lineage", "since", "former")  # records of earlier versions lack them
+_LATER_FIELDS = ("lineage", "since", "former")  # missing in records of earlier versions
 
 
 def _owner(text: str) -> Owner | None:
@@ -176,14 +176,14 @@ _RECORD = "record"
 
 
 def unchanged(title: str, expected: Owner | None) -> Script:
-    """Fail with `CHANGED` where the record of `title` names another owner than `expected`."""
+    """Exit with `CHANGED` if the record of `title` names another owner than `expected`."""
     return Script("check the owner", script("hosts/guard/owned.sh"), _values(title, expected), exits=_EXITS)
 
 
 def remember(title: str, observe: Script, expected: Owner | None = None, claim: Owner | None = None) -> Script:
-    """Print the record of what `observe` printed before the first change; on the first run, that is now (`replayed`).
+    """Print the recorded output of `observe` from before the first change; the first run records it now (`replayed`).
 
-    `expected`: the owner on record. `claim`: who becomes it.
+    `expected`: the recorded owner. `claim`: the owner to record.
     """
     own = {**_values(title, expected, claim), "record_observe": observe.body, "record_mark": random.token_hex(16)}
     return replace(
@@ -196,19 +196,19 @@ def remember(title: str, observe: Script, expected: Owner | None = None, claim: 
 
 
 def unremember(remembering: Script) -> Script:
-    """Drop what this `remember`, which failed or was killed, may have left; a record that was there before stays."""
+    """Drop what this `remember`, which failed or was killed, may have left. An older record stays."""
     values = {name: remembering.values[name] for name in ("record_name", "record_mark", "owner_line")}
     return Script("drop a record that was not finished", script("hosts/guard/unremember.sh"), values)
 
 
 def facts_of(answer: Answer) -> str:
-    """Return the JSON in the answer of `remember` where the record was written back (`written_back`); else ""."""
+    """Return the JSON in the output of `remember` if the record was written back (`written_back`); else ""."""
     text = answer.sections[_RECORD]
     return text.removeprefix(FACTS) if text.startswith(FACTS) else ""
 
 
 def replayed(answer: Answer) -> Answer:
-    """Return what `observe` printed back then from the answer of `remember`. Raises ValueError where it is damaged."""
+    """Return the original output of `observe` from the output of `remember`. Raises ValueError if it is damaged."""
     text = to_bytes(answer.sections[_RECORD])
     mark, _, stream = text.partition(b"\n")
     if not re.fullmatch(rb"[0-9a-f]{32}", mark):
@@ -217,12 +217,12 @@ def replayed(answer: Answer) -> Answer:
 
 
 def claimed(title: str, expected: Owner | None, owner: Owner) -> Script:
-    """Make `owner` the one on record."""
+    """Record `owner` as the owner."""
     return Script("record the owner", script("hosts/guard/claim.sh"), _values(title, expected, owner), exits=_EXITS)
 
 
 def written_back(title: str, owner: Owner, facts: str) -> Script:
-    """Record `owner` and the prior state, as the state knows it, where somebody has removed the record."""
+    """Record `owner` and the prior state from the Pulumi state, after somebody removed the record."""
     values = {**_values(title, None, owner), "record_facts": FACTS + facts}
     return Script("restore the record", script("hosts/guard/write_back.sh"), values, exits=_EXITS)
 
@@ -236,13 +236,13 @@ def forget(title: str) -> Script:
 
 
 def forget_after(restore: Script, title: str) -> Script:
-    """Let `restore`, once it has come to its end, drop the record as well; it may `exit 0` before its last line."""
+    """Run `restore` and, once it succeeds, drop the record as well. It may `exit 0` before its last line."""
     values = {**restore.values, "record_name": record_name(title)}
     return replace(restore, body=f"(\n{restore.body}\n)\n{script('hosts/guard/forget.sh')}", values=values)
 
 
 def record_name(title: str) -> str:
-    """Return a file name that no other title has: users `a.b` and `a-b` are two."""
+    """Return a file name that is unique to this title: users `a.b` and `a-b` differ."""
     return re.sub(r"[^a-z0-9 ]", lambda one: f"_{ord(one[0]):x}_", title).replace(" ", "-")
 
 

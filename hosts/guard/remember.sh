@@ -1,16 +1,16 @@
-# Prints the record of a prior state, which it makes where there is none: what record_observe prints now. With owner_line,
-# it also records who manages the resource.
+# Prints the record of a prior state. If there is none, records what record_observe prints now. With owner_line, also
+# records the owner of the resource.
 #
-# A change that goes back to what was recorded just now leaves no record (hosts/guard/arm.sh, `fresh`): the next create
-# begins anew.
+# If the change that recorded it rolls back, its record is removed (hosts/guard/arm.sh, `fresh`), and the next create
+# starts over.
 #
 # uses: hosts/guard/owned.sh
 # takes: record_name record_observe record_mark owner_line
 
 record=/var/lib/stockade/prior/$record_name
-if [ ! -s "$record" ]; then # an empty one tells of nothing: the power failed
+if [ ! -s "$record" ]; then # an empty record is the result of a power failure
     place /var/lib/stockade/prior "$record.new"
-    ( # which may exit
+    ( # it may exit
         NONCE=$record_mark
         printf '%s\n' "$NONCE"
         eval "$record_observe"

@@ -1,5 +1,5 @@
-# Drops what a `remember.sh` that failed or was killed may have left: its own record alone, known by its mark, with the
-# owner that it named. A record that was there before stays.
+# Drops what a remember.sh that failed or was killed may have left: only its own record, identified by its marker, with
+# the owner recorded in it. An older record stays.
 #
 # takes: record_name record_mark owner_line
 

@@ -1,4 +1,4 @@
-# Records the prior state as the state knows it, where somebody has removed the record, and who manages the resource.
+# Records the owner, and the prior state as the Pulumi state has it, after somebody removed the record.
 # uses: hosts/guard/owned.sh
 # takes: record_name record_facts
 

@@ -1,1 +1,1 @@
-"""What the guard leaves on a host while a change is armed: the program that goes back, and what runs it at boot."""
+"""What a guard installs on a host while a change is armed: the rollback program, and what runs it at boot."""

@@ -1,5 +1,6 @@
-# Puts back what was in force before a change of Stockade, unless the change is confirmed: the program `back` of a guard's
-# folder (hosts/guard/arm.sh). OCCASION: timer, settle, now or boot. CHANGER: whose timer it is.
+# Restores what was in force before a change of Stockade, unless the change is confirmed: the program `back` in a
+# guard's directory (hosts/guard/arm.sh). OCCASION: timer, settle, now or boot. CHANGER: the process whose timer runs
+# it.
 #
 #     sh back OCCASION [CHANGER]
 #
@@ -25,7 +26,7 @@ flock 9
 [ -z "${2:-}" ] || [ "$2" = "$(cat "$guard/changer" 2>/dev/null)" ] || exit 0 # the timer of another change
 if [ -d "$guards/$name" ]; then mv "$guards/$name" "$guards/$name.going" || exit 1; fi
 guard=$guards/$name.going
-[ -f "$guard/back" ] || exit 0 # somebody else was faster
+[ -f "$guard/back" ] || exit 0 # another process was faster
 record() {
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $name $title: $why: $1" >>"$guards.log"
     logger -t stockade -p auth.warning "$title: $why: $1" 9<&- 2>/dev/null || :
@@ -34,7 +35,7 @@ children() { # PID
     cat /proc/[0-9]*/stat 2>/dev/null | parent=$1 awk '
         { pid = $1; sub(/^.*[)] /, ""); if ($2 == ENVIRON["parent"]) print pid }'
 }
-ended() { # PID: end it and all that it started, and wait until it is no more; not us, who may be among them
+ended() { # PID: kill it and all its descendants, and wait until they are gone; not this process, which may be one of them
     [ "$1" != "$$" ] || return 0
     kill -STOP "$1" 2>/dev/null || return 0
     for child in $(children "$1"); do
@@ -47,7 +48,7 @@ ended() { # PID: end it and all that it started, and wait until it is no more; n
         sleep 0.05
     done
 }
-asleep= # sudo stops when what it runs is stopped, and does not see its end then
+asleep= # a sudo whose child is stopped stops too, and then does not notice the child's end
 if [ "$occasion" != boot ] && read -r pid start <"$guard/changer"; then
     if [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ]; then
         above=$pid
@@ -60,7 +61,7 @@ if [ "$occasion" != boot ] && read -r pid start <"$guard/changer"; then
     fi
 fi
 rm -f "$guard/room"
-# the timer is the last resort: it tries every second for half a minute, then every minute for three hours
+# the timer is the last resort: it retries every second for half a minute, then every minute for three hours
 tries=1 slow=180 pause=1
 [ "$occasion" != timer ] || tries=210
 export guard occasion
@@ -79,7 +80,7 @@ until sh "$guard/restore" 9<&-; do
         sleep "$pause"
         continue
     fi
-    flock -u 9 # whoever comes back meanwhile need not wait
+    flock -u 9 # others that roll back meanwhile need not wait
     sleep "$pause"
     flock 9
     [ -f "$guard/back" ] || exit 0
