@@ -104,7 +104,7 @@ class Pool:
     def _start(self) -> None:
         if self._loop is not None:
             return
-        loop = asyncio.SelectorEventLoop()  # the default loop on Windows cannot wait for a raw socket to become readable
+        loop = asyncio.SelectorEventLoop()  # Windows' default loop cannot wait for a readable socket
         self._handshakes_at_once = asyncio.Semaphore(HANDSHAKES)
         self._guesses = Guesses()
         self._loop = loop

@@ -1,1 +1,1 @@
-"""The SSH connection of a host: logging in, becoming root, sending scripts, coalescing reads."""
+"""The SSH connection of a host: logging in, becoming root, sending scripts, batching reads."""

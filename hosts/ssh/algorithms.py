@@ -1,8 +1,8 @@
-"""What our side of an SSH connection offers: nothing that rests on SHA-1, on a key that can be broken, or on CBC.
+"""What our side of an SSH connection offers: nothing based on SHA-1, on breakable keys, or on CBC.
 
-A host that is too old for that (OpenSSH before 5.9, with RSA keys alone before 7.2) is reached where its config says
-`oldAlgorithms: true`, which adds SHA-1 and small keys; MD5, RC4, 3DES and cut MACs are never offered.
-Source: RFC 9142 (key exchange), RFC 8332 (RSA with SHA-2), NIST SP 800-131A rev. 2.
+Hosts too old for that (OpenSSH before 5.9, or before 7.2 with RSA keys only) need `oldAlgorithms: true` in their
+config, which adds SHA-1 and small keys. MD5, RC4, 3DES and truncated MACs are never offered. Source: RFC 9142 (key
+exchange), RFC 8332 (RSA with SHA-2), NIST SP 800-131A rev. 2.
 """
 
 import re
@@ -16,7 +16,7 @@ from asyncssh.mac import get_default_mac_algs
 from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
 RSA_BITS = 2048
-"""Of the smallest RSA key that is taken for a host's."""
+"""Size of the smallest RSA key accepted from a host."""
 BETTER = (
     "pin an ed25519 key of the host (`ssh-keygen -A` there makes one that is missing), or say `oldAlgorithms: true` "
     "beside its address"
@@ -33,12 +33,12 @@ _OLD_MACS = ("hmac-sha1-etm@openssh.com", "umac-64-etm@openssh.com", "umac-64@op
 _OLD_KEYS = ("ssh-rsa", "ssh-dss")
 _OPENSSH = re.compile(r"OpenSSH_(\d+)\.(\d+)")
 _RSA_WITH_SHA2 = (7, 2)
-"""The OpenSSH that knew it first."""
+"""The OpenSSH version that introduced it."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """The names that are offered, the best first."""
+    """The names that are offered, best first."""
 
     kex: tuple[str, ...]
     ciphers: tuple[str, ...]
@@ -51,7 +51,7 @@ class Offer:
 
 
 def offer(*, old: bool) -> Offer:
-    """Return what is offered to a host; `old`: one that knows nothing better."""
+    """Return what is offered to a host. `old`: a host that supports nothing better."""
     keys = tuple(name for name in _text(get_default_public_key_algs()) if _strong_key(name))
     certificates = tuple(name for name in _text(get_default_certificate_algs()) if not name.startswith("ssh-rsa-"))
     return Offer(
@@ -65,7 +65,7 @@ def offer(*, old: bool) -> Offer:
 
 
 def weakness(key: asyncssh.SSHKey) -> str:
-    """Say what is wrong with a host's key ("an RSA key of ..."); empty where nothing is."""
+    """Return what is wrong with a host's key ("an RSA key of ..."); empty if nothing is."""
     kind = key.get_algorithm()
     if kind == "ssh-dss":
         return "a DSA key"
@@ -74,7 +74,7 @@ def weakness(key: asyncssh.SSHKey) -> str:
 
 
 def pin_fault(line: str) -> str:
-    """Say why a key, as OpenSSH writes it, is not to be pinned; empty where it may be."""
+    """Return why a key in OpenSSH's format must not be pinned; empty if it may be."""
     try:
         fault = weakness(asyncssh.import_public_key(line))
     except asyncssh.KeyImportError:
@@ -83,7 +83,7 @@ def pin_fault(line: str) -> str:
 
 
 def needs_sha1(version: str) -> bool:
-    """Tell whether a server takes and proves RSA keys with SHA-1 alone, by what it calls itself."""
+    """Return whether a server supports RSA keys only with SHA-1, judging by its version string."""
     found = _OPENSSH.search(version)
     return bool(found) and (int(found[1]), int(found[2])) < _RSA_WITH_SHA2  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""One run over one channel: send the text, read the answers, know how far it came."""
+"""One run over one channel: send the text, read the answers, track the progress."""
 
 import asyncio
 import contextlib
@@ -12,23 +12,24 @@ from hosts.ssh.privilege import RootShell
 from hosts.waiting import CHANNEL, REMOTE, waiting
 
 OPEN_TIMEOUT = 75.0
-"""Seconds to open a channel; the keepalives find a dead host earlier."""
+"""Seconds to open a channel; keepalives detect a dead host earlier."""
 OUTPUT_LIMIT = 64 * 2**20
-"""Bytes that one run may print."""
+"""Maximum bytes that one run may print."""
 
 
 LET_IN_TIMEOUT = 30.0
-"""Seconds from a sudo password to the root shell: a wrong one alone takes PAM two of them."""
+"""Seconds from a sudo password to the root shell. PAM alone delays for two of them after a wrong password."""
 _GOODBYE = 0.5
 _LAST_WORDS = 5.0
 _WORDS = 2**16
-"""Bytes that sudo and what runs at a login may print before."""
+"""Maximum bytes that sudo and login scripts may print beforehand."""
 _STDERR = asyncssh.EXTENDED_DATA_STDERR
 
 
 @dataclass
 class RunOutcome:
-    """How a run ended. Of `finished`, `overdue`, `flooded`, `cut` at most one is true; none: the shell ended early."""
+    """How a run ended. At most one of `finished`, `overdue`, `flooded`, `cut` is true; if none is, the shell ended
+    early."""
 
     stdout: bytes = field(default=b"", repr=False)
     stderr: bytes = field(default=b"", repr=False)
@@ -39,22 +40,22 @@ class RunOutcome:
     flooded: bool = False
     cut: bool = False
     kept_out: bool = False
-    """The shell that reads the scripts did not start, and so none of them was sent."""
+    """The shell that reads the scripts did not start, so none of them was sent."""
     at: int = -1
-    """Index of the last script that began; -1: none did, as far as we know."""
+    """Index of the last script that is known to have started; -1 if none."""
 
     def pid(self, run: ComposedRun) -> int | None:
-        """Process id of the host's shell, as it told before its first script."""
+        """Process id of the host's shell, printed before its first script."""
         found = re.search(rf"\n{run.nonce} P (\d{{1,9}})\n".encode(), self.stdout)
         return int(found[1]) if found else None
 
     def answers(self, run: ComposedRun) -> list[Answer | None]:
-        """One for each script; None for those that did not finish. Raises `GarbledError`."""
+        """One answer per script; None for scripts that did not finish. Raises `GarbledError`."""
         return parse(run, self.stdout, self.stderr)
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
-    """Collects both streams and wakes its reader whenever something changed."""
+    """Collects both streams and wakes the reader on every change."""
 
     def __init__(self, run: ComposedRun) -> None:
         self.run = run
@@ -76,7 +77,7 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         self.changed.set()
 
     def _advance(self) -> None:
-        """Note which script is running, by the marker that shows its start."""
+        """Update which script is running, from the markers that show their start."""
         stdout = self.streams[None]
         for index in range(self.at + 1, len(self.run.scripts)):
             found = stdout.find(self.run.started(index), self._searched)
@@ -86,7 +87,8 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 
     @property
     def complete(self) -> bool:
-        """Both streams have come to their end mark: nothing more to wait for, even if a daemon keeps them open."""
+        """Whether both streams have reached their end marker. A daemon may still keep them open, but no more output
+        counts."""
         return all(stream.endswith(self.run.finished) for stream in self.streams.values())
 
     @property
@@ -99,8 +101,8 @@ async def execute(
 ) -> RunOutcome:
     """Start a shell as `entry` says, and feed it the run's text.
 
-    Every script has its own time limit, counted from its start on the host; `timeout` limits the whole.
-    Raises asyncssh.Error or OSError where the channel could not be opened: then nothing was sent.
+    Every script has its own time limit, counted from its start on the host; `timeout` limits the whole run. Raises
+    asyncssh.Error or OSError if the channel could not be opened; nothing was sent then.
     """
     try:
         with waiting(CHANNEL):
@@ -142,7 +144,7 @@ def _checked(session: object) -> _Session:
 
 
 async def _let_in(session: _Session, awaited: bytes) -> bool:
-    """Wait until the shell says that it is there. False where sudo says something else, ends, or takes too long."""
+    """Wait until the shell announces itself. Return False if sudo prints something else, ends, or takes too long."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LET_IN_TIMEOUT):
             while awaited not in session.streams[None]:
@@ -155,8 +157,8 @@ async def _let_in(session: _Session, awaited: bytes) -> bool:
 
 
 async def _goodbye(session: _Session, patience: float = _GOODBYE) -> None:
-    """Let the shell (and sudo) end by themselves: sshd counts the session until then. A daemon that the script left
-    behind with our stdout keeps the channel open; it is not waited for."""
+    """Let the shell (and sudo) exit by themselves, because sshd counts the session until then. Do not wait for a daemon
+    that the script left behind with our stdout, which keeps the channel open."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience):
             while not session.closed:

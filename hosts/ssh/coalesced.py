@@ -1,4 +1,4 @@
-"""Reads of one host that are wanted at the same time go in one run."""
+"""Concurrent reads of one host share one run."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ class _Wanted:
 
 
 class Reads:
-    """While one batch is under way (or the host is being connected), what is asked for meanwhile makes the next."""
+    """Batches reads: those requested while a batch is running (or the host is connecting) form the next batch."""
 
     def __init__(self, session: HostSession) -> None:
         self._session = session
@@ -51,14 +51,14 @@ class Reads:
                 failed = self._take_all()
                 _record_times(failed, shared)
                 self._fail(failed, error)
-            except BaseException as error:  # an error of ours must not leave anyone waiting for ever
+            except BaseException as error:  # a bug must not leave callers waiting forever
                 self._fail(
                     self._take_all(), HostError(f"unexpected: {error!r}", secrets=self._session.access.secrets())
                 )
                 raise
 
     def _take(self) -> list[_Wanted]:
-        """The next batch: as many as fit that run as the same user."""
+        """Return the next batch: as many reads as fit in one run as the same user."""
         as_root = self._waiting[0].script.as_root
         batch = [wanted for wanted in self._waiting if wanted.script.as_root is as_root][:LARGEST_BATCH]
         taken = set(map(id, batch))
@@ -91,7 +91,7 @@ class Reads:
                 wanted.answer.set_exception(result)
             else:
                 wanted.answer.set_result(result)
-        # an overdue read was stopped, and those after it have not begun: they go in the next batch
+        # an overdue read was stopped; those after it have not started and go in the next batch
         self._waiting = [*batch[len(results) :], *self._waiting]
 
     @staticmethod

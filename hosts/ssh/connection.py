@@ -1,7 +1,7 @@
-"""How to log in to a host: pulumi-command's ConnectionArgs names, plus ours, and the admin/bootstrap pair.
+"""How to log in to a host: the names of pulumi-command's ConnectionArgs plus ours, and the admin/bootstrap pair.
 
-The models are frozen and hashable (the pool keys its connections by them); their secrets are `SecretStr` and appear in
-no repr, no str and no validation error.
+The models are frozen and hashable, because the pool keys its connections by them. Their secrets are `SecretStr` and
+appear in no repr, str or validation error.
 """
 
 import os
@@ -14,10 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 from pydantic.alias_generators import to_camel
 
 SECRET_FIELDS = ("password", "privateKey", "privateKeyPassword", "sudoPassword")
-"""Names (as in the stack config) of the fields that are secret."""
+"""Names (as in the stack config) of the secret fields."""
 
 LISTED_FIELDS = (*SECRET_FIELDS, "privateKeyFile")
-"""Those that may be lists while they are being changed: the new one first, then what it was."""
+"""Fields that may be lists during rotation: the new value first, then the former one."""
 
 CREDENTIALS = (
     "password",
@@ -27,7 +27,7 @@ CREDENTIALS = (
     "agent_socket_path",
     "sudo_password",
 )
-"""The fields of `Connection` that prove who logs in."""
+"""The fields of `Connection` that authenticate the login."""
 
 DEFAULT_PORT = 22
 
@@ -61,8 +61,8 @@ class _Model(BaseModel):
 
 
 class Connection(_Model):
-    """One way to log in. File paths may start with `~`; relative ones are resolved at run time against the process's
-    working directory, so that a stack works from any checkout."""
+    """One way to log in. File paths may start with `~`. Relative ones are resolved at run time against the working
+    directory of the process, so that a stack works from any checkout."""
 
     host: str
     """Name or address, IPv4 or IPv6 (without brackets)."""
@@ -76,34 +76,34 @@ class Connection(_Model):
     """Passphrase of `private_key` or `private_key_file`."""
     private_key_file: str | None = None
     agent_socket_path: str | None = None
-    """An agent to ask besides the key. Without any key or password, SSH_AUTH_SOCK's agent is asked anyway."""
+    """An agent to use besides the key. Without any key or password, SSH_AUTH_SOCK's agent is used anyway."""
     host_key: str | None = None
-    """The host's public key, an OpenSSH line without the host name. Given: no other key is accepted."""
+    """The host's public key, an OpenSSH line without the host name. If set, no other key is accepted."""
     known_hosts_file: str | None = None
     """Used without `host_key`. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts."""
     host_key_alias: str | None = None
-    """What to look up in known_hosts instead of the host, as ssh_config(5)'s HostKeyAlias."""
+    """Looked up in known_hosts instead of the host, as ssh_config(5)'s HostKeyAlias."""
     known_as: tuple[tuple[str, int], ...] = Field(default=(), exclude=True, repr=False)
-    """Hosts and ports to look up in known_hosts, in this order, where they are not `names` alone. Worked out, never
-    written down."""
+    """Hosts and ports to look up in known_hosts, in this order, if they are more than `names`. Derived, never
+    stored."""
     sudo_password: SecretStr | None = None
-    """For a login other than root whose sudo asks."""
+    """For a login other than root whose sudo asks for a password."""
     former: tuple["Connection", ...] = ()
-    """The same login by what was valid before, while credentials are being changed: tried where this one is refused,
-    and never a proof of anything."""
+    """The same login with the former credentials during rotation: tried if this one is refused, and never accepted as a
+    proof."""
     proxy: "Connection | None" = None
     """A jump host; it may have a proxy itself."""
     dial_error_limit: _Integer = Field(default=0, ge=-1)
-    """At most so many failed attempts; 0 or -1: only `HostAccess.connect_timeout` limits them."""
+    """Maximum number of failed attempts; 0 or -1: only `HostAccess.connect_timeout` limits them."""
     per_dial_timeout: float = Field(default=15, gt=0)
     """Seconds for one attempt to open the TCP connection."""
     old_algorithms: bool = False
-    """Whether SHA-1 and keys that can be broken will do, for a host that knows nothing better."""
+    """Whether to allow SHA-1 and breakable keys, for a host that supports nothing better."""
 
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, values: object) -> object:
-        """Take lists of credentials apart: the new one first, the others in `former`."""
+        """Split lists of credentials: the new one stays, the others go to `former`."""
         if not isinstance(values, Mapping):
             return values
         names = {name: value for name, value in values.items() if to_camel(str(name)) in LISTED_FIELDS}
@@ -149,7 +149,7 @@ class Connection(_Model):
     @model_validator(mode="after")
     def _key_not_to_be_broken(self) -> Self:
         if self.host_key is not None and not self.old_algorithms and self.host_key.startswith(("ssh-rsa ", "ssh-dss ")):
-            from hosts.ssh.algorithms import pin_fault  # the SSH client takes 0.2 s to import
+            from hosts.ssh.algorithms import pin_fault  # importing the SSH client takes 0.2 s
 
             if fault := pin_fault(self.host_key):
                 raise ValueError(f"hostKey: {fault}")
@@ -176,34 +176,34 @@ class Connection(_Model):
 
     @property
     def names(self) -> tuple[tuple[str, int], ...]:
-        """What to look up in known_hosts, one after the other, as ssh does: `[host]:port`, then `host`."""
+        """What to look up in known_hosts, in the order of ssh: `[host]:port`, then `host`."""
         if self.host_key_alias is not None:
             return ((self.host_key_alias, DEFAULT_PORT),)
         return self.known_as or tuple(dict.fromkeys((self.endpoint, (self.host, DEFAULT_PORT))))
 
     @property
     def address(self) -> str:
-        """For messages: `user@host`, with the port where it is not 22."""
+        """For messages: `user@host`, with the port unless it is 22."""
         host = f"[{self.host}]" if ":" in self.host and self.port != 22 else self.host
         return f"{self.user}@{host}" + (f":{self.port}" if self.port != 22 else "")
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """Who logs in and by what; all else says where."""
+        """The fields that authenticate the login; the others say where it goes."""
         return {name: getattr(self, name) for name in ("user", *CREDENTIALS)}
 
     @property
     def sudo_words(self) -> tuple[SecretStr | None, ...]:
-        """The passwords for sudo, in the order in which they are tried; None for none."""
+        """The passwords for sudo, in the order in which they are tried; None stands for no password."""
         words = (self.sudo_password, *(one.sudo_password for one in self.former if one.user == self.user))
         return tuple(dict.fromkeys(words))
 
     def by(self, other: "Connection") -> "Connection":
-        """The same way to the same machine by the credentials of `other`."""
+        """The same route to the same machine with the credentials of `other`."""
         return self.model_copy(update=other.credentials)
 
     def since(self, former: "Connection | None") -> "Connection":
-        """The same login, which was made by `former` before."""
+        """The same login, with `former` as its former credentials."""
         if former is None:
             return self
         known = [self, *self.former]
@@ -211,7 +211,7 @@ class Connection(_Model):
         return self.model_copy(update={"former": (*self.former, *map(self.by, before))}) if before else self
 
     def former_logins(self) -> "Iterator[Connection]":
-        """The same login as it was before, each way by which it was let in differently."""
+        """The same login with former credentials, one for each distinct way in."""
         seen = [self.without_sudo()]
         for one in self.former:
             other = self.by(one)
@@ -221,11 +221,11 @@ class Connection(_Model):
                 yield other.model_copy(update=words)
 
     def without_sudo(self) -> "Connection":
-        """What sshd asks for alone."""
+        """Only what sshd asks for."""
         return self.model_copy(update={"sudo_password": None, "former": ()})
 
     def secrets(self) -> Iterator[str]:
-        """Every secret value in here, in what was valid before and in the proxies, for masking."""
+        """Every secret value, including those of former credentials and proxies, for masking."""
         for one in self.former:
             yield from one.secrets()
         for secret in (self.password, self.private_key, self.private_key_password, self.sudo_password):
@@ -236,27 +236,27 @@ class Connection(_Model):
 
 
 FORMER = " before"
-"""How the name of a login by former credentials ends."""
+"""Suffix for the name of a login by former credentials."""
 
 CONNECT_TIMEOUT = "STOCKADE_CONNECT_TIMEOUT"
-"""The variable that says how long to wait for a host at most, whatever its `connect_timeout` is: a fleet passes over
-those that are down."""
+"""The variable that caps the time to wait for a host, whatever its `connect_timeout`: a fleet skips hosts that are
+down."""
 
 
 class HostAccess(_Model):
     """A host's name (for messages) and its two logins.
 
-    `admin` is the limited user with sudo that everyday runs use; `bootstrap` is the machine as its provider left it
-    (often root). Admin is tried first, bootstrap where admin is refused.
+    `admin` is the limited user with sudo that everyday runs use. `bootstrap` is the login that the machine came with
+    (often root). Admin is tried first, bootstrap if admin is refused.
     """
 
     name: str = Field(min_length=1)
     admin: Connection | None = None
     bootstrap: Connection | None = None
     connect_timeout: float = Field(default=60, gt=0)
-    """Seconds in all to wait for a host that is still booting, retries included."""
+    """Total seconds to wait for a host that is still booting, retries included."""
     addresses: tuple[str, ...] = ()
-    """More addresses of the host (its IPv6 one, say): a change must leave all of them reachable."""
+    """More addresses of the host (such as its IPv6 address). A change must leave all of them reachable."""
 
     @model_validator(mode="after")
     def _some_login(self) -> Self:
@@ -271,15 +271,15 @@ class HostAccess(_Model):
         return min(self.connect_timeout, float(most)) if most.isdigit() else self.connect_timeout
 
     def logins(self) -> tuple[tuple[str, Connection], ...]:
-        """The logins to try: ("admin", …) and ("bootstrap", …), those that are there, in this order."""
+        """The logins to try: ("admin", …) and ("bootstrap", …), those that are set, in this order."""
         sequence = (("admin", self.admin, self.bootstrap), ("bootstrap", self.bootstrap, self.admin))
         return tuple(
             (login, _one_machine(connection, other)) for login, connection, other in sequence if connection is not None
         )
 
     def logins_in_order(self) -> tuple[tuple[str, Connection], ...]:
-        """The logins of a run: each at its own port, then at the other login's port of the same machine. While
-        sshd moves from one port to the other it is not known where it listens."""
+        """The logins of a run: each at its own port, then at the other login's port of the same machine. While sshd
+        moves to another port, it is not known which of them it listens on."""
         logins = self.logins()
         logins_in_order: list[tuple[str, Connection]] = []
         for login, connection in (*logins, *self.former_logins()):
@@ -291,7 +291,7 @@ class HostAccess(_Model):
         return tuple(logins_in_order)
 
     def former_logins(self) -> tuple[tuple[str, Connection], ...]:
-        """The logins as they were before, where sshd is shown something else now: ("admin before", …)."""
+        """The logins with former credentials, if sshd would see a difference: ("admin before", …)."""
         return tuple(
             (f"{login}{FORMER}" + (f" {number}" if number > 1 else ""), former)
             for login, connection in self.logins()
@@ -299,7 +299,7 @@ class HostAccess(_Model):
         )
 
     def since(self, former: "HostAccess | None") -> Self:
-        """The same host, with the logins of `former` as what was valid before."""
+        """The same host, with the logins of `former` as former credentials."""
         if former is None:
             return self
         logins = {login: getattr(self, login) for login in ("admin", "bootstrap") if getattr(self, login)}
@@ -307,7 +307,7 @@ class HostAccess(_Model):
         return self if changed == logins else self.model_copy(update=changed)
 
     def only(self, *logins: str) -> "HostAccess":
-        """The same host by these of its logins, which keep what is known of the machine by the others."""
+        """The same host with only these logins, which keep what the others know about the machine."""
         kept = {login: connection for login, connection in self.logins() if login in logins}
         return self.model_copy(update={"admin": None, "bootstrap": None, **kept})
 
@@ -317,8 +317,8 @@ class HostAccess(_Model):
 
 
 def _one_machine(connection: Connection, other: Connection | None) -> Connection:
-    """Let a login without a host key of its own go by what is pinned or known of the other login to the same address:
-    both are of one machine, whose sshd may have moved from port to port."""
+    """Let a login without a host key of its own use the one pinned or known for the other login to the same address.
+    Both reach one machine, whose sshd may have moved to another port."""
     if other is None or other.host != connection.host or connection.host_key is not None:
         return connection
     if other.host_key is not None:
@@ -328,5 +328,5 @@ def _one_machine(connection: Connection, other: Connection | None) -> Connection
 
 
 def resolve(path: str) -> Path:
-    """A path of the configuration as it is meant now: `~` expanded, relative to the working directory."""
+    """A configured path, resolved now: `~` expanded, relative to the working directory."""
     return Path(path).expanduser().absolute()

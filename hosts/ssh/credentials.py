@@ -1,7 +1,7 @@
-"""What we show to be let in: keys, an agent, a password. Read when a connection is made, never kept in any state.
+"""Our credentials: keys, an agent, a password. Read when a connection is opened, never kept in any state.
 
-A key or password that is given is used alone: an agent with many keys would exhaust sshd's MaxAuthTries before it.
-With nothing given we do as ssh does: SSH_AUTH_SOCK's agent, then the unencrypted ones of ~/.ssh/id_*.
+If a key or password is given, only that is used: an agent with many keys would exhaust sshd's MaxAuthTries first.
+Otherwise the order is that of ssh: SSH_AUTH_SOCK's agent, then the unencrypted ~/.ssh/id_*.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _AGENT_TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Credentials:
-    """Ready to use. `described` says what they are, for messages."""
+    """Credentials ready for use. `described` says what they are, for messages."""
 
     keys: tuple[asyncssh.SSHKeyPair, ...] = ()
     agent: str | None = None
@@ -30,9 +30,9 @@ class Credentials:
 
 
 def credentials_of(connection: Connection) -> Credentials:
-    """Read what a connection names. May take a while (passphrases are slow on purpose).
+    """Read the credentials that a connection names. May take a while, because passphrases are slow by design.
 
-    Raises BadCredentials for a key that is missing, no key, or locked by another passphrase.
+    Raises BadCredentials for a key that is missing, invalid, or encrypted with another passphrase.
     """
     keys: list[asyncssh.SSHKeyPair] = []
     described: list[str] = []
@@ -43,7 +43,7 @@ def credentials_of(connection: Connection) -> Credentials:
         path = resolve(connection.private_key_file)
         key = _load(_read(path), connection, f"privateKeyFile {path}")
         certificate = _certificate(path, key)
-        keys += asyncssh.load_keypairs((key, certificate) if certificate else key)  # each by itself too, as ssh does
+        keys += asyncssh.load_keypairs((key, certificate) if certificate else key)  # also without certificate, like ssh
         described.append(f"key {path}" + (" and its certificate" if certificate else ""))
     agent = str(resolve(connection.agent_socket_path)) if connection.agent_socket_path else None
     password = connection.password.get_secret_value() if connection.password is not None else None
@@ -52,7 +52,7 @@ def credentials_of(connection: Connection) -> Credentials:
         keys += asyncssh.public_key.load_default_keypairs()
         described += ["~/.ssh/id_*"] if keys else []
         if agent is not None and not os.path.exists(agent):
-            agent = None  # what an old session left in the environment
+            agent = None  # stale variable of an old session
     described += [f"agent {agent}"] if agent else []
     described += ["password"] if password is not None else []
     return Credentials(tuple(keys), agent, password, tuple(described))
@@ -66,7 +66,7 @@ def _read(path: Path) -> str:
 
 
 def _certificate(path: Path, key: asyncssh.SSHKey) -> asyncssh.SSHCertificate | None:
-    """The certificate in the file beside a key file, as `ssh -i` looks for it; one that is of no use is left out."""
+    """The certificate beside a key file, where `ssh -i` looks for it. An unusable one is ignored."""
     try:
         found = asyncssh.import_certificate(read_text(path.with_name(path.name + "-cert.pub")))
     except (BadFile, asyncssh.KeyImportError):
@@ -91,9 +91,9 @@ def _load(text: str, connection: Connection, name: str) -> asyncssh.SSHKey:
 
 
 async def agent_keys(path: str) -> tuple[asyncssh.SSHAgentClient, Sequence[asyncssh.SSHKeyPair]]:
-    """An open agent and its keys; the agent must stay open until the login is over.
+    """An open agent and its keys. The agent must stay open until the login is complete.
 
-    Raises BadCredentials where nobody answers there.
+    Raises BadCredentials if there is no agent.
     """
     try:
         async with asyncio.timeout(_AGENT_TIMEOUT):

@@ -1,4 +1,4 @@
-"""One attempt to open one SSH connection, and what its failure means: try again, refused, or over."""
+"""One attempt to open one SSH connection, and what its failure means: retry, refused, or fatal."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ class Transient(Exception):  # noqa: N818  # names a kind, as in hosts.errors
 
 
 class Refused(Exception):  # noqa: N818
-    """The host does not let this user in with these credentials."""
+    """The host refuses this user with these credentials."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class OpenConnection:
     @property
     def alive(self) -> bool:
         """False once it is known to be broken or closed."""
-        # the transport is gone a moment before the connection counts as closed
+        # the transport goes away slightly before the connection counts as closed
         return not self.ssh.is_closed() and self.ssh.get_extra_info("socket") is not None
 
     async def close(self) -> None:
-        """Hang up; waits a moment for a tidy end."""
+        """Disconnect; waits briefly for an orderly close."""
         self.ssh.close()
         try:
             await asyncio.wait_for(self.ssh.wait_closed(), 2)
@@ -81,15 +81,15 @@ class _Client(asyncssh.SSHClient):
 
     def password_change_requested(self, prompt: str, lang: str) -> tuple[str, str]:
         self._shown.password_expired = True
-        return NotImplemented  # type: ignore[no-any-return]  # asyncssh's own way of saying no
+        return NotImplemented  # asyncssh's convention for "no"
 
 
 async def dial(
     connection: Connection, handshakes_at_once: asyncio.Semaphore, tunnel: "OpenConnection | None" = None
 ) -> OpenConnection:
-    """Connect and log in, once. `handshakes_at_once` limits how many handshakes run at a time.
+    """Connect and log in, once. `handshakes_at_once` limits concurrent handshakes.
 
-    Raises Transient, Refused, or a HostError that no further attempt would mend.
+    Raises Transient, Refused, or a HostError that no retry would fix.
     """
     trust = trust_of(connection)
     credentials = await asyncio.to_thread(credentials_of, connection)
@@ -163,7 +163,7 @@ def _ssh(
     return asyncssh.connect(
         connection.host,
         connection.port,
-        config=None,  # ~/.ssh/config is the user's, not the stack's: a run must not depend on it
+        config=None,  # ~/.ssh/config belongs to the user, not the stack: a run must not depend on it
         sock=sock,
         tunnel=tunnel.ssh if tunnel is not None else (),
         client_factory=lambda: _Client(shown, more_keys, connected),
@@ -192,7 +192,7 @@ def _ssh(
 
 
 async def _tcp(connection: Connection) -> socket.socket:
-    """A TCP connection to the first address that answers, all of them within per_dial_timeout."""
+    """A TCP connection to the first address that answers, all within per_dial_timeout."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(connection.per_dial_timeout):
         addresses = await loop.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
@@ -205,7 +205,7 @@ async def _tcp(connection: Connection) -> socket.socket:
                 async with asyncio.timeout(connection.per_dial_timeout / left if left > 1 else None):
                     await loop.sock_connect(sock, address)
                 return sock
-            except OSError as error:  # TimeoutError is one
+            except OSError as error:  # includes TimeoutError
                 sock.close()
                 last = error
             except BaseException:
@@ -215,8 +215,8 @@ async def _tcp(connection: Connection) -> socket.socket:
 
 
 async def _spoken(sock: socket.socket) -> None:
-    """Wait for the server's first words (RFC 4253, 4.2), outside of the gate: a host that accepts connections and says
-    nothing must not keep others from theirs."""
+    """Wait for the server's identification string (RFC 4253, 4.2) before taking a handshake slot: a host that accepts
+    connections and sends nothing must not block others."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(sock, readable.set)
@@ -230,14 +230,14 @@ async def _spoken(sock: socket.socket) -> None:
 def _meaning(
     connection: Connection, credentials: Credentials, shown: Shown, error: OSError | asyncssh.Error
 ) -> Exception:
-    """What a failed attempt tells: an exception to raise."""
+    """Return the exception that a failed attempt amounts to."""
     said = " ".join(shown.banners).lower()
     if any(word in said for word in _BOOTING):
         return Transient(f"the host is not ready for logins: {' '.join(shown.banners).strip()}")
     if isinstance(error, asyncssh.PermissionDenied) or "too many authentication failures" in str(error).lower():
         return Refused(_refused(connection, credentials, shown, str(error)))
     if isinstance(error, asyncssh.ConnectionLost) and said:
-        # sshd hangs up with PAM's words as a banner where the account, not the key, is at fault
+        # sshd disconnects with PAM's message as a banner if the account, not the key, is the problem
         words = " ".join(shown.banners[-1].split())[:200]
         return Refused(f"{_refused(connection, credentials, shown, '')}: the host hung up after saying: {words}")
     if isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ProtocolNotSupported):

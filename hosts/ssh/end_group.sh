@@ -1,4 +1,4 @@
-# Ends a process and all of its group, which sshd does not do when their channel closes: first by asking, then by force.
+# Kills a process and its process group, which sshd does not do when their channel closes: SIGTERM first, then SIGKILL.
 # takes: pid
 
 read -r stat <"/proc/$pid/stat" || exit 0

@@ -1,4 +1,4 @@
-"""Passwords that a host has refused: none is sent to it twice, since each wrong one counts against the account."""
+"""Passwords that a host refused. None is sent to it twice, because each failure counts against the account."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ _Key = tuple[str, str, bytes]
 
 
 class Guesses:
-    """Those of one process, by host and user. Lives in the pool's loop."""
+    """The guesses of one process, by host and user. Lives in the pool's loop."""
 
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(16)
@@ -21,13 +21,13 @@ class Guesses:
 
     @asynccontextmanager
     async def turn(self, host: str, user: str, password: str) -> AsyncIterator["Guess"]:
-        """One guess, which nobody else makes meanwhile."""
+        """Hold the exclusive right to one guess."""
         key = (host, user, hashlib.blake2b(password.encode("utf-8", "surrogateescape"), key=self._salt).digest())
         async with self._turns.setdefault(key, asyncio.Lock()):
             yield Guess(self._refused, key)
 
     def forget(self, host: str, user: str) -> None:
-        """A password of this user has been changed: what was refused may be taken now."""
+        """Forget refusals: a password of this user was changed, so refused ones may work now."""
         for key in [key for key in self._refused if key[:2] == (host, user)]:
             del self._refused[key]
 
@@ -40,9 +40,9 @@ class Guess:
 
     @property
     def refusal(self) -> SudoRefused | None:
-        """How it was refused in this process; None where it was not."""
+        """The refusal in this process, or None."""
         return self._refused.get(self._key)
 
     def refuse(self, error: SudoRefused) -> None:
-        """Remember that it was refused."""
+        """Record the refusal."""
         self._refused[self._key] = error

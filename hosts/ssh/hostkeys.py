@@ -17,29 +17,29 @@ _DEFAULT_FILES = (_USER_FILE, "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts",
 
 @dataclass(frozen=True)
 class Trust:
-    """The keys one host may show, and where that is written."""
+    """The keys one host may show, and where they are listed."""
 
     source: str
     keys: tuple[asyncssh.SSHKey, ...] = ()
     authorities: tuple[asyncssh.SSHKey, ...] = ()
     revoked: tuple[asyncssh.SSHKey, ...] = ()
     remark: str = ""
-    """What is wrong with the files that were looked at."""
+    """Problems with the files that were read."""
     old: bool = False
-    """Whether old algorithms will do."""
+    """Whether old algorithms are allowed."""
     borrowed: bool = False
-    """The keys are known under another port: that this one shows another key makes it unknown, not changed."""
+    """The keys are known for another port. A different key then makes the host unknown, not changed."""
 
     def lists(self) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]:
-        """In the form of asyncssh's `known_hosts`: trusted, authorities, revoked."""
+        """Return the keys for asyncssh's `known_hosts`: trusted, authorities, revoked."""
         return list(self.keys), list(self.authorities), list(self.revoked)
 
     def algorithms(self) -> list[str]:
-        """Host key algorithms in the order to ask for: those of known keys first, so that a host with several keys
-        shows the one we know; all others after, so that a replaced key is received and can be told."""
+        """Host key algorithms in the order of preference: those of known keys first, so that a host with several keys
+        shows the known one. All others follow, so that a replaced key can still be received and reported."""
         offered = offer(old=self.old)
         known = [name for key in self.keys for name in map(bytes.decode, key.sig_algorithms) if name in offered.keys]
-        # of an unknown host the key that one would pin is asked for: the short one, as ssh does
+        # for an unknown host, prefer the key that one would pin: the short one, as ssh does
         plain = sorted(offered.keys, key=lambda name: _PREFERRED.get(name, len(_PREFERRED)))
         ordered = [*offered.certificates, *known, *plain] if self.authorities else [*known, *plain]
         return [*dict.fromkeys(ordered)]
@@ -47,7 +47,7 @@ class Trust:
 
 @dataclass
 class Shown:
-    """What the other side showed and said during one attempt to connect."""
+    """What the server showed and said during one connection attempt."""
 
     key: asyncssh.SSHKey | None = None
     version: str = ""
@@ -58,9 +58,9 @@ class Shown:
 
 
 def trust_of(connection: Connection) -> Trust:
-    """The trust for a connection, read now. Missing or unreadable default files count as empty.
+    """Read the trusted keys for a connection. Missing or unreadable default files count as empty.
 
-    Raises BadCredentials where a knownHostsFile that the user named cannot be read.
+    Raises BadCredentials if a knownHostsFile named by the user cannot be read.
     """
     if connection.host_key is not None:
         pinned = asyncssh.import_public_key(connection.host_key)
@@ -89,7 +89,7 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
         try:
             known.load(line)
         except ValueError:
-            continue  # as ssh does: a line nobody can read does not make the others void
+            continue  # as ssh does: an unreadable line does not invalidate the others
     found = [known.match(_written(*name), "", None)[:3] for name in connection.names]
     revoked = tuple(key for _, _, keys in found for key in keys)
     old, weak = connection.old_algorithms, dict[str, None]()
@@ -107,18 +107,18 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
 
 
 def _written(host: str, port: int) -> str:
-    """As known_hosts has it."""
+    """The host and port in known_hosts' format."""
     name = host.lower()
     return name if port == DEFAULT_PORT else f"[{name}]:{port}"
 
 
 def key_line(key: asyncssh.SSHKey) -> str:
-    """`ssh-ed25519 AAAA…`: what to pin."""
+    """`ssh-ed25519 AAAA…`: the line to pin."""
     return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
 
 
 def fingerprint(key: asyncssh.SSHKey) -> str:
-    """As ssh-keygen -l prints it: `SHA256:…`, with the algorithm before it."""
+    """As ssh-keygen -l prints it: `SHA256:…`, preceded by the algorithm."""
     return f"{key.get_algorithm()} {key.get_fingerprint()}"
 
 

@@ -1,4 +1,4 @@
-"""The way in: admin first, bootstrap where admin is refused; retries while a host boots; a dead host given up once."""
+"""Logging in: admin first, bootstrap if admin is refused. Retries while a host boots; gives up on a dead host once."""
 
 import asyncio
 import random
@@ -15,8 +15,8 @@ from hosts.waiting import CONNECTING, RETRY, waiting
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 3.0
 GIVEN_UP_FOR = 30.0
-"""Seconds during which a failed host's error is repeated without another attempt. After that, one single attempt
-tells whether it is back; the whole wait for a booting host is spent only once in a process."""
+"""Seconds during which a failed host's error is repeated without another attempt. After that, a single attempt checks
+whether it is back. Only once per process is the full wait for a booting host spent."""
 _ROTATING = (
     "If a key or a password has been changed: while it is, give both, the new one first: `privateKeyFile: [new, old]`."
 )
@@ -24,7 +24,7 @@ _ROTATING = (
 
 @dataclass(frozen=True)
 class ActiveLogin:
-    """An open line and the login that it came in by: "admin", "bootstrap" (or "proxy")."""
+    """An open connection and the login that opened it: "admin", "bootstrap" (or "proxy")."""
 
     login: str
     line: OpenConnection
@@ -32,7 +32,7 @@ class ActiveLogin:
 
 @dataclass
 class _Attempts:
-    """What came of a sequence of logins so far, by login."""
+    """The results of a sequence of logins so far, by login."""
 
     refused: dict[str, str]
     failures: dict[str, int] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class _Attempts:
 
 
 class LoginSequence:
-    """One host's connection: opened when first wanted, shared, opened again when it broke. Lives in the pool's loop."""
+    """One host's connection: opened on first use, shared, reopened when it broke. Lives in the pool's loop."""
 
     def __init__(
         self,
@@ -65,15 +65,15 @@ class LoginSequence:
         self._useless: dict[str, Useless] = {}
         self._left: list[OpenConnection] = []
         self.handshakes = 0
-        """How many connections were opened in all."""
+        """Total number of connections opened."""
 
     @property
     def way(self) -> ActiveLogin | None:
-        """The open connection, if there is one."""
+        """The open connection, if any."""
         return self._way if self._way is not None and self._way.line.alive else None
 
     async def connected(self) -> ActiveLogin:
-        """The open connection, or a new one.
+        """Return the open connection, or a new one.
 
         Raises Unreachable, LoginRefused, HostKeyUnknown, HostKeyChanged, BadCredentials.
         """
@@ -103,7 +103,7 @@ class LoginSequence:
             self._lock.release()
 
     async def log_in_apart(self, logins: tuple[tuple[str, Connection], ...], patience: float) -> ActiveLogin:
-        """A connection of its own, for the caller to close; nothing is remembered of it."""
+        """Open a separate connection for the caller to close; its outcome is not remembered."""
         other = LoginSequence(
             self.name, logins, patience, self._handshakes_at_once, self._jump_of, guesses=self.guesses
         )
@@ -114,15 +114,15 @@ class LoginSequence:
             raise
 
     def holding(self, way: ActiveLogin) -> "LoginSequence":
-        """A sequence that has this connection and makes no other."""
+        """A sequence that has this connection and opens no other."""
         other = LoginSequence(self.name, (), 0, self._handshakes_at_once, self._jump_of, guesses=self.guesses)
         other._way = way
         return other
 
     def reject(self, way: ActiveLogin, fault: Useless) -> bool:
-        """Use the next login from now on: this one lets us in and then does nothing for us. False where it is the last.
+        """Switch to the next login, because this one works but cannot be used. Return False if it is the last.
 
-        What is under way on its connection comes to its end there.
+        Operations in progress on its connection run to their end.
         """
         others = {login for login, _ in self.logins} - {way.login, *self._useless}
         if not others:
@@ -134,9 +134,9 @@ class LoginSequence:
         return True
 
     def renew(self) -> None:
-        """Log in anew from now on, where the login in use is by former credentials: those of the config are taken now.
+        """Log in again if the login in use is by former credentials: the host accepts those of the config now.
 
-        What is under way on its connection comes to its end there.
+        Operations in progress on its connection run to their end.
         """
         self._useless.clear()
         self._failure = None
@@ -145,10 +145,10 @@ class LoginSequence:
             self._way = None
 
     async def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         lines, self._left = [*self._left, *([self._way.line] if self._way is not None else [])], []
         self._way = None
-        self._useless.clear()  # it may have got what it lacked
+        self._useless.clear()  # it may work by now
         for line in lines:
             await line.close()
 
@@ -176,7 +176,7 @@ class LoginSequence:
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _round(self, seen: _Attempts) -> ActiveLogin | None:
-        """Each login once, except those refused before and those of an address that just did not answer."""
+        """Try each login once, except those already refused and those at an address that just did not answer."""
         silent: set[tuple[str, int]] = set()
         unanswered: set[str] = set()
         for login, connection in self.logins:

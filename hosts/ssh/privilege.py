@@ -1,8 +1,8 @@
 """Becoming root on the host: one middleware, so that no script mentions sudo.
 
-The command line holds no secret and no value. A sudo password goes first over stdin, and nothing after it before the
-root shell has said that it is there: sudo would take the next lines for further guesses. What sudo didn't read of it
-(it did not ask, or we are root already) never reaches a shell.
+The command line contains no secret and no value. A sudo password is sent first over stdin, and nothing else before the
+root shell has announced itself, because sudo would take further lines for more guesses. If sudo does not read the
+password (it did not ask, or the login is root already), it never reaches a shell.
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ _HERE, _GO = "stockade: root", ":"
 
 @dataclass(frozen=True)
 class RootShell:
-    """How to start the shell that reads the script: the remote command, what to send at once, the line on stdout that
-    the rest waits for, and what to send before the script."""
+    """How to start the shell that reads the script: the remote command, what to send at once, the line on stdout to
+    wait for, and what to send before the script."""
 
     command: str
     head: bytes = field(default=b"", repr=False)
@@ -36,7 +36,7 @@ def as_root(word: SecretStr | None = None) -> RootShell:
     """A root shell on stdin: directly for uid 0, else through sudo, with the password `word` or without one."""
     if word is None:
         return RootShell("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exec sh; fi; exec sudo -n -H -- sh"))
-    # a password that is the very line that ends this loop leaves that line to the shell, to which it means nothing
+    # a password equal to the line that ends this loop leaves that line to the shell, where it has no effect
     shell = f'echo; echo "{_HERE}"; while IFS= read -r line; do if [ "$line" = {_GO} ]; then break; fi; done; exec sh'
     command = f"{_ENGLISH}; {_ROOT_ALREADY} {shell}; fi; exec sudo -S -k -H -p '' -- sh -c {quote(shell)}"
     return RootShell("sh -c " + quote(command), _line(word), f"\n{_HERE}\n".encode(), f"{_GO}\n".encode())
@@ -44,10 +44,10 @@ def as_root(word: SecretStr | None = None) -> RootShell:
 
 _ASKS = "stockade: asked"
 ENDED = "stockade: stop"
-"""What a rehearsal prints on stdout where sudo asks again and cannot be ended: then stdin must end."""
+"""What a rehearsal prints on stdout if sudo asks again and cannot be killed: stdin must be closed then."""
 
-# Where sudo asks again, it is ended at once: the end of its input would be one more failure in the eyes of PAM
-# (pam_faillock counts it). It can be, since its real user id is still the login's.
+# If sudo asks again, it is killed at once: closing its input would be another failure to PAM (pam_faillock counts it).
+# The login may kill it, because its real user id is still the login's.
 _REHEARSAL = " ".join(
     (
         f'{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; p=$(printf "%s\\n." "{_ASKS}");',
@@ -61,7 +61,7 @@ _REHEARSAL = " ".join(
 
 
 def rehearsal(word: SecretStr | None) -> RootShell:
-    """Asks sudo once, with the password alone on stdin; or whether it asks at all."""
+    """Run sudo once with only the password on stdin, or check whether it asks for one at all."""
     if word is None:
         return RootShell("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; exec sudo -n -- true"))
     return RootShell("sh -c " + quote(_REHEARSAL), _line(word))
@@ -72,7 +72,7 @@ def _line(word: SecretStr) -> bytes:
 
 
 def refused(connection: Connection, stderr: str, status: int | None) -> SudoRefused | None:
-    """The error that sudo's own words stand for; None if it was not sudo that failed."""
+    """Return the error that matches sudo's message; None if it was not sudo that failed."""
     said = stderr.lower()
     user = connection.user
     known = (
@@ -112,7 +112,7 @@ _OWN_COMMAND = "ForceCommand in sshd_config, command= in authorized_keys, or a l
 
 
 def no_shell(connection: Connection, stdout: str, stderr: str, status: int) -> ShellRefused:
-    """The error for a login where something else ran than the shell that was asked for."""
+    """The error for a login that ran something other than the requested shell."""
     user, said = connection.user, tail(f"{stdout}\n{stderr}", 3)
     if "password change required" in said.lower() or "password has expired" in said.lower():
         return ShellRefused(f"the password of {user} has expired and must be changed first: {said}")

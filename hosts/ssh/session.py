@@ -1,4 +1,4 @@
-"""One host's runs over its one connection. Everything in here lives in the pool's loop."""
+"""One host's runs over its connection. Everything here lives in the pool's loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -18,13 +18,13 @@ from hosts.ssh.sudo import Sudo
 from hosts.waiting import CHANNEL_SLOT, waiting
 
 CHANNELS = 8
-"""Runs at a time on one connection; sshd's MaxSessions is 10 by default."""
+"""Concurrent runs on one connection; sshd's MaxSessions is 10 by default."""
 _REFUSALS = 4
 _KILL_TIMEOUT = 15.0
 
 
 class ChannelSlots:
-    """How many channels may be open; learns a smaller MaxSessions from the host's refusals."""
+    """How many channels may be open; adapts to a smaller MaxSessions when the host refuses one."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -33,7 +33,7 @@ class ChannelSlots:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Holds one slot."""
+        """Hold one slot."""
         with waiting(CHANNEL_SLOT):
             async with self._changed:
                 await self._changed.wait_for(lambda: self.taken < self.limit)
@@ -46,20 +46,21 @@ class ChannelSlots:
                 self._changed.notify_all()
 
     def refused(self) -> bool:
-        """The host refused one more than `taken`. False where none of ours is open: waiting won't help."""
+        """Note that the host refused another channel at `taken`. Return False if none of ours is open: waiting won't
+        help."""
         self.limit = max(1, min(self.limit, self.taken))
         return self.taken > 0
 
 
 class HostSession:
-    """Runs scripts on one host, and joins the reads that are wanted at the same time."""
+    """Runs scripts on one host, and batches concurrent reads."""
 
     def __init__(self, access: HostAccess, sequence: LoginSequence) -> None:
         self.access = access
         self.sequence = sequence
         self.slots = ChannelSlots(CHANNELS)
         self.runs = 0
-        """How many runs (channels) were made."""
+        """Number of runs (channels)."""
         self.sudo = Sudo(access.name, sequence.guesses)
 
     async def run(
@@ -79,8 +80,8 @@ class HostSession:
         return whole
 
     async def attempt(self, scripts: Sequence[Script]) -> list[Answer | HostError]:
-        """Run independent scripts together; each gets its answer or its own error. Those that an overdue one kept
-        from starting get none: the list is then shorter than `scripts`."""
+        """Run independent scripts together; each gets its answer or its own error. Scripts that an overdue one kept
+        from starting get none, and the list is shorter than `scripts`."""
         run = compose(scripts, stop_on_failure=False)
         way, outcome = await self._sent(run, "", scripts[0].step, None)
         results: list[Answer | HostError] = []
@@ -103,7 +104,7 @@ class HostSession:
             raise NotUnderstood(str(error), host=self.access.name, resource=resource, step=step) from None
 
     def failure(self, script: Script, answer: Answer, resource: str, answers: tuple[Answer, ...]) -> CommandFailed:
-        """The error for a script that ended with a status it may not end with."""
+        """The error for a script that exited with an unexpected status."""
         return CommandFailed(
             script.exits.get(answer.status, ""),
             exit_status=answer.status,
@@ -121,7 +122,7 @@ class HostSession:
     async def _sent(
         self, run: ComposedRun, resource: str, step: str, timeout: float | None
     ) -> tuple[ActiveLogin, RunOutcome]:
-        """Send a run over a connection that takes it. Only what was certainly not sent is tried again."""
+        """Send a run over a working connection. Only what was certainly not sent is retried."""
         reconnected = False
         refusals = 0
         while True:
@@ -146,7 +147,7 @@ class HostSession:
                 if refused and self.slots.refused():
                     continue
                 if refused and refusals < _REFUSALS:
-                    # sshd counts a session until it has tidied up after it, which it doesn't tell
+                    # sshd counts a session until it has cleaned up, and does not say when
                     refusals += 1
                     await asyncio.sleep(0.05 * refusals)
                     continue
@@ -165,12 +166,12 @@ class HostSession:
         return error.during(resource=resource, step=step)
 
     def _fault(self, run: ComposedRun, way: ActiveLogin, outcome: RunOutcome) -> Useless | None:
-        """Why not even the shell that reads the scripts was started; None where it was, or may yet be."""
+        """Return why the shell that reads the scripts did not start; None if it did, or still may."""
         ended = outcome.exit_status is not None or outcome.kept_out
         if outcome.finished or not ended or outcome.at >= 0 or outcome.pid(run) is not None:
             return None
         stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
-        if run.nonce in stdout + stderr:  # what we sent, values and secrets too
+        if run.nonce in stdout + stderr:  # an echo of what we sent, including values and secrets
             stdout, stderr = "what it was sent", ""
         refused = privilege.refused(way.line.connection, stderr, outcome.exit_status)
         if refused is None and outcome.exit_status is None:
@@ -181,7 +182,7 @@ class HostSession:
         return await self.sudo.entry(line) if scripts[0].as_root else privilege.AS_LOGIN_USER
 
     async def _unfinished(self, run: ComposedRun, way: ActiveLogin, outcome: RunOutcome, resource: str) -> HostError:
-        """Why a run did not come to its end."""
+        """Return why a run did not complete."""
         script = run.scripts[max(outcome.at, 0)]
         place = {"host": self.access.name, "resource": resource, "step": script.step}
         if outcome.overdue or outcome.flooded:
@@ -213,7 +214,7 @@ class HostSession:
         )
 
     async def _stop(self, run: ComposedRun, way: ActiveLogin, outcome: RunOutcome) -> bool:
-        """End the processes of a run that is overdue. sshd does not do it when their channel closes."""
+        """Kill the processes of an overdue run, which sshd does not do when their channel closes."""
         pid = outcome.pid(run)
         if pid is None or not way.line.alive:
             return False

@@ -1,4 +1,4 @@
-"""Which password a host's sudo takes: found out before any script is sent, each guess made once. In the pool's loop."""
+"""Find the password that a host's sudo accepts before any script is sent, trying each once. In the pool's loop."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from hosts.ssh.dialing import OpenConnection
 from hosts.ssh.guesses import Guesses
 
 ANSWER_TIMEOUT = 30.0
-"""Seconds until sudo has judged a password: PAM takes two of them for a wrong one, directory services more."""
+"""Seconds until sudo answers a password: PAM delays two of them after a wrong one, directory services more."""
 _LAST_WORDS = 10.0
 _MOST_WORDS = 2**16
 
 
 @dataclass(frozen=True)
 class _Accepted:
-    """The password that sudo took on a connection; None: it asked for none."""
+    """The password that sudo accepted on a connection; None: it asked for none."""
 
     line: OpenConnection
     word: SecretStr | None
 
 
 class Sudo:
-    """The sudo of one host's connections. `outdated`: what of the config it does not take, where a former one was."""
+    """sudo on one host. `outdated`: which of the config's passwords it refused, if it accepted a former one."""
 
     def __init__(self, host: str, guesses: Guesses) -> None:
         self.outdated = ""
@@ -39,7 +39,7 @@ class Sudo:
         self._turn = asyncio.Lock()
 
     async def entry(self, line: OpenConnection) -> privilege.RootShell:
-        """How to become root on a connection. Raises SudoRefused and ConnectionLost."""
+        """Return how to become root on a connection. Raises SudoRefused and ConnectionLost."""
         words = line.connection.sudo_words
         if words == (None,):
             return privilege.as_root()
@@ -49,11 +49,11 @@ class Sudo:
             return privilege.as_root(self._accepted.word)
 
     def known_entry(self) -> privilege.RootShell:
-        """The same, with what was taken before."""
+        """The same, with what was accepted before."""
         return privilege.as_root(self._accepted.word if self._accepted is not None else None)
 
     async def changed(self, line: OpenConnection, fault: Useless) -> bool:
-        """Take in that a run was refused, whose password had been taken before; tell whether there is another one."""
+        """Handle a run refused with a password that used to be accepted. Return whether there is another one to try."""
         accepted = self._accepted
         if not isinstance(fault, SudoPasswordRefused) or accepted is None or accepted.line is not line:
             return False
@@ -63,12 +63,12 @@ class Sudo:
         return len(line.connection.sudo_words) > 1
 
     def forget(self, user: str) -> None:
-        """A password of this user was changed: what was refused before may be taken now."""
+        """Forget refusals: a password of this user was changed, so refused ones may work now."""
         self._guesses.forget(self._host, user)
         self._accepted = None
 
     async def _first_taken(self, line: OpenConnection, words: Sequence[SecretStr | None]) -> SecretStr | None:
-        """The first password that sudo takes; each is sent once in the life of this process, whoever asks."""
+        """Return the first password that sudo accepts. Each is sent only once in this process, whoever asks."""
         user = line.connection.user
         refused: list[SudoRefused] = []
         for word in words:
@@ -82,7 +82,7 @@ class Sudo:
         raise refused[0].during(resource="")
 
     async def _rehearsed(self, line: OpenConnection, word: SecretStr | None) -> SudoRefused | None:
-        """Why sudo does not take a password; None where it does."""
+        """Return why sudo refuses a password; None if it accepts it."""
         status, stderr = await _rehearse(line.ssh, privilege.rehearsal(word))
         if status == 0:
             return None
@@ -96,8 +96,8 @@ class Sudo:
 
 
 async def _rehearse(ssh: asyncssh.SSHClientConnection, entry: privilege.RootShell) -> tuple[int | None, str]:
-    """Run a rehearsal: its exit status and what it said. Its input ends only when it must: where sudo asks again, PAM
-    would take that for another wrong password."""
+    """Run a rehearsal; return its exit status and output. Its input is closed only if necessary: if sudo asks again,
+    PAM would count that as another wrong password."""
     async with asyncio.timeout(OPEN_TIMEOUT):
         process = await ssh.create_process(entry.command, encoding=None)
     said = bytearray()

@@ -1,1 +1,1 @@
-"""What every distribution has in a way of its own: files, services, listeners; which one it is."""
+"""What differs between distributions: files, services, listeners, and which distribution a host runs."""

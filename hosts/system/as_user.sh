@@ -1,12 +1,12 @@
-# What lies where a user can write is read and changed as that user, never by root (hosts/system/as_user.py).
+# Files in places that a user can write to are read and changed as that user, never by root (hosts/system/as_user.py).
 #
-# as_user COMMAND...         with the user's groups and nothing of root's: no environment, no open file but the three,
-#                            60 seconds at most
-# talk INPUT COMMAND...      the same for 15 seconds, with INPUT as stdin; sets said (what it printed, as far as anything
-#                            is read, and a dot), complaint, and ended: its status, 137 where it had to be ended
-# home_mode HOME MODE        gives a home folder its mode, as on_home
-# on_home HOME COMMAND...    the command on a home folder itself: by root where only root can put another one in its
-#                            place, else as the user
+# as_user COMMAND...         runs it with the user's groups and nothing of root's: no environment, no open files but the
+#                            standard three, 60 seconds at most
+# talk INPUT COMMAND...      the same for 15 seconds, with INPUT as stdin; sets said (its output up to a limit, and a dot),
+#                            complaint (its stderr) and ended (its status, 137 if it had to be killed)
+# home_mode HOME MODE        sets the mode of a home directory, by on_home
+# on_home HOME COMMAND...    runs the command on a home directory itself: as root if only root can replace that
+#                            directory, else as the user
 #
 # uses: hosts/system/only_roots.sh
 # takes: name uid gid patience
@@ -15,11 +15,11 @@ as_user() {
     set -- env -i "PATH=$PATH" LC_ALL=C "$@"
     _all=$(id -G "$name")
     if command -v setpriv >/dev/null; then
-        # shellcheck disable=SC2086 # a word for each group
+        # shellcheck disable=SC2086 # one word per group
         _all=$(echo $_all | tr ' ' ,)
         set -- setpriv --reuid "$uid" --regid "$gid" --groups "$_all" --inh-caps=-all -- "$@"
     elif command -v runuser >/dev/null; then
-        set -- runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@" # not -u: CentOS 6
+        set -- runuser -s /bin/sh -c 'exec "$@"' -- "$name" sh "$@" # CentOS 6 has no -u
     else
         # Debian 7
         set -- perl -e '($u, $g, $all) = splice @ARGV, 0, 3; $) = "$g $all"; $( = $g; ($<, $>) = ($u, $u);
@@ -34,7 +34,7 @@ talk() {
     shift
     ended=0
     (
-        ulimit -f 4096 # whoever keeps the file open cannot fill the disk either
+        ulimit -f 4096 # so that a process that keeps the file open cannot fill the disk
         cd /
         patience=15
         as_user "$@" <"$_desk/in" >"$_desk/out" 2>"$_desk/complaint"
@@ -55,6 +55,6 @@ on_home() {
         "$@" "$_top/${_home##*/}"
     else as_user "$@" "$_home"; fi
 }
-home_mode() { # of a folder, a number alone takes no setuid and setgid away
+home_mode() { # on directories, a numeric mode does not clear setuid and setgid
     on_home "$1" chmod ug-s && on_home "$1" chmod "$2"
 }

@@ -1,11 +1,11 @@
-"""Which distribution a host runs: `hosts/system/distro.sh` tells, by the table in `hosts/system/families.sh`.
+"""Which distribution a host runs, as found by `hosts/system/distro.sh` from the table in `hosts/system/families.sh`.
 
-Another distribution is an entry there, its title here, a lab variant that proves it (local/lab/families), and its line
-in docs/distributions.md.
+Another distribution needs an entry there, its title here, a lab variant that proves it (local/lab/families), and its
+line in docs/distributions.md.
 """
 
 UNSUPPORTED = 92
-"""Exit status: the host is of no family that is known."""
+"""Exit status: the host belongs to no supported family."""
 
 SUPPORTED = {
     "debian7": "Debian 7",
@@ -17,9 +17,9 @@ SUPPORTED = {
     "arch": "Arch Linux",
     "opensuse": "openSUSE Leap from 15 on and Tumbleweed, but for firewall and updates",
 }
-"""Families that the chapters know, and how to name them to people."""
+"""The families that the chapters support, with their names for messages."""
 
 UNSUPPORTED_EXIT = {
     UNSUPPORTED: f"this distribution is not supported; supported are {'; '.join(SUPPORTED.values())}",
 }
-"""For `Script.exits` of those who call `known_distro`."""
+"""For `Script.exits` of scripts that call `known_distro`."""

@@ -1,20 +1,20 @@
-# Which distribution a host runs, by os-release(5) or what came before it, and what differs between families of them.
+# Which distribution a host runs, by os-release(5) or its predecessors, and what differs between families of them.
 #
-# distro distro_version    ID and VERSION_ID; `linux` and "" where nothing tells
-# family                   its family (hosts/system/families.sh); "" where none fits
+# distro distro_version    ID and VERSION_ID; `linux` and "" if unknown
+# family                   its family (hosts/system/families.sh); "" if none matches
 # pkg_manager              apt, dnf, yum, pacman or zypper
-# admin_groups             groups that sudo knows, the distribution's own first
+# admin_groups             groups that sudo accepts, the distribution's own first
 # boot_v4 boot_v6          files of iptables rules that are loaded at boot
 # unit_v4 unit_v6          units that load them
-# updater                  program of the automatic updates; "" where there is none
+# updater                  program for automatic updates; "" if there is none
 # updater_file             its settings
 #
-# known_distro             ends the script with status 92 where no family fits, and says why where it is known
-# real_names NAME...       sets named: what packages of these (Debian's) names are called here; those that do not exist
+# known_distro             exits with 92 if no family matches, with the reason if known
+# real_names NAME...       sets named: what packages with these (Debian) names are called here; names that do not exist
 #                          here go to nameless
-# why_nameless NAME...     says why they do not exist
+# why_nameless NAME...     prints why they do not exist
 #
-# Changes nothing on the host, starts two processes at most.
+# Changes nothing on the host and starts two processes at most.
 #
 # uses: hosts/system/families.sh
 
@@ -23,7 +23,7 @@ for _file in /usr/lib/os-release /etc/os-release; do
     [ ! -f "$_file" ] || _release=$_file
 done
 if [ -n "$_release" ]; then
-    # shellcheck disable=SC1090,SC2046,SC2030 # a file of the host's; words
+    # shellcheck disable=SC1090,SC2046,SC2030 # a file of the host; words
     set -- $(
         set +u
         ID= ID_LIKE= VERSION_ID=
@@ -55,7 +55,7 @@ for _word in $distro $_like; do
     family_of "$_word:${distro_version%%.*}"
 done
 family_facts
-# also where a distribution that is like Ubuntu has another number; CentOS 6 has it too, and scripts for all services
+# derived distributions may have another number; CentOS 6 has Upstart too, but SysV scripts for all services
 if [ "$pkg_manager" = apt ] && [ -x /sbin/initctl ] && [ ! -d /run/systemd/system ]; then
     family= _untried="its init is $_upstart"
 fi
@@ -64,7 +64,7 @@ known_distro() {
     echo "it is $distro $distro_version${_untried:+: $_untried}" >&2
     exit 92 # UNSUPPORTED
 }
-# NAME...: what a package manager knows better
+# NAME...: names that the package manager can resolve better
 command -v pkg_first >/dev/null || pkg_first() { echo "$1"; }
 real_names() {
     named= nameless=

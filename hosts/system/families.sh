@@ -1,18 +1,18 @@
-# Distributions by families: those that are administered alike. A new one has an entry in each of the functions.
+# Families of distributions that are administered alike. A new one has an entry in each of the functions.
 #
-# family_by_name ID:MAJOR     sets family for releases that those derived from them do not share, as they have numbers of
-#                             their own; _untried, where nobody has tried it, to the reason
+# family_by_name ID:MAJOR     sets family for releases whose derivatives number theirs differently; sets _untried to the
+#                             reason if the release is untested
 # family_of ID:MAJOR          sets family for the others. The host's ID is tried first, then each word of ID_LIKE
 # family_facts                sets what differs between families: see hosts/system/distro.sh
-# family_package NAME         sets _real to what a package of this (Debian's) name is called; "" where there is none
-# family_lacks NAME           prints why there is none, where that is known
+# family_package NAME         sets _real to the local name of a package with this (Debian) name; "" if there is none
+# family_lacks NAME           prints why there is none, if known
 
 _upstart='Upstart, whose jobs (sshd is one) Stockade does not know'
 family_by_name() {
     case $1 in
         debian:[1-6]) _untried='Debian before 7 has another iptables-persistent, dpkg and fail2ban, and was not tried' ;;
         ubuntu:[4-9] | ubuntu:1[0-4]) _untried="Ubuntu before 15.04 has $_upstart" ;;
-        debian:7) family=debian7 ;; # Linux Mint has a release 7 that is like Debian 13
+        debian:7) family=debian7 ;; # Linux Mint also has a release 7, which resembles Debian 13
     esac
 }
 family_of() {
@@ -39,7 +39,7 @@ family_facts() {
             updater_file=/etc/apt/apt.conf.d/99stockade-updates
             ;;
         fedora | fedora41 | centos7 | centos6)
-            pkg_manager=dnf # of either version
+            pkg_manager=dnf # dnf 4 or 5
             admin_groups='wheel sudo'
             boot_v4=/etc/sysconfig/iptables
             boot_v6=/etc/sysconfig/ip6tables
@@ -56,7 +56,7 @@ family_facts() {
             unit_v4=iptables
             unit_v6=ip6tables
             ;;
-        opensuse) # nothing of it loads iptables' rules at boot
+        opensuse) # nothing on it loads iptables rules at boot
             pkg_manager=zypper
             admin_groups='wheel sudo'
             ;;
@@ -87,7 +87,7 @@ _exim_names() {
 }
 _rpm_names() {
     case $1 in
-        fail2ban) _real=fail2ban-server ;; # `fail2ban` itself brings firewalld along
+        fail2ban) _real=fail2ban-server ;; # `fail2ban` itself pulls in firewalld
         nfs-common) _real=nfs-utils ;;
         cron) _real=cronie ;;
         *) _exim_names "$1" ;;
@@ -95,7 +95,7 @@ _rpm_names() {
 }
 _dnf_names() {
     case $1 in
-        # the latter in RHEL from 9 on
+        # the latter in RHEL 9 and later
         iptables-persistent | netfilter-persistent) _real=$(pkg_first iptables-services iptables-nft-services) ;;
         unattended-upgrades) _real=dnf-automatic ;;
         netcat-openbsd) _real=netcat ;;
@@ -136,7 +136,7 @@ family_package() {
             case $1 in
                 fail2ban) ;;
                 python3-systemd) _real=fail2ban ;;                                 # there is no journal to read
-                iptables-persistent | netfilter-persistent) _real=iptables-ipv6 ;; # which brings iptables along
+                iptables-persistent | netfilter-persistent) _real=iptables-ipv6 ;; # pulls in iptables
                 *) _yum_names "$1" ;;
             esac
             ;;

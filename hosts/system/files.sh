@@ -1,14 +1,14 @@
-# Files on a host (hosts/system/files.py): shown, written, restored, kept within bounds.
+# Files on a host (hosts/system/files.py): shown, written, restored, limited in size.
 #
 # show_file NAME PATH [LIMIT]                   sections NAME.meta and NAME.content
 # write_file PATH MODE OWNER GROUP CONTENT      sets written=yes or no
 # restore_file NAME PATH                        with the values of `FileState.values(NAME)`
-# small PATH...                                 none is larger than a config file may be
-# readable PATH                                 it is no pipe and no device
-# fits LIMIT WHAT TEXT                          a text that a program printed is not larger
-# fixed PATH...                                 whether nobody, not even root, may change one; says which and why
+# small PATH...                                 exits if one is larger than a config file may be
+# readable PATH                                 exits if it is a pipe or device
+# fits LIMIT WHAT TEXT                          exits if a program's output TEXT is larger
+# fixed PATH...                                 whether one cannot be changed even by root; prints which and why
 #
-# Exits: 68 too large, 73 not an ordinary file, 74 not written.
+# Exits: 68 too large, 73 not a regular file, 74 not written.
 
 _ordinary() {
     if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; then
@@ -29,7 +29,7 @@ small() {
         if [ -f "$_path" ]; then _within "$_path" 1048576; fi
     done
 }
-readable() {                                                                                           # PATH: neither a pipe nor a device, of which there may be no end; links are followed
+readable() {                                                                                           # PATH: neither a pipe nor a device, which may never end; follows links
     [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ] && [ "$(stat -L -c %t:%T "$1")" != 1:3 ] || return 0 # /dev/null is empty
     printf '%s is not a regular file\n' "$1" >&2
     exit 73
@@ -60,7 +60,7 @@ show_file() {
     end
     [ ! -f "$2" ] || section "$1.content" head -c "${3:-1048576}" "$2"
 }
-_unwritten() { # PATH: what the programs have said may not tell why
+_unwritten() { # PATH: the programs' output may not say why
     fixed "${1%/*}" "$1" || :
     _room=$(df -P "${1%/*}" 2>/dev/null | awk 'NR == 2 { print $4 }')
     [ "${_room:-1}" != 0 ] || echo "${1%/*}: No space left on device" >&2
@@ -69,15 +69,15 @@ _unwritten() { # PATH: what the programs have said may not tell why
 _put() { # PATH MODE OWNER GROUP FORMAT CONTENT
     _ordinary "$1"
     written=no
-    # shellcheck disable=SC2059 # FORMAT is the code's own
+    # shellcheck disable=SC2059 # FORMAT comes from the code
     if [ -f "$1" ] && [ "$(stat -c '%a %U %G' "$1")" = "${2#0} $3 $4" ] &&
         [ "$(cat "$1" && echo .)" = "$(printf "$5" "$6" && echo .)" ]; then
         return 0
     fi
     [ -d "${1%/*}" ] || (umask 022 && mkdir -p "${1%/*}") || _unwritten "$1"
-    rm -f "${1%/*}/.stockade.${1##*/}."?????? # of a run that a power cut ended
+    rm -f "${1%/*}/.stockade.${1##*/}."?????? # of a run that a power failure ended
     _new=$(mktemp "${1%/*}/.stockade.${1##*/}.XXXXXX") || _unwritten "$1"
-    # shellcheck disable=SC2059 # FORMAT is the code's own
+    # shellcheck disable=SC2059 # FORMAT comes from the code
     if printf "$5" "$6" >"$_new" && chown "$3:$4" "$_new" && chmod "$2" "$_new" &&
         { sync "$_new" 2>/dev/null || :; } && mv -f "$_new" "$1"; then
         written=yes

@@ -1,9 +1,9 @@
-"""What listens on a host for connections and datagrams, and whose program it is.
+"""What listens on a host for connections and datagrams, and which program it is.
 
-ss(8) or netstat(8) tells the sockets, each with its inode; /proc tells who holds them, by executable. What a process
-calls itself counts nowhere: anybody may call a process `sshd`. A program has its name and package where its file is
-root's alone, at its place on the host; one that users could have made is told by its whole path. `listeners` reads what
-`hosts/system/listeners.sh` prints. Source: the guide, "Determine Running Services".
+ss(8) or netstat(8) list the sockets with their inodes; /proc shows which processes hold them, by executable. What a
+process calls itself is ignored: anybody may name a process `sshd`. A program is shown by name and package if only root
+can write its file, at that path on the host; a program that users could have written is shown by its full path.
+`listeners` parses the output of `hosts/system/listeners.sh`. Source: the guide, "Determine Running Services".
 """
 
 import re
@@ -15,18 +15,18 @@ NO_TOOL = 69
 """Exit status (EX_UNAVAILABLE of sysexits.h): the host has neither ss nor netstat."""
 
 KERNEL = "kernel"
-"""Who holds a socket that no process has, as those of NFS and WireGuard."""
+"""Holder of a socket without a process, such as those of NFS and WireGuard."""
 
 CONTAINER = "container"
-"""Who runs a file that is not the host's: in another user namespace, or another file than the host has there."""
+"""Holder whose file is not the host's: in another user namespace, or with another file at that path on the host."""
 
 
 @dataclass(frozen=True, order=True)
 class Listener:
     """One socket. `protocol`: tcp or udp. `address`: without zone; 0.0.0.0 and :: stand for all of a family, * for
-    both. `process`: the name of its program; the whole path of one that is not root's alone; `CONTAINER`, `KERNEL`; or
-    the service that systemd would start for it. `package`: whose program it is; "" for one that no package brought.
-    `file`: what runs in a container. `uid`: whose process it is."""
+    both. `process`: the name of its program; the full path if not only root can write it; `CONTAINER`, `KERNEL`; or the
+    service that systemd would start for it. `package`: the program's package; "" if it has none. `file`: what runs in a
+    container. `uid`: the user that runs it."""
 
     protocol: str
     address: str
@@ -42,11 +42,12 @@ class Listener:
         try:
             return ip_address(self.address).is_loopback
         except ValueError:
-            return False  # netstat cuts long addresses off, and * is not one
+            return False  # netstat truncates long addresses, and * is not one
 
     @property
     def person(self) -> bool:
-        """Whether a person's account runs it, not the system's: systemd's dynamic users and nobody lie between."""
+        """Whether a person's account runs it, not a system account. The uids of nobody and systemd's dynamic users lie
+        between."""
         return 1000 <= self.uid < 60000 or self.uid >= 65536
 
     @property
@@ -76,20 +77,20 @@ class Socket:
 
 
 def parse_ss(text: str) -> list[Socket]:
-    """What `ss -tulne` prints."""
+    """Parse the output of `ss -tulne`."""
     found = []
     for line in text.splitlines():
         columns = line.split()
         if len(columns) < 6 or columns[0] not in {"tcp", "udp"}:
             continue
-        # the first: further on stands a cgroup, whose name may be anything
+        # the first one: a cgroup further on may have any name
         inode = next((word[4:] for word in columns[6:] if re.fullmatch("ino:[0-9]+", word)), "")
         found.append(Socket(columns[0], *_endpoint(columns[4]), inode))
     return found
 
 
 def parse_netstat(text: str) -> list[Socket]:
-    """What `netstat -tulne` prints."""
+    """Parse the output of `netstat -tulne`."""
     found = []
     for line in text.splitlines():
         columns = line.split()
@@ -100,7 +101,7 @@ def parse_netstat(text: str) -> list[Socket]:
 
 
 def listeners(sections: Mapping[str, str]) -> list[Listener]:
-    """What `listeners.sh` printed: every socket once for each program that holds it, sorted."""
+    """Parse the output of `listeners.sh`: every socket once for each program that holds it, sorted."""
     sockets = parse_ss(sections["ss"]) if "ss" in sections else parse_netstat(sections["netstat"])
     programs = {row[0]: row[1:] for row in _rows(sections["programs"], 5)}
     holders: dict[str, list[str]] = {}
@@ -113,7 +114,7 @@ def listeners(sections: Mapping[str, str]) -> list[Listener]:
     found = set()
     for one in sockets:
         pids = [pid for pid in holders.get(one.inode, ()) if pid in programs]
-        # a socket that systemd opened stays open in it; the service that took it over is the one to name
+        # systemd keeps the sockets it opened open; name the service that took them over
         others = [pid for pid in pids if pid != "1"]
         place = (one.protocol, one.address, one.port)
         if pids == ["1"] and place[1:] in waiting:
@@ -133,7 +134,7 @@ def _rows(text: str, columns: int) -> Iterator[list[str]]:
 
 
 def _held(place: tuple[str, str, int], program: list[str]) -> Listener:
-    """What listens at a place (protocol, address, port) by a row of `programs`."""
+    """The listener at a place (protocol, address, port) from a row of `programs`."""
     kind, uid, package, path = program
     number = int(uid) if uid.isdigit() else 0
     if kind == CONTAINER:
@@ -144,7 +145,7 @@ def _held(place: tuple[str, str, int], program: list[str]) -> Listener:
 
 
 def _endpoint(text: str) -> tuple[str, int]:
-    """Address and port of `0.0.0.0:22`, `:::22`, `[::]:22`, `*:22` or `127.0.0.53%lo:53`."""
+    """Parse address and port of `0.0.0.0:22`, `:::22`, `[::]:22`, `*:22` or `127.0.0.53%lo:53`."""
     address, _, port = text.rpartition(":")
     address = re.sub(r"%[^\]]*", "", address).strip("[]")
     return address, int(port) if port.isdigit() else 0

@@ -1,19 +1,19 @@
-# What listens on a host for connections and datagrams, and whose program it is (hosts/system/listeners.py).
+# What listens on a host for connections and datagrams, and which program it is (hosts/system/listeners.py).
 #
-# Sections: ss or netstat, as it came; holders, lines of `PID INODE`; programs, `PID KIND UID PACKAGE PATH`, where KIND is
-# host, user or container; sockets, `ADDRESS:PORT SERVICE PACKAGE` of those that systemd waits at.
-# Ends with status 69 where there is neither ss, which comes with every Debian and Ubuntu that has iproute2, nor netstat.
+# Sections: ss or netstat, verbatim; holders, lines of `PID INODE`; programs, `PID KIND UID PACKAGE PATH`, where KIND is
+# host, user or container; sockets, `ADDRESS:PORT SERVICE PACKAGE` of sockets that systemd listens on. Exits with 69 if
+# there is neither ss, which comes with iproute2 on every Debian and Ubuntu, nor netstat.
 #
 # uses: hosts/system/distro.sh hosts/system/only_roots.sh
 
-_package_of() { # a path; a merged /usr is not what dpkg knows
+_package_of() { # a path; dpkg may list it without a merged /usr
     case $pkg_manager in
         dnf | yum | zypper) rpm -qf --qf '%{NAME}\n' "$1" 2>/dev/null | grep -v ' is not owned by ' | head -n 1 ;;
         pacman) pacman -Qqo "$1" 2>/dev/null | head -n 1 ;;
         *) { dpkg-query -S "$1" || dpkg-query -S "${1#/usr}"; } 2>/dev/null | sed -n '1s/[:,].*//p' ;;
     esac || :
 }
-_roots() { # whether nobody but root can change it
+_roots() { # whether only root can change it
     case $1 in '0 '*[2367][0-7] | '0 '*[2367]) return 1 ;; '0 '*) return 0 ;; *) return 1 ;; esac
 }
 _program() { # PID: prints `PID KIND UID PACKAGE PATH`
@@ -58,8 +58,8 @@ _held=$(printf '%s\n%s\n' "$_shown" "$_held" | awk '
         listens[inode]
     }')
 section holders printf '%s\n' "$_held"
-# those that run one file as one user in one namespace are one program: a user may have thousands of them
-_alike() { # lines of `PID FIRST`: the first of those that are alike
+# processes that run one file as one user in one namespace are one program: a user may have thousands of them
+_alike() { # lines of `PID FIRST`: the first of each group of equals
     printf '%s\n' "$_held" | sed 's/ .*//' | sort -un | {
         xargs sh -c '
             for pid; do set -- "$@" "/proc/$pid/exe" "/proc/$pid/ns/user"; shift; done

@@ -1,7 +1,7 @@
-"""Where a run comes from, as the host sees it: through NAT or a jump host not as the stack config would tell.
+"""Where a run comes from as seen by the host. NAT or a jump host can make that differ from the stack config.
 
-The kernel is asked, not SSH_CONNECTION: that is a variable of the login's environment, which whoever has the account
-sets as they like (~/.bashrc, ~/.ssh/environment, pam_env), and root's scripts write the address into configurations.
+The kernel is asked, not SSH_CONNECTION. That is a variable in the login's environment, which the account's owner can
+set freely (~/.bashrc, ~/.ssh/environment, pam_env), and root's scripts write the address into configurations.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Origin:
 
 
 def entry(text: str) -> Origin | None:
-    """Read what `entry` of `origin.sh` prints; None where it found nothing, or where the run is on the host itself."""
+    """Parse the output of `entry` in `origin.sh`; None if it found nothing, or if the run is on the host itself."""
     words = text.split()
     if len(words) != 4 or not words[3].isdecimal():
         return None

@@ -1,4 +1,4 @@
-"""The host's services: the reader of what the functions of `hosts/system/services.sh` print."""
+"""The host's services: the parser for the functions of `hosts/system/services.sh`."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,6 @@ class ServiceState:
 
 
 def service_states(text: str) -> dict[str, ServiceState]:
-    """What `svc_state` printed, by the unit's name as it was asked for."""
+    """Parse the output of `svc_state`, by the unit names that were asked for."""
     rows = (line.split() for line in text.splitlines() if line.strip())
     return {name: ServiceState(name, enabled, active) for name, enabled, active in rows}

@@ -2,15 +2,15 @@
 #
 # svc_state NAME...      prints `name enabled active` for each: systemctl(1)'s words, "absent" for an unknown unit
 # svc_enabled NAME       prints the first of the two words, or nothing
-# svc_active NAME        whether it runs
-# svc_on | svc_off NAME  started at boot, or not
-# svc_enable NAME        started at boot and running now
-# svc_disable NAME       neither
+# svc_active NAME        whether it is running
+# svc_on | svc_off NAME  enables or disables it at boot
+# svc_enable NAME        enables and starts it
+# svc_disable NAME       disables and stops it
 # svc_start | svc_stop | svc_restart | svc_reload NAME
-# svc_restore NAME ENABLED ACTIVE    as svc_state told
+# svc_restore NAME ENABLED ACTIVE    restores what svc_state printed
 #
-# Where process 1 is not systemd, they are about the scripts in /etc/init.d: service(8), and chkconfig(8) of Red Hat or
-# update-rc.d(8) of Debian. Units of other kinds than services are absent there.
+# Without systemd as process 1, they work on the scripts in /etc/init.d: by service(8), and by chkconfig(8) on Red Hat or
+# update-rc.d(8) on Debian. Units other than services are absent there.
 
 if [ -d /run/systemd/system ]; then
     _state_of() { # NAME
@@ -19,11 +19,11 @@ if [ -d /run/systemd/system ]; then
         _active=$(systemctl is-active "$1" 2>/dev/null </dev/null) || :
         printf '%s %s %s\n' "$1" "$_enabled" "${_active:-inactive}"
     }
-    _unlike() { # NAME: whether `show` tells otherwise: of another name of a unit, and of a script of SysV's
+    _unlike() { # NAME: whether `show` cannot be used: the unit is an alias, or a SysV script
         case "$_id" in "$1" | "$1.service") ;; *) return 0 ;; esac
         [ -n "$_source" ] || { [ -z "$_enabled" ] && [ -e "/etc/init.d/${1%.service}" ]; }
     }
-    svc_state() { # all in one question
+    svc_state() { # all in one call
         _id= _active= _enabled= _source=
         while [ $# -gt 0 ] && IFS= read -r _row; do
             case $_row in
@@ -43,9 +43,9 @@ if [ -d /run/systemd/system ]; then
 $(systemctl show -p Id -p ActiveState -p UnitFileState -p SourcePath "$@" 2>/dev/null)
 
 EOF
-        for _unit in "$@"; do _state_of "$_unit"; done # of which it told nothing
+        for _unit in "$@"; do _state_of "$_unit"; done # units missing from its output
     }
-    _linked() { # UNIT: whether `enable` has made a link to the package's own file, and no other file comes before that
+    _linked() { # UNIT: whether `enable` has linked the package's own file, and no other file takes precedence over it
         for _file in "/etc/systemd/system/$1" "/run/systemd/system/$1"; do
             if [ -e "$_file" ] || [ -L "$_file" ]; then return 1; fi
         done
@@ -54,17 +54,17 @@ EOF
         done
         return 1
     }
-    svc_enabled() { # systemctl takes 10 ms to tell
+    svc_enabled() { # calling systemctl takes 10 ms
         case $1 in *.*) _full=$1 ;; *) _full=$1.service ;; esac
         if _linked "$_full"; then
             echo enabled
         else
             _is=$(systemctl is-enabled "$1" 2>/dev/null) || :
-            [ "$_is" = not-found ] || printf '%s\n' "$_is" # which older ones do not print
+            [ "$_is" = not-found ] || printf '%s\n' "$_is" # older versions do not print it
         fi
     }
     svc_active() { systemctl -q is-active "$1"; }
-    # unmask and enable reload systemd each, and enable runs what looks after SysV links: a second, mostly for nothing
+    # unmask and enable each reload systemd, and enable runs the SysV compatibility: a second, mostly for nothing
     svc_on() { [ "$(svc_enabled "$1")" = enabled ] || { _unmask "$1" && systemctl -q enable "$1"; }; }
     _unmask() {
         systemctl -q unmask "$1" || return
@@ -81,7 +81,7 @@ EOF
             disabled) systemctl -q unmask "$1" && svc_off "$1" ;;
             masked) systemctl -q mask "$1" ;;
             masked-runtime) systemctl -q mask --runtime "$1" ;;
-            *) : ;; # static, generated, absent: not ours to change
+            *) : ;; # static, generated, absent: nothing to change
         esac
         case $2 in absent) return 0 ;; esac
         case $3 in active) systemctl start "$1" ;; *) systemctl stop "$1" ;; esac
@@ -92,7 +92,7 @@ else
         case $_name in *.*) return 1 ;; esac
         [ -x "/etc/init.d/$_name" ]
     }
-    _service() ( # a daemon must not keep what we hold open, nor our umask
+    _service() ( # a daemon must not inherit our open files or umask
         umask 022
         service "$@" </dev/null >/dev/null 2>&1 9>&- 8>&-
     )

@@ -1,1 +1,1 @@
-"""Text that others wrote: read within limits, and made fit to be printed."""
+"""Text from other sources: read within limits, and made safe to print."""

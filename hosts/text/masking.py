@@ -1,4 +1,4 @@
-"""Takes out of text that a person or a log may see what must not be there: secrets, and what a terminal obeys."""
+"""Removes from text for people or logs what must not be there: secrets, and what a terminal would obey."""
 
 from collections.abc import Iterable
 
@@ -7,15 +7,16 @@ _SHORTEST_LINE = 6
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret replaced by `***`: as it is, as the shell quotes it, and line by line."""
+    """`text` with every secret replaced by `***`: literally, as quoted by the shell, and line by line."""
     for form in sorted(_forms(secrets), key=len, reverse=True):
         text = text.replace(form, MASK)
     return text
 
 
 def printable(text: str) -> str:
-    """`text` with backslash escapes in place of what a terminal would obey or not show: control characters but tab and
-    newline, what turns the direction of writing, what has no shape; a byte that is no UTF-8 is shown as `\\xNN`."""
+    """`text` with backslash escapes for what a terminal would obey or not show: control characters other than tab and
+    newline, characters that change the writing direction, and invisible characters. A byte that is not UTF-8 is shown
+    as `\\xNN`."""
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
@@ -23,7 +24,7 @@ def _shown(one: str) -> str:
     if one.isprintable() or one in "\n\t\xa0\u3000":
         return one
     code = ord(one)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte, as `surrogateescape` keeps it
+    if 0xDC80 <= code <= 0xDCFF:  # a byte, as kept by `surrogateescape`
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
@@ -34,7 +35,7 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, most: int = 8000) -> str:
-    """`printable`, and no longer than a person reads: what a host or a file puts into an error has no end."""
+    """`printable`, cut to a length that a person reads: hosts and files may put anything into an error."""
     half = most // 2
     if len(text) > most:
         first, last = printable(text[:half])[:half], printable(text[-half:])[-half:]

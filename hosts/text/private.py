@@ -1,6 +1,8 @@
-"""A folder that nobody else on this machine can look into: for locks, and for what a user's processes tell each other.
+"""A directory that is closed to other users of this machine, for locks and for communication between a user's
+processes.
 
-In a folder that others may write to, a name can be taken beforehand; in one that they may read, a lock can be held.
+In a directory that others can write to, they could create a name in advance; in one that they can read, they could hold
+a lock.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from pathlib import Path
 
 
 def private_folder(name: str) -> Path:
-    """Return a folder of this user's, which is made where it is not there. Raises OSError where none can be had."""
+    """Return a directory of this user's, created if missing. Raises OSError if that fails."""
     return _made(_base() / name)
 
 
 @contextmanager
 def locked(what: Path) -> Iterator[None]:
-    """Hold a lock that stands for a file for the length of a block; only this user's processes can hold it."""
+    """Hold the lock for a file during a block. Only this user's processes can hold it."""
     file = private_folder("locks") / sha256(os.fsencode(os.path.realpath(what))).hexdigest()[:32]
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -33,7 +35,7 @@ def locked(what: Path) -> Iterator[None]:
 
 
 def close_to_others(descriptor: int) -> None:
-    """Have an open folder of ours opened by nobody else: who can open it can hold a lock on it."""
+    """Keep other users from opening an open directory of ours: whoever can open it can lock it."""
     found = os.fstat(descriptor)
     if found.st_uid == os.geteuid() and found.st_mode & 0o077:
         os.fchmod(descriptor, 0o700)

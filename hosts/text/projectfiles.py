@@ -1,6 +1,6 @@
-"""Files of the project: what a config names there is read as it stands in the repository, and nothing else is.
+"""Files of the project: what a config names is read only if it is part of the repository.
 
-Whoever may change the config must not have this machine's files read out by it.
+Anyone who can change the config must not be able to read other files of this machine through it.
 """
 
 import os
@@ -10,22 +10,22 @@ from hosts.text.textfiles import LARGEST, BadFile, read_text
 
 
 def project(folder: Path = Path()) -> Path:
-    """Return the project's folder: the nearest one with a Pulumi.yaml, from `folder` on."""
+    """Return the project directory: the nearest one with a Pulumi.yaml, from `folder` upwards."""
     start = folder.absolute()
     return next((place for place in (start, *start.parents) if (place / "Pulumi.yaml").is_file()), start)
 
 
 def inside(path: Path, folder: Path = Path()) -> Path | None:
-    """Return where a path leads, links resolved; None where that is not in the project, or is git's own."""
+    """Return a path with links resolved; None if it is not in the project, or is git's own."""
     real, root = Path(os.path.realpath(path)), Path(os.path.realpath(project(folder)))
     return real if real.is_relative_to(root) and ".git" not in real.relative_to(root).parts else None
 
 
 def file_of_project(path: str, folder: Path = Path()) -> Path:
-    """Return where a file of the project is, links resolved; `path` starts at `folder`. Raises BadFile."""
+    """Return a project file's path with links resolved; `path` is relative to `folder`. Raises BadFile."""
     try:
         real = inside(folder / Path(path).expanduser(), folder)
-    except (ValueError, RuntimeError, OSError):  # a NUL, a home of nobody, links in a circle
+    except (ValueError, RuntimeError, OSError):  # a NUL byte, an unknown user's home, a link cycle
         real = None
     if real is None:
         raise BadFile(
@@ -36,6 +36,6 @@ def file_of_project(path: str, folder: Path = Path()) -> Path:
 
 
 def read_of_project(path: str, folder: Path = Path(), largest: int = LARGEST) -> str:
-    """Return the text of a file of the project. Raises BadFile, which never says what is in the file."""
+    """Return the text of a project file. Raises BadFile, which never quotes the file."""
     real = file_of_project(path, folder)
     return read_text(real, largest, name=Path(os.path.abspath(folder / Path(path).expanduser())), follow=False)

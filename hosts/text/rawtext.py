@@ -1,7 +1,7 @@
-"""Bytes of a host as text, and back: nothing that a host prints is lost, and all of it is text that can be kept.
+"""Converts a host's bytes to text and back: no output is lost, and all of it is text that can be stored.
 
-UTF-8 stays as it is. A byte that is no UTF-8 becomes U+FFFD, the sign for that, and its two hexadecimal digits: the
-Latin-1 comment `café` is `caf�E9`. That is valid Unicode, so every state, log and terminal takes it; the
+UTF-8 stays as it is. A byte that is not UTF-8 becomes U+FFFD, the replacement character, and its two hexadecimal
+digits: the Latin-1 comment `café` is `caf�E9`. That is valid Unicode, so every state, log and terminal accepts it. The
 same notation in a declared text stands for the byte.
 """
 
@@ -13,7 +13,7 @@ _SPELLED = "\ufffdEF\ufffdBF\ufffdBD"
 
 
 def to_text(raw: bytes) -> str:
-    """Return bytes as text; different bytes are different texts."""
+    """Decode bytes to text. Different bytes give different texts."""
     text = _MISTAKABLE.sub(_SPELLED, raw.decode("utf-8", "surrogateescape"))
     if text.isascii():
         return text
@@ -21,5 +21,5 @@ def to_text(raw: bytes) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    """Return the bytes that a text stands for: those that `to_text` made it from."""
+    """Return the bytes that a text stands for: the inverse of `to_text`."""
     return _BYTE.sub(lambda one: bytes([int(one[1], 16)]), text.encode("utf-8", "surrogateescape"))

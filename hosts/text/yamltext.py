@@ -1,7 +1,7 @@
-"""YAML that somebody else wrote: what JSON could say as well, of bounded depth and size, or an error with its place.
+"""YAML from other sources: restricted to what JSON can express, with bounded depth and size; errors have a position.
 
-PyYAML's parser takes a few kilobytes of brackets for a reason to end the process, a few lines of aliases for gigabytes,
-and raises whatever Python does for a value that is none of its kind.
+PyYAML crashes the process on a few kilobytes of brackets, needs gigabytes for a few lines of aliases, and raises
+arbitrary exceptions for an invalid value of a type.
 """
 
 import re
@@ -13,27 +13,27 @@ import yaml
 DEEPEST = 100
 """Levels. A stack config has about ten."""
 MOST = 2_000_000
-"""Values, aliases written out: a fleet of many thousand hosts."""
+"""Values, with aliases expanded: enough for a fleet of many thousand hosts."""
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NODES: Any = yaml.NodeEvent  # whose subclasses alone have all that is asked of them
+_NODES: Any = yaml.NodeEvent  # only its subclasses have all attributes used here
 _PREFIX = "tag:yaml.org,2002:"
 _TAGS = frozenset({None, "!", *(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))})
 _LARGEST = 2**64
 
 
 def load(text: str, loader: "type[Loader] | None" = None) -> Any:
-    """Return what a text says, of mappings with texts as keys, lists, texts, numbers and words. Raises YAMLError."""
+    """Parse a text of mappings with string keys, lists, strings, numbers and constants. Raises YAMLError."""
     chosen = loader or Loader
     try:
         _check(text)
         return yaml.load(text, chosen)  # noqa: S506 - a safe loader
-    except ValueError as error:  # letters that are none
+    except ValueError as error:  # invalid characters
         raise yaml.YAMLError("not YAML") from error
 
 
 def problem_in(error: yaml.YAMLError) -> tuple[int, int, str]:
-    """Return line and column (0: nobody knows), and what is wrong, without a word of the text."""
+    """Return line and column (0 if unknown) and the problem, without quoting the text."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return 0, 0, "not YAML"
     mark = error.problem_mark or error.context_mark
@@ -42,7 +42,7 @@ def problem_in(error: yaml.YAMLError) -> tuple[int, int, str]:
 
 
 class TwiceError(yaml.constructor.ConstructorError):
-    """A name that appears twice: one of them would be lost."""
+    """A duplicate name, which would drop one of the values."""
 
     def __init__(self, name: str, mark: Any) -> None:
         super().__init__(None, None, "a name appears twice", mark)
@@ -50,7 +50,7 @@ class TwiceError(yaml.constructor.ConstructorError):
 
 
 class _Open:
-    """A mapping or list that is not at its end yet."""
+    """A mapping or list that has not ended yet."""
 
     def __init__(self, event: Any, before: int) -> None:
         self.anchor, self.before = event.anchor, before
@@ -58,7 +58,7 @@ class _Open:
         self._name_next = True
 
     def take(self, event: Any) -> None:
-        """See the next value in it. Raises TwiceError."""
+        """Process the next value in it. Raises TwiceError."""
         if self.names is None:
             return
         if self._name_next and isinstance(event, yaml.ScalarEvent):
@@ -69,8 +69,8 @@ class _Open:
 
 
 def _check(text: str) -> None:
-    """Refuse what is too deep, too large when its aliases are written out, there twice, or of another kind: before
-    anything is built."""
+    """Refuse, before anything is built, input that is too deep, too large with its aliases expanded, of an unsupported
+    type, or has duplicate names."""
     open_: list[_Open] = []
     sizes: dict[str | None, int] = {}
     total = 0
@@ -86,7 +86,7 @@ def _check(text: str) -> None:
             if isinstance(event, yaml.AliasEvent):
                 if any(one.anchor == event.anchor for one in open_):
                     raise _wrong("an alias refers to a value that contains it", event.start_mark)
-                total += sizes.get(event.anchor, 1)  # one that is not there is told when it is read
+                total += sizes.get(event.anchor, 1)  # an undefined alias is reported when it is loaded
             elif event.tag not in _TAGS:
                 raise _wrong("a tag that is none of str, int, float, bool, null, map, seq", event.start_mark)
             else:
@@ -106,7 +106,7 @@ def _wrong(problem: str, mark: Any) -> yaml.constructor.ConstructorError:
 
 
 class Loader(_Base):  # type: ignore[misc]
-    """YAML with dates as texts and texts as names, as Go's yaml.v3 has it for Pulumi."""
+    """YAML with dates and names as strings, like Go's yaml.v3 in Pulumi."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """See yaml."""
@@ -118,7 +118,7 @@ class Loader(_Base):  # type: ignore[misc]
 
 
 def _whole(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return the same constructor with one kind of error."""
+    """Return the same constructor with all its errors converted to one type."""
 
     def constructed(loader: Any, node: Any) -> Any:
         try:
