@@ -1,1 +1,1 @@
-"""All stacks of an environment at once: through Pulumi's Automation API, or the embedded engine without the CLI."""
+"""Runs all stacks of an environment at once: through Pulumi's Automation API, or with the embedded engine."""

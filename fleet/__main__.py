@@ -1,8 +1,8 @@
-"""`python -m fleet COMMAND ENVIRONMENT`: one Pulumi command on all stacks that an environment is split into.
+"""`python -m fleet COMMAND ENVIRONMENT`: one Pulumi command on all shards of an environment.
 
-Commands: preview, up, refresh, destroy, drift (compare hosts and state, change nothing), move (after the number of
-shards has changed: hosts go from state to state, and nothing is done on them). Each shard is a Pulumi stack,
-run by the Pulumi CLI through the Automation API where it is on PATH, else by the embedded engine (docs/fleet.md).
+Commands: preview, up, refresh, destroy, drift (compare hosts and state, change nothing), move (after a change of the
+number of shards: move hosts from state to state, without touching them). Each shard is a Pulumi stack. It is run by the
+Pulumi CLI through the Automation API if the CLI is on PATH, and by the embedded engine otherwise (docs/fleet.md).
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from local.commands import choose_engine, policy_arguments, policy_environment
 from local.engine.errors import EngineError
 
 PATIENCE = 15
-"""Seconds to wait for a host that does not answer, where nothing is to be done on it: it is not just being made."""
+"""Seconds to wait for a host that does not answer, for commands that change nothing: it is not being created."""
 COMMANDS = ("preview", "up", "refresh", "destroy", "drift", "move")
 
 
 def parser() -> argparse.ArgumentParser:
-    """All options."""
+    """The parser for all options."""
     top = argparse.ArgumentParser(prog="python -m fleet", description="All stacks of an environment at once.")
     top.add_argument("command", choices=COMMANDS)
     top.add_argument("environment", help="the environment: stacks/Pulumi.<environment>.yaml says `shard: {of: N}`")
@@ -95,7 +95,7 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Exit status: 0; 1 where a stack failed or drifted; 2 for a wrong command; 130 interrupted."""
+    """Run one command. Exit status: 0; 1 if a stack failed or drifted; 2 for an invalid command; 130 if interrupted."""
     options = parser().parse_args(arguments)
     if options.command not in LOOKING and not options.yes:
         print(f"error: --yes must be passed in: {options.command} changes hosts or states", file=sys.stderr)
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, processes: Processes) -> Result:
-    """Do it, and tell. Raises FleetError, EngineError, CommandError, InvalidVersionError."""
+    """Run the command and report. Raises FleetError, EngineError, CommandError, InvalidVersionError."""
     environment = load(options.cwd.resolve(), options.environment)
     stacks, would = _stacks(options, environment), options.command in LOOKING
     environment.link()
@@ -153,7 +153,7 @@ def _run(options: argparse.Namespace, processes: Processes) -> Result:
 
 
 def _stacks(options: argparse.Namespace, environment: Environment) -> Sequence[str]:
-    """Return the stacks that the command is for. Raises FleetError."""
+    """Return the stacks that the command applies to. Raises FleetError."""
     only = options.only | {environment.shard_of(host) for host in options.host}
     stacks = environment.stacks(frozenset(only))
     if options.failed:
@@ -173,7 +173,7 @@ def _advice(environment: Environment, command: str, outcomes: Sequence[StackOutc
 
 
 def said(error: Exception) -> str:
-    """Return the message of an error, without what the Automation API puts around it."""
+    """Return the message of an error, without what the Automation API adds to it."""
     _, found, text = str(error).rpartition("\n stderr: ")
     return (text if found else str(error)).strip().removeprefix("error: ")
 
@@ -191,7 +191,7 @@ def _limits(limit: int | None) -> SilenceLimits:
 
 
 def engine_for(environment: Environment, processes: Processes, limits: SilenceLimits) -> Engine:
-    """Return the engine that is to be used. Raises FleetError, CommandError, InvalidVersionError."""
+    """Return the engine to use. Raises FleetError, CommandError, InvalidVersionError."""
     cli = shutil.which("pulumi")
     if choose_engine(os.environ.get("STOCKADE_ENGINE"), cli) == "embedded":
         return Embedded(environment, processes, limits)
@@ -199,7 +199,7 @@ def engine_for(environment: Environment, processes: Processes, limits: SilenceLi
 
 
 def _job(options: argparse.Namespace, environment: Environment, stacks: Sequence[str]) -> Job:
-    """Return what is done with every stack. Raises FleetError where its policies cannot be."""
+    """Return the job to run on every stack. Raises FleetError if its policies are invalid."""
 
     def policies(stack: str) -> Sequence[str]:
         wanted = os.environ.get("STOCKADE_POLICIES")
@@ -216,7 +216,7 @@ def _job(options: argparse.Namespace, environment: Environment, stacks: Sequence
 
 
 def run_all(engine: Engine, stacks: Sequence[str], job: Job, at_once: int, processes: Processes) -> list[StackOutcome]:
-    """Run the job on every stack, some at once, and tell each as it goes on and ends; one that fails stops no other."""
+    """Run the job on every stack, some in parallel, and report progress and results; no failure stops the others."""
     progress = Progress()
 
     def one(stack: str) -> StackOutcome:

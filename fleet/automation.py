@@ -1,4 +1,4 @@
-"""A fleet's stacks run by the Pulumi CLI, through Pulumi's Automation API."""
+"""Runs a fleet's stacks with the Pulumi CLI, through Pulumi's Automation API."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ from local.commands import policy_environment
 
 RUNS = ("preview", "up", "refresh", "destroy")
 ONE_QUERY = {"PULUMI_DIY_BACKEND_PARALLEL": "1"}
-"""On PostgreSQL: the CLI asks for each stack again while it reads the list of them, each time on two connections of a
-pool that has two for each core. Several at once wait for each other for ever."""
+"""On PostgreSQL, while the CLI reads the list of stacks, it queries each one again.
+
+Each query takes two connections of a pool that has two per core, so parallel queries deadlock.
+"""
 
 
 class Automation:
     """The Pulumi CLI. See fleet.job.Engine.
 
-    Raises CommandError where the backend cannot be read, FleetError where it does not answer.
+    Raises CommandError if the backend cannot be read, FleetError if it does not answer.
     """
 
     def __init__(self, environment: Environment, processes: Processes, limits: SilenceLimits) -> None:
@@ -53,7 +55,7 @@ class Automation:
         return deployment.get("resources") or []
 
     def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
-        """See Engine. `pulumi state move` takes what is below the resources along."""
+        """See Engine. `pulumi state move` includes the children of the resources."""
         command = ["state", "move", "--source", source, "--dest", dest, "--yes", *urns]
         self._workspace.pulumi_command.run(command, self._workspace.work_dir, {})
 
@@ -62,9 +64,9 @@ class Automation:
         return nullcontext()
 
     def run(self, stack: str, job: Job, run: StackRun) -> StackOutcome:
-        """See Engine. An `up` with policies is previewed first: they hold before anything changes, as with `pulumi up`.
+        """See Engine. An `up` with policies is previewed first, so that they are checked before anything changes.
 
-        It is done also where the preview shows no change: options such as `retainOnDelete` are in the state, too.
+        `up` runs even if the preview shows no change, because options such as `retainOnDelete` are in the state, too.
         """
         common: dict[str, Any] = {"on_output": run.print, "on_error": run.print, "on_event": run.event}
         common |= {"color": "never", "diff": job.diff or None, "parallel": job.parallel}
@@ -84,7 +86,7 @@ class Automation:
                     self._preview(selected, job, run, common)
                 if job.command == "up":
                     run.anew()
-                    # a host that is down holds up no other
+                    # one host that is down must not stop the others
                     selected.up(**common, show_secrets=False, continue_on_error=True)
                 return run.ended(ok=True, cancelled=False)
             workspace.env_vars = {**job.extra}
@@ -95,7 +97,7 @@ class Automation:
             else:
                 selected.destroy(**common, show_secrets=False, continue_on_error=True)
         except (CommandError, StalledError):
-            pass  # it has been told
+            pass  # already reported
         except RuntimeError as error:
             run.print(f"error: {error}")
         else:
@@ -116,7 +118,7 @@ def _values(options: Sequence[str], name: str) -> list[str]:
 
 
 class _Workspace(LocalWorkspace):
-    """A project that selects no stack for its user, and asks for the list of stacks but once."""
+    """A project whose user has no stack selected, and that lists the stacks only once."""
 
     def __init__(self, folder: str, command: _Command) -> None:
         super().__init__(work_dir=folder, pulumi_command=command)
@@ -124,7 +126,7 @@ class _Workspace(LocalWorkspace):
         self.stacks = {stack.name.rpartition("/")[2] for stack in self.list_stacks()}
 
     def watched(self, watch: Watch) -> _Workspace:
-        """Return the same for one run, with an environment of its own."""
+        """Return a copy for one run, with its own environment."""
         own = copy.copy(self)
         own.env_vars = {}
         own.pulumi_command = self._command.watched(watch)
@@ -140,10 +142,10 @@ class _Workspace(LocalWorkspace):
 
 
 class _Command(PulumiCommand):
-    """The CLI, whose processes can be interrupted, and may not be silent for ever."""
+    """The CLI, with processes that can be interrupted, and a limit on how long they may be silent."""
 
     def __init__(self, processes: Processes, limits: SilenceLimits, backend: str) -> None:
-        try:  # what is called next has no limit
+        try:  # the call below has no limit of its own
             subprocess.run([str(shutil.which("pulumi")), "version"], capture_output=True, check=False,
                            timeout=limits.call)  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -153,7 +155,7 @@ class _Command(PulumiCommand):
         self._watch: Watch | None = None
 
     def watched(self, watch: Watch) -> _Command:
-        """Return the same for one run."""
+        """Return a copy for one run."""
         own = copy.copy(self)
         own._watch = watch
         return own
@@ -203,5 +205,5 @@ class _Command(PulumiCommand):
 
 
 def shown(url: str) -> str:
-    """Return the address of a backend without what logs in to it."""
+    """Return the URL of a backend without its credentials."""
     return re.sub(r"//[^/@]*@", "//", url).partition("?")[0] or "the backend"

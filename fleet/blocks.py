@@ -1,4 +1,4 @@
-"""What an engine shows with `--diff`, taken apart: a block of text for each resource that something is done with."""
+"""Splits the output of an engine's `--diff` into a block of text for each resource that changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DONE = {"same", "read", "refresh"}
 
 @dataclass(frozen=True)
 class ResourceDiff:
-    """What is done with one resource, line by line."""
+    """The change of one resource, line by line."""
 
     kind: str
     name: str
@@ -23,12 +23,12 @@ class ResourceDiff:
 
 
 def blocks(output: str) -> Iterator[ResourceDiff]:
-    """Yield the blocks of an engine's output; what belongs to none of them is left out."""
+    """Yield the blocks of an engine's output; text outside of them is left out."""
     kind = operation = ""
     lines: list[str] = []
     for line in [*output.splitlines(), "end"]:
         header = _HEADER.match(line)
-        # both engines indent what belongs to a resource, and set the rest to the left edge
+        # both engines indent the lines of a resource, and nothing else
         over = header or _POLICY.match(line) or (line and not line.startswith(" ")) or line.strip() == "--outputs:--"
         if over and lines:
             text = "\n".join(lines).rstrip()
@@ -43,6 +43,6 @@ def blocks(output: str) -> Iterator[ResourceDiff]:
 
 
 def marked(text: str) -> str:
-    """Set the marks to the left edge, where a diff has its colours."""
+    """Move the diff marks to the left edge, where Markdown colours them."""
     text = re.sub(r"^( +)([-+]) ", r"\2\1", text, flags=re.M)
     return re.sub(r"^( +)([+-]{2}) ?", r"\2\1", re.sub(r"^( +)~ ", r"!\1", text, flags=re.M), flags=re.M)

@@ -1,7 +1,7 @@
-"""A report for who reads no log, in Markdown: what fails and the totals first, then what changes.
+"""A report in Markdown for pull requests: first failures and totals, then changes.
 
-All that is told of a stack or a host stands in fences that are longer than any in it, so none of it is read as Markdown
-or HTML. What there is no room for is said at the top and by name; no line and no fence is cut.
+Text from a stack or a host is fenced, with fences longer than any in it, so none of it is interpreted as Markdown or
+HTML. What does not fit is noted at the top and listed at the end. Lines and fences are never cut.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from fleet.summary import differences, failures, table, totals
 from hosts.text.masking import one_line
 
 _LEAST = 400
-"""Characters: a change that there is less room for is named, and not shown."""
+"""Characters: a change with less room than this is named but not shown."""
 _NAMED = 40
 _LONGEST = 120
-"""Characters of what is named there."""
+"""The most characters of a name in that list."""
 _NOTES = 6000
-"""Characters that are kept for what is said of all that is not shown."""
+"""Characters reserved for the list of what is not shown."""
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _CHANGED = re.compile(r"[-+!]")
 
 
 @dataclass
 class _Page:
-    """A comment in the making, and what it has no room for."""
+    """A comment under construction, and what does not fit into it."""
 
     room: int
     whole: str
@@ -37,7 +37,7 @@ class _Page:
     left: list[str] = field(default_factory=list)
 
     def fence(self, what: str, text: str, language: str = "") -> None:
-        """Add a text in a fence, as many whole lines of it as there is room for."""
+        """Add a fenced text, as many whole lines of it as fit."""
         if not text:
             return
         lines = text.split("\n")
@@ -50,7 +50,7 @@ class _Page:
         self.room -= len(block)
 
     def text(self, head: Sequence[str]) -> str:
-        """Return all of it: the head, what it does not show, the rest, and what exactly that is."""
+        """Return the whole comment: the head, a note on omissions, the rest, and the list of omissions."""
         if not self.left:
             return "\n".join((*head, "", *self.parts))
         said = f"**Not all of it is shown here: {self.whole}** What is left out is listed at the end."
@@ -72,7 +72,7 @@ def comment(
     remarks: Sequence[str] = (),
     whole: str = "",
 ) -> str:
-    """Return what came of it. `whole`: where all of it is."""
+    """Return the report. `whole`: where the full one is."""
     head = [f"### {inline(title)}: " + (f"**the {command} failed**" if failed else command)]
     page = _Page(limit - len(head[0]) - _NOTES, whole or "the log has all of it.")
     if error:
@@ -91,7 +91,7 @@ def comment(
 
 
 def _changes(page: _Page, found: Sequence[ResourceDiff]) -> None:
-    """Show them line by line, changes before creations: each whole, or what changes in it, as far as there is room."""
+    """Show the changes line by line, creations last: each in full, or only its changed lines, as far as they fit."""
     changed = [block for block in found if block.operation != "create"]
     created = [block for block in found if block.operation == "create"]
     counted = f"+ {len(created)} to create, not shown here line by line: {_by_kind(created)}" if created else ""
@@ -106,11 +106,13 @@ def _changes(page: _Page, found: Sequence[ResourceDiff]) -> None:
 
 
 def _shared(found: Sequence[ResourceDiff], room: int, *, counted: bool) -> tuple[list[str], list[str]]:
-    """Return as much of each as there is room for, the same for all, and what is left out; nothing of those that are
-    `counted` where that is too little."""
+    """Return as much of each text as fits, with an equal share for all, and what is left out.
+
+    With `counted`, return none of them if the shares are too small.
+    """
     texts = [marked(block.text) for block in found]
     share, open_, spare = 0, sorted(len(text) + 1 for text in texts), max(room, 0)
-    for number, size in enumerate(open_):  # what the small ones do not need is for the others
+    for number, size in enumerate(open_):  # room that small texts do not need goes to the others
         share = spare // (len(open_) - number)
         if size > share:
             break
@@ -124,7 +126,7 @@ def _shared(found: Sequence[ResourceDiff], room: int, *, counted: bool) -> tuple
         return [], [f"{_counted(len(found), 'creation')}, line by line"]
     for block, text in zip(found, texts, strict=True):
         size = len(text) + 1
-        if few:  # as many as there is room for, in their order
+        if few:  # as many as fit, in order
             if size <= room:
                 kept.append(text)
                 room -= size
@@ -142,7 +144,7 @@ def _shared(found: Sequence[ResourceDiff], room: int, *, counted: bool) -> tuple
 
 
 def _fitting(lines: Sequence[str], room: int) -> list[str]:
-    """Return as many lines, from the first on, as there is room for; one that is too long by itself is left out."""
+    """Return as many lines as fit, from the first on; single lines that are too long are left out."""
     kept = []
     for line in lines:
         if len(line) + 1 > room:
@@ -164,7 +166,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def inline(text: str) -> str:
-    """Return a text for a line of Markdown: what is more than a name stands as code, where nothing has a meaning."""
+    """Return a text for a line of Markdown: anything more than a name becomes code, so that it is not interpreted."""
     if _PLAIN.fullmatch(text):
         return text
     ticks = "`" * (max((len(found) for found in re.findall(r"`+", text)), default=0) + 1)
@@ -172,7 +174,7 @@ def inline(text: str) -> str:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """Return a text as a block of code, by a fence that nothing in it ends."""
+    """Return a text as a code block with a fence that the text cannot close."""
     fence = "`" * (3 + _longest(text))
     return f"{fence}{language}\n{text}\n{fence}\n"
 

@@ -1,4 +1,4 @@
-"""A fleet's stacks run by the embedded engine, in a process for each."""
+"""Runs a fleet's stacks with the embedded engine, each in its own process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from local.engine.state.session import open_session, stacks_of
 
 ROOT = Path(__file__).parents[1]
 PRELOAD = ("local.engine.run.run", "provider.loaded")
-"""What the processes of a run load."""
+"""Modules that the processes of a run load."""
 
 
 class Embedded:
@@ -70,24 +70,24 @@ class Embedded:
             words = ["-m", "local.engine", *_words(job), "--stack", stack]
             words += ["--cwd", str(self._folder), "--event-log", str(log), *job.policies(stack)]
             process = self._started(words, {**job.extra, **policy_environment(job.policies(stack), self._folder)})
-            with suppress(StalledError):  # the run has been told
+            with suppress(StalledError):  # already reported
                 status = self._processes.follow(process, run.print, run.print, watch=self._limits.watch(run))
         return run.ended(ok=status == 0, cancelled=self._processes.interrupted)
 
     def _started(self, words: Sequence[str], extra: Mapping[str, str]) -> subprocess.Popen[str] | Forked:
         environment = {**os.environ, **self._forks, **extra}
         if self._forks:
-            with suppress(OSError):  # it has ended: a new process does the same
+            with suppress(OSError):  # the server has ended; a new process does the same
                 return Request(words, python=sys.executable, folder=self._folder, cwd=ROOT, env=environment).answered()
         return started([sys.executable, *words], ROOT, environment, stdin=subprocess.DEVNULL)
 
 
 @contextmanager
 def _events(folder: Path, run: StackRun) -> Iterator[Path]:
-    """Yield a file from which events are told as they are written."""
+    """Yield a file from which events are forwarded as they are written."""
     file = folder / "events"
     os.mkfifo(file)
-    # open both ways: it neither waits for the engine to open it, nor ends before we say so
+    # open for both: this neither waits for the engine to open it, nor ends before we close it
     with open(os.open(file, os.O_RDWR), "r+b", buffering=0) as both, open(os.dup(both.fileno())) as lines:
         reader = threading.Thread(target=_forward, args=[lines, run])
         reader.start()

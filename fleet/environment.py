@@ -1,4 +1,4 @@
-"""The stacks of an environment: one config file that all of them share, by links named as Pulumi looks for them."""
+"""The stacks of an environment: one config file that all share, through links named as Pulumi expects."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from local.engine.state.project import read_yaml
 
 
 class FleetError(Exception):
-    """Something the user can mend; its text is the whole message."""
+    """An error that the user can fix; its text is the whole message."""
 
 
 @dataclass(frozen=True)
 class Environment:
     """An environment whose hosts are split into shards.
 
-    `file` is its config, stacks/Pulumi.<name>.yaml; `config` what stands there under the project's name, secrets
-    encrypted; `shards` is how many there are; `backend` is where the states are, as far as the project says it.
+    `file`: its config, stacks/Pulumi.<name>.yaml. `config`: the settings in it under the project's name, with secrets
+    encrypted. `shards`: their number. `backend`: where the states are, if the project specifies it.
     """
 
     folder: Path
@@ -37,25 +37,25 @@ class Environment:
     backend: str = ""
 
     def stacks(self, only: frozenset[int] = frozenset()) -> tuple[str, ...]:
-        """Return the names of the shards' stacks, or of some of them. Raises FleetError where there is none such."""
+        """Return the names of the shards' stacks, or of some of them. Raises FleetError if a shard does not exist."""
         wrong = sorted(number for number in only if not 1 <= number <= self.shards)
         if wrong:
             raise FleetError(f"{self.name} has no shard {wrong[0]}: there are {self.shards}")
         return tuple(stack_of(self.name, number) for number in range(1, self.shards + 1) if not only or number in only)
 
     def config_file(self, stack: str) -> Path:
-        """Return where Pulumi looks for the config of a stack."""
+        """Return the path at which Pulumi expects the config of a stack."""
         return self.file.with_name(f"Pulumi.{stack}.yaml")
 
     def former(self, stacks: Iterable[str]) -> tuple[str, ...]:
-        """Return those of the stacks that are shards no more, and the one of the time before there were any."""
+        """Return those of the stacks that used to be shards, and the stack from before the split."""
         pattern = re.compile(rf"{re.escape(self.name)}-(\d+)")
         found = (pattern.fullmatch(stack) for stack in sorted(stacks))
         shards = tuple(match[0] for match in found if match and int(match[1]) > self.shards)
         return (self.name, *shards) if self.name in stacks else shards
 
     def shard_of(self, host: str) -> int:
-        """Return the number of the shard that a host is in. Raises FleetError where there is no such host."""
+        """Return the number of the shard that a host is in. Raises FleetError if the host does not exist."""
         hosts = self.hosts()
         if host not in hosts:
             near = difflib.get_close_matches(host, hosts, 1)
@@ -63,11 +63,11 @@ class Environment:
         return home_of(host, hosts[host], self.shards)
 
     def home(self, host: str) -> str:
-        """Return the stack that a host belongs to, by its name where nothing declares it any more."""
+        """Return the stack that a host belongs to; if it is no longer declared, the one that its name determines."""
         return stack_of(self.name, home_of(host, self.hosts().get(host), self.shards))
 
     def hosts(self) -> Mapping[str, Any]:
-        """Return the entries of all hosts by name, as they are written. Raises FleetError."""
+        """Return the entries of all hosts by name, as written. Raises FleetError."""
         inventory, own = self.config.get("inventory"), self.config.get("hosts") or {}
         try:
             return {**(read_inventory(str(inventory), self.folder) if inventory else {}), **own}
@@ -75,19 +75,19 @@ class Environment:
             raise FleetError(str(error)) from None
 
     def link(self, stacks: Iterable[str] | None = None) -> None:
-        """Give every shard (or those named) the environment's config, so that each is a stack for every Pulumi command.
+        """Link the config of every shard (or of those given) to the environment's, so that each is a stack for Pulumi.
 
-        A file of a shard's own is left as it is.
+        A regular file in place of a link is kept.
         """
         for stack in self.stacks() if stacks is None else stacks:
             file = self.config_file(stack)
             if not file.exists():
-                file.unlink(missing_ok=True)  # a link to nowhere
+                file.unlink(missing_ok=True)  # a dangling link
                 file.symlink_to(self.file.name)
 
 
 def load(folder: Path, name: str) -> Environment:
-    """Read how many shards an environment has. Raises FleetError, EngineError."""
+    """Read the number of shards of an environment. Raises FleetError, EngineError."""
     project = read_yaml(folder / "Pulumi.yaml") if (folder / "Pulumi.yaml").is_file() else {}
     if "name" not in project:
         raise FleetError(f"no Pulumi.yaml with a project's name in {folder}")
@@ -112,6 +112,6 @@ def load(folder: Path, name: str) -> Environment:
 
 
 def backend_of(folder: Path) -> str:
-    """Return where the states of a project are, as far as it says so. Raises EngineError."""
+    """Return where the states of a project are, if the project specifies it. Raises EngineError."""
     project = read_yaml(folder / "Pulumi.yaml")
     return str(os.environ.get("PULUMI_BACKEND_URL") or (project.get("backend") or {}).get("url") or "")

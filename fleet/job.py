@@ -1,4 +1,4 @@
-"""What a fleet's run is made of: the job, the engine that does it for one stack, and one run under way."""
+"""The parts of a fleet's run: the job, the engine that runs it on a stack, and one run in progress."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LOOKING = ("preview", "drift")
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with every stack.
+    """What to do with every stack.
 
-    `parallel`: operations at once in one stack; None: the engine's default. `refresh`: `up` looks at the hosts first.
-    `policies`: the options `--policy-pack` and `--policy-pack-config` for a stack. `extra`: what the engine's process
-    has in its environment beside ours.
+    `parallel`: parallel operations in one stack; None for the engine's default. `refresh`: whether `up` refreshes
+    first. `policies`: the options `--policy-pack` and `--policy-pack-config` for a stack. `extra`: additional
+    environment variables of the engine's process.
     """
 
     command: str
@@ -40,19 +40,19 @@ class Job:
 
 @dataclass(frozen=True)
 class SilenceLimits:
-    """For how many seconds an engine may be silent: in a call that asks the state, before a run begins, in a run."""
+    """How many seconds an engine may be silent: in a call that queries the state, before a run begins, in a run."""
 
     call: float = 120.0
     start: float = 300.0
     silence: float = 3600.0
 
     def watch(self, run: StackRun) -> Watch:
-        """Return what manages one run."""
+        """Return the watch for one run."""
         return Watch(lambda: self.silence if run.events.begun else self.start, lambda: run.heard, run.waits, run.fail)
 
 
 class Engine(Protocol):
-    """Runs commands on stacks, many at once."""
+    """Runs commands on stacks, many in parallel."""
 
     def stacks(self) -> frozenset[str]:
         """Return the names of all stacks of the project. Raises EngineError, CommandError."""
@@ -64,17 +64,17 @@ class Engine(Protocol):
         """Return the resources in the state of a stack, secrets encrypted."""
 
     def move(self, source: str, dest: str, urns: Sequence[str]) -> None:
-        """Give resources, and all below them, from one stack to another. Raises EngineError, CommandError."""
+        """Move resources, with all their children, from one stack to another. Raises EngineError, CommandError."""
 
     def many(self) -> AbstractContextManager[None]:
-        """Prepare for more stacks than run at once, so that each starts sooner."""
+        """Prepare for more stacks than run in parallel, so that each starts faster."""
 
     def run(self, stack: str, job: Job, run: StackRun) -> StackOutcome:
-        """Run one command on one stack to its end; what a user can cause is an outcome, not an exception."""
+        """Run one command on one stack to its end; errors that a user can cause are outcomes, not exceptions."""
 
 
 class StackRun:
-    """One run on one stack under way: how long, what it printed, what its events told, when it was last heard of."""
+    """One run on one stack in progress: its duration, output and events, and when it was last heard of."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack
@@ -83,33 +83,33 @@ class StackRun:
         self._lines: list[str] = []
 
     def print(self, line: str) -> None:
-        """Keep a line of output, as it may be shown."""
+        """Keep a line of output, in a form that may be shown."""
         self.heard = time.monotonic()
         self._lines.append(clean(line))
 
     def event(self, event: EngineEvent) -> None:
-        """Take an event."""
+        """Record an event."""
         self.heard = time.monotonic()
         self.events.add(event)
 
     def fail(self, message: str) -> None:
-        """Take an error of our own: it is the first that is to be read."""
+        """Record an error of our own, to be shown first."""
         self.print(f"error: {message}")
         self.events.failures.insert(0, ("", message))
         print(clean(f"{self.stack}: {message}"), file=sys.stderr, flush=True)
 
     def anew(self) -> None:
-        """Forget what the events told: it was a preview, and what is really done comes next."""
+        """Forget the events of a preview; the actual run comes next."""
         self.events = Events()
 
     def waits(self) -> str:
-        """Say what the run waits for."""
+        """Return what the run is waiting for."""
         if not self.events.begun:
             return "it waits for its state, its program and its policies, and has not begun"
         flying = self.events.in_flight()
         return f"it waits for {listed(flying)}" if flying else "nothing is in flight"
 
     def ended(self, *, ok: bool, cancelled: bool) -> StackOutcome:
-        """Return what came of it."""
+        """Return the outcome."""
         status = Status.DONE if ok else Status.CANCELLED if cancelled else Status.FAILED
         return self.events.outcome(self.stack, status, time.monotonic() - self.begin, "\n".join(self._lines))

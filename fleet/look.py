@@ -1,7 +1,7 @@
-"""`python -m fleet.look --stack S`: what is on the stack's hosts, before anything is done there.
+"""`python -m fleet.look --stack S`: the state of the stack's hosts, before anything is changed.
 
-Logs in and prints, for each host, what listens, who filters and which rules of iptables are in force, as the guide has
-an administrator look first (`netstat -tulpn`, `iptables -L`). Changes nothing, on no host and in no state.
+Logs in and prints, for each host, what listens, what firewalls it and which iptables rules are in force, as the guide
+has an administrator look first (`netstat -tulpn`, `iptables -L`). Changes nothing, neither on hosts nor in the state.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ from rules.path.trace import Tracer
 from rules.values.family import Family
 
 AT_ONCE = 16
-"""Hosts that are looked at at a time."""
+"""The most hosts to look at in parallel."""
 _BESIDE = Script("see what filters beside iptables", script("components/firewall/ruleset/beside.sh"), exits=FILE_EXITS)
 
 
 def config_of(stack: str, folder: Path) -> dict[str, Any]:
     """The stack's config by name, decrypted. Raises `EngineError`.
 
-    The stack need not exist yet, and no passphrase is needed where nothing is secret. Secrets of another kind than the
-    passphrase's are left to the CLI.
+    The stack need not exist yet, and no passphrase is needed if nothing is secret. Only secrets encrypted with a
+    passphrase are decrypted here; others are left to the CLI.
     """
     project = load_project(folder)
     settings = load_stack(project, stack)
@@ -80,7 +80,7 @@ def _resolved(project: Project, settings: StackSettings, folder: Path, stack: st
 
 
 def looked(access: HostAccess, packets: Sequence[Described] = ()) -> tuple[bool, list[str]]:
-    """Whether a host could be looked at, and the lines about it: the ways of packets alone, where there are any."""
+    """Whether a host could be read, and the lines about it; with `packets`, only their paths."""
     try:
         host = connection_pool().host(access)
         host.connect()
@@ -138,7 +138,7 @@ def _filtering(host: Host) -> list[str]:
 
 
 def _closed(line: str) -> bool:
-    """Whether a line is about a policy that is not the usual one."""
+    """Whether a line is about a policy other than the usual one."""
     return line.startswith(":") and " DROP " in line
 
 
@@ -162,7 +162,7 @@ def _json(text: str) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Look at all hosts of a stack; the exit status is 1 where one could not be looked at."""
+    """Look at all hosts of a stack; the exit status is 1 if one could not be read."""
     top = argparse.ArgumentParser(prog="python -m fleet.look", description="What is on the hosts of a stack.")
     top.add_argument("--stack", "-s", required=True, help="the stack; it need not exist yet")
     top.add_argument("--cwd", "-C", type=Path, default=Path(), help="the project's folder")
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--packet", action="append", default=[], metavar="PACKET", help="show the way of one alone: tcp A:PORT > B:PORT"
     )
     options = top.parse_args(arguments)
-    os.chdir(options.cwd)  # paths in the config start there
+    os.chdir(options.cwd)  # paths in the config are relative to it
     try:
         packets = [read_packet(text) for text in options.packet]
         access = parse(config_of(options.stack, Path()), options.stack).access()

@@ -1,4 +1,4 @@
-"""Hosts whose shard is another one since there are more shards, or fewer: they go from one state to another."""
+"""Moves hosts from state to state if their shard changes because the number of shards has changed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fleet.summary import listed
 
 
 def move_all(engine: Engine, environment: Environment, tell: Callable[[str], None]) -> int:
-    """Give every host's resources to the stack of its shard; return how many hosts were moved.
+    """Move every host's resources to the stack of its shard; return the number of hosts moved.
 
-    Looks in the shards there are, in those there were, and in the environment's own stack of the time before it was
-    split. No host is touched. Raises FleetError, EngineError, CommandError.
+    Searches the current shards, the former ones, and the environment's own stack from before the split. No host is
+    touched. Raises FleetError, EngineError, CommandError.
     """
     there = engine.stacks()
     former = environment.former(there)
@@ -36,7 +36,7 @@ def move_all(engine: Engine, environment: Environment, tell: Callable[[str], Non
 
 
 def stranded(engine: Engine, environment: Environment) -> list[str]:
-    """Name the hosts that are in the states of shards that there are no more, where nothing manages them.
+    """Name the hosts in the states of former shards, where nothing manages them.
 
     Raises FleetError, EngineError, CommandError.
     """
@@ -68,8 +68,8 @@ def _elsewhere(
 ) -> dict[str, list[tuple[str, str]]]:
     """Return the hosts in a state that belong to other stacks: names and URNs, by stack, in the inventory's order.
 
-    A host that is in none of the lists is undone by the next `up` of the stack where it is; where that is shard no
-    more (`gone`), of the one that its name belongs to.
+    A host that is no longer declared stays, and the next `up` of its stack undoes it. From a former shard (`gone`), it
+    moves to the stack that its name determines.
     """
     found: dict[str, list[tuple[str, str]]] = {}
     there, hosts = dict(_hosts(resources)), environment.hosts()

@@ -1,4 +1,4 @@
-"""What became of one stack, from the events of Pulumi's engine."""
+"""The outcome of one stack, from the events of Pulumi's engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HARDENED, STACK, PROVIDER = "stockade:index:HardenedHost", "pulumi:pulumi:Stack"
 _HOST = re.compile(r"([^\s:]+): ")
 _COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _ENDS = re.compile(r"^(update|preview|refresh|destroy) (failed|canceled)$|^resource \w+ failed|run program: ", re.I)
-"""What the engine says once more, at the end, of failures that it has told."""
+"""Messages with which the engine repeats, at the end, failures that it has reported."""
 
 
 class Status(StrEnum):
@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 
 class ResourceChange(NamedTuple):
-    """What is done with one resource, or would be; `host` is empty for one that is about none."""
+    """The change of one resource, done or planned; `host` is empty if it belongs to none."""
 
     host: str
     kind: str
@@ -43,10 +43,10 @@ class ResourceChange(NamedTuple):
 
 @dataclass(frozen=True)
 class StackOutcome:
-    """What became of one stack.
+    """The outcome of one stack.
 
-    `changes`: how many resources, by operation; `changed`: which. `failures` and `advice`: resource (or nothing) and
-    message of each. `hosts`: which host each resource is about. `output`: what the engine showed.
+    `changes`: the number of resources by operation; `changed`: the resources. `failures` and `advice`: resource (or an
+    empty string) and message of each. `hosts`: the host of each resource. `output`: what the engine printed.
     """
 
     stack: str
@@ -61,12 +61,15 @@ class StackOutcome:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
     def host_of(self, resource: str) -> str:
-        """Return the host of a resource; of one that the engine refused at once, by its name, which begins with it."""
+        """Return the host of a resource.
+
+        The engine may reject a resource before it names its host; its name begins with the host's.
+        """
         near = (host for host in self.hosts.values() if resource == host or resource.startswith(f"{host}-"))
         return self.hosts.get(resource) or max(near, key=len, default="")
 
     def line(self, *, would: bool) -> str:
-        """Say it in one line; `would` where nothing was really done."""
+        """Summarise it in one line; `would`: nothing was really changed."""
         what = counted(self.changes, would=would)
         if self.status is Status.DONE:
             return f"{what or 'no changes'}, {self.unchanged} unchanged"
@@ -75,12 +78,12 @@ class StackOutcome:
 
 
 def counted(changes: Mapping[str, int], *, would: bool) -> str:
-    """Say how many resources were changed, by operation."""
+    """Summarise how many resources were changed, by operation."""
     return ", ".join(f"{number} {f'to {op}' if would else PAST[op]}" for op, number in changes.items())
 
 
 class Events:
-    """Collects what is to be told of one run; Pulumi's CLI and the embedded engine send the same. Thread-safe."""
+    """Collects the results of one run; Pulumi's CLI and the embedded engine send the same events. Thread-safe."""
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
@@ -94,7 +97,7 @@ class Events:
         self._lock = threading.Lock()
 
     def add(self, event: EngineEvent) -> None:
-        """Take one event."""
+        """Record one event."""
         with self._lock:
             self.begun = self.begun or event.prelude_event is not None
             if event.summary_event:
@@ -113,13 +116,13 @@ class Events:
                     self.advice.append(advice)
 
     def nothing_done(self) -> None:
-        """What was told would have been done, and has not been."""
+        """Forget the changes: they were only planned, and have not been made."""
         with self._lock:
             self.changes.clear()
             self.changed.clear()
 
     def in_flight(self) -> list[str]:
-        """Return what the engine is doing just now, those that began first before the others."""
+        """Return the operations in progress, the oldest first."""
         with self._lock:
             return [*self._flying.values()]
 
@@ -142,11 +145,11 @@ class Events:
             self._flying.pop(step.urn, None)
         operation = str(getattr(step.op, "value", step.op))
         operation = {"create-replacement": "replace"}.get(operation, operation)
-        if ends and operation in PAST and not step.type.startswith("stockade:index:"):  # the parts are told
+        if ends and operation in PAST and not step.type.startswith("stockade:index:"):  # its parts are reported
             self.changed[step.urn] = ResourceChange(host, kind_of(step.type), name, operation)
 
     def _without_description(self, policy: PolicyEvent) -> str:
-        """Pulumi puts a policy's description before each of its messages; ours begin with the host."""
+        """Pulumi puts a policy's description before each of its messages; remove it, as ours begin with the host."""
         _, _, rest = policy.message.partition("\n")
         found = _HOST.match(rest)
         if policy.policy_pack_name != "stockade" or not found:
@@ -160,7 +163,7 @@ class Events:
             self.failures.append(failure)
 
     def outcome(self, stack: str, status: Status, seconds: float, output: str) -> StackOutcome:
-        """Return what is known at the end."""
+        """Return the outcome at the end of the run."""
         failures = self.failures if status is not Status.DONE else []
         if status is Status.FAILED and not failures:
             failures = [("", _last_error(output))]
@@ -181,7 +184,7 @@ class Events:
 
 
 def kind_of(type_: str) -> str:
-    """Return the last word of a resource's type."""
+    """Return the last part of a resource's type."""
     return one_line(type_.rpartition(":")[2])
 
 
@@ -201,7 +204,7 @@ def _host(step: Any) -> str:
 
 
 def _last_error(output: str) -> str:
-    """Return the engine's own error, where it failed before there was anything to tell."""
+    """Return the engine's own error, if it failed before it reported anything."""
     said = _COLOURS.sub("", output).strip()
     _, found, text = f"\n{said}".rpartition("\nerror: ")
     if found:

@@ -1,9 +1,8 @@
 """`python -m fleet.preview STACK FILE`: preview one stack with its policies, and write a comment for its pull request.
 
-The preview is printed, whole, and written beside the comment (FILE with `.txt`), for an artifact of the job; the
-comment's first line tells it from those of other stacks. What is previewed is somebody else's proposal: nothing that
-leaves here has a secret of this process's environment, or anything that a terminal, CI or Markdown obeys.
-`.ci/preview` runs it.
+The full preview is printed, and written beside the comment (FILE with `.txt`) as an artifact of the job. The comment's
+first line identifies its stack. The pull request is untrusted. So the output never contains a secret from this
+process's environment, or anything that a terminal, CI or Markdown would interpret. `.ci/preview` runs it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from policies.names import lowered_in
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; the exit status is that of a preview."""
+    """Run it; the exit status is that of the preview."""
     if len(arguments) != 2:
         print("error: python -m fleet.preview STACK FILE", file=sys.stderr)
         return 2
@@ -86,7 +85,7 @@ def _previewed(stack: str, folder: Path, whole: Path) -> tuple[Result, str]:
 
 
 def _check_files(stack: str, folder: Path) -> None:
-    """Refuse links of the proposal that lead out of it: their text would be told as what is wrong with it."""
+    """Reject links in the pull request that lead out of it: error messages would show their text."""
     read_text(folder / "Pulumi.yaml")
     project = load_project(folder)
     file = stack_file(project, stack)
@@ -96,12 +95,12 @@ def _check_files(stack: str, folder: Path) -> None:
         if os.path.lexists(one):
             read_text(one)
     if file.is_file():
-        read_yaml(file)  # told in one way, whichever engine would stumble over it
+        read_yaml(file)  # report errors in the same way for either engine
 
 
 @contextmanager
 def _obeyed_by_no_runner() -> Iterator[None]:
-    """GitHub's runner obeys lines of output (`::add-mask::`), also those that a config or a host made up."""
+    """Keep GitHub's runner from obeying lines of output (`::add-mask::`) that come from a config or a host."""
     token = token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
     if token:
         print(f"::stop-commands::{token}", flush=True)

@@ -1,4 +1,4 @@
-"""The engines' processes: each apart from the terminal, so that Ctrl-C reaches each of them once, through us."""
+"""The engines' processes: detached from the terminal, so that Ctrl-C reaches each of them once, through us."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from local.engine.processes.process import started
 from local.engine.run.interrupts import heard
 
 GRACE = 20.0
-"""Seconds that a process has to end in order when it was silent for too long, before it is ended at once."""
+"""Seconds that a process has to end after it was silent for too long, before it is killed."""
 
 
 class StalledError(Exception):
-    """A process was silent for too long; the message says what it waited for."""
+    """A process was silent for too long; the message says what it was waiting for."""
 
 
 @dataclass
 class Watch:
-    """How long a process may be silent: `limit` seconds after `heard()`. `warn` gets a message that has `waits()`."""
+    """How long a process may be silent: `limit` seconds after `heard()`.
+
+    `warn` gets a message that includes `waits()`.
+    """
 
     limit: Callable[[], float]
     heard: Callable[[], float]
@@ -36,7 +39,7 @@ class Watch:
 
 
 class Processes:
-    """Runs commands in many threads, and interrupts all that run. Thread-safe."""
+    """Runs commands in many threads, and interrupts all of them. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,7 +56,7 @@ class Processes:
         *,
         watch: Watch | None = None,
     ) -> int:
-        """Run one command to its end; return its exit status. Lines of output are told as they come."""
+        """Run one command to its end; return its exit status. Lines of output are passed on as they come."""
         return self.follow(started(argv, cwd, environment, stdin=subprocess.DEVNULL), on_output, on_error, watch=watch)
 
     def follow(
@@ -64,7 +67,7 @@ class Processes:
         *,
         watch: Watch | None = None,
     ) -> int:
-        """The same for a process that runs already. Raises StalledError where it is silent for too long."""
+        """The same for a process that is already running. Raises StalledError if it is silent for too long."""
         with process:
             with self._lock:
                 self._running.add(process)
@@ -87,14 +90,14 @@ class Processes:
             return status
 
     def interrupt(self) -> None:
-        """Have all that runs end in order; the second time, at once."""
+        """Ask all running processes to end; the second time, kill them."""
         with self._lock:
             self.interrupted = True
             for process in self._running:
                 process.send_signal(signal.SIGINT)
 
     def interruptible(self, interrupted: Callable[[], None]) -> AbstractContextManager[None]:
-        """Pass Ctrl-C and SIGTERM on to the engines, and go on to the summary; `interrupted` is called each time."""
+        """Pass Ctrl-C and SIGTERM on to the engines, and continue to the summary; `interrupted` is called each time."""
 
         def pass_on() -> None:
             interrupted()

@@ -1,4 +1,4 @@
-"""Shows how far the stacks are, while they run."""
+"""Shows the progress of the stacks while they run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show progress for the length of a block."""
+        """Show progress during a block."""
         thread = threading.Thread(target=self._show, daemon=True)
         thread.start()
         try:
@@ -37,7 +37,7 @@ class Progress:
             thread.join()
 
     def begin(self, run: StackRun) -> None:
-        """A stack begins."""
+        """A stack starts."""
         with self._lock:
             self._runs[run.stack] = run
 
@@ -55,7 +55,7 @@ class Progress:
 
 
 def progress(run: StackRun, now: float) -> str:
-    """Say in a line how far a run is."""
+    """Return the progress of a run in one line."""
     seconds = now - run.begin
     if not run.events.begun:
         return f"{run.stack}: {seconds:.0f} s, has not begun yet"

@@ -1,6 +1,6 @@
-"""What leaves a job of CI, in a comment, a summary, a log, an artifact: without any secret of the job's environment.
+"""Removes the secrets of a CI job's environment from what it publishes: comments, summaries, logs, artifacts.
 
-Who may change what is previewed must not have the preview print what it runs with.
+The author of what is previewed must not be able to make the preview print them.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ _SECRET = re.compile(
     re.I,
 )
 _NONE = frozenset(("PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"))
-"""Variables that are called like secrets and hold places."""
+"""Variables whose names look secret but whose values are paths."""
 MORE = "STOCKADE_SECRETS"
-"""Names of further variables that hold secrets, for a workflow that calls them otherwise."""
+"""Names of further variables that contain secrets, for workflows with other names."""
 _IN_ADDRESS = re.compile(
     r"//([^/?#@\s]*):([^/?#@\s]+)@|[?&](?:sig|signature|token|password|key|secret)=([^&#\s]+)", re.I
 )
 _SHORTEST, _SHORTEST_LINE = 3, 5
-"""Less than that would mask half of every text."""
+"""Anything shorter would mask half of every text."""
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Takes secrets out of text, whatever they were written as."""
+    """Removes secrets from text, however they are encoded."""
 
     forms: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Mask:
-        """Return a mask for what an environment has of secrets."""
+        """Return a mask for the secrets in an environment."""
         return cls(tuple(sorted(_forms(secrets_of(environment)), key=len, reverse=True)))
 
     def __call__(self, text: str) -> str:
-        """Return the text without them, and without what a terminal obeys."""
+        """Return the text without secrets and without terminal control characters."""
         for form in self.forms:
             text = text.replace(form, MASK)
         text = printable(text)
-        for form in self.forms:  # what had something invisible in it
+        for form in self.forms:  # forms with something invisible in them
             text = text.replace(form, MASK)
         return text
 
 
 def clean(text: str) -> str:
-    """Return a text as it may be shown; in CI, where it is published, without any secret of this environment."""
+    """Return a text as it may be shown; in CI, where it is published, without the secrets of this environment."""
     if os.environ.get("CI") or os.environ.get(REVIEW):
         return _mask(tuple(sorted(os.environ.items())))(text)
     return printable(text)
@@ -71,8 +71,10 @@ def _mask(environment: tuple[tuple[str, str], ...]) -> Mask:
 
 
 def secrets_of(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the values of variables that are called like secrets, what is in files that these name, and what stands in
-    addresses to log in by. The lab's passphrase is none."""
+    """Yield secrets: values of variables with secret-looking names, the files they name, and credentials in URLs.
+
+    The lab's passphrase is not secret.
+    """
     more = set(environment.get(MORE, "").replace(",", " ").split())
     for name, value in environment.items():
         for found in _IN_ADDRESS.finditer(value):
@@ -82,7 +84,7 @@ def secrets_of(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _in_file(value: str) -> str:
-    """Return what is in the file that a variable names, as GitLab hands over secrets; empty where it names none."""
+    """Return the content of the file that a variable names (GitLab passes secrets as files); empty if it names none."""
     if not value.startswith(("/", "./", "~")) or "\n" in value or len(value) > 4096:
         return ""
     try:
@@ -121,11 +123,11 @@ def _spellings(text: str) -> Iterator[str]:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Yield what a text is in base64, wherever in the encoded it begins."""
+    """Yield the base64 encodings of a text, at any offset in the encoded data."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode("ascii")
         yield encode(raw + b"\n").decode("ascii")
         for before in range(3) if len(raw) > _SHORTEST_LINE else ():
             encoded = encode(b"\0" * before + raw).decode("ascii")
-            # the first and the last letters are of the neighbours, too
+            # the first and the last characters also encode neighbouring bytes
             yield encoded[(0, 2, 3)[before] : len(encoded) - (0, 4, 4)[(before + len(raw)) % 3 and 1]].rstrip("=")

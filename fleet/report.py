@@ -1,4 +1,4 @@
-"""`--report FILE`: what came of all stacks, for who reads no log (.md), for programs (.json), for CI (.xml: JUnit)."""
+"""`--report FILE`: the outcome of all stacks, for pull requests (.md), for programs (.json), for CI (.xml: JUnit)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ KINDS = (".md", ".json", ".xml")
 class Result:
     """One command on all stacks of an environment, or on some.
 
-    `homes`: the stack of each host, as far as it is known. `error`: why nothing was run. `remarks`: what else is to be
-    said. `whole`: where all of it is, for a report that has no room for it.
+    `homes`: the stack of each host, if known. `error`: why nothing was run. `remarks`: additional lines. `whole`: where
+    the full report is, if this one has no room for it.
     """
 
     title: str
@@ -40,19 +40,19 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether anything did not come to its end as it should."""
+        """Whether anything failed."""
         return bool(self.error) or any(one.status is not Status.DONE for one in self.outcomes)
 
 
 def write(result: Result, file: Path) -> None:
-    """Write a report in the format that the file's name ends in. Raises OSError."""
+    """Write a report in the format given by the file's suffix. Raises OSError."""
     made = {".md": markdown, ".json": as_json, ".xml": junit}[file.suffix]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(made(result), encoding="utf-8")
 
 
 def failed_in(file: Path) -> frozenset[str]:
-    """Return the stacks that did not end well in a JSON report. Raises FleetError."""
+    """Return the failed stacks in a JSON report. Raises FleetError."""
     try:
         stacks = json.loads(file.read_text(encoding="utf-8"))["stacks"]
         return frozenset(one["stack"] for one in stacks if one["status"] != Status.DONE)
@@ -63,7 +63,7 @@ def failed_in(file: Path) -> frozenset[str]:
 
 
 def markdown(result: Result, limit: int = LIMIT) -> str:
-    """What failed and how much it is first, then what changes, creations last (comment.py)."""
+    """Failures and totals first, then changes, creations last (comment.py)."""
     return comment(
         result.title,
         result.command,
@@ -79,7 +79,7 @@ def markdown(result: Result, limit: int = LIMIT) -> str:
 
 
 def as_json(result: Result) -> str:
-    """All of it, by stack and by host."""
+    """The full result, by stack and by host."""
     document = {
         "environment": result.title,
         "command": result.command,
@@ -117,7 +117,7 @@ class _Host:
 
 
 def _hosts(result: Result) -> list[_Host]:
-    """Every host of the stacks, what is done with it and what failed."""
+    """Every host of the stacks, with its changes and failures."""
     found: dict[str, _Host] = {}
     for outcome in result.outcomes:
         names = [name for name, stack in result.homes.items() if stack == outcome.stack]
@@ -136,7 +136,7 @@ def _hosts(result: Result) -> list[_Host]:
 
 
 def junit(result: Result) -> str:
-    """A suite for each stack, a case for each host; a drifted host is a failure of `drift`."""
+    """A suite for each stack, a case for each host; with `drift`, a drifted host is a failure."""
     suites = ElementTree.Element("testsuites", name=f"{result.command} {result.title}")
     if result.error:
         case = _case(_suite(suites, result.title, 0.0), result.title, result.command)
@@ -187,5 +187,5 @@ def _first(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Show by its number what cannot be seen, and so what XML cannot have."""
+    """Replace invisible characters, which XML may not allow, by their code points."""
     return printable(text)

@@ -1,4 +1,4 @@
-"""What is told of all stacks at the end: each in a line, what differs and what failed by cause, and a total."""
+"""The final summary of all stacks: a line for each, changes, failures by cause, and a total."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from fleet.outcome import PAST, StackOutcome, Status, counted
 
 SHOWN = 12
-"""So many names in a row are told; of more, their number."""
+"""The most names in a row; more are counted."""
 _WAITED = re.compile(r" \(tried for \d+ s\)")
 _ADDRESS = re.compile(r"\b(cannot connect to [\w-]+@)[^\s,]+")
 _DIGITS = re.compile(r"(\d+)")
 _SERIOUS = 3
-"""So many words a message has at least that stands for others of its host."""
+"""The fewest words of a message that may stand for others of its host."""
 
 
 @dataclass
 class Group:
-    """One message, and the hosts or resources that it is about, by stack."""
+    """One message, and its hosts or resources, by stack."""
 
     message: str
     about: dict[str, None] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Group:
     hosts: bool = True
 
     def lines(self) -> Iterator[str]:
-        """Say it: what many have in common once, then who they are."""
+        """Yield the message once, then whom it concerns."""
         first, *rest = self.message.splitlines() or [""]
         names = in_order(name for name in self.about if name)
         if len(names) == 1:
@@ -42,18 +42,18 @@ class Group:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return names as people count them: web2 before web10."""
+    """Return names in natural order: web2 before web10."""
     return sorted(names, key=lambda name: [part.zfill(12) if part.isdigit() else part for part in _DIGITS.split(name)])
 
 
 def listed(names: Sequence[str], shown: int = SHOWN) -> str:
-    """Name some and count the rest."""
+    """List some names and count the rest."""
     more = len(names) - shown
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:shown])} and {more} more"
 
 
 def grouped(outcomes: Iterable[StackOutcome], *, advice: bool = False) -> list[Group]:
-    """Return the failures by what they say, hosts apart; those of several stacks together."""
+    """Return the failures grouped by message, without host names, across all stacks."""
     groups: dict[str, Group] = {}
     for outcome in outcomes:
         known = {*outcome.hosts.values()}
@@ -69,14 +69,14 @@ def grouped(outcomes: Iterable[StackOutcome], *, advice: bool = False) -> list[G
 
 
 def _general(message: str, stack: str) -> str:
-    """Return a message without what differs between hosts and stacks that fail of the same: addresses, times, names."""
+    """Return a message without what varies between hosts and stacks with the same failure: addresses, times, names."""
     environment = stack.rpartition("-")[0]
     text = message.replace(stack, f"{environment}-NN") if environment else message
     return _WAITED.sub("", _ADDRESS.sub(r"\1…", text))
 
 
 def apart(outcome: StackOutcome, resource: str, message: str) -> tuple[str, str]:
-    """Return a message's host (or resource, where it has none) and the message without it."""
+    """Split a message into its host (or resource, if there is no host) and the rest."""
     named = re.match(r"(?:[\w-]+: )?([^\s:]+): ", message)
     known = {*outcome.hosts.values(), resource}
     host = named[1] if named and named[1] in known else outcome.host_of(resource) or resource
@@ -87,7 +87,7 @@ def apart(outcome: StackOutcome, resource: str, message: str) -> tuple[str, str]
 
 
 def _by_cause(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield each host's failures, one cause that many of its resources failed of but once."""
+    """Yield each host's failures; one cause shared by many of its resources appears only once."""
     by_host: dict[str, dict[str, None]] = {}
     for host, message in found:
         by_host.setdefault(host, {})[message] = None
@@ -106,7 +106,7 @@ def _by_cause(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _common(one: str, other: str) -> str:
-    """Return what two messages have in common from a colon in their first lines on; empty where that is little."""
+    """Return the common part of two messages, from a colon in their first lines on; empty if it is short."""
     (first, _, below), (again, _, others_below) = one.partition("\n"), other.partition("\n")
     parts, others = (_WAITED.sub("", text).split(": ") for text in (first, again))
     count = 0
@@ -119,7 +119,7 @@ def _common(one: str, other: str) -> str:
 
 
 def differences(outcomes: Iterable[StackOutcome], *, would: bool) -> list[str]:
-    """Say what is changed on which hosts, by kind; changes before creations."""
+    """Return what changes on which hosts, by kind; creations last."""
     found: dict[tuple[bool, str, str], dict[str, bool]] = {}
     for change in (one for outcome in outcomes for one in outcome.changed):
         key = change.operation == "create", change.kind, change.operation
@@ -133,7 +133,7 @@ def differences(outcomes: Iterable[StackOutcome], *, would: bool) -> list[str]:
 
 
 def totals(outcomes: Sequence[StackOutcome], seconds: float, *, would: bool) -> str:
-    """Say in one line what all of it came to."""
+    """Return the totals in one line."""
     by_status = Counter(one.status for one in outcomes)
     total: Counter[str] = Counter()
     for one in outcomes:
@@ -151,13 +151,13 @@ def _in_order(total: Mapping[str, int]) -> dict[str, int]:
 
 
 def table(outcomes: Sequence[StackOutcome], *, would: bool) -> list[str]:
-    """Say in a line what became of each stack."""
+    """Return one line for each stack."""
     wide = max((len(outcome.stack) for outcome in outcomes), default=0)
     return [f"{one.stack:<{wide}}  {one.seconds:7.1f} s  {one.line(would=would)}" for one in outcomes]
 
 
 def failures(outcomes: Sequence[StackOutcome], *, advice: bool = False) -> list[str]:
-    """Say what failed, under the stack where it did, or under all of them where there are several."""
+    """Return the failures, under their stack or, if several stacks share them, under all of these."""
     lines: list[str] = []
     before: list[str] = []
     for group in sorted(grouped(outcomes, advice=advice), key=lambda group: -len(group.stacks)):
@@ -171,9 +171,9 @@ def failures(outcomes: Sequence[StackOutcome], *, advice: bool = False) -> list[
 
 
 def summary(outcomes: Sequence[StackOutcome], seconds: float, *, would: bool, remarks: Sequence[str] = ()) -> str:
-    """Return the table of all stacks, what differs, what failed in each and how it is mended, and a total.
+    """Return the table of all stacks, changes, failures with their remedies, and a total.
 
-    `remarks` is what else is to be said, before the total.
+    `remarks`: additional lines before the total.
     """
     lines = table(outcomes, would=would)
     for block in (differences(outcomes, would=would), failures(outcomes), remarks):

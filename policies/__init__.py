@@ -1,1 +1,1 @@
-"""Policies about what rulesets do, and an explanation of any ruleset. Imports rules/ only."""
+"""Policies about what rulesets do, and an explanation of any ruleset. Imports only rules/."""

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# The pack runs in its own folder; its modules are those of the repository.
+# Pulumi runs the pack in its own directory, but its modules are imported from the repository.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pulumi_policy import PolicyPack

@@ -1,4 +1,4 @@
-"""What all policies are made of: how they read resources, say what is wrong, and say that they cannot tell yet."""
+"""The base of all policies: reading resources, reporting violations, and reporting that a value is not known yet."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ JAILS, UPDATES = f"{PREFIX}Fail2Ban", f"{PREFIX}AutomaticUpdates"
 HARDENED = "stockade:index:HardenedHost"
 
 Props = Mapping[str, Any]
-# Analyses share caches that were not made for threads; the pack's server has several.
+# Analyses share caches that are not thread-safe, and the pack's server has several threads.
 _ONE_AT_A_TIME = threading.RLock()
 
 
 class CannotTellYetError(UnknownValueError):
-    """A value is known only in `pulumi up`. The SDK makes an advisory note of it, which the preview shows."""
+    """A value is known only in `pulumi up`. The SDK turns this into an advisory note, which the preview shows."""
 
     START = "cannot tell yet: "
 
@@ -78,10 +78,10 @@ def resource_policy(
     advisory: bool = False,
     looked_at: tuple[str, Callable[[PolicySettings], None]] | None = None,
 ) -> Policy:
-    """A policy on every resource of one type. ``check`` yields what is wrong; the host's name is put before it.
+    """A policy on every resource of one type. ``check`` yields violations; the host's name is prepended.
 
-    ``looked_at``: another type, of which only a look at the host tells enough, so that a policy on the stack decides;
-    and what takes the settings meanwhile.
+    ``looked_at``: a type that can be checked only after the host has been read, which is left to a stack policy, and a
+    function that stores the settings for it.
     """
     known = (*settings, WAIVED_HOSTS)
 
@@ -98,7 +98,7 @@ def resource_policy(
             try:
                 for problem in check(args.props, chosen):
                     report(printable(f"{host}: {problem}"), None)
-            except ValueError as error:  # rules that cannot be read, or whose chains call each other in a circle
+            except ValueError as error:  # rules that cannot be parsed, or chains that form a loop
                 report(printable(f"{host}: this cannot be decided: {error}"), None)
             except UnknownValueError as error:
                 raise CannotTellYetError(f"{host}: {_why(error)}") from None
@@ -107,7 +107,7 @@ def resource_policy(
 
 
 def host_policy(name: str, description: str, check: HostCheck, *settings: Setting, advisory: bool = False) -> Policy:
-    """A policy on every host of the stack, also on one that was forgotten."""
+    """A policy on every host of the stack, including hosts that were forgotten."""
 
     def validate(args: StackValidationArgs, chosen: PolicySettings) -> Iterator[str]:
         waived = chosen.table(WAIVED_HOSTS.name)
@@ -146,7 +146,7 @@ def stack_policy(
 
 
 def _read(policy: str, known: Sequence[Setting], config: Props, report: ReportViolation) -> PolicySettings:
-    """The settings; a wrong configuration is a violation and changes nothing, so that it cannot switch a policy off."""
+    """The settings. An invalid configuration is a violation and has no effect, so it cannot disable a policy."""
     try:
         return PolicySettings(known, config)
     except SettingsError as error:
@@ -155,7 +155,7 @@ def _read(policy: str, known: Sequence[Setting], config: Props, report: ReportVi
 
 
 def hosts(resources: Sequence[PolicyResource]) -> list[DeclaredHost]:
-    """All hosts by name: those of the stack config, those that are hardened, those that resources are about."""
+    """All hosts by name: those in the stack config, those that are hardened, those that have resources."""
     found = {name: DeclaredHost(name) for name in configured_hosts()}
     for resource in resources:
         if resource.resource_type == HARDENED:
@@ -168,7 +168,7 @@ def hosts(resources: Sequence[PolicyResource]) -> list[DeclaredHost]:
 
 @lru_cache  # a pack serves one run
 def configured_hosts() -> Mapping[str, Any]:
-    """The hosts that the stack config gives this stack, as they stand there; none where it cannot be read."""
+    """This stack's hosts, as in the stack config; empty if that cannot be read."""
     try:
         entries, shard = _entries(), _setting("shard", {})
         index = index_in(shard, os.environ.get("PULUMI_STACK", ""))
@@ -180,14 +180,14 @@ def configured_hosts() -> Mapping[str, Any]:
         LookupError,
         AttributeError,
         RecursionError,
-    ):  # the program tells what is wrong with the config
+    ):  # the program reports errors in the config
         return {}
 
 
 def configured_login(name: str) -> Mapping[str, Any]:
-    """The login that stays, as the stack config has it: the admin's, or the only one; empty for a host that it lacks.
+    """The permanent login, as in the stack config: the admin's, or the only one; empty if the config lacks the host.
 
-    What stands nearer wins, as in components/config/inventory.py.
+    The most specific setting counts, as in components/config/inventory.py.
     """
     entry, common = configured_hosts().get(name), _setting("defaults", {})
     if not isinstance(entry, Mapping) or not isinstance(common, Mapping):
@@ -201,7 +201,7 @@ def configured_login(name: str) -> Mapping[str, Any]:
 
 
 def known_hosts() -> Sequence[str] | None:
-    """The names of all hosts that share this stack's config, in all its shards; None where that cannot be told."""
+    """The names of all hosts that share this stack's config, in all shards; None if unknown."""
     try:
         entries = _entries()
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
@@ -223,7 +223,7 @@ def _setting(name: str, default: Any) -> Any:
 
 
 def _in_file(key: str, default: Any) -> Any:
-    """The same from the file: engines hand no setting to a pack that has a secret anywhere below it."""
+    """The same from the file: an engine does not pass a setting to a pack if any part of it is secret."""
     try:
         where = _yaml(ROOT / "Pulumi.yaml").get("stackConfigDir") or "."
         stack = _yaml(ROOT / where / f"Pulumi.{os.environ.get('PULUMI_STACK', '')}.yaml")
@@ -238,7 +238,7 @@ def _yaml(file: Path) -> Any:
 
 
 def items(values: Any) -> tuple[list[Any], bool]:
-    """The items of a list that are known, and whether there are others."""
+    """The known items of a list, and whether there are others."""
     found, unknown = [], False
     for index in range(len(values or ())):
         try:

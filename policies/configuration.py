@@ -1,6 +1,6 @@
-"""What an environment's configuration names as a whole: policies, and by `waivedHosts` and the like hosts.
+"""The policy names in an environment's configuration, and the host names in `waivedHosts` and similar settings.
 
-The SDK hands each policy its own part alone, so the pack's server is looked over the shoulder when it is configured.
+The SDK passes each policy only its own settings, so this intercepts the server's configuration.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _given: dict[str, Mapping[str, Any]] = {}
 
 
 def observe(policies: Iterable[Policy], version: str) -> None:
-    """Have the server refuse a configuration of policies that there are not, keep what it is given, and say which
-    `version` of the pack it is: the SDK says 0.0.1 of every pack."""
+    """Make the server reject unknown policy names, keep the configuration, and report the pack's `version`.
+
+    The SDK reports 0.0.1 for every pack.
+    """
     levels = {policy.name: _LEVELS[policy.enforcement_level or EnforcementLevel.MANDATORY] for policy in policies}
 
     class Servicer(sdk._PolicyAnalyzerServicer):

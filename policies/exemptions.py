@@ -1,4 +1,4 @@
-"""fail2ban spares a few addresses, not everybody, and lets no command decide whom."""
+"""fail2ban ignores only a few addresses, and no command decides which."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _jails(text: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def _networks(word: str) -> Iterator[Network]:
-    """Yield what an entry of `ignoreip` stands for; a name stands for a few addresses."""
+    """Yield the networks that an entry of `ignoreip` covers; a host name stands for a few addresses."""
     if "%(" in word:
         raise ValueError(f"ignoreip has {word}, whose value stands on the host")
     address, slash, prefix = word.rpartition("/") if "/" in word else (word, "", "")
@@ -68,11 +68,11 @@ def _networks(word: str) -> Iterator[Network]:
     try:
         network = ip_network(f"{address}{slash}{prefix}", strict=False)
     except ValueError:
-        if slash or ":" in word:  # no name: `file:...`, a network that others may read as one
+        if slash or ":" in word:  # not a name: `file:...`, or a network that others may read as one
             raise ValueError(f"ignoreip has {word}, which is no address, network or name") from None
         return
     yield network
-    if network.version == 6 and network.overlaps(_MAPPED):  # fail2ban takes them for IPv4
+    if network.version == 6 and network.overlaps(_MAPPED):  # fail2ban reads them as IPv4
         rest = max(network.prefixlen - 96, 0)
         start = int(network.network_address) & 0xFFFFFFFF if rest else 0
         yield IPv4Network((start, rest))

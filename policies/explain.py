@@ -1,8 +1,9 @@
-"""What a ruleset lets in: ``python -m policies.explain [FILE ...] [--packet PACKET]``, no Pulumi and no host needed.
+"""What a ruleset lets in: ``python -m policies.explain [FILE ...] [--packet PACKET]``, without Pulumi or a host.
 
-Reads what ``iptables-save`` or ``ip6tables-save`` prints, or rules as people write them, from files or stdin. Text of
-both families, one after the other, is told apart by the comments that those programs write. More files tell more of the
-host: ``nft -j list ruleset``, ``ipset save``, ``ip -j addr``, ``ip -j route``, a second dump of the other iptables.
+Reads the output of ``iptables-save`` or ``ip6tables-save``, or rules as people write them, from files or stdin. In text
+with both families, one after the other, the comments that those programs write tell them apart. More files describe
+more of the host: ``nft -j list ruleset``, ``ipset save``, ``ip -j addr``, ``ip -j route``, a second dump from the other
+iptables variant.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ _CHAINS = ("INPUT", "FORWARD")
 
 @dataclass
 class Explained:
-    """The answers about one ruleset; ``path``: about all that packets meet, where more is known than a filter table."""
+    """The answers about one ruleset; ``path``: about all tables, if more than a filter table is given."""
 
     analysis: Analysis
     path: PathAnswers | None = None
     doubts: tuple[str, ...] = ()
-    """What other firewalls, and cannot be followed."""
+    """Other firewalls that cannot be analysed."""
 
     @property
     def family(self) -> Family:
@@ -46,15 +47,15 @@ class Explained:
         return self.analysis.family
 
     untold: dict[str, str] = field(default_factory=dict)
-    """Why something cannot be told, by the built-in chain that is too intricate."""
+    """Why there is no answer, by built-in chain that is too intricate."""
 
     def default_deny(self, chain: str) -> bool | str:
-        """As JSON says it: true, false or "unknown"."""
+        """The value for JSON: true, false or "unknown"."""
         found = self._asked(chain, lambda: self.analysis.default_deny(chain))
         return "unknown" if found is None else found
 
     def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
-        """The services that can be reached, or what is forwarded; nothing where that cannot be told."""
+        """The services that can be reached, or what is forwarded; empty if that cannot be determined."""
         return self._asked(chain, lambda: self._exposure(chain)) or ()
 
     def _exposure(self, chain: str) -> tuple[str, ...]:
@@ -66,12 +67,12 @@ class Explained:
 
     @cached_property
     def dead(self) -> tuple[Dead, ...]:
-        """The rules that never match, of those of which that can be told."""
+        """The rules that never match, as far as that can be determined."""
         return self.analysis.shadowed(self.untold)
 
     @cached_property
     def redundant(self) -> tuple[Placed, ...]:
-        """The redundant rules, likewise."""
+        """The redundant rules, as far as that can be determined."""
         return self.analysis.redundant(self.untold)
 
     def _asked(self, chain: str, ask: Callable[[], T]) -> T | None:
@@ -83,7 +84,7 @@ class Explained:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Exit status: 0, or 2 when the text cannot be read."""
+    """The command line. Exit status: 0, or 2 if the text cannot be parsed."""
     parser = argparse.ArgumentParser(prog="python -m policies.explain", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("files", nargs="*", metavar="FILE", help="what is known of the host; stdin when missing or -")
     parser.add_argument(
@@ -129,7 +130,7 @@ def _explained(found: Given, family: Family) -> Explained:
 
 
 def way(found: Given, text: str) -> str:
-    """The way of one packet through all that is given, in lines."""
+    """The path of one packet through everything given, in lines."""
     asked = read_packet(text)
     family = asked.packet.family
     network = found.network(family)
@@ -146,7 +147,7 @@ def way(found: Given, text: str) -> str:
 
 
 def _given(name: str) -> str:
-    """The text of a file or of stdin; bytes that are no UTF-8 are kept (`hosts/text/rawtext.py`)."""
+    """The text of a file or of stdin; invalid UTF-8 is preserved (`hosts/text/rawtext.py`)."""
     if name != "-":
         return to_text(Path(name).read_bytes())
     stream = getattr(sys.stdin, "buffer", None)

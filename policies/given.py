@@ -1,4 +1,4 @@
-"""What is given about a host's filtering: dumps of iptables, a listing of nftables, sets, addresses and routes."""
+"""Input about a host's firewall: iptables dumps, an nftables listing, sets, addresses and routes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SETS = re.compile(r"\s*create \S+ \S+:")
 
 @dataclass
 class Given:
-    """``rulesets``: the first of each family is the one that is explained, others filter beside it.
+    """``rulesets``: the first one of each family is explained; the others are further filters.
 
-    ``doubts``: what other firewalls, and cannot be followed, in words.
+    ``doubts``: other firewalls that cannot be analysed, in words.
     """
 
     rulesets: dict[Family, list[Ruleset]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Given:
     doubts: list[str] = field(default_factory=list)
 
     def add(self, text: str, family: Family | None = None) -> None:
-        """Take a text for what it is. Raises :class:`ValueError` for what is nothing of that."""
+        """Detect what a text is and add it. Raises :class:`ValueError` if it is none of these."""
         if _LISTING.match(text):
             read_listing(text, Family.IPV4)
             self.listings.append(text)
@@ -53,22 +53,22 @@ class Given:
                 self.rulesets.setdefault(ruleset.family, []).append(ruleset)
 
     def families(self) -> list[Family]:
-        """Those of which anything is known that filters."""
+        """The families for which any filter is known."""
         found = [one for one in Family if one in self.rulesets]
         return found or (list(Family) if self.listings else [])
 
     def ruleset(self, family: Family) -> Ruleset:
-        """The rules of a family that are explained."""
+        """The rules of a family to explain."""
         return self.rulesets.get(family, [Ruleset(family)])[0]
 
     def network(self, family: Family) -> HostNetwork | None:
-        """The host's addresses and routes, where they are given."""
+        """The host's addresses and routes, if given."""
         if not self.addresses:
             return None
         return read_network(family, self.addresses, self.routes.get(family, ""), self.forwards.get(family, ""))
 
     def beside(self, family: Family) -> tuple[tuple[Layer, ...], dict[str, Members], list[str]]:
-        """All tables that packets of a family meet, the sets that they look at, and what is not followed."""
+        """All tables that packets of a family traverse, the sets they refer to, and what is not followed."""
         found: list[Layer] = []
         sets, doubts = dict(self.sets), list(self.doubts)
         for number, ruleset in enumerate(self.rulesets.get(family, ())):
@@ -82,7 +82,7 @@ class Given:
 
 
 def taken(texts: Iterable[str], family: Family | None = None) -> Given:
-    """All of some texts."""
+    """Everything in several texts."""
     given = Given()
     for text in texts:
         given.add(text, family)
@@ -90,6 +90,6 @@ def taken(texts: Iterable[str], family: Family | None = None) -> Given:
 
 
 def _family_of_routes(text: str) -> Family:
-    """A default route alone does not tell, the gateway does."""
+    """A default route does not show its family, but its gateway does."""
     words = re.findall(r"[0-9a-fA-F]*:[0-9a-fA-F:]+", re.sub(r'"\w+"\s*:', " ", text))
     return Family.IPV6 if any(word.count(":") > 1 for word in words) else Family.IPV4

@@ -1,4 +1,7 @@
-"""A firewall that ufw or firewalld keeps is judged as declared ones are. Seen on the host, so decided after a look."""
+"""A firewall kept from ufw or firewalld is checked like declared ones.
+
+Seen on the host, so checked after it is read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from rules.values.family import Family
 
 
 def kept_rules(host: DeclaredHost) -> Iterator[Props]:
-    """What was seen of a kept firewall, as the properties of rulesets."""
+    """The observed rules of a kept firewall, as the properties of rulesets."""
     for resource in host.of(KEPT):
         observed = resource.props.get("observed")
         if observed is None:

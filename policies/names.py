@@ -1,6 +1,6 @@
-"""The names of all policies, in the order of the documentation, for those who read a configuration without the pack.
+"""The names of all policies, in the order of the documentation, for reading a configuration without the pack.
 
-Nothing in here needs Pulumi.
+Does not import Pulumi.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 FILE = "STOCKADE_POLICY_CONFIG"
-"""By this variable `python -m local` and `python -m fleet` tell the pack which file `--policy-pack-config` names."""
+"""In this variable, `python -m local` and `python -m fleet` tell the pack which file `--policy-pack-config` names."""
 NAMES = (
     "default-deny-ipv4",
     "default-deny-ipv6",
@@ -49,21 +49,21 @@ NAMES = (
 
 
 def misspelled(names: Iterable[str]) -> Iterator[str]:
-    """Yield what is wrong with the names of policies in a configuration."""
+    """Yield errors about policy names in a configuration."""
     for name in sorted({*names} - {*NAMES, "all"}):
         near = difflib.get_close_matches(name, NAMES, 1)
         yield f"no policy is named {name}" + (f"; is {near[0]} meant?" if near else "")
 
 
 def named_in(file: str | Path | None) -> list[str]:
-    """Return the policies that a configuration names; none where it cannot be read, which is the engine's to tell."""
+    """Return the policies that a configuration names; none if it cannot be read, which the engine reports."""
     return [name for name in _read(file) if name != "all"]
 
 
 def named_without_level(file: str | Path | None) -> list[str]:
-    """Return the policies that a configuration gives settings and no level: theirs is their own, whatever `all` says.
+    """Return the policies that a configuration gives settings but no level: they keep their own, whatever `all` is.
 
-    (To Pulumi, `all` counts for them, too.)
+    (For Pulumi, `all` applies to them, too.)
     """
     config = _read(file)
     return [
@@ -74,7 +74,7 @@ def named_without_level(file: str | Path | None) -> list[str]:
 
 
 def lowered_in(file: str | Path | None) -> list[str]:
-    """Return the policies that a configuration does not have enforced, each with its level: `all (disabled)`."""
+    """Return the policies that a configuration does not enforce, each with its level: `all (disabled)`."""
     levels = (
         (name, given.get("enforcementLevel") if isinstance(given, dict) else given)
         for name, given in _read(file).items()

@@ -35,7 +35,7 @@ from policies.host import (
 
 NAME = "stockade"
 VERSION = "".join(re.findall(r"(?m)^version: (\S+)$", Path(__file__).with_name("PulumiPolicy.yaml").read_text("utf-8")))
-"""Where Pulumi reads it."""
+"""Pulumi reads the version from the same file."""
 POLICIES: list[Policy] = [
     *default_deny.POLICIES,
     *families.POLICIES,

@@ -1,4 +1,4 @@
-"""A picture of sources by services: who reaches what, as SVG that a browser shows as it is."""
+"""A picture of sources by services: who reaches what, as SVG that browsers show directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others' rules let people reach on a host, beyond the declared ones, is judged as those are."""
+"""What others' rules expose on a host, beyond the declared ones, is checked like those."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _check(host: DeclaredHost, _settings: PolicySettings) -> Iterable[str]:
 
 
 def _rules(line: str, family: Family) -> Iterator[str]:
-    """Rules that let in what a line says; everything where it says more than rules can."""
+    """Rules that let in what a line describes; everything if rules cannot express the line."""
     found = _LINE.fullmatch(line)
     plain = re.sub(r"anywhere but .*", "anywhere", found["line"]) if found is not None else "everything from anywhere"
     try:

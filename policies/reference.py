@@ -12,7 +12,7 @@ from policies.settings import WAIVED_HOSTS
 
 
 def policy_table() -> Iterator[str]:
-    """Every policy: what holds, on what it is decided, its level."""
+    """Every policy: what it requires, what it checks, its level."""
     yield "| policy | what it requires | checked on | level |"
     yield "|---|---|---|---|"
     for policy in POLICIES:
@@ -20,7 +20,7 @@ def policy_table() -> Iterator[str]:
 
 
 def setting_table() -> Iterator[str]:
-    """Every setting, the policies that have it, and its default."""
+    """Every setting, the policies that use it, and its default."""
     rows: dict[tuple[str, str, str], list[str]] = {}
     for policy in POLICIES:
         for name, schema in policy.config_schema.properties.items() if policy.config_schema else ():

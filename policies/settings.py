@@ -1,6 +1,6 @@
-"""Settings of policies: their JSON Schema, and what a policy reads of the configuration that it was given.
+"""Settings of policies: their JSON Schema, and the values that a policy is configured with.
 
-The Pulumi CLI checks a configuration by the schema; the same is done here, so that it holds with every engine.
+The Pulumi CLI validates a configuration against the schema; this does the same, for every engine.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ class Setting:
 
     @property
     def as_schema(self) -> Schema:
-        """JSON Schema, with the default that engines fill in."""
+        """The JSON Schema, with the default that engines fill in."""
         return {**self.schema, "description": self.description, "default": self.default}
 
 
 def texts(name: str, description: str, default: Sequence[str] = ()) -> Setting:
-    """A list of texts."""
+    """A list of strings."""
     return Setting(name, description, {"type": "array", "items": {"type": "string"}}, list(default))
 
 
 def numbers(name: str, description: str, default: Sequence[int]) -> Setting:
-    """A list of whole numbers."""
+    """A list of integers."""
     return Setting(name, description, {"type": "array", "items": {"type": "integer"}}, list(default))
 
 
 def number(name: str, description: str, default: int) -> Setting:
-    """A whole number."""
+    """An integer."""
     return Setting(name, description, {"type": "integer"}, default)
 
 
 def table(name: str, description: str, values: Schema) -> Setting:
-    """Values by name; empty by default."""
+    """A mapping by name; empty by default."""
     return Setting(name, description, {"type": "object", "additionalProperties": values}, {})
 
 
@@ -57,14 +57,14 @@ WAIVED_HOSTS = table(
 
 
 class SettingsError(ValueError):
-    """A configuration that does not fit the schema."""
+    """A configuration that does not match the schema."""
 
 
 class PolicySettings:
-    """The settings of one policy as configured: read by name, defaults filled in."""
+    """The settings of one policy as configured: read by name, with defaults."""
 
     def __init__(self, known: Sequence[Setting], config: Mapping[str, Any] | None) -> None:
-        """Raises `SettingsError` for a name that no setting has and for a value of another type."""
+        """Raises `SettingsError` for an unknown name and for a value of the wrong type."""
         by_name = {setting.name: setting for setting in known}
         self._values = {name: setting.default for name, setting in by_name.items()}
         for key, value in (config or {}).items():
@@ -76,23 +76,23 @@ class PolicySettings:
             self._values[name] = value
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts."""
+        """A list of strings."""
         return tuple(self._values[name])
 
     def numbers(self, name: str) -> tuple[int, ...]:
-        """A list of whole numbers."""
+        """A list of integers."""
         return tuple(map(int, self._values[name]))
 
     def number(self, name: str) -> int:
-        """A whole number."""
+        """An integer."""
         return int(self._values[name])
 
     def table(self, name: str) -> Mapping[str, Any]:
-        """Values by name."""
+        """A mapping by name."""
         return dict(self._values[name])
 
     def replaced(self, **values: Any) -> PolicySettings:
-        """The same with other values, by name."""
+        """A copy with other values, by name."""
         other = PolicySettings((), None)
         other._values = {**self._values, **values}
         return other
@@ -103,7 +103,7 @@ class PolicySettings:
 
 
 def _problems(schema: Schema, value: Any, path: str) -> Iterator[str]:
-    """What does not fit, for the part of JSON Schema that is used here."""
+    """Mismatches, for the part of JSON Schema that is used here."""
     kind = schema["type"]
     if kind == "array" and isinstance(value, list):
         for index, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""Rules that do nothing: what is shadowed is often meant to do something."""
+"""Rules without effect: a shadowed rule is often meant to have one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the policies on rulesets share: analyses, made once for a text, sets of packets, what to say of doubts."""
+"""Shared by the policies on rulesets: cached analyses, sets of packets, messages about doubts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAIVED_MATCHES = texts(
     "Matches that Stockade does not understand and that you have checked yourself, as iptables-save prints them.",
 )
 JUDGES: dict[str, tuple[Check, PolicySettings]] = {}
-"""The policies on rulesets that this run has, with their settings, for rulesets that are seen on a host alone."""
+"""The policies on rulesets in this run, with their settings, for rulesets that are seen only on a host."""
 RulesCheck = Callable[[Analysis, PolicySettings], Iterable[str]]
 
 
@@ -36,9 +36,9 @@ def ruleset_policy(
     on_host: Callable[[PolicySettings, str], PolicySettings] = lambda settings, host: settings,
     advisory: bool = False,
 ) -> Policy:
-    """A policy on every ruleset of these families. Equal rulesets are judged once, however many hosts have them.
+    """A policy on every ruleset of these families. Equal rulesets are checked once, however many hosts have them.
 
-    ``on_host``: the settings for a host, where they differ from host to host.
+    ``on_host``: the settings for a host, if they differ between hosts.
     """
 
     @lru_cache(maxsize=256)
@@ -74,13 +74,13 @@ def analysed(text: str, family: Family) -> Analysis:
 
 
 def packets(analysis: Analysis, fields: Mapping[Field, Intervals]) -> PacketSet:
-    """The packets with these values of fields, any in the others."""
+    """The packets with these values of fields, and any values of the others."""
     box = {int(field): intervals for field, intervals in sorted(fields.items())}
     return PacketSet(analysis.family, analysis.store, analysis.store.box(box, analysis.store.all, analysis.store.none))
 
 
 def from_outside(analysis: Analysis, chain: str = "INPUT") -> PacketSet:
-    """The first packets, unasked for, that others can send."""
+    """The unsolicited first packets that others can send."""
     return PacketSet(analysis.family, analysis.store, outside(analysis.compiler, chain, analysis.ruleset))
 
 
@@ -90,7 +90,7 @@ def not_loopback(analysis: Analysis, field: Field) -> Intervals:
 
 
 def arriving(analysis: Analysis, state: str, fields: Mapping[Field, Intervals], *, reply: bool = False) -> PacketSet:
-    """Whole packets of one state that come in by another interface than lo."""
+    """Unfragmented packets of one state that arrive on an interface other than lo."""
     own = {
         Field.IN: not_loopback(analysis, Field.IN),
         Field.OUT: (interface(""),),
@@ -101,7 +101,7 @@ def arriving(analysis: Analysis, state: str, fields: Mapping[Field, Intervals], 
 
 
 def answers(analysis: Analysis) -> PacketSet:
-    """Packets that leave by another interface than lo on TCP connections that others opened."""
+    """Packets on TCP connections that others opened, leaving by an interface other than lo."""
     fields: dict[Field, Intervals] = {
         Field.PROTOCOL: ((TCP, TCP),),
         Field.IN: (interface(""),),
@@ -113,7 +113,7 @@ def answers(analysis: Analysis) -> PacketSet:
 
 
 def sends(analysis: Analysis) -> bool:
-    """Whether OUTPUT lets anything out to others: a family that is rejected altogether needs no answers."""
+    """Whether OUTPUT lets anything out to others: a family that is rejected completely needs no replies."""
     chain = analysis.table.chain("OUTPUT")
     if chain is None:
         return True
@@ -123,7 +123,7 @@ def sends(analysis: Analysis) -> bool:
 
 
 def sources(found: PacketSet) -> Intervals:
-    """The sources of which any packet is in a set."""
+    """The sources that have any packet in a set."""
     store = found.store
     some = store.map(found.node, lambda node: store.leaf(node != store.none), store.start[Field.SOURCE + 1])
     kinds = {
@@ -135,13 +135,13 @@ def sources(found: PacketSet) -> Intervals:
 
 
 def doubts(analysis: Analysis, settings: PolicySettings) -> tuple[str, ...]:
-    """The matches that are not understood and not waived, each with its rule."""
+    """The unknown matches that are not waived, each with its rule."""
     waived = settings.texts(WAIVED_MATCHES.name)
     return tuple(str(unknown) for unknown in analysis.unknown_matches() if unknown.text not in waived)
 
 
 def in_doubt(question: str, analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
-    """Say that something cannot be told and what would mend it; nothing where all doubts are waived."""
+    """Report that something cannot be determined and how to fix that; nothing if all doubts are waived."""
     found = doubts(analysis, settings)
     if found:
         texts_ = ", ".join(f'"{text.partition(": ")[2]}"' for text in found)

@@ -1,4 +1,4 @@
-"""Default-deny: nobody in public reaches everything, neither on the host nor through it."""
+"""Default-deny: no public source reaches everything, neither on the host nor through it."""
 
 from __future__ import annotations
 

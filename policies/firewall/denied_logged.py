@@ -45,7 +45,7 @@ def _accepting(rule: Rule) -> Rule:
 
 
 def _logging_accepts(analysis: Analysis) -> Analysis:
-    """The same ruleset, but what is logged is accepted: it is then open to those whose packets are logged."""
+    """The same ruleset, but logged packets are accepted, so it is open to those whose packets are logged."""
     chains = tuple(replace(chain, rules=tuple(map(_accepting, chain.rules))) for chain in analysis.table.chains)
     marked = analysis.ruleset.with_table(replace(analysis.table, chains=chains))
     return Analysis(marked, compiler=analysis.compiler)

@@ -1,4 +1,4 @@
-"""Nothing can be reached beyond what the environment allows."""
+"""Nothing is reachable beyond what the environment allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rules.values.family import Family
 _LINE = re.compile(r"(?P<protocol>[A-Za-z0-9-]+)(?:/(?P<service>\S+))? from (?P<sources>.+?)(?P<link> on the link)?")
 _ICMP = {"icmp": Family.IPV4, "icmpv6": Family.IPV6}
 _HOPS = {Family.IPV4: "-m ttl --ttl-eq 255", Family.IPV6: "-m hl --hl-eq 255"}
-# RFC 4890, 4.4.1: what IPv6 itself needs is always allowed.
+# RFC 4890, 4.4.1: the types that IPv6 itself needs are always allowed.
 _ICMPV6 = (1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 141, 142, 143, 148, 149, 151, 152, 153)
 _NEEDED = tuple(f"icmpv6/{kind} from anywhere" for kind in _ICMPV6)
 
@@ -43,9 +43,9 @@ SSH_PORTS = numbers("sshPorts", "The ports of sshd.", (22,))
 
 
 def allowed_rules(line: str, family: Family) -> Iterator[str]:
-    """The rules that let in what a line of exposure says; none where it is about the other family.
+    """The rules that let in what a line of exposure describes; none if it is for the other family.
 
-    Raises `SettingsError` for what is no such line.
+    Raises `SettingsError` for an invalid line.
     """
     found = _LINE.fullmatch(line.strip())
     if found is None:
@@ -64,7 +64,7 @@ def allowed_rules(line: str, family: Family) -> Iterator[str]:
 
 
 def _family(source: str) -> Family | None:
-    """The family of an address, a network or a range; None for anywhere and for names."""
+    """The family of an address, a network or a range; None for "anywhere" and for names."""
     first = source.partition("-")[0] if ":" in source or source[:1].isdigit() else source
     for read in (ip_network, ip_address):
         try:
@@ -82,7 +82,7 @@ def _from(source: str) -> list[str]:
 
 
 def _allowance(lines: Iterable[str], analysis: Analysis) -> Analysis:
-    """The analysis of a ruleset that lets in these lines and nothing else."""
+    """The analysis of a ruleset that lets in only these lines."""
     rules = [":INPUT DROP"]
     for line in lines:
         try:

@@ -1,4 +1,4 @@
-"""Every host has rules for IPv4 and for IPv6: who closes one door leaves the other open."""
+"""Every host has rules for IPv4 and for IPv6: rules for one family leave the other one open."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rules.values.family import Family
 
 def _check(host: DeclaredHost, settings: PolicySettings) -> Iterable[str]:
     if host.of(KEPT):
-        return  # it is read for both, and judged
+        return  # it is read for both families, and checked
     there = {ruleset.props["family"] for ruleset in host.of(RULESET)}
     missing = [family.label for family in Family if family.value not in there]
     if missing:

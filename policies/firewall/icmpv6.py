@@ -1,4 +1,4 @@
-"""ICMPv6 without which IPv6 does not work (RFC 4890, 4.4.1), in the states that connection tracking gives it."""
+"""ICMPv6 messages without which IPv6 does not work (RFC 4890, 4.4.1), in the states that conntrack gives them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from rules.values.protocols import ICMPV6
 
 @dataclass(frozen=True)
 class _Kind:
-    """A message as it arrives. ``local``: from a link-local address with this hop limit; it must all get in."""
+    """A message as it arrives.
+
+    ``local``: from a link-local address with this hop limit; all of these must be accepted.
+    """
 
     name: str
     state: str

@@ -1,4 +1,4 @@
-"""Nobody gets in by pretending to be the host itself."""
+"""Packets that spoof the host's own addresses are denied."""
 
 from __future__ import annotations
 

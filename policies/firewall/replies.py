@@ -1,4 +1,4 @@
-"""What belongs to a connection that is open gets in: answers, and the errors about it."""
+"""Packets of open connections are accepted: replies, and errors about them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rules.values.family import Family
 from rules.values.intervals import common, complement
 from rules.values.protocols import ICMP, TCP, UDP
 
-# Where Linux opens connections from (net.ipv4.ip_local_port_range).
+# The ports from which Linux opens connections (net.ipv4.ip_local_port_range).
 _LOCAL_PORTS = (32768, 60999)
 _ERRORS = ((3 * 256, 3 * 256 + 255), (11 * 256, 11 * 256 + 255))
 _MENDING = "Add `-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT` above the rule that denies."
@@ -23,13 +23,13 @@ def _wanted(analysis: Analysis) -> Iterator[tuple[str, PacketSet]]:
     for protocol, name in ((TCP, "TCP"), (UDP, "UDP")):
         fields = {Field.PROTOCOL: ((protocol, protocol),), Field.SERVICE: (_LOCAL_PORTS,)}
         yield f"answers on {name}", arriving(analysis, "ESTABLISHED", fields, reply=True)
-    if analysis.family is Family.IPV4:  # those of ICMPv6: icmpv6-accepted
+    if analysis.family is Family.IPV4:  # for ICMPv6 errors see icmpv6-accepted
         errors = {Field.PROTOCOL: ((ICMP, ICMP),), Field.SERVICE: _ERRORS}
         yield "ICMP errors about open connections", arriving(analysis, "RELATED", errors)
 
 
 def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
-    """A source that is blocked is no violation, as long as others get through."""
+    """A blocked source is not a violation, as long as others get through."""
     if not sends(analysis):
         return
     accepted = analysis.accepted()
@@ -42,7 +42,7 @@ def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
 
 
 def everybody(refused: PacketSet) -> bool:
-    """Whether some packet of each public source is in a set."""
+    """Whether a set contains some packet of each public source."""
     public = OpenLimits().public(refused.family)
     return not common(complement(sources(refused), tops(refused.family)[Field.SOURCE]), public)
 

@@ -1,4 +1,4 @@
-"""Rule text whose family and form nobody tells: what iptables-save printed, or what somebody wrote."""
+"""Rule text of unknown family and format: iptables-save output, or written by a person."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ICMPV6 = re.compile(r"(?:-p|--protocol|--proto)[ =](?:icmpv6|ipv6-icmp)\b|icmp6
 
 
 def read(text: str, family: Family | None = None) -> list[Ruleset]:
-    """The rulesets of a text, one for each family in it; the family is found out unless it is given.
+    """The rulesets of a text, one for each family in it; the family is detected unless it is given.
 
-    Raises :class:`rules.errors.RuleSyntaxError` when the text is of neither family.
+    Raises :class:`rules.errors.RuleSyntaxError` if the text is valid for neither family.
     """
     if not text.strip():
         raise ValueError("there are no rules: pipe iptables-save into this, or name a file")
@@ -39,7 +39,7 @@ def read(text: str, family: Family | None = None) -> list[Ruleset]:
 
 
 def _guessed(text: str) -> Ruleset:
-    """The ruleset of a text that does not say its family: the one that its addresses and protocols can only be of."""
+    """The ruleset of a text that does not state its family: the only one that fits its addresses and protocols."""
     strict = [one for one in Family if _refusal(text, one) is None]
     if len(strict) == 1:
         return parse(text, strict[0])
@@ -58,7 +58,7 @@ def _refusal(text: str, family: Family) -> RuleSyntaxError | None:
 
 
 def _misfits(text: str, family: Family) -> int:
-    """How much of a text cannot be read as rules of a family."""
+    """How much of a text cannot be parsed as rules of a family."""
     try:
         found = parse_saved(text, family)
     except RuleSyntaxError:
@@ -80,7 +80,7 @@ def _first(text: str, likely: Sequence[Family]) -> Ruleset:
 
 
 def _parsed(text: str, family: Family) -> Ruleset:
-    """What has the header of iptables-save was printed by it. Else it may be, as far as no kernel would refuse it."""
+    """Text with iptables-save's header is its output. Other text may be, if no kernel would reject it."""
     if _HEADER.search(text):
         return parse_saved(text, family)
     try:

@@ -1,4 +1,4 @@
-"""The administrator keeps a way in: the login that the stack uses gets through the rules of its family."""
+"""The administrator is not locked out: the stack's login is accepted by the rules of its family."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _declared(host: DeclaredHost) -> Iterator[Mapping[str, Any]]:
 
 
 def _login(host: DeclaredHost) -> Iterator[tuple[str, int]]:
-    """Address and port of the login that stays: the admin's, or the only one."""
+    """Address and port of the permanent login: the admin's, or the only one."""
     ways = (resource.props.get("connection") for resource in (*host.of(RULESET), *host.of(KEPT)))
     way: Mapping[str, Any] = next((way for way in ways if way), {})
     login = configured_login(host.name) or way.get("admin") or way.get("bootstrap") or way
@@ -47,7 +47,7 @@ def _login(host: DeclaredHost) -> Iterator[tuple[str, int]]:
 
 
 def _families(address: str) -> tuple[Family, ...]:
-    """The family of an address; a name may stand for an address of any."""
+    """The family of an address; a host name may have addresses of either."""
     try:
         return (Family.IPV4,) if ip_address(address).version == 4 else (Family.IPV6,)
     except ValueError:
@@ -55,7 +55,7 @@ def _families(address: str) -> tuple[Family, ...]:
 
 
 def _closed(analysis: Analysis, port: int, settings: PolicySettings) -> str:
-    """What of an SSH connection does not get through, and what would let it; empty where all does."""
+    """The part of an SSH connection that is denied, and a rule that would accept it; empty if all is accepted."""
     named = [one for one in settings.texts(ADMIN_SOURCES.name) if (":" in one) == (analysis.family is Family.IPV6)] or [
         ""
     ]
@@ -84,7 +84,7 @@ def _closed(analysis: Analysis, port: int, settings: PolicySettings) -> str:
 def _not_through(
     analysis: Analysis, chain: str, wanted: PacketSet, source: str, settings: PolicySettings
 ) -> str | None:
-    """None where packets get through (all from a source, or some); else what is in doubt, empty where nothing is."""
+    """None if packets are accepted (all from a source, or some); otherwise the doubts, empty if there are none."""
     accepted = analysis.accepted(chain)
     if source:
         end = Field.DESTINATION if chain == "OUTPUT" else Field.SOURCE

@@ -1,4 +1,4 @@
-"""Every host has a limited user, so that nobody needs root to get in."""
+"""Every host has a limited user, so that nobody needs to log in as root."""
 
 from __future__ import annotations
 

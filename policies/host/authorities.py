@@ -1,4 +1,4 @@
-"""Who gets in stands in the stack: no authority, and no command on the host, makes further keys."""
+"""Only the stack grants access: no CA, and no command on the host, provides further keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
     "sshdsessionpath": ("SshdSessionPath", ""),
     "trustedusercakeys": ("TrustedUserCAKeys", "none"),
 }
-"""By keyword: as it is written, and the values with which sshd takes users' own keys alone."""
+"""By keyword: its spelling, and the values with which sshd accepts only users' own keys."""
 ALLOWED = texts("allowedKeywords", "Settings of sshd that may name keys from outside the stack.")
 
 
@@ -32,7 +32,7 @@ def _keys(props: Props, settings: PolicySettings) -> Iterable[str]:
         try:
             key = parse_key(line)
         except KeyLineError:
-            continue  # strong-keys tells
+            continue  # strong-keys reports it
         if "cert-authority" in key.flags and key.fingerprint not in settings.texts(AUTHORITIES.name):
             yield (
                 f"key {number} of {props['name']} ({key.fingerprint}) is an authority: whoever has it can make keys "

@@ -1,4 +1,4 @@
-"""Security updates are installed on every host, with nobody asked."""
+"""Security updates are installed on every host automatically."""
 
 from __future__ import annotations
 

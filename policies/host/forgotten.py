@@ -1,4 +1,4 @@
-"""The machine that somebody made and forgot to harden."""
+"""Machines that were created and never hardened."""
 
 from __future__ import annotations
 

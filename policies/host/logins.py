@@ -12,8 +12,7 @@ ROOT = texts("allowedValues", "What `PermitRootLogin` may be.", ("no",))
 
 
 def values(props: Props) -> Iterable[tuple[str, str]]:
-    """The declared settings of sshd, each keyword with its value as sshd reads it: without quotes, or an equals sign
-    between the two."""
+    """The declared settings of sshd, as keywords and values as sshd parses them: without quotes or an equals sign."""
     for line in props["settings"].splitlines():
         found = re.fullmatch(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)(.*?)\s*", line)
         if found:
@@ -21,7 +20,7 @@ def values(props: Props) -> Iterable[tuple[str, str]]:
 
 
 def keywords(props: Props) -> Mapping[str, str]:
-    """The same by keyword in lower case; the first value of each is the one that counts."""
+    """The same by keyword in lower case; the first value of each counts."""
     found: dict[str, str] = {}
     for keyword, value in values(props):
         found.setdefault(keyword.lower(), value)
@@ -41,7 +40,7 @@ def _passwords(props: Props, settings: PolicySettings) -> Iterable[str]:
     there = keywords(props)
     factors = there.get("authenticationmethods", "").split()
     if factors and all("publickey" in methods.split(",") for methods in factors):
-        return  # a password comes on top of a key
+        return  # a password is required in addition to a key
     asked = [
         f"{name} {there.get(name.lower(), 'yes')}"
         for name in ("PasswordAuthentication", "KbdInteractiveAuthentication")

@@ -1,4 +1,4 @@
-"""Nobody is root by membership in a group."""
+"""No user is root by group membership."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from policies.base import USER, CannotTellYetError, Props, items, resource_polic
 from policies.settings import PolicySettings, texts
 
 SUDO = frozenset({"admin", "sudo", "wheel"})
-"""What they give is declared by `sudo`; where that is `none`, they contradict it."""
+"""`sudo` declares what these groups grant; if it is `none`, they contradict it."""
 
 GROUPS = texts(
     "groups",

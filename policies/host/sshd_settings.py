@@ -1,4 +1,4 @@
-"""What is waved through in sshd's settings: trust in others, algorithms that are broken, ways around the firewall."""
+"""Dangerous sshd settings: trust in others, broken algorithms, ways around the firewall."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRUSTING: Mapping[str, tuple[str, str]] = {
     "permituserenvironment": ("PermitUserEnvironment", "no"),
     "strictmodes": ("StrictModes", "yes"),
 }
-"""By keyword: as it is written, and the values with which sshd trusts nobody but keys and accounts."""
+"""By keyword: its spelling, and the values with which sshd trusts only keys and accounts."""
 
 TUNNELS: Mapping[str, tuple[str, str]] = {
     "gatewayports": ("GatewayPorts", "no"),
@@ -42,7 +42,7 @@ _KNOWN = (
     *("aes128-cbc", "3des-cbc", "arcfour", "hmac-md5", "hmac-sha1", "hmac-sha1-96", "ssh-dss", "ssh-rsa"),
     *("diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group-exchange-sha1"),
 )
-"""What a pattern such as `*-cbc` may stand for."""
+"""The algorithms that a pattern such as `*-cbc` may match."""
 
 ALGORITHMS = texts("allowedAlgorithms", "Broken algorithms that old clients need.")
 _LEAST_RSA = 2048
@@ -89,7 +89,7 @@ def _broken(key: str, value: str) -> Iterator[str]:
     elif key == "requiredrsasize" and value.isdecimal() and int(value) < _LEAST_RSA:
         yield f"rsa-{value}"
     pattern = _BROKEN.get(key)
-    if pattern is None or value.startswith("-"):  # what is taken away cannot be used
+    if pattern is None or value.startswith("-"):  # removed algorithms cannot be used
         return
     for word in re.split(r"[,\s]+", value.lstrip("+^").lower()):
         stands_for = [known for known in _KNOWN if fnmatchcase(known, word)] if re.search(r"[*?]", word) else [word]

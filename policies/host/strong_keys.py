@@ -1,4 +1,4 @@
-"""Keys that let people in are strong enough (BSI TR-02102-1, NIST SP 800-57: 3072 bits of RSA, or Ed25519)."""
+"""Keys that grant access are strong enough (BSI TR-02102-1, NIST SP 800-57: 3072 bits of RSA, or Ed25519)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing listens on a host that nobody expects. Seen on the host, so decided when Stockade has looked."""
+"""Nothing unexpected listens on a host. Seen on the host, so checked after Stockade has read it."""
 
 from __future__ import annotations
 

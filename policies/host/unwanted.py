@@ -1,4 +1,4 @@
-"""What the guide removes is declared absent on every host, so that it does not come back."""
+"""What the guide removes is declared absent on every host, so that it is not installed again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from policies.settings import PolicySettings, texts
 STAND_FOR = {
     name: frozenset({"exim4-daemon-light", "exim4-daemon-heavy"}) for name in ("exim4", "mail-transport-agent")
 }
-"""Names that take others along when they are declared absent (`pkg_means` of hosts/packages/manager.sh)."""
+"""Names that include others when they are declared absent (`pkg_means` of hosts/packages/manager.sh)."""
 
 UNWANTED = texts("packages", "Packages that must be declared absent.", ("exim4-daemon-light", "rpcbind"))
 
