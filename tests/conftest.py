@@ -1,6 +1,6 @@
-"""What all tests share: how long hypothesis looks for counterexamples, and where started programs keep compiled Python.
+"""Settings of all tests: how many examples hypothesis tries, and the environment of the programs that tests start.
 
-`STOCKADE_HYPOTHESIS=thorough`, as in `make test`, tries ten times as many as an ordinary run.
+`STOCKADE_HYPOTHESIS=thorough`, as in `make test`, tries ten times as many examples as an ordinary run.
 """
 
 import os
@@ -13,9 +13,9 @@ settings.register_profile(
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile(os.environ.get("STOCKADE_HYPOTHESIS", "quick"))
 
-# In CI a preview reads no key file outside of its project; the keys of tests' hosts are outside of the tests' projects.
+# In CI, a preview reads no key file outside its project, but the keys of the tests' hosts are outside.
 os.environ.pop("CI", None)
 
-# Each test has a project folder of its own, full of links: a cache by path would compile everything anew for each.
+# Each test has its own project folder, full of links: with a cache by path, each would compile everything again.
 for name in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(name, None)

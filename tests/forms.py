@@ -1,14 +1,15 @@
-"""Forms of sh that led to root being taken over, found in the texts that run on hosts: `make lint` runs this.
+"""Finds shell patterns that once let a user become root, in the scripts that run on hosts. `make lint` runs it.
 
     python -m tests.forms
 
-What may stay stands in `ALLOWED`, with the reason. A form is a kind of mistake; what is meant instead:
+`ALLOWED` lists exceptions, with reasons. A form is a kind of mistake:
 
-    value in -v      awk expands escapes in `-v name=value`: name=$value awk '... ENVIRON["name"]'
-    program text     a value between double quotes is part of the program: ENVIRON, or a file
-    in a home        what a user can write to is no place for root: as_user, on_home, only_roots
-    (hosts/system/as_user.py) secret argument  any user of the host reads arguments: over stdin, by a builtin (printf)
-    word of a login  SSH_CONNECTION is what a user says: hosts/system/origin.py asks the kernel
+    value in -v      awk expands escapes in `-v name=value`. Use name=$value awk '... ENVIRON["name"]'
+    program text     a value between double quotes becomes part of the program. Use ENVIRON or a file
+    in a home        root must not use files where a user can write. Use as_user, on_home, only_roots
+                     (hosts/system/as_user.py)
+    secret argument  any user of the host can read arguments. Use stdin and a builtin (printf)
+    word of a login  users can set SSH_CONNECTION. Use hosts/system/origin.py, which asks the kernel
 """
 
 import ast
@@ -64,7 +65,7 @@ _ASSIGNED = re.compile(r"^(\w+=(\"[^\"]*\"|'[^']*'|\S*)\s+)+")
 
 @dataclass(frozen=True)
 class Found:
-    """A form, and where it is."""
+    """A form and its location."""
 
     form: str
     file: str
@@ -73,7 +74,7 @@ class Found:
 
 
 def texts(file: str, source: str) -> Iterator[tuple[str, int, str]]:
-    """Return what of a file may be sh: the name that each string of a Python file has, its first line, its text."""
+    """Return the texts of a file that may be sh: for each string of a Python file its name, first line and text."""
     if file.endswith(".sh"):
         yield "", 1, source
         return
@@ -101,7 +102,7 @@ def texts(file: str, source: str) -> Iterator[tuple[str, int, str]]:
 
 
 def forms(line: str, *, as_user: bool = False) -> Iterator[str]:
-    """Return the forms that one line of sh has."""
+    """Return the forms in one line of sh."""
     if _OPTION.search(line):
         yield "value in -v"
     if _PROGRAM.search(line):
@@ -125,13 +126,13 @@ def forms(line: str, *, as_user: bool = False) -> Iterator[str]:
 
 
 def found(file: str, source: str) -> set[Found]:
-    """Return what one file has, whether it is allowed or not."""
+    """Return the forms in one file, whether allowed or not."""
     return set(_found(file, source))
 
 
 def _found(file: str, source: str) -> Iterator[Found]:
     for name, start, text in texts(file, source):
-        joined = text.replace("\\\\\n", "")  # a line of sh that goes on
+        joined = text.replace("\\\\\n", "")  # continuation lines of sh
         for number, line in enumerate(joined.split("\n")):
             code = re.sub(r"(^|\s)#\s.*", "", line)
             for form in dict.fromkeys(forms(code, as_user=(file, name) in AS_USER)):
@@ -139,7 +140,7 @@ def _found(file: str, source: str) -> Iterator[Found]:
 
 
 def judged(all_found: list[Found]) -> list[str]:
-    """Return what has to be mended: forms that are not allowed, and allowances for what is not there any more."""
+    """Return what must be fixed: forms that are not allowed, and exceptions that are no longer needed."""
     used = set()
     told = []
     for one in sorted(all_found, key=lambda one: (one.file, one.line, one.form)):
@@ -151,7 +152,7 @@ def judged(all_found: list[Found]) -> list[str]:
 
 
 def everything() -> list[Found]:
-    """Look through all files whose texts run on hosts."""
+    """Search all files with scripts for hosts."""
     files = (
         file
         for folder in FOLDERS

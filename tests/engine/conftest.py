@@ -42,15 +42,15 @@ class Sample:
             file.write(f"config:\n  items:password:\n    secure: {SETTINGS['hunter2']}\n")
 
     def spec(self, items: dict[str, Any], **more: Any) -> None:
-        """What the program is to declare."""
+        """Set what the program declares."""
         (self.folder / "spec.json").write_text(json.dumps({"items": items, **more}))
 
     def engine(self, *arguments: str, ok: bool = True) -> str:
-        """Run the embedded engine; returns what it printed, stderr included."""
+        """Run the embedded engine; returns its output, including stderr."""
         return self._checked(self.command(*arguments), ok)
 
     def state(self, *arguments: str) -> str:
-        """Run a command of the embedded engine that starts no process, within this one; returns what it printed."""
+        """Run a command of the embedded engine that starts no process, in this process; returns its output."""
         printed = io.StringIO()
         with mock.patch.dict(os.environ, self.environment, clear=True), contextlib.redirect_stdout(printed):
             status = main([*arguments, "--stack", STACK, "--cwd", str(self.folder)])
@@ -94,11 +94,11 @@ class Sample:
 
     @property
     def world(self) -> Path:
-        """Where the items are."""
+        """The folder of the items."""
         return self.folder / "world"
 
     def log(self) -> list[str]:
-        """What the provider was asked and did since the last call."""
+        """The provider's calls and actions since the last call of this."""
         file = self.world / "log"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
@@ -106,7 +106,7 @@ class Sample:
 
     @property
     def state_file(self) -> Path:
-        """The state."""
+        """The state file."""
         return self.folder / ".state/.pulumi/stacks/items" / f"{STACK}.json"
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
@@ -119,14 +119,14 @@ class Sample:
         return latest
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The resources in the state by name, the stack and default providers left out."""
+        """The resources in the state by name, without the stack and default providers."""
         found = self.deployment().get("resources", [])
         hidden = ("pulumi:pulumi:Stack", "pulumi:providers:pulumi-python")
         return {item["urn"].rsplit("::", 1)[1]: item for item in found if item["type"] not in hidden}
 
 
 def make_sample(folder: Path) -> Sample:
-    """A fresh copy of the sample project, whose stack has been created."""
+    """A fresh copy of the sample project, with its stack created."""
     shutil.copytree(PROGRAMS / "items", folder)
     (folder / "world").mkdir(exist_ok=True)
     (folder / ".state").mkdir(exist_ok=True)
@@ -150,13 +150,13 @@ def make_sample(folder: Path) -> Sample:
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
-    """A project of one test."""
+    """A project for one test."""
     return make_sample(tmp_path / "items")
 
 
 @pytest.fixture
 def running(sample: Sample) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that a test starts; ended when it is over."""
+    """Processes that a test starts; they are ended after it."""
     processes: list[subprocess.Popen[str]] = []
     yield processes
     (sample.world / "go").touch()

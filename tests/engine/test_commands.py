@@ -1,4 +1,4 @@
-"""`config` and `state`, by each engine: the same files, the same exit statuses."""
+"""`config` and `state` with each engine: the same files, the same exit statuses."""
 
 from __future__ import annotations
 
@@ -192,4 +192,4 @@ def test_what_is_not_there_is_said(sample: Sample, run: Run, tmp_path: Path) -> 
     sample.state_file.unlink()
     assert run("config", "get", "greeting")[0] == 6
     assert run("destroy", "--yes")[0] == 6
-    assert run("up")[0] == 2  # nobody to ask
+    assert run("up")[0] == 2  # there is nobody to ask

@@ -1,4 +1,4 @@
-"""Processes from the fork server: the same as new ones, but that nothing is loaded anew."""
+"""Processes from the fork server behave like new ones, but load nothing again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_signal_ends_it_and_is_told(sample: Sample, forks: Mapping[str, str], 
         assert process.poll() is None
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-        process.send_signal(signal.SIGKILL)  # nobody is there any more
+        process.send_signal(signal.SIGKILL)  # the process is gone
 
 
 def test_one_that_outlives_the_server_is_there_until_it_ends(sample: Sample, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_one_that_outlives_the_server_is_there_until_it_ends(sample: Sample, tmp
     with process:
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait() == -signal.SIGKILL  # nobody knows any more
+        assert process.wait() == -signal.SIGKILL  # nobody knows its status any more
 
 
 def test_nothing_is_left_of_it_where_its_user_was_killed(sample: Sample) -> None:
@@ -112,7 +112,7 @@ def test_what_would_not_be_the_same_is_refused(sample: Sample, forks: Mapping[st
 
 
 def test_the_processes_of_a_run_are_forks(sample: Sample, forks: Mapping[str, str]) -> None:
-    """The program's and the engine's parent is the server; without one, the program's is the engine."""
+    """The server is the parent of the program and the engine; without one, the engine is the program's parent."""
     (sample.folder / "__main__.py").write_text(PROGRAM)
     words = ["-m", "local.engine", "up", "--yes", "--skip-preview", "--create", "--cwd", str(sample.folder)]
     parents = set()

@@ -1,4 +1,4 @@
-"""Runs that are cut short: Ctrl-C, kill -9, and two at a time."""
+"""Interrupted runs: Ctrl-C, kill -9, and two runs at the same time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _wait_for_start(sample: Sample) -> None:
 
 
 def _wait_for_end_of_children(sample: Sample) -> None:
-    """Program and provider run in the project's folder; without their engine they end."""
+    """Program and provider run in the project's folder, and exit without their engine."""
 
     def here(process: Path) -> bool:
         try:
@@ -92,12 +92,12 @@ def test_the_second_interrupt_ends_it_at_once(sample: Sample, running: list[subp
         line = process.stdout.readline()
         assert line, "the interrupt was not noticed"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=TIME_LIMIT)  # nobody lets the operation end
+    process.communicate(timeout=TIME_LIMIT)  # nothing lets the operation end
     assert process.returncode == 130
     assert [item["type"] for item in sample.deployment()["pending_operations"]] == ["creating"]
     assert sample.log() == ["create slow"]
     with sample.lock():
-        pass  # the dead run's lock is in nobody's way
+        pass  # the dead run's lock blocks nobody
 
 
 def test_a_program_that_does_not_end_is_ended(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
@@ -116,7 +116,7 @@ def test_a_program_that_does_not_end_is_ended(sample: Sample, running: list[subp
 def test_what_a_killed_run_was_updating_is_looked_at_though_the_config_was_put_back(
     sample: Sample, running: list[subprocess.Popen[str]]
 ) -> None:
-    """It came to its end, and the state has not heard of it."""
+    """The operation finished, but the state does not have its result."""
     sample.spec({"one": {"props": {"text": "old"}}})
     sample.engine("up", "--yes")
     sample.spec({"one": {"props": {"text": "new", "slow": "update"}}})
@@ -142,7 +142,7 @@ def test_what_a_killed_run_was_updating_is_looked_at_though_the_config_was_put_b
 def test_what_a_killed_run_was_making_is_undone_where_it_is_no_longer_declared(
     sample: Sample, running: list[subprocess.Popen[str]], command: str
 ) -> None:
-    """It may be there, though no state knows it; a refresh between tells nothing of it, and forgets nothing."""
+    """The resource may exist although it is in no state. A refresh in between neither reports nor forgets it."""
     sample.spec({"quick": {}, "slow": {"props": {"slow": "create"}, "options": {"depends_on": ["quick"]}}})
     process = sample.start("up", "--yes")
     running.append(process)

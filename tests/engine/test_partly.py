@@ -1,4 +1,4 @@
-"""What came half-way (the protocol's ErrorResourceInitFailed): it is in the state, is finished or is deleted."""
+"""Partial failures (ErrorResourceInitFailed): the resource is in the state, and is completed or deleted later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENGINES = [
 
 @pytest.fixture(params=ENGINES)
 def run(request: pytest.FixtureRequest, sample: Sample) -> Engine:
-    """Each engine in turn: both do the same."""
+    """Each engine: both behave alike."""
     sample.configure_password()
 
     def run(command: str, *arguments: str, ok: bool = True) -> str:
@@ -41,7 +41,7 @@ def test_a_creation_that_came_half_way_is_finished_by_an_update(sample: Sample, 
     shown = run("up", ok=False)
     assert "one: create came half-way" in shown
     made = sample.resources()
-    assert "user" not in made  # what needs it waits
+    assert "user" not in made  # not attempted: it needs the other one
     one = made["one"]
     assert one["id"] == "one-0"
     assert one["initErrors"] == ["one: create came half-way"]
@@ -60,7 +60,7 @@ def test_a_creation_that_came_half_way_is_finished_by_an_update(sample: Sample, 
 
 
 def test_what_came_half_way_may_be_large(sample: Sample, run: Engine) -> None:
-    _one(sample, text="a rule\n" * 300_000, partly="create")  # which comes with the error
+    _one(sample, text="a rule\n" * 300_000, partly="create")  # the text is part of the error
     shown = run("up", ok=False)
     assert "one: create came half-way" in shown
     assert sample.resources()["one"]["initErrors"] == ["one: create came half-way"]
@@ -96,7 +96,7 @@ def test_an_update_that_came_half_way_is_tried_again(sample: Sample, run: Engine
     assert "one: update came half-way" in shown
     one = sample.resources()["one"]
     assert one["initErrors"] == ["one: update came half-way"]
-    assert (one["inputs"]["text"], one["outputs"]["text"]) == ("a", "b")  # as it is, made from what it was made from
+    assert (one["inputs"]["text"], one["outputs"]["text"]) == ("a", "b")  # current outputs, former inputs
     assert "hunter2" not in sample.state_file.read_text()
     sample.log()
     _one(sample, text="b")

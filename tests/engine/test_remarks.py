@@ -1,4 +1,4 @@
-"""What a preview tells of a stack config before any host is asked: key files that are none, secrets in clear."""
+"""Remarks of a preview on a stack config, before it contacts any host: invalid key files, secrets in plain text."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE K
 
 @pytest.fixture(params=["embedded", "cli"])
 def preview(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., tuple[int, str]]:
-    """Preview a stack with this config: status and output."""
+    """Preview a stack with this config; returns status and output."""
     path = os.environ["PATH"].split(os.pathsep)
     if request.param == "cli" and shutil.which("pulumi") is None:
         pytest.skip("the pulumi CLI is not on PATH")
@@ -53,7 +53,7 @@ def test_key_files(preview: Callable[..., tuple[int, str]], tmp_path: Path) -> N
     assert f"stockade:users[0].keyFiles[1]: {private}: this is a private key" in output
     assert f"stockade:users[0].keyFiles[2]: {wide} is UTF-16" in output
     assert f"stockade:users[0].keyFiles[3]: {missing} cannot be read: No such file" in output
-    # the same of what logins name
+    # the same for files that logins name
     host = {**HOST, "admin": {"user": "deploy", "privateKeyFile": str(good)}, "knownHostsFile": str(wide)}
     status, output = preview(hosts={"web1": host})
     assert status != 0
@@ -62,7 +62,7 @@ def test_key_files(preview: Callable[..., tuple[int, str]], tmp_path: Path) -> N
 
 
 def test_secrets_in_clear_and_a_key_that_is_not_here(preview: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    """Told, and no more: the key may be there where the run is."""
+    """A remark, not an error: the key may exist on the machine that runs `up`."""
     good, missing = tmp_path / "id.pub", tmp_path / "none"
     good.write_text(f"{KEY} me\n")
     users = [{"name": "deploy", "keyFiles": [str(good)], "password": "correct horse"}]

@@ -1,4 +1,4 @@
-"""Whole runs of the embedded engine: what reaches the provider, the state and the user."""
+"""Whole runs of the embedded engine: calls of the provider, the state, and the output."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def test_up_then_nothing_to_do_then_one_changed_line(sample: Sample) -> None:
     shown = sample.engine("preview", "--diff", "--expect-no-changes", ok=False)
     marked = [line.strip() for line in shown.split("Outputs:")[0].splitlines() if line.strip()[:2] in ("- ", "+ ")]
     change = ["- -A INPUT -p tcp --dport 8010 -j ACCEPT", "+ -A INPUT -p tcp --dport 8010 -j DROP"]
-    assert marked == change * 2  # in `rules`, and in `after`, which takes it
+    assert marked == change * 2  # in `rules`, and in `after`, which takes its value
     assert "--dport 8009" in shown
-    assert "--dport 8003" not in shown  # too far away to be shown
+    assert "--dport 8003" not in shown  # too far from the change to be shown
     assert "no changes were expected but changes were proposed" in shown
     assert "hunter2" not in shown
     assert sample.log() == []
@@ -80,7 +80,7 @@ def test_failures_stop_dependents_only(sample: Sample) -> None:
     shown = sample.engine("up", "--yes", ok=False)
     assert sorted(sample.log()) == ["create new", "update bad"]
     assert "not attempted because of this: Item more" in shown
-    assert "not deleted yet, because of what failed: Item good" in shown  # `new` may be one of them by another name
+    assert "not deleted yet, because of what failed: Item good" in shown  # `new` may be one of them under another name
     assert sample.resources()["bad"]["inputs"]["text"] == "fine"
     assert len(sample.resources()) == 5
 
@@ -106,7 +106,7 @@ def test_a_failure_holds_up_no_other_component(sample: Sample) -> None:
     assert "not attempted because of this: Item one-users, Item one-new" in shown
     assert "not deleted yet" not in shown
 
-    del wanted["one-users"]  # belongs to what failed, and stays
+    del wanted["one-users"]  # part of the component that failed, so it stays
     wanted["one-new"]["options"] = {"parent": "one"}
     sample.spec(wanted)
     shown = sample.engine("up", "--yes", ok=False)
@@ -127,7 +127,7 @@ def test_a_program_that_fails_says_so_and_nothing_else(sample: Sample) -> None:
         assert "RuntimeError: a typo" in shown
         assert "Outputs:" not in shown
         assert "✅" not in shown
-        assert sample.state("output", "one") == "a\n"  # nobody said that it is gone
+        assert sample.state("output", "one") == "a\n"  # it still exists
 
 
 def test_replacement_and_removal_are_in_order(sample: Sample) -> None:
@@ -151,7 +151,7 @@ def test_replacement_and_removal_are_in_order(sample: Sample) -> None:
     done = [line for line in sample.log() if line.split()[0] in ("created", "deleted")]
     assert done.index("created plain") < done.index("deleted plain")
     assert done.index("deleted first") < done.index("created first") < done.index("created user")
-    assert "deleted user" not in done  # it is gone with what it was in
+    assert "deleted user" not in done  # it was deleted with `first`
     assert (sample.world / "plain-2.json").exists()
     assert not (sample.world / "plain-1.json").exists()
 
@@ -198,7 +198,7 @@ def test_a_failing_program_changes_nothing_more(sample: Sample) -> None:
     sample.spec({"one": {}}, **{"raise": "no such luck"})
     shown = sample.engine("up", "--yes", ok=False)
     assert "RuntimeError: no such luck" in shown
-    assert "runpy" not in shown  # the traceback is the user's own
+    assert "runpy" not in shown  # the traceback shows only the user's own files
     assert set(sample.resources()) == {"one", "two"}
     assert sample.log() == []
 
@@ -219,14 +219,14 @@ def test_policies(sample: Sample) -> None:
     assert "mind your language" in shown
     shown = sample.engine("up", "--yes", "--policy-pack", pack, ok=False)
     assert "mind your language" in shown
-    assert sample.log() == []  # nothing was begun
+    assert sample.log() == []  # nothing was started
     sample.engine("up", "--yes", "--skip-preview", "--policy-pack", pack, ok=False)
     assert sample.log()
     assert "rude" not in sample.resources()
     config = sample.folder / "policy.json"
     config.write_text(json.dumps({"all": "mandatory", "no-curses": "advisory"}))
     shown = sample.engine("up", "--yes", "--policy-pack", pack, "--policy-pack-config", str(config), ok=False)
-    assert "[mandatory]  not-many" in shown  # seen at the end of the program
+    assert "[mandatory]  not-many" in shown  # checked at the end of the program
     assert sample.log() == []
     config.write_text(json.dumps({"all": "advisory"}))
     shown = sample.engine("up", "--yes", "--policy-pack", pack, "--policy-pack-config", str(config))

@@ -1,4 +1,4 @@
-"""The embedded engine and the Pulumi CLI side by side: the same program, the same state, to and fro."""
+"""The embedded engine and the Pulumi CLI with the same program, taking over each other's state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _declare(sample: Sample, items: dict[str, Any]) -> None:
 
 
 def _comparable(exported: str) -> Any:
-    """A deployment without what differs from run to run: times, places in the source, providers' random IDs."""
+    """A deployment without what differs between runs: times, source positions, random provider IDs."""
     deployment = json.loads(exported)["deployment"]
     resources = deployment["resources"]
     for number, item in enumerate(resources):
@@ -55,7 +55,7 @@ def _comparable(exported: str) -> Any:
 
 @pytest.fixture(scope="module")
 def by_cli(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """A stack that the CLI has made."""
+    """A stack created by the CLI."""
     sample = make_sample(tmp_path_factory.mktemp("cli") / "items")
     _declare(sample, ITEMS)
     sample.cli("up", "--yes", "--skip-preview")
@@ -64,7 +64,7 @@ def by_cli(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="module")
 def by_engine(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """The same stack, made by the embedded engine."""
+    """The same stack, created by the embedded engine."""
     sample = make_sample(tmp_path_factory.mktemp("engine") / "items")
     _declare(sample, ITEMS)
     sample.engine("up", "--yes")
@@ -107,7 +107,7 @@ def test_a_plugin_on_path(tmp_path: Path) -> None:
         sample.spec({"hello": {"type": "command", "props": {"create": "echo hello"}}})
         (sample.engine if kind == "engine" else sample.cli)("up", "--yes", "--skip-preview")
         state = json.dumps(_state(sample))
-        states.append(re.sub(r"hello[0-9a-f]{8}", "hello", state))  # its ID has a random end
+        states.append(re.sub(r"hello[0-9a-f]{8}", "hello", state))  # its ID ends randomly
     assert states[0] == states[1]
     sample.engine("preview", "--expect-no-changes")
     assert '"stdout": "hello"' in states[0]

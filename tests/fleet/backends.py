@@ -1,4 +1,4 @@
-"""Backends of the tests' own: a PostgreSQL server where its programs are installed, an S3 server in this process."""
+"""Backends for tests: a PostgreSQL server, if its programs are installed, and an S3 server in this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMIT = 60.0
 
 
 def postgres_programs() -> Path | None:
-    """Where `initdb` and `postgres` are, if they are."""
+    """The directory of `initdb` and `postgres`; None if they are not installed."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return next((folder for folder in reversed(folders) if (folder / "postgres").is_file()), None)
@@ -31,7 +31,7 @@ def postgres_programs() -> Path | None:
 
 @contextmanager
 def postgres(programs: Path) -> Iterator[str]:
-    """Run a server for the length of a block; yields the URL for `PULUMI_BACKEND_URL`."""
+    """Run a PostgreSQL server during a block; yields the URL for `PULUMI_BACKEND_URL`."""
     # it refuses to run as root
     user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
     with tempfile.TemporaryDirectory(prefix="stockade-postgres-", ignore_cleanup_errors=True) as folder:
@@ -81,7 +81,7 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def object_storage() -> Iterator[str]:
-    """Run an S3 server for the length of a block; yields the URL for `PULUMI_BACKEND_URL`."""
+    """Run an S3 server during a block; yields the URL for `PULUMI_BACKEND_URL`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _S3)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -94,15 +94,15 @@ def object_storage() -> Iterator[str]:
 
 
 class _S3(BaseHTTPRequestHandler):
-    """As much of S3 as Pulumi asks for: objects of one bucket by path, listed with prefix and delimiter. Signatures are
-    not looked at."""
+    """The part of S3 that Pulumi uses: objects of one bucket by path, listed with prefix and delimiter. Signatures are
+    ignored."""
 
     protocol_version = "HTTP/1.1"
     objects: dict[str, tuple[bytes, float]] = {}
     lock = threading.Lock()
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
     @property
     def _key(self) -> str:
@@ -157,7 +157,7 @@ class _S3(BaseHTTPRequestHandler):
         self._answer(200, told, ETag=_etag(body), Content_Type="application/xml")
 
     def do_DELETE(self) -> None:
-        """Forget an object."""
+        """Delete an object."""
         with self.lock:
             self.objects.pop(self._key, None)
         self._answer(204)

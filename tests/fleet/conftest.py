@@ -1,4 +1,4 @@
-"""An environment of two shards whose program declares items, and the ways to run it."""
+"""An environment of two shards whose program declares items, and ways to run it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENGINES = [
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     status: int
     out: str
@@ -41,11 +41,11 @@ class Fleet:
     environment: dict[str, str]
 
     def spec(self, **items: Any) -> None:
-        """What the program declares; `stacks` in an item: in these stacks alone."""
+        """Set what the program declares; `stacks` of an item: only in these stacks."""
         (self.folder / "spec.json").write_text(json.dumps({"items": items}))
 
     def add_policies(self, refused: str = "") -> None:
-        """Give the project a policy pack, so that an `up` is previewed first; it refuses items of one name."""
+        """Add a policy pack to the project, so that an `up` is previewed first; it refuses items with one name."""
         pack = self.folder / "policies"
         pack.mkdir()
         self.environment.pop("STOCKADE_POLICIES")
@@ -58,7 +58,7 @@ class Fleet:
         )
 
     def declare_hosts(self, *hosts: str, shards: int = 2, **pinned: int) -> None:
-        """Say which hosts there are: the first in the first shard, and so on, or where they are pinned."""
+        """Declare hosts: the first in the first shard, and so on, unless they are pinned."""
         file = self.folder / "Pulumi.production.yaml"
         settings = json.loads(file.read_text())
         entries = {host: {"shard": pinned.get(host, number)} for number, host in enumerate(hosts, 1)}
@@ -105,13 +105,13 @@ class Fleet:
 
     @property
     def world(self) -> Path:
-        """Where the items are."""
+        """The folder of the items."""
         return self.folder / "world"
 
 
 @pytest.fixture(params=ENGINES)
 def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Fleet:
-    """A fleet of one test, run by each of the engines."""
+    """A fleet for one test, with each engine."""
     return make(tmp_path / "items", request.param)
 
 
@@ -140,7 +140,7 @@ def make(folder: Path, engine: str) -> Fleet:
 
 @pytest.fixture
 def running(fleet: Fleet) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that a test starts; ended when it is over."""
+    """Processes that a test starts; they are ended after it."""
     processes: list[subprocess.Popen[str]] = []
     yield processes
     (fleet.world / "go").touch()

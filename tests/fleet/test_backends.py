@@ -1,4 +1,4 @@
-"""States that machines share: on PostgreSQL, where the CLI can wait for itself for ever, and on object storage."""
+"""States shared by machines: on PostgreSQL, on which the CLI can wait for itself forever, and on object storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comment of a pull request, whatever a host or a config says: all of it is code, and what is cut is said."""
+"""The comment on a pull request: text of hosts and configs is always formatted as code, and cuts are marked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OURS = re.compile(
 
 
 def outside(text: str) -> list[str]:
-    """Return the lines that are in no fence, as CommonMark (4.5) has them; fails where one is left open."""
+    """Return the lines outside fences (CommonMark 4.5); fails if a fence is left open."""
     lines, fence = [], ""
     for line in text.split("\n"):
         if fence:
@@ -78,7 +78,7 @@ def _outcome(output: str, failures: list[tuple[str, str]] | None = None, **more:
 
 @given(st.lists(ANY, min_size=6, max_size=6), st.sampled_from([500, 9000, LIMIT]))
 def test_nothing_escapes_from_its_fence(words: list[str], limit: int) -> None:
-    from fleet.published import clean  # as a run takes in what engines print and tell
+    from fleet.published import clean  # as a run processes output and events of engines
 
     title, host, message, line, advice, name = map(clean, words)
     output = "\n".join(
@@ -105,7 +105,7 @@ def test_nothing_escapes_from_its_fence(words: list[str], limit: int) -> None:
 
 @pytest.mark.parametrize("operation", ["update", "create"])
 def test_what_is_dangerous_is_to_be_seen_in_a_change_that_is_too_long(operation: str) -> None:
-    """Four logins of root, each after a ruleset that alone is longer than a comment may be."""
+    """Root login is allowed four times, each time after a ruleset that alone exceeds the limit of a comment."""
     rules = [f"          + -A INPUT -p tcp --dport {port} -j ACCEPT" for port in range(1, 2500)]
     context = ["            -A INPUT -j ACCEPT" for _ in range(500)]
     parts = []

@@ -1,4 +1,4 @@
-"""The example of docs/fleet.md, as it stands there."""
+"""The example of docs/fleet.md, taken from the document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOCUMENT = (REPOSITORY / "docs" / "fleet.md").read_text()
 
 
 def _block(begins: str) -> str:
-    """An indented block of the document, by its first line."""
+    """The indented block of the document with this first line."""
     found = re.search(rf"^    {re.escape(begins)}\n(?:    .*\n|\n(?=    ))*", DOCUMENT, re.M)
     assert found, begins
     return textwrap.dedent(found[0])

@@ -1,4 +1,4 @@
-"""All stacks of an environment at once, by each of the engines."""
+"""All stacks of an environment at once, with each engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_from_nothing_to_nothing(fleet: Fleet) -> None:
     fleet.spec(a={}, b={"stacks": STACKS[:1]})
     shown = fleet.run("preview")
     assert shown.status == 0, shown
-    assert "3 to create, 0 unchanged" in shown.out  # the stack itself is one
+    assert "3 to create, 0 unchanged" in shown.out  # one of them is the stack itself
     assert "2 stacks: 2 done; 5 to create; " in shown.out
     assert not list(fleet.world.glob("a-*"))
 
@@ -117,7 +117,7 @@ def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
 
 
 def test_a_stack_that_is_locked_fails_alone(fleet: Fleet, running: list[subprocess.Popen[str]]) -> None:
-    """Two runs at the same time on one backend: each shard has a lock of its own."""
+    """Two runs at the same time on one backend: each shard has its own lock."""
     fleet.add_policies()
     fleet.spec(a={"props": {"slow": "create"}, "stacks": STACKS[:1]}, b={"stacks": STACKS[1:]})
     first = fleet.start("up", "--only", "1")
@@ -201,7 +201,7 @@ def test_an_engine_that_says_nothing_is_ended_and_what_it_waited_for_is_told(
 
 
 def test_a_call_of_the_cli_that_does_not_come_back_is_told(tmp_path: Path) -> None:
-    """As `pulumi stack ls` did on PostgreSQL, for ever."""
+    """`pulumi stack ls` once hung on PostgreSQL forever."""
     fleet = make(tmp_path / "items", "pulumi")
     programs = tmp_path / "bin"
     programs.mkdir()

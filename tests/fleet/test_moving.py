@@ -1,4 +1,4 @@
-"""More shards, or fewer: hosts go to the states of their new stacks, and nothing is done on them."""
+"""More shards, or fewer: hosts move to the states of their new stacks, without any operation on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOSTS = [f"web{number}" for number in range(1, 9)]
 
 
 def _declare(fleet: Fleet, shards: int, **hosts: Any) -> dict[str, list[str]]:
-    """Split eight hosts; return which items are in each stack."""
+    """Split eight hosts into shards; return the items of each stack."""
     entries = {name: hosts.get(name, {}) for name in HOSTS}
     file = fleet.folder / "Pulumi.production.yaml"
     settings = json.loads(file.read_text())
@@ -34,7 +34,7 @@ def _declare(fleet: Fleet, shards: int, **hosts: Any) -> dict[str, list[str]]:
 
 
 def test_nobody_is_left_behind_when_shards_become_fewer(fleet: Fleet) -> None:
-    """A host that is in the state of a shard that is no more, whether a list still names it or not."""
+    """Hosts in the state of a shard that no longer exists, whether the inventory still lists them or not."""
     fleet.declare_hosts("web1", "web2", "web3", web3=2)
     hosts = {
         name: {"type": "host", "stacks": [stack]} for name, stack in zip(("web1", "web2", "web3"), STACKS, strict=True)
@@ -44,7 +44,7 @@ def test_nobody_is_left_behind_when_shards_become_fewer(fleet: Fleet) -> None:
     assert fleet.run("up").status == 0
     (fleet.world / "log").unlink()
 
-    fleet.declare_hosts("web1", "web2", shards=1, web2=1)  # and web3 is gone
+    fleet.declare_hosts("web1", "web2", shards=1, web2=1)  # web3 is removed
     (fleet.folder / "Pulumi.production-02.yaml").unlink()
     kept = {"web1": hosts["web1"], "web2": {"type": "host", "stacks": STACKS[:1]}}
     fleet.spec(**kept, **{f"{name}-rules": {"options": {"parent": name}, "stacks": STACKS[:1]} for name in kept})

@@ -1,4 +1,4 @@
-"""`.ci/preview`, which writes the comment of a pull request, and `.ci/key`, which takes the key of a job."""
+"""`.ci/preview`, which writes the comment on a pull request, and `.ci/key`, which receives the key of a job."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ PHRASE, TOKEN, KEY = "correct horse/battery", "ghs_16C7e42F292c6912E7710c8", "li
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_proposal_that_would_have_the_environment_read_out(tmp_path: Path, engine: str) -> None:
-    """Nothing that leaves the job has a secret: not by a file, not by what the proposer guesses and has confirmed."""
+    """Nothing that leaves the job contains a secret, neither from a file nor by confirming a guess of the proposer."""
     environment = {"DEPLOY_PASSWORD": PHRASE, "GITHUB_TOKEN": TOKEN, "SSH_PRIVATE_KEY": KEY}
     stack = _project(tmp_path / "project", engine, **environment)
     (tmp_path / "outside").write_text(f"TOKEN={TOKEN}\n")

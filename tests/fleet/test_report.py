@@ -1,4 +1,4 @@
-"""Reports of what came of a fleet's run: what matters is first, and what is left out is said."""
+"""Reports of a fleet's run: the most important comes first, and omissions are mentioned."""
 
 from __future__ import annotations
 

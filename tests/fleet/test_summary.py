@@ -1,4 +1,4 @@
-"""What is told of many stacks, from the engines' events."""
+"""Summaries of many stacks, from the engines' events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declares what `spec.json` lists: `{name: {options and properties}}`, in that order; `stacks`: in these alone."""
+"""Declares the resources in `spec.json`: `{name: {options and properties}}`, in order; `stacks`: only in these."""
 
 import json
 import time

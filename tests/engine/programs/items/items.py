@@ -1,4 +1,4 @@
-"""A dynamic resource that is a file in the folder `world`, and does what its properties say."""
+"""A dynamic resource that is a file in the folder `world` and whose properties control its behaviour."""
 
 import json
 import os

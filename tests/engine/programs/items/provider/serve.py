@@ -1,6 +1,6 @@
-"""The SDK's provider, which ends when the engine that started it has ended (its stdin is closed then).
+"""The SDK's provider, which exits when the engine that started it does, because that closes its stdin.
 
-An item whose property `partly` names an operation has it done, and answered as one that came half-way.
+If an item's property `partly` names an operation, it is carried out, but reported as a partial failure.
 """
 
 import functools
