@@ -1,4 +1,4 @@
-"""Two network namespaces with cables between them; what the kernel makes of each packet is read from nft sets."""
+"""Two network namespaces with cables between them; the kernel's verdict on each packet is read from nft sets."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CABLES = ("eth0", "eth1")
 ADDRESSES = {Family.IPV4: ("198.51.100.2", "203.0.113.2"), Family.IPV6: ("2001:db8:1::2", "2001:db8:2::2")}
 PEERS = {Family.IPV4: ("198.51.100.1", "203.0.113.1"), Family.IPV6: ("2001:db8:1::1", "2001:db8:2::1")}
 STATES = ("invalid", "new", "related", "established", "untracked")
-# Never tracked, so that this state is met in IPv4 too.
+# Never tracked, so that this state also occurs in IPv4.
 UNTRACKED = "198.51.100.99"
 _WAIT = 5.0
 _TOOLS = ("ip", "nft", "iptables-nft-restore", "ip6tables-nft-restore", "iptables-legacy-restore")
 
 
 def missing() -> str | None:
-    """Why there can be no namespaces here, or None."""
+    """Why this machine cannot create namespaces, or None."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux for network namespaces"
     absent = [tool for tool in _TOOLS if shutil.which(tool) is None]
@@ -36,7 +36,7 @@ def missing() -> str | None:
 
 
 def _marker() -> str:
-    """Before the filter table, record each packet and its state; after it, each packet that is still there."""
+    """Record each packet and its state before the filter table, and each remaining packet after it."""
     sets = [
         f"set {name}{family} {{ typeof {key}; flags dynamic; size 65535; }}"
         for family, key in ((4, "ip id"), (6, "ip6 flowlabel"))
@@ -133,7 +133,7 @@ class Wires:
         self._kept += sockets
 
     def silence(self) -> None:
-        """From now on the host sends nothing, so that no answer is taken for a packet of a test."""
+        """From now on, the host sends nothing, so that no reply is mistaken for a packet of a test."""
         self.at_host(["nft", "chain inet marker silence { policy drop; }"])
 
     def load(self, backend: str, family: Family, text: str) -> None:
@@ -141,16 +141,16 @@ class Wires:
         self.at_host([f"{family.command}-{backend}-restore"], text)
 
     def send(self, frames: Sequence[Frame]) -> None:
-        """Send each by the cable of its interface."""
+        """Send each over the cable of its interface."""
         for frame in frames:
             name = frame.packet.in_interface
             source = b"\x02\0\0\0\0\x01" if name in CABLES else bytes(6)
             self._sockets[name].send(ethernet(frame, self._hardware[name], source))
 
     def verdicts(self, family: Family, count: int) -> dict[str, set[int]]:
-        """The numbers of the packets by state and direction, and of those accepted; all sets are then emptied.
+        """The numbers of the packets by state and direction, and of those accepted. Empties all sets.
 
-        Waits until ``count`` packets have arrived, or no more do, for a limited time.
+        Waits, for a limited time, until ``count`` packets have arrived or no more do.
         """
         deadline = time.monotonic() + _WAIT
         quiet = 0
@@ -178,7 +178,7 @@ class Wires:
         return self._run(["nsenter", f"--net=/run/netns/{self.host}", *command], text)
 
     def inside(self, name: str, action: Callable[[], T]) -> T:
-        """Call something in a namespace; sockets that it opens stay there."""
+        """Call a function in a namespace; sockets that it opens stay there."""
         libc = ctypes.CDLL(None, use_errno=True)
         with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{name}") as there:
             if libc.setns(there.fileno(), 0):

@@ -1,4 +1,4 @@
-"""Rulesets over all tables, with NAT and chains as Docker makes them, and a host that forwards, for whole ways."""
+"""Random rulesets over all tables, with NAT and chains like Docker's, and a host that forwards packets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WAIT = 5.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What the kernel made of a packet that was not dropped."""
+    """The kernel's result for a packet that was not dropped."""
 
     where: str
     source: str
@@ -33,7 +33,7 @@ _TOLD = ("saddr", "daddr", "dport", "mark")
 
 
 def marker() -> str:
-    """Records, behind everything else, what is for the host and what is forwarded: maps by the packet's number."""
+    """Rules, after all others, that record packets for the host and forwarded ones in maps by packet number."""
     lines = ["table inet paths {"]
     chains: dict[str, list[str]] = {hook: [] for hook in _HOOKS}
     for family, number, name in (("ip", "ip id", "4"), ("ip6", "ip6 flowlabel", "6")):
@@ -49,7 +49,7 @@ def marker() -> str:
 
 
 class Roads(Wires):
-    """A host that forwards, with a bridge to containers."""
+    """A forwarding host with a bridge to containers."""
 
     def __enter__(self) -> Roads:
         super().__enter__()
@@ -71,12 +71,12 @@ class Roads(Wires):
         return self
 
     def network(self, family: Family) -> HostNetwork:
-        """What the host itself says of its addresses and routes."""
+        """The host's own addresses and routes."""
         flag = "-4" if family is Family.IPV4 else "-6"
         return read_network(family, self.at_host(["ip", "-j", "addr"]), self.at_host(["ip", "-j", flag, "route"]), "1")
 
     def ways(self, family: Family, count: int) -> dict[int, Seen]:
-        """What became of the packets, by their numbers; waits until no more come. The sets are emptied."""
+        """The results of the packets, by number; waits until no more arrive. Empties the sets."""
         deadline, before, quiet = time.monotonic() + _WAIT, -1, 0
         while True:
             found = self._listed(family)
@@ -104,7 +104,7 @@ class Planner(Author):
     """Writes one random ruleset over raw, mangle, nat and filter."""
 
     def whole(self, size: int) -> str:
-        """All tables, each with up to so many rules in a chain."""
+        """All tables, with up to ``size`` rules in a chain."""
         parts = [self._table("raw", ("PREROUTING",), size // 2, ("one",)) if self._one_in(2) else "*raw\nCOMMIT\n"]
         hooks = ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING")
         mangled = not self._one_in(3)
@@ -117,7 +117,7 @@ class Planner(Author):
         policies = {hook: "DROP" if name == "filter" and self._one_in(2) else "ACCEPT" for hook in hooks}
         lines = [f"*{name}", *(f":{hook} {policy} [0:0]" for hook, policy in policies.items())]
         lines += [f":{user} - [0:0]" for user in users]
-        # A chain of one's own is called from one hook alone, since most targets are for some hooks only.
+        # A user chain is called from one hook only, because most targets are valid in some hooks only.
         home = self.random.choice(hooks if name == "filter" else hooks[:1])
         for hook in hooks:
             count = self.random.randint(0 if self._one_in(3) else 1, max(size, 1))

@@ -1,4 +1,4 @@
-"""Random rulesets over every match that the analysis knows, with user chains, RETURN, goto and negation."""
+"""Random rulesets with every match that the analysis supports, user chains, RETURN, goto and negation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Author:
         return "\n".join([*lines, "COMMIT", ""])
 
     def rule(self, chain: str, callable_chains: tuple[str, ...]) -> str:
-        """One rule; jumps lead to later chains only."""
+        """One rule; it jumps only to later chains."""
         protocol = self.random.choice(("", "", "tcp", "tcp", "tcp", "udp", "udp", "icmp", "icmp", "other"))
         parts = [f"-A {chain}", *self._base(), *self._protocol(protocol)]
         for match in self.random.sample(self._matches(), 3):

@@ -1,4 +1,4 @@
-"""The real iptables in a network namespace of its own, for the tests that compare the language with it."""
+"""The real iptables in its own network namespace, for tests that compare the language with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARK = "-=-=- next -=-=-"
 
 
 def missing(backend: str) -> str | None:
-    """Why the kernel cannot be asked here, or None."""
+    """Why this machine cannot run the comparison, or None."""
     if os.geteuid() != 0:
         return "needs root for a network namespace"
     for tool in ("unshare", f"iptables-{backend}-restore", f"ip6tables-{backend}-restore"):
@@ -34,10 +34,10 @@ def restore_all(
     counters: bool = False,
     refused: bool = False,
 ) -> list[str]:
-    """For each step load its texts one after the other, the first from scratch, the rest with ``--noflush``.
+    """Load the texts of each step one after the other, the first from scratch, the others with ``--noflush``.
 
-    All of it in one network namespace that ends with the call. Returns what iptables-save prints after each step;
-    fails the test where a text is refused. ``counters``: set those of the texts, and print them. ``refused``: the last
+    All steps run in one network namespace that ends with the call. Returns the output of iptables-save after each step;
+    fails the test if a text is refused. ``counters``: set those of the texts, and print them. ``refused``: the last
     text of each step must be refused instead.
     """
     if reason := missing(backend):

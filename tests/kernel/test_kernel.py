@@ -1,6 +1,6 @@
-"""The analysis against the kernel: random rulesets, packets really sent, every verdict compared.
+"""Compares the analysis with the kernel: random rulesets, real packets, every verdict.
 
-``STOCKADE_KERNEL_RULESETS`` is how many rulesets are tried, 42 packets each: 500 take two to three minutes.
+``STOCKADE_KERNEL_RULESETS`` is the number of rulesets, with 42 packets each: 500 take two to three minutes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from tests.unit.rules.analysis.test_redundant import without
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 RULESETS = int(os.environ.get("STOCKADE_KERNEL_RULESETS", "60"))
 PACKETS = 42
-# How much of all rulesets each backend gets, in tenths.
+# The share of rulesets for each backend, in tenths.
 SHARES = {"nft": 7, "legacy": 3}
 
 
 class Comparison:
-    """Loads rulesets, sends packets, and counts what was compared."""
+    """Loads rulesets, sends packets, and counts comparisons."""
 
     def __init__(self, wires: Wires, flows: list[Flow], backend: str) -> None:
         self.wires = wires
@@ -51,7 +51,7 @@ class Comparison:
         self._tried(ruleset, text, random)
 
     def run_without_what_could_go(self, seed: int, size: int) -> None:
-        """The verdicts of rulesets without rules that could go, against those that they have with them."""
+        """Compare the verdicts of rulesets without their redundant rules with the original ones."""
         random = Random(f"{seed} {size}")
         family = random.choice(list(Family))
         ruleset = parse(Author(family, random).ruleset(size), family)
@@ -79,7 +79,7 @@ class Comparison:
                 self._compare(analysis, packet, frame.number in found["accepted"], text)
 
     def _as_met(self, packet: Packet, number: int, found: dict[str, set[int]]) -> Packet | None:
-        """The packet with the state that the kernel gave it, None if it never came to INPUT."""
+        """The packet with the state that the kernel gave it; None if it did not reach INPUT."""
         states = [state for state in STATES if number in found[state]]
         if not states:
             return None

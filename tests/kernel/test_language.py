@@ -1,4 +1,4 @@
-"""The language against the real iptables, both backends: random rulesets, and random plans carried out."""
+"""Compares the language with both backends of the real iptables: random rulesets, and random plans carried out."""
 
 from __future__ import annotations
 

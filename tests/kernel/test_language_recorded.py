@@ -1,4 +1,4 @@
-"""What was recorded of iptables (tests/kernel/language) is what this machine's says. All: `make test-language`."""
+"""This machine's iptables answers a sample as recorded (tests/kernel/language). All cases: `make test-language`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.kernel.tables import missing
 
 pytestmark = pytest.mark.lab
 _SAMPLE = 1000
-# What kernels have or do not have, or is made in a running system.
+# Depend on the kernel's configuration or on objects of the running system.
 _VARIES = re.compile(r"-j (LED|ULOG|CLUSTERIP|TRACE|SECMARK|CT)|-m (nfacct|cgroup|osf)|-owner")
-# Extensions of iptables that nothing is asked about.
+# Extensions of iptables without cases.
 _NOT_ASKED = {
     "ipvs": "few kernels have it, and nothing is known of its options",
     "standard": "the verdicts, which the rules without an extension try",

@@ -1,6 +1,6 @@
-"""Whole ways against the kernel: random rulesets over all tables, with NAT and forwarding, every packet followed.
+"""Compares whole paths with the kernel: random rulesets over all tables, with NAT and forwarding, packet by packet.
 
-``STOCKADE_KERNEL_RULESETS`` is how many rulesets are tried, 42 packets each.
+``STOCKADE_KERNEL_RULESETS`` is the number of rulesets, with 42 packets each.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def roads(request: pytest.FixtureRequest) -> Iterator[tuple[Roads, str]]:
 
 
 def _packet(family: Family, random: Random, used: set[tuple[str, int]]) -> Packet:
-    """A first packet of a connection, none of those before."""
+    """The first packet of a connection that was not used before."""
     while True:
         packet = _random(family, random)
         ends = packet.source, packet.source_port if packet.icmp is None else -1
@@ -80,7 +80,7 @@ def _random(family: Family, random: Random) -> Packet:
 
 
 def _fits(end: End, seen: Seen | None, packet: Packet) -> bool:
-    """Whether an end is what the kernel made of the packet."""
+    """Whether an end is the kernel's result for the packet."""
     if seen is None:
         return end.verdict != "ACCEPT"
     now = end.packet
@@ -96,9 +96,9 @@ def _fits(end: End, seen: Seen | None, packet: Packet) -> bool:
 
 
 def _told_of_sets(pieces: Pieces, ways: list[Reached], packet: Packet, seen: Seen | None) -> str:
-    """What the answer about all packets says wrongly of one; empty where it says nothing wrong."""
+    """The error about this packet in the answer for all packets, or an empty string."""
     if packet.protocol == 6 and packet.flags != ("SYN",):
-        return ""  # those are no first packets of anybody
+        return ""  # no connection begins with such a packet
     begun = Tracer(packet.family, (), pieces.host).begun(packet)
     point = list(begun.having((Field.STATE, first_state(begun.point))).point)
     digits = pieces.store.digits((*point, 0))

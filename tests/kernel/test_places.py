@@ -1,6 +1,6 @@
-"""Which tables, chains and protocols a match or a target is for, against the real iptables: refused alike.
+"""The tables, chains and protocols in which a match or target is refused are those of the real iptables.
 
-``STOCKADE_KERNEL_RULESETS`` is how many places are tried in each family; 5,000 are all of them.
+``STOCKADE_KERNEL_RULESETS`` is the number of places that are tried in each family; 5,000 are all.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ _OWN = {
 
 
 def _texts(family: Family) -> list[str]:
-    """Each rule in each built-in chain, and in a chain that it leads to."""
+    """Each rule in each built-in chain, and in a user chain called from there."""
     rules = [line for line in (_BOTH + _OWN[family]).split("\n") if line]
     found = []
     for rule in rules:
@@ -147,7 +147,7 @@ def _texts(family: Family) -> list[str]:
 
 
 def _taken(backend: str, family: Family, texts: list[str]) -> list[bool]:
-    """Whether iptables-restore takes each text, in a network namespace of its own."""
+    """Whether iptables-restore accepts each text, in its own network namespace."""
     if reason := missing(backend):
         pytest.skip(reason)
     tool = f"{family.command}-{backend}-restore"

@@ -1,4 +1,4 @@
-"""Packets for a ruleset: at random, on the boundaries of its rules, and in connections that were really made."""
+"""Packets for a ruleset: random ones, on the boundaries of its rules, and in real connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ICMP = {Family.IPV4: 1, Family.IPV6: 58}
 
 @dataclass(frozen=True)
 class Flow:
-    """A connection as its packets to the host look."""
+    """A connection, described by its packets to the host."""
 
     family: Family
     protocol: int
@@ -35,7 +35,7 @@ class Flow:
 
 
 def connect(wires: Wires) -> list[Flow]:
-    """Real connections over both families, begun by either side. TCP's stay open."""
+    """Open real connections over both families, from either side. TCP connections stay open."""
     flows = []
     for family, kind in ((Family.IPV4, socket.AF_INET), (Family.IPV6, socket.AF_INET6)):
         host, peer = ADDRESSES[family][0], PEERS[family][0]
@@ -64,7 +64,7 @@ def connect(wires: Wires) -> list[Flow]:
 
 
 class Sender:
-    """Makes packets for one ruleset."""
+    """Generates packets for one ruleset."""
 
     def __init__(self, ruleset: Ruleset, random: Random, flows: list[Flow]) -> None:
         self.family = ruleset.family
@@ -74,7 +74,7 @@ class Sender:
         self.boxes = [box for one in found for box in one.boxes if box]
 
     def frames(self, count: int) -> list[Frame]:
-        """So many packets, numbered from 1."""
+        """``count`` packets, numbered from 1."""
         return [self._frame(number) for number in range(1, count + 1)]
 
     def _frame(self, number: int) -> Frame:
@@ -135,7 +135,7 @@ class Sender:
         return tuple(flag for flag in FLAGS if flag in chosen)
 
     def _moved(self, packet: Packet, box: Box) -> Packet:
-        """The packet at a corner of a rule's box, or just outside of it."""
+        """The packet moved to a corner of a rule's box, or just outside it."""
         for field, intervals in box.items():
             first, last = self.random.choice(intervals)
             value = self.random.choice((first, last, self.random.randint(first, last)))
@@ -166,7 +166,7 @@ class Sender:
         return replace(packet, length=value) if field is Field.LENGTH and 20 <= value <= 1400 else packet
 
     def _may_send(self, value: int, name: str) -> bool:
-        """Whether the host takes packets from that address: loopback only by lo, nothing multicast or reserved."""
+        """Whether the host accepts packets from that address: loopback only on lo, no multicast or reserved ones."""
         if self.family is Family.IPV4:
             usual = (
                 (0x01000000, 0x7EFFFFFF),

@@ -1,4 +1,4 @@
-"""Packets as bytes: Ethernet frames with IPv4 or IPv6, TCP, UDP, ICMP or anything else, checksums and all."""
+"""Packets as bytes: Ethernet frames with IPv4 or IPv6, TCP, UDP, ICMP or anything else, with checksums."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BROADCAST = b"\xff" * 6
 
 @dataclass(frozen=True)
 class Frame:
-    """A packet to be sent. ``number``: 1 to 65535, carried as the IPv4 identification or the IPv6 flow label.
+    """A packet to send. ``number``: 1 to 65535, carried as the IPv4 identification or the IPv6 flow label.
 
-    ``inside``: what follows the ICMP header, such as the packet that an error is about.
+    ``inside``: data after the ICMP header, such as the packet that an error is about.
     """
 
     packet: Packet
@@ -36,14 +36,14 @@ def checksum(data: bytes) -> int:
 
 
 def ethernet(frame: Frame, destination: bytes, source: bytes) -> bytes:
-    """The whole frame; broadcast and multicast by the packet's type."""
+    """The whole frame, as broadcast or multicast if the packet is."""
     kinds = {1: BROADCAST, 2: b"\x01\x00\x5e\x00\x00\x01"}
     to = kinds.get(frame.packet.packet_type, destination)
     return to + source + struct.pack("!H", _ETHERTYPE[frame.packet.family]) + datagram(frame)
 
 
 def datagram(frame: Frame) -> bytes:
-    """The IP packet, as long as the packet says where its headers leave room."""
+    """The IP packet, of the declared length if its headers fit."""
     packet = frame.packet
     source, destination = (ipaddress.ip_address(text).packed for text in (packet.source, packet.destination))
     head = 20 if packet.family is Family.IPV4 else 40
@@ -57,7 +57,7 @@ def datagram(frame: Frame) -> bytes:
 
 
 def length(packet: Packet, inside: bytes = b"") -> int:
-    """The length that a packet will have on the wire."""
+    """The length of a packet on the wire."""
     return len(datagram(Frame(packet, 1, inside)))
 
 
@@ -79,7 +79,7 @@ def _transport(frame: Frame, source: bytes, destination: bytes, room: int) -> by
 
 
 def _summed(frame: Frame, source: bytes, destination: bytes, data: bytes, place: int) -> bytes:
-    """The data with its checksum; all but ICMP's includes the addresses (RFC 9293, 768, 8200)."""
+    """The data with its checksum, which except for ICMP's covers the addresses (RFC 9293, 768, 8200)."""
     protocol = frame.packet.protocol
     pseudo = b"" if protocol == 1 else source + destination + struct.pack("!IxxxB", len(data), protocol)
     found = checksum(pseudo + data) or 0xFFFF

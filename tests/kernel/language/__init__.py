@@ -1,1 +1,1 @@
-"""iptables itself as the judge of the rule language: generated rules, what it says of each, and what we say."""
+"""Compares the rule language with iptables itself: generated rules, its answer to each, and ours."""

@@ -1,9 +1,10 @@
-"""The rule language against this machine's iptables, over a generated grammar: `make test-language`.
+"""Compares the rule language with this machine's iptables, over a generated grammar: `make test-language`.
 
     python -m tests.kernel.language [--write] [--docs] [--show N]
 
-Every case is asked of iptables-nft and iptables-legacy, in both families, and the figures are printed. Exit status 1
-where iptables says other than recorded, or where a difference from our answers is not listed. ``--write`` records anew.
+Tries every case with iptables-nft and iptables-legacy, in both families, and prints the figures. Exit status 1 if an
+answer of iptables differs from the recorded one, or a difference from our answers is not listed. ``--write`` records
+the answers again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MARK, END = "<!-- make test-language: figures -->\n\n", "\n<!-- end of figures -
 
 
 def main() -> int:
-    """Ask, compare, print."""
+    """Ask iptables, compare, print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--write", action="store_true", help="record what iptables says")
     options.add_argument("--show", type=int, default=20, help="how many unlisted differences are shown")
@@ -59,7 +60,7 @@ def main() -> int:
 
 
 def report(records: list[Record], show: int, *, docs: bool = False) -> int:
-    """Print the figures. Returns how many differences are not listed."""
+    """Print the figures; returns the number of differences that are not listed."""
     figures: Counter[Verdict] = Counter()
     reasons: Counter[tuple[Verdict, str]] = Counter()
     unlisted = []

@@ -1,4 +1,4 @@
-"""A rule to judge."""
+"""A rule to compare."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A rule, without ``-A CHAIN``, and where it is."""
+    """A rule, without ``-A CHAIN``, and its table and chain."""
 
     table: str
     chain: str

@@ -1,4 +1,4 @@
-"""What we say of a rule beside what iptables said of it."""
+"""Compares our answer to a rule with the recorded one of iptables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APART = " ; "
 
 
 class Verdict(Enum):
-    """How two answers stand to each other."""
+    """How two answers compare."""
 
     EQUAL = "accepted by both, equal text"
     REFUSED = "refused by both"
@@ -37,7 +37,7 @@ ALIKE = (Verdict.EQUAL, Verdict.REFUSED)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``text``: what we print of the rule, without ``-A CHAIN``; None with a ``reason`` where we refuse it."""
+    """``text``: the rule as we print it, without ``-A CHAIN``; None, with a ``reason``, if we refuse it."""
 
     text: str | None
     reason: str = ""
@@ -68,12 +68,12 @@ def _printed(text: str, case: Case) -> str:
     return APART.join(line[len(start) :].strip() for line in rules)
 
 
-# Table, chain, family and text of rules that iptables accepted, as it prints them.
+# Table, chain, family and printed text of rules that iptables accepted.
 Printed = frozenset[tuple[str, str, Family, str]]
 
 
 def printed(records: Iterable[Record]) -> Printed:
-    """What iptables printed of all of these."""
+    """The texts that iptables printed for these records."""
     return frozenset(
         (record.case.table, record.case.chain, family, unnamed(text))
         for record in records
@@ -83,7 +83,7 @@ def printed(records: Iterable[Record]) -> Printed:
 
 
 def verdict(record: Record, family: Family, answer: Answer, others: Printed) -> Verdict:
-    """How our answer stands to what was recorded."""
+    """How our answer compares with the recorded one."""
     said = [record.said[family, backend] for backend in BACKENDS]
     accepted = [text for text in said if text is not None]
     if answer.text is None:
@@ -106,7 +106,7 @@ def verdict(record: Record, family: Family, answer: Answer, others: Printed) -> 
 
 
 def _again(case: Case, text: str, family: Family) -> str | None:
-    """Our text of our own text."""
+    """Our text, read and printed again."""
     if APART in text:
         rules = text.split(APART)
         return APART.join(str(ours(Case(case.table, case.chain, rule), family).text) for rule in rules)
@@ -114,5 +114,5 @@ def _again(case: Case, text: str, family: Family) -> str | None:
 
 
 def _read(case: Case, text: str, family: Family) -> str:
-    """Our text of what iptables prints."""
+    """Our text for the text that iptables prints."""
     return _printed(render(parse_saved(_loaded(case, text.split(APART)), family)), case)

@@ -1,4 +1,4 @@
-"""Where our answer is another one than iptables', and why it stays so."""
+"""The known differences between our answers and those of iptables, with reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.kernel.language.compare import ALIKE, Verdict
 
 @dataclass(frozen=True)
 class Difference:
-    """Rules that ``pattern`` is found in, as far as they come out like ``kind``."""
+    """Rules that contain ``pattern``, if their result is ``kind``."""
 
     kind: Verdict
     reason: str
@@ -19,14 +19,14 @@ class Difference:
 
 
 _MUCH, _LITTLE, _ONE = Verdict.TOO_MUCH, Verdict.TOO_LITTLE, Verdict.ONE_BACKEND
-# The first that fits a difference is its reason.
+# The first entry that matches a difference gives its reason.
 DIFFERENCES = (
     Difference(
         Verdict.SPELLING,
         "a spelling of older versions or of people (`--dport ! 80`, keywords in any case), sent in today's",
         "",
     ),
-    # Accepted here, refused by iptables on the machine that was asked.
+    # Accepted here, refused by iptables on the recording machine.
     Difference(_MUCH, "a host name, which is looked up on the host", r"-[sd] (x|0xc0000207)$"),
     Difference(_MUCH, "not in the kernel that was asked", r"-j (LED|ULOG|CLUSTERIP)"),
     Difference(
@@ -79,7 +79,7 @@ DIFFERENCES = (
     Difference(_ONE, "iptables-legacy counts less credit", "-m limit"),
     Difference(_ONE, "iptables-legacy wants `-p` for a match, even where it is negated", "! -p"),
     Difference(_ONE, "nothing matches it", "! -[sdio]"),
-    # Another text.
+    # Accepted by both, with different text.
     Difference(Verdict.READ, "a name that needs quotes is printed without", r'"|-x|it\'s'),
     Difference(Verdict.READ, "host bits behind a mask are dropped", "conntrack"),
     Difference(Verdict.READ, "a match twice is one", r"-m (tcp|udp).*-m \1"),
@@ -91,7 +91,7 @@ DIFFERENCES = (
 
 
 def reason_of(case: Case, kind: Verdict) -> str | None:
-    """The reason for a difference; empty where there is none to give, None where it is not listed."""
+    """The reason for a difference; empty if it needs none, None if it is not listed."""
     if kind in ALIKE:
         return ""
     found = (one.reason for one in DIFFERENCES if one.kind is kind and re.search(one.pattern, case.rule))

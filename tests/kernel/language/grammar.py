@@ -1,4 +1,4 @@
-"""All cases: those of every match and target, and rules without either."""
+"""All cases: those for every match and target, and rules without either."""
 
 from __future__ import annotations
 

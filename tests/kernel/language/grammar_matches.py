@@ -1,4 +1,4 @@
-"""Every match of the rule language, and what to try with it."""
+"""Every match of the rule language, with values to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every target of the rule language, and what to try with it."""
+"""Every target of the rule language, with values to try."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What the machine's iptables makes of single rules: the text that it prints of each, or a refusal.
+"""The answers of this machine's iptables to single rules: the text that it prints for each, or a refusal.
 
     python -m tests.kernel.language.judge nft ipv4 <cases.json
 
-Run in a network namespace of its own (`ask` does so): cases are a list of ``[table, chain, rule, likely]``, the answer
-is a list of texts and nulls. Rules that are likely to be accepted are loaded many at a time; where a text is refused,
-its halves are tried.
+Runs in its own network namespace (`ask` does that). Cases are a list of ``[table, chain, rule, likely]``, the answer is
+a list of texts and nulls. Rules that are likely to be accepted are loaded many at a time; if that is refused, each half
+is tried.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Answers = list[str | None]
 
 
 def versions() -> str:
-    """What iptables this is."""
+    """The versions of this machine's iptables."""
     found = [
         subprocess.run([f"iptables-{backend}", "-V"], capture_output=True, text=True, check=True).stdout.strip()
         for backend in BACKENDS
@@ -40,9 +40,9 @@ def versions() -> str:
 
 
 def ask(cases: Sequence[Case], likely: Sequence[bool], backend: str, family: Family) -> Answers:
-    """The printed text of each rule, without ``-A CHAIN``, or None where it is refused.
+    """The printed text of each rule, without ``-A CHAIN``, or None if it is refused.
 
-    ``likely``: whether a rule is expected to be accepted; the answer does not depend on it, only the time does.
+    ``likely``: whether a rule is expected to be accepted; this affects only the time, not the answer.
     """
     asked = [(case.table, case.chain, case.rule, guess) for case, guess in zip(cases, likely, strict=True)]
     run = subprocess.run(
@@ -75,7 +75,7 @@ class _Judge:
         self.answers: Answers = [None] * len(cases)
 
     def settle(self, numbers: list[int]) -> None:
-        """Ask for cases of one table, all at once or in halves."""
+        """Answer cases of one table, all at once or in halves."""
         if not numbers:
             return
         if self._load(numbers):

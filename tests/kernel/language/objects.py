@@ -1,4 +1,4 @@
-"""What rules need that is no rule: a set of addresses, made without ipset(8)."""
+"""Objects that rules refer to: a set of addresses, created without ipset(8)."""
 
 from __future__ import annotations
 

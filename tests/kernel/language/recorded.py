@@ -1,8 +1,8 @@
-"""What iptables said of each case, as a file: one line per rule, after a line with its table and chain.
+"""The file of recorded answers of iptables: one line per rule, after a line with its table and chain.
 
-A line has the rule, then what iptables-nft, iptables-legacy, ip6tables-nft and ip6tables-legacy print of it, in columns
-apart by tabs: ``=`` for the rule as it is, ``-`` where it is refused. ``^`` is the column
-before; at the end it is left out.
+A line has the rule, then the text that iptables-nft, iptables-legacy, ip6tables-nft and ip6tables-legacy print for it,
+separated by tabs: ``=`` if it is the rule itself, ``-`` if it is refused, ``^`` if it is the same as the column before.
+Trailing ``^`` are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Said = Mapping[tuple[Family, str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A case and what each iptables said of it."""
+    """A case and the answer of each iptables."""
 
     case: Case
     said: Said

@@ -1,4 +1,4 @@
-"""The figures of a comparison, for people."""
+"""The figures of a comparison as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reasons = Mapping[tuple[Verdict, str], int]
 
 
 def figures_table(figures: Mapping[Verdict, int], reasons: Reasons) -> str:
-    """How many rules came out in which way, and why those that differ do, as a table of Markdown."""
+    """A Markdown table of the number of rules by result, with the reasons for differences."""
     lines = ["| answers | rules |", "|---|---|"]
     lines += [f"| {kind.value} | {figures.get(kind, 0):,} |" for kind in _ORDER]
     lines += ["", "| what differs | why | rules |", "|---|---|---|"]

@@ -1,4 +1,4 @@
-"""A match, a target or the rule itself, with what its options take: what rules are generated from."""
+"""A match, a target or the rule itself, with values for its options, from which rules are generated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rules.model import BUILTIN_CHAINS
 from tests.kernel.language.cases import Case
 from tests.kernel.language.values import Values
 
-# In rules, a name that no other rule has: what the kernel keeps under a name outlives a rule for a moment.
+# In rules, replaced by a unique name: the kernel's object of that name outlives a rule for a moment.
 NAME = "NAME"
 
 
@@ -27,11 +27,11 @@ def unnamed(text: str) -> str:
 
 @dataclass(frozen=True)
 class Subject:
-    """``flag`` is how it is loaded (``-m tcp``); ``before`` what must precede it, ``needs`` the options it must have.
+    """``flag`` loads it (``-m tcp``); ``before`` must precede it.
 
-    ``needs`` names options; with each case they are added with their first value, unless the case has them.
-    ``rival``: groups of options of which a rule has one, so that ``needs`` does not add a second.
-    ``more`` are whole further rules, after ``before`` and ``flag``. ``table`` and ``chain``: where it may be.
+    ``needs``: options that each case must have; they are added with their first value if they are missing.
+    ``rivals``: groups of options of which a rule has only one, so that ``needs`` does not add a second.
+    ``more``: further rules, written after ``before`` and ``flag``. ``table`` and ``chain``: where it is valid.
     """
 
     flag: str
@@ -44,7 +44,7 @@ class Subject:
     more: tuple[str, ...] = ()
 
     def cases(self) -> Iterator[Case]:
-        """Every case, in an order that stays."""
+        """Every case, in a stable order."""
         yield from (Case(case.table, case.chain, _named(case.rule)) for case in self._cases())
 
     def _cases(self) -> Iterator[Case]:
@@ -98,7 +98,7 @@ class Subject:
         return f"{name} {chosen}" if chosen else name
 
     def _rule(self, *given: str) -> str:
-        """``given`` and the options that are needed beside it."""
+        """``given`` and the options that must accompany it."""
         present = {word for option in given for word in option.split()}
         stands = {name for name in present if name in self.options}
         for group in self.rivals:

@@ -1,4 +1,4 @@
-"""Values to try for the options of a rule: usual ones first, then edges, and some that cannot be."""
+"""Values to try for the options of a rule: usual ones first, then edge cases, and invalid ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NONE: Values = ("",)
 
 
 def numbers(last: int, first: int = 0) -> Values:
-    """A number, its least and its most, one beyond each, and numbers in other bases."""
+    """A number, minimum and maximum, one beyond each, and numbers in other bases."""
     some = min(first + 5, last)
     return (
         *(str(some), str(first), str(last), str(last + 1), str(first - 1), f"{some:#x}", f"0{some:o}", "010"),
@@ -102,5 +102,5 @@ TEXTS: Values = (
 
 
 def texts(most: int) -> Values:
-    """Texts, with as many bytes as there may be, and one more."""
+    """Texts, among them one of the maximum number of bytes and one that is longer by a byte."""
     return (*TEXTS, "x" * most, "x" * (most + 1), '"' + "\u00e9" * (most // 2 + 1) + '"')
