@@ -1,4 +1,4 @@
-"""Fixtures of the tests on real hosts: a lab host for each module, and a stack that hardens it."""
+"""Fixtures for tests on lab hosts: a host for each module, and a stack that hardens it."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def lab() -> Lab:
 
 @pytest.fixture(scope="module")
 def bring_up(lab: Lab) -> Iterator[Callable[..., LabHost]]:
-    """Bring up a pristine host by name (and variant), for the length of the module."""
+    """Bring up a pristine host by name (and variant) for the rest of the module."""
     names: list[str] = []
 
     def up(name: str, variant: str = "debian") -> LabHost:
@@ -47,17 +47,17 @@ def bring_up(lab: Lab) -> Iterator[Callable[..., LabHost]]:
 
 @pytest.fixture
 def pristine(host: LabHost) -> Iterator[None]:
-    """Give the module's `host` its first state back after each test."""
+    """Reset the module's `host` after each test."""
     yield
     host.reset()
 
 
 MOVING = frozenset({"fedora41"})
-"""Variants whose packages come from a release of Debian that is not out: they may not be to be had for a while."""
+"""Variants with packages from an unreleased Debian, which may be unavailable for a while."""
 
 
 def up_if_to_be_had(lab: Lab, name: str, variant: str) -> LabHost | None:
-    """Bring a host up; None where its variant cannot be made today for no fault of ours."""
+    """Bring up a host; None if its variant cannot be built now for reasons outside this project."""
     try:
         return lab.up([name], variant)[0]
     except NotToBeHad:
@@ -68,7 +68,7 @@ def up_if_to_be_had(lab: Lab, name: str, variant: str) -> LabHost | None:
 
 @pytest.fixture
 def new_stack(tmp_path: Path) -> Callable[..., Stack]:
-    """Make a stack that hardens the given hosts: `new_stack(host, firewall={...})`; `program` replaces the program."""
+    """Create a stack that hardens these hosts: `new_stack(host, firewall={...})`; `program` replaces the program."""
 
     def make(*hosts: LabHost, program: str | None = None, **settings: Any) -> Stack:
         stack = Stack(tmp_path / "project", program=program)
@@ -80,7 +80,7 @@ def new_stack(tmp_path: Path) -> Callable[..., Stack]:
 
 
 def entry(host: LabHost, **more: Any) -> dict[str, Any]:
-    """Write a lab host as an entry of `stockade:hosts`."""
+    """Return the entry of `stockade:hosts` for a lab host."""
     return {
         "address": host.ipv4,
         "hostKey": host.host_key,

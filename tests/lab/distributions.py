@@ -1,6 +1,6 @@
-"""What every distribution must show after the guide, by others' eyes: one function for each chapter of the guide.
+"""Checks of every distribution after the guide, made with other tools: one function for each chapter of the guide.
 
-Each returns what did the work, for the table of docs/distributions.md, and fails where the chapter is not in force.
+Each returns what implements the chapter, for the table of docs/distributions.md, and fails if it is not in force.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ USER = "deploy"
 
 @dataclass(frozen=True)
 class Variant:
-    """A lab variant and what it calls things; where the packages to remove come from is told by `prepare`."""
+    """A lab variant and its names of things; `prepare` installs the packages to remove."""
 
     name: str
     title: str
@@ -158,12 +158,12 @@ ss -tuln | sed 1d | awk '{ print $1, $5 }' | sort
 
 
 def snapshot(host: LabHost) -> list[str]:
-    """What must be as it was once everything is given back: /etc, packages and why they are there, services, rules."""
+    """What `destroy` must restore: /etc, packages and whether they are marked automatic, services, rules."""
     return host.exec(_SNAPSHOT, check=False).stdout.splitlines()
 
 
 def service(host: LabHost, name: str) -> tuple[str, str]:
-    """Whether a service is started at boot, and whether it runs, by the host's own tools in systemctl's words."""
+    """Whether a service is enabled and whether it is active, from the host's own tools in systemctl's words."""
     systemd = f"systemctl is-enabled {name}; systemctl is-active {name}"
     links = f"ls /etc/rc[2S].d/S??{name} >&2"
     on = f"if chkconfig {name} || {links}; then echo enabled; else echo disabled; fi"
@@ -217,7 +217,7 @@ def _firewall(lab: Lab, host: LabHost, variant: Variant) -> str:
 
 def _fail2ban(lab: Lab, host: LabHost, variant: Variant) -> str:
     assert service(host, "fail2ban") == ("enabled", "active")
-    # fail2ban 0.8 takes each for one failure
+    # fail2ban 0.8 counts each as one failure
     host.exec("for i in 1 2 3 4 5; do fail2ban-client set sshd banip 198.51.100.200; done")
     banned = f"iptables -S | grep -q '{variant.chain} -s 198.51.100.200'"
     host.exec(f"for i in $(seq 50); do ! {banned} || exit 0; sleep 0.1; done; exit 1")
@@ -225,7 +225,7 @@ def _fail2ban(lab: Lab, host: LabHost, variant: Variant) -> str:
     host.exec("fail2ban-client set sshd unbanip 198.51.100.200 || fail2ban-client reload")
     failed = "fail2ban-client status sshd | grep -q 'Total failed:[^0-9]*[1-9]'"
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-    # the log is read: a failed login counts (the operator's own address would not)
+    # the log is read: a failed login counts (from the operator's own address it would not)
     lab.outside(["ssh", *options, f"nobody-there@{host.ipv4}", "true"], check=False)
     host.exec(f"for i in $(seq 100); do ! {failed} || exit 0; sleep 0.1; done; exit 1")
     return f"jail sshd, {variant.log}"
@@ -260,7 +260,7 @@ CHAPTERS: tuple[tuple[str, Check], ...] = (
 
 
 def table(results: dict[str, dict[str, str]], variants: Sequence[Variant]) -> str:
-    """Draw the results, chapter by family, as Markdown."""
+    """Return the results as a Markdown table, chapter by family."""
     rows = [
         ["Chapter", *(variant.title for variant in variants)],
         ["---"] * (len(variants) + 1),

@@ -1,4 +1,4 @@
-"""What no config could declare: odd values for each chapter, as somebody or some program may have set them by hand."""
+"""Odd values for each chapter that no config can declare, as people or programs may set them."""
 
 ODD = {
     "Sshd": r"""

@@ -1,4 +1,4 @@
-"""What someone on the network sees of a host: real packets from another network namespace."""
+"""Probes a host from the network, with real packets from another network namespace."""
 
 import json
 import re
@@ -74,7 +74,7 @@ def pings(lab: Lab, host: LabHost) -> dict[str, bool]:
 
 
 def listen(host: LabHost, *ports: int) -> None:
-    """Let something accept connections on `ports` of the host, over both families, until it is shut down."""
+    """Accept connections on `ports` of the host, over both families, until it is shut down."""
     for port in ports:
         for family in (4, 6):
             host.exec(["systemd-run", "-q", f"--unit=listen{family}-{port}", "nc", f"-{family}", "-lk", str(port)])
@@ -89,12 +89,12 @@ def listen(host: LabHost, *ports: int) -> None:
 TCP_PORTS = "1-1024,2222,8080,8443"
 UDP_PORTS = "53,67-69,111,123,137,161,500,514,631,1900,5353"
 _STATE = re.compile(r"(?P<port>\d+)/open/(?P<protocol>tcp|udp)/")
-# A host sends one "unreachable" a second at most: true, and too slow for a test.
+# By default a host sends at most one "unreachable" per second, which is too slow for a test.
 _HURRY = "echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit"
 
 
 def scan(scanner: LabHost, host: LabHost) -> dict[str, dict[str, set[int]]]:
-    """What nmap, on the host `scanner`, finds open: ports by family and protocol."""
+    """The ports that nmap on the host `scanner` finds open, by family and protocol."""
     host.exec(_HURRY)
     found: dict[str, dict[str, set[int]]] = {}
     for family, options, address in (("ipv4", [], host.ipv4), ("ipv6", ["-6"], host.ipv6)):

@@ -1,7 +1,7 @@
-"""One stack config, one host of each distribution's family: the same result by the same outside checks.
+"""One stack config, one host of each family of distributions: the same outside checks give the same result.
 
-`STOCKADE_DISTRIBUTIONS=fedora,arch` takes only these; `STOCKADE_WRITE_TABLE=1` writes the table of
-docs/distributions.md from what was seen (otherwise the test fails where the two differ).
+`STOCKADE_DISTRIBUTIONS=fedora,arch` selects variants; `STOCKADE_WRITE_TABLE=1` writes the table of
+docs/distributions.md from the results (otherwise the test fails if they differ).
 """
 
 import os
@@ -43,13 +43,13 @@ def hosts(lab: Lab) -> Iterator[Hosts]:
 
 
 def there(hosts: Hosts) -> tuple[Variant, ...]:
-    """Those that could be made."""
+    """The variants that could be built."""
     return tuple(variant for variant in CHOSEN if variant.name in hosts)
 
 
 @pytest.fixture(scope="module")
 def stack(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """All of them in one stack; what differs between their entries is what no table can know."""
+    """All of them in one stack; their entries differ only in what no table can know."""
     stack = Stack(tmp_path_factory.mktemp("distributions") / "project")
     configure(stack, hosts)
     return stack
@@ -77,7 +77,7 @@ def configure(stack: Stack, hosts: Hosts, **firewall: Any) -> None:
 
 @pytest.fixture(scope="module")
 def before(hosts: Hosts, stack: Stack) -> dict[str, list[str]]:
-    """The hosts as they were; then the guide is carried out on all of them at once."""
+    """Return the hosts' prior states and apply the guide to all of them at once."""
     prior = {name: snapshot(host) for name, host in hosts.items()}
     stack.up()
     return prior
@@ -171,7 +171,7 @@ def test_no_variant_is_left_out(hosts: Hosts) -> None:
 
 
 def _without_records(host: LabHost) -> list[str]:
-    """The note of what was there stays on the host for the next `up`."""
+    """The record of the prior state stays on the host for the next `up`."""
     return [line for line in snapshot(host) if not line.startswith("/var/lib/stockade/")]
 
 

@@ -1,6 +1,6 @@
-"""The whole guide on three kinds of hosts in one stack, from a root login to hosts that only one user can enter.
+"""The whole guide on three kinds of hosts in one stack, from a root login to hosts that only one user can log in to.
 
-Checked by others' eyes: OpenSSH's client, pytest-testinfra, nmap from another host.
+Checked with other tools: OpenSSH's client, pytest-testinfra, and nmap from another host.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ PASSWORD = "correct-horse-battery-7731"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of host: what is done to it before, what is declared for it alone, what answers from outside."""
+    """One kind of host: its preparation, its own settings, and what answers from outside."""
 
     variant: str
     prepare: str
@@ -39,7 +39,7 @@ def tcp(*ports: int, udp: tuple[int, ...] = ()) -> dict[str, set[int]]:
 
 
 KINDS = {
-    # mail, RPC and NTP listen; IPv6 is rejected, as the guide's alternative has it
+    # mail, RPC and NTP listen; IPv6 is rejected, as in the guide's alternative
     "guide1": Kind(
         "fresh",
         ":",
@@ -48,12 +48,12 @@ KINDS = {
         {"ipv4": tcp(22, 111, udp=(111, 123)), "ipv6": tcp(22, 111, udp=(111, 123))},
         {"ipv4": tcp(22), "ipv6": tcp()},
     ),
-    # sshd by its socket, moved to another port; passwords on in a drop-in; ufw in force, which is taken over
+    # sshd by socket activation, moved to another port; passwords allowed in a drop-in; ufw in force, then taken over
     "guide2": Kind(
         "ubuntu",
         "ufw allow 22/tcp && ufw limit 8443/tcp && ufw --force enable",
         {
-            # the old port as well: sshd is there until it has moved, and again in the middle of `destroy`
+            # also the old port: sshd uses it until it has moved, and again during `destroy`
             "firewall": {"takeOver": True, "sshPort": 2222, "services": [{"name": "sshd before", "ports": [22]}]},
             "sshd": {"settings": {"Port": 2222}},
             "fail2ban": {"sshPort": 2222},
@@ -72,20 +72,20 @@ KINDS = {
         {"ipv4": tcp(22), "ipv6": tcp(22)},
     ),
 }
-# the lab's known_hosts names port 22 alone; whose host it is is not the question here
+# the lab's known_hosts has only port 22; host keys are not tested here
 UNKNOWN = ("-oUserKnownHostsFile=/dev/null", "-oStrictHostKeyChecking=no", "-oLogLevel=ERROR")
 EVERY = pytest.mark.parametrize("name", KINDS)
 
 
 def at_once(work: Callable[[LabHost], Any], hosts: dict[str, LabHost]) -> dict[str, Any]:
-    """Do the same to all hosts at the same time."""
+    """Do the same on all hosts in parallel."""
     with ThreadPoolExecutor() as pool:
         return dict(zip(hosts, pool.map(work, hosts.values()), strict=True))
 
 
 @pytest.fixture(scope="module")
 def hosts(lab: Lab) -> Iterator[dict[str, LabHost]]:
-    """Servers as their providers hand them over."""
+    """Servers as hosting providers deliver them."""
     lab.down(list(KINDS))
     made = {name: lab.up([name], kind.variant)[0] for name, kind in KINDS.items()}
     at_once(lambda host: host.exec(KINDS[host.name].prepare), made)
@@ -95,7 +95,7 @@ def hosts(lab: Lab) -> Iterator[dict[str, LabHost]]:
 
 @pytest.fixture(scope="module")
 def scanner(lab: Lab) -> Iterator[LabHost]:
-    """Somebody else's machine on the same network, with nmap."""
+    """Another machine on the same network, with nmap."""
     (host,) = lab.up(["guide-scan"])
     host.exec("DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends nmap </dev/null")
     yield host
@@ -134,7 +134,7 @@ def stack(hosts: dict[str, LabHost], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def before(hosts: dict[str, LabHost], scanner: LabHost, stack: Stack) -> dict[str, dict[str, list[str]]]:
-    """The hosts as they were; then the guide is carried out on them."""
+    """Return the hosts' prior states and apply the guide to them."""
     for name, host in hosts.items():
         assert scan(scanner, host) == KINDS[name].open_before
     facts = at_once(snapshot, hosts)
@@ -143,7 +143,7 @@ def before(hosts: dict[str, LabHost], scanner: LabHost, stack: Stack) -> dict[st
 
 
 def login(host: LabHost, user: str, *options: str, port: int = 22) -> subprocess.CompletedProcess[str]:
-    """Try a real login with OpenSSH's client."""
+    """Try to log in with OpenSSH's client."""
     common = ["-F", "none", "-p", str(port), *UNKNOWN, "-oConnectTimeout=5", "-oBatchMode=yes"]
     argv = ["ssh", *common, *options, f"{user}@{host.ipv4}", "id -un"]
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)

@@ -1,4 +1,4 @@
-"""The guide's rulesets and commands, typed on a host as they stand there, and given to Stockade: one result."""
+"""The guide's rulesets and commands, typed on a host verbatim or declared in Stockade, have the same result."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def in_force(host: LabHost) -> tuple[str, str]:
-    """The rules of both families as the kernel has them, without counters."""
+    """The rules of both families in the kernel, without counters."""
     saved = "{} | sed -e '/^#/d' -e 's/\\[[0-9:]*\\]//'"
     return host.exec(saved.format("iptables-save")).stdout, host.exec(saved.format("ip6tables-save")).stdout
 
@@ -40,13 +40,13 @@ def listing(host: LabHost, tool: str) -> list[str]:
 
 
 def normal(text: str) -> list[str]:
-    """A listing without counters and columns, and without `--` for no options, which some versions leave out."""
+    """A listing without counters, columns, and the `--` for no options, which some versions omit."""
     lines = (re.sub(r"\s+", " ", line.replace(" -- ", " ")).strip() for line in text.splitlines())
     return [re.sub(r"^\d+[KM]? \d+[KM]? |\d+[KM]? packets, \d+[KM]? bytes", "", line) for line in lines if line]
 
 
 def typed(host: LabHost, v4: str, v6: str, *commands: str) -> tuple[str, str]:
-    """What is in force once somebody has done as the guide says; then the host is open again."""
+    """The rules in force after somebody has followed the guide; afterwards the host is open again."""
     host.exec("cat >/tmp/v4", input=v4)
     host.exec("cat >/tmp/v6", input=v6)
     try:
@@ -58,10 +58,10 @@ def typed(host: LabHost, v4: str, v6: str, *commands: str) -> tuple[str, str]:
 
 def test_stockade_has_the_guides_own_text_in_force(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     printed = typed(host, V4, V6)
-    assert "\n    \n" in V6_REJECT  # blanks that ip6tables-restore itself refuses
+    assert "\n    \n" in V6_REJECT  # ip6tables-restore itself refuses these blanks
     rejecting = typed(host, V4, V6_REJECT.replace("\n    \n", "\n\n"))
     edited = [typed(host, V4.replace(PING, LISTED), V6, *COMMANDS[:count]) for count in range(len(COMMANDS) + 1)]
-    assert len({text for text, _ in edited}) == len(edited)  # each command does something
+    assert len({text for text, _ in edited}) == len(edited)  # each command has an effect
 
     stack = new_stack(host)
 
@@ -76,7 +76,7 @@ def test_stockade_has_the_guides_own_text_in_force(host: LabHost, new_stack: Cal
         f"{line} state NEW" if line.startswith("ACCEPT ipv6-icmp") else line
         for line in normal(LISTINGS["ip6tables"].read_text())
     ]
-    host.exec("netfilter-persistent start")  # what is loaded at boot is the same
+    host.exec("netfilter-persistent start")  # the same is loaded at boot
     assert in_force(host) == printed
 
     assert declared(icmp="listed", ipv6={"rules": V6}) == edited[0]

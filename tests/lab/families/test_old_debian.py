@@ -1,4 +1,4 @@
-"""What programs of Debian 7 do not know, on the lab's host of it, and what goes back at its boot."""
+"""Features that Debian 7's programs lack, and the rollback at its boot, on the lab's variant."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ def host(bring_up: Callable[..., LabHost]) -> LabHost:
 
 
 def jails(host: LabHost) -> str:
-    """Names of those that run."""
+    """Names of the running jails."""
     return host.exec("fail2ban-client status | sed -n 's/.*Jail list:[[:space:]]*//p'").stdout.strip()
 
 
@@ -46,7 +46,7 @@ def test_what_is_not_confirmed_goes_back_before_network_and_sshd(host: LabHost) 
     host.exec(f"{GUARDS}{BACK}_at_boot")
     assert host.exec(links, check=False).stdout.count("stockade-guard") == 2
     host.reboot(hard=True)
-    assert host.exec("cat /root/seen").stdout == "boot\n"  # no address, no sshd
+    assert host.exec("cat /root/seen").stdout == "boot\n"  # no address and no sshd yet
     host.exec(f"{GUARDS}mkdir -p $_guard_lock; _no_guards")
     assert host.exec(links, check=False).stdout == "0\n"
 
@@ -57,7 +57,7 @@ def test_fail2ban_without_a_jail_d(lab: Lab, host: LabHost, new_stack: Callable[
     assert jails(host) == "dropbear, ssh"
     stack = new_stack(host, program=FAIL2BAN, fail2ban={"bantime": "1h", "maxretry": 3})
     stack.up()
-    # the administrator's own jails go on; Debian's `ssh` of the same log makes way: it might ban the operator
+    # the administrator's own jails keep running; Debian's `ssh` for the same log is stopped: it might ban the operator
     assert jails(host) == "dropbear, sshd"
     assert host.exec("fail2ban-client get sshd bantime; fail2ban-client get dropbear maxretry").stdout == "3600\n9\n"
     assert "198.51.100.1" in host.exec("fail2ban-client get sshd ignoreip").stdout
@@ -71,10 +71,10 @@ def test_fail2ban_without_a_jail_d(lab: Lab, host: LabHost, new_stack: Callable[
     stack.up()
     assert host.exec("fail2ban-client get sshd bantime").stdout == "7200\n"
     host.exec(f"for i in $(seq 50); do iptables -S | grep -q {OUTSIDE_IPV4} && exit; sleep 0.1; done; exit 1")
-    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}  # a reload of 0.8 forgets its bans
+    assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}  # a reload of fail2ban 0.8 would forget its bans
     stack.unchanged()
 
-    # what a server does that was started without our file is no secret
+    # a server that was started without our file is reported
     host.exec(f"cat >{LOCAL}; fail2ban-client reload", input=OWN)
     stack.refresh()
     assert "sshd" in stack.preview()

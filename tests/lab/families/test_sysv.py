@@ -1,7 +1,7 @@
-"""What could lock an administrator out of a host without systemd's timers: some of the faults.
+"""Some of the faults that could lock an administrator out, on hosts without systemd's timers.
 
-The way back is a process of its own there, or a service that sleeps (`debian8`), and a script of SysV init or a unit
-after a reboot (`hosts/guard/guards.sh`).
+There the rollback is a process of its own, or a service that sleeps (`debian8`), and after a reboot a script of SysV
+init or a unit (`hosts/guard/guards.sh`).
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ class Debian7Scene(FirewallScene):
 
 
 class Debian8Scene(FirewallScene):
-    """The same with systemd of 2014."""
+    """The same with a systemd of 2014."""
 
     variant = "debian8"
 
@@ -90,4 +90,4 @@ def test_the_way_in_survives_without_timers(host: LabHost, new_stack: Callable[.
     assert fault.recorded in (None, "in force again" in record)
     assert [text for text in fault.says if text not in ending.output] == [], ending.output
     assert (scene.in_force(), scene.at_boot()) == ("after", "after")
-    assert host.exec(HOOK, check=False).stdout == ""  # nothing is armed: nothing runs at boot
+    assert host.exec(HOOK, check=False).stdout == ""  # nothing is armed, so nothing runs at boot

@@ -1,4 +1,4 @@
-"""A host whose rules cannot be loaded at boot is closed but for the way in: tried by breaking it before a reboot."""
+"""If rules cannot be loaded at boot, a host is closed except for the way in. Tests break it before a reboot."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ FLUSH = "for t in iptables ip6tables; do $t -F; $t -X; done"
 
 @dataclass(frozen=True)
 class Break:
-    """Something that keeps the rules from being in force after a reboot, and what the journal says of each family."""
+    """Something that prevents the rules from being in force after a reboot, and the journal's messages by family."""
 
     name: str
     command: str
@@ -33,7 +33,7 @@ class Break:
 
 
 def unit(order: str, wanted: str, command: str) -> str:
-    """Let another program run something at boot."""
+    """Write a unit in which another program runs something at boot."""
     text = UNIT.format(order=order, command=command.replace("$", "$$"))
     place = "/etc/systemd/system"
     return (
@@ -52,7 +52,7 @@ BREAKS = (
         "/etc/iptables/rules.v6 has no rules",
     ),
     Break(
-        "a rule before ours",  # all that is declared is loaded, and lets nobody be stopped
+        "a rule before ours",  # everything declared is loaded, but the first rule accepts all
         "sed -i 's/^-A INPUT -i lo/-A INPUT -j ACCEPT\\n&/' /etc/iptables/rules.v4 /etc/iptables/rules.v6",
         "/etc/iptables/rules.v4 has a rule that is not declared: filter -A INPUT -j ACCEPT",
         "/etc/iptables/rules.v6 has a rule that is not declared: filter -A INPUT -j ACCEPT",
@@ -98,7 +98,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 @pytest.fixture(scope="module")
 def stack(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """The firewall on it, from the first test to the last."""
+    """A stack that declares the firewall, for all tests."""
     stack = Stack(tmp_path_factory.mktemp("boot") / "project")
     stack.configure(hosts={host.name: entry(host)}, firewall={})
     stack.up()
@@ -106,7 +106,7 @@ def stack(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 
 def boot(host: LabHost) -> None:
-    """Start it again, and wait for the second look."""
+    """Reboot it, and wait for the second look."""
     host.reboot()
     host.exec(LOOKED)
     listen(host, 80, 443, 8080)
@@ -185,7 +185,7 @@ def test_so_it_is_on_every_family(lab: Lab, bring_up: Callable[..., LabHost], ne
     stack = new_stack(*hosts.values(), firewall={"takeOver": True})
     everywhere(FOREIGN)
     stack.up()
-    # iptables' own units are up, and what is not ours was not flushed by that
+    # iptables' own units are active, and did not flush foreign rules
     assert {"192.0.2.7" in rules for rules in everywhere("iptables -S").values()} == {True}
     active = everywhere("systemctl is-active iptables ip6tables")
     assert {variant: active[variant] for variant in WITH_UNITS} == dict.fromkeys(WITH_UNITS, "active\nactive\n")
@@ -194,7 +194,7 @@ def test_so_it_is_on_every_family(lab: Lab, bring_up: Callable[..., LabHost], ne
     for variant, (ipv4, ipv6) in VARIANTS.items():
         hosts[variant].exec(f"{BREAK.format(ipv4)}; : >{ipv6}")
     reboot()
-    for variant, (ipv4, ipv6) in VARIANTS.items():  # rpcbind listens on all of them from the start
+    for variant, (ipv4, ipv6) in VARIANTS.items():  # rpcbind listens on all of them
         assert probe_ports(lab, hosts[variant], [22, 111])["ipv4"] == {22: "open", 111: "refused"}
         log = hosts[variant].exec("cat /var/lib/stockade/boot/log").stdout
         assert f"ipv4: CLOSED but for TCP port 22, {SINCE} {ipv4} cannot be loaded" in log

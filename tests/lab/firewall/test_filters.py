@@ -1,4 +1,4 @@
-"""Who else filters on a host: found, named, taken over on request, given back; a reload of theirs is told by cause."""
+"""Other firewalls on a host: found, named, taken over on request, restored; their reloads are reported as the cause."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def filters(host: LabHost) -> dict[str, str]:
-    """Everything that filters, and what loads it."""
+    """All other firewalls, and what loads them."""
     units = "for u in nftables firewalld fail2ban; do systemctl is-enabled $u; systemctl is-active $u; done 2>&1"
     shown = {
         "tables": "nft -s list ruleset | grep -v '^#'",
@@ -63,7 +63,7 @@ def test_nftables_service_is_named_taken_over_and_given_back(
     assert "nftables.service is active, and starts with `flush ruleset`" in refused
     assert "the nftables table inet company drops packets, too" in refused
     assert "takeOver: true" in refused
-    assert {**filters(host), "files": ""} == {**before, "files": ""}  # but for the package
+    assert {**filters(host), "files": ""} == {**before, "files": ""}  # except for the package
 
     stack.configure(hosts={host.name: entry(host)}, firewall=TAKE_OVER)
     stack.up()
@@ -73,7 +73,7 @@ def test_nftables_service_is_named_taken_over_and_given_back(
     stack.refresh()
     stack.unchanged()
     declared = filters(host)
-    assert host.exec("systemctl restart nftables", check=False).returncode != 0  # it would empty our rules
+    assert host.exec("systemctl restart nftables", check=False).returncode != 0  # it would flush our rules
     assert filters(host) == declared
 
     host.reboot()
@@ -95,7 +95,7 @@ def test_a_table_of_another_tool_and_rules_of_iptables_legacy(
     host.exec("iptables-legacy -A INPUT -p tcp --dport 80 -j DROP; ip6tables-legacy -P FORWARD DROP")
     host.exec(
         "iptables-legacy -N f2b-x; iptables-legacy -I INPUT -p tcp --dport 25 -j f2b-x"
-    )  # nobody's but fail2ban's
+    )  # only fail2ban uses this chain
     before = filters(host)
     stack = new_stack(host, firewall={})
     refused = stack.up(check=False)
@@ -107,7 +107,7 @@ def test_a_table_of_another_tool_and_rules_of_iptables_legacy(
     stack.configure(hosts={host.name: entry(host)}, firewall=beside)
     stack.up()
     told = (
-        "possibly less than that: the nftables table inet company may deny more"  # the CLI shows the first lines alone
+        "possibly less than that: the nftables table inet company may deny more"  # the CLI shows only the first lines
     )
     assert {told in item["inputs"]["exposure"] for item in stack.state() if "Ruleset" in item["type"]} == {True}
     assert probe_ports(lab, host, [80])["ipv4"] == {80: "silent"}

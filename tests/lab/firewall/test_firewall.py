@@ -1,4 +1,4 @@
-"""The firewall on a real host, from `up` to `destroy`, seen from outside."""
+"""The firewall on a lab host, from `up` to `destroy`, probed from outside."""
 
 import re
 import subprocess
@@ -115,7 +115,7 @@ exec /usr/sbin/iptables-restore "$@"
 def test_a_jump_that_comes_or_goes_while_rules_are_loaded_moves_no_rule(
     host: LabHost, new_stack: Callable[..., Stack]
 ) -> None:
-    """As fail2ban's, which it puts at the head when it first bans, and takes out when it ends."""
+    """Such as fail2ban's, which it inserts at the head with its first ban, and removes when it stops."""
     host.exec("cat >/usr/local/sbin/iptables-restore; chmod 755 /usr/local/sbin/iptables-restore", input=BETWEEN)
     host.exec("iptables -N f2b-sshd")
     prior = saved(host)
@@ -186,11 +186,11 @@ def test_both_rulesets_are_proved_by_the_same_logins(host: LabHost, new_stack: C
     stack.configure(hosts={host.name: entry(host)}, firewall={"services": [{"name": "app", "ports": [8444]}]})
     stack.up()
     assert ["--dport 8444" in rules for rules in saved(host)] == [True, True]
-    assert int(host.exec(logins).stdout) - before == 2  # the run's own, and one that proves both
+    assert int(host.exec(logins).stdout) - before == 2  # the run's own login, and one proof for both
 
 
 def packets(host: LabHost) -> list[str]:
-    """Packets and bytes that the first rule of INPUT counted: they begin at 0 again where a table is loaded anew."""
+    """Packet and byte counters of the first rule of INPUT; they start at 0 again if the table is reloaded."""
     return host.exec("iptables -vxnL INPUT 1").stdout.split()[:2]
 
 
@@ -212,14 +212,14 @@ class Ticker:
                 self._more.notify_all()
 
     def await_beats(self, count: int) -> None:
-        """Wait until so many more lines have arrived."""
+        """Wait for ``count`` more lines."""
         with self._more:
             wanted = len(self._arrivals) + count
             assert self._more.wait_for(lambda: len(self._arrivals) >= wanted, 30), "the connection is silent"
 
     @property
     def longest_gap(self) -> float:
-        """Seconds between two lines, at most."""
+        """The longest time between two lines, in seconds."""
         return max(b - a for a, b in zip(self._arrivals, self._arrivals[1:], strict=False))
 
     def __enter__(self) -> "Ticker":

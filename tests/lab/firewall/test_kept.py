@@ -1,4 +1,4 @@
-"""A firewall that ufw or firewalld keeps: nothing is changed, what is in force is read."""
+"""A firewall managed by ufw or firewalld is only read, never changed."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def seen(stack: Stack) -> dict[str, Any]:
-    """What the state says of the kept firewall."""
+    """The kept firewall in the state."""
     found: dict[str, Any] = next(item for item in stack.state() if item["type"].endswith(":KeptFirewall"))["outputs"]
     return dict(found["observed"])
 
@@ -68,7 +68,7 @@ def test_ufw_is_read_and_left_alone(host: LabHost, new_stack: Callable[..., Stac
     host.exec("ufw allow 8080/tcp")
     stack.refresh()
     assert "ipv4: now also reachable: tcp/8080 from anywhere" in stack.preview()
-    stack.up()  # takes it as it is: nothing is declared that it could differ from
+    stack.up()  # accepts it as it is: nothing is declared
     assert "tcp/8080 from anywhere" in seen(stack)["exposureIpv4"]
     stack.refresh()
     stack.unchanged()

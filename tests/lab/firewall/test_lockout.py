@@ -1,7 +1,7 @@
-"""Whatever is declared and whatever breaks, the administrator can still log in: one fault at a time on a real host.
+"""Whatever is declared and whatever breaks, the administrator can still log in: one fault at a time on a lab host.
 
-`STOCKADE_FAULTS=all` (make test-faults) runs all of them, each from a pristine host, several hosts at once, and writes
-docs/lockout-tests.md.
+`STOCKADE_FAULTS=all` (make test-faults) runs all of them, each on a pristine host, on several hosts in parallel, and
+writes docs/lockout-tests.md.
 """
 
 import os
@@ -26,17 +26,17 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "1")
 
 
 class Hosts:
-    """A host for each variant of the lab, brought up when it is first wanted; clean for every fault."""
+    """A host for each variant of the lab, brought up at first use and clean for every fault."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._used: dict[str, type[Scene]] = {}
 
     def clean(self, scene: type[Scene]) -> LabHost:
-        """A host with nothing of ours on it: pristine in the full run, and after a fault of another kind."""
+        """A host without anything of ours: pristine in the full run, and after a fault of another kind."""
         name = f"lock-{WORKER}" if scene.variant == "debian" else f"lock-{scene.variant}-{WORKER}"
         last = self._used.get(name)
-        # what is up may let nobody in but a jump host
+        # a running host may accept logins only from a jump host
         host = self._lab.host(name) if last else self._lab.up([name], scene.variant)[0]
         if last is not scene or ALL:
             if last is not None or host.status().boots > 1:

@@ -1,4 +1,4 @@
-"""Connections that are open carry on through a firewall change: no byte lost, no second of silence."""
+"""Open connections survive a firewall change without a lost byte or a second of silence."""
 
 import os
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def test_twenty_connections_carry_on_when_everything_else_is_denied(
     scene: FirewallScene, record: Callable[[str, int, Traffic], None]
 ) -> None:
     scene.declare(scene.after)
-    ports = [443] * 10 + [9000] * 10  # 9000 is closed to new ones from now on
+    ports = [443] * 10 + [9000] * 10  # 9000 is now closed to new ones
     with Traffic(scene.host, *ports) as traffic:
         scene.stack.up()
         traffic.await_lines(20)

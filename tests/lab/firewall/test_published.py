@@ -1,4 +1,4 @@
-"""What chains as Docker makes them publish on a real host: seen from outside, in the refresh and in a look."""
+"""Ports published by chains like Docker's on a lab host: from outside, in a refresh and in a look."""
 
 from __future__ import annotations
 

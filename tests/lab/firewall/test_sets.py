@@ -1,4 +1,4 @@
-"""Sets that rules look at: declared, there before the rules at boot, given back."""
+"""Sets used by rules: declared, created before the rules at boot, restored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +63,7 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     stack.refresh()
     stack.unchanged()
 
-    # by hand, and back
+    # changed by hand, and corrected
     host.exec(f"ipset del blocklist {OUTSIDE_IPV4}; ipset add blocklist 192.0.2.128/25")
     assert seen(lab, host) == (FREE, BANNED)
     stack.refresh()
@@ -73,7 +73,7 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     stack.up()
     assert seen(lab, host) == (BANNED, BANNED)
 
-    # not to be there at the next boot, by hand, and back
+    # removed by hand from the next boot, and corrected
     kept = "/var/lib/stockade/boot/ipv4/sets"
     unit = "systemctl -q {} stockade-sets"
     for change, undo in (
@@ -93,7 +93,7 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     assert f"add blocklist {OUTSIDE_IPV4}" in host.exec(f"cat {kept}").stdout
     assert host.exec("systemctl is-enabled stockade-sets").stdout == "enabled\n"
 
-    # what keeps the administrator out goes back
+    # a set that locks the administrator out is rolled back
     stack.configure(**declared(host, ["198.51.100.1"], []))
     failed = stack.up(check=False)
     assert "the change was not kept" in failed
@@ -104,7 +104,7 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     assert seen(lab, host) == (FREE, FREE)
     stack.unchanged()
 
-    # no set at boot: closed, and said
+    # no set at boot: the host is closed, and reports it
     host.exec("rm /var/lib/stockade/boot/ipv4/sets; systemctl stop netfilter-persistent")
     host.reboot()
     host.exec(LOOKED)
@@ -116,7 +116,7 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     stack.unchanged()
     assert sorted(host.exec("ipset list -n").stdout.split()) == ["blocklist", "blocklist6", "watched"]
 
-    host.exec("ipset create other hash:ip")  # as it was, though nobody restores it at boot
+    host.exec("ipset create other hash:ip")  # as before, although nobody restores it at boot
     stack.destroy()
     assert host.exec(SAVED).stdout == prior
     assert host.exec("find /etc /var/lib/stockade -name '*stockade-*' -o -name boot -path '*stockade*'").stdout == ""

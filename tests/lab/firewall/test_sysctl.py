@@ -1,4 +1,4 @@
-"""The kernel's settings beside a firewall: in force for each interface, kept over a boot, given back; with systemd and
+"""Kernel settings that go with a firewall: in force for each interface, after a reboot, and restored; with systemd and
 without.
 """
 
@@ -35,12 +35,12 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def values(host: LabHost) -> dict[str, str]:
-    """Return the settings that the chapter is about, by their paths below /proc/sys/net."""
+    """Return the settings of the chapter, by their paths below /proc/sys/net."""
     return dict(line.split(" ", 1) for line in host.exec(LOOK).stdout.splitlines())
 
 
 def wrong(host: LabHost) -> dict[str, str]:
-    """Return what is not as the defaults say."""
+    """Return the settings that differ from the defaults."""
     return {path: value for path, value in values(host).items() if RIGHT.get(path.split("/")[-1], value) != value}
 
 

@@ -1,1 +1,1 @@
-"""What `tests/lab/firewall/test_lockout.py` is made of: points of interference, watcher, scenes, results."""
+"""The parts of `tests/lab/firewall/test_lockout.py`: points of interference, watcher, scenes, results."""

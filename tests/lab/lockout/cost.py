@@ -1,6 +1,6 @@
-"""What the guard costs on a good day: `python -m tests.lab.lockout.cost NAME`, with a lab host of that name up.
+"""The cost of the guard without faults: `python -m tests.lab.lockout.cost NAME`, with a running lab host of that name.
 
-A change that does nothing, with and without the guard: arming, the new login and the commit are the difference.
+Times a change that does nothing, with and without the guard: the difference is arming, the new login and the commit.
 """
 
 import statistics

@@ -1,4 +1,4 @@
-"""What a `Fault` is, and the harm that any guarded change can come to at any of its points."""
+"""Defines `Fault`, and the harm that can be done to any guarded change at any of its points."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ LONGER = 40
 
 @dataclass(frozen=True)
 class Ending:
-    """How the `up` ended: its exit status (None: it was killed) and what it said."""
+    """The result of `up`: exit status (None: it was killed) and output."""
 
     status: int | None
     output: str = ""
@@ -32,9 +32,9 @@ class Ending:
 class Fault:
     """`act` changes the host of a scene while something goes wrong.
 
-    `ends`: what must be in force then, `before` or `after`. `says`: what the user must be told. `recorded`: whether the
-    host notes that it went back; None where it may lack the room, or have nothing to go back from. `everyday`: run with
-    all other tests, not only by `make test-faults`.
+    `ends`: what must be in force then, `before` or `after`. `says`: what the output must contain. `recorded`: whether
+    the host notes the rollback; None if it may have no room for that, or nothing to roll back. `everyday`: run with all
+    other tests, not only by `make test-faults`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Fault:
 
 
 def at(point: Point, harm: Callable[[Scene, Watch, Running], Ending], scene: Scene, watch: Watch) -> Ending:
-    """Make a good change, and do harm where it comes to `point`."""
+    """Make a good change, and do harm at `point`."""
     return at_in(scene.after, point, harm, scene, watch)
 
 
@@ -72,14 +72,14 @@ def kill(scene: Scene, _watch: Watch, run: Running) -> Ending:
 
 
 def kill_and_repeat(scene: Scene, watch: Watch, run: Running) -> Ending:
-    """And another run comes before the host has gone back by itself."""
+    """The same, and start another run before the host has rolled back by itself."""
     kill(scene, watch, run)
     result = scene.stack.up(check=False)
     return Ending(result.status, result.output)
 
 
 def stand_still(scene: Scene, _watch: Watch, run: Running) -> Ending:
-    """Let the change itself hang until it is taken back."""
+    """Let the change itself hang until it is rolled back."""
     ending = Ending(*run.end())
     release(scene.host)
     assert "not finished within its time limit" not in ending.output
@@ -87,7 +87,7 @@ def stand_still(scene: Scene, _watch: Watch, run: Running) -> Ending:
 
 
 def cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
-    """Pull the host's cable, and put it back in time."""
+    """Unplug the host's cable, and plug it in again in time."""
     with watch.excused():
         scene.host.cut()
         release(scene.host)
@@ -97,7 +97,7 @@ def cut_for_a_while(scene: Scene, watch: Watch, run: Running) -> Ending:
 
 
 def cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
-    """Pull the host's cable until the run has given up."""
+    """Unplug the host's cable until the run has given up."""
     with watch.excused():
         scene.host.cut()
         try:
@@ -108,14 +108,14 @@ def cut_for_good(scene: Scene, watch: Watch, run: Running) -> Ending:
 
 
 def reboot(hard: bool, scene: Scene, watch: Watch, run: Running) -> Ending:
-    """Restart the host; `hard`: as when the power fails."""
+    """Restart the host; `hard`: as in a power failure."""
     with watch.excused():
         scene.host.reboot(hard=hard)
     return Ending(*run.end())
 
 
 def fill_up(scene: Scene, _watch: Watch, run: Running) -> Ending:
-    """Leave no room on the host's disk until it has gone back."""
+    """Fill the host's disk until the change is rolled back."""
     room = "$(df -P -k / | awk 'END { print $4 }')KiB"
     scene.host.exec(f"fallocate -l {room} /var/tmp/full || :; cp /dev/zero /var/tmp/fuller 2>&- || :")
     release(scene.host)
@@ -126,7 +126,7 @@ def fill_up(scene: Scene, _watch: Watch, run: Running) -> Ending:
 
 
 def kills(kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...], first: Point) -> tuple[Fault, ...]:
-    """The operator's process killed at each of the points; before the `first` of a change nothing may be recorded."""
+    """The operator's process is killed at each point; before the `first` point of a change nothing may be recorded."""
     return tuple(
         kind(
             f"{prefix}the operator's process is killed {point.name}",
@@ -138,7 +138,7 @@ def kills(kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...], fi
 
 
 def cuts(kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...]) -> tuple[Fault, ...]:
-    """The network cut at each of the points, for a while and for good."""
+    """The network is cut at each point, for a while and for good."""
     return (
         *(
             kind(
@@ -160,7 +160,7 @@ def cuts(kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...]) -> 
 def restarts(
     kind: Callable[..., Fault], prefix: str, points: tuple[Point, ...], first: Point, everyday: Point | None = None
 ) -> tuple[Fault, ...]:
-    """The host restarted at each of the points, in good order and not."""
+    """The host is restarted at each point, with and without a shutdown."""
     return tuple(
         kind(
             f"{prefix}the host {what} {point.name}",

@@ -1,4 +1,4 @@
-"""What goes wrong while a ruleset is changed, one `Fault` each."""
+"""Faults during the change of a ruleset."""
 
 import getpass
 import socket
@@ -46,7 +46,7 @@ OTHERS = {Family.IPV4: "203.0.113.0/24", Family.IPV6: "2001:db8:1::/48"}
 
 
 def _refused(rules: Callable[[Family], str], why: str, scene: FirewallScene, _watch: Watch) -> Ending:
-    """Declare a ruleset that keeps the administrator out: not even the preview lets it pass."""
+    """Declare a ruleset that locks the administrator out: even the preview refuses it."""
     scene.declare(rules(scene.family))
     shown = scene.stack.preview(check=False)
     assert shown.status != 0
@@ -56,7 +56,7 @@ def _refused(rules: Callable[[Family], str], why: str, scene: FirewallScene, _wa
 
 
 def _accepted(rules: Callable[[Family], str], why: str, scene: FirewallScene, watch: Watch) -> Ending:
-    """Declare it, be refused, and say that one means it."""
+    """Declare it, be refused, and accept the risk explicitly."""
     _refused(rules, why, scene, watch)
     scene.declare(rules(scene.family), more=ACCEPTED)
     result = scene.stack.up(check=False)
@@ -87,7 +87,7 @@ NOT_YOU = "nobody can connect from {client} to TCP port 22 any more: the policy 
 
 
 def _full_before(scene: FirewallScene, _watch: Watch) -> Ending:
-    """The guard can't save what is in force."""
+    """The guard cannot save what is in force."""
     folder = "/var/lib/stockade"
     scene.host.exec(
         f"mkdir -p {folder}; mount -t tmpfs -o size=4k tmpfs {folder}; head -c 8192 /dev/zero >{folder}/full || :"
@@ -99,7 +99,7 @@ def _full_before(scene: FirewallScene, _watch: Watch) -> Ending:
 
 
 def _clock(scene: FirewallScene, watch: Watch) -> Ending:
-    """What takes the change back must not go by the time of day: a host's clock can't be set without this machine's."""
+    """The rollback must not depend on the time of day. Only the timer is checked: a host's clock is this machine's."""
 
     def look(scene: FirewallScene, _watch: Watch, run: Running) -> Ending:
         shown = scene.host.exec("systemctl show -p TimersMonotonic -p TimersCalendar 'stockade-back-*.timer'").stdout
@@ -112,7 +112,7 @@ def _clock(scene: FirewallScene, watch: Watch) -> Ending:
 
 
 def _without_systemd(act: Callable[[Any, Watch], Ending], scene: FirewallScene, watch: Watch) -> Ending:
-    """Hide systemd as sd_booted(3) looks for it: what takes the change back is a process of its own then."""
+    """Hide systemd from sd_booted(3), so that the rollback is a process of its own."""
     scene.host.exec("mv /run/systemd/system /run/systemd/hidden")
     try:
         return act(scene, watch)
@@ -122,7 +122,7 @@ def _without_systemd(act: Callable[[Any, Watch], Ending], scene: FirewallScene, 
 
 
 def _second_refused(scene: FirewallScene, _watch: Watch) -> Ending:
-    """A second run comes while the first one is in the middle of its change, and does not get to an end."""
+    """A second run starts during the change of the first, and fails."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(scene.after)
     with scene.stack.running() as first:
@@ -138,7 +138,7 @@ def _second_refused(scene: FirewallScene, _watch: Watch) -> Ending:
 
 
 def _second_waits(scene: FirewallScene, _watch: Watch) -> Ending:
-    """A second run comes, waits, and has its turn."""
+    """A second run starts, waits for its turn, and succeeds."""
     set_up(scene.host, AFTER_ARMING)
     scene.declare(scene.after)
     second = scene.second()
@@ -159,7 +159,7 @@ _jump = partial(Fault, scene=JumpScene)
 
 
 def _jump_cut_off(scene: JumpScene, watch: Watch, run: Running) -> Ending:
-    """The jump host is gone for the rest of the run."""
+    """The jump host is down for the rest of the run."""
     with watch.excused():
         scene.via.cut()
         try:

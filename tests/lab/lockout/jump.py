@@ -1,4 +1,4 @@
-"""A scene in which the host lets nobody in but its jump host."""
+"""A scene in which the host accepts logins only from its jump host."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tests.lab.lockout.scene import FirewallScene, with_port
 
 @dataclass
 class JumpScene(FirewallScene):
-    """A default-deny ruleset on a host behind another one."""
+    """A default-deny ruleset on a host behind a jump host."""
 
     def __post_init__(self) -> None:
         self._lab = Lab()
@@ -22,17 +22,17 @@ class JumpScene(FirewallScene):
 
     @property
     def client(self) -> str:
-        """Where the host sees runs come from."""
+        """The address from which runs reach the host."""
         return self._jump.ipv4
 
     @property
     def before(self) -> str:
-        """What is in force when the scene begins."""
+        """The ruleset in force when the scene begins."""
         return with_port(80, sources=f"{self._jump.ipv4}/32")
 
     @property
     def after(self) -> str:
-        """A good change of it."""
+        """A good change to it."""
         return with_port(443, sources=f"{self._jump.ipv4}/32")
 
     def declare(self, rules: str, **more: object) -> None:

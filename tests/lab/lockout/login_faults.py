@@ -1,4 +1,4 @@
-"""What goes wrong while sshd's settings or the admin's account are changed, and the table of all faults."""
+"""Faults while sshd's settings or the admin's account are changed, and the table of all faults."""
 
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ _NO_SHELL = {"shell": "/usr/bin/true"}
 
 
 def _settings(*lines: str, **more: int) -> Any:
-    """Declare these lines on top of the good ones, and apply them."""
+    """Declare these lines in addition to the good ones, and apply them."""
 
     def act(scene: SshdScene, _watch: Watch) -> Ending:
         scene.declare(scene.after + "\n".join(lines), **more)
@@ -34,7 +34,7 @@ def _port_that_the_firewall_drops(scene: SshdScene, watch: Watch) -> Ending:
 
 
 def _stop_sshd(scene: Scene, _watch: Watch, run: Running) -> Ending:
-    """As a bug in sshd that the new settings bring to light."""
+    """Like a bug in sshd that the new settings trigger."""
     scene.host.exec("systemctl stop ssh.service")
     release(scene.host)
     return Ending(*run.end())

@@ -1,4 +1,4 @@
-"""Scenes of what else a login depends on: sshd's settings, and the admin's own account."""
+"""Scenes for the other things that a login depends on: sshd's settings, and the admin's account."""
 
 import re
 import socket
@@ -26,7 +26,7 @@ echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy
 
 
 class _LoginScene(Scene):
-    """A host that is entered as deploy, who may use sudo."""
+    """A host with logins as deploy, who may use sudo."""
 
     user = "deploy"
     made_by = _ADMIN
@@ -45,18 +45,18 @@ class _LoginScene(Scene):
 
 
 class SshdScene(_LoginScene):
-    """Settings that show in sshd's first words: whether it names its distribution."""
+    """Settings that are visible in sshd's banner: whether it names its distribution."""
 
     program = _HEAD + 'Sshd("sshd", {**common, "admin": "deploy", "settings": config.require("sshd")})\n'
     before = "DebianBanner no\nMaxAuthTries 5\n"
     after = "DebianBanner yes\nMaxAuthTries 4\n"
 
     def declare(self, wanted: str, **more: Any) -> None:
-        """Declare lines of sshd_config; `port`: where the admin logs in."""
+        """Declare lines of sshd_config; `port`: the admin's port."""
         self._configure(sshd=wanted, **more)
 
     def in_force(self) -> str:
-        """Ask the sshd that runs."""
+        """Ask the running sshd."""
         with socket.create_connection((self.host.ipv4, 22), 10) as line:
             return "after" if b"Debian" in line.recv(256) else "before"
 
@@ -73,7 +73,7 @@ class SshdScene(_LoginScene):
 
 
 class UserScene(_LoginScene):
-    """The admin's own account, and a group that it comes into."""
+    """The admin's account, and a group that it is added to."""
 
     program = _HEAD + (
         'LimitedUser("deploy", {**common, "name": "deploy", "sudo": "nopasswd", **config.require_object("account")})\n'
@@ -82,7 +82,7 @@ class UserScene(_LoginScene):
     after = {"groups": ["adm", "games"]}
 
     def declare(self, wanted: dict[str, Any], **more: Any) -> None:
-        """Declare properties of the account beside its key."""
+        """Declare properties of the account in addition to its key."""
         key = self.host.key_file.with_suffix(".pub").read_text().strip()
         self._configure(account={"keys": [key], **wanted}, **more)
 

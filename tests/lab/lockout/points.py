@@ -1,7 +1,7 @@
-"""Places in a guarded change at which a run can be held up: stand-ins of the host's own programs, first on its PATH.
+"""Points of a guarded change at which a run can be stopped, by stand-ins for the host's programs, first on its PATH.
 
-A stand-in stops once, says so over one fifo and waits on another, so that nobody has to sleep. It is gone with the
-next boot.
+A stand-in stops once, reports it over a fifo and waits on another one, so that nobody has to sleep. It is gone after
+the next boot.
 """
 
 from dataclasses import dataclass
@@ -41,20 +41,20 @@ exec {real} "$@"
 
 @dataclass(frozen=True)
 class Call:
-    """A program, by its path, with an argument by which its call is known; "": without any."""
+    """A program, by its path, and an argument that identifies the call; "": any call."""
 
     real: str
     argument: str = ""
 
     @property
     def name(self) -> str:
-        """Of the program."""
+        """The name of the program."""
         return self.real.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Point:
-    """A stop before or after `call`; with `later`, not before the call `later` has come to its end."""
+    """A stop before or after `call`; with `later`, only after the call `later` has ended."""
 
     name: str
     call: Call
@@ -63,7 +63,7 @@ class Point:
 
 
 def _points(save: Call, change: Call) -> tuple[Point, ...]:
-    """The stops in a change, by the calls that save what is there and change it; the new login asks who it is."""
+    """The stops in a change, by the calls that save the prior state and change it; the new login calls `id -u`."""
     return (
         Point("right before arming", save),
         Point("after arming", change),
@@ -80,7 +80,7 @@ POINTS = _points(
 BEFORE_ARMING, AFTER_ARMING, AFTER_APPLYING, BEFORE_CONFIRMING, WHILE_CONFIRMING = POINTS
 SSHD_POINTS = _points(Call("/usr/sbin/sshd", "-T"), Call("/usr/bin/systemctl", "reload"))
 SSHD_CHANGED = Point("after the change", Call("/usr/bin/rm", "-rf"), later=Call("/usr/bin/systemctl", "reload"))
-"""sshd has opened its sockets anew; nobody has logged in yet."""
+"""sshd has opened its sockets again; nobody has logged in yet."""
 USER_POINTS = _points(Call("/usr/sbin/visudo", "-cqf"), Call("/usr/sbin/usermod", "-aG"))
 
 
@@ -102,23 +102,23 @@ def set_up(host: LabHost, point: Point) -> None:
 
 
 def await_point(host: LabHost) -> None:
-    """Wait until a run has come there."""
+    """Wait until a run stops there."""
     host.exec(f"read -r _ <{PLACE}/reached", limit=LIMIT)
 
 
 def release(host: LabHost) -> None:
-    """Let it go on, where it still is."""
+    """Let it continue, if it still waits."""
     host.exec(f"timeout 5 sh -c 'echo go >{PLACE}/go'", check=False)
 
 
 def note_calls(host: LabHost, real: str, argument: str) -> None:
-    """Let `await_call` tell when the program `real` is called with `argument`; beside a point that is set up."""
+    """Let `await_call` wait for a call of the program `real` with `argument`; needs a point that is set up."""
     call = Call(real, argument)
     _install(host, call.name, _NOTED.format(place=PLACE, argument=argument, real=real))
 
 
 def await_call(host: LabHost) -> None:
-    """Wait until that was called."""
+    """Wait for the call of `note_calls`."""
     script = f"for i in $(seq 600); do [ ! -e {PLACE}/called ] || exit 0; sleep 0.1; done; exit 1"
     host.exec(script, limit=LIMIT)
 

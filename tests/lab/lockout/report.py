@@ -1,5 +1,5 @@
-"""The table of results: a plugin of pytest (`-p tests.lab.lockout.report`) that writes `docs/lockout-tests.md`, by
-however many workers, and from however many runs on the same code."""
+"""The table of results: a pytest plugin (`-p tests.lab.lockout.report`) that writes `docs/lockout-tests.md` from any
+number of workers, and any number of runs on the same code."""
 
 import subprocess
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ lost or changed. *Longest silence*: the longest time between two lines on one co
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one fault."""
+    """The result of one fault."""
 
     fault: str
     lost: float
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Flow:
-    """What came of open connections."""
+    """The result for open connections."""
 
     meanwhile: str
     connections: int
@@ -98,7 +98,7 @@ class _Results:
         self.found: dict[str, dict[str, dict[str, Any]]] = {kind: dict(same.get(kind, {})) for kind in (FAULT, TRAFFIC)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Gather the results, those of other processes too; a test that fails has none."""
+        """Gather the results, including those of other processes; a test that fails has none."""
         if report.when != "call":
             return
         for kind, value in report.user_properties:
@@ -110,7 +110,7 @@ class _Results:
                     self.found[kind].pop(name, None)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the document, with what is missing."""
+        """Write the document, with missing results listed."""
         self._cache.set(KEPT, {"code": self._code, **self.found})
         faults = self.found[FAULT]
         rows = [Row(**faults[fault.name]) for fault in FAULTS if fault.name in faults]
@@ -119,13 +119,13 @@ class _Results:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gather in the process that has the workers, or in the only one."""
+    """Gather results in the process that controls the workers, or in the only one."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Results(config.cache, _code()))
 
 
 def _code() -> str:
-    """What is tested, as git names it; what is not committed is told apart as well."""
+    """An identification of the tested code: git's tree ids and uncommitted changes."""
     trees = [f"HEAD:{folder}" for folder in UNDER_TEST]
     asked = (["git", "rev-parse", *trees], ["git", "diff", "HEAD", "--", *UNDER_TEST])
     return "\n".join(

@@ -1,4 +1,4 @@
-"""One host with something in force, a stack that is about to change it, and what is true afterwards."""
+"""A host with something in force, a stack that is about to change it, and the state afterwards."""
 
 import re
 from abc import ABC, abstractmethod
@@ -32,14 +32,14 @@ SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
 
 
 def ruleset(*rules: str, ssh: str = SSH, output: str = "ACCEPT") -> str:
-    """A default-deny ruleset that lets SSH in by the rule `ssh`; the ICMP that IPv6 needs included."""
+    """A default-deny ruleset that accepts SSH with the rule `ssh`, and the ICMP that IPv6 needs."""
     lines = ["-A INPUT -i lo -j ACCEPT", "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT"]
     head = ["*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", f":OUTPUT {output} [0:0]"]
     return "\n".join([*head, *lines, *([ssh] if ssh else []), *rules, "COMMIT", ""])
 
 
 def with_port(port: int, family: Family = Family.IPV4, sources: str = "") -> str:
-    """A ruleset that opens `port`, and lets SSH in from `sources` alone."""
+    """A ruleset that opens `port`, and accepts SSH only from `sources`."""
     icmp = ("-A INPUT -p ipv6-icmp -j ACCEPT",) if family is Family.IPV6 else ()
     ssh = SSH.replace("INPUT", f"INPUT -s {sources}") if sources else SSH
     return ruleset(*icmp, f"-A INPUT -p tcp -m tcp --dport {port} -j ACCEPT", ssh=ssh)
@@ -47,7 +47,7 @@ def with_port(port: int, family: Family = Family.IPV4, sources: str = "") -> str
 
 @dataclass
 class Scene(ABC):
-    """`host`, on which `before` is in force, and the `stack` that put it there and is about to put `after` there."""
+    """`host`, on which `before` is in force, and the `stack` that applied it and is about to apply `after`."""
 
     host: LabHost
     stack: Stack
@@ -77,43 +77,43 @@ class Scene(ABC):
 
     @abstractmethod
     def in_force(self) -> str:
-        """What the host shows that it does: `before`, `after`, or in words."""
+        """What is in force on the host: `before`, `after`, or a description."""
 
     @abstractmethod
     def at_boot(self) -> str:
-        """What the host would do after a reboot."""
+        """What would be in force after a reboot."""
 
     @abstractmethod
     def in_state(self) -> str:
-        """What the state file says is in force."""
+        """What is in force according to the state file."""
 
     @property
     def address(self) -> str:
-        """By which the host is watched."""
+        """The address at which the host is watched."""
         return self.host.ipv6 if self.family is Family.IPV6 else self.host.ipv4
 
     @property
     def via(self) -> LabHost | None:
-        """The jump host through which the host is reached."""
+        """The jump host, if there is one."""
         return None
 
     @property
     def client(self) -> str:
-        """Where the host sees runs come from."""
+        """The address from which runs reach the host."""
         network = self.address.rpartition(":" if self.family is Family.IPV6 else ".")
         return f"{network[0]}{network[1]}1"
 
     def end(self) -> None:  # noqa: B027  # most need nothing
-        """Take down what the scene needed beside the host."""
+        """Take down what the scene needed besides the host."""
 
     def begin(self) -> None:
-        """Put `before` in force."""
+        """Apply `before`."""
         self.declare(self.before)
         self.stack.up()
         assert self.in_force() == "before"
 
     def settled(self) -> None:
-        """Wait until nothing is armed on the host any more; a `.new` that died before never was, and stays a while."""
+        """Wait until nothing is armed on the host; a `.new` that died before it was armed stays for a while."""
         script = (
             "for i in $(seq 300); do ls /var/lib/stockade/guard 2>&- | grep -qv '[.]new$' || exit 0; sleep 0.2; done;"
             "ls -R /var/lib/stockade; cat /var/lib/stockade/guard.log; exit 1"
@@ -121,11 +121,11 @@ class Scene(ABC):
         self.host.exec(script, limit=SETTLED + 10)
 
     def record(self) -> str:
-        """What the host tells of changes that went back."""
+        """The host's record of changes that were rolled back."""
         return self.host.exec("cat /var/lib/stockade/guard.log 2>/dev/null || :").stdout
 
     def journal(self) -> str:
-        """The same, as the journal has it since the host last started."""
+        """The same from the journal, since the last boot."""
         return self.host.exec("journalctl -q -b -t stockade -o cat --no-pager").stdout
 
     def _outputs(self, kind: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class FirewallScene(Scene):
         self.stack.configure(hosts=hosts, rules={self.family.value: rules}, within=self.limit, **more)
 
     def second(self) -> Stack:
-        """Another stack of the same host, as a colleague has it, with something else to change."""
+        """Another stack for the same host, such as a colleague's, with another change."""
         other = Stack(self.stack.folder.parent / "second", program=PROGRAM)
         mine = FirewallScene(self.host, other, Family.IPV6, self.limit)
         mine.declare(mine.before)
@@ -169,7 +169,7 @@ class FirewallScene(Scene):
         return self._named("\n".join([*lines, ""])) if lines else "no rules"
 
     def in_state(self) -> str:
-        """Which ruleset the state file says is in force."""
+        """Which ruleset is in force according to the state file."""
         found = self._outputs("Ruleset")
         return self._named(found["rules"]) if found else "no rules"
 

@@ -1,4 +1,4 @@
-"""Connections that carry data: each sends numbered lines and gets each of them back."""
+"""Connections that carry data: each sends numbered lines and receives them back."""
 
 import selectors
 import socket
@@ -20,7 +20,7 @@ _SERVICE = "[Service]\nExecStart=/bin/cat\nStandardInput=socket\nStandardOutput=
 
 
 def echo(host: LabHost, *ports: int) -> None:
-    """Let the host send back what it gets on `ports`, until it is shut down."""
+    """Let the host echo what it receives on `ports`, until it is shut down."""
     units = "/run/systemd/system"
     for port in ports:
         host.exec(f"cat >{units}/echo{port}.socket", input=_SOCKET.format(port=port))
@@ -61,7 +61,7 @@ class Traffic:
             line.sock.close()
 
     def await_lines(self, count: int) -> None:
-        """Wait until so many more lines have come back on each connection."""
+        """Wait for ``count`` more lines on each connection."""
         with self._more:
             wanted = [len(line.arrivals) + count for line in self._lines]
             self._more.wait_for(
@@ -73,7 +73,7 @@ class Traffic:
 
     @property
     def broken(self) -> list[str]:
-        """What became of those that ended, or lost or changed a byte."""
+        """Descriptions of connections that ended, or lost or changed a byte."""
         return [
             line.broken or "other bytes came back"
             for line in self._lines
@@ -82,12 +82,12 @@ class Traffic:
 
     @property
     def received(self) -> int:
-        """Bytes that came back, on all connections."""
+        """Bytes received on all connections."""
         return sum(len(line.received) for line in self._lines)
 
     @property
     def longest_gap(self) -> float:
-        """Seconds between two arrivals on one connection, at most, the silence at the end included."""
+        """The longest time between two arrivals on one connection, in seconds, including silence at the end."""
         return max(
             later - earlier
             for line in self._lines

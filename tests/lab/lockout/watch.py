@@ -1,4 +1,4 @@
-"""Somebody who logs in every second, each time over a new connection, and notes for how long that did not work."""
+"""Logs in every second, each time over a new connection, and measures for how long that fails."""
 
 import shlex
 import socket
@@ -22,9 +22,9 @@ LONGEST = 60.0
 
 @dataclass
 class Watch:
-    """Log in as `user` at `address` of `host`, through `via` where there is one, and become root, until the block ends.
+    """Log in as `user` at `address` of `host`, through `via` if given, and become root, until the block ends.
 
-    `with watch.excused():` the network or the host is away.
+    `with watch.excused():` for times when the network or the host is down.
     """
 
     host: LabHost
@@ -47,7 +47,7 @@ class Watch:
 
     @contextmanager
     def excused(self) -> Iterator[None]:
-        """Leave out what is tried meanwhile."""
+        """Ignore logins tried meanwhile."""
         begun = time.monotonic()
         try:
             yield
@@ -55,7 +55,7 @@ class Watch:
             self._excused.append((begun, time.monotonic()))
 
     def one_more(self) -> None:
-        """Wait until somebody got in who began now."""
+        """Wait for the success of a login that starts after this call."""
         begun = time.monotonic()
         with self._more:
             there = self._more.wait_for(lambda: any(at > begun and worked for at, _, worked in self._attempts), LONGEST)
@@ -63,12 +63,12 @@ class Watch:
 
     @property
     def logins(self) -> int:
-        """How many worked."""
+        """The number of successful logins."""
         return sum(worked for _, _, worked in self._attempts)
 
     @property
     def lost(self) -> float:
-        """Seconds from the beginning of a login that failed to the beginning of the next that worked, at most."""
+        """The longest time from the start of a failed login to the start of the next successful one, in seconds."""
         longest, since = 0.0, None
         for begun, ended, worked in self._attempts:
             if any(begun < until and ended > start for start, until in self._excused):
