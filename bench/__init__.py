@@ -1,1 +1,1 @@
-"""Measurements: what Stockade costs, beside what users would pick instead."""
+"""Measurements: the cost of Stockade, compared with alternatives."""

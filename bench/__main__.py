@@ -1,6 +1,6 @@
-"""`python -m bench`: Stockade beside what users would pick instead, on the same disposable hosts.
+"""`python -m bench`: Stockade compared with the tools that users would otherwise choose, on the same disposable hosts.
 
-Needs root on Linux (the lab). `--publish` writes the result into docs/performance.md and docs/performance.svg.
+Needs root on Linux (the lab). `--publish` writes the result to docs/performance.md and docs/performance.svg.
 """
 
 import argparse
@@ -26,7 +26,7 @@ FILE = WORK / "samples.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print, perhaps publish; returns the exit status: 1 where a tool's result was not as wanted."""
+    """Measure, print, optionally publish; returns the exit status: 1 if a tool's result was wrong."""
     options = _parser().parse_args(arguments)
     chosen = _chosen(options.tools)
     WORK.mkdir(exist_ok=True)
@@ -81,7 +81,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _chosen(names: str) -> list[type[Tool]]:
-    """The tools of these names that can be run here; tells of the others."""
+    """The tools of these names that can run here; reports the others."""
     wanted = names.split(",")
     unknown = set(wanted) - {tool.name for tool in TOOLS}
     if unknown:

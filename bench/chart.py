@@ -1,4 +1,4 @@
-"""A bar chart as SVG, without anything to install: it is read on pages in light and in dark mode."""
+"""A bar chart as SVG, without dependencies; readable in light and in dark mode."""
 
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape

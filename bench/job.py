@@ -23,7 +23,7 @@ ignoreip = 127.0.0.1/8 ::1 198.51.100.0/24 2001:db8:57::/64
 [sshd]
 enabled = true
 """
-"""The lab is ignored: the refused root logins of the verification would be banned."""
+"""The lab's networks are ignored: the rejected root logins of the verification would lead to a ban."""
 UPDATES = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
 
 FRESH = f"""\
@@ -33,16 +33,16 @@ sed -i 's/^#*PermitRootLogin.*/PermitRootLogin yes/' /etc/ssh/sshd_config
 systemctl reload ssh
 for tool in iptables ip6tables; do $tool -t mangle -A PREROUTING -m conntrack --ctstate INVALID; done
 """
-"""Makes a pristine lab host a server as its provider hands it over: root by key, mail and RPC listening.
+"""Turns a pristine lab host into a server as a provider delivers it: root by key, mail and RPC listening.
 
-The rule without a target keeps connection tracking on, as Docker's rules would: where iptables-restore replaces the
-only rules that track, the connection that it came over is lost.
+The rule without a target keeps connection tracking on, as Docker's rules would. If iptables-restore replaces the only
+rules that need tracking, the connection that it is run over is lost.
 """
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of the job: where, what and with which mode."""
+    """A file of the job: path, content and mode."""
 
     path: str
     text: str
@@ -51,7 +51,7 @@ class File:
 
 @dataclass(frozen=True)
 class Job:
-    """What is wanted: `key` is the user's public key; `ports` are open besides SSH, HTTP and HTTPS."""
+    """What to set up: `key` is the user's public key; `ports` are open besides SSH, HTTP and HTTPS."""
 
     key: str
     ports: tuple[int, ...] = ()
@@ -63,12 +63,12 @@ class Job:
         return FirewallSettings(services=services)
 
     def rules(self, version: int) -> str:
-        """The ruleset of IPv4 (4) or IPv6 (6), as iptables-restore reads it."""
+        """The ruleset for IPv4 (4) or IPv6 (6), as input for iptables-restore."""
         return self.firewall.ruleset(Family.IPV4 if version == 4 else Family.IPV6)
 
     @property
     def files(self) -> tuple[File, ...]:
-        """What is written, but for the rulesets."""
+        """All files except the rulesets."""
         return (
             File(f"/etc/sudoers.d/{USER}", SUDOERS, "440"),
             File("/etc/ssh/sshd_config.d/10-bench.conf", SSHD),

@@ -1,4 +1,4 @@
-"""What was measured so far, kept from run to run: a long series can be made in pieces (`--add`)."""
+"""Results kept from run to run, so that a long series can be measured in parts (`--add`)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from bench.series import Sample
 
 @dataclass
 class Kept:
-    """The samples of one or more commands, and the versions of the tools that they measured."""
+    """The samples of one or more commands, and the versions of the measured tools."""
 
     samples: list[Sample] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -18,20 +18,20 @@ class Kept:
 
     @classmethod
     def read(cls, file: Path, tools: Sequence[str], hosts: Sequence[int]) -> "Kept":
-        """Return what is kept but for these tools with so many hosts, which are measured anew."""
+        """Return what is kept, without the combinations of tools and host counts that are now measured again."""
         found = json.loads(file.read_text()) if file.is_file() else {}
         samples = [Sample(**sample) for sample in found.get("samples", ())]
         left = [sample for sample in samples if sample.tool not in tools or sample.hosts not in hosts]
         return cls(left, found.get("versions", {}), found.get("commands", [])) if left else cls()
 
     def begin(self, command: str, versions: Mapping[str, str]) -> None:
-        """Note what is measured now; a tool in two versions has both."""
+        """Record what is being measured; a tool measured in two versions has both."""
         self.commands.append(command)
         for tool, version in versions.items():
             before = self.versions.get(tool, version)
             self.versions[tool] = version if version in before else f"{before} and {version}"
 
     def write(self, file: Path) -> None:
-        """Keep it."""
+        """Write the results."""
         samples = [asdict(sample) for sample in self.samples]
         file.write_text(json.dumps({"samples": samples, "versions": self.versions, "commands": self.commands}))

@@ -1,4 +1,4 @@
-"""Wall time, CPU time and peak memory of a command and of all that it starts."""
+"""Wall time, CPU time and peak memory of a command and all its descendants."""
 
 import os
 import resource
@@ -29,7 +29,7 @@ class Measured:
 
 
 def measure(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Measured:
-    """Run a command to its end, `LIMIT` seconds at most.
+    """Run a command to its end, for at most `LIMIT` seconds.
 
     Raises subprocess.TimeoutExpired.
     """
@@ -64,7 +64,7 @@ def measure(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -
 
 
 class _Tree:
-    """The processes that carry a mark in their environment: also those that left their parent, as ssh's masters do."""
+    """The processes with a mark in their environment, including those that left their parent, like ssh's masters."""
 
     def __init__(self) -> None:
         self.mark = secrets.token_hex(8)
@@ -79,7 +79,7 @@ class _Tree:
             self.peak = max(self.peak, sum(_resident(pid) for pid in self._members()))
 
     def left_over(self) -> float:
-        """CPU seconds of those that still run: nobody has waited for them, so no parent has counted them."""
+        """CPU seconds of running processes, which are not counted yet because no parent has waited for them."""
         return sum(_cpu(pid) for pid in self._members())
 
     def _members(self) -> list[int]:

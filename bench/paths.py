@@ -1,8 +1,8 @@
-"""How long answers over all tables take: `python -m bench.paths [KIND ...] [--sizes 100,1000]`.
+"""How long answers about all tables take: `python -m bench.paths [KIND ...] [--sizes 100,1000]`.
 
-A row for each kind of ruleset (bench/rulesets.py; `published`: a translation in nat and a rule in filter for each port)
-and number of rules, each in a process of its own. Seconds of one core for reading the text and for who can reach what
-through all tables; how many lines that has; the highest memory of the process last.
+Prints a row for each kind of ruleset (bench/rulesets.py; `published`: a NAT rule and a filter rule for each port) and
+number of rules, each measured in its own process: seconds on one core for parsing the text and for who can reach what
+through all tables, the number of lines in the answer, and the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROUTES = "default via 203.0.113.1 dev eth0\n172.17.0.0/16 dev docker0\n203.0.11
 
 
 def published(size: int) -> Ruleset:
-    """Half of the rules translate a port, the others let it be forwarded."""
+    """A ruleset of which half of the rules translate a port, and the others let it be forwarded."""
     nat, accepting = [], []
     for number in range(size // 2):
         to, port = f"172.17.{number // 250}.{number % 250 + 2}", number % 50 + 80

@@ -1,8 +1,8 @@
 """How long the analysis of rulesets takes: `python -m bench.reachability [KIND ...] [--sizes 100,1000]`.
 
-A row for each kind of ruleset (bench/rulesets.py) and number of rules, each in a process of its own. Seconds of one
-core for: reading the text; what becomes of every packet; the exposure, and its lines; dead and redundant rules; the
-difference to the ruleset without its middle rule. The highest memory of the process last.
+Prints a row for each kind of ruleset (bench/rulesets.py) and number of rules, each measured in its own process: seconds
+on one core for parsing the text, what happens to every packet, the exposure and its number of lines, dead and redundant
+rules, and the difference to the ruleset without its middle rule. The last column is the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rules.analysis.reachability import analyse, difference
 from rules.model import Ruleset
 
 SIZES = (100, 1_000, 10_000)
-# Rules that differ in every field at once multiply: more of them would take minutes.
+# Rules that differ in every field at once multiply; more of them would take minutes.
 MOST = {"everything": 300}
 COLUMNS = ("parse", "analyse", "exposure", "lines", "dead", "redundant", "difference", "peak MB")
 _LIMIT = 600
@@ -54,7 +54,7 @@ def measured(kind: str, size: int) -> dict[str, float]:
 
 
 def _shorter(rules: Ruleset) -> Ruleset:
-    """Without the middle rule of the longest chain."""
+    """The ruleset without the middle rule of its longest chain."""
     table = rules.tables[0]
     longest = max(table.chains, key=lambda chain: len(chain.rules))
     middle = len(longest.rules) // 2
@@ -64,7 +64,7 @@ def _shorter(rules: Ruleset) -> Ruleset:
 
 
 def main() -> int:
-    """The command line. Exit status 1 when a row could not be measured."""
+    """The command line. Exit status 1 if a row could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.reachability", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; all when missing")
     parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))), default=SIZES)
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def _printed(kind: str, size: int) -> bool:
-    """Print one row; False when it failed."""
+    """Print one row; False if it failed."""
     if size > MOST.get(kind, size):
         print(f"{kind:>12}{size:>12}   left out: such rules multiply")
         return True

@@ -1,4 +1,4 @@
-"""The samples as tables, and where they go: docs/performance.md between markers, and a chart beside it."""
+"""Prints the samples as tables and publishes them: in docs/performance.md between markers, with a chart beside it."""
 
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _COSTS: Mapping[str, Callable[[Sequence[Sample]], float]] = {
 
 
 def spread(values: Sequence[float]) -> str:
-    """`median (lowest to highest)`, or the value alone; seconds."""
+    """`median (lowest to highest)`, or a single value; seconds."""
     if not values:
         return NONE
     middle = _seconds(median(values))
@@ -40,7 +40,7 @@ def _seconds(value: float) -> str:
 
 
 def table(samples: Iterable[Sample], hosts: int) -> str:
-    """Wall time of each phase, tool by tool, in Markdown; what did not pass its verification stands as `failed`."""
+    """Wall time of each phase by tool, in Markdown; runs that were not verified are shown as `failed`."""
     mine = [sample for sample in samples if sample.hosts == hosts]
     tools = list(dict.fromkeys(sample.tool for sample in mine))
     lines = ["| | " + " | ".join(tools) + " |", "|---" * (len(tools) + 1) + "|"]
@@ -66,7 +66,7 @@ def _cell(samples: Sequence[Sample], hosts: int) -> str:
 
 
 def machine() -> str:
-    """This machine in a few words."""
+    """A short description of this machine."""
     cpus = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     memory = Path("/proc/meminfo").read_text().split()[1]
     model = cpus[0].partition(": ")[2] if cpus else platform.machine()
@@ -104,7 +104,10 @@ def draw(samples: Sequence[Sample]) -> str:
 
 
 def publish(samples: Sequence[Sample], versions: Mapping[str, str], commands: Sequence[str], page: Path = PAGE) -> None:
-    """Write the tables between the markers of the page, and the chart beside it. Raises ValueError without markers."""
+    """Write the tables between the markers of the page, and the chart beside it.
+
+    Raises ValueError if there are no markers.
+    """
     text = page.read_text(encoding="utf-8")
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)

@@ -1,4 +1,4 @@
-"""Rulesets of any size for measurements: such as hosts have, and such as are hard to analyse."""
+"""Rulesets of any size for measurements: typical ones, and some that are hard to analyse."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _ports(random: Random) -> str:
 
 
 def services(size: int, random: Random) -> Iterator[str]:
-    """One service a rule, each for one network."""
+    """One service per rule, each for one network."""
     yield _REPLIES
     for _ in range(size - 2):
         protocol = random.choice(("tcp", "tcp", "udp"))
@@ -37,7 +37,7 @@ def services(size: int, random: Random) -> Iterator[str]:
 
 
 def blocklist(size: int, random: Random) -> Iterator[str]:
-    """Networks that are refused, then twenty services for everybody else."""
+    """Denied networks, then twenty services for everybody else."""
     yield _REPLIES
     for _ in range(size - 21):
         yield f"-A INPUT -s {_network(random, 16)} -j DROP"
@@ -46,7 +46,7 @@ def blocklist(size: int, random: Random) -> Iterator[str]:
 
 
 def interleaved(size: int, random: Random) -> Iterator[str]:
-    """Networks of all sizes by ports and wide ranges of ports, accepted and dropped in turn: all overlap."""
+    """Networks of all sizes with ports and wide port ranges, alternately accepted and dropped: all overlap."""
     yield _REPLIES
     for number in range(size - 1):
         protocol = random.choice(("tcp", "udp"))
@@ -71,7 +71,7 @@ def chains(size: int, random: Random) -> Iterator[str]:
 
 
 def fail2ban(size: int, random: Random) -> Iterator[str]:
-    """Five jails, each a chain with the addresses that it keeps out."""
+    """Five jails, each a chain with the addresses that it bans."""
     jails = ((22, "sshd"), (25, "postfix"), (80, "http"), (143, "dovecot"), (443, "https"))
     yield from (f":f2b-{name} - [0:0]" for _, name in jails)
     yield _REPLIES
@@ -84,7 +84,7 @@ def fail2ban(size: int, random: Random) -> Iterator[str]:
 
 
 def docker(size: int, random: Random) -> Iterator[str]:
-    """A host of containers: one published port a rule, in the chains that Docker makes."""
+    """A container host: one published port per rule, in Docker's chains."""
     yield from (f":{name} - [0:0]" for name in ("DOCKER", "DOCKER-USER", "DOCKER-ISOLATION-STAGE-1"))
     yield "-A FORWARD -j DOCKER-USER"
     yield "-A FORWARD -j DOCKER-ISOLATION-STAGE-1"
@@ -99,7 +99,7 @@ def docker(size: int, random: Random) -> Iterator[str]:
 
 
 def everything(size: int, random: Random) -> Iterator[str]:
-    """Sources, destinations, both ports, interfaces and states, as they come, accepted and dropped in turn."""
+    """Random sources, destinations, both ports, interfaces and states, alternately accepted and dropped."""
     for number in range(size):
         protocol = random.choice(("tcp", "udp"))
         parts = random.sample(
@@ -133,7 +133,7 @@ def interfaces(size: int, random: Random) -> Iterator[str]:
 
 
 def destinations(size: int, random: Random) -> Iterator[str]:
-    """A port of each destination."""
+    """One port for each destination."""
     for number in range(size):
         yield f"-A INPUT -d {_host(number)} -p tcp --dport {1 + number * 13 % 65000} -j ACCEPT"
 
@@ -148,7 +148,10 @@ KINDS: dict[str, Callable[[int, Random], Iterator[str]]] = {
 
 
 def ruleset(kind: str, size: int, seed: int = 1) -> Ruleset:
-    """A ruleset of about ``size`` rules, the same for the same arguments. Raises :class:`KeyError` for no such kind."""
+    """A ruleset of about ``size`` rules, the same for the same arguments.
+
+    Raises :class:`KeyError` for an unknown kind.
+    """
     lines = list(KINDS[kind](size, Random(seed)))  # noqa: S311 -- the same each time
     made = [line for line in lines if line.startswith(":")]
     rules = [line for line in lines if not line.startswith(":")]

@@ -1,4 +1,4 @@
-"""What ssh-audit and lynis say of a lab host before and after the guide: `python -m bench.scores [--write]`.
+"""The scores of ssh-audit and lynis for a lab host before and after the guide: `python -m bench.scores [--write]`.
 
 Prints a table in Markdown; `--write` puts it into docs/hardening-scores.md.
 """
@@ -27,8 +27,10 @@ LYNIS = (
 
 @dataclass(frozen=True)
 class Scores:
-    """`index`: lynis' hardening index, 0 to 100. `warnings`, `suggestions`: how many lynis has; `firewall`: whether it
-    sees one with rules. `failed`, `warned`: algorithms that ssh-audit calls insecure, or doubtful, by kind.
+    """`index`: lynis' hardening index, 0 to 100. `warnings`, `suggestions`: the number of each in lynis.
+
+    `firewall`: whether lynis sees one with rules. `failed`, `warned`: algorithms that ssh-audit calls insecure, or
+    doubtful, by kind.
     """
 
     index: int
@@ -40,7 +42,7 @@ class Scores:
 
 
 def scores(host: LabHost) -> Scores:
-    """Ask both."""
+    """Run both tools."""
     report = host.exec(LYNIS, limit=1800).stdout
     (index,) = re.findall(r"^hardening_index=(\d+)$", report, re.M)
     argv = [str(Path(sys.executable).with_name("ssh-audit")), "-j", "--skip-rate-test", host.ipv4]
@@ -66,7 +68,7 @@ def _rated(audit: dict[str, list[dict[str, dict[str, list[str]]]]], grade: str) 
 
 
 def harden(host: LabHost) -> None:
-    """Carry out the guide, with the lab's own stack config."""
+    """Apply the guide, with the lab's own stack config."""
     config = yaml.safe_load(Path("stacks/Pulumi.lab.yaml").read_text(encoding="utf-8"))
     entries = config["config"]["stockade:hosts"]
     settings = {**entries.pop("web1"), "address": host.ipv4, "addresses": [host.ipv6]}
@@ -83,7 +85,7 @@ def harden(host: LabHost) -> None:
 
 
 def table(before: Scores, after: Scores) -> str:
-    """Write both side by side."""
+    """The scores before and after, side by side."""
     rows = [
         ("lynis: hardening index (of 100)", before.index, after.index),
         ("lynis: warnings", before.warnings, after.warnings),
@@ -102,7 +104,7 @@ def _count(names: dict[str, list[str]]) -> int:
 
 
 def main() -> None:
-    """Measure on a host of its own."""
+    """Measure on a separate host."""
     lab = Lab()
     (host,) = lab.up([NAME], "fresh")
     host.reset()

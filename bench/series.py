@@ -1,4 +1,4 @@
-"""One series: fresh hosts, one tool, every phase; what was measured, each time only after the result was verified."""
+"""One series: fresh hosts, one tool, every phase. A sample counts only if the result was verified."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ FIRST_PORT = 8080
 
 @dataclass(frozen=True)
 class Sample:
-    """One measured command. `looked`: hosts that it logged in to; None where that says nothing."""
+    """One measured command. `looked`: the number of hosts that it logged in to; None if that cannot be determined."""
 
     tool: str
     hosts: int
@@ -32,7 +32,7 @@ class Sample:
 
 
 def fresh(hosts: Sequence[LabHost]) -> None:
-    """Put hosts back to the state that every tool starts from."""
+    """Reset hosts to the state that every tool starts from."""
 
     def one(host: LabHost) -> None:
         host.reset()
@@ -45,7 +45,7 @@ def fresh(hosts: Sequence[LabHost]) -> None:
 def run(
     kind: type[Tool], hosts: Sequence[LabHost], repeats: int, told: Callable[[Sample], None], work: Path
 ) -> list[Sample]:
-    """Measure one tool: the first apply, then `repeats` times each of the other phases."""
+    """Measure one tool: the first apply, then each of the other phases `repeats` times."""
     key = Path(f"{hosts[0].key_file}.pub").read_text()
     fresh(hosts)
     tool = kind(Path(mkdtemp(prefix=f"{kind.name}-", dir=work)) / "run", hosts)
@@ -84,7 +84,7 @@ def run(
 
 
 def _fault(measured: Measured, hosts: Sequence[LabHost], job: Job) -> str:
-    """Why the time does not count; empty when it does."""
+    """Why the sample does not count; empty if it does."""
     if measured.status:
         return f"ended with status {measured.status}"
     return "; ".join(faults(list(hosts), job))

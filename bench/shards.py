@@ -1,7 +1,7 @@
-"""`python -m bench.shards`: what a stack costs by its size, in bytes of state and in seconds, with each engine.
+"""`python -m bench.shards`: the cost of a stack by size, in bytes of state and in seconds, with each engine.
 
-No host takes part: as many resources as a `HardenedHost` has, with as much state, and nothing to do. So what is left is
-what the engine takes, and how that grows with the stack.
+No hosts are involved: the stack has as many resources as `HardenedHost`s would, with as much state, and nothing to do.
+So this measures the engine, and how its cost grows with the stack.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from bench.measure import measure
 from tests.engine.conftest import STACK, Sample, make_sample
 
 RESOURCES, BYTES = 9, 2000
-"""Custom resources of a host beside its component, and what each has in its inputs (its outputs have it again)."""
+"""Custom resources per host, besides its component, and the size of each one's inputs (repeated in its outputs)."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Row:
 
 
 def main() -> None:
-    """Measure each size with each engine that is there, and print a table."""
+    """Measure each size with each engine that is installed, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.shards", description=__doc__.partition("\n")[0])
     parser.add_argument("--hosts", default="10,25,50", help="hosts in the stack (10,25,50)")
     options = parser.parse_args()

@@ -1,8 +1,9 @@
-"""`python -m bench.startup [NAME ...]`: what each measure that makes a run start sooner buys in runs that a user makes.
+"""`python -m bench.startup [NAME ...]`: how much each startup optimisation saves in typical runs.
 
-A copy of this checkout leaves one measure out. It and the checkout run in turn: `up` with nothing to do, a refresh of
-one lab host, and `up` with nothing to do for a stack of many hosts (bench/shards.py). A row for each measure says how
-much longer the runs take without it, in wall-clock and CPU time. The lab's stack must be up (`make up`).
+A copy of this checkout is made without the optimisation. It and the checkout run in turn: `up` with nothing to do, a
+refresh of one lab host, and `up` with nothing to do for a stack of many hosts (bench/shards.py). A row for each
+optimisation shows how much longer the runs take without it, in wall-clock and CPU time. The lab's stack must be up
+(`make up`).
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ RUNS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Edit:
-    """Text of a file that is left out, or stands for something else, where a measure is not taken."""
+    """Text in a file that is removed or replaced to leave out an optimisation."""
 
     file: str
     text: str
     instead: str = ""
 
     def make(self, folder: Path) -> None:
-        """Edit a copy. Raises SystemExit where the text is not there any more."""
+        """Edit a copy. Raises SystemExit if the text no longer exists."""
         path = folder / self.file
         before = path.read_text("utf-8")
         if self.text not in before:
@@ -95,7 +96,7 @@ def main() -> None:
 
 
 def _cells(edits: tuple[Edit, ...], rounds: int) -> list[str]:
-    """For each run, how much longer it takes without these: wall-clock and CPU time, in per cent."""
+    """How much longer each run takes without these: wall-clock and CPU time, in percent."""
     with tempfile.TemporaryDirectory(prefix="stockade-bench-") as place:
         folders = [_copy(Path(place) / name) for name in ("with", "without")]
         for edit in edits:
@@ -120,7 +121,7 @@ def _more(folders: list[Path], arguments: tuple[str, ...], rounds: int) -> list[
     for number in range(rounds + 1):
         for index in (0, 1) if number % 2 else (1, 0):
             figures = _run(folders[index], arguments)
-            if number:  # the first compiles
+            if number:  # the first run compiles
                 seen[index].append(figures)
     cells = []
     for kind in (0, 1):

@@ -1,8 +1,8 @@
-"""`python -m bench.thousand`: what many hosts cost the machine that manages them, measured on simulated hosts.
+"""`python -m bench.thousand`: the cost of many hosts on the machine that manages them, measured with simulated hosts.
 
-One real lab host is hardened and looked at through a recorder (bench/simulated/); then any number of SSH endpoints on
-loopback addresses play its answers back. Stockade runs with its hosts in stacks of 100, two stacks at a time; Ansible
-and pyinfra do the same job on the same endpoints. Needs root on Linux (the lab), unless `--reuse` finds all recordings.
+One real lab host is hardened and read through a recorder (bench/simulated/). Then any number of SSH endpoints on
+loopback addresses replay its answers. Stockade runs with its hosts in stacks of 100, two stacks at a time; Ansible and
+pyinfra do the same job on the same endpoints. Needs root on Linux (the lab), unless `--reuse` finds all recordings.
 """
 
 import argparse
@@ -31,11 +31,11 @@ OURS: tuple[type[Tool], ...] = (Shards, ShardsCli)
 OTHERS: tuple[type[Tool], ...] = (Pyinfra, Ansible)
 LOOKING = (Phase.NOTHING, Phase.DRIFT)
 SERVERS = 2
-"""Processes of simulated hosts: they take their share of the machine's cores."""
+"""Processes of simulated hosts: they use some of the machine's cores."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record, measure, print, perhaps publish; returns the exit status: 1 where a run was not as it should be."""
+    """Record, measure, print, optionally publish; returns the exit status: 1 if a run failed."""
     options = _parser().parse_args(arguments)
     keys = Keys.made(WORK / "keys")
     tools = [kind for kind in (*OURS, *OTHERS) if kind.name in options.tools.split(",") and _there(kind)]
@@ -87,7 +87,7 @@ def _kept(kind: type[Tool]) -> Path:
 
 
 def _recordings(tools: Sequence[type[Tool]], keys: Keys, prefix: str, *, again: bool) -> None:
-    """Record each tool on a lab host; Stockade once for both engines, which send the same."""
+    """Record each tool on a lab host; Stockade only once, because both engines send the same."""
     wanted = {_kept(kind): kind for kind in reversed(tools) if again or not _kept(kind).exists()}
     if not wanted:
         return
@@ -117,7 +117,7 @@ def _folder(name: str) -> Iterator[Path]:
 def _series(
     kind: type[Tool], hosts: Sequence[SimulatedHost], endpoints: Endpoints, keys: Keys, options: argparse.Namespace
 ) -> list[Row]:
-    """All phases of one tool on so many hosts."""
+    """All phases of one tool on this many hosts."""
     endpoints.load(_kept(kind))
     rows: list[Row] = []
     with _folder(f"{kind.name}-{len(hosts)}") as folder:
@@ -139,7 +139,7 @@ def _series(
 
 def _measured(tool: Tool, phase: Phase, endpoints: Endpoints) -> Row:
     if not isinstance(tool, Shards):
-        endpoints.rewind()  # it asks the same again, in the same order
+        endpoints.rewind()  # it asks the same questions again, in the same order
     argv = tool.argv(phase)
     assert argv is not None
     endpoints.forget()
@@ -162,7 +162,7 @@ def _measured(tool: Tool, phase: Phase, endpoints: Endpoints) -> Row:
 
 
 def _fault(tool: Tool, phase: Phase, measured: Measured, looked: int, unknown: frozenset[str]) -> str:
-    """Why the time does not count; empty when it does."""
+    """Why the sample does not count; empty if it does."""
     if unknown:
         return f"asked what is in no recording (made with other scripts? leave --reuse out): {sorted(unknown)[0]}"
     if measured.status:

@@ -1,4 +1,4 @@
-"""The rows of `bench.thousand` as a table, and where it goes: docs/performance.md between markers of its own."""
+"""Prints the rows of `bench.thousand` as a table and publishes it: in docs/performance.md between its own markers."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HEAD = ("", "hosts", "seconds", "CPU s", "peak MB", "connections", "remote runs"
 
 @dataclass(frozen=True)
 class Row:
-    """One measured command. `servers`: CPU seconds of the simulated hosts, which are not in `cpu`."""
+    """One measured command. `servers`: CPU seconds of the simulated hosts, which are not included in `cpu`."""
 
     tool: str
     hosts: int
@@ -29,11 +29,11 @@ class Row:
     fault: str = ""
 
     def repeated(self, others: Sequence["Row"]) -> bool:
-        """Whether one of the others is of the same tool, number of hosts and phase."""
+        """Whether one of the others has the same tool, number of hosts and phase."""
         return any((self.tool, self.hosts, self.phase) == (row.tool, row.hosts, row.phase) for row in others)
 
     def line(self) -> str:
-        """For the console, as it is measured."""
+        """A line for the console while measuring."""
         verdict = f"NOT COUNTED: {self.fault}" if self.fault else "as recorded"
         return (
             f"{self.tool:13} {self.hosts:5} hosts  {self.phase:13} {self.wall:7.2f} s  CPU {self.cpu:7.2f} s  "
@@ -42,7 +42,7 @@ class Row:
         )
 
     def cells(self) -> tuple[str, ...]:
-        """For the table."""
+        """The cells of a table row."""
         if self.fault:
             return (f"{self.tool}: {self.phase}", str(self.hosts), "failed", *[NONE] * 5)
         return (
@@ -58,18 +58,18 @@ class Row:
 
 
 def keep(file: Path, rows: Sequence[Row]) -> list[Row]:
-    """Write the rows for another time; returns them."""
+    """Store the rows for a later run; returns them."""
     file.write_text(json.dumps([asdict(row) for row in rows], indent=1))
     return list(rows)
 
 
 def kept(file: Path) -> list[Row]:
-    """What `keep` wrote last; nothing where it never did."""
+    """The rows that `keep` last stored; empty if there are none."""
     return [Row(**row) for row in json.loads(file.read_text())] if file.exists() else []
 
 
 def table(rows: Sequence[Row]) -> str:
-    """In Markdown, by phase, then tool."""
+    """The rows as a Markdown table, by phase, then tool."""
     ordered = sorted(rows, key=lambda row: (_first(rows, "phase", row), _first(rows, "tool", row), row.hosts))
     lines = [HEAD, ["---"] * len(HEAD), *(row.cells() for row in ordered)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
@@ -80,7 +80,7 @@ def _first(rows: Sequence[Row], field: str, row: Row) -> int:
 
 
 def publish(rows: Sequence[Row], versions: Sequence[str], command: str, delay: float, page: Path = PAGE) -> None:
-    """Write the table between the page's markers. Raises ValueError where it has none."""
+    """Write the table between the page's markers. Raises ValueError if there are none."""
     text = page.read_text(encoding="utf-8")
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)

@@ -1,4 +1,4 @@
-"""The result of a tool, looked at from outside of it: the host itself, and real logins and packets."""
+"""Verifies the result of a tool from the outside: the host itself, and real logins and packets."""
 
 import subprocess
 
@@ -40,7 +40,7 @@ done
 
 
 def faults(hosts: list[LabHost], job: Job) -> list[str]:
-    """What is not as the job wants it, by host."""
+    """Deviations from the job, by host."""
     found = []
     for host in hosts:
         values = f"ports='{' '.join(map(str, job.ports))}' further={len(job.ports)}\n"
@@ -55,7 +55,7 @@ def faults(hosts: list[LabHost], job: Job) -> list[str]:
 
 
 def logins(host: LabHost) -> int:
-    """How often somebody has logged in to a host so far."""
+    """How many logins a host has had so far."""
     counted = host.exec("journalctl -q --no-pager -t sshd | grep -c 'Accepted publickey' || :")
     return int(counted.stdout)
 
@@ -67,7 +67,7 @@ def _login(host: LabHost, user: str) -> str:
 
 
 def ssh_options(host: Target) -> tuple[str, ...]:
-    """Options of OpenSSH's client that depend on nothing of this machine."""
+    """Options of OpenSSH's client that do not depend on this machine."""
     settings = {
         "UserKnownHostsFile": host.known_hosts,
         "IdentityFile": host.key_file,

@@ -1,4 +1,4 @@
-"""`HardenedHost` for a program in any language: the component of `components/`, declared from here on its behalf."""
+"""`HardenedHost` for programs in any language: the component of `components/`, declared from here on their behalf."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ from plugin.secrets import Path, marks, opened
 from provider.structs import properties
 
 _one_at_a_time = threading.Lock()
-"""Declaring a host changes what is of the whole process for a moment (`components/core/positions.py`)."""
+"""Declaring a host temporarily changes process-wide state (`components/core/positions.py`)."""
 
 
 class _Components(Provider):
-    """What the SDK asks for a component. `given`: its inputs. `before`: what they come from."""
+    """The SDK's interface for components. `given`: the inputs. `before`: the resources they depend on."""
 
     def __init__(self, given: Any, before: list[DependencyResource]) -> None:
         super().__init__("")
@@ -37,9 +37,9 @@ class _Components(Provider):
     def construct(
         self, name: str, resource_type: str, inputs: Any, options: ResourceOptions | None = None
     ) -> ConstructResult:
-        """Declare the component and all below it. Raises `RunError` with what is wrong."""
+        """Declare the component and all its children. Raises `RunError` if the inputs are invalid."""
         del inputs
-        from components.host import HardenedHost  # what it needs is imported while the engine still starts
+        from components.host import HardenedHost  # its dependencies are imported while the engine is still starting
 
         if resource_type != type_of("HardenedHost"):
             raise RunError(f"{resource_type}: the package has no such component")
@@ -61,7 +61,7 @@ class _Components(Provider):
 
         given = {chapter: value for chapter, value in self._inputs.items() if chapter in CHAPTERS}
         for path in self._marks:
-            whole_user = path[0] == "users" and len(path) < 3  # its password makes it one
+            whole_user = path[0] == "users" and len(path) < 3  # a user's password makes the whole user secret
             if path[0] in given and path[-1] not in SECRET_FIELDS and not whole_user:
                 place = ".".join(path)
                 raise RunError(
@@ -82,14 +82,14 @@ class _Components(Provider):
 
 
 def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]) -> Any:
-    """Declare a component for a program. `config`: the provider's inputs, by the names of a stack config."""
+    """Declare a component for a program. `config`: the provider's inputs, by their names in a stack config."""
     urns = sorted({urn for found in request.inputDependencies.values() for urn in found.urns})
     components = _Components(request.inputs, [DependencyResource(urn) for urn in urns])
     asked = proto.ConstructRequest()
     asked.CopyFrom(request)
     asked.ClearField("inputs")
     asked.ClearField("inputDependencies")
-    for name in ENTRIES:  # the hosts are the provider's, whatever the program's own config has under such names
+    for name in ENTRIES:  # hosts come from the provider, whatever the program's own config has under these names
         key = f"{request.project}:{name}"
         asked.config.pop(key, None)
         value = config.get(name)
@@ -100,7 +100,7 @@ def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]
 
 
 def _live(value: Any, path: Path, secret: frozenset[Path]) -> Any:
-    """Return a value as a program has it: what is not known yet, and what is secret, as Outputs."""
+    """Return a value as in a program: unknown and secret parts are Outputs."""
     if isinstance(value, Mapping) and path not in secret:
         return {key: _live(item, (*path, key), secret) for key, item in value.items()}
     if path in secret and path[-1] not in SECRET_FIELDS:
@@ -109,7 +109,7 @@ def _live(value: Any, path: Path, secret: frozenset[Path]) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """Return numbers without a fraction as such: the protocol has no others."""
+    """Return integral floats as integers: the protocol only has floats."""
     if isinstance(value, Mapping):
         return {key: _whole(item) for key, item in value.items()}
     if isinstance(value, list):

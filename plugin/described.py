@@ -1,4 +1,4 @@
-"""What the docstring of a model says of each of its fields."""
+"""Extracts the descriptions of fields from the docstring of a model."""
 
 import inspect
 import re
@@ -10,7 +10,7 @@ _NAMES = re.compile(r"((?:`\w+`, )*`\w+`): ")
 
 
 def described(model: type[BaseModel]) -> dict[str, str]:
-    """Return the description of each field, those that it inherits included."""
+    """Return the description of each field, including inherited ones."""
     found: dict[str, str] = {}
     for class_ in reversed(model.__mro__):
         if issubclass(class_, BaseModel) and class_ is not BaseModel:
@@ -20,7 +20,7 @@ def described(model: type[BaseModel]) -> dict[str, str]:
 
 
 def of_text(text: str, fields: Collection[str]) -> dict[str, str]:
-    """Return what a docstring says of fields: it has `field`: and a sentence, `two`, `fields`: and another."""
+    """Parse the fields in a docstring: `field`: and a sentence, `two`, `fields`: and another."""
     found: dict[str, str] = {}
     for paragraph in text.split("\n\n"):
         told = " ".join(paragraph.split())

@@ -1,4 +1,4 @@
-"""What differs between two states of a resource, property by property down to the item of a list."""
+"""The differences between two states of a resource, by property and list item."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -16,12 +16,12 @@ _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 def detailed(olds: Mapping[str, Any], news: Mapping[str, Any], replaces: Collection[str]) -> dict[str, Any]:
-    """Return the differences by the paths of the properties, as the protocol has them."""
+    """Return the differences by property path, in the protocol's form."""
     found = {}
     for name in {**olds, **news}:
         for path, kind in _differences(olds.get(name), news.get(name), name):
             found[path] = proto.PropertyDiff(kind=_REPLACING[kind] if name in replaces else kind, inputDiff=True)
-    for name in set(replaces) - {*olds, *news}:  # the machine is another one, and no property says so
+    for name in set(replaces) - {*olds, *news}:  # the machine is another one, which no property shows
         found[name] = proto.PropertyDiff(kind=_KINDS.UPDATE_REPLACE)
     return found
 

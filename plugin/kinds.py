@@ -1,4 +1,4 @@
-"""JSON Schema as pydantic writes it, as the types of a Pulumi package."""
+"""Converts pydantic's JSON Schema to the types of a Pulumi package."""
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
@@ -15,14 +15,14 @@ _ENDINGS = ("Inputs", "Settings", "Chapter", "HostEntry", "HostDefaults")
 
 
 class Types:
-    """The named types of a package, which grow as models are read."""
+    """The named types of a package, collected as models are read."""
 
     def __init__(self) -> None:
         self.found: dict[str, dict[str, Any]] = {}
         self._enums: dict[tuple[str, ...], str] = {}
 
     def properties(self, model: type[BaseModel], *, without: Collection[str] = ()) -> dict[str, dict[str, Any]]:
-        """Return the properties of a model by the names that users write."""
+        """Return the properties of a model by their public names."""
         schema = model.model_json_schema(by_alias=True, mode="validation")
         models = {one.__name__: one for one in _models(model)}
         texts = {_alias(model, name): text for name, text in described(model).items()}
@@ -34,10 +34,10 @@ class Types:
         }
 
     def named(self, model: type[BaseModel], name: str = "", *, without: Collection[str] = ()) -> dict[str, Any]:
-        """Return a reference to a model as a type of its own."""
+        """Return a reference to a model as a separate type."""
         name = name or model.__name__
         if name not in self.found:
-            self.found[name] = {}  # it may hold itself
+            self.found[name] = {}  # it may contain itself
             properties = self.properties(model, without=without)
             required = [name for name in _required(model) if name in properties]
             text = (model.__doc__ or "").strip().partition("\n\n")[0]
@@ -77,7 +77,7 @@ class Types:
         return {"type": kind} if kind in _SIMPLE else dict(ANY)
 
     def _plain(self, name: str, defs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a reference to what is no model, but a dataclass in one."""
+        """Return a reference to a dataclass in a model."""
         fields, text = defs[name]["properties"], inspect.cleandoc(defs[name].get("description", ""))
         texts = of_text(text, fields)
         properties = {
@@ -109,7 +109,7 @@ def _reference(name: str) -> dict[str, Any]:
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """Yield a model and all that its fields hold."""
+    """Yield a model and all models in its fields."""
     seen, left = set[type[BaseModel]](), [model]
     while left:
         one = left.pop()
@@ -133,12 +133,12 @@ def _required(model: type[BaseModel]) -> list[str]:
 
 
 def required(model: type[BaseModel]) -> list[str]:
-    """Return the names of what a model cannot do without."""
+    """Return the names of the required fields."""
     return _required(model)
 
 
 def read_only(model: type[BaseModel]) -> frozenset[str]:
-    """Return the names of what no user gives."""
+    """Return the names of fields that users do not set."""
     extras = {name: field.json_schema_extra for name, field in model.model_fields.items()}
     return frozenset(
         _alias(model, name) for name, extra in extras.items() if isinstance(extra, dict) and extra.get("readOnly")
@@ -146,7 +146,7 @@ def read_only(model: type[BaseModel]) -> frozenset[str]:
 
 
 def secret(model: type[BaseModel]) -> frozenset[str]:
-    """Return the names of what is secret by its nature."""
+    """Return the names of inherently secret fields."""
     return frozenset(
         _alias(model, name) for name, field in model.model_fields.items() if "SecretStr" in str(field.annotation)
     )
@@ -157,7 +157,7 @@ def _alias(model: type[BaseModel], name: str) -> str:
 
 
 def _owner(model: type[BaseModel], name: str) -> str:
-    """Return the first part of the name of an enumeration: the model that says it, without its kind."""
+    """Return the first part of an enumeration's name: the model that declares the field, without its suffix."""
     class_ = next(one for one in reversed(model.__mro__) if name in vars(one).get("__annotations__", {}))
     own = class_.__name__
     for ending in _ENDINGS:

@@ -1,4 +1,4 @@
-"""What the plugin needs of requirements.lock: `make lock` writes plugin/requirements.txt from it."""
+"""The plugin's part of requirements.lock: `make lock` writes plugin/requirements.txt from it."""
 
 import re
 from itertools import pairwise
@@ -8,7 +8,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK = CHECKOUT / "requirements.lock"
 FILE = Path(__file__).with_name("requirements.txt")
 ROOTS = frozenset({"asyncssh", "bcrypt", "pulumi", "pydantic", "pyyaml"})
-"""What its code imports. Not pulumi-command: where that is installed, the CLI wants its plugin, too."""
+"""What its code imports. Not pulumi-command: if that is installed, the CLI wants its plugin, too."""
 _HEAD = re.compile(r"^[a-z0-9]", re.M)
 _HEADING = (
     "# Written by `make lock` from requirements.lock: what the plugin needs. The CLI installs it and looks at nothing "
@@ -17,7 +17,7 @@ _HEADING = (
 
 
 def pinned(lock: str) -> str:
-    """Return the part of a lock file for `ROOTS` and what they need, by its comments (`# via`)."""
+    """Return the part of a lock file for `ROOTS` and their dependencies, according to its comments (`# via`)."""
     starts = [*(head.start() for head in _HEAD.finditer(lock)), len(lock)]
     entries = [lock[start:end] for start, end in pairwise(starts)]
     wanted = {_name(entry) for entry in entries} & ROOTS

@@ -18,7 +18,7 @@ from provider.reference import OWN
 CHECKOUT = Path(__file__).resolve().parents[1]
 FILE = Path(__file__).with_name("schema.json")
 CHAPTERS = frozenset(camel(name) for name in Hardening.model_fields) - {"upgrade"}
-"""Those of `HardenedHost`. An upgrade is a command of pulumi-command's, which the plugin does not have."""
+"""The chapters of `HardenedHost`. An upgrade is a command of pulumi-command's, which the plugin does not have."""
 KEY_PAIR_OUTPUTS = {
     "publicKey": {"type": "string", "description": "The line for authorized_keys."},
     "fingerprint": {"type": "string", "description": "The key's fingerprint, `SHA256:...`."},
@@ -66,7 +66,7 @@ def package() -> dict[str, Any]:
 
 
 def _ways(types: Types) -> dict[str, Any]:
-    """Return the inputs of the provider: what a stack config says of hosts."""
+    """Return the inputs of the provider: the host settings of a stack config."""
     host = types.named(HostEntry, "Host")
     return {
         "hosts": {
@@ -84,7 +84,7 @@ def _ways(types: Types) -> dict[str, Any]:
 
 
 def _hardened_host(types: Types) -> dict[str, Any]:
-    """Return the component, whose chapters are those of the registry."""
+    """Return the component; its chapters are those of the registry."""
     known = types.properties(Hardening, without={"upgrade"})
     own = {
         "connection": {
@@ -145,7 +145,7 @@ def _described(
 
 
 def _access(types: Types) -> str:
-    """Return the type of a resource's `connection`: its logins, each whole."""
+    """Return the type of a resource's `connection`, with complete logins."""
     if "Access" not in types.found:
         reach = types.properties(HostEntry)
         names = ("admin", "bootstrap", "connectTimeout", "addresses")
@@ -163,7 +163,7 @@ def _first_paragraph(class_: type[Any]) -> str:
 
 
 def written() -> str:
-    """Return the text of plugin/schema.json."""
+    """Return the content of plugin/schema.json."""
     return json.dumps(package(), indent=2, ensure_ascii=False) + "\n"
 
 

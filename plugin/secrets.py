@@ -1,6 +1,6 @@
-"""Secrets among the properties that an engine sends: taken off for the provider, put back on what it answers.
+"""Secrets in properties from an engine: unwrapped for the provider, and marked again in its answers.
 
-The dynamic shell has the engine do that, which it does for whole properties; here each stays where it stood.
+The dynamic shell leaves this to the engine, which marks whole properties. Here, each secret stays where it was.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,9 +15,9 @@ from hosts.ssh.connection import SECRET_FIELDS
 from provider.structs import SIGNATURE
 
 SECRET, OUTPUT = rpc._special_secret_sig, "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-"""What marks a secret, and a value with what is known of it (sdk/go/common/resource/properties.go)."""
+"""The marks of a secret, and of a value with its metadata (sdk/go/common/resource/properties.go)."""
 WAYS = frozenset({"connection", "hosts", "defaults"})
-"""Properties with logins in them, of which some fields are secret wherever they come from."""
+"""Properties with logins, in which some fields are always secret."""
 
 Path = tuple[str, ...]
 
@@ -26,8 +26,8 @@ Path = tuple[str, ...]
 class Sealing:
     """Which properties are secret.
 
-    `paths`: where the engine marked a secret; in a list, the list as a whole. `named`: properties that are secret by
-    their nature. `derived`: what is worked out from the others, and tells what they say.
+    `paths`: where the engine marked a secret; for one in a list, the whole list. `named`: inherently secret properties.
+    `derived`: properties that are computed from the others and reveal them.
     """
 
     paths: frozenset[Path] = frozenset()
@@ -35,7 +35,7 @@ class Sealing:
     derived: frozenset[str] = frozenset()
 
     def seal(self, struct: Any) -> Any:
-        """Return properties with their secrets marked, and without what only this process knows."""
+        """Return properties with their secrets marked, and without those that are internal to this process."""
         told = {path[0] for path in self.paths} - self.named - WAYS - self.derived
         secret = self.named | (self.derived if told else frozenset())
         out = Struct()
@@ -60,7 +60,7 @@ class Sealing:
 
 
 def tells_secrets(text: str) -> bool:
-    """Tell whether the JSON of a property in `WAYS`, as SDKs write a provider's inputs, has something secret in it."""
+    """Return whether the JSON of a property in `WAYS`, as SDKs encode a provider's inputs, contains a secret."""
     return any(f'"{word}"' in text for name in SECRET_FIELDS for word in (name, to_snake(name)))
 
 
@@ -73,7 +73,7 @@ def marked(value: Any) -> Any:
 
 
 def opened(struct: Any) -> tuple[Any, frozenset[Path]]:
-    """Return properties in plain, and where there were secrets among them."""
+    """Return properties without secret marks, and the paths of the secrets."""
     paths: set[Path] = set()
     out = Struct()
     for name, value in struct.fields.items():
@@ -82,7 +82,7 @@ def opened(struct: Any) -> tuple[Any, frozenset[Path]]:
 
 
 def marks(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield where there is a secret in a value, down to the item of a list."""
+    """Yield the paths of the secrets in a value, down to list items."""
     if _mark(value):
         if (
             value.struct_value.fields[SIGNATURE].string_value == SECRET
@@ -119,7 +119,7 @@ def _opened(value: Any, path: Path, paths: set[Path]) -> Any:
 
 
 def _mark(value: Any) -> str:
-    """Return what an object is marked as: a secret, or a value with what is known of it; "" for any other value."""
+    """Return the mark of an object: that of a secret, or of a value with metadata; "" for any other value."""
     if value.WhichOneof("kind") != "struct_value" or SIGNATURE not in value.struct_value.fields:
         return ""
     sign = str(value.struct_value.fields[SIGNATURE].string_value)

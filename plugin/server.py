@@ -1,7 +1,7 @@
 """The plugin: the provider of `provider/` for resources of the package, in any language.
 
-A resource is known by its type. Secrets keep their marks, previews get values, differences are told by their paths; all
-else is what the dynamic shell does.
+A resource is identified by its type. Secrets stay marked, previews get values, and differences are reported by path.
+Everything else is as in the dynamic shell.
 """
 
 from functools import cache
@@ -29,14 +29,13 @@ from provider.server import PROVIDER_KEY, Server, run
 from provider.structs import properties
 
 _SHOWN = frozenset({"observed", "declared", "applied"})
-"""Outputs that tell what the inputs say."""
+"""Outputs that reveal inputs."""
 _STRUCTS = ("olds", "news", "properties", "inputs", "old_inputs")
 
 
 @cache
 def _nature(name: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return what of a resource is secret by its nature, what is worked out from what it is given, and what only the
-    host knows."""
+    """Return a resource's inherently secret properties, those computed from its inputs, and those read on the host."""
     provider = resources()[name].served_by
     if not issubclass(provider, HostProvider):
         return secret(KeyPairInputs), frozenset(), frozenset(KEY_PAIR_OUTPUTS)
@@ -59,7 +58,7 @@ class Plugin(Server):
         return proto.PluginInfo(version=version())
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
-        """As for the dynamic shell, whose provider reads the stack config under the project's name."""
+        """Adapt the request for the dynamic shell, whose provider reads the stack config under the project's name."""
         news, paths = opened(request.news)
         olds, _ = opened(request.olds)
         response = super().CheckConfig(
@@ -74,7 +73,7 @@ class Plugin(Server):
         return proto.CheckResponse(inputs=Sealing(paths | logins).seal(inputs))
 
     def DiffConfig(self, request: Any, _context: Any) -> Any:
-        """Whatever changes in how hosts are reached, no resource is made anew for it."""
+        """No change in how hosts are reached replaces a resource."""
         (olds, _), (news, _) = opened(request.olds), opened(request.news)
         same = properties(olds) == properties(news)
         return proto.DiffResponse(
@@ -84,7 +83,7 @@ class Plugin(Server):
 
     def Configure(self, request: Any, context: Any) -> Any:
         args, _ = opened(request.args)
-        for name in ENTRIES:  # in a preview, what is not known yet is left for later
+        for name in ENTRIES:  # in a preview, unknown values are left out
             if name in args.fields and has_unknown(properties(Struct(fields={name: args.fields[name]}))):
                 del args.fields[name]
         super().Configure(proto.ConfigureRequest(args=_as_settings(args)), context)
@@ -133,7 +132,7 @@ class Plugin(Server):
         return super().Delete(self._taken(request), context)
 
     def Construct(self, request: Any, context: Any) -> Any:
-        """A component of a program in another language."""
+        """Construct a component for a program in another language."""
         from plugin.construct import construct
 
         config = {name: self._config.get(setting(name)) for name in ENTRIES}
@@ -146,7 +145,7 @@ class Plugin(Server):
         return resources()[reference].served_by()
 
     def _taken(self, request: Any, *answered: str) -> Any:
-        """Return a request as the dynamic shell has it; what is secret in the properties `answered` stays so."""
+        """Convert a request to the dynamic shell's form; secrets in the properties `answered` stay marked."""
         name, out, paths = _name_of(request.urn), type(request)(), frozenset[Any]()
         out.CopyFrom(request)
         for field in _STRUCTS:
@@ -165,7 +164,7 @@ class Plugin(Server):
         return sealing.seal(struct)
 
     def _foreseen(self, urn: str, inputs: Any) -> Any:
-        """Return what is known before a change of what comes of it."""
+        """Return the expected outputs before a change, as far as they are known."""
         out = Struct()
         out.CopyFrom(inputs)
         for name in _nature(_name_of(urn))[2]:
@@ -174,7 +173,7 @@ class Plugin(Server):
 
 
 def _as_settings(struct: Any) -> Any:
-    """Return the provider's inputs as the stack config of a project of this repository has them."""
+    """Return the provider's inputs in the form of a stack config of this repository."""
     out = Struct()
     for name, value in struct.fields.items():
         out.fields[setting(name) if name in ENTRIES else name].CopyFrom(value)

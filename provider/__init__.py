@@ -1,1 +1,1 @@
-"""The process that Pulumi's engine talks to for every dynamic resource of this project."""
+"""The process that serves every dynamic resource of this project to Pulumi's engine."""

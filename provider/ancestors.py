@@ -1,4 +1,4 @@
-"""Which process the engine is: the one that started this one, but for what runs a plugin in its language."""
+"""Finds the engine's process: our parent process, or the one above a language-specific plugin launcher."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ _BETWEEN = "pulumi-language-"
 
 
 def engine_process() -> int:
-    """Return its process id, as far as the machine tells."""
+    """Return its process id, as far as the system reveals it."""
     pid = os.getppid()
     while (parent := _parent_of(pid)) and _program(pid).startswith(_BETWEEN):
         pid = parent

@@ -1,4 +1,4 @@
-"""What operations need, imported while the engine still starts the program: it takes half a second."""
+"""Imports what operations need while the engine is still starting the program; this takes half a second."""
 
 import importlib
 import os
@@ -18,25 +18,25 @@ CHAPTERS = tuple(
     for file in sorted(_COMPONENTS.rglob("resource.py"))
     if "(HostProvider[" in file.read_text("utf-8")
 )
-"""Modules of `components` with a provider: the file `resource.py` of each chapter's room, where that is of hosts."""
+"""Modules of `components` with a provider: `resource.py` in the directory of each chapter that has hosts."""
 
 
 def load_chapter(name: str) -> None:
-    """Import one of them."""
+    """Import a chapter."""
     importlib.import_module(f"components.{name}")
 
 
 def load_client() -> None:
-    """Import the SSH client and what tells the way to a host."""
+    """Import the SSH client and the code that finds the login of a host."""
     importlib.import_module("hosts.pool")
     importlib.import_module("components.config.inventory")
 
 
 class Chapters:
-    """Operations wait until the chapters are imported, since they need most of it and share one processor with it.
+    """Makes operations wait until the chapters are imported: they need most of them, and compete for one CPU.
 
-    The SSH client comes after the chapters, unless a host will be read: that is logged in to while they are imported,
-    for it has processors of its own.
+    The SSH client is imported after the chapters, unless a host will be read. Then the login runs during the import,
+    because the host uses its own CPUs.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Chapters:
         self._called: set[str] = set()
 
     def load(self) -> None:
-        """Begin to import."""
+        """Start the import."""
         self._all.clear()
         threading.Thread(target=self._load, daemon=True).start()
 
@@ -58,7 +58,7 @@ class Chapters:
                 if self._reading.is_set():
                     self._load_client()
                 load_chapter(chapter)
-        finally:  # where something cannot be imported, each operation tells so
+        finally:  # if an import fails, each operation reports it
             self._all.set()
             self._load_client()
 
@@ -71,7 +71,7 @@ class Chapters:
             self._client.set()
 
     def wait(self, operation: str, request: Any, config: Mapping[str, Any]) -> None:
-        """Wait until an operation can begin. `config`: the stack's, as the engine sent it."""
+        """Wait until an operation can start. `config`: the stack's, as sent by the engine."""
         if operation == "Read" and not self._all.is_set():
             self._reading.set()
             self._client.wait()
@@ -92,6 +92,6 @@ class Chapters:
         try:
             access = way_to(host, Inventory.of(lambda name: config.get(f"{project}:{name}")), props.get("connection"))
         except (Failure, ValidationError):
-            return  # which the operation itself will tell
+            return  # the operation itself will report it
         if access is not None:
             connection_pool().connect_early(access)

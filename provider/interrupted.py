@@ -1,12 +1,12 @@
-"""What a run of the Pulumi CLI that was killed had begun to change: its state names it, and to the next run only.
+"""Operations of a Pulumi CLI run that was killed: its state names them, and only to the next run.
 
-The host may have what the killed run did, although the state says otherwise. If the next config declares what the state
-says, nothing shows a difference, and a run would end with success that has changed nothing. So whatever the state names
-as begun is treated as unfinished, until the state shows that it was changed since.
+The host may have the killed run's changes although the state does not show them. If the next config declares what the
+state contains, there is no difference, and a run would succeed without changing anything. So every operation that the
+state names as pending is treated as unfinished, until the state shows a later change of its resource.
 
-The CLI drops what was being updated or deleted from the state with the first write of the next run, whether or not that
-run gets to it, and keeps what was being created, even once it is there. What was found is therefore kept among the
-provider's own inputs. The embedded engine reads such resources itself (local/engine/cli.py).
+With the first write of the next run, the CLI drops pending updates and deletions from the state, whether or not that
+run gets to them. It keeps pending creations even once they are complete. So the findings are kept among the provider's
+own inputs. The embedded engine reads such resources itself (local/engine/cli.py).
 """
 
 import json
@@ -26,26 +26,26 @@ from hosts.text.private import private_folder
 from provider.ancestors import engine_process
 
 Marks = Mapping[str, tuple[str, str]]
-"""For each URN a digest of what was begun, and when the state says that it was changed last; "" if it is not there."""
+"""By URN, a digest of the pending operations, and when the state says it was last changed; "" if it is missing."""
 
 PENDING = "pending_operations"
 BEGUN = frozenset({"creating", "updating", "deleting"})
 LIMIT = 60
 """Seconds that the CLI may take to print the state."""
 _CIPHERTEXT = re.compile(r'"ciphertext": "[^"]*"')
-"""A secret is encrypted anew when the state is written."""
+"""Secrets are re-encrypted when the state is written."""
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """What is known of interrupted operations. `urns`: those of resources that nothing has changed since."""
+    """Interrupted operations. `urns`: those of resources that have not been changed since."""
 
     marks: Marks
     urns: frozenset[str] = frozenset()
 
 
 def found_in(deployment: Mapping[str, Any], before: Marks) -> Interrupted:
-    """Return what a state names, and of `before` what is not settled yet."""
+    """Return what a state names, and those of `before` that are not settled yet."""
     changed = {
         item["urn"]: str(item.get("modified") or "")
         for item in deployment.get("resources") or ()
@@ -70,7 +70,7 @@ def written(marks: Marks) -> str:
 
 
 def read(text: str) -> Marks:
-    """Return what `written` made a text of; nothing of any other."""
+    """Parse text from `written`; return nothing for any other text."""
     try:
         found = json.loads(text)
         return {str(urn): (str(digest), str(at)) for urn, (digest, at) in found.items()}
@@ -79,11 +79,11 @@ def read(text: str) -> Marks:
 
 
 class UnreadableError(Exception):
-    """The CLI does not print the state; says why."""
+    """The CLI did not print the state; the message says why."""
 
 
 def look(stack: str, lineage: str, before: Marks) -> Interrupted:
-    """Return what the state of this run names. `lineage`: the word by which it is known.
+    """Return the interrupted operations in this run's state. `lineage`: identifies the state.
 
     Raises UnreadableError.
     """
@@ -98,7 +98,7 @@ def look(stack: str, lineage: str, before: Marks) -> Interrupted:
         deployment = json.loads(text)["deployment"]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableError(str(error)) from error
-    if lineage not in _lineages(deployment):  # a stack of the same name that is another's
+    if lineage not in _lineages(deployment):  # another stack of the same name
         return Interrupted(before, frozenset(before))
     found = found_in(deployment, before)
     _hand_over(lineage, found.marks)
@@ -111,7 +111,7 @@ def _engine() -> str:
         program = os.readlink(f"/proc/{engine_process()}/exe")
     except OSError:
         return "" if sys.platform == "linux" else shutil.which("pulumi") or ""
-    return program if "pulumi" in Path(program).name else ""  # wrapped, it may have a longer name
+    return program if "pulumi" in Path(program).name else ""  # a wrapped executable may have a longer name
 
 
 def _exported(engine: str, stack: str) -> str:
@@ -129,7 +129,7 @@ def _exported(engine: str, stack: str) -> str:
 
 
 def _stack_option(stack: str) -> Sequence[str]:
-    """Return how the run names its stack, which may be with an organization; nothing if it is the selected one."""
+    """Return the option with which the run names its stack, maybe with an organization; empty for the selected one."""
     try:
         words = Path(f"/proc/{engine_process()}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
@@ -148,7 +148,7 @@ def _lineages(deployment: Mapping[str, Any]) -> set[str]:
 
 
 def _process() -> str:
-    """Return what tells the engine's process from any other."""
+    """Return an identifier of the engine's process."""
     try:
         return f"{engine_process()} {Path(f'/proc/{engine_process()}/stat').read_text().rpartition(')')[2].split()[19]}"
     except OSError:

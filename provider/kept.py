@@ -1,7 +1,7 @@
 """What the engine keeps as the provider's own inputs, from run to run.
 
-That is what earlier configs say of hosts, as one secret (components/config/former.py); the word by which this state is
-known; and what a run that was killed had begun (interrupted.py).
+That is: the host settings of earlier configs, as one secret (components/config/former.py); the identifier of this
+state; the interrupted operations of a killed run (interrupted.py).
 """
 
 import os
@@ -25,14 +25,14 @@ INTERRUPTED = "interrupted"
 
 
 class Kept:
-    """What this process knows by it. `interrupted`: URNs of resources that may be otherwise than the state says."""
+    """What this process reads from it. `interrupted`: URNs of resources that may differ from the state."""
 
     def __init__(self) -> None:
         self.former = former.Former()
         self.interrupted: frozenset[str] = frozenset()
 
     def checked(self, request: Any) -> Struct:
-        """Return the inputs to be kept: those of the present config, and what the former ones had beside it."""
+        """Return the inputs to keep: those of the current config, and the former ones that differ from them."""
         olds, news = _revealed(properties(request.olds)), _revealed(properties(request.news))
         CLAIMS.lineage = str(olds.get(LINEAGE) or "")
         stack = stack_of(request.urn)
@@ -52,7 +52,7 @@ class Kept:
         return inputs
 
     def configured(self, request: Any) -> dict[str, Any]:
-        """Return the stack config among the inputs, plain, with secrets decrypted."""
+        """Return the stack config from the inputs, in plain form, with secrets decrypted."""
         config = _revealed(rpc.deserialize_properties(request.args))
         CLAIMS.lineage = str(config.pop(LINEAGE, "") or CLAIMS.lineage)
         if FORMER in config:
@@ -62,7 +62,7 @@ class Kept:
         return config
 
     def _look(self, urn: str, before: interrupted.Marks) -> interrupted.Marks:
-        if not CLAIMS.lineage:  # no run of this stack has got as far as this
+        if not CLAIMS.lineage:  # no run of this stack has got this far
             return {}
         try:
             found = interrupted.look(stack_of(urn), CLAIMS.lineage, before)
@@ -89,7 +89,7 @@ def _revealed(props: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _secret(value: str) -> dict[str, str]:
-    """Return a value as the protocol marks a secret one."""
+    """Return a value marked as secret, in the protocol's form."""
     return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
 
 
@@ -99,11 +99,11 @@ def setting(name: str) -> str:
 
 
 def _entries(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a stack config says about hosts."""
+    """Return the host settings in a stack config."""
     return {name: config.get(setting(name)) for name in ENTRIES}
 
 
 def _known(config: Mapping[str, Any], stack: str) -> tuple[former.Config, ...]:
-    """Return what the provider's own inputs say of hosts, the newest first."""
+    """Return the host settings in the provider's own inputs, newest first."""
     listed, kept = former.read(str(config.get(FORMER) or ""))
     return (former.reach(_entries(config), stack, listed), *kept)

@@ -1,4 +1,4 @@
-"""All that this process and the program load, in one import: for a fork server (local/engine/processes/forks.py)."""
+"""All that this process and the program load, in one import, for a fork server (local/engine/processes/forks.py)."""
 
 import importlib
 
@@ -11,7 +11,7 @@ leave_out("oqs", "liboqs")
 
 
 def _build(model: type[BaseModel]) -> None:
-    """Build the validators that are left for the first use otherwise."""
+    """Build validators that would otherwise be built at their first use."""
     for below in model.__subclasses__():
         below.model_rebuild()
         _build(below)

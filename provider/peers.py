@@ -1,7 +1,7 @@
-"""Who calls a port on loopback: any user of the machine may, and only our own processes are answered.
+"""Checks who connects to our port on loopback: any user of the machine can, but only our own processes are served.
 
-The kernel tells whose socket the other end is (proc(5), /proc/net/tcp). Where it does not, as on macOS, all are
-answered, as Pulumi's own plugins do.
+The kernel shows who owns the socket at the other end (proc(5), /proc/net/tcp). Where it does not, as on macOS, all are
+served, as with Pulumi's own plugins.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _TABLE = Path("/proc/net")
 _PEER = re.compile(r"ipv[46]:(?:127\.0\.0\.1|%5B::1%5D|\[::1\]):(\d+)")
 _ESTABLISHED = "01"
 _KNOWN_FOR = 1.0
-"""Seconds for which a peer is not looked up again: ports come to others once they are free."""
+"""Seconds before a peer is looked up again: a freed port may go to another user."""
 
 
 class OnlyOurs(grpc.ServerInterceptor):  # type: ignore[misc]
-    """Refuses calls of other users of this machine; root's are as good as ours. `port` is the one that is served."""
+    """Rejects calls from other users of this machine, except root. `port`: the one that is served."""
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
@@ -61,16 +61,16 @@ class OnlyOurs(grpc.ServerInterceptor):  # type: ignore[misc]
 
 
 def owner_of(peer: str, served: int) -> int | None:
-    """Return the user whose socket is at the other end of a connection, as gRPC writes it, to the port `served`.
+    """Return the user who owns the other end of a connection, in gRPC's notation, to the port `served`.
 
-    None where the kernel tells of no such connection, -1 where it tells of it and of nobody at its other end.
+    None if the kernel does not show the connection, -1 if it shows the connection but no owner of its other end.
     """
     found = _PEER.fullmatch(peer)
     if not found:
         return -1 if _TABLE.is_dir() else None
     port, seen = int(found[1]), False
     for local, remote, state, owner, inode in _rows():
-        # one port may be used for connections to several: both ends count
+        # one port may have connections to several others, so both ends count
         if (local, remote) == (port, served) and state == _ESTABLISHED and inode != "0":
             return int(owner)
         seen = seen or (local, remote) == (served, port)

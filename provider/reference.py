@@ -1,8 +1,8 @@
-"""`__provider`, by which a resource names what serves it: read as the name of a class, and never unpickled.
+"""`__provider`, with which a resource names its provider: parsed as a class name, and never unpickled.
 
-The SDK sends a pickle. Unpickling runs what the pickle says, and whoever reaches this process's port may send one: so
-only the form that the SDK gives an instance of an importable class without values of its own is understood, and only
-classes of this project, or of a module in the program's folder (docs/own-program.md), are loaded.
+The SDK sends a pickle. Unpickling runs code from the pickle, and whoever reaches this process's port may send one. So
+only the form that the SDK produces for an instance of an importable class without instance attributes is accepted, and
+only classes of this project, or of a module in the program's directory (docs/own-program.md), are loaded.
 """
 
 import ast
@@ -36,16 +36,16 @@ _REFUSED = (
 
 
 def named(reference: str) -> tuple[str, str]:
-    """Return the module and the class that a reference names; nothing is loaded or run.
+    """Return the module and the class that a reference names, without loading or running anything.
 
-    Raises `Failure` for anything else than such a reference.
+    Raises `Failure` for anything else.
     """
     try:
         if len(reference) > LARGEST:
             raise ValueError("too long")
         pickled = base64.b64decode(reference, validate=True)
         found = [(code.name, argument, at or 0) for code, argument, at in pickletools.genops(pickled)]
-    except (ValueError, binascii.Error, IndexError, KeyError, OverflowError):  # what genops says of bytes at random
+    except (ValueError, binascii.Error, IndexError, KeyError, OverflowError):  # raised by genops for arbitrary bytes
         raise Failure(_REFUSED) from None
     codes = [("text" if name in _TEXT else name, argument) for name, argument, _ in found if name not in _SILENT]
     if tuple(name for name, _ in codes) != _FORM or found[-1][2] != len(pickled) - 1:
@@ -57,7 +57,7 @@ def named(reference: str) -> tuple[str, str]:
 
 
 def load(reference: str) -> ResourceProvider:
-    """Return an instance of the class that a reference names. Raises `Failure` where it may not be loaded."""
+    """Return an instance of the class that a reference names. Raises `Failure` if it may not be loaded."""
     module, name = named(reference)
     if module not in OWN:
         _look_at(module, name)
@@ -68,7 +68,7 @@ def load(reference: str) -> ResourceProvider:
 
 
 def _look_at(module: str, name: str) -> None:
-    """Let a module be imported only where it is one of the program's, and has such a class by its text."""
+    """Allow a module only if it belongs to the program and its source defines such a class."""
     if module.partition(".")[0] in _packages():
         raise Failure(_REFUSED)
     file = next(_files(module), None)
@@ -83,12 +83,12 @@ def _look_at(module: str, name: str) -> None:
 
 
 def _packages() -> frozenset[str]:
-    """The names of this project's own packages, of which only some modules have a provider."""
+    """The names of this project's own packages; only some of their modules have a provider."""
     return frozenset(("__main__", *(entry.name for entry in CHECKOUT.iterdir() if (entry / "__init__.py").is_file())))
 
 
 def _files(module: str) -> Iterator[Path]:
-    """Yield the files that a module may be in the program's folders: those of PYTHONPATH, and where we run."""
+    """Yield the possible files of a module: in PYTHONPATH and in the working directory."""
     folders = [Path(entry) for entry in (*os.environ.get("PYTHONPATH", "").split(os.pathsep), os.getcwd()) if entry]
     for folder in folders:
         place = folder.joinpath(*module.split("."))

@@ -1,7 +1,7 @@
-"""The dynamic provider process: many operations at once, one connection pool, errors without tracebacks.
+"""The dynamic provider process: many parallel operations, one connection pool, errors without tracebacks.
 
-`python -m pulumi.dynamic`, which Pulumi starts otherwise, serves four operations at a time and answers every failure
-with a traceback. This server speaks the same protocol (pulumi/proto/provider.proto) for the same resources; it loads
+`python -m pulumi.dynamic`, which Pulumi starts by default, serves four operations at a time and answers every failure
+with a traceback. This server speaks the same protocol (pulumi/proto/provider.proto) for the same resources. It loads
 their providers by name (reference.py), and unpickles nothing.
 """
 
@@ -48,11 +48,11 @@ from provider.structs import plain, properties, same, same_but, struct_of
 
 PROVIDER_KEY = "__provider"
 THREADS = 256
-"""Operations served at once: the engine's `--parallel` is the limit to feel, not this process."""
+"""Operations served in parallel: the limit should be the engine's `--parallel`, not this process."""
 
 
 def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer the user's and the host's faults with their message; only a fault of our own shows where it happened."""
+    """Report errors of the user and the host as plain messages; only our own faults come with a traceback."""
 
     def call(self: "Server", request: Any, context: grpc.ServicerContext) -> Any:
         clock = self.slowest.clock()
@@ -82,7 +82,7 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note_failed(request: Any) -> None:
-    """Whatever was to come on a host may not be there."""
+    """Record that whatever was to be created on a host may be missing."""
     if isinstance(request, (proto.CheckRequest, proto.UpdateRequest, proto.DiffRequest)):
         CLAIMS.fail(request.news.fields["host"].string_value if "host" in request.news.fields else "")
     elif isinstance(request, proto.CreateRequest):
@@ -90,7 +90,7 @@ def _note_failed(request: Any) -> None:
 
 
 def _note_alive(request: Any) -> None:
-    """Who is diffed is in the state, and not on its way out; unless its host is another machine now (`_elsewhere`)."""
+    """A diffed resource is in the state and not being deleted, unless its host is another machine (`_elsewhere`)."""
     claim = request.olds.fields["claim"].string_value if "claim" in request.olds.fields else ""
     if claim:
         CLAIMS.alive(claim, request.urn)
@@ -98,14 +98,14 @@ def _note_alive(request: Any) -> None:
 
 
 def _elsewhere(provider: ResourceProvider, request: Any) -> bool:
-    """Tell whether the host is another machine than that of the state."""
+    """Return whether the host is another machine than the one in the state."""
     elsewhere: Callable[..., str] = getattr(provider, "elsewhere", lambda *_: "")
     olds, news = _picked(request.olds, "machine"), _picked(request.news, "host", "connection")
     return bool(olds and elsewhere(olds, news))
 
 
 def _picked(struct: Any, *names: str) -> dict[str, Any]:
-    """Return some properties of a Struct; reading all of them for each resource takes its time."""
+    """Return some properties of a Struct; reading all of them for each resource is slow."""
     some = Struct()
     for name in names:
         if name in struct.fields:
@@ -129,7 +129,7 @@ class Server(ResourceProviderServicer):
         self.chapters = chapters or Chapters()
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
-        """Keep what other runs need to know among the provider's own inputs (kept.py)."""
+        """Keep what other runs need among the provider's own inputs (kept.py)."""
         return proto.CheckResponse(inputs=self._own.checked(request))
 
     def Configure(self, request: Any, _context: Any) -> Any:
@@ -138,7 +138,7 @@ class Server(ResourceProviderServicer):
         return proto.ConfigureResponse(acceptSecrets=False)
 
     def _abort_unfinished(self, context: grpc.ServicerContext, request: Any, error: Unfinished) -> None:
-        """Fail, and let the engine keep what there is of the resource (`ErrorResourceInitFailed` of provider.proto)."""
+        """Fail, and let the engine keep the resource's partial state (`ErrorResourceInitFailed` of provider.proto)."""
         props = request.properties if isinstance(request, proto.CreateRequest) else request.news
         outs = self._kept(struct_of({**error.outs, PROVIDER_KEY: props.fields[PROVIDER_KEY].string_value}))
         message = shortened(str(error))
@@ -151,7 +151,7 @@ class Server(ResourceProviderServicer):
         context.abort(grpc.StatusCode.UNKNOWN, message)
 
     def _kept(self, struct: Any) -> Any:
-        """Return properties as the engine is to keep them."""
+        """Return properties in the form that the engine is to keep."""
         return struct
 
     @_plain
@@ -163,7 +163,7 @@ class Server(ResourceProviderServicer):
             _note_failed(request)
         failures = [proto.CheckFailure(property=f.property, reason=f.reason) for f in result.failures]
         inputs = {**result.inputs, PROVIDER_KEY: given[PROVIDER_KEY]}
-        if news is not None and same(inputs, news):  # all that is normal already
+        if news is not None and same(inputs, news):  # everything is already in normal form
             return proto.CheckResponse(inputs=request.news, failures=failures)
         return proto.CheckResponse(inputs=struct_of(inputs), failures=failures)
 
@@ -222,12 +222,12 @@ class Server(ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def _unfinished(self, provider: ResourceProvider, urn: str) -> dict[str, Any]:
-        """Return what the state does not say of a resource that a run was changing when it was killed."""
+        """Return what the state lacks about a resource whose change was interrupted when a run was killed."""
         ours = "unfinished" in getattr(provider, "outputs", ())
         return {"unfinished": True} if ours and urn in self._own.interrupted else {}
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
-        """Operations in flight end by themselves: each is one bounded remote run, safe to be waited for."""
+        """Do nothing: each operation in flight is one bounded remote run, and can be waited for."""
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
@@ -238,17 +238,19 @@ class Server(ResourceProviderServicer):
         return load(reference)
 
     def _provider(self, request: Any, props: Any, olds: Any = None) -> ResourceProvider:
-        """Return the provider that the Struct `props` (or, while it is unknown, `olds`) refers to, configured once per
-        process."""
+        """Return the provider to which the Struct `props` (or, while that is unknown, `olds`) refers.
+
+        It is configured once per process.
+        """
         project = os.environ.get("PULUMI_PROJECT", "project")
         stack = stack_of(request.urn)
-        if getattr(self._thread, "stack", None) != stack:  # the SDK keeps its settings by thread
+        if getattr(self._thread, "stack", None) != stack:  # the SDK's settings are thread-local
             configure(Settings(project=project, stack=stack, organization="organization"))
             self._thread.stack = stack
         reference = props.fields[PROVIDER_KEY].string_value
         if reference == rpc.UNKNOWN and olds and PROVIDER_KEY in olds.fields:
             reference = olds.fields[PROVIDER_KEY].string_value
-        if not reference:  # `pulumi import`, or `get` in a program: the SDK puts the provider into what it declares
+        if not reference:  # `pulumi import`, or `get` in a program: the SDK sends it only for declared ones
             raise Failure(f"{request.urn}: cannot be imported: declare it, and `pulumi up` takes over what is there")
         with self._lock:
             if reference not in self._providers:
@@ -270,7 +272,7 @@ class EngineConsole:
         self._engine = EngineStub(grpc.insecure_channel(address))
 
     def warn(self, urn: str, text: str) -> None:
-        """Show a warning about the resource `urn`; that the engine cannot take it ends no operation."""
+        """Show a warning about the resource `urn`; if the engine does not accept it, the operation continues."""
         with contextlib.suppress(grpc.RpcError):
             self._engine.Log(
                 proto.LogRequest(severity=proto.LogSeverity.WARNING, message=shortened(text), urn=urn), timeout=10
@@ -278,8 +280,11 @@ class EngineConsole:
 
 
 def run_of(address: str) -> str:
-    """Return the token of the run of the engine at an address: it may start several processes like this one, which do
-    not wait for each other's hosts. The same address may come again, the same process at it does not."""
+    """Return a token for the run of the engine at an address.
+
+    An engine may start several processes like this one, which do not wait for each other's hosts. The same address may
+    be used again, but not by the same process.
+    """
     engine = engine_process()
     process = Path(f"/proc/{engine}/stat")
     started = process.read_text().rpartition(")")[2].split()[19] if process.exists() else token_hex(8)
@@ -287,7 +292,7 @@ def run_of(address: str) -> str:
 
 
 def run(server: Callable[[Chapters], Server]) -> None:
-    """Serve until the engine ends, whose address is in the arguments, as the plugin protocol has it."""
+    """Serve until the engine ends; its address is in the arguments, as in the plugin protocol."""
     if len(sys.argv) > 1:
         console.use(EngineConsole(sys.argv[-1]))
         os.environ.setdefault(RUN, run_of(sys.argv[-1]))
@@ -297,7 +302,7 @@ def run(server: Callable[[Chapters], Server]) -> None:
     importlib.import_module("hosts.pool").connection_pool().close()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # nothing is left to do: the interpreter took a third of a second to take itself apart
+    os._exit(0)  # nothing is left to do, and the interpreter's shutdown took a third of a second
 
 
 def main() -> None:

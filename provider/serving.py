@@ -1,4 +1,4 @@
-"""How a plugin process lives: it tells its port, serves, and ends when its engine wants it to or is gone."""
+"""The life cycle of a plugin process: it prints its port, serves, and ends when its engine asks it to or is gone."""
 
 import os
 import signal
@@ -14,14 +14,13 @@ from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
 from provider.peers import OnlyOurs
 
 GRACE = 900.0
-"""Seconds that operations in flight may take to end once the engine wants us to."""
+"""Seconds that operations in flight may take after the engine has asked us to end."""
 
 
 def serve(servicer: ResourceProviderServicer, threads: int) -> None:
-    """Serve on a free loopback port, which is printed on stdout as the plugin protocol wants, until ended; for this
-    user alone.
+    """Serve this user on a free loopback port until ended; print the port on stdout, as in the plugin protocol.
 
-    `threads`: operations served at once.
+    `threads`: operations served in parallel.
     """
     pool = futures.ThreadPoolExecutor(max_workers=threads)
     callers = OnlyOurs()
@@ -32,15 +31,15 @@ def serve(servicer: ResourceProviderServicer, threads: int) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # how the CLI ends its plugins
+    for number in (signal.SIGINT, signal.SIGTERM):  # the signals with which the CLI ends its plugins
         signal.signal(number, lambda *_: ended.set())
     threading.Thread(target=_wait_for_engine, args=(ended,), daemon=True).start()
     ended.wait()
-    server.stop(grace=GRACE).wait()  # a change in flight is finished: half of one helps nobody
+    server.stop(grace=GRACE).wait()  # a change in flight is completed: half a change helps nobody
 
 
 def _wait_for_engine(ended: threading.Event) -> None:
-    """End with the engine, also where it was killed: its end of our standard input closes with it."""
+    """End with the engine, even if it was killed: this closes our standard input."""
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         while os.read(0, 4096):
             pass

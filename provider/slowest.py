@@ -13,7 +13,10 @@ SHORTEST = 0.001
 
 
 class Slowest:
-    """Keeps the slowest operations. The file is written anew whenever one is added: an engine may end us any time."""
+    """Keeps the slowest operations.
+
+    Rewrites the file whenever one is added, because an engine may end us at any time.
+    """
 
     def __init__(self, file: str | None = None) -> None:
         self._file = file if file is not None else os.environ.get("STOCKADE_SLOWEST", "")
@@ -21,11 +24,11 @@ class Slowest:
         self._kept: list[tuple[str, Stopwatch]] = []
 
     def clock(self) -> Stopwatch | None:
-        """A clock for an operation that begins; None where nobody wants to know."""
+        """A clock for an operation that starts; None if no file is wanted."""
         return Stopwatch() if self._file else None
 
     def ended(self, operation: str, request: Any, clock: Stopwatch | None) -> None:
-        """Note an operation that has ended."""
+        """Record an operation that has ended."""
         if clock is None:
             return
         clock.ended = time.monotonic()
@@ -39,7 +42,7 @@ class Slowest:
             Path(self._file).write_text(self.text())
 
     def text(self) -> str:
-        """A line for each, the slowest first: seconds in all, then seconds by what was waited for."""
+        """A line for each, the slowest first: total seconds, then seconds by what was waited for."""
         return "".join(f"{line(label, clock)}\n" for label, clock in self._kept)
 
 

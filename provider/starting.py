@@ -1,4 +1,4 @@
-"""Starting sooner: what libraries load or look for when they are imported, and this process never needs."""
+"""Makes the start faster: skips what libraries load or search for at import and this process never needs."""
 
 import ctypes.util
 import importlib.util
@@ -9,9 +9,9 @@ from types import ModuleType
 
 
 class LazyFinder(MetaPathFinder):
-    """A finder for `sys.meta_path`, by which these modules are loaded at the first look into them.
+    """A finder for `sys.meta_path` that loads these modules lazily, at first use.
 
-    For `pulumi.automation`: HTTP, YAML and version parsing, a quarter of importing the SDK.
+    For `pulumi.automation`: HTTP, YAML and version parsing, a quarter of the SDK's import time.
     """
 
     def __init__(self, *names: str) -> None:
@@ -27,10 +27,10 @@ class LazyFinder(MetaPathFinder):
 
 
 def leave_out(*libraries: str) -> None:
-    """Have no search made for these C libraries; they count as not there.
+    """Skip the search for these C libraries, as if they were not installed.
 
-    For liboqs, which asyncssh looks for by running gcc and ld six times. Without it sntrup761x25519 is not offered in
-    key exchange; mlkem768x25519 is, by `cryptography`.
+    For liboqs, which asyncssh searches for by running gcc and ld six times. Without it, sntrup761x25519 is not offered
+    in key exchange; mlkem768x25519 is, through `cryptography`.
     """
     search = ctypes.util.find_library
     ctypes.util.find_library = lambda name: None if name in libraries else search(name)

@@ -1,6 +1,6 @@
-"""Properties as the engine sends them, read without the SDK's care for what is never sent here: a fifth of the time.
+"""Reads properties from the engine without the SDK's handling of what is never sent here: in a fifth of the time.
 
-Structs with secrets, assets, references or nulls go to the SDK itself.
+Structs with secrets, assets, references or nulls are left to the SDK.
 """
 
 from collections.abc import Coroutine, Mapping, Set
@@ -10,17 +10,17 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key that marks an object as no plain one (`sdk/go/common/resource`)."""
+"""The key that marks a special object (`sdk/go/common/resource`)."""
 
 
 class _NotPlainError(Exception):
-    """A struct that the SDK must read."""
+    """A struct that only the SDK can read."""
 
 
 def plain(struct: Any) -> dict[str, Any] | None:
-    """Return the properties of a Struct as `rpc.deserialize_properties(struct, True)` does; None where it is not plain.
+    """Return the properties of a Struct as `rpc.deserialize_properties(struct, True)` does; None if it is special.
 
-    A Struct that is none holds exactly what `plain` returned: the one may be sent for the other.
+    A plain Struct contains exactly what `plain` returns, so one may be sent for the other.
     """
     try:
         return _object(struct.fields)
@@ -35,7 +35,7 @@ def properties(struct: Any) -> dict[str, Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two plain values make the same Struct: as `==`, but that `True` is not 1 there."""
+    """Return whether two plain values make the same Struct: like `==`, but `True` is not 1."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
@@ -44,7 +44,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def same_but(one: Any, other: Any, left_out: Set[str]) -> bool:
-    """Return whether two Structs agree in all properties but these."""
+    """Return whether two Structs agree in all other properties."""
     mine, theirs = one.fields, other.fields
     names = (set(mine) | set(theirs)) - left_out
     return all(name in mine and name in theirs and mine[name] == theirs[name] for name in names)
@@ -71,8 +71,10 @@ def _value(value: Any) -> Any:
 
 
 def struct_of(props: Mapping[str, Any]) -> Any:
-    """Serialise plain properties for the engine: the SDK's coroutine has nothing to wait for, and an event loop of its
-    own would cost as much as its work."""
+    """Serialise plain properties for the engine.
+
+    The SDK's coroutine never waits for anything, and an event loop for it would cost as much as its work.
+    """
     work: Coroutine[Any, Any, Any] = rpc.serialize_properties(dict(props), {})
     try:
         work.send(None)

@@ -1,6 +1,6 @@
-"""Simulated hosts: many SSH endpoints on loopback addresses that play back what a real host once answered.
+"""Simulated hosts: many SSH endpoints on loopback addresses that replay the recorded answers of a real host.
 
-`recorder.py` stands between a tool and one real host and notes what is asked and answered (`recording.py`). `player.py`
-is the server of all endpoints; `endpoints.py` starts it, in processes of its own, and tells it to be slow, silent or
-changed.
+`recorder.py` is a proxy between a tool and one real host that records questions and answers (`recording.py`).
+`player.py` is the server of all endpoints. `endpoints.py` starts it, in its own processes, and makes endpoints slow,
+silent or changed.
 """

@@ -1,4 +1,4 @@
-"""Starting simulated hosts and telling them how to behave."""
+"""Starts simulated hosts and controls their behaviour."""
 
 import json
 import os
@@ -16,12 +16,15 @@ from bench.simulated.keys import Keys
 
 PORT = 2222
 FIRST = IPv4Address(f"127.{16 + os.getpid() % 200}.0.1")
-"""Loopback addresses from here on: Linux answers on all of 127.0.0.0/8. Another checkout may measure meanwhile."""
+"""The first loopback address: Linux answers on all of 127.0.0.0/8.
+
+Another checkout may be measuring at the same time.
+"""
 
 
 @dataclass(frozen=True)
 class SimulatedHost:
-    """One endpoint, with the names that the lab's hosts have."""
+    """One endpoint, with the attributes of a lab host."""
 
     name: str
     ipv4: str
@@ -34,37 +37,37 @@ class SimulatedHost:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the endpoints saw since they were last told to forget."""
+    """What the endpoints saw since they were last reset."""
 
     connections: int
     """SSH connections made."""
     peak: int
-    """The most that were open at once."""
+    """The most open at once."""
     runs: int
     """Remote commands."""
     scripts: int
-    """Scripts in them, where they were Stockade's."""
+    """Scripts in them, if they were Stockade's."""
     looked: frozenset[str]
-    """Addresses of the hosts that were asked anything."""
+    """Addresses of the hosts that received any question."""
     unknown: frozenset[str]
-    """What was asked though it is in no recording."""
+    """Questions that are in no recording."""
     cpu: float
-    """CPU seconds of the servers so far: they share the machine with what is measured."""
+    """CPU seconds of the servers so far: they share the machine with the measured tool."""
 
 
 class Endpoints:
-    """All simulated hosts. Made by `serving`."""
+    """All simulated hosts. Created by `serving`."""
 
     def __init__(self, hosts: Sequence[SimulatedHost], workers: Sequence["subprocess.Popen[str]"]) -> None:
         self.hosts = list(hosts)
         self._workers = list(workers)
 
     def load(self, recording: Path) -> None:
-        """Play back this recording, from its beginning."""
+        """Replay this recording from its start."""
         self._order({"load": str(recording.absolute())})
 
     def rewind(self) -> None:
-        """Play back from the beginning."""
+        """Replay from the start."""
         self._order({"rewind": True})
 
     def behave(self, hosts: Sequence[SimulatedHost], **how: Any) -> None:
@@ -72,11 +75,11 @@ class Endpoints:
         self._order({"set": how}, hosts)
 
     def door(self, hosts: Sequence[SimulatedHost], kind: str) -> None:
-        """`open`, `silent` (takes connections, says nothing) or `shut` (refuses them)."""
+        """`open`, `silent` (accepts connections, sends nothing) or `shut` (refuses them)."""
         self._order({"door": kind}, hosts)
 
     def forget(self) -> None:
-        """Count from here on."""
+        """Reset the counters."""
         self._order({"forget": True})
 
     def seen(self) -> Seen:
@@ -110,7 +113,7 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 
 
 def simulated(count: int, keys: Keys, port: int = PORT, first: str = str(FIRST)) -> list[SimulatedHost]:
-    """Name so many hosts, on addresses from `first` on; nothing listens yet."""
+    """Define this many hosts, on addresses from `first` on; nothing listens yet."""
     known = keys.known_hosts
     return [
         SimulatedHost(
@@ -127,7 +130,7 @@ def simulated(count: int, keys: Keys, port: int = PORT, first: str = str(FIRST))
 
 @contextmanager
 def serving(hosts: Sequence[SimulatedHost], keys: Keys, workers: int = 2) -> Iterator[Endpoints]:
-    """Let hosts listen, spread over `workers` processes; they end with the block."""
+    """Make hosts listen, spread over `workers` processes, which end with the block."""
     workers = min(workers, len(hosts))
     processes: list[subprocess.Popen[str]] = []
     try:

@@ -1,4 +1,4 @@
-"""The key pairs of the simulated hosts and of those who log in to them."""
+"""The key pairs of the simulated hosts and their users."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +11,18 @@ ALGORITHMS = {
     "mac_algs": ["hmac-sha2-256-etm@openssh.com"],
     "compression_algs": ["none"],
 }
-"""What Debian 12's sshd offers, as far as it matters: clients choose by their own order."""
+"""What Debian 12's sshd offers, as far as it matters: clients choose in their own order."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Files in one folder: the hosts' key, the users' key, a known_hosts file is written beside them."""
+    """Files in one directory: the hosts' key and the users' key; a known_hosts file is written beside them."""
 
     folder: Path
 
     @classmethod
     def made(cls, folder: Path) -> "Keys":
-        """Those in the folder, made where they are not there yet."""
+        """The keys in the directory, created if they do not exist."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("host", "user"):
             file = folder / name
@@ -55,7 +55,7 @@ class Keys:
 
     @property
     def known_hosts(self) -> Path:
-        """For OpenSSH's client and others: the hosts' key, whatever address and port."""
+        """For OpenSSH's client and others: the hosts' key, for any address and port."""
         file = self.folder / "known_hosts"
         file.write_text(f"* {self.host_line}\n")
         return file

@@ -1,5 +1,7 @@
-"""The server of simulated hosts: one process for any number of them. Started by `endpoints.py`; orders are lines of
-JSON on standard input, each answered by a line of JSON."""
+"""The server of simulated hosts: one process for any number of them.
+
+Started by `endpoints.py`. Orders are lines of JSON on standard input, each answered by a line of JSON.
+"""
 
 import asyncio
 import json
@@ -23,12 +25,12 @@ _READY = re.compile("echo (BECOME-SUCCESS-[a-z]+)")
 
 @dataclass
 class Simulated:
-    """One host: how it behaves, and how often it has been asked each question."""
+    """One host: its behaviour, and how often it has received each question."""
 
     delay: float = 0.0
-    """Seconds from a question to its answer."""
+    """Seconds before each answer."""
     changed: bool = False
-    """It answers as it did when it was first asked: as if somebody had taken everything back by hand."""
+    """It repeats its first answers, as if somebody had reverted everything by hand."""
     asked: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
 
@@ -45,7 +47,7 @@ class Player:
     open: int = 0
 
     def order(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Obey one order of `endpoints.py`; returns what has happened since the last `forget`."""
+        """Carry out one order from `endpoints.py`; returns what has happened since the last `forget`."""
         if "load" in order:
             self.recording = Recording.load(Path(order["load"]))
             self._rewind()
@@ -67,14 +69,14 @@ class Player:
             host.attempts.clear()
 
     def lets_in(self, host: Simulated, user: str) -> bool:
-        """Whether this login works: the n-th one as the n-th recorded one, later ones as the last."""
+        """Whether this login succeeds: the n-th attempt like the n-th recorded one, later ones like the last."""
         past = self.recording.logins.get(user, [False])
         number = host.attempts[user]
         host.attempts[user] += 1
         return past[min(number, len(past) - 1)]
 
     def answer(self, host: Simulated, question: Question, about: str) -> Answer:
-        """The n-th recorded answer to the n-th time of asking; later ones get the last."""
+        """The n-th recorded answer for the n-th time a question is asked; later ones get the last."""
         past = self.recording.answers.get(question.key)
         if past is None:
             self.unknown.add(about[:300])
@@ -151,7 +153,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
     def session_started(self) -> None:
         if question_of(self._command, b"").key in self._player.recording.bare:
             self._answer()
-        elif told := _READY.search(self._command):  # Ansible sends its input once it has read this
+        elif told := _READY.search(self._command):  # Ansible waits for this before it sends its input
             self._early = f"{told[1]}\n".encode()
             self._channel.write(self._early)
 
@@ -177,14 +179,14 @@ class _Session(asyncssh.SSHServerSession[bytes]):
 
 
 class _Doors:
-    """What listens on each host's address."""
+    """The listener on each host's address."""
 
     def __init__(self, player: Player, options: asyncssh.SSHServerConnectionOptions, port: int) -> None:
         self._player, self._options, self._port = player, options, port
         self._listeners: dict[str, Any] = {}
 
     async def put(self, address: str, kind: str) -> None:
-        """`open`: SSH; `silent`: connections are taken and nothing is said; `shut`: they are refused."""
+        """`open`: SSH; `silent`: accepts connections and sends nothing; `shut`: refuses them."""
         if (former := self._listeners.pop(address, None)) is not None:
             former.close()
         if kind == "open":

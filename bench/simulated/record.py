@@ -1,4 +1,4 @@
-"""Recording one real host: a tool does its job through the recorder, and what was asked and answered is kept."""
+"""Records one real host: a tool does its job through the recorder, which keeps the questions and answers."""
 
 import subprocess
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from local.lab.api import LabHost
 
 LIMIT = 600
 OPEN = (PORT,)
-"""What the job opens besides: the simulated hosts' SSH port, or Stockade would refuse to lock itself out."""
+"""Also opened by the job: the simulated hosts' SSH port, or else Stockade would refuse to lock itself out."""
 
 
 def record(kind: type[Tool], host: LabHost, keys: Keys, folder: Path, *, phases: Sequence[Phase], keep: Path) -> None:
-    """Let a tool harden a fresh lab host, then go through `phases` by way of the recorder; `keep` gets the recording.
+    """Let a tool harden a fresh lab host, then run `phases` through the recorder; `keep` gets the recording.
 
-    Stockade's first apply is recorded too: its answers are told apart by what is asked, not by their order.
-    Raises RuntimeError where the tool fails.
+    For Stockade, the first apply is recorded too: its answers are identified by question, not by order. Raises
+    RuntimeError if the tool fails.
     """
     host.reset()
     host.exec(FRESH)
@@ -29,7 +29,7 @@ def record(kind: type[Tool], host: LabHost, keys: Keys, folder: Path, *, phases:
     places = simulated(1, keys)
     job = Job(keys.user_line, OPEN)
     ours = kind.name.startswith("stockade")
-    if not ours:  # others upload files, and ask the same in another order later
+    if not ours:  # others upload files, and ask the same questions in another order later
         _run(kind(folder.with_name("first"), [host]), Phase.FIRST, job)
     with recording(real, keys, places[0].ipv4, PORT) as recorder:
         tool = kind(folder, places)

@@ -1,4 +1,4 @@
-"""Stands between a tool and one real host: passes everything on, and notes what was asked and answered."""
+"""A proxy between a tool and one real host that records questions and answers."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ from bench.simulated.recording import Recording
 
 @dataclass(frozen=True)
 class Real:
-    """The host that answers: where, its key, and the private key files that may let somebody in."""
+    """The real host: its address, its key, and private key files that may give access."""
 
     address: str
     host_key: str
@@ -25,13 +25,13 @@ class Real:
 
 @dataclass
 class Recorder:
-    """What is noted at the moment; `recording` may be replaced by a new one between two runs."""
+    """The current recording; `recording` may be replaced by a new one between two runs."""
 
     real: Real
     recording: Recording = field(default_factory=Recording)
 
     async def upstream(self, user: str) -> asyncssh.SSHClientConnection | None:
-        """A login at the real host; None where it does not let the user in."""
+        """A login at the real host; None if it rejects the user."""
         trusted = asyncssh.import_known_hosts(f"* {self.real.host_key}")
         with suppress(asyncssh.PermissionDenied):
             return await asyncssh.connect(
@@ -81,7 +81,7 @@ async def _pass_on(
     recorder: Recorder, upstream: asyncssh.SSHClientConnection, process: asyncssh.SSHServerProcess[bytes]
 ) -> None:
     command = process.command or ""
-    with suppress(asyncssh.Error, OSError):  # one of the two hung up: half an answer is none
+    with suppress(asyncssh.Error, OSError):  # one end hung up; an incomplete answer does not count
         remote = await upstream.create_process(command, encoding=None)
         feeding = asyncio.create_task(_copy(process.stdin, remote.stdin, end=True))
         stdout, stderr = await asyncio.gather(
@@ -90,7 +90,7 @@ async def _pass_on(
         status = (await remote.wait_closed()) or remote.exit_status or 0
         if feeding.done():
             stdin = feeding.result()
-        else:  # the tool keeps the input open, though it sends nothing
+        else:  # the tool keeps the input open but sends nothing
             feeding.cancel()
             stdin = b""
         recorder.recording.add(command, stdin, stdout, stderr, status)
@@ -111,7 +111,7 @@ async def _copy(source: Any, sink: Any, end: bool = False) -> bytes:
 
 @contextmanager
 def recording(real: Real, keys: Keys, address: str, port: int) -> Iterator[Recorder]:
-    """A recorder that listens on a loopback address, in a thread of its own."""
+    """A recorder that listens on a loopback address, in its own thread."""
     loop = asyncio.new_event_loop()
     recorder = Recorder(real)
     listening = asyncssh.listen(

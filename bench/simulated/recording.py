@@ -1,8 +1,8 @@
-"""What a real host answered, and how the same question of another host is recognised.
+"""The answers of a real host, and how the same question to another host is recognised.
 
-A question is a remote command with what came over its standard input. Stockade sends several scripts in one run, in
-whatever company their reads happen to be: each script is a question of its own (`hosts/shell.py`). Random marks
-(nonces, tokens, process numbers) become placeholders in questions, and are put back into the answers.
+A question is a remote command with its standard input. Stockade sends several scripts in one run, combined with
+whatever other reads there are, so each script is a question of its own (`hosts/shell.py`). Random marks (nonces,
+tokens, process numbers) become placeholders in questions, and are filled in again in answers.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 _RUN = re.compile(rb"_([0-9a-f]{32})\(\) \{\nNONCE=")
 _START = re.compile(rb'^if \[ -z "\$_skip" \]; then\n_open (\d+)\n', re.M)
 _MARK = re.compile(
-    rb'\{"claim": [^}\n]*\}|'  # whose a host is (hosts/guard/record.py)
+    rb'\{"claim": [^}\n]*\}|'  # who owns a host (hosts/guard/record.py)
     rb"[0-9a-f]{16,}|(?<=process )\d+|(?<=BECOME-SUCCESS-)[a-z]+|ansible-tmp-[0-9.-]+"
 )
 _NONCE = b"@nonce@"
@@ -23,7 +23,7 @@ _NONCE = b"@nonce@"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; bytes as latin-1 text, with placeholders for the question's random marks."""
+    """An answer: bytes as latin-1 text, with placeholders for the question's random marks."""
 
     stdout: str
     stderr: str
@@ -32,12 +32,12 @@ class Answer:
 
 @dataclass
 class Recording:
-    """Answers by question, and the logins by user, each in the order in which they happened."""
+    """Answers by question, and the logins by user, each in chronological order."""
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     logins: dict[str, list[bool]] = field(default_factory=dict)
     bare: set[str] = field(default_factory=set)
-    """Questions that are a command alone: they are answered without waiting for the end of the input."""
+    """Questions without input: they are answered without waiting for the end of the input."""
 
     def save(self, file: Path) -> None:
         """Write it as JSON."""
@@ -52,7 +52,7 @@ class Recording:
         return cls(answers, data["logins"], set(data["bare"]))
 
     def add(self, command: str, stdin: bytes, stdout: bytes, stderr: bytes, status: int) -> None:
-        """Note one exchange."""
+        """Record one exchange."""
         nonce = nonce_of(stdin)
         if nonce is None:
             question = Question.of(_plain(command, stdin))
@@ -67,25 +67,25 @@ class Recording:
 
 @dataclass(frozen=True)
 class Question:
-    """One question: the key it is known by, and the random marks in it."""
+    """One question: its key, and the random marks in it."""
 
     key: str
     marks: tuple[bytes, ...]
 
     @classmethod
     def of(cls, text: bytes) -> "Question":
-        """Recognise a question in its text."""
+        """Identify a question from its text."""
         marks = tuple(dict.fromkeys(mark for mark in _MARK.findall(text) if len(mark) >= 16))
         return cls(sha256(_MARK.sub(b"@mark@", text)).hexdigest(), marks)
 
     def masked(self, stdout: bytes, stderr: bytes, status: int) -> Answer:
-        """Take the marks out of an answer."""
+        """Replace the marks in an answer with placeholders."""
         for number, mark in enumerate(self.marks):
             stdout, stderr = (text.replace(mark, b"@mark%d@" % number) for text in (stdout, stderr))
         return Answer(stdout.decode("latin-1"), stderr.decode("latin-1"), status)
 
     def filled(self, answer: Answer) -> tuple[bytes, bytes]:
-        """Put this question's marks into an answer: standard output and error."""
+        """Fill this question's marks into an answer: standard output and error."""
         stdout, stderr = answer.stdout.encode("latin-1"), answer.stderr.encode("latin-1")
         if b"@mark" in stdout or b"@mark" in stderr:
             for number, mark in enumerate(self.marks):
@@ -94,20 +94,20 @@ class Question:
 
 
 def nonce_of(stdin: bytes) -> bytes | None:
-    """The nonce of one of Stockade's runs; None for anything else."""
+    """The nonce of one of Stockade's runs; None for any other input."""
     found = _RUN.search(stdin)
     return found[1] if found else None
 
 
 def questions(text: bytes) -> list[Question]:
-    """The scripts of one of Stockade's runs, whose nonce has been taken out of `text`."""
+    """The scripts of one of Stockade's runs; the nonce has been removed from `text`."""
     starts = list(_in_order(text))
     ends = [*(match.start() for match in starts[1:]), text.rfind(b"\nprintf '")]
     return [Question.of(text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)]
 
 
 def _in_order(text: bytes) -> Iterator[re.Match[bytes]]:
-    """The starts of the scripts 0, 1, …: a script's own text may look like one of a further number."""
+    """The starts of the scripts 0, 1, …: a script's own text may look like the start of a later one."""
     wanted = 0
     for match in _START.finditer(text):
         if int(match[1]) == wanted:
@@ -116,17 +116,17 @@ def _in_order(text: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def question_of(command: str, stdin: bytes) -> Question:
-    """A question that is none of Stockade's runs."""
+    """A question that is not one of Stockade's runs."""
     return Question.of(_plain(command, stdin))
 
 
 def _plain(command: str, stdin: bytes) -> bytes:
-    # what Ansible sends differs each time (the date in an archive): the order of its questions is the same
+    # Ansible's input differs each time (the date in an archive), but its questions come in the same order.
     return command.encode() + (b"" if len(stdin) > 10_000 else b"\n" + stdin)
 
 
 def _between(stream: bytes, nonce: bytes, number: int) -> bytes:
-    """What a script printed, from its start to its end mark, the nonce taken out; nothing where it was skipped."""
+    """The output of a script, from its start mark to its end mark, without the nonce; empty if it was skipped."""
     start = stream.find(b"\n%s S %d\n" % (nonce, number))
     if start < 0:
         return b""
@@ -139,7 +139,7 @@ def _between(stream: bytes, nonce: bytes, number: int) -> bytes:
 
 
 def composed(nonce: bytes, parts: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    """The streams of a whole run of Stockade's from those of its scripts."""
+    """The streams of one of Stockade's runs, composed from those of its scripts."""
     numbered = [
         tuple(stream.replace(b"S @number@", b"S %d" % number, 1) for stream in part)
         for number, part in enumerate(parts)

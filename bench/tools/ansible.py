@@ -1,4 +1,4 @@
-"""Ansible, tuned: pipelining, ControlPersist, as many forks as hosts, no facts gathered."""
+"""Ansible, tuned: pipelining, ControlPersist, as many forks as hosts, no fact gathering."""
 
 import subprocess
 from typing import Any
@@ -16,7 +16,7 @@ _HANDLERS = {
 
 
 class Ansible(Tool):
-    """One playbook, with modules of ansible-core alone."""
+    """One playbook that uses only ansible-core modules."""
 
     name = "ansible"
     keeps_connections = True
@@ -58,7 +58,7 @@ class Ansible(Tool):
         return f"/tmp/stockade-bench-{self.hosts[0].name}"  # noqa: S108 - short: a socket's path has a limit
 
     def close(self) -> None:
-        """Hang up what ControlPersist keeps."""
+        """Close the connections that ControlPersist keeps."""
         listed = subprocess.run(
             ["find", self._sockets, "-type", "s"], capture_output=True, text=True, check=False
         ).stdout.split()

@@ -1,4 +1,4 @@
-"""What the bench wants of a tool."""
+"""The interface of a tool to the bench."""
 
 import os
 from abc import ABC, abstractmethod
@@ -11,13 +11,13 @@ from typing import Protocol
 from bench.job import USER, Job
 
 VENV = Path(__file__).parents[2] / ".bench" / "venv"
-"""The bench's own tools (bench/requirements.lock), apart from the project's."""
+"""The bench's own tools (bench/requirements.lock), separate from the project's."""
 
 _COMPILED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
 class Phase(StrEnum):
-    """What is measured."""
+    """A measured phase."""
 
     FIRST = "first apply"
     NOTHING = "nothing to do"
@@ -26,23 +26,23 @@ class Phase(StrEnum):
 
 
 class Target(Protocol):
-    """A host as the tools see it: one of the lab, or a simulated one."""
+    """A host as the tools see it: a lab host or a simulated one."""
 
     @property
     def name(self) -> str:
-        """As in inventories."""
+        """Its name in inventories."""
 
     @property
     def ipv4(self) -> str:
-        """Where it is reached."""
+        """The address to connect to."""
 
     @property
     def ipv6(self) -> str:
-        """Likewise; empty where it has none."""
+        """The same for IPv6; empty if it has none."""
 
     @property
     def port(self) -> int:
-        """Of its sshd."""
+        """The port of its sshd."""
 
     @property
     def key_file(self) -> Path:
@@ -50,21 +50,21 @@ class Target(Protocol):
 
     @property
     def known_hosts(self) -> Path:
-        """Where its host key stands."""
+        """The file with its host key."""
 
     @property
     def host_key(self) -> str:
-        """Type and base64."""
+        """The host key: type and base64."""
 
 
 class Tool(ABC):
-    """One tool with one set of hosts; `folder` is its own."""
+    """One tool with one set of hosts; `folder` is its own directory."""
 
     name: str
     keeps_connections = False
-    """Whether it goes on using the connections of its last run, so that looking at a host needs no login."""
+    """Whether it reuses the connections of its last run, so that reading a host needs no login."""
     drift_note = ""
-    """What its drift check is, where it is not what the word says."""
+    """What its drift check does, if that differs from the usual meaning."""
 
     def __init__(self, folder: Path, hosts: Sequence[Target]) -> None:
         self.folder = folder
@@ -74,7 +74,7 @@ class Tool(ABC):
     @classmethod
     @abstractmethod
     def missing(cls) -> str:
-        """Why it can't be run on this machine; empty when it can."""
+        """Why it cannot run on this machine; empty if it can."""
 
     @classmethod
     @abstractmethod
@@ -87,13 +87,13 @@ class Tool(ABC):
 
     @abstractmethod
     def argv(self, phase: Phase) -> list[str] | None:
-        """The command to measure; None where it has none for this phase."""
+        """The command to measure; None if it has none for this phase."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of its commands: the user's, but compiled modules are kept, and beside the sources.
+        """The environment of its commands: the user's, but with compiled modules stored beside their sources.
 
-        As the Makefile keeps them, by path, those of a folder that is made anew for each run would never be found.
+        The Makefile stores them by path, so those of a directory that is recreated for each run would never be found.
         """
         kept = {key: value for key, value in os.environ.items() if key not in _COMPILED}
         return {**kept, "NO_COLOR": "1"}
@@ -108,5 +108,5 @@ class Tool(ABC):
 
 
 def login(phase: Phase) -> str:
-    """Who logs in: root the first time, the limited user ever after."""
+    """The user who logs in: root the first time, the limited user from then on."""
     return "root" if phase is Phase.FIRST else USER

@@ -35,7 +35,7 @@ backend: {{url: "file://./state"}}
 
 
 class PulumiCommand(Tool):
-    """Its steps run once, and again when their text changes; it can't see what is on a host."""
+    """Its steps run once, and again when their text changes; it cannot see the state of a host."""
 
     name = "pulumi-command"
     drift_note = "refresh, which looks at no host"
@@ -74,9 +74,9 @@ class PulumiCommand(Tool):
 
 
 def _steps(job: Job) -> list[tuple[str, str, str]]:
-    """Name, login and text; safe to run again: a step whose text changed is run as a replacement.
+    """Name, login and text; idempotent, because a step whose text changed is run as a replacement.
 
-    The user can log in after the first five steps, and does all the others, so that no step needs root's login later.
+    After the first five steps the user can log in, and does all the others, so that no later step needs root's login.
     """
     apt = "DEBIAN_FRONTEND=noninteractive apt-get -qqy -o APT::Install-Recommends=false"
     home = f"/home/{USER}/.ssh"

@@ -1,4 +1,4 @@
-"""One shell script over one SSH connection for each host, all hosts at once: the practical limit."""
+"""One shell script over one SSH connection for each host, all hosts in parallel: the practical limit."""
 
 import shlex
 import subprocess
@@ -18,7 +18,7 @@ put() { # FILE MODE, text on stdin; succeeds where something changed
 
 
 class Raw(Tool):
-    """The job as a script that checks before it changes; safe to run twice."""
+    """The job as a script that checks before it changes; idempotent."""
 
     name = "raw"
 
@@ -48,7 +48,7 @@ class Raw(Tool):
 
 
 def _script(job: Job) -> str:
-    """Packages in one transaction, the user, the files, then the rules and the services that saw a change."""
+    """Packages in one transaction, the user, the files, then the rules and the services whose files changed."""
     wanted = " ".join((*PRESENT, "sudo", *(f"{name}-" for name in ABSENT)))
     lines = [
         "main() {",

@@ -1,4 +1,4 @@
-"""Stockade with its hosts in stacks of so many, some stacks at a time, as docs/performance.md recommends: a fleet."""
+"""Stockade as a fleet: its hosts in several stacks, some run in parallel, as docs/performance.md recommends."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ NAME = "bench"
 
 
 class Shards(Embedded):
-    """Stacks of `size` hosts in one environment, `stacks` of them at a time, `parallel` operations at once in each."""
+    """Stacks of `size` hosts in one environment: `stacks` in parallel, with `parallel` parallel operations in each."""
 
     size = 100
     stacks = 2
@@ -40,7 +40,7 @@ class Shards(Embedded):
         return [sys.executable, "-m", "fleet", command, NAME, "-C", str(self.stack.folder), *options]
 
     def state_bytes(self) -> int:
-        """What all stacks' state takes on disk."""
+        """The size of all stacks' state on disk."""
         folder = self.stack.folder / ".state" / ".pulumi" / "stacks"
         return sum((folder / "stockade" / f"{name}.json").stat().st_size for name in self.names)
 
