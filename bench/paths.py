@@ -27,7 +27,7 @@ _ROUTES = "default via 203.0.113.1 dev eth0\n172.17.0.0/16 dev docker0\n203.0.11
 
 
 def published(size: int) -> Ruleset:
-    """A ruleset of which half of the rules translate a port, and the others let it be forwarded."""
+    """Half of the rules translate a port, the others accept its forwarding."""
     nat, accepting = [], []
     for number in range(size // 2):
         to, port = f"172.17.{number // 250}.{number % 250 + 2}", number % 50 + 80

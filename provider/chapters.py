@@ -18,7 +18,7 @@ CHAPTERS = tuple(
     for file in sorted(_COMPONENTS.rglob("resource.py"))
     if "(HostProvider[" in file.read_text("utf-8")
 )
-"""Modules of `components` with a provider: `resource.py` in the directory of each chapter that has hosts."""
+"""Modules of `components` with a provider: `resource.py` of each chapter whose resources are on hosts."""
 
 
 def load_chapter(name: str) -> None:

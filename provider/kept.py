@@ -32,7 +32,7 @@ class Kept:
         self.interrupted: frozenset[str] = frozenset()
 
     def checked(self, request: Any) -> Struct:
-        """Return the inputs to keep: those of the current config, and the former ones that differ from them."""
+        """Return the inputs to keep: those of the current config, and what former ones had in addition."""
         olds, news = _revealed(properties(request.olds)), _revealed(properties(request.news))
         CLAIMS.lineage = str(olds.get(LINEAGE) or "")
         stack = stack_of(request.urn)

@@ -128,31 +128,31 @@ class Rule:
 
     @property
     def source(self) -> Network | HostName | None:
-        """What ``-s`` names."""
+        """The value of ``-s``."""
         value = self.value("source")
         return value if isinstance(value, Network | HostName) else None
 
     @property
     def destination(self) -> Network | HostName | None:
-        """What ``-d`` names."""
+        """The value of ``-d``."""
         value = self.value("destination")
         return value if isinstance(value, Network | HostName) else None
 
     @property
     def protocol(self) -> Protocol | None:
-        """What ``-p`` names."""
+        """The value of ``-p``."""
         value = self.value("protocol")
         return value if isinstance(value, Protocol) else None
 
     @property
     def in_interface(self) -> str | None:
-        """What ``-i`` names; a ``+`` at the end stands for any suffix."""
+        """The value of ``-i``; a ``+`` at the end stands for any suffix."""
         value = self.value("in-interface")
         return value if isinstance(value, str) else None
 
     @property
     def out_interface(self) -> str | None:
-        """What ``-o`` names; a ``+`` at the end stands for any suffix."""
+        """The value of ``-o``; a ``+`` at the end stands for any suffix."""
         value = self.value("out-interface")
         return value if isinstance(value, str) else None
 

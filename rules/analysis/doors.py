@@ -1,4 +1,4 @@
-"""The access that a ruleset declares, in the simplest possible rules: which sources reach TCP ports, and through what.
+"""The access that a ruleset declares, in the simplest rules: which sources reach TCP ports, by which interface.
 
 For a host whose own rules could not be loaded: the fallback rules must need no module, no set and no host name. They
 are derived from what the rules do (`rules.analysis.reachability`), so it does not matter how those are written. Pure.

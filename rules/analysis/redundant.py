@@ -51,7 +51,7 @@ def _verdict(leaf: Leaf) -> str:
 
 
 class _Candidates(Visits):
-    """Finds the rules each of which alone changes nothing, as long as the dead ones stay dead."""
+    """Finds the rules whose removal alone changes nothing, as long as the dead ones stay dead."""
 
     def __init__(self, compiler: Compiler, chains: dict[str, Compiled]) -> None:
         super().__init__(compiler, chains)

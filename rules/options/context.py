@@ -50,7 +50,7 @@ def read_address_mask(words: tuple[str, ...], family: Family) -> str:
 
 
 def check_recent(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Which options need ``--rcheck`` or ``--update``."""
+    """Reject options without the ones that they need."""
     if {"set", "remove"} & options.keys() and {"seconds", "hitcount", "rttl", "reap"} & options.keys():
         return "--seconds, --hitcount, --rttl and --reap are for --rcheck and --update", "--rcheck or --update"
     if "reap" in options and "seconds" not in options:
@@ -59,7 +59,7 @@ def check_recent(options: Options, _family: Family) -> tuple[str, str] | None:
 
 
 def check_statistic(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Which options are valid with which mode."""
+    """Reject options that do not fit the mode."""
     nth = options["mode"].value == "nth"
     if (wanted := "every" if nth else "probability") not in options:
         return f"--mode {options['mode'].value} needs --{wanted}", f"--{wanted}"
@@ -76,7 +76,7 @@ def check_statistic(options: Options, _family: Family) -> tuple[str, str] | None
 
 
 def check_owner(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Supplementary groups need a named group."""
+    """Reject supplementary groups without a group before them."""
     names = list(options)
     if "suppl-groups" in names and "gid-owner" not in names[: names.index("suppl-groups")]:
         return "--suppl-groups needs --gid-owner before it", "--gid-owner"
@@ -84,7 +84,7 @@ def check_owner(options: Options, _family: Family) -> tuple[str, str] | None:
 
 
 def check_time(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Valid days, and times that span midnight."""
+    """Reject two time zones, no days at all, and ``--contiguous`` for a time that does not span midnight."""
     if {"kerneltz", "utc"} <= options.keys():
         return "a time is in one time zone", "--kerneltz or --utc"
     for name, all_days in _DAYS_OF.items():
@@ -122,7 +122,7 @@ def read_connbytes(text: str) -> str:
 
 
 def check_connbytes(options: Options, _family: Family) -> tuple[str, str] | None:
-    """The kernel stores a negation by swapping the ends of the range, which does not show in a range of one."""
+    """Reject a negated range of one: the kernel stores a negation by swapping the ends of the range."""
     option = options["connbytes"]
     first, colon, last = str(option.value).partition(":")
     if option.negated and colon and first == last:

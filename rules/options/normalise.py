@@ -48,7 +48,7 @@ def ports(options: Options, _family: Family) -> Options:
 
 
 def check_string(options: Options, _family: Family) -> tuple[str, str] | None:
-    """The offsets to search from and to."""
+    """Reject offsets in the wrong order."""
     first, last = (
         options[name].value if name in options else default for name, default in (("from", 0), ("to", 65535))
     )
@@ -101,7 +101,7 @@ def read_balance(text: str) -> Range:
 
 
 def check_queue(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Whether a queue is selected by CPU without several queues."""
+    """Reject selection by CPU without several queues."""
     if "queue-cpu-fanout" in options and "queue-balance" not in options:
         return "--queue-cpu-fanout needs --queue-balance", "--queue-balance"
     return None
@@ -136,7 +136,7 @@ def _remask(options: Options, given: Option | None) -> None:
 
 
 def check_mark(options: Options, _family: Family) -> tuple[str, str] | None:
-    """``--mask`` sets both masks."""
+    """Reject ``--mask``, which sets both masks, beside either of them."""
     if "mask" in options and {"nfmask", "ctmask"} & options.keys():
         return "--mask is --nfmask and --ctmask", "--mask alone"
     return None

@@ -93,7 +93,7 @@ def _burst_size(text: str) -> int:
 
 
 def check_hashlimit(options: Options, _family: Family) -> tuple[str, str] | None:
-    """Whether the burst fits the rate."""
+    """Reject a burst that does not fit the rate."""
     rate, burst = options[_rate_name(options)].value, options.get("hashlimit-burst")
     if burst is None or not isinstance(burst.value, str):
         return None

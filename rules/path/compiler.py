@@ -51,7 +51,7 @@ class PathCompiler(Compiler):
     def chain(self, layer: Layer, hook: Hook, became: Mapping[int, int] | None = None) -> Node:
         """The diagram of a chain at a hook, with its policy.
 
-        ``became``: makes it one over original packets (`Readings`).
+        With ``became``, the diagram is over the original packets (`Readings`).
         """
         key = layer.name, hook.hook, hook.chain, tuple(sorted((became or {}).items()))
         found = self._decided.get(key)

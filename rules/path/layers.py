@@ -1,4 +1,4 @@
-"""The tables that packets traverse at each hook, in the kernel's order: those of both iptables, and other nftables."""
+"""The tables that packets traverse at each hook, in the kernel's order: iptables, the other iptables, nftables."""
 
 from __future__ import annotations
 

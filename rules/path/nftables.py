@@ -17,7 +17,7 @@ from rules.path.sets import Members
 from rules.values.family import Family
 
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-# Hooks before or after those of iptables, some of which see whole frames.
+# Hooks before or after those of iptables; they see whole frames.
 _ELSEWHERE = ("ingress", "egress")
 
 
