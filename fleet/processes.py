@@ -90,7 +90,7 @@ class Processes:
             return status
 
     def interrupt(self) -> None:
-        """Ask all running processes to end; the second time, kill them."""
+        """Interrupt all running processes: the first time they finish cleanly, the second time they end at once."""
         with self._lock:
             self.interrupted = True
             for process in self._running:

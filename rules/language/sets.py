@@ -282,7 +282,7 @@ _THERE_AT_BOOT = ("", "system.slice", "init.scope")
 
 
 def _made_later(rule: Rule) -> str:
-    """An object that a rule names which is created by the running system and is not a file."""
+    """An object named by a rule that the running system creates, other than a file; empty if there is none."""
     for match in rule.matches:
         for name, option_name, what in _OBJECTS:
             named = match.option(option_name) if match.name == name else None

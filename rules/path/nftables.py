@@ -25,7 +25,7 @@ _ELSEWHERE = ("ingress", "egress")
 class Listing:
     """``layers``: the tables that see packets of a family; ``sets``: the sets they refer to, under unique names.
 
-    ``doubts``: hooks that are not followed, in words.
+    ``doubts``: other firewalls that are not followed, in words.
     """
 
     layers: tuple[Layer, ...] = ()

@@ -18,7 +18,7 @@ _OF_ADDRESSES = ("hash:ip", "hash:net", "bitmap:ip")
 class Members:
     """A set: its type, and its members if they are only addresses.
 
-    ``rest``: why its members are incomplete (other kinds of members, ``nomatch``, or a timeout).
+    ``rest``: why its members alone do not tell what matches (other kinds of members, ``nomatch``, or a timeout).
     """
 
     name: str
