@@ -2,4 +2,4 @@
 
 
 class Failure(Exception):  # noqa: N818
-    """An operation that cannot be done, for a reason the user can mend; the message is all that is shown."""
+    """An operation that cannot be done, for a reason that the user can fix. Only the message is shown."""

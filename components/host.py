@@ -1,4 +1,4 @@
-"""`HardenedHost`: the chapters of the guide on one host, in an order in which every state on the way is safe."""
+"""`HardenedHost`: the chapters of the guide on one host, in an order in which every intermediate state is safe."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -52,7 +52,7 @@ class HardenedHost(ComponentResource):
         existing: Literal["adopt", "fail", "takeOver"] = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
-        if not is_packaged():  # the pack of this repository judges what its programs declare
+        if not is_packaged():  # the pack of this repository checks what its programs declare
             demand(get_stack())
         with without_places():
             opts, before = waiting(opts)
@@ -71,7 +71,7 @@ class HardenedHost(ComponentResource):
                 before=before,
                 retain=opts.retain_on_delete if opts else None,
             )
-            host.enforced["users"] = []  # there are outputs of it, whoever is declared
+            host.enforced["users"] = []  # it has outputs, whether or not users are declared
             declare_packages(host, wanted.needs())
             for chapter, settings in wanted.chapters().values():
                 chapter.declare(host, settings)
@@ -82,7 +82,7 @@ class HardenedHost(ComponentResource):
 
 
 def _known_way(name: str, given: HostAccess | Mapping[str, Input[Any]] | None) -> HostAccess | Mapping[str, Input[Any]]:
-    """Return how the program knows the host to be reached. Raises `RunError` where nothing says so."""
+    """Return how the host is reached, as the program knows it. Raises `RunError` if nothing says so."""
     if isinstance(given, HostAccess | Output):
         return given
     if given is not None:
@@ -98,7 +98,7 @@ def _known_way(name: str, given: HostAccess | Mapping[str, Input[Any]] | None) -
 
 
 def _refuse_wrong(name: str, given: Mapping[str, Input[Any]]) -> None:
-    """Tell now what is wrong with a way that is known as a whole. Raises `RunError`, which names no value."""
+    """Report errors in access data that are known completely. Raises `RunError`, which quotes no value."""
     if _holds_outputs(given):
         return
     try:
@@ -116,14 +116,14 @@ def _holds_outputs(value: Any) -> bool:
 
 
 def _given_way(name: str, connection: HostAccess | Mapping[str, Input[Any]]) -> Mapping[str, Input[Any]] | None:
-    """Return the way as an input of the host's resources; None where they read it from the stack config."""
+    """Return the access data as an input of the host's resources; None if they read it from the stack config."""
     if not isinstance(connection, HostAccess):
         return connection
     return None if name in stack_inventory() else connection_props(connection)
 
 
 def _admin_of(connection: HostAccess | Mapping[str, Input[Any]]) -> str:
-    """Return the admin's login name, as far as it is known yet."""
+    """Return the admin's login name, if known yet."""
     if isinstance(connection, HostAccess):
         return connection.admin.user if connection.admin else ""
     admin = connection.get("admin") if isinstance(connection, Mapping) else None

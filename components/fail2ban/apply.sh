@@ -1,7 +1,7 @@
-# Declared jails come into force: tried on a copy of the configuration first, with the present bans kept.
+# Puts the declared jails in force. Tests them on a copy of the configuration first, and keeps the current bans.
 #
-# Exits: 69 fail2ban is absent (ABSENT), 70 it refuses the configuration (REFUSED), 71 its jails do not run
-# (NOT_STARTED), 72 another file says otherwise (OVERRULED).
+# Exits: 69 fail2ban is missing (ABSENT), 70 it refuses the configuration (REFUSED), 71 its jails do not run
+# (NOT_STARTED), 72 another file overrides ours (OVERRULED).
 #
 # uses: hosts/system/files.sh hosts/system/services.sh hosts/system/origin.sh
 # uses: components/fail2ban/client.sh components/fail2ban/jail_local.sh components/fail2ban/server.sh
@@ -17,7 +17,7 @@ if [ -d /run/systemd/journal ] && (cd / && "$f2b_python" -c 'import systemd.jour
 fi
 if old; then
     backend=auto include=$include_lines
-    # times in seconds alone
+    # accepts times only in seconds
     config=$(
         printf '%s' "$config" | awk '
         BEGIN { unit["s"] = 1; unit["m"] = 60; unit["h"] = 3600; unit["d"] = 86400; unit["w"] = 604800 }
@@ -39,13 +39,13 @@ port = ssh
 logpath = /var/log/auth.log
 [ssh]
 enabled = false'
-# iptables before 1.4.20 has no -w, with which fail2ban calls it
+# iptables before 1.4.20 lacks -w, which fail2ban passes to it
 elif iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/null 2>&1; then
     more='
 action_ = %(banaction)s[name=%(__name__)s, port="%(port)s", protocol="%(protocol)s", chain="%(chain)s", lockingopt=""]'
 fi
 for file in /etc/fail2ban/*.conf /etc/fail2ban/*.local /etc/fail2ban/*.d/*.conf /etc/fail2ban/*.d/*.local; do
-    readable "$file" # fail2ban would wait for it for ever
+    readable "$file" # fail2ban would block on it forever
 done
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
@@ -54,7 +54,7 @@ mkdir -p "$trial/jail.d"
 trial_dropin=$trial/jail.d/${dropin##*/}
 rm -f "$trial_dropin"
 on_trial() { fail2ban-client -c "$trial" "$1" 2>&1; }
-overruled() { # whether a file that is read after ours says otherwise of our jails; names its lines
+overruled() { # whether a file that is read after ours overrides our jails; prints its lines
     after=
     mkdir "$trial/later"
     for file in "$trial"/jail.d/*.local; do
@@ -76,10 +76,10 @@ overruled() { # whether a file that is read after ours says otherwise of our jai
     [ -s "$trial/otherwise" ] || return 1
     without=$(on_trial -d)
     mv "$trial/later"/* "$trial/jail.d"
-    [ "$(on_trial -d)" != "$without" ] || return 1 # the same in other words
+    [ "$(on_trial -d)" != "$without" ] || return 1 # the effective configuration is the same
     cat "$trial/otherwise" >&2
 }
-# What the host itself never bans is asked of fail2ban, with our jails as they are but for their own `ignoreip`.
+# Ask fail2ban what the host itself never bans, with our jails in place except for their own `ignoreip`.
 kept=
 asks=
 for file in "$trial"/jail.conf "$trial"/jail.local "$trial"/jail.d/*.conf "$trial"/jail.d/*.local; do
@@ -104,7 +104,7 @@ content="$head$own
 
 $config"
 write_file "$trial_dropin" 644 root root "$content"
-if ! said=$(on_trial -t) && case $said in *Usage:*) ! said=$(on_trial -d) ;; esac then # before 0.10 there is no -t
+if ! said=$(on_trial -t) && case $said in *Usage:*) ! said=$(on_trial -d) ;; esac then # -t needs 0.10
     printf '%s\n' "$said" | sed -n 's/.*ERROR  *//p' >&2
     case $said in
         *'not found any log file'*)
@@ -130,7 +130,7 @@ else
     [ ! -d /run/systemd/system ] || systemctl reset-failed fail2ban 2>/dev/null || :
     svc_restart fail2ban || :
 fi
-# shellcheck disable=SC2086 # a word for each jail
+# shellcheck disable=SC2086 # one word per jail
 if ! wait_for ready $jails; then
     ! command -v journalctl >/dev/null || journalctl -q -u fail2ban -n 20 --no-pager -o cat |
         sed -n 's/.*ERROR  *//p' >&2

@@ -1,7 +1,7 @@
-"""Jails of Fail2Ban: what is observed of them, how they come into force and go again.
+"""Fail2Ban's jails: how they are observed, put in force and removed.
 
-What is compared and verified is what the running server answers for each jail, not what is written in files. A change
-keeps the present bans. Source: the guide, "Use Fail2Ban for SSH Login Protection"; jail.conf(5), fail2ban-client(1).
+Compared and verified is what the running server reports for each jail, not what the files say. A change keeps the
+current bans. Source: the guide, "Use Fail2Ban for SSH Login Protection"; jail.conf(5), fail2ban-client(1).
 """
 
 import json
@@ -30,7 +30,7 @@ EXITS = {
 
 _NUMBERS = ("maxretry", "findtime", "bantime")
 _RELOADED = frozenset({*_NUMBERS, "ignoreip"})
-"""Values that a reload changes in a running jail; all others need the jail to be started anew."""
+"""Values that a reload changes in a running jail. Any other requires restarting the jail."""
 
 
 Seen = KnownState[Fail2BanInputs, Fail2BanFacts]
@@ -126,13 +126,13 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
 
 
 def _banned(status: Any) -> list[str]:
-    """Return the addresses in the answer to `status JAIL`: pairs of a title and a value, in groups."""
+    """Return the addresses in the reply to `status JAIL`: pairs of a title and a value, in groups."""
     pairs = [pair for _, group in status for pair in group]
     return [address for title, value in pairs if str(title).endswith("IP list") for address in value]
 
 
 def _restarts(last: Fail2BanInputs | None, inputs: Fail2BanInputs) -> list[str]:
-    """Name the jails that a reload alone would leave with their old actions or logs."""
+    """Return the jails that would keep their old actions or logs if only reloaded."""
     before = last.jails if last and last.enabled else {}
     names = dict.fromkeys((*before, *inputs.jails))
     return [
@@ -165,7 +165,7 @@ def _differences(inputs: Fail2BanInputs, seen: Fail2BanFacts) -> list[str]:
 
 
 def _in_force(inputs: Fail2BanInputs, seen: Fail2BanFacts, recorded: Fail2BanFacts | None) -> str:
-    """Return the text that stands in the file, with the values that the server really uses."""
+    """Return the text of the file, with the values that the server actually uses."""
     changed = recorded is not None and recorded.ignored != seen.ignored
     text = as_declared(seen.declared, inputs.config)
     there = jails_in(text)

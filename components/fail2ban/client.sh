@@ -1,17 +1,17 @@
-# Questions to fail2ban's server in the words of fail2ban-client(1), without starting that.
+# Queries to fail2ban's server in the protocol of fail2ban-client(1), without starting the client.
 #
 # f2b_python   variable: the interpreter that fail2ban runs with
-# f2b_ask      stdin, a question a line; prints the answers as lines of JSON, null where one is refused
+# f2b_ask      stdin, one query per line; prints the replies as lines of JSON, null for a refused one
 #
-# Sets the positional parameters anew.
+# Overwrites the positional parameters.
 #
-# Each start of the client costs 0.1 s of CPU, most of it for reading its modules. Its protocol has been the same from
-# 0.8 to 1.1 (csocket.py and asyncserver.py of both): a pickled list of words and `END` over the server's socket, and as
-# much back; one connection for each question, because old servers close it then. The answers are plain values, and an
-# exception of fail2ban's own class for a refusal. Only root may write to the socket, as only root may run the client.
+# Starting the client costs 0.1 s of CPU each time, most of it for loading its modules. Its protocol has not changed from
+# 0.8 to 1.1 (csocket.py and asyncserver.py of both): a pickled list of words and `END` over the server's socket, and the
+# same back. Each query needs its own connection, because old servers close it afterwards. Replies are plain values, or
+# an exception of fail2ban's own class for a refusal. Only root may write to the socket or run the client.
 #
-# In Python, _socket, _pickle and _json are what socket, pickle and json are made of: importing those takes twice as
-# long. It runs with Python 2.6 too.
+# In Python, socket, pickle and json are built on _socket, _pickle and _json; importing the latter takes half the time.
+# It also runs with Python 2.6.
 
 set --
 if _client=$(command -v fail2ban-client) && read -r _line <"$_client"; then

@@ -7,14 +7,14 @@ from components.fail2ban.settings import PACKAGES, STARTED_HERE, Fail2BanSetting
 
 
 def needs(_settings: Fail2BanSettings) -> Needs:
-    """Return the package; its service is started with the jails."""
+    """Return the package. Its service is started together with the jails."""
     return Needs(tuple(PACKAGES), unstarted=tuple(STARTED_HERE))
 
 
 def declare(host: Composition, settings: Fail2BanSettings) -> None:
-    """Declare the jails. They take as long as firewall and sshd together, and share only xtables' lock with them."""
+    """Declare the jails. They take as long as firewall and sshd together, and share only the xtables lock with them."""
     props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(*PACKAGES)}
-    # the unit is PartOf=firewalld.service: stopping that stops it, too
+    # the unit is PartOf=firewalld.service: stopping that stops it too
     stopping = ("firewall", "sshd") if host.wanted.firewall and host.wanted.firewall.take_over else ()
     jails = Fail2Ban(host.name, props, host.after("packages", "users", *stopping))
     host.enforced["fail2ban"] = jails.config.apply(lambda text: _limits(text) if settings.enabled else {})

@@ -1,12 +1,12 @@
 # Our lines in /etc/fail2ban/jail.local, for fail2ban before 0.9.
 #
-# old                     whether it is one: 0.8 reads no jail.d (some releases of it), and knows no jail `sshd` and no
-#                         filters of a jail's name. It takes a section INCLUDES for a jail, which is on unless it says
+# old                     whether it is such a version: 0.8 lacks jail.d (in some releases), the jail `sshd`, and filters
+#                         named after jails. It takes a section INCLUDES for a jail, which is enabled unless it says
 #                         otherwise.
-# include_lines           variable: what has it read the drop-in file
-# write_local TO [LINES]  what others wrote in jail.local, with our LINES before it, or without any
+# include_lines           variable: the lines that make it read the drop-in file
+# write_local TO [LINES]  writes what others have in jail.local, preceded by our LINES if given
 #
-# Exits: 70 another section INCLUDES is there (REFUSED).
+# Exits: 70 there is another section INCLUDES (REFUSED).
 #
 # uses: hosts/system/files.sh
 

@@ -1,4 +1,4 @@
-"""Text of jails as jail.conf(5) has it: read, compared, edited. Pure."""
+"""Jails in the format of jail.conf(5): parsed, compared, edited. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ _TIME = re.compile(r"(\d{1,9})([smhdw]?)")
 
 
 def seconds(text: str) -> int | None:
-    """Return a time (`10m`, `600`, `-1` for ever) in seconds; None for what is none of these."""
+    """Parse a time (`10m`, `600`, `-1` for ever) to seconds; None if it is not one."""
     if text.strip() == "-1":
         return -1
     match = _TIME.fullmatch(text.strip())
@@ -28,7 +28,7 @@ class Jail:
 
     @property
     def enabled(self) -> bool:
-        """Whether it is to run."""
+        """Whether the jail is enabled."""
         return self.value("enabled").lower() in ("true", "yes", "on", "1")
 
     @property
@@ -37,7 +37,7 @@ class Jail:
         return self.value("banaction") in ("iptables", "iptables-multiport", "iptables-allports", "iptables-new")
 
     def value(self, key: str) -> str:
-        """Return a value as written; empty where the jail does not have it."""
+        """Return a value as written; empty if the jail does not set it."""
         return self.values.get(key, "")
 
     def without(self, keys: Iterable[str]) -> dict[str, str]:
@@ -47,7 +47,7 @@ class Jail:
 
 
 def jails_in(text: str) -> dict[str, Jail]:
-    """Read the jails of a jail file; none where the text is not one (someone may have edited it)."""
+    """Parse the jails of a jail file. An unparsable text has none: someone may have edited it."""
     parser = ConfigParser(interpolation=None, default_section="\0", strict=False)
     try:
         parser.read_string(text)
@@ -58,7 +58,7 @@ def jails_in(text: str) -> dict[str, Jail]:
 
 
 def with_value(text: str, jail: str, key: str, value: str) -> str:
-    """Return the text with one value of one jail replaced, or added where the jail does not have it."""
+    """Return the text with one value of one jail replaced, or added if missing."""
     lines, inside, start = text.splitlines(), False, 0
     for number, line in enumerate(lines):
         if line.startswith("["):
@@ -73,7 +73,8 @@ def with_value(text: str, jail: str, key: str, value: str) -> str:
 
 
 def as_declared(text: str, declared: str) -> str:
-    """Return `declared` where `text` differs from it in nothing but times, which fail2ban 0.8 has in seconds alone."""
+    """Return `declared` if `text` differs from it only in the spelling of times, which fail2ban 0.8 needs in
+    seconds."""
     return declared if _in_seconds(text) == _in_seconds(declared) else text
 
 
@@ -84,17 +85,17 @@ def _in_seconds(text: str) -> str:
 
 
 def found_in(head: str) -> dict[str, str]:
-    """Return what was found on the host when the file was written: the values of its head, by name."""
+    """Return the values that were found on the host when the file was written: those in its head, by name."""
     return dict(re.findall(r"^(stockade_[^\s=]+) *= *(.*?) *$", head, re.M))
 
 
 def filled(value: str, found: Mapping[str, str]) -> str:
-    """Return a value with what was found on the host in its place."""
+    """Return a value with its placeholders replaced by what was found on the host."""
     return re.sub(r"%\((stockade_[^)]+)\)s", lambda name: found.get(name[1], ""), value)
 
 
 def same_addresses(some: Iterable[str], others: Iterable[str]) -> bool:
-    """Tell whether two lists name the same addresses, networks and hosts, however they are spelled."""
+    """Return whether two lists name the same addresses, networks and hosts, however they are spelled."""
     return {_canonical(item) for item in some} == {_canonical(item) for item in others}
 
 

@@ -1,4 +1,4 @@
-# What fail2ban has: our file, its unit, what each declared jail answers, and what others have written.
+# Facts about fail2ban: our file, its unit, the replies of each declared jail, and the files of others.
 #
 # uses: hosts/system/files.sh hosts/system/services.sh components/fail2ban/client.sh
 # takes: dropin jails
@@ -14,7 +14,7 @@ if [ -f "$local" ] && sed '/^# >>> Stockade/,/^# <<< Stockade/d' "$local" | grep
 for file in /etc/fail2ban/jail.d/*.local; do [ ! -e "$file" ] || echo "$file"; done
 end
 begin ignored
-for file in "$@"; do # what fail2ban reads; from a pipe nothing would ever come
+for file in "$@"; do # fail2ban reads these; it would block on a pipe forever
     [ ! -f "$file" ] || [ "$file" = "$dropin" ] || path="$file" awk 'BEGIN { path = ENVIRON["path"] }
         /^[^ \t]/ { inside = /^ignoreip[ \t]*[=:]/ }
         inside && !/^[ \t]*[#;]/ { gsub(/[ \t]+/, " "); print path ": " $0 }' "$file" 2>/dev/null || :

@@ -1,4 +1,4 @@
-# fail2ban as it was before: our file gone, or what was in its place; the service as it was.
+# Restores fail2ban: our file is removed, or replaced by the prior one; the service is as it was.
 #
 # uses: hosts/system/files.sh hosts/system/services.sh components/fail2ban/jail_local.sh components/fail2ban/server.sh
 # takes: dropin jails prior_enabled prior_active

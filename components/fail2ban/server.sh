@@ -1,12 +1,12 @@
-# fail2ban's server: its state, and the bans that a change of its jails keeps.
+# fail2ban's server: its state, and the bans that are kept while its jails change.
 #
-# running                 whether it runs
-# answers                 whether it answers
-# ready JAIL...           whether these jails run: it answers before they do
-# wait_for COMMAND...     until the command succeeds, ten seconds at most; fails where the server ends
-# bans                    prints `jail address` of all that are banned
-# stop_jails JAILS        a list of names: those whose actions go, or change
-# put_bans_back           those of `banned` (lines of `bans`) that the server has not taken from its own database
+# running                 whether it is running
+# answers                 whether it responds
+# ready JAIL...           whether these jails are running: the server responds before they are
+# wait_for COMMAND...     waits until the command succeeds, ten seconds at most; fails if the server ends
+# bans                    prints `jail address` for every ban
+# stop_jails JAILS        stops the jails in this list of names: those whose actions are removed or change
+# put_bans_back           restores those of `banned` (lines of `bans`) that the server did not restore from its database
 #
 # uses: hosts/system/services.sh components/fail2ban/client.sh components/fail2ban/jail_local.sh
 # takes: banned
@@ -33,12 +33,12 @@ bans() {
         for address in $(ask status "$jail" | sed -n 's/.*IP list://p'); do echo "$jail $address"; done
     done
 }
-stop_jails() { # while their old actions are known: else the rules these made would stay for ever
+stop_jails() { # before their actions change: the rules these created would otherwise stay forever
     for jail in $1; do
         ! running || ask stop "$jail" >/dev/null || :
     done
 }
-_ban() { # JAIL ADDRESS; 0.8 takes it for one failure more
+_ban() { # JAIL ADDRESS; 0.8 counts it as a single failure
     times=1
     ! old || times=$(ask get "$1" maxretry)
     while [ "$times" -gt 0 ]; do
@@ -50,7 +50,7 @@ _bans_are_back() {
     bans >"$present"
     ! printf '%s\n' "$banned" | grep -qvxFf "$present"
 }
-put_bans_back() { # it takes those of its database back itself, after a moment
+put_bans_back() { # after a moment, the server itself restores those in its database
     [ -n "$banned" ] && running || return 0
     present=$(mktemp)
     tries=20

@@ -1,4 +1,4 @@
-"""Fail2Ban's settings in the stack config, the inputs that they become, and the facts that a host shows. Pure."""
+"""Fail2Ban's settings in the stack config, the inputs derived from them, and the facts about a host. Pure."""
 
 import re
 from ipaddress import ip_network
@@ -12,15 +12,16 @@ from components.fail2ban.jails import JAIL_NAME, Jail, found_in, jails_in, secon
 from hosts.system.files import FileState
 
 PACKAGES = ("fail2ban", "iptables", "python3-systemd")
-"""What the chapter needs: Debian 12 has no auth.log, and fail2ban reads the journal through python3-systemd."""
+"""The packages that the chapter needs. Debian 12 has no auth.log, so fail2ban reads the journal with
+python3-systemd."""
 
 UNIT = "fail2ban"
 STARTED_HERE = (UNIT,)
-"""What does not start when it is installed: with Debian's own jail it would ban the operator, whose admin login failed
-as long as there was no such user."""
+"""Services not to be started on installation. With Debian's own jail, fail2ban would ban the operator, whose admin
+login failed as long as that user did not exist."""
 
 DROP_IN = "/etc/fail2ban/jail.d/zz-stockade.local"
-"""Read last (jail.conf(5)): what it says holds."""
+"""Read last (jail.conf(5)), so it overrides the others."""
 
 HEAD = """\
 # Written by Stockade: edit the stack config instead, changes here are overwritten.
@@ -31,7 +32,7 @@ HEAD = """\
 OPERATOR = "%(stockade_operator)s"
 BACKEND = "%(stockade_backend)s"
 KEPT = "%(stockade_kept_{jail})s"
-"""What the host itself never bans in a jail, by files that are not ours."""
+"""What the host itself never bans in a jail, according to files other than ours."""
 
 LOOPBACK = ("127.0.0.1/8", "::1")
 
@@ -63,7 +64,7 @@ def _ports(value: str | int) -> str:
 
 
 def _address(value: str) -> str:
-    """Accept an address, a network or a host name."""
+    """Validate an address, a network or a host name."""
     try:
         ip_network(value, strict=False)
     except ValueError:
@@ -126,7 +127,7 @@ class Fail2BanSettings(Settings):
         return self
 
     def text(self) -> str:
-        """Return the jails as jail.conf(5) has them; nothing in it affects other jails of the host."""
+        """Return the jails in the format of jail.conf(5); nothing in it affects other jails of the host."""
         jails = {"sshd": JailSettings.model_validate({}), **self.jails}
         return "\n".join("\n".join(self._section(name, jail)) + "\n" for name, jail in jails.items())
 
@@ -207,12 +208,12 @@ class Fail2BanFacts(Model):
 
     @property
     def declared(self) -> str:
-        """The part of the file that was declared, without the head that the host's own values make."""
+        """The declared part of the file, without the head that holds the host's own values."""
         content = self.dropin.unpacked().content
         head, found, rest = content.partition("\n\n")
         return rest if found and head.startswith(HEAD) else content
 
     @property
     def found(self) -> dict[str, str]:
-        """What was found on the host when our file was written."""
+        """The values found on the host when our file was written."""
         return found_in(self.dropin.unpacked().content)

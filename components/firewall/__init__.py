@@ -1,1 +1,1 @@
-"""The chapter on firewalls: rulesets, sets, their load at boot, and who else filters."""
+"""The chapter on firewalls: rulesets, sets, loading them at boot, and other firewalls."""

@@ -15,7 +15,7 @@ def needs(settings: FirewallSettings) -> Needs:
 
 
 def declare(host: Composition, settings: FirewallSettings) -> None:
-    """Declare both rulesets, and that names are tried over IPv4 first where IPv6 is denied."""
+    """Declare both rulesets, and if IPv6 is denied, the preference for IPv4."""
     opts = host.after("packages", "users")
     existing: Any = host.existing
     firewall = Firewall(

@@ -1,6 +1,6 @@
-# Services whose own work must not be done (iptables.service and its like, nftables.service): what they run on start would
-# replace everything, others' chains too, and what they run on stop flushes. So systemd is told that they are up, or
-# down, while what they run is nothing.
+# Starts or stops a service without running its commands (iptables.service and similar, nftables.service). On start they
+# would replace all rules, including others' chains, and on stop they flush. So systemd is told that the service is up
+# or down, while its commands are replaced by nothing.
 #
 # in_name_only start|stop NAME
 

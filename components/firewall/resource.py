@@ -74,7 +74,7 @@ class Firewall(ComponentResource):
             sets = settings.sets_of(family)
             if sets:
                 props["sets"] = write(sets)
-            # most of them manage both families: stopped by the first, started again after the last is gone
+            # most of them manage both families: stopped by the first ruleset, started again after the last is gone
             after = settings.take_over or not all(one.family for one in sets)
             order = [*before, packages, *(rulesets.values() if after else ())]
             child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
@@ -96,7 +96,7 @@ class Firewall(ComponentResource):
 
 
 def _in_few_words(program: str, seen: Mapping[str, Any] | None) -> dict[str, str]:
-    """What can be reached through the rules of somebody else, in a few words."""
+    """Summarize what can be reached through somebody else's rules."""
     found = {family: (seen or {}).get(f"exposure{str(family).capitalize()}") or () for family in Family}
     return {str(family): f"{program}'s: {', '.join(lines) or 'nothing gets in'}" for family, lines in found.items()}
 

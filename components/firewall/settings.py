@@ -1,7 +1,7 @@
-"""What the stack config says of a firewall: default-deny rulesets for IPv4 and IPv6, always both.
+"""The firewall in the stack config: default-deny rulesets, always for both IPv4 and IPv6.
 
-The rules come from the guide's preset, from a list of services, from text pasted from a file, and from single
-iptables commands, in this order. Source: the guide, "Configure a Firewall".
+The rules come from the guide's preset, a list of services, text pasted from a file, and single iptables commands, in
+this order. Source: the guide, "Configure a Firewall".
 """
 
 from functools import cached_property, lru_cache
@@ -56,7 +56,7 @@ class ServiceSettings(Settings):
         return self
 
     def service(self) -> Service:
-        """Return the rule language's own form of it."""
+        """Return it in the rule language's own form."""
         return Service(
             name=self.name,
             ports=self.ports,
@@ -68,7 +68,7 @@ class ServiceSettings(Settings):
         )
 
 
-# the hosts of a stack mostly have the same rules, and each is asked for more than once
+# the hosts of a stack mostly have the same rules, and each host's are needed several times
 @lru_cache(maxsize=256)
 def _web(family: Family, **settings: Any) -> str:
     return render(presets.web(family, **settings))
@@ -93,7 +93,7 @@ class FamilyText(Settings):
         return self
 
     def text(self) -> str | None:
-        """Return the rules as written, read from the file where there is one."""
+        """Return the rules as written, read from the file if one is named."""
         if self.file is None:
             return self.rules
         return read_of_project(self.file)
@@ -112,7 +112,7 @@ class SetSettings(Settings):
     )
 
     def ip_set(self, name: str) -> IpSet:
-        """Return the rule language's own form of it. Raises ValueError."""
+        """Return it in the rule language's own form. Raises ValueError."""
         entries = None if self.entries is None else map(str, self.entries)
         options = {word: str(value) for word, value in self.options.items() if value is not False}
         return made(name, self.type, self.family, options, entries)
@@ -201,7 +201,7 @@ class FirewallSettings(Settings):
         return self
 
     def _lacking(self) -> dict[str, str]:
-        """Say what is wrong with the sets, and what the rules need that no boot has."""
+        """Return what is wrong with the sets, and what the rules need that does not survive a boot."""
         problems = {}
         for name, one in self.sets.items():
             try:
@@ -221,13 +221,13 @@ class FirewallSettings(Settings):
         return tuple(one.ip_set(name) for name, one in self.sets.items())
 
     def sets_of(self, family: Family) -> tuple[IpSet, ...]:
-        """Return the sets of a family; those that have none where its rules look at them."""
+        """Return the sets of a family, including those without a declared family that its rules refer to."""
         names = used(parse(self.ruleset(family), family)) if self.sets else {}
         return tuple(one for one in self._ip_sets if one.fits(family) and (one.family or one.name in names))
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Return what loads the rules, and the sets."""
+        """Return the packages that load the rules and the sets."""
         return (*BOOT_PACKAGES, *(("ipset",) if self.sets else ()))
 
     def ruleset(self, family: Family) -> str:
@@ -241,10 +241,10 @@ class FirewallSettings(Settings):
 
     @property
     def uses_ipv6(self) -> bool:
-        """Whether the host can open any connection over IPv6; else it must not try to first (gai.conf(5))."""
+        """Whether the host can open any connection over IPv6. If not, it should not try IPv6 first (gai.conf(5))."""
         if self.keep:
             return True
-        if self.ipv6 == FamilyText():  # the presets are known, and working it out takes a while
+        if self.ipv6 == FamilyText():  # the result is known for presets, and computing it takes a while
             return self.ipv6_mode != "reject"
         return connects_out(parse(self.ruleset(Family.IPV6), Family.IPV6))
 
@@ -286,7 +286,7 @@ def _of_commands(error: ValueError, base: str) -> bool:
 
 
 def _unquoted(file: str, error: ValueError) -> str:
-    """Say where a file is no ruleset, and nothing of what is in it: it may be any file of the project."""
+    """Return where a file is not a valid ruleset, without quoting it: it may be any file of the project."""
     if not isinstance(error, RuleSyntaxError):
         return f"{file!r} is not a ruleset that can be loaded"
     needs = f"; expected {error.expected}" if error.expected else ""

@@ -1,1 +1,1 @@
-"""Names tried over IPv4 first, on a host that denies IPv6."""
+"""The preference for IPv4 addresses on a host that denies IPv6."""

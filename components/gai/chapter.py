@@ -1,4 +1,4 @@
-"""gai.conf of a host: what is observed of it, and how its line for IPv4 comes and goes."""
+"""gai.conf of a host: how it is observed, and how its line for IPv4 is added and removed."""
 
 from components.core.chapter import STALE, Chapter, KnownState
 from components.gai.settings import (
@@ -17,7 +17,7 @@ Seen = KnownState[PreferenceInputs, PreferenceFacts]
 
 
 class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
-    """Which addresses of a name a host tries first."""
+    """Which of a name's addresses a host tries first."""
 
     inputs = PreferenceInputs
     facts = PreferenceFacts

@@ -1,4 +1,4 @@
-# gai.conf gets another content.
+# Replaces the content of gai.conf.
 #
 # uses: components/gai/stale.sh hosts/system/files.sh
 # takes: path mode owner group content

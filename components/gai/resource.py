@@ -1,7 +1,7 @@
 """`AddressPreference`: names are tried over IPv4 first, for a host that denies IPv6.
 
-Otherwise apt and others wait for each IPv6 attempt to fail. Source: the guide, "Configure a Firewall": "uncomment the
-line `precedence ::ffff:0:0/96 100` in /etc/gai.conf"; gai.conf(5), RFC 6724.
+Without it, apt and other programs wait for each IPv6 attempt to fail. Source: the guide, "Configure a Firewall":
+"uncomment the line `precedence ::ffff:0:0/96 100` in /etc/gai.conf"; gai.conf(5), RFC 6724.
 """
 
 from collections.abc import Mapping

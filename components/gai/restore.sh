@@ -1,4 +1,4 @@
-# gai.conf as it was before.
+# Restores gai.conf.
 #
 # uses: components/gai/stale.sh hosts/system/files.sh
 # takes: path

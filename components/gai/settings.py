@@ -13,13 +13,13 @@ _COMMENTED = re.compile(r"^#[ \t]*(precedence[ \t]+::ffff:0:0/96[ \t]+100)[ \t]*
 
 
 def prefers_ipv4(text: str) -> bool:
-    """Tell whether the last rule for IPv4 addresses in a gai.conf puts them first."""
+    """Return whether the last rule for IPv4 addresses in a gai.conf gives them precedence."""
     found: list[tuple[str, str]] = _ACTIVE.findall(text)
     return bool(found) and int(found[-1][0]) >= 100
 
 
 def with_ipv4_first(text: str) -> str:
-    """Return a gai.conf with the line uncommented, or added where it is not there; other rules for it commented out."""
+    """Return a gai.conf with the line uncommented, or added if missing, and other rules for IPv4 commented out."""
     if prefers_ipv4(text):
         return text
     text = _ACTIVE.sub(lambda match: "#" + match[0], text)
@@ -30,7 +30,7 @@ def with_ipv4_first(text: str) -> str:
 
 
 def without_ipv4_first(text: str) -> str:
-    """Return a gai.conf, edited by others since, with that line commented out."""
+    """Return a gai.conf that others edited since, with that line commented out."""
     return _ACTIVE.sub(lambda match: "#" + match[0], text)
 
 

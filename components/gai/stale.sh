@@ -1,6 +1,6 @@
-# stop_if_stale    ends the script where the file is not as it was when this change was worked out
+# stop_if_stale    ends the script if the file is not as it was when this change was planned
 #
-# Exits: 75 the file is another by now (STALE).
+# Exits: 75 the file has changed (STALE).
 #
 # takes: path expected_mode expected_content
 

@@ -1,1 +1,1 @@
-"""The host looks at its boot whether the declared rules are in force, and closes itself where they are not."""
+"""The host's check at boot: if the declared rules are not in force, it closes itself."""

@@ -1,4 +1,4 @@
-"""What a ruleset leaves on its host for a boot at which it cannot be loaded: values of `keep.sh`. Pure."""
+"""How a ruleset's host is closed at a boot that fails to load the rules: values for `keep.sh`. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,9 +9,10 @@ from rules.plan.drift import watched
 
 
 def closing(rules: Ruleset, preserved: Sequence[str], ports: Iterable[int]) -> dict[str, str]:
-    """Return how a host is closed where `rules`, names resolved, are not in force: but for what they let in at `ports`.
+    """Return how to close a host on which `rules` (names resolved) are not in force, except for what they accept at
+    `ports`.
 
-    `preserved`: patterns of interfaces whose rules are others'. Rules that refuse nothing need nothing in their place.
+    `preserved`: patterns of interfaces whose rules belong to others. Rules that refuse nothing need no replacement.
     """
     if not restricts(rules, "INPUT"):
         return dict.fromkeys(("own_chains", "preserved", "doors", "forward", "neighbours"), "")
@@ -25,7 +26,7 @@ def closing(rules: Ruleset, preserved: Sequence[str], ports: Iterable[int]) -> d
 
 
 def with_closing_chains(last: Ruleset, current: Ruleset) -> Ruleset:
-    """Return `last` with the chains that closed the host at boot, where they are there: a change takes them out."""
+    """Return `last` plus the chains that closed the host at boot, if present, so that a change removes them."""
     there = [name for name in (CLOSED, CLOSED_FORWARD) if current.chain("filter", name)]
     table = last.table("filter") or Table("filter")
     for name in there:

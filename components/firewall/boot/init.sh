@@ -1,7 +1,7 @@
-# What starts a look at boot where process 1 is SysV's init.
+# Runs the check at boot if process 1 is SysV init.
 #
-# look: which one; empty where one script serves all (Red Hat), whose links tell: before iptables and ip6tables (08), after
-# them and before the network (10), last of all.
+# look: which check; empty if one script serves all (Red Hat). Its links then tell: before iptables and ip6tables (08),
+# after them and before the network (10), or last of all.
 # takes: folder look
 
 [ "$1" = start ] || exit 0

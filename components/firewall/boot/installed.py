@@ -1,9 +1,9 @@
-"""What is installed on a host to look at its boot: the program `look`, and what starts it.
+"""What is installed on a host for the check at boot: the program `look`, and the units or scripts that start it.
 
-Loading rules at boot can fail in many ways: a set, a name, a module that is not there, a broken file, a loader that an
-upgrade removed, another program that flushes. The kernel then accepts everything. So a unit of our own, ordered after
-the distribution's loader and before the network, closes the host but for the declared way in, and says why. When all
-services are started it looks once more, as one of them may have flushed. `keep.sh` installs all this.
+Loading rules at boot can fail in many ways: a missing set, name or module, a broken file, a loader that an upgrade
+removed, another program that flushes. The kernel then accepts everything. So a unit of our own, ordered after the
+distribution's loader and before the network, closes the host except for the declared way in, and logs why. Once all
+services are started it checks again, because one of them may have flushed the rules. `keep.sh` installs all of this.
 """
 
 from functools import cache
@@ -29,7 +29,7 @@ _RED_HAT = """\
 # chkconfig: 2345 09 99
 # description: closes the host if the firewall declared by Stockade is not in force
 """
-"""For SysV init as Red Hat has it: before iptables (08), after it and before the network (10), last of all."""
+"""For SysV init on Red Hat: before iptables (08), after it and before the network (10), and last of all."""
 
 _DEBIAN = {
     "sets": (
@@ -46,14 +46,14 @@ _DEBIAN = {
 
 
 def look_program() -> str:
-    """Return the program that looks at boot whether the declared rules are in force."""
+    """Return the program that checks at boot whether the declared rules are in force."""
     values = {"folder": FOLDER, "chain": CLOSED, "forward_chain": CLOSED_FORWARD, "table": NFT_TABLE}
     return f"#!/bin/sh\n{assigned(values)}{script('components/firewall/boot/look.sh')}"
 
 
 @cache
 def installed() -> str:
-    """Return, as assignments before `commit.sh`, the texts that `keep.sh` installs."""
+    """Return the texts that `keep.sh` installs, as assignments to precede `commit.sh`."""
     loaders = " ".join(f"{name}.service" for name in _LOADERS)
     return assigned(
         {
@@ -80,7 +80,7 @@ def installed() -> str:
 
 
 def debian_init(look: str) -> str:
-    """Return the script of SysV init as Debian has it, for the look `sets`, `first` or `second`."""
+    """Return the SysV init script for Debian that runs the check `sets`, `first` or `second`."""
     name, order = _DEBIAN[look]
     head = f"""\
 ### BEGIN INIT INFO

@@ -1,11 +1,11 @@
-# What is in force now is what is expected at the next boot, in the kernel's own words; unless somebody has added to it
+# Records what is in force now, in the kernel's own words, as what the next boot expects, unless somebody has added to it
 # meanwhile.
 #
-# keep_boot NEW-BOOT-FILE    writes down what the next boot looks at
-# kept_boot                  puts that in force, when the boot file is in its place; nothing in here may undo the change
+# keep_boot NEW-BOOT-FILE    records what the next boot checks
+# kept_boot                  activates the record, once the boot file is in place; must never undo the change
 #
 # own_chains: `table/chain` of what is declared. preserved: the interfaces of others, a regular expression. doors,
-# forward, neighbours: rules/analysis/doors.py. The rest are what is installed: components/firewall/boot/installed.py.
+# forward, neighbours: rules/analysis/doors.py. The rest is what gets installed: components/firewall/boot/installed.py.
 # uses: components/firewall/boot/places.sh components/firewall/boot/opened.sh components/firewall/boot/own_lines.sh
 # takes: ip_family tool boot boot_unit sets own_chains preserved doors forward neighbours
 # takes: look_program sets_unit first_unit second_unit one_init sets_init first_init second_init
@@ -18,7 +18,7 @@ _put_file() { # PATH MODE TEXT
     )
     mv -f "$1.$$" "$1"
 }
-_init_script() { # NAME TEXT LINK…: the links are those of a host without insserv
+_init_script() { # NAME TEXT LINK…: the links are for hosts without insserv
     _put_file "/etc/init.d/$1" 755 "$2"
     if [ -x /sbin/insserv ] && [ ! -e /etc/init.d/.legacy-bootordering ]; then
         flock /run/stockade/rc update-rc.d "$1" defaults >&2
@@ -58,7 +58,7 @@ keep_boot() {
     if [ -z "$own_chains$sets" ]; then return 0; fi
     mkdir -p "$boots/$ip_family.new"
     printf '%s\n' "$sets" >"$boots/$ip_family.new/sets"
-    [ -z "$own_chains" ] || _expected "$1" # else nothing is closed, so nothing can be open
+    [ -z "$own_chains" ] || _expected "$1" # otherwise nothing is closed, so nothing can be left open
     sync "$boots/$ip_family.new"/* 2>/dev/null || :
     alone _look_at_boot
     mv "$boots/$ip_family.new" "$boots/$ip_family.next"

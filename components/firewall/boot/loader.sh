@@ -1,7 +1,7 @@
-# The service that loads the rules at boot counts as running once they are in force.
+# Makes the service that loads the rules at boot count as running once they are in force.
 #
-# active_quietly      is started, in name only
-# inactive_quietly    is stopped again, where it was we who started it
+# active_quietly      marks the service as started, without running it
+# inactive_quietly    marks it as stopped again, if active_quietly started it
 # uses: hosts/system/services.sh components/firewall/boot/places.sh components/firewall/in_name_only.sh
 # takes: boot_unit ip_family
 

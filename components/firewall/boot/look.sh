@@ -1,12 +1,13 @@
-# What a host runs when it boots: where the rules that Stockade declared are not in force, it is closed but for the way in.
+# What a host runs at boot: if the rules that Stockade declared are not in force, it is closed except for the way in.
 #
-# $1 tells which look it is: `sets`, before the rules are loaded, restores the sets that they look at; `first` closes the
-# host before the network is up; `second`, when all services are started, closes it where one of them has flushed.
+# $1 says which check it is. `sets` runs before the rules are loaded and restores the sets that they refer to. `first`
+# closes the host before the network is up. `second` runs after all services are started, and closes the host if one of
+# them flushed the rules.
 #
 # In $folder: FAMILY/ with `about` (tool, boot, unit, forward, neighbours), `version` of iptables, `expected` (the rules
-# as the kernel printed them), `written` (the same as the boot file has them), `own` (our chains, and interfaces that are
-# others'), `doors` (who may come in) and `sets`; FAMILY.next or FAMILY.old while a change was being made to last.
-# FAMILY.closed tells why it was closed, `log` what was found each time.
+# as printed by the kernel), `written` (the same as in the boot file), `own` (our chains, and interfaces that belong to
+# others), `doors` (who may come in) and `sets`; FAMILY.next or FAMILY.old during a commit. FAMILY.closed says why it
+# was closed, `log` what was found each time.
 #
 # uses: components/firewall/boot/own_lines.sh
 # takes: folder chain forward_chain table
@@ -15,16 +16,16 @@ set -u
 umask 077
 LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
-icmp_kinds='3 8 11 12'                            # the errors, and echo requests
-neighbour_kinds='1 2 3 4 128 129 133 134 135 136' # the errors, echo, and the discovery of routers and neighbours
-group_kinds='130 131 132 143'                     # who listens to which group
+icmp_kinds='3 8 11 12'                            # errors and echo requests
+neighbour_kinds='1 2 3 4 128 129 133 134 135 136' # errors, echo, and router and neighbour discovery
+group_kinds='130 131 132 143'                     # multicast group membership
 ip_family='' tool='''' boot='' unit='' forward='' neighbours=''
 say() {
     echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) firewall $ip_family: $1" >>"$folder/log"
     logger -t stockade -p auth.warning "firewall $ip_family: $1" 2>/dev/null || :
-    [ -d /run/systemd/system ] || echo "stockade: firewall $ip_family: $1" >&2 # no syslog yet
+    [ -d /run/systemd/system ] || echo "stockade: firewall $ip_family: $1" >&2 # syslog is not running yet
 }
-missing() { # FILE ALIKE: prints what of FILE is not in force; with ALIKE, chains with as many rules will do
+missing() { # FILE ALIKE: prints what of FILE is not in force; with ALIKE, equal numbers of rules in a chain suffice
     printf '%s\n' "$saved" | file="$1" alike="$2" awk '
         BEGIN {
             file = ENVIRON["file"]
@@ -51,7 +52,7 @@ missing() { # FILE ALIKE: prints what of FILE is not in force; with ALIKE, chain
             }
         }'
 }
-edited() { # FOLDER: prints what somebody has written into the boot file, in our chains
+edited() { # FOLDER: prints what somebody added to our chains in the boot file
     [ -f "$1/written" ] && [ -f "$boot" ] || return 0
     {
         read -r own_chains
@@ -63,7 +64,7 @@ edited() { # FOLDER: prints what somebody has written into the boot file, in our
         printf '%s\n' "$now" | grep . | grep -vxF -f "$1/written" -f "$1/expected"
     fi
 }
-in_force() { # FOLDER; sets lacking, added. Another version of iptables may print the same rules in other words
+in_force() { # FOLDER; sets lacking, added. Another version of iptables may print the same rules differently
     [ -f "$1/about" ] || return 1
     lacking='' added=$(edited "$1")
     [ -z "$added" ] || return 1
@@ -116,7 +117,7 @@ why() {
     echo "$boot can be loaded, but $unit did not, or others took away what it loaded; the first that is missing:" \
         "$(printf '%s\n' "$lacking" | head -n 1)"
 }
-each_door() { # COMMAND: sees interface and source ("" where it is any), port and verdict
+each_door() { # COMMAND: gets interface and source ("" for any), port and verdict as variables
     while read -r interface port source verdict; do
         [ "$interface" != - ] || interface=
         [ "$source" != - ] || source=
@@ -173,7 +174,7 @@ by_iptables() { # RESTORE
     transaction yes | "$1" -n || transaction '' | "$1" -n
 }
 commas() { echo "$1" | sed 's/ /, /g'; }
-by_nft() { # where iptables is gone, or the kernel lacks what it needs
+by_nft() { # if iptables is gone, or the kernel lacks what it needs
     printf 'add table %s %s\ndelete table %s %s\n' "$nft_family" "$table" "$nft_family" "$table"
     echo "table $nft_family $table { chain input { type filter hook input priority -10; policy drop;"
     echo 'iif lo accept; ct state established,related accept;'
@@ -190,7 +191,7 @@ by_nft() { # where iptables is gone, or the kernel lacks what it needs
         ct state established,related accept; }'
     echo '}'
 }
-way_in() { # in words
+way_in() { # for messages
     ports=$(sed -n 's/^[^ ]* \([0-9]*\) .* accept$/\1/p' "$doors" | sort -nu | tr '\n' ' ')
     [ -z "$ports" ] || printf ' but for TCP port %s' "$(commas "${ports% }")"
 }
@@ -224,9 +225,9 @@ look_at() { # FOLDER
     fi
 }
 look=${1:-first}
-if [ "$look" = sets ]; then # before what loads the rules
+if [ "$look" = sets ]; then # runs before the rules are loaded
     for file in "$folder"/ipv?.old/sets "$folder"/ipv?/sets "$folder"/ipv?.next/sets; do
-        grep -qs . "$file" || continue # without sets, an empty line
+        grep -qs . "$file" || continue # without sets, the file has an empty line
         ip_family=${file%/sets}
         ip_family=${ip_family##*/}
         errors=$(ipset -exist restore <"$file" 2>&1) || say "its sets cannot be restored: $errors"

@@ -1,4 +1,4 @@
-# opened    takes away what closed the host at boot; its chains in the tool's own iptables went with the transaction
+# opened removes what closed the host at boot; the transaction already removed the chains in the tool's own iptables
 #
 # The names are those of components/firewall/boot/installed.py: NFT_TABLE, CLOSED, CLOSED_FORWARD.
 # uses: components/firewall/boot/places.sh
@@ -7,7 +7,7 @@
 opened() {
     rm -f "$boots/$ip_family.closed"
     ! command -v nft >/dev/null || nft delete table "$nft_family" stockade_closed 2>/dev/null || :
-    for _other in "$tool-nft" "$tool-legacy"; do # where the tool of that name was not to be had then
+    for _other in "$tool-nft" "$tool-legacy"; do # if the tool of that name was missing then
         for _chain in INPUT:STOCKADE-CLOSED FORWARD:STOCKADE-CLOSED-FORWARD; do
             _jump="-A ${_chain%:*} -j ${_chain#*:}"
             "$_other-save" 2>/dev/null | grep -q -e "^$_jump\$" || continue

@@ -1,5 +1,5 @@
-# _own_lines    stdin, what iptables-save printed: the lines of our chains, less those that are about others' chains and
-#               interfaces
+# _own_lines    filters iptables-save output on stdin: keeps the lines of our chains, except those about others' chains
+#               and interfaces
 # takes: own_chains preserved
 
 _own_lines() {

@@ -1,10 +1,10 @@
-# Where the host keeps what it looks at when it boots. A change of it takes two renames: FAMILY.next is whole from the first
-# on; a boot in between takes either.
+# Where the host keeps what it checks at boot. Changing it takes two renames. FAMILY.next is complete before the first, and
+# a boot in between accepts either.
 #
-# alone COMMAND...   runs it while no other change does: the other family's may come to its end at the same time
-# looks_at_boot      whether somebody will look at the next boot, and restore the sets before
-# no_look_at_boot    takes that away, unless the other family still needs it
-# drop_unfinished    drops what a change did not come to keep
+# alone COMMAND...   runs it under a lock: the other family's change may finish at the same time
+# looks_at_boot      whether the next boot is set up to restore the sets and run the check
+# no_look_at_boot    removes that setup, unless the other family still needs it
+# drop_unfinished    drops the files of a change that was not kept
 # takes: ip_family sets
 
 boots=/var/lib/stockade/boot
@@ -24,7 +24,7 @@ looks_at_boot() {
     fi
     _starts_at_boot stockade-firewall S09 && _starts_at_boot stockade-firewall-again S99
 }
-_starts_at_boot() { # NAME PLACE: the place of the one script of Red Hat
+_starts_at_boot() { # NAME PLACE: the link of Red Hat's single script
     for _boot_link in "$_boot_units/multi-user.target.wants/$1.service" "$_boot_levels/rc3.d/$2stockade-firewall" \
         /etc/rc[S3].d/S??"$1"; do
         [ ! -L "$_boot_link" ] || return 0

@@ -1,1 +1,1 @@
-"""Who else filters on a host: found, taken over, given back."""
+"""Other firewalls on a host: detected, taken over, restored."""

@@ -1,11 +1,11 @@
-# Who emptied the rules. The boot file was written when they were loaded last: what started since may have done it, and
-# whose unit says that it loads or flushes rules most of all.
+# Who emptied the rules. The boot file dates from the last time the rules were loaded. Whatever started since may have
+# emptied them, most likely a unit that loads or flushes rules.
 #
-# cause SAVED    prints `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing where the rules are
-#                there
+# cause SAVED    prints `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing if the rules are still
+#                in force
 # takes: boot boot_unit
 
-cause() { # SAVED: `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing where our rules are there
+cause() { # SAVED: prints `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing if our rules are in force
     ! printf '%s\n' "$1" | grep -Eq '^-A INPUT .*-j (ACCEPT|DROP|REJECT)' || return 0
     grep -qs '^# Written by Stockade' "$boot" && grep -qs '^-A INPUT' "$boot" || return 0
     echo emptied

@@ -1,17 +1,17 @@
-# Who else filters on a host (components/firewall/controllers/others.py).
+# Other firewalls on a host (components/firewall/controllers/others.py).
 #
 # others SAVED    prints a line for each program, table and other iptables that filters now, or will at the next boot:
 #
-#     ufw | ufw-left (its chains, and no ufw any more)
-#     NAME ENABLED ACTIVE [flush] (with `flush`, a program that empties everybody's rules first)
-#     table FAMILY NAME (of nftables, that drops or rejects something)
-#     beside FAMILY NAME (such a table of those that are left)
-#     other VARIANT CHECKSUM (rules of iptables-legacy beside iptables-nft, or the other way round)
+#     ufw | ufw-left (its chains remain, but ufw is gone)
+#     NAME ENABLED ACTIVE [flush] (`flush`: the program first empties everybody's rules)
+#     table FAMILY NAME (an nftables table that drops or rejects something)
+#     beside FAMILY NAME (such a table that is left in place)
+#     other VARIANT CHECKSUM (rules of iptables-legacy beside iptables-nft, or vice versa)
 #
 # show_other      prints the rules of the other iptables
-# find_variant    sets other_tool, the other of iptables' two; nothing where there is only one
+# find_variant    sets other_tool, the other of the two iptables variants; empty if there is only one
 #
-# programs: services that load rules of their own. kept_tables: patterns of nftables' tables, a line each.
+# programs: services that load rules of their own. kept_tables: patterns of nftables tables, one per line.
 # uses: hosts/system/services.sh
 # takes: tool nft_family programs kept_tables
 
@@ -68,7 +68,7 @@ _tables() { # SAVED
         _text=$(nft -t list table "$_family" "$_table" 2>/dev/null || nft list table "$_family" "$_table") || continue
         printf '%s\n' "$_text" | grep -Eq 'type filter hook' || continue
         printf '%s\n' "$_text" | grep -Eq '(^|[ {:])(drop|reject)([ ;},]|$)' || continue
-        [ -z "$_clash" ] || ! printf '%s\n' "$_text" | grep -Eq 'chain [A-Z]+ \{' || continue # it is iptables' own
+        [ -z "$_clash" ] || ! printf '%s\n' "$_text" | grep -Eq 'chain [A-Z]+ \{' || continue # it belongs to iptables
         if _kept "$_family $_table"; then echo "beside $_family $_table"; else echo "table $_family $_table"; fi
     done
 }
@@ -77,7 +77,7 @@ _kept() ( # TABLE
 '
     set -f
     for _pattern in $kept_tables; do
-        # shellcheck disable=SC2254 # a pattern it is
+        # shellcheck disable=SC2254 # a pattern, on purpose
         case $1 in $_pattern) exit 0 ;; esac
     done
     exit 1
@@ -86,7 +86,7 @@ find_variant() {
     other_tool=
     case $("$tool" -V 2>/dev/null) in
         *nf_tables*)
-            # asked for its tables, iptables-legacy makes them; the kernel tells which are there
+            # listing with iptables-legacy creates its tables; the kernel tells which exist
             if read -r _name 2>/dev/null <"/proc/net/${_ip}_tables_names"; then other_tool=$tool-legacy; fi
             ;;
         *legacy*) other_tool=$tool-nft ;;

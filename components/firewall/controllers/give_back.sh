@@ -1,4 +1,4 @@
-# Gives back the programs that were taken over: what comes after ruleset/back.sh where there are such.
+# Restores the programs that were taken over: appended to ruleset/back.sh if there are any.
 # uses: components/firewall/controllers/take_over.sh
 
 give_back

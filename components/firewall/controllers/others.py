@@ -1,6 +1,6 @@
-"""Who else filters on a host: ufw, firewalld, nftables.service, tables of nftables, the other of iptables' two kernels.
+"""Other firewalls on a host: ufw, firewalld, nftables.service, nftables tables, and the other iptables variant.
 
-The lines that find.sh prints, in words, and which of them are in the way. Pure.
+Describes the lines printed by find.sh, and selects those that are in the way. Pure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,15 +18,15 @@ PROGRAMS = (
     *("firewalld", "nftables", "shorewall", "shorewall6", "ferm", "firehol", "foomuuri", "csf", "lfd", "apf"),
     *("arno-iptables-firewall", "uruk", "nftfw", "vuurmuur"),
 )
-"""Services that load, and mostly flush, rules of their own. ufw has a switch instead."""
+"""Services that load their own rules, and mostly flush first. ufw is not among them: it has its own switch."""
 
 KEPT_TABLES = (
     *("* docker*", "* libvirt*", "* netavark*", "* podman*", "* cni*", "* kube-*", "* cali*", "* cilium*", "* lx[cd]*"),
     *("* incus*", "* f2b-*", "* crowdsec*", "* sshguard*", "* tailscale*", "* wg-quick-*", "* io.systemd.*"),
-    "inet firewalld",  # its program is the one to name
-    f"* {NFT_TABLE}",  # ours, where the rules could not be loaded at boot
+    "inet firewalld",  # reported by the name of its program
+    f"* {NFT_TABLE}",  # ours, from a boot at which the rules could not be loaded
 )
-"""Tables of nftables that managers of containers, virtual machines and bans own, as they do their chains."""
+"""Tables of nftables that belong to managers of containers, virtual machines and bans, like their chains."""
 
 _NFTABLES = ("nftables", "foomuuri", "nftfw")
 
@@ -41,7 +41,7 @@ BESIDE = ", or name it in `beside` to leave it in force"
 
 @dataclass(frozen=True)
 class TakeOver:
-    """What is to be taken over, and the transactions that remove the rules of the other iptables and put them back."""
+    """What to take over, and the transactions that remove and restore the rules of the other iptables."""
 
     lines: tuple[str, ...] = ()
     other: str = ""
@@ -49,7 +49,7 @@ class TakeOver:
 
 
 def checked(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `patterns`. Raises `ValueError` for one that names neither a table nor the other iptables."""
+    """Return `patterns`. Raises `ValueError` if one names neither a table nor the other iptables."""
     for pattern in patterns:
         family, _, name = pattern.partition(" ")
         if pattern not in OTHER_VARIANTS and not (name and family in {"inet", "ip", "ip6", "netdev", "*"}):
@@ -59,9 +59,9 @@ def checked(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def in_the_way(lines: str, other: str, family: Family, beside: Sequence[str]) -> tuple[str, ...]:
-    """Those that would undo or narrow our work, but for what is declared to be `beside` it.
+    """Return those that would undo or restrict our rules, except those declared in `beside`.
 
-    `other`: what the other iptables has. Whose chains are left beside ours are left there, too.
+    `other`: the rules of the other iptables. Chains that are preserved beside ours are preserved there too.
     """
     return tuple(line for line in lines.splitlines() if line.strip() and not _beside(line, other, family, beside))
 
@@ -76,7 +76,7 @@ def _beside(line: str, other: str, family: Family, beside: Sequence[str]) -> boo
 
 
 def plan_take_over(lines: tuple[str, ...], other: str, family: Family) -> TakeOver:
-    """Plan how these are taken over."""
+    """Plan the takeover."""
     if not any(line.startswith("other ") for line in lines):
         return TakeOver(lines)
     current = parse_saved(other, family)
@@ -87,7 +87,7 @@ def plan_take_over(lines: tuple[str, ...], other: str, family: Family) -> TakeOv
 
 
 def _bare(current: Ruleset) -> Ruleset:
-    """The same tables, empty and open; what Docker closed it looks after itself."""
+    """The same tables, empty and open. What Docker closed is left to Docker."""
     tables = []
     for table in current.tables:
         docker = any(name.startswith(DOCKER) for name in table.user_chains)
@@ -103,7 +103,7 @@ def _filters(current: Ruleset) -> bool:
 
 
 def _without(table: Table, own: Ruleset, bare: Ruleset) -> Table:
-    """A table as it is once our plan has taken `own` out of it."""
+    """A table after our plan has removed `own` from it."""
     chains = []
     for chain in table.chains:
         gone, left = own.chain(table.name, chain.name), bare.chain(table.name, chain.name)
@@ -115,18 +115,18 @@ def _without(table: Table, own: Ruleset, bare: Ruleset) -> Table:
 
 
 def brings_rules(lines: str, saved: str) -> bool:
-    """Whether one of these loads rules of iptables by itself when it is started again; `saved`: the rules of then."""
+    """Whether starting one of these again loads iptables rules by itself. `saved`: the rules at that time."""
     for line in lines.splitlines():
         kind = line.split()[0]
         if kind == "firewalld" and "INPUT_direct" not in saved:
-            continue  # its rules are a table of nftables
+            continue  # its rules are in an nftables table
         if kind not in {*_NFTABLES, "table", "beside", "other"}:
             return True
     return False
 
 
 def still_there(then: str, now: str) -> bool:
-    """Whether a program that brings rules of iptables along has them in force, then and now."""
+    """Whether a program that brings its own iptables rules had them in force then and has them now."""
     before, after = (
         {line.split()[0] for line in lines.splitlines() if brings_rules(line, "")} for lines in (then, now)
     )
@@ -134,13 +134,13 @@ def still_there(then: str, now: str) -> bool:
 
 
 def obstacle(lines: Sequence[str]) -> str:
-    """Say who is in the way, and what to do."""
+    """Return what is in the way, and what to do."""
     mend = WAY_OUT + (BESIDE if all(line.startswith(("table ", "other ")) for line in lines) else "")
     return f"{', and '.join(map(in_words, lines))}: this would undo or restrict what Stockade declares. {mend}"
 
 
 def in_words(line: str) -> str:
-    """One line in words."""
+    """Describe one line."""
     kind, *rest = line.split()
     if kind in {"table", "beside"}:
         return f"the nftables table {' '.join(rest)} drops packets, too"
@@ -155,13 +155,13 @@ def in_words(line: str) -> str:
 
 
 def exposure_notes(beside: Sequence[str]) -> tuple[str, ...]:
-    """What the exposure says of what is declared to filter beside our rules."""
+    """Notes in the exposure about what is declared to filter beside our rules."""
     tables = (f"the nftables table {one}" if " " in one else f"the rules of {one}" for one in beside)
     return tuple(f"possibly less than that: {one} may deny more" for one in tables)
 
 
 def exposure_drift(lines: Sequence[str], cause: str) -> Iterator[str]:
-    """What the exposure says of who else filters now, and of who emptied our rules."""
+    """Notes in the exposure about other firewalls now, and about what emptied our rules."""
     if cause:
         yield emptied(cause)
     for line in lines:
@@ -169,7 +169,7 @@ def exposure_drift(lines: Sequence[str], cause: str) -> Iterator[str]:
 
 
 def emptied(cause: str) -> str:
-    """Say what is known of who emptied the rules, from what cause.sh printed."""
+    """Describe what emptied the rules, from the output of cause.sh."""
     rows = [row.split() for row in cause.splitlines()[1:]]
     likely = [f"{unit} ({time})" for rank, unit, time in rows if rank == "1"]
     others = [f"{unit} ({time})" for rank, unit, time in rows if rank != "1"]

@@ -1,32 +1,32 @@
-# Other programs that filter: recorded, stopped, given back.
+# Other firewalls: recorded, stopped, restored.
 #
-# record_taken    writes down what is about to be taken over; may be run twice
-# first_taken     prints those that change iptables' rules, or may, when they are stopped
-# take_first      stops these; ends the script, as the plan must be made anew
-# take_rest       takes away the tables of nftables and the other iptables' rules, now that ours are in force
-# start_along     starts what ended along with a program that was stopped
-# give_back       puts all of it back; may be run twice
+# record_taken    records what is about to be taken over; may be run twice
+# first_taken     prints those whose stopping changes, or may change, iptables' rules
+# take_first      stops these and ends the script, because the plan must be redone
+# take_rest       removes the nftables tables and the other iptables' rules, once ours are in force
+# start_along     starts the units that ended together with a stopped program
+# give_back       restores all of it; may be run twice
 #
-# Recorded in /var/lib/stockade/filters/TOOL until it is given back:
+# Recorded in /var/lib/stockade/filters/TOOL until restored:
 #
 #     programs    name, enabled, active
 #     tables      a file for nft(8)
 #     other       input for the other iptables' restore
-#     along       units that ended with a program that was stopped, and are to run again
+#     along       units that ended together with a stopped program and must run again
 #
-# take: the lines of `others` that are taken over. other_transaction, other_back: what takes the other iptables' rules
-# away, and what puts them back. Exits: 75 (STALE), the host is to be read again.
+# take: the lines of `others` to take over. other_transaction, other_back: the transactions that remove and restore the
+# other iptables' rules. Exits: 75 (STALE), the host must be observed again.
 # uses: hosts/system/services.sh components/firewall/controllers/find.sh components/firewall/in_name_only.sh
 # takes: tool nft_family take other_transaction other_back lock_wait occasion
 
 filters=/var/lib/stockade/filters/$tool
-_along() { # UNIT: those that run, and end with it
+_along() { # UNIT: running units that end with it
     [ -d /run/systemd/system ] || return 0
     for _unit in $(systemctl show -p ConsistsOf "$1" 2>/dev/null | sed 's/^[^=]*=//'); do
         ! systemctl -q is-active "$_unit" || echo "$_unit"
     done
 }
-_nft_table() { # FAMILY NAME: everything about a table, to be loaded again
+_nft_table() { # FAMILY NAME: prints the whole table in loadable form
     nft -s list table "$1" "$2" 2>/dev/null || nft list table "$1" "$2"
 }
 record_taken() {
@@ -48,7 +48,7 @@ record_taken() {
     done
     sync "$filters"/* "$filters" 2>/dev/null || :
 }
-_stop() { # PROGRAM: it may undo or narrow what we are about to load
+_stop() { # PROGRAM: it might undo or restrict what we are about to load
     case $1 in
         ufw) ufw disable >&2 ;;
         ufw-left)
@@ -59,7 +59,7 @@ _stop() { # PROGRAM: it may undo or narrow what we are about to load
             svc_off nftables || :
             in_name_only stop nftables
             systemctl -q mask nftables >&2 2>/dev/null || :
-            ;; # what is in /etc itself cannot be masked
+            ;; # a unit file in /etc cannot be masked
         *)
             svc_disable "$1" >&2
             [ ! -d /run/systemd/system ] || systemctl -q mask "$1" >&2 2>/dev/null || :
@@ -69,7 +69,7 @@ _stop() { # PROGRAM: it may undo or narrow what we are about to load
 first_taken() { printf '%s\n' "$take" | family="$nft_family" awk 'BEGIN { family = ENVIRON["family"] }
     $1 != "table" && $1 != "other" { print }
     $1 == "table" && $2 == family && $3 ~ /^(filter|nat|mangle|raw|security)$/ { print }'; }
-take_first() { # those that change iptables' rules, or may: the plan is made anew then
+take_first() { # those that change, or may change, iptables' rules: the plan is redone afterwards
     first_taken | while read -r _kind _family _table; do
         case $_kind in
             table) nft delete table "$_family" "$_table" ;;
@@ -103,12 +103,12 @@ start_along() {
     done
     : >"$filters/along"
 }
-give_back() { # at boot, what is loaded is still to come, and nothing can be waited for
+give_back() { # at boot, units are still to be started, and nothing can be waited for
     [ -d "$filters" ] || return 0
     _block=
     [ "${occasion:-}" != boot ] || _block=--no-block
     if [ -s "$filters/tables" ] && [ -z "$_block" ]; then
-        # what such a table is now is not what it was
+        # the table may have changed since
         awk '/^table /{ print "add", $1, $2, $3; print "delete", $1, $2, $3 }' "$filters/tables" >"$filters/load"
         cat "$filters/tables" >>"$filters/load"
         nft -f "$filters/load"

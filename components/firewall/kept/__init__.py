@@ -1,1 +1,1 @@
-"""The chapter on a firewall that another program manages: read and judged, never changed."""
+"""The chapter on a firewall that another program manages: read and checked, never changed."""

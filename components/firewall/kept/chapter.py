@@ -1,6 +1,6 @@
-"""A host whose firewall ufw or firewalld manages: nothing is changed, what is in force is read.
+"""A host whose firewall ufw or firewalld manages: nothing is changed, the rules in force are only read.
 
-Policies judge it as they judge declared rules, from the last look.
+Policies check them like declared rules, as of the last observation.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class KeptFacts(Model):
 
 
 class KeptChapter(Chapter[KeptInputs, KeptFacts]):
-    """Looks, and changes nothing."""
+    """Observes, and changes nothing."""
 
     inputs = KeptInputs
     facts = KeptFacts
@@ -90,7 +90,7 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
         )
 
     def as_observed(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts], seen: KeptFacts) -> KeptInputs:
-        """Report what somebody changed; the next run accepts it, as nothing is declared but who manages it."""
+        """Report what somebody changed. The next run accepts it, because only the managing program is declared."""
         before = known.recorded or KeptFacts()
         gone = () if seen.active or not before.active else (f"{inputs.program} is no longer active",)
         changes = (line for family in Family for line in _changes(before, seen, family))
@@ -99,7 +99,7 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
 
 def _read(part: Mapping[str, str], family: Family) -> Ruleset:
     saved = part.get(str(family), "")
-    if "zones" in part and "INPUT_direct" not in saved:  # its rules are a table of nftables
+    if "zones" in part and "INPUT_direct" not in saved:  # its rules are in an nftables table
         return parse(as_rules(part["zones"], part.get("services", ""), part["default_zone"].strip(), family), family)
     return parse_saved(saved, family)
 

@@ -1,4 +1,4 @@
-# What a host shows of the firewall that $program, ufw or firewalld, manages (KeptFacts).
+# Facts about the firewall that $program, ufw or firewalld, manages (KeptFacts).
 # uses: hosts/system/services.sh
 # takes: program
 
@@ -19,7 +19,7 @@ if [ "$program:$active" = firewalld:yes ]; then
     begin services
     names=$(printf '%s\n' "$zones" | sed -n -e 's/^  services: *//p' \
         -e 's/.* service name="\([^"]*\)".*/\1/p' | tr ' ' '\n' | sort -u)
-    for _round in 1 2 3; do # those that services include
+    for _round in 1 2 3; do # services that include others
         further=
         for name in $names; do
             case " ${known:-} " in *" $name "*) continue ;; esac

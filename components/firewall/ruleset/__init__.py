@@ -1,1 +1,1 @@
-"""The chapter on the rules of one address family: read, loaded, put back."""
+"""The chapter on the rules of one address family: read, loaded, restored."""

@@ -8,7 +8,7 @@
 
 find_boot_file
 shorten_wait
-# who other firewalls, must be known and dealt with, one way or the other, when the plan is made
+# other firewalls must be known and dealt with when the plan is made
 [ "$(others "$("$tool-save")")" = "$others_expected" ] || exit 75
 if [ -n "$(first_taken)" ]; then
     arm
@@ -18,8 +18,8 @@ fi
 plan_holds || exit 75
 make_sets
 send -n --test
-# What needs room on the disk comes first. Not in the boot file's own place: a reboot must find the old rules there
-# until the new ones are confirmed.
+# What needs disk space comes first. The file is not written to the boot file's own place yet: until the new rules are
+# confirmed, a reboot must find the old ones there.
 if [ -n "$boot_content" ]; then
     trap 'rm -f "$boot.next"; drop_new_sets' EXIT
     write_file "$boot.next" 640 root root "$boot_content"

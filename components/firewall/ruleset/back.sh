@@ -1,4 +1,4 @@
-# Puts back what was in force. May be run twice.
+# Restores what was in force. May be run twice.
 # uses: components/firewall/ruleset/lock.sh components/firewall/sets/back.sh components/firewall/boot/back.sh
 # takes: tool guard occasion lock_wait
 
@@ -8,7 +8,7 @@ boot=$(cat "$guard/boot_path")
 rm -f "$boot.next"
 if [ ! -f "$guard/boot" ]; then
     rm -f "$boot"
-elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # a full disk is no hindrance where it is the same
+elif [ "$(cat "$guard/boot")" != "$(cat "$boot" 2>/dev/null)" ]; then # if it is unchanged, a full disk does not matter
     cp -p "$guard/boot" "$boot.next"
     mv -f "$boot.next" "$boot"
 fi

@@ -1,4 +1,4 @@
-# What filters on a host beside iptables, for a look: tables of nftables, and the members of sets.
+# What a host filters with beside iptables, for observation: nftables tables, and the members of sets.
 #
 # 16777216 is Limit.RULES.
 # uses: hosts/system/files.sh

@@ -1,8 +1,8 @@
 """The rules of one address family on one host: loaded atomically, and loaded again at boot.
 
-Stockade owns the rules of the built-in chains in the tables that are declared, and the chains that are declared; all
-else (fail2ban's and Docker's chains, the jumps to them) is left in place. An update is one `iptables-restore --noflush`
-transaction of the fewest inserts, replacements and deletions, so counters and open connections survive.
+Stockade owns the rules of the built-in chains in the declared tables, and the declared chains. Everything else
+(fail2ban's and Docker's chains, the jumps to them) is left in place. An update is one `iptables-restore --noflush`
+transaction with as few inserts, replacements and deletions as possible, so counters and open connections survive.
 
 Source: the guide, "Configure a Firewall" and "Insert, Replace or Delete iptables Rules"; iptables-restore(8).
 """
@@ -72,7 +72,7 @@ EXITS = {
     UNSTARTED: "a service that stopped along with another firewall does not start again",
     REFUSED: "the host refused a rule; nothing was loaded",
 }
-"""Exit statuses that the scripts of this room reserve."""
+"""Exit statuses that the scripts in this directory reserve."""
 
 TOOLS: dict[Family, dict[str, str]] = {
     Family.IPV4: {"ip_family": "ipv4", "tool": "iptables", "database": "ahostsv4", "nft_family": "ip"},
@@ -121,7 +121,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         )
 
     def stages(self, host: "Host", inputs: RulesetInputs, known: Seen) -> tuple[RulesetInputs, ...]:
-        """Refuse, before anything is begun, what else filters there, and rules that keep out whoever comes from where
+        """Refuse, before anything starts, other firewalls on the host, and rules that would lock out the address that
         this run comes from."""
         look = self.observe(inputs)
         answer = host.read(look, resource=self.title(inputs))
@@ -167,9 +167,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         saved = parse_saved(prior.saved, inputs.family)
         declared = inputs.declared
         back = own_rules(saved, declared, inputs.preserved)
-        if still_there(prior.controller, now.controller):  # it was not taken over by then
+        if still_there(prior.controller, now.controller):  # it had not been taken over then
             back = own_rules(parse_saved(now.saved, inputs.family), declared, inputs.preserved)
-        elif brings_rules(prior.controller, prior.saved):  # when it is started again
+        elif brings_rules(prior.controller, prior.saved):  # starting it again restores its rules
             back = Rules(inputs.family, tuple(Table(table.name) for table in declared.tables))
         return Script(
             "put the prior rules back", _script("restore"), self._change(inputs, known, now, back), exits=EXITS
@@ -249,7 +249,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         return f"the host has {count} rules of its own" if count else ""
 
     def _change(self, inputs: RulesetInputs, known: Seen, before: RulesetFacts, wanted: Rules) -> dict[str, str]:
-        """Return the values that every change needs: the transaction, and the lines it was planned against."""
+        """Return the values that every change needs: the transaction, and the lines on which the plan is based."""
         current = parse_saved(before.saved, inputs.family)
         last = known.last.declared if known.last else inputs.declared
         spelled = {}
@@ -282,13 +282,14 @@ def _tools(family: Family) -> dict[str, str]:
 
 
 def _filled(seen: RulesetFacts) -> list[str]:
-    """Return the tables that do something: an empty one, which a look or a change leaves behind, lets all through."""
+    """Return the tables that have an effect. An empty one, left behind by an observation or a change, accepts
+    everything."""
     tables = seen.saved.split("COMMIT\n")
     return [table for table in tables if "\n-A " in table or " DROP" in table or " - " in table]
 
 
 def _about_look(seen: RulesetFacts) -> dict[str, Any]:
-    """Return the facts that are not about the rules."""
+    """Return the facts that do not concern the rules."""
     return {
         "addresses": seen.addresses,
         "client": seen.client,

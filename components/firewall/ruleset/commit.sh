@@ -1,6 +1,6 @@
-# Makes the rules last: what the next boot loads, and what it looks at.
+# Makes the rules permanent: what the next boot loads, and what it checks.
 #
-# boot_back: the prior boot file is put back; its state is FileState.values("prior").
+# boot_back: the prior boot file is restored; its state is FileState.values("prior").
 # uses: components/firewall/boot/boot_file.sh hosts/system/services.sh hosts/system/files.sh
 # uses: components/firewall/boot/keep.sh components/firewall/boot/drop.sh components/firewall/boot/loader.sh
 # uses: components/firewall/sets/keep.sh

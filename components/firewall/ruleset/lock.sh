@@ -1,4 +1,4 @@
-# shorten_wait    empties lock_wait where iptables-restore cannot wait for the lock of xtables; before 1.6.2, it takes none
+# shorten_wait empties lock_wait if iptables-restore cannot wait for the xtables lock; before 1.6.2, -w takes no value
 #
 # lock_wait: how many seconds it waits.
 # takes: tool

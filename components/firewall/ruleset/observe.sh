@@ -1,6 +1,6 @@
-# What a host shows of the rules of one address family (RulesetFacts).
+# Facts about the rules of one address family (RulesetFacts).
 #
-# names: those in the rules that stand for addresses. Exits: 69 (ABSENT). 16777216 is Limit.RULES.
+# names: the names in the rules that stand for addresses. Exits: 69 (ABSENT). 16777216 is Limit.RULES.
 # uses: components/firewall/boot/boot_file.sh hosts/system/services.sh hosts/system/files.sh hosts/system/origin.sh
 # uses: components/firewall/controllers/find.sh components/firewall/controllers/cause.sh
 # uses: hosts/system/network.sh components/firewall/boot/places.sh components/firewall/sets/show.sh

@@ -1,4 +1,4 @@
-"""What a host lets others reach through all of its tables: what Docker publishes goes past INPUT. Pure."""
+"""What a host exposes through all of its tables: ports that Docker publishes bypass INPUT. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LETTING_IN = ("ACCEPT", "DNAT", "REDIRECT", "NETMAP")
 
 
 def published(sections: Mapping[str, str], inputs: RulesetInputs) -> tuple[str, ...]:
-    """What others' rules let others reach beyond ours, a line each; nothing where theirs let nobody in.
+    """What others' rules expose beyond ours, one line each; empty if theirs accept nothing.
 
-    `sections`: of what `observe.sh` printed.
+    `sections`: from the output of `observe.sh`.
     """
     family = inputs.family
     try:
@@ -38,11 +38,11 @@ def published(sections: Mapping[str, str], inputs: RulesetInputs) -> tuple[str, 
     except TooIntricateError as error:
         return (f"not worked out: {error}",)
     except ValueError:
-        return ()  # what cannot be read is told where the rules are
+        return ()  # unparsable rules are reported elsewhere
 
 
 def reachable(sections: Mapping[str, str], family: Family) -> tuple[str, ...]:
-    """What a host lets others reach, a line each, whoever wrote the rules."""
+    """What a host exposes, one line each, whoever wrote the rules."""
     if _count(parse_saved(sections["saved"], family)) > EXPLAINED:
         return (f"not worked out for more than {EXPLAINED} rules",)
     tables, sets, doubts = filtering(sections, family)
@@ -52,7 +52,8 @@ def reachable(sections: Mapping[str, str], family: Family) -> tuple[str, ...]:
 
 
 def filtering(sections: Mapping[str, str], family: Family) -> tuple[tuple[Layer, ...], dict[str, Members], list[str]]:
-    """All tables that packets meet on a host, the sets that they look at, and what cannot be followed, in words."""
+    """All tables that packets traverse on a host, the sets they refer to, and a description of what cannot be
+    followed."""
     found = layers(parse_saved(sections["saved"], family))
     other = layers(parse_saved(sections.get("other", ""), family), "other ")
     sets = read_sets(sections.get("ipset", ""))
@@ -63,7 +64,7 @@ def filtering(sections: Mapping[str, str], family: Family) -> tuple[tuple[Layer,
 
 
 def way(sections: Mapping[str, str], asked: Described) -> tuple[str, ...]:
-    """The way of one packet through a host's tables, in lines."""
+    """The path of one packet through a host's tables, in lines."""
     family = asked.packet.family
     tables, sets, _ = filtering(sections, family)
     return tuple(trace_lines(followed(Tracer(family, tables, network_of(sections, family), sets), asked), family))
@@ -76,7 +77,7 @@ def network_of(sections: Mapping[str, str], family: Family) -> HostNetwork:
 
 
 def _lets_in(found: Rules, own: Rules) -> bool:
-    """Whether any rule that is not ours may let somebody in; of very many rules that is not asked."""
+    """Whether any rule that is not ours may accept something; not checked for very large rulesets."""
     if _count(found) > EXPLAINED:
         return False
     ours = {(table, rule) for table, rule in own.rules()}

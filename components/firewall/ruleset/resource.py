@@ -25,7 +25,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
     chapter = RulesetChapter()
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse, beside what is wrong in itself, rules that nobody could log in through any more."""
+        """Refuse, in addition to invalid rules, rules through which nobody could log in any more."""
         result = super().check(_olds, news)
         if result.failures or has_unknown(news.get("rules")) or has_unknown(news.get("host")):
             return result
@@ -40,7 +40,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         return CheckResult(result.inputs, [CheckFailure("rules", LOCKOUT.format(locked))])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Refuse, in the preview already, a change that keeps out whoever comes from where the last run came from.
+        """Refuse, already in the preview, a change that would lock out the address that the last run came from.
 
         Raises Failure.
         """
@@ -52,7 +52,7 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
             return result
         inputs = self._inputs(_news)
         access = self._known_access(inputs.host, _news.get("connection"))
-        # sshd may have moved since: the run itself goes by where it comes in
+        # sshd may have moved since; the run itself checks its own connection
         ports = dict.fromkeys((seen.port, *(login.port for _, login in (access.logins() if access else ()))))
         locked = [refusal_of(inputs.declared, Origin(seen.client, port)) for port in ports]
         if all(locked) and not inputs.accept_lockout:
@@ -60,13 +60,13 @@ class RulesetProvider(HostProvider[RulesetInputs, RulesetFacts]):
         return result
 
     def noted(self, before: RulesetFacts | None, seen: RulesetFacts) -> dict[str, Any]:
-        """Whence and where the last look came in: that is the way that a preview must not close."""
+        """The address and port that the last observation came in by: a preview must not close that path."""
         if before is None or not seen.client or (seen.client, seen.port) == (before.client, before.port):
             return {}
         return {"observed": before.model_copy(update={"client": seen.client, "port": seen.port}).props()}
 
     def _known_access(self, host: str, connection: Any) -> HostAccess | None:
-        """How the host is reached, as far as a preview can know."""
+        """The access data of the host, as far as a preview can know."""
         if host in self._access or not connection or has_unknown(connection):
             return self._access.get(host)
         try:

@@ -1,4 +1,4 @@
-# Puts the prior rules back. Exits: 75 (STALE).
+# Restores the prior rules. Exits: 75 (STALE).
 # uses: components/firewall/boot/boot_file.sh components/firewall/ruleset/lock.sh
 # uses: components/firewall/ruleset/transaction.sh
 

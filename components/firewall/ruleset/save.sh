@@ -1,7 +1,7 @@
-# Saves what is in force, for going back.
+# Saves what is in force, for the rollback.
 #
-# A table that does not exist yet is not in the list of all: named, it is printed as it would begin. By way of a variable,
-# since iptables-save does not notice a full disk, and printf does.
+# iptables-save without a table omits those that do not exist yet; named explicitly, a table is printed in its initial
+# state. The output goes through a variable, because iptables-save does not notice a full disk, and printf does.
 # uses: components/firewall/sets/save.sh
 # takes: tool tables guard boot
 

@@ -1,4 +1,4 @@
-"""Inputs and facts of a ruleset, and what follows from them. Pure."""
+"""Inputs and facts of a ruleset, and what is derived from them. Pure."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -21,7 +21,7 @@ from rules.values.family import Family
 
 BOOT_HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
 EXPLAINED = 10_000
-"""Rules up to which the exposure is worked out, which takes seconds then."""
+"""Maximum number of rules for which the exposure is computed; that takes seconds at this size."""
 
 
 class RulesetInputs(ChapterInputs):
@@ -54,7 +54,7 @@ class RulesetInputs(ChapterInputs):
     @model_validator(mode="before")
     @classmethod
     def _canonical(cls, values: Any) -> Any:
-        """Let one text stand for all spellings of a ruleset. Raises what `rules.language.parse` raises."""
+        """Normalize all spellings of a ruleset to one text. Raises what `rules.language.parse` raises."""
         if isinstance(values, dict) and values.get("family") in set(Family) and isinstance(values.get("rules"), str):
             beside = tuple(values.get("beside") or ())
             return {**values, **_normal(values["rules"], Family(values["family"]), beside)}
@@ -77,11 +77,12 @@ class RulesetInputs(ChapterInputs):
 
     @property
     def preserved(self) -> tuple[str, ...]:
-        """The interfaces whose rules are not ours."""
+        """The interfaces whose rules belong to others."""
         return DEFAULT_PRESERVE if self.preserve is None else self.preserve
 
     def boot_text(self, wanted: Rules) -> str:
-        """Return the boot file's content: our rules alone, with addresses for names (at boot there is no DNS yet)."""
+        """Return the boot file's content: only our rules, with addresses for names, because at boot there is no DNS
+        yet."""
         return BOOT_HEADER + render(wanted) if self.persistent else ""
 
 
@@ -114,17 +115,17 @@ class RulesetFacts(Model):
 
 
 def own_part(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
-    """Return what of the rules that a host shows is ours."""
+    """Return the part of the observed rules that is ours."""
     return own_rules(parse_saved(seen.saved, inputs.family), inputs.declared, inputs.preserved)
 
 
 def resolved(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
-    """Return the declared rules with addresses for names. Raises ValueError where one was not looked up."""
+    """Return the declared rules with addresses for names. Raises ValueError if one was not looked up."""
     return resolve(inputs.declared, seen.addresses)
 
 
 def addressed(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
-    """Return the rules with addresses for names; as declared before these were looked up."""
+    """Return the rules with addresses for names, or as declared if these were not looked up yet."""
     try:
         return resolved(inputs, seen)
     except ValueError:
@@ -132,17 +133,17 @@ def addressed(inputs: RulesetInputs, seen: RulesetFacts) -> Rules:
 
 
 def obstacles_of(inputs: RulesetInputs, seen: RulesetFacts) -> tuple[str, ...]:
-    """Who else filters, and is not declared to."""
+    """Other firewalls that are not declared in `beside`."""
     return in_the_way(seen.controller, seen.other, inputs.family, inputs.beside)
 
 
-@lru_cache(maxsize=64)  # pure; every look at the state asks again
+@lru_cache(maxsize=64)  # pure; called whenever the state is read
 def _normal(text: str, family: Family, beside: tuple[str, ...]) -> Mapping[str, str]:
     return with_exposure(parse(text, family), beside)
 
 
 def with_exposure(rules: Rules, beside: tuple[str, ...]) -> dict[str, str]:
-    """Return the canonical text of rules, and what they let in: the diff shows both."""
+    """Return the canonical text of rules and their exposure: the diff shows both."""
     count = sum(len(chain.rules) for table in rules.tables for chain in table.chains)
     try:
         lines = exposure(rules) if count <= EXPLAINED else (f"not worked out for more than {EXPLAINED} rules",)

@@ -1,18 +1,18 @@
 # The transaction that changes the rules.
 #
-# plan_holds            whether the lines of the watched chains are those that the plan was made from; else its rule numbers
+# plan_holds       whether the lines of the watched chains are those that the plan is based on; if not, its rule numbers
 #                  are wrong
 # send OPTION...   loads it
-# track_open       starts to track the connections that are open; untrack takes away what does
+# track_open       starts tracking open connections; untrack removes the chain that does so
 #
-# `send -n --test` comes first, so that what iptables does not understand arms nothing; the kernel has its say when it is
-# loaded. What fails because somebody changed the rules since they were read is planned anew. Before 1.8.3, iptables over
-# nf_tables cannot take a rule out in the transaction that adds it, which is how the transaction checks its rule numbers
-# (STOCKADE-UNMOVED: rules/plan/ownership.py).
+# `send -n --test` comes first, so that nothing is armed for rules that iptables cannot parse; the kernel only checks them
+# on loading. If it fails because somebody changed the rules since they were read, the plan is redone. Before 1.8.3,
+# iptables over nf_tables cannot delete a rule in the transaction that adds it, which is how the transaction checks its
+# rule numbers (STOCKADE-UNMOVED: rules/plan/ownership.py).
 #
-# The first rule with a state starts connection tracking, which takes the next packet of an open connection for a new
-# one: a default-deny ruleset would end what is open. So tracking starts ahead of the rules, by a chain that nothing
-# jumps to, until it knows the open connections. What we print is a packet of our own connection.
+# The first stateful rule starts connection tracking, which takes the next packet of an open connection for a new one: a
+# default-deny ruleset would cut open connections. So tracking starts ahead of the rules, through a chain that nothing
+# jumps to, until it has seen the open connections. The lines printed meanwhile are packets of our own connection.
 #
 # Exits: 70 (REFUSED), 75 (STALE).
 # takes: tool lock_wait watched expected transaction

@@ -1,7 +1,8 @@
-"""Whether a ruleset lets the administrator's own connection in, decided before it is applied.
+"""Whether a ruleset accepts the administrator's own connection, decided before it is applied.
 
-Where a run comes from, the host tells (NAT, a jump host): a run asks it, and a preview, which connects to no host, goes
-by what the last run was told. Before the first run a ruleset is refused only where nobody at all could log in.
+Only the host knows the address that a run comes from (NAT, a jump host). A run asks the host. A preview, which connects
+to no host, uses what the last run learned. Before the first run, a ruleset is refused only if nobody at all could log
+in.
 """
 
 from collections.abc import Iterator
@@ -27,12 +28,12 @@ LOCKOUT = (
 )
 
 _STRANGER = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8::1"}
-"""Somebody on the internet, to ask which rule decides; documentation addresses (RFC 5737, RFC 3849)."""
+"""An address on the internet, to ask which rule decides; documentation addresses (RFC 5737, RFC 3849)."""
 
 
 @dataclass(frozen=True)
 class _Exchange:
-    """Packets without which there is no connection: the chain that they meet, what they are, and in words."""
+    """Packets required for a connection: the chain that they traverse, what they are, and a description."""
 
     chain: str
     words: str
@@ -48,9 +49,9 @@ _EXCHANGES = (
 
 
 def refusal(rules: Ruleset, access: HostAccess) -> str:
-    """Say how `rules` keep every login of `access` out; empty where one may get in, or none uses this family.
+    """Return how `rules` lock out every login of `access`; empty if one may get in, or if none uses this family.
 
-    Empty too where that takes too long to work out: the host takes such a change back.
+    Also empty if computing that takes too long: the host rolls such a change back.
     """
     ports = list(dict.fromkeys(port for host, port in _ways(access) if _uses(host, rules.family)))
     found = [_refused(rules, Origin("", port)) for port in ports]
@@ -58,8 +59,8 @@ def refusal(rules: Ruleset, access: HostAccess) -> str:
 
 
 def refusal_of(rules: Ruleset, entry: Origin | None) -> str:
-    """Say how `rules` keep out who comes by `entry`; empty where they may not, and where it is of another family."""
-    if entry is None or not _uses(entry.client, rules.family) or names(rules):  # a name may stand for the client
+    """Return how `rules` lock out a client at `entry`; empty if they may not, or if it belongs to another family."""
+    if entry is None or not _uses(entry.client, rules.family) or names(rules):  # a name may resolve to the client
         return ""
     return _refused(rules, entry)
 
@@ -71,7 +72,7 @@ def _ways(access: HostAccess) -> Iterator[tuple[str, int]]:
 
 
 def _uses(address: str, family: Family) -> bool:
-    """Whether an address is of `family`; a name may be of either, so nothing is decided for it."""
+    """Whether an address belongs to `family`. A name may belong to either, so nothing is decided for it."""
     try:
         return ip_address(address).version == (4 if family is Family.IPV4 else 6)
     except ValueError:
@@ -80,10 +81,10 @@ def _uses(address: str, family: Family) -> bool:
 
 @lru_cache(maxsize=64)  # pure; the hosts of a stack mostly have the same rules
 def _refused(rules: Ruleset, entry: Origin) -> str:
-    """How `rules` keep out who comes by `entry`; anybody, where it has no client."""
+    """Return how `rules` lock out a client at `entry`, or everybody if it has no client."""
     nat = rules.table("nat")
     if nat is not None and any(chain.rules for chain in nat.chains):
-        return ""  # a port may become another on the way in
+        return ""  # NAT may change the port on the way in
     try:
         analysis = analyse(rules)
         for exchange in _EXCHANGES:
@@ -102,7 +103,7 @@ def _message(exchange: _Exchange, entry: Origin) -> str:
 
 
 def _packets(analysis: Analysis, exchange: _Exchange, entry: Origin) -> PacketSet:
-    """All packets of an exchange that do not stay on the host."""
+    """All packets of an exchange that leave or enter the host."""
     top = tops(analysis.family)
     here, there, them = (
         (Field.OUT, Field.SOURCE_PORT, Field.DESTINATION) if exchange.reply else (Field.IN, Field.SERVICE, Field.SOURCE)

@@ -1,1 +1,1 @@
-"""Sets of addresses (ipset(8)): they come before the rules that look at them, and go after them."""
+"""Sets of addresses (ipset(8)): created before the rules that refer to them, and removed after them."""

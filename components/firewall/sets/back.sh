@@ -1,4 +1,4 @@
-# sets_back    puts back what was in the sets, and takes away those that were made
+# sets_back restores the contents of the sets, and removes those that were created
 # uses: components/firewall/sets/parts.sh components/firewall/boot/places.sh
 # takes: guard occasion ip_family
 

@@ -1,5 +1,5 @@
-# own_sets             notes what the declared sets were before
-# disown_sets NAME...  makes them as they were before
+# own_sets             records the prior state of the declared sets
+# disown_sets NAME...  restores them to it
 # uses: components/firewall/sets/parts.sh components/firewall/boot/places.sh
 # takes: set_names ip_family guard
 

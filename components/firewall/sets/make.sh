@@ -1,15 +1,15 @@
-# Sets come before the rules that look at them.
+# Sets are created before the rules that refer to them.
 #
-# make_sets     makes the new ones at once: iptables-restore --test wants to see them
-# change_sets   changes the others, when the way back is armed
+# make_sets     creates the new ones at once, because iptables-restore --test needs them
+# change_sets   changes the others, once the rollback is armed
 #
-# Which sets are ours is noted under $boots/FAMILY.sets: a file for each, empty where we made it, else what it was
-# before. Exits: 82 (SET_TAKEN), 83 (NO_SETS), 84 (BAD_SET).
+# Our sets are recorded under $boots/FAMILY.sets: one file each, empty if we created the set, else with its prior
+# content. Exits: 82 (SET_TAKEN), 83 (NO_SETS), 84 (BAD_SET).
 # uses: components/firewall/sets/parts.sh components/firewall/boot/places.sh
 # takes: set_names ip_family guard
 
 sets_made='' sets_marked='' sets_next='' set_marks=$boots/$ip_family.sets
-drop_new_sets() { # what a change that came to nothing leaves
+drop_new_sets() { # those left by a change that failed
     for _pair in $sets_next; do ipset destroy "${_pair%%=*}" 2>/dev/null || :; done
     for _set in $sets_made; do ipset destroy "$_set" 2>/dev/null || :; done
     for _set in $sets_marked; do rm -f "$set_marks/$_set"; done

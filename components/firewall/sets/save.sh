@@ -1,4 +1,4 @@
-# save_sets    keeps what is in the sets, for going back
+# save_sets saves the contents of the sets, for the rollback
 # takes: set_names sets_gone guard
 
 save_sets() {

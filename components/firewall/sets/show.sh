@@ -1,4 +1,4 @@
-# show_sets    prints the declared sets that are there
+# show_sets prints the declared sets that exist
 # takes: set_names
 
 show_sets() {

@@ -1,11 +1,11 @@
-"""The sets of a ruleset as values of the scripts of this room. Pure."""
+"""The sets of a ruleset as values for the scripts in this directory. Pure."""
 
 from rules.language.sets import read
 
 SET_TAKEN = 82
-"""Exit status: a set of that name is another kind of set, and in use."""
+"""Exit status: a set of that name has another type and is in use."""
 NO_SETS = 83
-"""Exit status: there is no ipset."""
+"""Exit status: ipset is missing."""
 BAD_SET = 84
 """Exit status: the host refused a set."""
 
@@ -17,9 +17,10 @@ SET_EXITS = {
 
 
 def sets_values(sets: str, last: str = "") -> dict[str, str]:
-    """Return what the scripts take: of `sets`, where `last` was declared before.
+    """Return the values for the scripts, for declared `sets` after `last`.
 
-    `sets`: their text. `set_names`. `filled`: those whose entries are others'. `sets_gone`: those no longer declared.
+    `sets`: their text. `set_names`. `filled`: those whose entries belong to others. `sets_gone`: those no longer
+    declared.
     """
     declared, before = read(sets), read(last)
     names = [one.name for one in declared]
