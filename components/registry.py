@@ -1,7 +1,7 @@
-"""The one registry of chapters: each is a field of `Hardening`, from which all else derives.
+"""The registry of chapters: each is a field of `Hardening`, and everything else is derived from that.
 
-The stack config and its schema, what a host may have of its own, the packages of a host, and what `HardenedHost`
-declares, in the order of the fields. docs/contributing.md says how a chapter is added.
+This includes the stack config and its schema, per-host settings, the packages of a host, and what `HardenedHost`
+declares, in the order of the fields. docs/contributing.md explains how to add a chapter.
 """
 
 from functools import reduce
@@ -32,7 +32,7 @@ from components.users.settings import UserSettings
 
 
 def _false_as_none(value: Any) -> Any:
-    """Read `false` as: leave the chapter out."""
+    """Parse `false` as leaving the chapter out."""
     return None if value is False else value
 
 
@@ -64,7 +64,7 @@ class Hardening(Settings):
     packages: PackageSettings = Field(PackageSettings(), description="Packages to install and remove.")
 
     def on(self, host: HostEntry) -> "Hardening":
-        """Return what is wanted of one host: the stack's settings, with the host's own in their place.
+        """Return what is declared for one host: the stack's settings, overridden by the host's own.
 
         Raises `pydantic.ValidationError`.
         """
@@ -76,24 +76,25 @@ class Hardening(Settings):
         return self.model_copy(update={name: getattr(changed, name) for name in own})
 
     def _merged(self, chapter: str, own: Any) -> Any:
-        """Lay a host's chapter over the stack's: setting by setting, lists and `false` as a whole."""
+        """Merge a host's chapter into the stack's: setting by setting, except lists and `false`, which replace it."""
         below = getattr(self, chapter)
         if not isinstance(own, dict) or not isinstance(below, Settings):
             return own
         return {**plain(below), **{camel(key): item for key, item in own.items()}}
 
     def chapters(self) -> dict[str, tuple[RegisteredChapter, Any]]:
-        """Return the chapters that are declared, with their settings."""
+        """Return the declared chapters with their settings."""
         found = {name: (chapter, getattr(self, name)) for name, chapter in REGISTERED.items()}
         return {name: (chapter, settings) for name, (chapter, settings) in found.items() if settings}
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all is wanted of the host."""
+        """Whether no chapter is declared for the host."""
         return not self.chapters() and self.packages == PackageSettings()
 
     def needs(self) -> Needs:
-        """Return what all chapters need of the host's packages; services that are wanted for themselves are started."""
+        """Return what all chapters need from the host's packages. Services of directly declared packages are
+        started."""
         own = packages_needed(self.packages)
         all_ = reduce(Needs.__or__, (chapter.needs(settings) for chapter, settings in self.chapters().values()), own)
         return Needs(all_.present, all_.absent, tuple(sorted({*all_.unstarted} - {*own.present})), all_.take_over)
@@ -109,7 +110,7 @@ REGISTERED: dict[str, RegisteredChapter] = {
 
 
 def _of_a_host(name: str) -> Any:
-    """Return the field that a host has for a chapter of its own."""
+    """Return the field for a chapter in a host's own settings."""
     if name == "users":
         return (tuple[dict[str, Any], ...] | None, Field(None, description="Users instead of `stockade:users`."))
     kind = dict[str, Any] | None if name not in REGISTERED else dict[str, Any] | Literal[False] | None

@@ -5,10 +5,10 @@
 #
 # Overwrites the positional parameters.
 #
-# Starting the client costs 0.1 s of CPU each time, most of it for loading its modules. Its protocol has not changed from
-# 0.8 to 1.1 (csocket.py and asyncserver.py of both): a pickled list of words and `END` over the server's socket, and the
-# same back. Each query needs its own connection, because old servers close it afterwards. Replies are plain values, or
-# an exception of fail2ban's own class for a refusal. Only root may write to the socket or run the client.
+# Starting the client costs 0.1 s of CPU each time, most of it for loading its modules. Its protocol has not changed
+# from 0.8 to 1.1 (csocket.py and asyncserver.py of both): a pickled list of words and `END` over the server's socket,
+# and the same back. Each query needs its own connection, because old servers close it afterwards. Replies are plain
+# values, or an exception of fail2ban's own class for a refusal. Only root may write to the socket or run the client.
 #
 # In Python, socket, pickle and json are built on _socket, _pickle and _json; importing the latter takes half the time.
 # It also runs with Python 2.6.

@@ -1,8 +1,8 @@
 # Our lines in /etc/fail2ban/jail.local, for fail2ban before 0.9.
 #
-# old                     whether it is such a version: 0.8 lacks jail.d (in some releases), the jail `sshd`, and filters
-#                         named after jails. It takes a section INCLUDES for a jail, which is enabled unless it says
-#                         otherwise.
+# old                     whether it is such a version: 0.8 lacks jail.d (in some releases), the jail `sshd`, and
+#                         filters named after jails. It takes a section INCLUDES for a jail, which is enabled unless it
+#                         says otherwise.
 # include_lines           variable: the lines that make it read the drop-in file
 # write_local TO [LINES]  writes what others have in jail.local, preceded by our LINES if given
 #

@@ -1,6 +1,6 @@
-"""Lines of an authorized_keys file: read, compared and merged as data; no I/O.
+"""Lines of an authorized_keys file: parsed, compared and merged as data; no I/O.
 
-Source: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; RFC 4253, 6.6 (what is in the base64 part).
+Source: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; RFC 4253, 6.6 (the content of the base64 part).
 """
 
 import base64
@@ -21,7 +21,7 @@ TYPES = frozenset(
         "sk-ecdsa-sha2-nistp256@openssh.com",
     }
 )
-"""Key types that today's OpenSSH takes. ssh-dss is not among them."""
+"""Key types that current OpenSSH accepts. ssh-dss is not among them."""
 
 FLAGS = frozenset(
     {
@@ -45,13 +45,13 @@ VALUED = frozenset(
     {"command", "environment", "expiry-time", "from", "permitlisten", "permitopen", "principals", "tunnel"}
 )
 
-# a backslash escapes a double quote alone, not another backslash
+# a backslash escapes only a double quote, not another backslash
 _OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\"|\\(?!"))*)")?(,|$)')
 _KEY = re.compile(r"(?:^|\s)((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)\s+(AAAA[A-Za-z0-9+/]+={0,3})(?=\s|$)")
 
 
 class KeyLineError(ValueError):
-    """A line that sshd would not take as a key. `unquoted` is the same without any word of the line."""
+    """A line that sshd would not accept as a key. `unquoted` is the message without any part of the line."""
 
     def __init__(self, message: str, unquoted: str = "") -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class KeyLineError(ValueError):
 
 @dataclass(frozen=True)
 class AuthorizedKey:
-    """One key: its type, the key itself in base64, options as sshd reads them (`from="192.0.2.0/24",no-pty`)."""
+    """One key: its type, its base64 data, and its options as sshd parses them (`from="192.0.2.0/24",no-pty`)."""
 
     type: str
     blob: str
@@ -75,23 +75,23 @@ class AuthorizedKey:
 
     @property
     def rsa_bits(self) -> int:
-        """Size of an RSA key; 0 for other types."""
+        """Size of an RSA key in bits; 0 for other types."""
         if self.type != "ssh-rsa":
             return 0
         return int.from_bytes(_fields(base64.b64decode(self.blob))[2], "big").bit_length()
 
     @property
     def flags(self) -> frozenset[str]:
-        """Names of its options, in lower case."""
+        """The names of its options, in lower case."""
         return frozenset(name.lower() for name, _ in _options(self.options))
 
     def __str__(self) -> str:
-        """The line, single spaces between its fields."""
+        """The line, with single spaces between its fields."""
         return " ".join(part for part in (self.options, self.type, self.blob, self.comment) if part)
 
 
 def parse_key(line: str) -> AuthorizedKey:
-    """Read one line. Raises `KeyLineError`, which never repeats the line: it may be a private key."""
+    """Parse one line. Raises `KeyLineError`, which never repeats the line: it may be a private key."""
     text = line.strip()
     if "PRIVATE KEY" in text:
         raise KeyLineError("this is a private key; use the public key (the file that ends in .pub)")
@@ -112,7 +112,7 @@ def parse_key(line: str) -> AuthorizedKey:
 
 
 def parse_keys(text: str) -> tuple[AuthorizedKey, ...]:
-    """Read the lines of a file, comments and empty lines left out. Raises `KeyLineError` with the line's number."""
+    """Parse the lines of a file, skipping comments and empty lines. Raises `KeyLineError` with the line number."""
     keys = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
@@ -124,12 +124,12 @@ def parse_keys(text: str) -> tuple[AuthorizedKey, ...]:
 
 
 def encoded_type(raw: bytes) -> str:
-    """Return the key type that a key itself tells. Raises `ValueError`."""
+    """Return the key type encoded in a key's data. Raises `ValueError`."""
     return _fields(raw)[0].decode("ascii") if raw else ""
 
 
 def found(text: str) -> dict[str, str]:
-    """Return the keys of a file by blob, each with its first line as written, also lines that sshd may refuse."""
+    """Return the keys of a file by blob, each with its first line as written, including lines that sshd may refuse."""
     keys: dict[str, str] = {}
     for line in _lines(text):
         blob = blob_of(line)
@@ -139,11 +139,11 @@ def found(text: str) -> dict[str, str]:
 
 
 def merge(text: str, wanted: Sequence[AuthorizedKey], unwanted: Sequence[str] = (), prior: str = "") -> str:
-    """Return the file `text` with `wanted` in it and the blobs `unwanted` no longer, all else byte for byte.
+    """Return the file `text` with the `wanted` keys and without the `unwanted` blobs; everything else byte for byte.
 
-    A line that holds a wanted key with other options is replaced in its place; a second line with the same key goes,
-    since sshd would try it when the first one's options do not match. An unwanted key that was in the file `prior`
-    gets its line of then.
+    A line with a wanted key but other options is replaced in place. A second line with the same key is removed, because
+    sshd would try it when the first one's options do not match. An unwanted key that was in the file `prior` gets its
+    old line back.
     """
     missing = {key.blob: str(key) for key in wanted}
     before = found(prior)
@@ -169,7 +169,7 @@ def merge(text: str, wanted: Sequence[AuthorizedKey], unwanted: Sequence[str] = 
 
 
 def only(wanted: Sequence[AuthorizedKey]) -> str:
-    """Return a file that holds `wanted` and nothing else."""
+    """Return a file that contains only `wanted`."""
     return "".join(f"{key}\n" for key in wanted)
 
 
@@ -197,7 +197,7 @@ def _same(line: str, wanted: str) -> bool:
 
 
 def _split_options(text: str) -> tuple[str, str]:
-    """Split a line into its options, checked, and what follows them."""
+    """Split a line into its validated options and the rest."""
     first = text.split(None, 1)[0] if text else ""
     if first in TYPES or re.fullmatch(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+", first):
         return "", text
@@ -216,7 +216,7 @@ def _split_options(text: str) -> tuple[str, str]:
 
 
 def _end_of_options(text: str) -> int:
-    """Return where the first blank outside of double quotes is."""
+    """Return the index of the first blank outside of double quotes."""
     quoted = False
     for found in re.finditer(r'\\"|["\t ]', text):
         if found[0] == '"':
@@ -241,7 +241,7 @@ def _options(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _check_blob(kind: str, blob: str) -> None:
-    """Raise unless the base64 part is whole and of the type that is written before it."""
+    """Raise unless the base64 part is complete and of the type written before it."""
     try:
         raw = base64.b64decode(blob, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Key files on this machine: made, read and sealed with a passphrase. Private keys stay 0600 and are never overwritten.
+"""Key files on this machine: generated, read and encrypted. Private keys stay 0600 and are never overwritten.
 
 Source: ssh-keygen(1); PROTOCOL.key of OpenSSH.
 """
@@ -16,11 +16,11 @@ from components.keys.authorized_keys import AuthorizedKey, KeyLineError, parse_k
 from hosts.text.textfiles import BadFile, read_private_key, read_text
 
 if TYPE_CHECKING:
-    import asyncssh  # takes 0.2 s to import; the program never needs it
+    import asyncssh  # takes 0.2 s to import, and the program never needs it
 
 RSA_BITS = 4096
 BCRYPT_ROUNDS = 64
-"""ssh-keygen -a: the work that a guess of the passphrase costs."""
+"""ssh-keygen -a: KDF rounds, which make guessing the passphrase expensive."""
 
 
 class KeyPairInputs(Model):
@@ -46,7 +46,7 @@ class KeyPairInputs(Model):
 
 
 def generate(path: Path, inputs: KeyPairInputs) -> bool:
-    """Make a key pair at `path` where there is none. Returns whether it did; a key that is there wins."""
+    """Generate a key pair at `path` unless a key exists there. Return whether one was generated."""
     import asyncssh
 
     if path.exists():
@@ -58,7 +58,7 @@ def generate(path: Path, inputs: KeyPairInputs) -> bool:
         key = asyncssh.generate_private_key("ssh-rsa", inputs.comment, key_size=inputs.bits)
     new = _written(path, _exported(key, inputs), 0o600)
     try:
-        os.link(new, path)  # unlike a rename, it fails where someone was faster
+        os.link(new, path)  # unlike a rename, this fails if someone was faster
     except FileExistsError:
         return False
     finally:
@@ -68,9 +68,9 @@ def generate(path: Path, inputs: KeyPairInputs) -> bool:
 
 
 def use(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
-    """Return the public key of the private key at `path`, which no one else may read from now on.
+    """Return the public key of the private key at `path`, and make that key unreadable for others.
 
-    Raises `Failure` where it is not the declared kind of key, or not sealed with the declared passphrase; `OSError`.
+    Raises `Failure` if it is not the declared kind of key, or not encrypted with the declared passphrase; `OSError`.
     """
     key = read_public(path, inputs)
     _check_kind(path, key, inputs)
@@ -82,7 +82,7 @@ def use(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
 
 
 def read_public(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
-    """Read the public key; from the .pub file where the private one is sealed and no passphrase is declared.
+    """Read the public key; from the .pub file if the private key is encrypted and no passphrase is declared.
 
     Raises `Failure`, `OSError`.
     """
@@ -107,11 +107,11 @@ def read_public(path: Path, inputs: KeyPairInputs) -> AuthorizedKey:
 
 
 def reseal(path: Path, before: KeyPairInputs, inputs: KeyPairInputs) -> None:
-    """Write the same key with another passphrase or comment. Raises `Failure`, `OSError`."""
+    """Rewrite the same key with another passphrase or comment. Raises `Failure`, `OSError`."""
     import asyncssh
 
     text = _text(path)
-    for secret in (_passphrase(before), _passphrase(inputs)):  # the new one: a run that was killed had come so far
+    for secret in (_passphrase(before), _passphrase(inputs)):  # the new one: a killed run may have got that far
         try:
             key = asyncssh.import_private_key(text, secret)
         except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError):
@@ -144,7 +144,7 @@ def _exported(key: "asyncssh.SSHKey", inputs: KeyPairInputs) -> bytes:
 
 
 def _sealed(text: str) -> bool:
-    """Tell whether a private key needs a passphrase."""
+    """Return whether a private key needs a passphrase."""
     import asyncssh
 
     try:
@@ -189,7 +189,7 @@ def _beside(path: Path) -> Path:
 
 
 def _written(path: Path, content: bytes, mode: int) -> Path:
-    """Write a new file beside `path`, on the disk for certain; mkstemp makes it 0600."""
+    """Write a new file beside `path` and sync it to disk; mkstemp creates it 0600."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

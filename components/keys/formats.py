@@ -1,4 +1,4 @@
-"""Public keys in other spellings than OpenSSH's, read as lines of authorized_keys; no I/O.
+"""Public keys in formats other than OpenSSH's, converted to lines of authorized_keys; no I/O.
 
 Source: RFC 4716, "The Secure Shell (SSH) Public Key File Format"; PuTTY's manual, appendix C, "PPK file format".
 """
@@ -15,10 +15,10 @@ _PPK = re.compile(r"PuTTY-User-Key-File-[1-9]: ")
 
 
 def as_lines(text: str) -> str:
-    """Return a file's text with keys in the format of RFC 4716 (what PuTTYgen saves as public key, and ssh-keygen -e
-    prints) or of a .ppk file as lines of authorized_keys; any other text as it is.
+    """Return a text with keys in the format of RFC 4716 (public keys saved by PuTTYgen or printed by ssh-keygen -e) or
+    of a .ppk file converted to lines of authorized_keys; any other text unchanged.
 
-    Of a .ppk file only the public part is read. Raises `KeyLineError`.
+    Only the public part of a .ppk file is read. Raises `KeyLineError`.
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     if _PPK.match(plain):
@@ -34,7 +34,7 @@ def as_lines(text: str) -> str:
 
 
 def _of_block(block: str) -> str:
-    comment, lines = "", block.replace("\\\n", "").splitlines()  # headers may go on in the next line
+    comment, lines = "", block.replace("\\\n", "").splitlines()  # headers may continue on the next line
     while lines and (header := _HEADER.fullmatch(lines[0])):
         if header[1].lower() == "comment":
             comment = header[2].strip().removeprefix('"').removesuffix('"').replace('\\"', '"')

@@ -1,4 +1,4 @@
-"""Public keys that somebody gives as text or in files."""
+"""Public keys given as text or in files."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from hosts.text.textfiles import BadFile, private_key_fault
 
 
 class NoPublicKey(ValueError, RunError):  # noqa: N818  # RunError: Pulumi shows the message and no traceback
-    """A text or file that was given as public keys and is none. The message names it."""
+    """A text or file given as public keys that contains none. The message names it."""
 
 
 def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return public keys given as text and in files, one line each, options kept: a .pub or authorized_keys file, or
-    what PuTTYgen saves.
+    """Return public keys given as text and in files, one line each with their options. Files may be .pub or
+    authorized_keys files, or saved by PuTTYgen.
 
     Raises `NoPublicKey`.
     """
@@ -34,7 +34,7 @@ def public_keys(texts: Sequence[str] = (), files: Sequence[str] = ()) -> tuple[s
 
 
 def _keys_in(name: str, text: str, *, quoted: bool = True) -> tuple[AuthorizedKey, ...]:
-    """Read keys; of a text that may be any file's nothing is `quoted` in an error."""
+    """Parse keys. Unless `quoted`, errors quote nothing of the text, because it may be from any file."""
     if private_key_fault(text) == "" or "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY" in text:
         raise NoPublicKey(f"{name}: this is a private key; use the public key (the file that ends in .pub)")
     try:

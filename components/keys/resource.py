@@ -1,7 +1,7 @@
-"""`KeyPair`: an SSH key pair on the machine where Pulumi runs; no host takes part.
+"""`KeyPair`: an SSH key pair on the machine where Pulumi runs; no host is involved.
 
-The private key is a file and nothing else: it is in no state, output or log. A file that is there already is used as it
-is. `delete` leaves both files in place. On a machine without the file (another operator's), `refresh` changes nothing.
+The private key exists only as a file: it is in no state, output or log. An existing file is used as is. `delete` leaves
+both files in place. On a machine without the file (another operator's), `refresh` changes nothing.
 
 Source: the guide, "Create an Authentication Keypair": `ssh-keygen -b 4096`; ssh-keygen(1).
 """
@@ -38,7 +38,7 @@ class KeyPairProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate the inputs; what is unknown in a preview is left for later."""
+        """Validate the inputs. Values unknown in a preview are skipped."""
         given = _given(news)
         known = {key: value for key, value in given.items() if not isinstance(value, Unknown)}
         try:
@@ -49,13 +49,13 @@ class KeyPairProvider(ResourceProvider):
         return CheckResult({**model.props(), **given}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare input by input; a key of another place, type or size is another key."""
+        """Compare the inputs one by one. Another path, type or size means another key."""
         olds, news = _given(_olds), _given(_news)
         changed = {name for name in set(olds) | set(news) if olds.get(name) != news.get(name)}
         return DiffResult(changes=bool(changed), replaces=sorted(changed & {"path", "type", "bits"}))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Use the key that is there, or make one."""
+        """Use the existing key, or generate one."""
         inputs = KeyPairInputs.model_validate(_given(props))
         path = resolve(inputs.path)
         with _told(path):
@@ -64,7 +64,7 @@ class KeyPairProvider(ResourceProvider):
         return CreateResult(str(path), _outs(inputs, key, made))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Read the public key again where the file is; elsewhere nothing is known to have changed."""
+        """Read the public key again if the file exists here; otherwise assume no change."""
         inputs = KeyPairInputs.model_validate(_given(props))
         path = resolve(inputs.path)
         if not path.exists():
@@ -74,7 +74,7 @@ class KeyPairProvider(ResourceProvider):
         return ReadResult(id_, _outs(inputs, key, bool(props.get("made"))), inputs.props())
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Give a key that we made another passphrase or comment: the same key, written anew."""
+        """Change the passphrase or comment of a key that we generated, by rewriting the file."""
         before, inputs = KeyPairInputs.model_validate(_given(_olds)), KeyPairInputs.model_validate(_given(_news))
         path, made = resolve(inputs.path), bool(_olds.get("made"))
         with _told(path):
@@ -83,7 +83,7 @@ class KeyPairProvider(ResourceProvider):
             return UpdateResult(_outs(inputs, use(path, inputs), made))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Leave both files: hosts may still know the key."""
+        """Leave both files: hosts may still accept the key."""
 
 
 class KeyPair(Served, provider=KeyPairProvider):
@@ -128,7 +128,7 @@ def _said(message: str) -> str:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Tell what the file system refused in one line."""
+    """Turn a file system error into one line."""
     try:
         yield
     except OSError as error:

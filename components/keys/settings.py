@@ -24,7 +24,7 @@ class KeySettings(Settings):
             "bits": self.bits,
             "comment": self.comment,
         }
-        if self.path is not None:  # without a path of its own, the key that is at the usual place will do
+        if self.path is not None:  # without a path of its own, the key at the default path is used
             props["type"] = self.type
         if self.passphrase is not None:
             props["passphrase"] = self.passphrase.get_secret_value()

@@ -1,4 +1,4 @@
-# net-tools is installed where the host has neither ss nor netstat.
+# Installs net-tools if the host has neither ss nor netstat.
 #
 # uses: hosts/system/distro.sh hosts/packages/manager.sh
 

@@ -1,4 +1,4 @@
-"""What listens on a host, compared with what is expected there."""
+"""What listens on a host, compared with what is expected."""
 
 from components.core.chapter import Chapter, KnownState
 from components.failure import Failure
@@ -8,11 +8,11 @@ from hosts.shell import Answer, Script
 from hosts.system.listeners import Listener, listeners
 
 _NAME_LENGTH = 15
-"""Of a process as the kernel names it, which is what an entry may have been written by."""
+"""Of a process name as the kernel stores it, which an entry may have been written with."""
 
 
 class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
-    """Looks; changes nothing but for net-tools on a host that has neither ss nor netstat."""
+    """Observes. The only change: installs net-tools on a host that has neither ss nor netstat."""
 
     inputs = ListenerInputs
     facts = ListenerFacts
@@ -44,7 +44,7 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
         return Script("remove net-tools", script("components/listeners/restore.sh"), values, timeout=900)
 
     def differences(self, inputs: ListenerInputs, seen: ListenerFacts) -> str:
-        """Raise `Failure` where unexpected ones shall fail the run."""
+        """Raise `Failure` if unexpected listeners must fail the run."""
         if seen.unexpected and inputs.unexpected == "fail":
             raise Failure(f"{inputs.host}: {self.title(inputs)}: {complaint(seen.unexpected)}")
         return "" if seen.tool else "neither ss nor netstat"
@@ -52,15 +52,15 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
     def as_observed(
         self, inputs: ListenerInputs, known: KnownState[ListenerInputs, ListenerFacts], seen: ListenerFacts
     ) -> ListenerInputs:
-        """Who is not expected and was not there when a run looked last."""
+        """Return unexpected listeners that were not there at the last run."""
         before = set(known.recorded.unexpected) if known.recorded else set()
         new = tuple(one for one in seen.unexpected if one not in before)
         return inputs.model_copy(update={"unexpected_listeners": new})
 
 
 def expected(one: Listener, entries: tuple[str, ...]) -> bool:
-    """Whether an entry stands for this listener. What systems have by default stands for no program that a person runs:
-    an sshd with a configuration of one's own, a forwarded port."""
+    """Whether an entry covers this listener. Default entries of a system cover no program run by a person: an sshd with
+    its own configuration, a forwarded port."""
     for entry in entries:
         if one.person and entry in (*EXPECTED, *ON_LOOPBACK):
             continue

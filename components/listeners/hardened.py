@@ -10,7 +10,7 @@ from components.packages.hardened import packages_now
 
 
 def declare(host: Composition, settings: ListenerSettings) -> None:
-    """Declare the look, when everything else is in force."""
+    """Declare the check, after everything else is in force."""
     changed = host.packages.observed.apply(packages_now)
     props = host.props({**settings.props(), "triggers": changed}, existing=False)
     opts = host.after("packages", "users", "firewall", "sshd", "time_sync")
@@ -20,7 +20,7 @@ def declare(host: Composition, settings: ListenerSettings) -> None:
 
 
 def _listening(observed: Mapping[str, Any] | None) -> list[str] | None:
-    """Say what listens, the loopback last."""
+    """Return what listens, loopback last."""
     return [*observed["listening"], *observed["loopback"]] if observed else None
 
 

@@ -1,4 +1,4 @@
-# net-tools goes where it came with us.
+# Removes net-tools if we installed it.
 #
 # uses: hosts/system/distro.sh hosts/packages/manager.sh
 # takes: ours

@@ -16,10 +16,10 @@ _EXPECTED = (
     *("systemd-network:68/udp", "systemd-network:546/udp"),
 )
 EXPECTED = tuple(sorted(_EXPECTED))
-"""sshd, time synchronisation and what keeps the host's address."""
+"""sshd, time synchronisation, and what maintains the host's address."""
 
 ON_LOOPBACK = ("systemd-resolve:53/tcp", "systemd-resolve:53/udp")
-"""Expected on the loopback alone, where that is judged: the host's own resolver."""
+"""Expected only on loopback, if that is checked: the host's own resolver."""
 
 SHAPE = re.compile(
     r"(?P<who>(?!/(?:tcp|udp)\Z)/[A-Za-z0-9/_.+@-]+?|[A-Za-z0-9_.+@-]*)"
@@ -45,7 +45,7 @@ class ListenerSettings(Settings):
         return checked(entries)
 
     def props(self, *more: str) -> dict[str, Any]:
-        """The properties of a `Listeners` resource; `more`: what other chapters expect."""
+        """The properties of a `Listeners` resource. `more`: what other chapters expect."""
         wanted = sorted({*EXPECTED, *self.expected, *more})
         return {"expected": wanted, "unexpected": self.unexpected, "loopback": self.loopback}
 
@@ -84,7 +84,7 @@ class ListenerFacts(Model):
 
 
 def checked(entries: tuple[str, ...]) -> tuple[str, ...]:
-    """The same, sorted. Raises `ValueError` for an entry that isn't `[program or package][:port][/protocol]`."""
+    """Return the entries, sorted. Raises `ValueError` unless each is `[program or package][:port][/protocol]`."""
     for entry in entries:
         shape = SHAPE.fullmatch(entry)
         if not shape or not (shape["who"] or shape["port"]) or int(shape["port"] or 1) not in range(1, 65536):
@@ -95,7 +95,7 @@ def checked(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def complaint(unexpected: tuple[str, ...] | list[str]) -> str:
-    """Say what listens unexpectedly, and what can be done about it."""
+    """Return what listens unexpectedly, and what to do about it."""
     return (
         f"unexpected listeners: {', '.join(unexpected)}. Remove the package (packages that are absent), "
         f"or expect it: {', '.join(dict.fromkeys(_entry(one) for one in unexpected))}"
@@ -103,6 +103,6 @@ def complaint(unexpected: tuple[str, ...] | list[str]) -> str:
 
 
 def _entry(listener: str) -> str:
-    """The entry of `expected` that would allow a listener, from how it is written in facts."""
+    """The entry of `expected` that would allow a listener, derived from its text in the facts."""
     protocol, place, who = listener.split(" ")[:3]
     return f"{who}:{place.rpartition(':')[2]}/{protocol}"

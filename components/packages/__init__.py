@@ -1,1 +1,1 @@
-"""The chapter on packages: what is wanted and what is not, in one transaction."""
+"""The chapter on packages: the ones to install and the ones to remove, in one transaction."""

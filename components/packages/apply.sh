@@ -1,7 +1,7 @@
-# What is wanted comes, what is not goes, in one transaction; what went for something that is not declared any more
-# comes back.
+# Installs what is declared present and removes what is declared absent, in one transaction. Packages removed for
+# something that is no longer declared are reinstalled.
 #
-# Exits: 71 a service that ran before does not start (UNSTARTED), 76 there is no such package here (NAMELESS).
+# Exits: 71 a service that was running before does not start (UNSTARTED), 76 no such package on this system (NAMELESS).
 #
 # uses: components/packages/meaning.sh components/packages/transaction/records.sh
 # uses: components/packages/transaction/etc.sh components/packages/transaction/give_back.sh
@@ -19,13 +19,13 @@ wanted=$named
 real_names $absent
 asked=$named
 if [ -n "$asked" ] && [ "$pkg_manager" = apt ] && ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
-    _apt update || : # what a name stands for is in there
+    _apt update || : # needed to resolve names
 fi
 _open_records
 pkg_gone=$(_names removed)
 meanings=$(pkg_means $(_missing $wanted) $asked)
 present=$(_to_install $wanted)
-printf '%s\n' "$meanings" >>"$folder/meant" # also what went already
+printf '%s\n' "$meanings" >>"$folder/meant" # including packages that are already gone
 sort -u "$folder/meant" >"$folder/meant.now"
 _keep_lines meant.now "$asked" >"$folder/meant"
 rm -f "$folder/meant.now"
@@ -45,7 +45,7 @@ if [ -f "$folder/removed" ]; then
         _has "$_name" "$absent" || [ -n "$(_common "$_why" "$declared")" ] || printf ' %s' "$_name"
     done <"$folder/removed")
 fi
-half=$(pkg_half $(_without "$(_names removed)" "$back")) # in /etc as before the killed run, not as that left it
+half=$(pkg_half $(_without "$(_names removed)" "$back")) # /etc as before the killed run, not as that left it
 if [ -n "$half" ]; then
     _draft
     pkg_remove $half
@@ -58,9 +58,9 @@ along=$(_without "$(_names removed)" "$back")
 idle=$(_stranded "$along")
 missing=$(_without "$present" "$(_there $present)")
 again=$(_without "$back" "$(_there $back)")
-[ -n "$missing$again" ] || drop="$drop$idle" # else what comes may need it
+[ -n "$missing$again" ] || drop="$drop$idle" # otherwise the new packages may need it
 if [ -n "$missing$gone$drop$again" ]; then _transact "$missing" "$gone" "$drop" "$again"; fi
-if [ -n "$gone$drop$idle" ]; then # what nothing needs by now, though something that stays recommended it before
+if [ -n "$gone$drop$idle" ]; then # no longer needed, though a remaining package recommended it before
     idle=$(_without "$(_stranded "$along")" "$present $back")
     [ -z "$idle" ] || pkg_remove $idle
 fi

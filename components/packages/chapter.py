@@ -1,4 +1,4 @@
-"""The package transaction of a host: what is observed of it, how it is made and undone."""
+"""The package transaction of a host: how it is observed, carried out and undone."""
 
 from components.core.chapter import Chapter, KnownState
 from components.packages.settings import PROTECTED, RECORDS, TIMEOUT, PackageFacts, PackageInputs
@@ -8,13 +8,14 @@ from hosts.shell import Answer, Script
 from hosts.system.distro import UNSUPPORTED_EXIT
 
 WOULD_GO = 77
-"""Exit status (EX_NOPERM of sysexits.h): sshd, sudo, the firewall, the init system or a declared package would go."""
+"""Exit status (EX_NOPERM of sysexits.h): sshd, sudo, the firewall, the init system or a declared package would be
+removed."""
 NAMELESS = 76
 """Exit status: the distribution has no such package."""
 HELD = 78
 """Exit status: a package that would have to change is on hold."""
 UNSTARTED = 71
-"""Exit status (EX_OSERR): all is back in its place, but a service that ran before does not start."""
+"""Exit status (EX_OSERR): everything is restored, but a service that was running before does not start."""
 
 EXITS = {
     **UNSUPPORTED_EXIT,
@@ -25,10 +26,10 @@ EXITS = {
 
 
 class PackageChapter(Chapter[PackageInputs, PackageFacts]):
-    """Installs what is missing and purges what is not wanted, in one transaction; upgrades nothing that is there.
+    """Installs missing packages and purges unwanted ones, in one transaction. Upgrades nothing that is installed.
 
-    What a purge takes from /etc, debconf's answers and the state of the services stay on the host, readable for root
-    alone, until the package is given back.
+    Whatever a purge removes from /etc, debconf's answers, and the state of the services are kept on the host, readable
+    by root only, until the package is restored.
     """
 
     inputs = PackageInputs
@@ -64,7 +65,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
 
     def restore(self, inputs: PackageInputs, known: KnownState[PackageInputs, PackageFacts]) -> Script:
         left = known.recorded or PackageFacts()
-        # the host's own records go first; these are for a host that has lost them
+        # the host's own records take precedence; these are for a host that lost them
         values = {"ours": " ".join(left.ours), "removed": " ".join(left.removed)}
         return Script(
             step="restore the packages",
@@ -81,7 +82,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
         return "; ".join(f"{problem}: {', '.join(names)}" for problem, names in problems if names)
 
     def irrecoverable(self, inputs: PackageInputs, seen: PackageFacts) -> bool:
-        return not set(inputs.present) <= set(seen.installed)  # with what others had configured of it
+        return not set(inputs.present) <= set(seen.installed)  # including what others had configured of it
 
     def as_observed(
         self, inputs: PackageInputs, known: KnownState[PackageInputs, PackageFacts], seen: PackageFacts

@@ -20,19 +20,20 @@ class PackageSettings(Settings):
 
 
 def packages_needed(settings: PackageSettings) -> Needs:
-    """Return the packages that are wanted for themselves."""
+    """Return the packages that are declared directly."""
     return Needs(settings.present, settings.absent)
 
 
 def declare_packages(host: Composition, needs: Needs) -> None:
-    """Declare the transaction, before everything else."""
+    """Declare the transaction, which comes before everything else."""
     packages = Packages(host.name, host.props(needs.props(), existing=False), host.after())
     host.enforced["packages"] = packages.observed.apply(_installed_and_removed)
     host.add("packages", packages)
 
 
 def packages_now(observed: Mapping[str, Any] | None) -> list[str]:
-    """Say what of the declared packages is there and what was removed: with another answer, others may listen."""
+    """Return which of the declared packages are installed and what was removed. If that changes, listeners may change
+    too."""
     seen = observed or {}
     there = (f"{name} {version}" for name, version in seen.get("installed", {}).items())
     gone = (f"no {entry.partition('=')[0]}" for entry in seen.get("removed", ()))
@@ -40,7 +41,7 @@ def packages_now(observed: Mapping[str, Any] | None) -> list[str]:
 
 
 def _installed_and_removed(observed: Mapping[str, Any] | None) -> dict[str, list[str]] | None:
-    """Say what was installed because it is declared, and what really went."""
+    """Return what was installed because it is declared, and what was actually removed."""
     if not observed:
         return None
     return {"installed": observed["ours"], "removed": [entry.partition("=")[0] for entry in observed["removed"]]}

@@ -1,5 +1,5 @@
-# The declared packages that are installed, `name version` each, by the names that were declared; and the records of
-# what was removed and installed.
+# The declared packages that are installed, as `name version` with the declared names, and the records of what was
+# removed and installed.
 #
 # uses: components/packages/meaning.sh hosts/system/distro.sh hosts/packages/manager.sh
 # takes: folder present absent
@@ -17,7 +17,7 @@ named=$all
 if [ "$(echo $named)" = "$(echo $present $absent)" ] && [ -z "$meanings" ]; then
     pkg_versions $named
 else
-    for declared in $present $absent; do # told by the name that was declared
+    for declared in $present $absent; do # reported under the declared name
         real_names "$declared"
         how=for
         case " $absent " in *" $declared "*) how= ;; esac

@@ -1,4 +1,4 @@
-"""Packages of one host: those that are wanted and those that are not, in one transaction; delete undoes both.
+"""Packages to install and to remove on one host, in one transaction. Delete undoes both.
 
 Sources: the guide, "Configure a Firewall" (`apt-get install iptables-persistent`) and "Uninstall the Listening
 Services" (`apt-get purge package_name`).
@@ -17,7 +17,7 @@ from components.packages.chapter import PackageChapter
 from components.packages.settings import PackageFacts, PackageInputs
 
 _ANY = "*"
-"""Stands among the names of `dropped` for all of them."""
+"""Stands for all names in `dropped`."""
 
 
 class PackagesProvider(HostProvider[PackageInputs, PackageFacts]):
@@ -26,7 +26,7 @@ class PackagesProvider(HostProvider[PackageInputs, PackageFacts]):
     chapter = PackageChapter()
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Count, beside what every chapter's does, the packages that are not declared any more."""
+        """Validate the inputs as in every chapter, and count the packages that are no longer declared."""
         result = super().check(_olds, news)
         before, now = _olds.get("present") or (), result.inputs.get("present") or ()
         if result.failures or has_unknown([before, now]):
@@ -37,12 +37,12 @@ class PackagesProvider(HostProvider[PackageInputs, PackageFacts]):
         return CheckResult({**result.inputs, "dropped": dict(sorted(dropped.items()))}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare what the declarations alone determine."""
+        """Compare what depends only on the declarations."""
         known = {name: times for name, times in (_olds.get("dropped") or {}).items() if name != _ANY}
         return super().diff(_id, {**_olds, "dropped": known} if "dropped" in _olds else _olds, _news)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Count also a change that failed and took packages with it: the state of before has no other trace of it."""
+        """Also count a failed change that removed packages: the previous state has no other trace of it."""
         result = super().update(_id, _olds, _news)
         failed = int((_olds.get("dropped") or {}).get(_ANY, 0)) + bool(_olds.get("unfinished"))
         outs = result.outs or {}
@@ -66,10 +66,10 @@ class Packages(HostResource, provider=PackagesProvider):
         super().__init__(name, {"observed": None, "dropped": None, **props}, opts)
 
     def triggers_for(self, *names: str) -> Output[list[str] | None]:
-        """Return the `triggers` of a resource that configures these packages: they change once one was removed.
+        """Return the `triggers` for a resource that configures these packages; they change once one was removed.
 
-        A package that goes takes its configuration along. Where a run ends between the package and its chapter, and the
-        chapter is declared again, nothing else shows that it is no longer in force.
+        A removed package takes its configuration with it. If a run ends between the package and its chapter, and the
+        chapter is declared again, nothing else shows that its settings are no longer in force.
         """
 
         def texts(times: dict[str, Any] | None) -> list[str] | None:

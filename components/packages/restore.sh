@@ -1,6 +1,6 @@
-# The packages as they were before. Of a host that has lost the records, `ours` and `removed` are all that is known.
+# Restores the packages. On a host that has lost its records, only `ours` and `removed` are known.
 #
-# Exits: 71 a service that ran before does not start (UNSTARTED).
+# Exits: 71 a service that was running before does not start (UNSTARTED).
 #
 # uses: components/packages/transaction/records.sh components/packages/transaction/etc.sh
 # uses: components/packages/transaction/give_back.sh components/packages/transaction/transaction.sh
@@ -14,7 +14,7 @@ lost_records=
 _open_records
 _settle
 _leave
-if [ -n "$lost_records" ]; then # what the state knows is all there is
+if [ -n "$lost_records" ]; then # only what the state has is known
     for _name in $ours; do _note installed "$_name"; done
     for _name in $removed; do _note removed "$(echo "$_name" | tr '=' ' ') manual $_name"; done
 fi

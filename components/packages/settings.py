@@ -1,4 +1,4 @@
-"""Which packages a host is to have, and which not: inputs and facts. Pure."""
+"""The packages to install and to remove on a host: inputs and facts. Pure."""
 
 from fnmatch import fnmatch
 from typing import Self
@@ -17,7 +17,7 @@ RPC = ("nfs-common", "rpcbind")
 UNNECESSARY = (*MAIL, *RPC)
 
 PROTECTED = (
-    # sshd and sudo: the way in
+    # sshd and sudo: login and root
     *("openssh-server", "openssh", "sudo", "sudo-ldap"),
     # the firewall; ufw and firewalld only while they are active
     *("iptables", "iptables-nft", "iptables-legacy", "iptables-libs", "nftables"),
@@ -26,15 +26,15 @@ PROTECTED = (
     *("init", "systemd", "systemd-sysv", "sysvinit*", "initscripts", "upstart", "runit-init", "openrc"),
     *("linux-image-*", "linux", "linux-lts", "kernel", "kernel-core", "grub-*", "grub2-*", "grub"),
     *("apt", "dpkg", "dnf", "dnf5", "yum", "rpm", "pacman", "zypper", "libzypp", "glibc", "bash"),
-    # its addresses
+    # network configuration
     *("ifupdown", "netplan.io", "network-manager", "isc-dhcp-client", "dhcpcd-base"),
     *("NetworkManager", "networkmanager", "network-scripts", "dhcp-client", "dhclient", "dhcpcd"),
 )
-"""What is never removed, whatever is asked for."""
+"""Never removed, whatever is declared."""
 
 RECORDS = "/var/lib/stockade/packages"
 TIMEOUT = 900
-"""Seconds that a transaction may take, beside those for which it waits."""
+"""Maximum seconds for a transaction, excluding those spent waiting for locks."""
 
 
 class PackageInputs(ChapterInputs):

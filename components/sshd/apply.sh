@@ -1,13 +1,13 @@
-# Builds the would-be configuration, tries it, and only then puts it in force: all files, then a reload. With give_back,
-# what Stockade wrote goes.
+# Builds the new configuration, tests it, and only then puts it in force: all files, then a reload. With give_back,
+# removes what Stockade wrote.
 #
-# Exits: those of daemon.sh, build.sh and check.sh; 70 sshd did not take it, 73 a link in the place of a file, 74 not
+# Exits: those of daemon.sh, build.sh and check.sh; 70 sshd did not load it, 73 a link in place of a file, 74 not
 # written.
 #
 # uses: components/sshd/daemon.sh components/sshd/build.sh components/sshd/check.sh components/sshd/reload.sh
 # takes: give_back
 
-swap() { # FILE: the staged one takes its place, or it goes
+swap() { # FILE: replaced by the staged one, or removed
     if [ -f "$stage/new$1" ]; then
         if cmp -s "$stage/new$1" "$1"; then return 0; fi
     elif [ ! -e "$1" ]; then
@@ -26,7 +26,7 @@ swap() { # FILE: the staged one takes its place, or it goes
         case $1 in */"$socket_dropin") rmdir "${1%/*}" 2>/dev/null || : ;; esac
     fi
 }
-put() { # FROM TO: all of it or nothing, with the owner and mode that are there
+put() { # FROM TO: all or nothing, with the existing owner and mode
     rm -f "$2.stockade"
     if [ -f "$2" ]; then cp -p "$2" "$2.stockade"; else : >"$2.stockade"; fi &&
         cat "$1" >"$2.stockade" && { sync "$2.stockade" 2>/dev/null || :; } && mv -f "$2.stockade" "$2" || return 1
@@ -53,7 +53,7 @@ arm
 for port in $unlabelled; do
     semanage port -a -t ssh_port_t -p tcp "$port" || semanage port -m -t ssh_port_t -p tcp "$port"
 done
-# what restricts comes last where it is written, and goes first where it is removed
+# files with restrictions are written last, and removed first
 for file in "$dropin" "$aside" "/etc/systemd/system/ssh.socket.d/$socket_dropin" \
     "/etc/systemd/system/sshd.socket.d/$socket_dropin"; do
     [ -f "$stage/new$file" ] || swap "$file"

@@ -1,14 +1,14 @@
-# The would-be configuration, built beside the real one: $stage/new has the files by their real paths.
+# Builds the new configuration beside the real one: $stage/new has the files under their real paths.
 #
-# stage_files       what is there, without what Stockade wrote or commented out earlier; sets labelled
-# label_ports       sets labels, unlabelled: where SELinux is on, ports that sshd may listen on only when labelled
-# write_ours        the declared lines, where sshd reads first
-# stage_socket      where the socket unit listens
+# stage_files       copies the existing files, without what Stockade wrote or commented out earlier; sets labelled
+# label_ports       sets labels, unlabelled: with SELinux, ports on which sshd may listen only when labelled
+# write_ours        writes the declared lines where sshd reads first
+# stage_socket      writes where the socket unit listens
 #
-# Other people's files are changed in two ways only, both of which `delete` finds again by their marks, whatever else was
-# edited there meanwhile: a block at the head, and lines that are commented out.
+# Other people's files are changed in only two ways: a block at the head, and commented-out lines. `delete` finds both
+# by their marks, whatever else was edited meanwhile.
 #
-# Exits: 69 semanage is missing, 73 a file in our place is somebody else's.
+# Exits: 69 semanage is missing, 73 a file in our place belongs to somebody else.
 #
 # uses: hosts/system/files.sh components/sshd/daemon.sh components/sshd/reload.sh
 # takes: head match ports silence
@@ -16,7 +16,7 @@
 labels= unlabelled= labelled=
 new=$stage/new$main
 
-includes() { # FILE: the files that it names, in order
+includes() { # FILE: prints the files that it includes, in order
     sed -n 's/^[[:space:]]*[Ii][Nn][Cc][Ll][Uu][Dd][Ee]["[:space:]=]\{1,\}//p' "$1" | tr -d '"' |
         while read -r names; do
             for file in $names; do
@@ -45,7 +45,7 @@ stage_files() {
         [ -z "$silence" ] || sed -i -E "\\,$silence,I s/^/#stockade# /" "$stage/new$file"
     done <"$stage/files"
 }
-place() { # prints where what we write comes before everything else
+place() { # prints the place where our lines precede everything else
     opening=$(grep -Ev '^[[:space:]]*(#|$)' "$new" | head -n 1 | tr -d '"')
     set -f
     # shellcheck disable=SC2086 # words
@@ -54,7 +54,7 @@ place() { # prints where what we write comes before everything else
     case ${1-} in [Ii][Nn][Cc][Ll][Uu][Dd][Ee])
         pattern=${2-}
         case $pattern in /*) ;; *) pattern=/etc/ssh/$pattern ;; esac
-        # shellcheck disable=SC2254,SC2086 # a pattern of sshd_config
+        # shellcheck disable=SC2254,SC2086 # a pattern from sshd_config
         case $dropin in $pattern)
             if [ "$(printf '%s\n' "$dropin" $pattern | sort | head -n 1)" = "$dropin" ]; then
                 echo dropin
@@ -66,7 +66,7 @@ place() { # prints where what we write comes before everything else
     esac
     if echo 'Include /dev/null' | sshd -t -f /dev/stdin 2>/dev/null; then echo aside; else echo block; fi
 }
-for_all() { # OpenSSH before 6.5 has no `Match all`
+for_all() { # OpenSSH before 6.5 lacks `Match all`
     if echo 'Match all' | sshd -t -f /dev/stdin 2>/dev/null; then cat; else sed 's/^Match all$/Match User */'; fi
 }
 marked() {
@@ -94,7 +94,7 @@ write_ours() {
             } >"$new.next"
             mv "$new.next" "$new"
             ;;
-        block) # OpenSSH before 8.2 has no Include
+        block) # OpenSSH before 8.2 lacks Include
             first=$(grep -n -i '^[[:space:]]*match[[:space:]=]' "$new" | head -n 1 | cut -d: -f1)
             {
                 our_head | marked
@@ -110,7 +110,7 @@ write_ours() {
             ;;
     esac
 }
-listen_on() { # ListenStream lines: the present addresses, with the declared ports
+listen_on() { # ListenStream lines: the current addresses with the declared ports
     printf '# Written by Stockade.\n[Socket]\nListenStream=\n'
     systemctl show -p Listen "$listener" | sed -n 's/^\(Listen=\)*\(.*\) (Stream)$/\2/p' |
         sed 's/:[0-9]*$/:/' | sort -u |

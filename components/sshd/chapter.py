@@ -1,4 +1,4 @@
-"""The settings of sshd in the host's terms (`components/sshd/resource.py` says what they are)."""
+"""The settings of sshd in terms of a host (`components/sshd/resource.py` describes them)."""
 
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
@@ -91,7 +91,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         return Guard(save, back, commit, {"ports": ports}, inputs.confirm_within)
 
     def stages(self, host: "Host", inputs: SshdInputs, known: Seen) -> tuple[SshdInputs, ...]:
-        """Let the admin prove a login over a new connection. A new port is opened beside the old one first."""
+        """Prove the admin's login over a new connection first. A new port is opened beside the old one."""
         way = entrance(host, inputs.settings, inputs.admin)
         way.check()
         if not way.moves:
@@ -99,7 +99,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         return listening_on(inputs, {*effective.ports(inputs.settings), way.port}), inputs
 
     def prove_login(self, host: "Host", inputs: SshdInputs, patience: float, *, restoring: bool = False) -> None:
-        """Log in as later runs will; by whichever login works where the prior settings are back."""
+        """Log in as later runs will; after restoring the prior settings, by whichever login works."""
         if restoring:
             host.confirm_everywhere(patience, login="any")
             return
@@ -112,8 +112,8 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
             raise
 
     def host_for_restore(self, host: "Host", inputs: SshdInputs, known: Seen) -> "Host":
-        """Open the port that sshd goes back to beside the present one, and prove a login there, before all else is put
-        back: what closes it may be the firewall, which goes back after this, or one that is not on the host."""
+        """Open the prior port beside the current one and prove a login there before restoring anything else. The port
+        may be blocked by the firewall, which is restored after this, or by one outside of the host."""
         way = entrance(host, inputs.settings, inputs.admin)
         before = known.prior.ports if known.prior else ()
         if way.behind_nat or way.port in before or not before:
@@ -136,7 +136,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
 
 def listening_on(inputs: SshdInputs, ports: AbstractSet[int]) -> SshdInputs:
-    """Return the same settings, with these ports in place of those that are declared."""
+    """Return the same settings with these ports instead of the declared ones."""
     lines = effective.without(inputs.settings, [f"Port {port}" for port in {*effective.ports(inputs.settings), *ports}])
     return inputs.model_copy(update={"settings": lines + "".join(f"Port {port}\n" for port in sorted(ports))})
 

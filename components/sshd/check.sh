@@ -1,8 +1,8 @@
-# Tries the would-be configuration: $stage/check has the same files, with Includes that stay inside.
+# Tests the new configuration: $stage/check has the same files, with Includes redirected into that directory.
 #
-# check_configuration    ends where sshd refuses it, or where something on the host overrides what is declared
+# check_configuration    ends if sshd refuses it, or if something on the host overrides what is declared
 #
-# Exits: 65 it would not be as declared.
+# Exits: 65 the declared settings would not be in force.
 #
 # uses: components/sshd/daemon.sh
 # takes: give_back keys ports

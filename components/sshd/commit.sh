@@ -1,4 +1,4 @@
-# Takes back SELinux's labels of ports that are no longer declared.
+# Removes the SELinux labels of ports that are no longer declared.
 #
 # takes: guard ports
 

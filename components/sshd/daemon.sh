@@ -1,13 +1,13 @@
-# sshd on this host: where its configuration is, how it is started, what it says of a login.
+# sshd on this host: where its configuration is, how it is started, and its settings for a login.
 #
-# find_sshd               sets opts, spec (the login that `sshd -T` is asked about), version, admin, listener: the socket
-#                         unit, where one listens for it
-# ask CONFIG USER         sets answer: what `sshd -T` says of a login, asked once in a row, and for users that are all the
-#                         same
-# wanted                  sets answer: what it says of the declared lines alone
-# read_by_daemon          ends the script where sshd reads another file than this one
-# answer_of COMMAND...    sets answer, or ends with what the command says, without the places where configurations are
-#                         tried
+# find_sshd               sets opts, spec (the connection for `sshd -T -C`), version, admin, and listener: the socket
+#                         unit, if one listens for sshd
+# ask CONFIG USER         sets answer: the output of `sshd -T` for a login; cached for repeated questions and for users
+#                         without settings of their own
+# wanted                  sets answer: its output for the declared lines only
+# read_by_daemon          ends the script if sshd reads a file other than this one
+# answer_of COMMAND...    sets answer, or ends with the command's output, without the paths where configurations are
+#                         tested
 # fail STATUS MESSAGE
 #
 # Exits: 65 sshd refuses the configuration, 69 no OpenSSH server, or one that reads another file.
@@ -17,7 +17,7 @@
 
 main=/etc/ssh/sshd_config
 dropin=/etc/ssh/sshd_config.d/00-stockade.conf
-aside=/etc/ssh/stockade.conf # included by a block at the head of sshd_config, where a drop-in would not come first
+aside=/etc/ssh/stockade.conf # included by a block at the head of sshd_config if a drop-in would not come first
 stage=/run/stockade-sshd
 asked=
 
@@ -27,7 +27,7 @@ fail() {
 }
 find_sshd() {
     command -v sshd >/dev/null && cd /etc/ssh && [ -f "$main" ] || fail 69 'there is no OpenSSH server on the host'
-    # sshd -t asks for it, and where ssh.socket listens nobody has made it yet
+    # sshd -t needs it, and with ssh.socket it may not exist yet
     [ -d /run/sshd ] || (umask 022 && mkdir -p /run/sshd)
     opts=
     for file in /etc/default/ssh /etc/sysconfig/sshd; do
@@ -42,23 +42,23 @@ find_sshd() {
     # shellcheck disable=SC2086 # words
     set -- ${line:-127.0.0.1 0 127.0.0.1 22}
     spec="host=${1%%%*},addr=${1%%%*}"
-    version=$(sshd -V 2>&1) || : # before 9.2 among what it says of an unknown option
+    version=$(sshd -V 2>&1) || : # before 9.2, part of the message about an unknown option
     case $version in *OpenSSH*) version=OpenSSH${version#*OpenSSH} ;; *) version= ;; esac
     case $version in
-        *OpenSSH_[1-5].* | *OpenSSH_6.0*) ;; # knows no more of a connection
+        *OpenSSH_[1-5].* | *OpenSSH_6.0*) ;; # accepts no further criteria
         *) spec="$spec,laddr=${3%%%*},lport=$4" ;;
     esac
     admin=${admin:-${SUDO_USER:-$(id -un)}}
     listener=
     [ -d /run/systemd/system ] || return 0
-    # shellcheck disable=SC2046 # a word for each unit
+    # shellcheck disable=SC2046 # one word per unit
     set -- $(systemctl is-active ssh.socket sshd.socket)
     case "${1-} ${2-}" in
         'active '*) listener=ssh.socket ;;
         *' active') listener=sshd.socket ;;
     esac
 }
-read_by_daemon() { # ends where sshd is started with another file: what is written into this one would do nothing
+read_by_daemon() { # ends if sshd is started with another file: whatever is written to this one would have no effect
     started=$opts
     [ ! -d /run/systemd/system ] || started="$started
 $(systemctl show -p ExecStart ssh.service sshd.service 2>/dev/null | sed -n 's/.*argv\[\]=\([^;]*\);.*/\1/p')"
@@ -78,7 +78,7 @@ wanted() {
 $head
 DECLARED
 }
-differs_by_user() { # CONFIG: by a Match of it or of its drop-ins, or by files that they include
+differs_by_user() { # CONFIG: by a Match in it, in its drop-ins, or in files that they include
     grep -hiE '^[^#]*(match.*(user|group)|include)' "$1" /etc/ssh/sshd_config.d/*.conf 2>/dev/null |
         grep -qivE '^[[:space:]]*include[[:space:]]+/etc/ssh/sshd_config[.]d/\*[.]conf[[:space:]]*$'
 }

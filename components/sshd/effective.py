@@ -1,7 +1,7 @@
-"""The settings of sshd as lines, and what `sshd -T` says of them: pure, for `components/sshd/chapter.py`.
+"""The settings of sshd as lines, and the output of `sshd -T`: pure, for `components/sshd/chapter.py`.
 
-Values are never compared as they were written ("2m", "VERBOSE", "+aes256-ctr") but as the host's own sshd spells them:
-`sshd -T` of the declared lines alone against `sshd -T` of the whole configuration. Source: sshd_config(5), sshd(8).
+Values are compared as the host's own sshd prints them, never as written ("2m", "VERBOSE", "+aes256-ctr"): `sshd -T` of
+only the declared lines against `sshd -T` of the whole configuration. Source: sshd_config(5), sshd(8).
 """
 
 import re
@@ -26,11 +26,11 @@ permituserrc pubkeyauthentication rekeylimit revokedkeys streamlocalbindmask str
 x11displayoffset x11forwarding x11uselocalhost
 """
 CUMULATIVE = frozenset(_CUMULATIVE.split())
-"""Keywords of which every line counts; of all others the first one does."""
+"""Keywords of which every line takes effect. For all others, only the first does."""
 LISTED = frozenset(_LISTED.split())
-"""Keywords whose value is one comma-separated list."""
+"""Keywords whose value is a comma-separated list."""
 MATCHABLE = frozenset(_MATCHABLE.split())
-"""First-value keywords that a Match block may hold, in every OpenSSH since 7.4."""
+"""First-value keywords allowed in a Match block by every OpenSSH since 7.4."""
 
 _FORMER_NAMES = {
     "challengeresponseauthentication": "KbdInteractiveAuthentication",
@@ -48,14 +48,14 @@ Value = str | int | bool | Sequence[str | int] | None
 
 @dataclass(frozen=True)
 class SettingLine:
-    """One line of sshd_config: `keyword` in the user's spelling."""
+    """One line of sshd_config, with `keyword` as the user spelled it."""
 
     keyword: str
     value: str
 
     @property
     def key(self) -> str:
-        """What makes two lines settings of the same thing: the keyword, and the name of a subsystem."""
+        """Identifies what a line sets: the keyword, and the name of a subsystem."""
         name = self.keyword.lower()
         return f"{name} {self.value.split()[0]}" if name == "subsystem" else name
 
@@ -64,16 +64,17 @@ class SettingLine:
 
 
 def from_settings(settings: Mapping[str, Value]) -> str:
-    """Write keywords and values as lines, in canonical form. Raises ValueError for what sshd_config cannot hold."""
+    """Write keywords and values as lines, in canonical form. Raises ValueError for what sshd_config cannot
+    represent."""
     return canonical(
         "\n".join(f"{keyword} {value}" for keyword, given in settings.items() for value in _values(keyword, given))
     )
 
 
 def canonical(text: str) -> str:
-    """Return the lines of `text` checked, one space after the keyword, sorted by it, with a newline at the end.
+    """Return the lines of `text` validated, with one space after the keyword, sorted, with a final newline.
 
-    Raises ValueError that names the line: Match and Include, a keyword given twice, a port that is none.
+    Raises ValueError that names the line: Match and Include, a duplicate keyword, an invalid port.
     """
     rows = (row.replace("\t", " ").strip() for row in text.splitlines())
     lines = [line for row in rows if row and not row.startswith("#") for line in _apart(_checked(row))]
@@ -86,20 +87,20 @@ def canonical(text: str) -> str:
 
 
 def row(text: str) -> SettingLine:
-    """Read one line of `canonical` or of `sshd -T`, which prints a keyword without a value for an empty one."""
+    """Parse one line of `canonical` or of `sshd -T`, which prints an empty value as a keyword without value."""
     keyword, _, rest = text.partition(" ")
     return SettingLine(keyword, rest.strip() or "none")
 
 
 def parse(text: str) -> tuple[SettingLine, ...]:
-    """Read what `canonical` wrote."""
+    """Parse the output of `canonical`."""
     return tuple(map(row, text.splitlines()))
 
 
 def written(text: str) -> str:
     """Return the lines for the head of sshd's configuration, where the first value wins.
 
-    OpenSSH before 8.7 has two names for keyboard-interactive authentication, and both count.
+    OpenSSH before 8.7 has two names for keyboard-interactive authentication, and both take effect.
     """
     out = []
     for line in parse(text):
@@ -110,32 +111,32 @@ def written(text: str) -> str:
 
 
 def match_all(text: str) -> str:
-    """Return the block that goes before every other Match block: the first of them that matches wins as well."""
+    """Return the block that precedes every other Match block, because the first match wins too."""
     lines = [f"    {line}\n" for line in parse(text) if line.key in MATCHABLE]
     return "Match all\n" + "".join(lines) if lines else ""
 
 
 def pattern(text: str) -> str:
-    """Return an extended regular expression for the lines of `sshd -T` that are about the declared keywords."""
+    """Return an extended regular expression for the lines of `sshd -T` with declared keywords."""
     keys = dict.fromkeys(_ere(line.key) for line in map(row, written(text).splitlines()))
     return f"^({'|'.join(keys)}) " if keys else "^$"
 
 
 def about(printed: str, text: str) -> str:
-    """Return the lines of `sshd -T` that are about the declared keywords: sorted, addresses without their ports."""
+    """Return the lines of `sshd -T` with declared keywords: sorted, addresses without ports."""
     wanted = re.compile(pattern(text))
     lines = {_PORT.sub("", line) if line.startswith("listenaddress ") else line for line in printed.splitlines()}
     return "".join(f"{line}\n" for line in sorted(lines) if wanted.match(line))
 
 
 def listening(printed: str, sockets: str | None) -> tuple[int, ...]:
-    """Return the ports at which sshd listens, by `sshd -T`, or by what systemctl(1) tells of the unit that does it."""
+    """Return the ports on which sshd listens: from `sshd -T`, or from systemctl(1)'s output for the socket unit."""
     found = _LISTENS.findall(printed) if sockets is None else _STREAM.findall(sockets)
     return tuple(sorted({int(port) for port in found}))
 
 
 def silenced(text: str) -> str:
-    """Return an extended regular expression for lines that would add to the declared ones; empty when none could."""
+    """Return an extended regular expression for lines that would add to the declared ones; empty if none could."""
     keys = dict.fromkeys(line.key for line in parse(text) if line.key.split()[0] in CUMULATIVE)
     gap = '"?[[:space:]=]+"?'
     words = "|".join(gap.join(_ere(word) for word in key.split()) for key in keys)
@@ -143,13 +144,13 @@ def silenced(text: str) -> str:
 
 
 def differing(wanted: str, shown: str) -> tuple[str, ...]:
-    """Return the keys for which two texts of `sshd -T` differ; order counts within a key only."""
+    """Return the keys for which two outputs of `sshd -T` differ. Order matters only within a key."""
     one, other = _grouped(wanted), _grouped(shown)
     return tuple(key for key in sorted({*one, *other}) if key in one and one[key] != other.get(key))
 
 
 def as_shown(text: str, keys: Iterable[str], shown: str) -> str:
-    """Return the declared lines with those of `keys` replaced by the values that the host shows."""
+    """Return the declared lines with those of `keys` replaced by the values on the host."""
     there, changed = _grouped(shown), set(keys)
     lines: list[SettingLine] = []
     for line in parse(text):
@@ -161,26 +162,26 @@ def as_shown(text: str, keys: Iterable[str], shown: str) -> str:
 
 
 def without(text: str, lines: Iterable[str]) -> str:
-    """Return the declared lines but for some."""
+    """Return the declared lines without some of them."""
     gone = set(lines)
     return "".join(f"{line}\n" for line in parse(text) if str(line) not in gone)
 
 
 def ports(text: str) -> tuple[int, ...]:
-    """Return the declared ports, sorted; none where Port is not declared."""
+    """Return the declared ports, sorted; empty if Port is not declared."""
     return tuple(sorted({int(line.value) for line in parse(text) if line.key == "port"}))
 
 
 def value(text: str, key: str) -> str:
-    """Return the first value of a keyword (in lower case), "" where it is not declared."""
+    """Return the first value of a keyword (in lower case), "" if it is not declared."""
     return next((line.value for line in parse(text) if line.key == key), "")
 
 
 def shuts_out(text: str, user: str, groups: Sequence[str] | None = None, address: str = "") -> str:
-    """Return the reason for which `user` could not log in under these lines, "" where none is known.
+    """Return why `user` could not log in under these lines, "" if no reason is known.
 
-    As sshd(8) does: DenyUsers, AllowUsers, DenyGroups, AllowGroups. Without `groups` or `address` (a preview), what
-    depends on them is taken for granted.
+    Follows sshd(8): DenyUsers, AllowUsers, DenyGroups, AllowGroups. Without `groups` or `address` (in a preview),
+    conditions that depend on them are assumed to be met.
     """
     denied = _words(text, "denyusers")
     if hit := next((word for word in denied if _user_matches(word, user, address, unsure=False)), None):
@@ -237,7 +238,7 @@ def _ere(key: str) -> str:
 
 
 def _apart(line: SettingLine) -> list[SettingLine]:
-    """Write each name of a list of users, groups or variables on a line of its own, as `sshd -T` does."""
+    """Split a list of users, groups or variables into one line per name, as `sshd -T` does."""
     if line.key in _NAMES:
         return [SettingLine(line.keyword, word) for word in line.value.split()]
     return [line]
@@ -255,7 +256,7 @@ def _words(text: str, key: str) -> tuple[str, ...]:
 
 
 def _fits(glob: str, name: str) -> bool:
-    """Match as ssh_config(5) PATTERNS: `*` and `?`."""
+    """Match a pattern as in PATTERNS of ssh_config(5): `*` and `?`."""
     inner = "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in glob)
     return re.fullmatch(inner, name, re.S) is not None
 

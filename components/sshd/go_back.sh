@@ -1,5 +1,5 @@
-# Takes back a change of which nobody has proved that it lets a login in (hosts/guard): files, ports and where the socket
-# unit listens are as save.sh found them. Safe to run twice.
+# Rolls back a change for which no login was proved (hosts/guard): restores files, ports and the socket unit's addresses
+# as saved by save.sh. Safe to run twice.
 #
 # uses: components/sshd/reload.sh
 # takes: guard occasion

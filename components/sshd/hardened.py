@@ -12,7 +12,8 @@ from hosts.ssh.connection import HostAccess
 
 
 def declare(host: Composition, settings: SshdSettings) -> None:
-    """Declare who may log in; after the firewall where sshd may move, which must accept where it goes."""
+    """Declare the settings of sshd; after the firewall if sshd may move, because the firewall must accept the new
+    port."""
     before = ["packages", "users"]
     if settings.declares_ports or not _only_port_22(host.connection):
         before.append("firewall")
@@ -22,7 +23,7 @@ def declare(host: Composition, settings: SshdSettings) -> None:
 
 
 def _only_port_22(connection: HostAccess | Mapping[str, Input[Any]]) -> bool:
-    """Tell whether no login uses another port, as far as is known yet."""
+    """Return whether no login is known to use another port."""
     return isinstance(connection, HostAccess) and all(login.port == 22 for _, login in connection.logins())
 
 

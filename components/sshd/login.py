@@ -1,4 +1,4 @@
-"""The admin's way in, proved over new connections before and after sshd's settings change."""
+"""The admin's login, proved over new connections before and after sshd's settings change."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hosts.host import Host
 
 CONFIRM_TIMEOUT = 15.0
-"""Seconds for a login, retries included."""
+"""Seconds for a login, including retries."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class Entrance:
 
     host: "Host"
     sole: "Host"
-    """The same host with that login alone, and without a password where passwords are no longer taken."""
+    """The same host with only that login, and without a password if passwords are no longer accepted."""
     settings: str
     current: Connection
     """The login of this run."""
     address: str
-    """Where the host sees us come from."""
+    """The address from which the host sees us connect."""
     port: int
-    """The port of the host that this run came in by."""
+    """The host's port that this run connected to."""
     groups: tuple[str, ...]
-    """Of the admin."""
+    """Groups of the admin."""
 
     @property
     def connection(self) -> Connection:
@@ -41,7 +41,7 @@ class Entrance:
 
     @property
     def moves(self) -> bool:
-        """Whether the declared ports leave out the one that this run came in by."""
+        """Whether the declared ports exclude the one that this run connected to."""
         declared = effective.ports(self.settings)
         return bool(declared) and self.port not in declared
 
@@ -51,7 +51,8 @@ class Entrance:
         return self.current.port != self.port
 
     def check(self) -> None:
-        """Prove that the admin gets in now, as the settings will demand. Raises Failure; nothing has been changed."""
+        """Prove that the admin can log in now, as the settings will require. Raises Failure; nothing has been
+        changed."""
         user = self.connection.user
         unchanged = f"{self.host.name}: sshd: nothing was changed:"
         if user == "root" and effective.value(self.settings, "permitrootlogin") == "no":
@@ -69,7 +70,7 @@ class Entrance:
                 f"`bootstrap: {{port: {self.connection.port}}}` for `destroy`."
             )
         if self.host.first_login_proved and self.host.access.logins()[0][1] == self.connection and not self.moves:
-            return  # by this very login, a moment ago
+            return  # this very login was just used
         try:
             self.sole.confirm(address=self.current.host, port=self.current.port, timeout=CONFIRM_TIMEOUT)
         except HostError as error:
@@ -85,8 +86,8 @@ class Entrance:
 
 
 def sole_login(host: "Host", settings: str) -> "Host":
-    """Return the host by the login that later runs use first, as `settings` demand it."""
-    from hosts.pool import connection_pool  # the SSH client takes 0.2 s to import; the program never needs it
+    """Return the host with only the login that later runs use first, restricted as `settings` require."""
+    from hosts.pool import connection_pool  # importing the SSH client takes 0.2 s, and the program never needs it
 
     login, connection = host.access.logins()[0]
     if effective.value(settings, "passwordauthentication") != "yes":
@@ -95,7 +96,7 @@ def sole_login(host: "Host", settings: str) -> "Host":
 
 
 def entrance(host: "Host", settings: str, admin: str) -> Entrance:
-    """Look at how this run got in, and at the login to prove. Raises any HostError."""
+    """Return how this run logged in, and the login to prove. Raises any HostError."""
     current = host.entered()
     user = {"user": admin or host.access.logins()[0][1].user}
     [look] = host.run(Script("look at the login", script("components/sshd/login.sh"), user), resource="sshd")

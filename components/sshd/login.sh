@@ -1,4 +1,4 @@
-# Where this run comes from and the port that it came in by, one line each, then the groups of USER.
+# Prints the address that this run comes from and the port that it connected to, one line each, then the groups of USER.
 #
 # uses: hosts/system/origin.sh
 # takes: user

@@ -1,5 +1,4 @@
-# What sshd says of its settings for root and for the admin: the whole answers, since what of them is wanted takes ten
-# programs to pick here.
+# sshd's settings for root and for the admin, unfiltered: selecting the declared ones here would take ten processes.
 #
 # uses: components/sshd/daemon.sh hosts/system/files.sh
 
@@ -9,7 +8,7 @@ find_sshd
 read_by_daemon
 small "$main" "$dropin" "$aside"
 section version printf '%s\n' "$version"
-begin wanted # nothing where they are refused; `apply` says why
+begin wanted # nothing if they are refused; `apply` says why
 (
     wanted
     print_answer

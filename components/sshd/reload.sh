@@ -1,18 +1,18 @@
-# reload_sshd CHANGED    has sshd read its configuration anew, and waits for it; open sessions live in processes of their
-#                        own. CHANGED: not empty where the drop-in of the socket unit has changed
+# reload_sshd CHANGED    makes sshd reload its configuration, and waits for that; open sessions have their own
+#                        processes. CHANGED: not empty if the socket unit's drop-in has changed
 #
 # takes: listener
 
 socket_dropin=zz-stockade.conf
 
-sockets_of() { # PID: the sockets at which it takes connections
+sockets_of() { # PID: its listening sockets
     {
         ls -l "/proc/$1/fd" 2>/dev/null
         cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
     } |
         awk '/socket:/ { gsub(/.*\[|\]/, ""); mine[$0] } $4 == "0A" && ($10 in mine) { print $10 }' | sort
 }
-reload_and_wait() { # PID COMMAND…: until sshd has opened its sockets anew
+reload_and_wait() { # PID COMMAND…: waits until sshd has reopened its sockets
     pid=$1 before=$(sockets_of "$1") try=0
     shift
     "$@" >&2 || return 1

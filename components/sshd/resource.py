@@ -1,13 +1,13 @@
-"""`Sshd`: what sshd lets in, as `sshd -T` tells it: no root, no passwords, and any other keyword by its name.
+"""`Sshd`: which logins sshd accepts, as reported by `sshd -T`: no root, no passwords, and any other keyword by name.
 
-The declared lines go where sshd reads first (the first value wins), and once more into a block before every other Match
-block, so neither a cloud image's drop-in nor a Match further down undoes them. The whole configuration is tried before
-any of it is in force; then sshd is reloaded, and open sessions carry on. Then the admin logs in anew; where that does
-not work within `confirmWithin` seconds, or the run ends before, the host puts the old files back by itself.
+The declared lines go where sshd reads first (the first value wins), and again into a block before every other Match
+block, so neither a cloud image's drop-in nor a Match further down overrides them. The whole configuration is tested
+before any of it is in force. Then sshd is reloaded, while open sessions continue. Then the admin logs in again. If that
+does not work within `confirmWithin` seconds, or the run ends first, the host restores the old files on its own.
 
-A new Port needs no step by hand: sshd listens on both, a login on the new one is made, then the old one is closed.
-The firewall must accept it before (depends_on), and the stack config says which port each login uses, in this run and
-later ones: `admin: {port: 2222}`, `bootstrap: {port: 22}`. What the first refuses or does not answer, the second tries.
+A new Port needs no manual step: sshd listens on both, a login on the new one is proved, then the old one is closed. The
+firewall must accept it first (depends_on), and the stack config says which port each login uses, in this run and later
+ones: `admin: {port: 2222}`, `bootstrap: {port: 22}`. If the first is refused or not answered, the second is tried.
 
 Source: the guide, "Harden SSH Access", "SSH Daemon Options"; sshd_config(5).
 """

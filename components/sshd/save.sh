@@ -1,4 +1,4 @@
-# The files that a change of sshd's settings replaces, for go_back.sh. It runs where apply.sh arms the guard.
+# Saves the files that a change of sshd's settings replaces, for go_back.sh. Runs when apply.sh arms the guard.
 #
 # takes: guard labelled listener stage unlabelled
 

@@ -1,4 +1,4 @@
-"""What is declared of sshd and what a host shows of it: the data of `components/sshd/chapter.py`, no I/O."""
+"""The declared settings of sshd and the facts about a host: the data of `components/sshd/chapter.py`, no I/O."""
 
 import re
 from typing import Any, Literal, Self
@@ -44,7 +44,7 @@ class SshdSettings(Settings):
         return self
 
     def text(self) -> str:
-        """Return the lines, in canonical form. Raises ValueError for what does not go together."""
+        """Return the lines, in canonical form. Raises ValueError for contradictory settings."""
         own = {
             "PermitRootLogin": self.permit_root_login,
             "PasswordAuthentication": self.password_authentication,
@@ -59,7 +59,7 @@ class SshdSettings(Settings):
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The declared ports, sorted; none where they are not."""
+        """The declared ports, sorted; empty if none are declared."""
         return effective.ports(self.text())
 
     @property
@@ -68,7 +68,7 @@ class SshdSettings(Settings):
         return bool(self.ports)
 
     def props(self, host: str, admin: str = "") -> dict[str, Any]:
-        """Return the inputs of `Sshd`, but for `connection`; `admin` is the login name that must get in."""
+        """Return the inputs of `Sshd` except `connection`. `admin`: the login name that must be able to log in."""
         own = {"host": host, "settings": self.text(), "confirmWithin": self.confirm_within}
         return {**own, "admin": admin} if admin else own
 

@@ -1,1 +1,1 @@
-"""The chapter on the kernel's settings that belong to a firewall."""
+"""The chapter on kernel settings that complement a firewall."""

@@ -1,7 +1,7 @@
-# Declared settings come into force: what is no longer declared becomes what it was, all else as declared. Our file is
-# written by commit.sh, once a new login has proved the change.
+# Puts the declared settings in force and restores those that are no longer declared. commit.sh writes our file once a
+# new login has proved the change.
 #
-# Exits: 65 the kernel refuses a value (REFUSED), 66 another file is read later and says otherwise (LATER).
+# Exits: 65 the kernel refuses a value (REFUSED), 66 a file that is read later overrides ours (LATER).
 #
 # uses: components/sysctl/kernel.sh components/sysctl/files.sh components/sysctl/change.sh
 # takes: dropin head settings was
@@ -12,7 +12,7 @@ if [ -n "$later" ]; then
     exit 66
 fi
 all=$(targets)
-gone= # in our file, and not declared any more
+gone= # in our file, but no longer declared
 if grep -qsF "${head%%"$newline"*}" "$dropin"; then
     gone=$(assignments "$dropin" | while read -r _ _ path wanted; do
         case $newline$all$newline in *"$newline$path "*) ;; *) printf '%s %s\n' "$path" "$wanted" ;; esac
@@ -21,7 +21,7 @@ fi
 live=$newline$(values_of "$gone$newline$all")$newline
 while read -r path wanted; do
     value_in "$live" "$path"
-    if [ -n "$value" ] && [ "$value" = "$wanted" ]; then # else somebody else has set it since
+    if [ -n "$value" ] && [ "$value" = "$wanted" ]; then # otherwise somebody else has set it since
         before_of "$path"
         [ -z "$before" ] || note "$path" "$before"
     fi
@@ -37,21 +37,21 @@ while read -r path wanted; do
     [ -n "$value" ] || continue
     now=$value
     note "$path" "$wanted"
-    case $path in *[!A-Za-z0-9_./:@+-]*) continue ;; esac # an interface whose name no line can hold
+    case $path in *[!A-Za-z0-9_./:@+-]*) continue ;; esac # an interface whose name cannot appear in a line
     name_of "$path"
     content="$content$name = $wanted$newline"
     known_before "$path"
     if [ -z "$before" ]; then
         before=$now
         if [ "$now" = "$wanted" ] && [ -n "$was$has_notes" ]; then
-            case $newline$settings in *"$newline$path "*) ;; *) before= ;; esac # it came later, and has what `default` has
+            case $newline$settings in *"$newline$path "*) ;; *) before= ;; esac # a newer interface has the value of `default`
         fi
     fi
     [ -z "$before" ] || notes="$notes# before: $path = $before$newline"
 done <<EOF
 $all
 EOF
-while read -r path; do # for interfaces that come later
+while read -r path; do # for interfaces added later
     value_in "$newline$all$newline" "${path%%/\**}/all/${path##*/}"
     name_of "$path"
     [ -z "$value" ] || content="$content$name = $value$newline"

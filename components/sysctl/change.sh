@@ -1,10 +1,10 @@
-# A change of settings and of our file: what apply.sh and restore.sh share.
+# A change of settings and of our file: shared by apply.sh and restore.sh.
 #
-# known_before PATH    sets before to what it was before Stockade, by `was` or our file; "" where neither has it
-# before_of PATH       the same; an interface that came later has what `default` was
-# note PATH VALUE      it is to have this value: a line of `changes`, and one of `present` with its value now, if it has
-#                      one in `live`
-# differs              whether anything is to be set
+# known_before PATH    sets before to the prior value, from `was` or our file; "" if neither has it
+# before_of PATH       the same; for an interface added later, the prior value of `default`
+# note PATH VALUE      records that it must have this value: a line of `changes`, and one of `present` with its current
+#                      value, if there is one in `live`
+# differs              whether anything must be set
 #
 # uses: components/sysctl/kernel.sh
 # takes: dropin live was

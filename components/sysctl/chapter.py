@@ -1,7 +1,7 @@
-"""The kernel's settings in the host's terms: what is observed of them, how they come into force and go again.
+"""Kernel settings in terms of a host: how they are observed, put in force and restored.
 
-What holds for `conf.all` is set for `default` and for each interface that is there, since the kernel makes one of both
-values (`components/sysctl/names.py`). What is observed is /proc/sys, and what the files say that are read at boot.
+Settings of `conf.all` are also set for `default` and every existing interface, because the kernel combines both values
+(`components/sysctl/names.py`). Observed are /proc/sys and the files that are read at boot.
 """
 
 from components.core.chapter import Chapter, KnownState
@@ -22,7 +22,7 @@ EXITS = {
     LATER: f"nothing was changed: other files that are read after {DROP_IN}, at least by some programs, override it. "
     "Remove these lines there, or declare the same values under `sysctl: {values: ...}`",
 }
-"""Exit statuses that the scripts of this room reserve."""
+"""Exit statuses that the scripts in this directory reserve."""
 
 Seen = KnownState[SysctlInputs, SysctlFacts]
 
@@ -78,7 +78,7 @@ class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
         return f"{DROP_IN} already exists" if seen.dropin.exists else ""
 
     def same_settings(self, one: SysctlFacts, other: SysctlFacts) -> bool:
-        """Interfaces come and go."""
+        """Ignores interfaces, which come and go."""
         both = one.values.keys() & other.values.keys()
         return one.dropin == other.dropin and all(one.values[path] == other.values[path] for path in both)
 
@@ -111,7 +111,7 @@ def _wanted(inputs: SysctlInputs, path: str) -> str | None:
 
 
 def _other(inputs: SysctlInputs, seen: SysctlFacts) -> dict[str, str]:
-    """Return what is not as declared, but for what nobody may change here, and interfaces that are as `conf.all`."""
+    """Return what differs from the declaration, except for fixed settings and interfaces covered by `conf.all`."""
     found: dict[str, str] = {}
     declared = inputs.wanted
     for path, value in seen.values.items():
@@ -125,7 +125,7 @@ def _other(inputs: SysctlInputs, seen: SysctlFacts) -> dict[str, str]:
 
 
 def _persistent(inputs: SysctlInputs, seen: SysctlFacts) -> bool:
-    """Tell whether the next boot makes what is declared. Lines for interfaces that have gone do no harm."""
+    """Return whether the declared settings survive a boot. Lines for interfaces that are gone are harmless."""
     there = settings_in(seen.dropin.unpacked().content)
     needed = [path for path in seen.values if path in inputs.wanted or path.split("/")[3:4] == ["default"]]
     right = all(_wanted(inputs, path) == value for path, value in there.items())

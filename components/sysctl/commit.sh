@@ -1,4 +1,4 @@
-# Lets the settings survive a boot.
+# Makes the settings survive a reboot.
 #
 # uses: hosts/system/files.sh
 # takes: dropin guard

@@ -1,24 +1,24 @@
-# The files from which settings are made at boot, by systemd-sysctl(8), sysctl(8) and the scripts of SysV init.
+# The files that settings are read from at boot, by systemd-sysctl(8), sysctl(8) and SysV init scripts.
 #
-# assignments FILE...     prints lines of FILE LINE PATH VALUE for their settings, and for none of those that have a
-#                         pattern in their names
-# later_files             prints the files that are read after ours, a line each; as some systems read /etc/sysctl.conf
-# later_lines             prints the lines in them by which a setting would be otherwise than declared
-# patterns                prints the paths net/ipv?/conf/*/SETTING to which earlier files give values
+# assignments FILE...     prints lines of FILE LINE PATH VALUE for their settings, except those with a pattern in their
+#                         names
+# later_files             prints the files that are read after ours, one per line; on some systems /etc/sysctl.conf
+# later_lines             prints the lines in them that override declared settings
+# patterns                prints the paths net/ipv?/conf/*/SETTING to which earlier files assign values
 #
 # uses: hosts/system/files.sh components/sysctl/kernel.sh
 # takes: dropin spread
 
-sysctl_files() { # those of all folders; where several have one name, the first counts
+sysctl_files() { # those of all directories; of files with the same name, the first one counts
     for folder in /etc /run /usr/local/lib /usr/lib /lib; do
         for file in "$folder"/sysctl.d/*.conf; do [ ! -e "$file" ] || printf '%s\n' "$file"; done
     done | awk -F/ '!($NF in seen) { seen[$NF]; print }' |
-        while IFS= read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done # /dev/null takes one out
+        while IFS= read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done # a link to /dev/null disables a file
 }
 later_files() {
     sysctl_files | own="${dropin##*/}" awk -F/ '$NF > ENVIRON["own"]'
     [ ! -f /etc/sysctl.conf ] || echo /etc/sysctl.conf
-    if grep -qsi '^ENABLED=["'\'']*yes' /etc/ufw/ufw.conf; then # which sets these when it starts
+    if grep -qsi '^ENABLED=["'\'']*yes' /etc/ufw/ufw.conf; then # ufw sets these when it starts
         file=$(sed -n 's/^IPT_SYSCTL=//p' /etc/default/ufw 2>/dev/null | tr -d "\"'")
         [ ! -f "${file:=/etc/ufw/sysctl.conf}" ] || printf '%s\n' "$file"
     fi

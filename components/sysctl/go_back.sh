@@ -1,5 +1,5 @@
-# Takes back a change of settings of which nobody has proved that it lets a login in (hosts/guard). Safe to run twice.
-# A boot has taken it back already: our file is written after the proof.
+# Rolls back a change of settings for which no login was proved (hosts/guard). Safe to run twice. A reboot already rolls
+# it back, because our file is written after the proof.
 #
 # uses: components/sysctl/kernel.sh
 # takes: guard occasion

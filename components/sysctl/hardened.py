@@ -6,7 +6,7 @@ from components.sysctl.settings import SysctlSettings
 
 
 def declare(host: Composition, settings: SysctlSettings) -> None:
-    """Declare the settings, beside the firewall: both are proved by one login."""
+    """Declare the settings, beside the firewall: one login proves both."""
     sysctl = Sysctl(host.name, host.props(settings.props()), host.after("packages", "users"))
     host.enforced["sysctl"] = sysctl.settings.apply(lambda text: text.splitlines())
     host.add("sysctl", sysctl)

@@ -1,15 +1,15 @@
-# The kernel's settings below /proc/sys, by their paths there. They are read as a whole: a shell reads byte by byte, and
-# the kernel gives the first one alone.
+# Kernel settings under /proc/sys, by path. Values are read by programs that read a file at once: a shell reads byte by
+# byte, and the kernel returns only the first one.
 #
-# targets                    prints lines of PATH VALUE: what is declared, and for what holds for all interfaces the same
-#                            for `default` and for each that is there, but for ports of a bridge: packets are the bridge's
-# values_of TEXT             prints lines of PATH VALUE for the paths that lines of TEXT begin with, blanks as one; a value
-#                            that is empty as ""
-# value_in TEXT PATH         sets value to that of PATH in such lines, of which each has a line's end before and after it
-# changeable PATH            whether anybody may change it here: not in most containers
-# put_settings TEXT          sets what is not so already and can be changed; fails in the end where the kernel refused a
-#                            value: some can be set and never unset, and keep no other from going back
-# name_of PATH               sets name to what people write: with dots, where these stand in no part of it
+# targets                    prints lines of PATH VALUE: what is declared, and settings for all interfaces again for
+#                            `default` and each interface except bridge ports, whose packets belong to the bridge
+# values_of TEXT             prints lines of PATH VALUE for the paths at the start of TEXT's lines, with blanks squeezed
+#                            and an empty value as ""
+# value_in TEXT PATH         sets value to that of PATH in such lines; TEXT must begin and end with a newline
+# changeable PATH            whether it can be changed here: not in most containers
+# put_settings TEXT          sets what differs and can be changed; fails at the end if the kernel refused a value. Some
+#                            settings cannot be unset, and must not keep others from being restored
+# name_of PATH               sets name to what people write: with dots, unless a part of it contains dots
 #
 # Exits: 65 the kernel refuses a value.
 #
@@ -44,7 +44,7 @@ value_in() {
 changeable() { { true >>"/proc/sys/$1"; } 2>/dev/null; }
 put_settings() {
     status=0
-    for round in first last; do # what makes a host a router sets others anew
+    for round in first last; do # turning a host into a router resets other settings
         live=$newline$(values_of "$1")$newline
         printf '%s\n' "$1" | {
             refused=0
@@ -54,7 +54,7 @@ put_settings() {
                 text=$wanted
                 [ "$text" != '""' ] || text=
                 if { printf '%s\n' "$text" >"/proc/sys/$path"; } 2>/dev/null; then continue; fi
-                [ -e "/proc/sys/$path" ] || continue # the interface has gone
+                [ -e "/proc/sys/$path" ] || continue # the interface is gone
                 name_of "$path"
                 [ "$round" = first ] || printf 'the kernel does not accept %s = %s\n' "$name" "$wanted" >&2
                 refused=65

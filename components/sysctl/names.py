@@ -1,7 +1,7 @@
-"""Names and lines of sysctl(8), as people write them and as they are kept.
+"""Names and lines of sysctl(8), as people write them and as they are stored.
 
-A name is kept as its path below /proc/sys (`net/ipv4/conf/all/rp_filter`), and shown with dots where that is the same
-name. Source: sysctl.d(5), ip-sysctl of the kernel's documentation.
+A name is stored as its path under /proc/sys (`net/ipv4/conf/all/rp_filter`), and shown with dots if that is
+unambiguous. Source: sysctl.d(5), ip-sysctl in the kernel's documentation.
 """
 
 import re
@@ -31,13 +31,13 @@ OF_INTERFACES: Mapping[str, Mapping[str, str]] = {
     },
     "ipv6": {"accept_ra": OWN, "accept_redirects": OWN, "accept_source_route": OWN, "autoconf": OWN},
 }
-"""What the kernel makes of `conf.all` and of an interface's own value; others need no more than `conf.all`."""
+"""How the kernel combines `conf.all` with an interface's own value. Other settings need only `conf.all`."""
 
 
 def path_of(name: str) -> str:
-    """Return a name as its path. If the first separator is a dot, dots and slashes are interchanged.
+    """Return the path for a name. If its first separator is a dot, dots and slashes are swapped.
 
-    Raises ValueError for what is no name.
+    Raises ValueError for an invalid name.
     """
     first = re.search(r"[./]", name)
     path = name.translate(str.maketrans("./", "/.")) if first and first[0] == "." else name
@@ -53,7 +53,7 @@ def name_of(path: str) -> str:
 
 
 def value_of(value: object) -> str:
-    """Return a value in one line, as the kernel prints it. Raises ValueError."""
+    """Return a value as one line, as the kernel prints it. Raises ValueError."""
     text = str(value).strip()
     if isinstance(value, bool):
         raise ValueError("expected a number or text; use 1 or 0 for yes or no")
@@ -63,7 +63,7 @@ def value_of(value: object) -> str:
 
 
 def settings_in(text: str) -> dict[str, str]:
-    """Read lines as sysctl.d(5) has them, by path; what is no assignment is left out, the last one counts."""
+    """Parse lines in the format of sysctl.d(5) by path. Non-assignments are ignored, and the last assignment wins."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         name, is_one, value = line.strip().removeprefix("-").partition("=")
@@ -77,27 +77,27 @@ def settings_in(text: str) -> dict[str, str]:
 
 
 def lines_of(settings: Mapping[str, str]) -> str:
-    """Return the lines for settings by path: sorted, but what turns a host into a router before all else, since that
-    sets others anew."""
+    """Return the lines for settings by path, sorted, except that those that turn a host into a router come first,
+    because they reset others."""
     order = sorted(settings, key=lambda path: ("forward" not in path, path))
     return "".join(f"{name_of(path)} = {settings[path]}\n" for path in order)
 
 
 def for_all(path: str) -> bool:
-    """Tell whether it is a setting of `conf.all` that each interface must have as well."""
+    """Return whether a `conf.all` setting must be set on each interface too."""
     found = _ALL.fullmatch(path)
     return found is not None and found[2] in OF_INTERFACES[found[1]]
 
 
 def all_of(path: str) -> str:
-    """Return the setting of `conf.all` that one of `default` or of an interface follows; "" where it follows none."""
+    """Return the `conf.all` setting that one of `default` or an interface follows; "" if it follows none."""
     found = _ONE.fullmatch(path)
     above = f"net/{found[1]}/conf/all/{found[3]}" if found is not None else ""
     return above if above != path and for_all(above) else ""
 
 
 def holds(path: str, wanted: str, value: str, of_all: str) -> bool:
-    """Tell whether an interface does what is wanted, its own value being `value` and that of `conf.all` `of_all`."""
+    """Return whether an interface with its own `value` and `of_all` for `conf.all` behaves as `wanted`."""
     found = _ONE.fullmatch(path)
     if value == wanted or found is None or found[2] == "default" or not all(map(str.isdigit, (value, wanted, of_all))):
         return value == wanted

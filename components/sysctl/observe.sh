@@ -1,4 +1,4 @@
-# What the kernel has for what is declared, what it does not have, and what the next boot makes of it.
+# The kernel's values of the declared settings, which of them do not exist, and what the next boot sets.
 #
 # uses: hosts/system/files.sh components/sysctl/kernel.sh components/sysctl/files.sh
 # takes: dropin settings

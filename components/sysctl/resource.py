@@ -1,6 +1,6 @@
-"""`Sysctl`: the kernel's settings that belong to a firewall, in force, kept over a boot, and given back.
+"""`Sysctl`: kernel settings that complement a firewall: put in force, kept across reboots, and restored.
 
-Source: ip-sysctl of the kernel's documentation, sysctl.d(5).
+Source: ip-sysctl in the kernel's documentation, sysctl.d(5).
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Sysctl(HostResource, provider=SysctlProvider):
 
 
 def remarks(observed: Mapping[str, Any]) -> list[str]:
-    """Return what of the declared settings a host does not have, or not let anybody change."""
+    """Return the declared settings that do not exist on a host or cannot be changed there."""
     texts = {
         "missing": "this host's kernel has no such settings; they are skipped: {}",
         "fixed": "settings that nobody can change on this host (is it a container?): {}",

@@ -1,5 +1,5 @@
-# The settings as they were before. What is no longer as declared, somebody else has set since: it stays, and is told.
-# Our file is put back by restored.sh.
+# Restores the prior settings. A setting that is no longer as declared was changed by somebody else: it stays, and is
+# reported. restored.sh restores our file.
 #
 # uses: components/sysctl/kernel.sh components/sysctl/change.sh
 # takes: dropin prior_mode prior_content

@@ -1,4 +1,4 @@
-# Our file as it was before.
+# Restores our file to its prior content.
 #
 # uses: hosts/system/files.sh
 # takes: dropin

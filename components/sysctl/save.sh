@@ -1,5 +1,5 @@
-# What a change of settings needs to go back, and the content of our file for commit.sh. It runs where apply.sh or
-# restore.sh arms the guard.
+# Saves what a rollback of the settings needs, and our file's content for commit.sh. Runs when apply.sh or restore.sh
+# arms the guard.
 #
 # takes: content guard present
 

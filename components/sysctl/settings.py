@@ -1,4 +1,4 @@
-"""What is declared of the kernel's settings and what a host shows of them: the data of `chapter.py`, no I/O."""
+"""The declared kernel settings and the facts about a host: the data of `chapter.py`, no I/O."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
 
 DROP_IN = "/etc/sysctl.d/zz-stockade.conf"
-"""It comes after what distributions and tools number (`10-network-security.conf`, `99-sysctl.conf`)."""
+"""Sorts after the numbers used by distributions and tools (`10-network-security.conf`, `99-sysctl.conf`)."""
 
 DEFAULTS: Mapping[str, tuple[str, str]] = {
     "net.ipv4.conf.all.rp_filter": (
@@ -37,7 +37,7 @@ DEFAULTS: Mapping[str, tuple[str, str]] = {
     ),
     "net.ipv4.icmp_ignore_bogus_error_responses": ("1", "Bogus ICMP errors do not fill the log."),
 }
-"""Each setting that `sysctl: {}` declares, its value, and the reason."""
+"""Each setting that `sysctl: {}` declares, with its value and the reason."""
 
 
 class SysctlSettings(Settings):
@@ -76,13 +76,13 @@ class SysctlSettings(Settings):
         return lines_of({path: value_of(value) for path, value in wanted.items() if value is not None})
 
     def props(self) -> dict[str, Any]:
-        """Return the inputs of `Sysctl`, but for `host` and `connection`."""
+        """Return the inputs of `Sysctl` except `host` and `connection`."""
         return {"settings": self.text(), "confirmWithin": self.confirm_within}
 
 
 _IPV6 = re.compile("net/ipv6/conf/")
 _LOSING = {"disable_ipv6": ("1",), "accept_ra": ("0",), "forwarding": ("1",)}
-"""Values at which the kernel drops what router advertisements or others have configured (ip-sysctl)."""
+"""Values that make the kernel drop what router advertisements or others have configured (ip-sysctl)."""
 
 
 def _wrong(values: Mapping[Any, Any]) -> Any:

@@ -1,1 +1,1 @@
-"""The chapter on the daemon that keeps the time."""
+"""The chapter on the time daemon."""

@@ -1,4 +1,4 @@
-# The time daemon is started at boot and now. Where the clock may not be set it cannot start.
+# Enables and starts the time daemon. It cannot start where setting the clock is not allowed.
 #
 # uses: hosts/system/services.sh
 # takes: unit

@@ -1,4 +1,4 @@
-"""The unit of a time daemon: what is observed of it, and how it comes into force and goes again."""
+"""The unit of a time daemon: how it is observed, put in force and restored."""
 
 from components.core.chapter import Chapter, KnownState
 from components.timesync.settings import TimeSyncFacts, TimeSyncInputs
@@ -8,7 +8,7 @@ from hosts.system.services import ServiceState, service_states
 
 
 class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
-    """The unit is enabled and running; its package is another resource's."""
+    """The unit is enabled and running; another resource installs its package."""
 
     inputs = TimeSyncInputs
     facts = TimeSyncFacts
@@ -45,7 +45,7 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
     def as_observed(
         self, inputs: TimeSyncInputs, known: KnownState[TimeSyncInputs, TimeSyncFacts], seen: TimeSyncFacts
     ) -> TimeSyncInputs:
-        """A daemon that was stopped or disabled shows as not running."""
+        """A stopped or disabled daemon shows as not running."""
         if not self.differences(inputs, seen):
             return inputs
         return inputs.model_copy(update={"running": False})

@@ -6,13 +6,13 @@ from components.timesync.settings import TimeSyncSettings
 
 
 def needs(settings: TimeSyncSettings) -> Needs:
-    """Return the daemon's package, and those of the others as unwanted."""
+    """Return the daemon's package as needed, and those of other daemons as unwanted."""
     present, absent = settings.packages()
     return Needs(tuple(present), tuple(absent))
 
 
 def declare(host: Composition, settings: TimeSyncSettings) -> None:
-    """Declare the daemon, unless the one that is there is kept."""
+    """Declare the daemon, unless the existing one is kept."""
     if settings.daemon == "keep":
         return
     props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(settings.daemon)}

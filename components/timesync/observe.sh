@@ -1,4 +1,4 @@
-# The time daemon's unit, and what process 1 may do: a container may not set the clock.
+# The time daemon's unit, and the capabilities of process 1: a container may not set the clock.
 #
 # uses: hosts/system/services.sh
 # takes: unit

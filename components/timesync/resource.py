@@ -1,4 +1,4 @@
-"""`TimeSync`: which daemon keeps a host's clock; the guide offers OpenNTPD in the place of ntpd.
+"""`TimeSync`: which daemon sets a host's clock. The guide offers OpenNTPD instead of ntpd.
 
 Source: the guide, "Determine Which Services to Remove": "If you prefer a time synchronization method which does not
 hold open network ports [...] you may be interested in replacing NTPdate with OpenNTPD".

@@ -1,4 +1,4 @@
-# The time daemon as it was; nothing where its package is gone.
+# Restores the time daemon's unit; does nothing if its package is gone.
 #
 # uses: hosts/system/services.sh
 # takes: unit enabled active

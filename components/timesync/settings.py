@@ -1,4 +1,4 @@
-"""Which daemon keeps a host's clock: settings, inputs and facts. Pure."""
+"""Which daemon sets a host's clock: settings, inputs and facts. Pure."""
 
 from typing import Any, Literal
 
@@ -12,11 +12,11 @@ Choice = Literal["keep"] | Daemon
 
 DAEMONS: tuple[Daemon, ...] = ("openntpd", "chrony", "systemd-timesyncd")
 NTP = ("ntp", "ntpsec")
-"""Packages of ntpd, which holds UDP port 123 open."""
+"""Packages of ntpd, which keeps UDP port 123 open."""
 
 
 def packages_for(choice: Choice) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is `present` and what `absent` for a choice; nothing of either for `keep`."""
+    """The packages `present` and `absent` for a choice; both empty for `keep`."""
     if choice == "keep":
         return (), ()
     return (choice,), tuple(sorted({*NTP, *DAEMONS} - {choice}))
@@ -28,11 +28,11 @@ class TimeSyncSettings(Settings):
     daemon: Choice = Field("keep", description="The NTP daemon; `keep` leaves whatever is installed.")
 
     def packages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is present and what absent."""
+        """The packages present and absent."""
         return packages_for(self.daemon)
 
     def props(self) -> dict[str, Any]:
-        """Return the inputs of `TimeSync` for these settings; there is no resource for `keep`."""
+        """Return the inputs of `TimeSync` for these settings; `keep` has no resource."""
         return {"daemon": self.daemon}
 
 

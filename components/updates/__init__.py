@@ -1,1 +1,1 @@
-"""The chapter on updates: automatic ones, and the system brought up to date."""
+"""The chapter on updates: automatic ones, and the one-off system upgrade."""

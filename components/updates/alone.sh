@@ -1,7 +1,7 @@
-# The start of a script that pulumi-command runs, with nothing of a host session around it: shell options, a place for
-# its files, and package managers that ask nothing.
+# The start of a script that pulumi-command runs without a host session: shell options, a temporary directory, and
+# non-interactive package managers.
 #
-# work    variable: a folder that goes with the script
+# work    variable: a directory that is removed when the script ends
 
 set -eu
 umask 022

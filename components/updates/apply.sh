@@ -1,9 +1,9 @@
-# Automatic updates as declared: the file of the program that this host has, and its timers.
+# Puts the declared automatic updates in force: the settings file of this host's update program, and its timers.
 #
-# Exits: 69 the program is absent (ABSENT), 70 apt refuses the file (REFUSED), 71 no mail can be sent (NO_MAIL),
-# 82 it knows no sources (NO_SOURCES), 84 no reboot at that time (NO_REBOOT), 85 no codename (NO_CODENAME), 86 nothing
-# starts it (NO_TIMER), 87 its service is masked (MASKED), 88 another file says otherwise (OVERRULED), 89 its timer
-# starts it too rarely (SELDOM).
+# Exits: 69 the program is missing (ABSENT), 70 apt refuses the file (REFUSED), 71 no mail can be sent (NO_MAIL), 82 it
+# has no known sources (NO_SOURCES), 84 no reboot at that time (NO_REBOOT), 85 no codename (NO_CODENAME), 86 nothing
+# starts it (NO_TIMER), 87 its service is masked (MASKED), 88 another file overrides ours (OVERRULED), 89 its timer runs
+# too rarely (SELDOM).
 #
 # uses: components/updates/updater.sh components/updates/overruled.sh hosts/system/files.sh hosts/system/services.sh
 # takes: text_apt text_dnf text_yum text_sysconfig sources reboot_time enabled mail
@@ -20,7 +20,7 @@ if [ -n "$enabled" ]; then
         printf '%s\n' "$late" >&2
         exit 89
     }
-    # shellcheck disable=SC2086 # a pattern of yum-cron's
+    # shellcheck disable=SC2086 # a pattern from yum-cron's settings
     command -v $program >/dev/null || exit 69
     if [ -n "$mail" ] && [ ! -x /usr/bin/mail ] && [ ! -x /usr/sbin/sendmail ]; then exit 71; fi
     [ "$timers" != cron ] || [ -n "$(svc_enabled cron)" ] || exit 86
@@ -45,12 +45,12 @@ case $updater_file in
     /etc/sysconfig/*) text=$text_sysconfig ;;
 esac
 in_text() { case $text in *"$1"*) text=${text%%"$1"*}$2${text#*"$1"} ;; esac }
-if [ "$updater $distro" = 'yum-cron centos' ]; then # its repositories do not say which updates are about security
+if [ "$updater $distro" = 'yum-cron centos' ]; then # its repositories do not mark security updates
     in_text 'update_cmd = security' 'update_cmd = default'
     in_text 'YUM_PARAMETER=--security' 'YUM_PARAMETER='
 fi
 if [ "$updater$enabled" = unattended-upgradesyes ] && ! grep -qs Automatic-Reboot-Time "$(command -v "$program")"; then
-    # before 0.80 it reboots at once, and stops at an origin with a codename
+    # before 0.80 it reboots immediately, and fails on an origin with a codename
     case $reboot_time in '' | now) ;; *) exit 84 ;; esac
     if [ -n "$sources" ] && printf '%s' "$text" | grep -Eq '"([^"]*,)?(n|codename)='; then exit 85; fi
     text=$(
@@ -62,7 +62,7 @@ fi
 if [ "$updater" = unattended-upgrades ]; then
     trial=$(mktemp -d)
     trap 'rm -rf "$trial"' EXIT
-    dump >/dev/null || exit 70 # one broken file and no apt command works any more
+    dump >/dev/null || exit 70 # one invalid file breaks every apt command
     ! overruled || exit 88
 fi
 write_file "$dropin" 644 root root "$text"

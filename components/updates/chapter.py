@@ -1,7 +1,7 @@
-"""Automatic updates of a host: what is observed of them, how they come into force and go again.
+"""Automatic updates of a host: how they are observed, put in force and restored.
 
-What is compared and verified is what apt itself reads from all its files (`apt-config dump`) and whether the timers
-run. Source: the guide, "Automatic Security Updates"; apt.conf(5), /usr/lib/apt/apt.systemd.daily.
+Compared and verified is what apt itself reads from all its files (`apt-config dump`), and whether the timers run.
+Source: the guide, "Automatic Security Updates"; apt.conf(5), /usr/lib/apt/apt.systemd.daily.
 """
 
 import re
@@ -134,12 +134,12 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
         return _in_force(inputs, seen)
 
     def already_configured(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
-        bare = seen.dropin.path == DROP_IN or "dnf5-automatic.timer" in seen.names  # else a package brings the file
+        bare = seen.dropin.path == DROP_IN or "dnf5-automatic.timer" in seen.names  # else a package has it
         return f"{seen.dropin.path} already exists" if seen.dropin.exists and bare else ""
 
 
 def _dnf_facts(found: DnfAutomatic) -> dict[str, Any]:
-    """Return what apt would have to say to do the same."""
+    """Return the apt settings that would do the same."""
     return {
         "periodic": ("1", "1", "1") if found.apply else ("1", "1", "0"),
         "origins": SECURITY if found.security else ("all",),
@@ -151,7 +151,7 @@ def _dnf_facts(found: DnfAutomatic) -> dict[str, Any]:
 
 
 def _in_force(inputs: UpdateInputs, seen: UpdateFacts) -> UpdateInputs:
-    """Return the inputs that describe what the host really does."""
+    """Return the inputs that describe what the host actually does."""
     if not inputs.enabled:
         return inputs.model_copy(update={"enabled": not seen.off})
     changes: dict[str, Any] = {"enabled": seen.on, "origins": seen.origins}

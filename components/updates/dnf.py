@@ -1,7 +1,7 @@
-"""What `components/updates/chapter.py` says to dnf-automatic and yum-cron, and reads back. Pure.
+"""The settings of dnf-automatic and yum-cron for `components/updates/chapter.py`, written and parsed. Pure.
 
-/etc/dnf/automatic.conf, /etc/yum/yum-cron.conf (CentOS 7) and /etc/sysconfig/yum-cron (CentOS 6) are read without any
-drop-ins, so the file is replaced as a whole; delete puts it back.
+/etc/dnf/automatic.conf, /etc/yum/yum-cron.conf (CentOS 7) and /etc/sysconfig/yum-cron (CentOS 6) have no drop-ins, so
+the file is replaced as a whole, and delete restores it.
 """
 
 import re
@@ -13,7 +13,7 @@ _HEAD = "# Written by Stockade: edit the stack config instead, changes here are 
 
 @dataclass(frozen=True)
 class DnfAutomatic:
-    """What the file says. `reboot`: the command that reboots where an update needs it; "" for never."""
+    """The content of the file. `reboot`: the command that reboots if an update needs it; "" for never."""
 
     apply: bool = False
     security: bool = False
@@ -22,7 +22,7 @@ class DnfAutomatic:
 
 
 def dnf_text(wanted: DnfAutomatic) -> str:
-    """Return the file of dnf-automatic."""
+    """Return the settings file of dnf-automatic."""
     commands = [f"upgrade_type = {'security' if wanted.security else 'default'}", *_what(wanted)]
     if wanted.reboot:
         commands += ["reboot = when-needed", f"reboot_command = {wanted.reboot}"]
@@ -30,7 +30,7 @@ def dnf_text(wanted: DnfAutomatic) -> str:
 
 
 def yum_text(wanted: DnfAutomatic) -> str:
-    """Return the file of yum-cron of yum 3.4.3."""
+    """Return the settings file of yum-cron in yum 3.4.3."""
     commands = [f"update_cmd = {'security' if wanted.security else 'default'}", "update_messages = yes"]
     commands += [*_what(wanted), "random_sleep = 360"]
     base = ["[base]", "debuglevel = -2", "mdpolicy = group:main"]
@@ -38,7 +38,7 @@ def yum_text(wanted: DnfAutomatic) -> str:
 
 
 def sysconfig_text(wanted: DnfAutomatic) -> str:
-    """Return the file of yum-cron of yum 3.2.29."""
+    """Return the settings file of yum-cron in yum 3.2.29."""
     values = {
         "YUM_PARAMETER": "--security" if wanted.security else "",
         "CHECK_ONLY": "no" if wanted.apply else "yes",
@@ -66,7 +66,7 @@ def _mail(wanted: DnfAutomatic) -> list[str]:
 
 
 def parse(config: str) -> DnfAutomatic:
-    """Read any of the three; what cannot be read does nothing."""
+    """Parse any of the three; anything unparsable has no effect."""
     if re.search(r"^\s*(CHECK_ONLY|YUM_PARAMETER)=", config, re.M):
         return _parse_sysconfig(config)
     parser = ConfigParser(interpolation=None, strict=False)

@@ -1,4 +1,4 @@
-"""Updates of a `HardenedHost`: automatic ones, and the system brought up to date on demand."""
+"""Updates of a `HardenedHost`: automatic ones, and a system upgrade on demand."""
 
 from components.core.composition import Composition, Needs, RegisteredChapter
 from components.updates.resource import AutomaticUpdates
@@ -22,7 +22,7 @@ def declare(host: Composition, settings: UpdateSettings) -> None:
 
 
 def declare_upgrade(host: Composition, settings: UpgradeSettings) -> None:
-    """Declare the system's upgrade, where a trigger asks for one."""
+    """Declare the system upgrade, if it has a trigger."""
     if settings.trigger is None:
         return
     opts = host.after("packages", "users", "firewall", "sshd", "time_sync")

@@ -1,4 +1,4 @@
-# What is in force of automatic updates: our file, what the program reads, and whether it is started.
+# The automatic updates in force: our file, what the program reads, and whether it is started.
 #
 # uses: components/updates/updater.sh hosts/system/files.sh hosts/system/services.sh
 
@@ -13,7 +13,7 @@ case $updater in
 esac
 end
 begin program
-# shellcheck disable=SC2086 # a pattern of yum-cron's
+# shellcheck disable=SC2086 # a pattern from yum-cron's settings
 command -v $program || :
 end
 section masked masked

@@ -1,10 +1,10 @@
-# Whether another of apt's files says otherwise than ours.
+# Whether another of apt's files overrides ours.
 #
-# dump FILES     what apt reads of these and of ours
-# overruled      whether a file that is read later says otherwise; names it and the settings
+# dump FILES     what apt reads from these and ours
+# overruled      whether a file that is read later overrides ours; prints its name and the settings
 #
-# Files of apt are read in the order of their names, /etc/apt/apt.conf last: what a later one says counts. What it says
-# in the end only apt knows, so it is asked, with copies in the folder `trial`; then with each other file alone beside
+# Apt reads its files in the order of their names, and /etc/apt/apt.conf last; later files win. Only apt knows the
+# result, so it is run on copies in the directory `trial`: first on all files, then on each other file alone beside
 # ours.
 #
 # takes: dropin text trial
@@ -24,7 +24,7 @@ dump() {
     printf 'Dir::Etc::parts "%s";\nDir::Etc::main "%s";\n' "$trial/parts" "$trial/main" >"$trial/config"
     APT_CONFIG=$trial/config apt-config dump
 }
-_otherwise() { # stdin, a dump: the settings in it that are not as ours
+_otherwise() { # stdin, a dump: prints its settings that differ from ours
     awk '
         { name = $1; key = tolower(name); value = $0; sub(/^[^ ]* "/, "", value); sub(/";$/, "", value) }
         key ~ /^apt::periodic::(enable|update-package-lists|unattended-upgrade)$/ {

@@ -1,4 +1,4 @@
-# The file of automatic updates and their timers as they were before; timer_0, timer_1: `enabled active` of each.
+# Restores the file of automatic updates and their timers; timer_0, timer_1: `enabled active` of each.
 #
 # uses: components/updates/updater.sh hosts/system/files.sh hosts/system/services.sh
 

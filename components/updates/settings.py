@@ -1,4 +1,4 @@
-"""Automatic updates: settings, the inputs and the texts that they become, and the facts that a host shows. Pure."""
+"""Automatic updates: settings, the inputs and files derived from them, and the facts about a host. Pure."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from components.updates.dnf import DnfAutomatic
 from hosts.system.files import FileState
 
 PACKAGES = ("unattended-upgrades",)
-"""What the chapter needs on the host."""
+"""The packages that the chapter needs."""
 
 DROP_IN = "/etc/apt/apt.conf.d/99stockade-updates"
 """Read after the package's own 20auto-upgrades and 50unattended-upgrades (apt.conf(5))."""
@@ -23,10 +23,10 @@ SECURITY = (
     "origin=UbuntuESMApps,archive=${distro_codename}-apps-security",
     "origin=UbuntuESM,archive=${distro_codename}-infra-security",
 )
-"""The security sources of Debian and Ubuntu; those that a host does not have match nothing."""
+"""The security sources of Debian and Ubuntu. Those that a host does not have match nothing."""
 
 WITHOUT_CODENAME = tuple(dict.fromkeys(re.sub(r",codename=[^,]*", "", origin) for origin in SECURITY))
-"""The same for unattended-upgrades before 0.80, which stops at a codename; the label is enough."""
+"""The same for unattended-upgrades before 0.80, which fails on a codename; the label is sufficient."""
 
 _FIELD = r"(o|origin|a|archive|suite|l|label|c|component|n|codename|site)=[^,\"';\\\s]([^,\"';\\\n]*[^,\"';\\\s])?"
 _NEVER = ("", "0")
@@ -93,12 +93,12 @@ class UpdateInputs(ChapterInputs):
     mail_report: str = "on-change"
 
     def dnf(self) -> DnfAutomatic:
-        """Return the same for dnf-automatic and yum-cron, which know security updates and no sources."""
+        """Return the same for dnf-automatic and yum-cron, which support security updates but not sources."""
         reboot = f"shutdown -r {self.reboot_time}" if self.reboot_time else ""
         return DnfAutomatic(self.enabled, self.origins == SECURITY, reboot, self.mail or "")
 
     def text(self) -> str:
-        """Return the file that apt reads."""
+        """Return the settings file for apt."""
         lines = ["// Written by Stockade: edit the stack config instead, changes here are overwritten."]
         if not self.enabled:
             return "\n".join([*lines, 'APT::Periodic::Unattended-Upgrade "0";', ""])
@@ -121,7 +121,7 @@ class UpdateInputs(ChapterInputs):
                 f'Unattended-Upgrade::MailReport "{self.mail_report}";',
             ]
         if self.mail and self.mail_report == "only-on-error":
-            lines.append('Unattended-Upgrade::MailOnlyOnError "true";')  # what MailReport was before 2.2
+            lines.append('Unattended-Upgrade::MailOnlyOnError "true";')  # the predecessor of MailReport, before 2.2
         return "\n".join([*lines, ""])
 
 
@@ -150,7 +150,7 @@ class UpdateFacts(Model):
 
     @property
     def on(self) -> bool:
-        """Whether updates really happen."""
+        """Whether updates are actually installed."""
         enable, lists, upgrade = self.periodic
         wanted = enable != "0" and lists not in _NEVER and upgrade not in _NEVER
         started = not (self.masked or self.seldom) and all(timer == "enabled active" for timer in self.timers)
@@ -158,5 +158,5 @@ class UpdateFacts(Model):
 
     @property
     def off(self) -> bool:
-        """Whether apt is told not to upgrade."""
+        """Whether apt is configured not to upgrade."""
         return not self.installed or self.periodic[0] == "0" or self.periodic[2] in _NEVER

@@ -1,10 +1,10 @@
 # The program that installs updates on this host, and what starts it.
 #
-# dropin      variable: the file of its settings
+# dropin      variable: its settings file
 # program     variable: the program
 # timers      variable: the units that start it
-# masked      prints the services that the timers start and that cannot be started
-# seldom      prints the timers that start nothing within three days, and the files that have them so
+# masked      prints the services started by the timers that are masked
+# seldom      prints the timers that start nothing within three days, and the files that set that
 #
 # Exits: 83 this distribution has none (NO_UPDATER).
 #

@@ -1,7 +1,7 @@
-"""`SystemUpgrade`: all packages brought up to date, once, and again whenever its trigger changes.
+"""`SystemUpgrade`: upgrades all packages once, and again whenever its trigger changes.
 
-A one-off action and no state of a host, hence pulumi-command's `remote.Command`. Nothing asks, changed configuration
-files are kept. Source: the guide, "Update Your System-Frequently"; apt-get(8).
+This is a one-off action, not state of a host, hence pulumi-command's `remote.Command`. It is non-interactive, and keeps
+changed configuration files. Source: the guide, "Update Your System-Frequently"; apt-get(8).
 """
 
 import os
@@ -76,10 +76,10 @@ class SystemUpgrade(ComponentResource):
 def _command(
     name: str, connection: HostAccess | Mapping[str, Input[Any]], settings: UpgradeSettings, opts: ResourceOptions
 ) -> "Command":
-    from pulumi_command.remote import Command, Logging  # 0.25 s to import, for those alone who use it
+    from pulumi_command.remote import Command, Logging  # 0.25 s to import, only where needed
 
     login = _login(connection)
-    plain = Output.unsecret(login)  # whether there is a sudo password is no secret
+    plain = Output.unsecret(login)  # the presence of a sudo password is not secret
     given: Any = Output.secret(login.apply(command_connection))
     stdin: Any = Output.secret(login.apply(sudo_input))
     if isinstance(connection, HostAccess) and _key_is_elsewhere(admin(connection)):
@@ -89,7 +89,7 @@ def _command(
         connection=given,
         stdin=stdin,
         create=plain.apply(lambda way: as_root(way, upgrade(full=settings.full))),
-        # a new key or address is no reason to upgrade: then it only looks
+        # a new key or address must not upgrade: then it only prints
         update=plain.apply(lambda way: as_root(way, reboot_due())),
         triggers=[settings.trigger, settings.full],
         logging=Logging.STDERR,
@@ -111,7 +111,7 @@ def reboot_due() -> str:
 def _login(connection: HostAccess | Mapping[str, Input[Any]]) -> Output[Connection]:
     if isinstance(connection, HostAccess):
         login = admin(connection)
-        command_connection(login)  # an error is raised now, in one line
+        command_connection(login)  # so that an error is raised now, as one line
         return Output.from_input(login)
     return Output.from_input(connection).apply(lambda way: admin(HostAccess.model_validate({"name": "host", **way})))
 
@@ -122,7 +122,7 @@ def admin(way: HostAccess) -> Connection:
 
 
 def command_connection(login: Connection) -> dict[str, Any]:
-    """Return `login` as pulumi-command's ConnectionArgs: what it does not know left out, or put in its terms.
+    """Return `login` as pulumi-command's ConnectionArgs: converted to its terms, without what it does not support.
 
     Raises `RunError`: see `SystemUpgrade`.
     """
@@ -135,12 +135,12 @@ def command_connection(login: Connection) -> dict[str, Any]:
 
 
 def sudo_input(login: Connection) -> str | None:
-    """Return what sudo reads: the password."""
+    """Return the password for sudo's stdin."""
     return None if login.sudo_password is None else reveal(login.sudo_password) + "\n"
 
 
 def as_root(login: Connection, script: str) -> str:
-    """Return the command, in any shell of the login's user, that runs a script of sh as root."""
+    """Return the command that runs a sh script as root, in any login shell of the user."""
     if login.user == "root":
         return f"sh -c {quote(script)}"
     ask = "-n" if login.sudo_password is None else "-S -k -p ''"
@@ -178,8 +178,7 @@ def _private_key(login: Connection) -> str | None:
 
 
 def _key_is_elsewhere(login: Connection) -> bool:
-    """Whether this is a preview on a machine that has not got the key, such as one that only previews, or that must not
-    look at it."""
+    """Whether this is a preview on a machine without the key, such as a CI runner, or one that must not read it."""
     if not is_dry_run():
         return False
     known, file = login.known_hosts_file, login.private_key_file
@@ -189,7 +188,7 @@ def _key_is_elsewhere(login: Connection) -> bool:
 
 
 def _host_key(login: Connection) -> str | None:
-    """Return the key to pin: without one, pulumi-command accepts any."""
+    """Return the key to pin. Without one, pulumi-command accepts any key."""
     if login.host_key is not None:
         return login.host_key
     if login.known_hosts_file is not None and is_dry_run() and elsewhere(login.known_hosts_file):

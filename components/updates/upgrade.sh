@@ -1,6 +1,6 @@
-# All packages brought up to date. Prints what changed: `upgraded NAME OLD NEW`, `installed NAME NEW`,
-# `removed NAME OLD`. Nothing asks, changed configuration files are kept, and what dpkg left undone before is done
-# first. Another package manager is waited for, 300 seconds at most (LOCK_TIMEOUT).
+# Upgrades all packages. Prints what changed: `upgraded NAME OLD NEW`, `installed NAME NEW`, `removed NAME OLD`. It is
+# non-interactive, keeps changed configuration files, and first finishes what dpkg left incomplete. Waits for another
+# package manager, 300 seconds at most (LOCK_TIMEOUT).
 #
 # uses: components/updates/alone.sh hosts/system/distro.sh
 # takes: full
@@ -45,7 +45,7 @@ upgrade() { # Upgrade-Allow-New is --with-new-pkgs, which apt before 1.0 refuses
             if [ "$full" = yes ] || [ "$distro" = opensuse-tumbleweed ]; then how=dist-upgrade; fi
             status=0
             zypper --non-interactive "$how" --no-recommends </dev/null >"$work/log" 2>&1 || status=$?
-            case $status in # 102, 103: something is to be started again
+            case $status in # 102, 103: something needs a restart
                 0 | 102 | 103 | 106 | 107) ;;
                 *)
                     tail -n 20 "$work/log" >&2

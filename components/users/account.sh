@@ -1,9 +1,9 @@
-# The account NAME as /etc/passwd and /etc/shadow have it.
+# The account NAME in /etc/passwd and /etc/shadow.
 #
-# field N         its Nth field in passwd(5); nothing where there is no account
+# field N         its Nth field in passwd(5); nothing if there is no account
 # nth N LINE      the Nth field of a line
 # shadow          three lines: the kind of password, the ageing fields, what has expired
-# is_local        it is in /etc/passwd, and not in a directory service alone
+# is_local        whether it is in /etc/passwd, not only in a directory service
 #
 # takes: name
 

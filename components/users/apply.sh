@@ -1,8 +1,8 @@
-# Makes an account what is declared: everything is checked first, then the account, its password, its right to use sudo
-# and its keys are set.
+# Puts a declared account in force: checks everything first, then sets the account, its password, its sudo right and its
+# keys.
 #
-# Exits: those of check.sh, sudo/check.sh and keys/program.sh; 85 nobody but root can make the home, 96 the home is
-# another user's, 97 sshd reads keys from elsewhere.
+# Exits: those of check.sh, sudo/check.sh and keys/program.sh; 85 only root can create the home, 96 the home is another
+# user's, 97 sshd reads keys from elsewhere.
 #
 # uses: hosts/guard/place.sh hosts/system/files.sh hosts/system/only_roots.sh hosts/system/as_user.sh
 # uses: components/users/account.sh components/users/keys/keys.sh components/users/change.sh
@@ -17,7 +17,7 @@ check_drop_in
 check_attributes
 check_home
 check_sudo
-tell_attributes() { # a program of the system does not say why it could not write
+tell_attributes() { # system programs do not say why they could not write
     _ended=$?
     [ "$_ended" = 0 ] || fixed /etc /etc/passwd /etc/shadow /etc/group /etc/gshadow || :
     exit "$_ended"
@@ -27,7 +27,7 @@ arm
 created=
 if [ -z "$(field 1)" ]; then
     set -- -m -d "$new_home"
-    if [ -e "$3" ]; then # kept when the account was deleted: its files stay the user's
+    if [ -e "$3" ]; then # kept when the account was deleted: its files remain the user's
         owner=$(stat -Lc %u "$3")
         if [ "$owner" -lt 1000 ] || getent passwd "$owner" >/dev/null; then exit 96; fi
         set -- "$@" -u "$owner"
@@ -78,13 +78,13 @@ if [ -n "$password" ]; then
         # shellcheck disable=SC2086 # an option, or none
         printf '%s:%s\n' "$name" "$password" | chpasswd $password_form
     fi
-else # `*` lets keys in where `!` does not (sshd without PAM), and no password
+else # `*` allows keys where `!` does not (sshd without PAM), and no password
     back='*'
     if [ -n "$password_changed" ] && [ -f "$kept" ]; then back=$(cut -d: -f2 "$kept"); fi
     case $back in '' | '!'*) back='*' ;; esac
     case $kind in locked | empty) set_hash "*" ;; *) [ -z "$password_changed" ] || set_hash "$back" ;; esac
 fi
-shadow | { # an expired password or account lets no key in either
+shadow | { # an expired password or account blocks logins by key too
     read -r kind
     IFS=: read -r changed _ longest _ grace _
     read -r expired || :
@@ -98,7 +98,7 @@ elif [ -f "$dropin" ]; then
     rm -f "$dropin"
 fi
 if [ -n "$keys_managed" ]; then (
-    # sshd's StrictModes
+    # required by sshd's StrictModes
     case $(stat -Lc %A "$home") in ?????w???? | ????????w?) on_home "$home" chmod go-w ;; esac
     if [ ! -L "$home/.ssh" ] && [ ! -e "$home/.ssh" ] && top=$(only_roots "$home"); then
         mkdir -m 700 "$top/.ssh"

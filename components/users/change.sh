@@ -1,9 +1,9 @@
-# What a change of an account and its going back have in common.
+# Shared by a change of an account and its rollback.
 #
-# set_home HOME          usermod -d refuses while the user has a process, and that may be this very run
+# set_home HOME          sets it in /etc/passwd; usermod -d refuses while the user has a process, which this run may be
 # set_hash HASH
-# give_back_keys         the file in $home as it was before us, with the values prior_keys_*, prior_ssh_mode, keys_left
-# say_left TEXT          what could not be given back
+# give_back_keys         restores the file in $home, from prior_keys_*, prior_ssh_mode, keys_left
+# say_left TEXT          reports what could not be restored
 #
 # uses: components/users/account.sh components/users/keys/keys.sh
 # takes: name home keys_expected keys_reobserved keys_left prior_keys_content prior_keys_group prior_keys_mode
@@ -39,9 +39,9 @@ give_back_keys() {
         put_keys "$prior_ssh_mode" "$prior_keys_mode" "$(keys_sum "$keys_expected")" "$prior_keys_content" \
             "$prior_keys_group" && return 0 || _ended=$?
     fi
-    # whoever keeps changing what is its own keeps it as it is
+    # if somebody keeps changing the file, leave it to them
     case $_ended in
-        91 | 83) _theirs=yes ;;         # not its own doing, or no end
+        91 | 83) _theirs=yes ;;         # the user's own doing, or it hangs
         75) _theirs=$keys_reobserved ;; # not as expected
         *) _theirs= ;;
     esac

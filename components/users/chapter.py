@@ -1,8 +1,8 @@
-"""One account in the host's terms: keys, password, sudo, and how it is given back.
+"""One account in terms of a host: keys, password, sudo, and how it is restored.
 
-An account that is there already is adopted, and given back as it was on delete. What the run itself needs (the login's
-account, key and sudo right) is never taken away: that is checked before, and after a change the admin login is made
-anew; if it fails, or nobody comes to make it, the host takes the change back.
+An existing account is adopted, and restored on delete. What the run itself needs (its login's account, key and sudo
+right) is never removed: that is checked beforehand, and after a change the admin logs in again. If that fails, or if
+nobody confirms the change, the host rolls it back.
 
 Source: the guide, "Add a Limited User Account" and "Create an Authentication Keypair"; useradd(8), sudoers(5), sshd(8).
 """
@@ -123,7 +123,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def restore(self, inputs: UserInputs, known: Seen) -> Script:
         prior, now = known.prior or UserFacts(), known.before or UserFacts()
-        gave_password = inputs.password is not None or prior.password != "set"  # noqa: S105  # a kind, no password
+        gave_password = inputs.password is not None or prior.password != "set"  # noqa: S105  # a kind, not a password
         change = {
             "adopted": _flag(prior.exists),
             "remove_home": _flag(inputs.remove_home),
@@ -144,7 +144,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return Script("restore the account", body, {**_names(inputs), **change}, exits=EXITS)
 
     def guard(self, inputs: UserInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard | None:
-        """For the logins of this user. Its own prior state may not let it in: that is not guarded."""
+        """Only for this user's logins. Its prior state may not allow a login, so that case is not guarded."""
         if restoring or all(login.user != inputs.name for _, login in access.logins()):
             return None
         save, back = script("components/users/save.sh"), script("components/users/go_back.sh")
@@ -156,7 +156,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def prove_login(self, host: "Host", inputs: UserInputs, patience: float, *, restoring: bool = False) -> None:
         host.credentials_changed(inputs.name)
-        # by the port of this run: where a later chapter moves sshd, nobody listens on the admin's yet
+        # at this run's port: if a later chapter moves sshd, nothing listens on the admin's port yet
         port = host.entered().port
         try:
             for login in _proved(host, inputs.name):
@@ -209,8 +209,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
 
 def _proved(host: "Host", user: str) -> list[str]:
-    """Return the logins of this user by which a change is proved: the one that later runs use first, and the one in
-    use, of which it is known that it got in before."""
+    """Return the user's logins that prove a change: the one that later runs use first, and the one in use, which is
+    known to have worked before."""
     logins = host.access.logins()
     return [name for name, login in logins if login.user == user and name in (logins[0][0], host.login)]
 
@@ -230,12 +230,12 @@ def _groups(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
 
 
 def _removed_groups(inputs: UserInputs, prior: UserFacts) -> tuple[str, ...]:
-    """Return the group that a user without sudo must not be in, where it was in it."""
+    """Return the group that a user without sudo must leave, if it was in it."""
     return (prior.sudo_group,) if inputs.sudo == "none" and prior.sudo_group in prior.groups else ()
 
 
 def _groups_out(inputs: UserInputs, known: Seen) -> tuple[str, ...]:
-    """Return the groups to leave: those that we put the user in and that are no longer declared."""
+    """Return the groups to leave: those that we added and that are no longer declared."""
     before, prior = known.before or UserFacts(), known.prior or UserFacts()
     last = set(_groups(known.last, before)) if known.last else set()
     out = last - set(_groups(inputs, before)) - set(prior.groups)
@@ -257,7 +257,7 @@ def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
 
 
 def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, reobserved: bool) -> dict[str, str]:
-    """Return the values of `give_back_keys`."""
+    """Return the values for `give_back_keys`."""
     content = _given_back_keys(inputs, prior, now)
     return {
         "prior_keys_content": content,
@@ -271,7 +271,7 @@ def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, reobserv
 
 
 def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> str:
-    """Return the file as it was; what its owner added meanwhile stays."""
+    """Return the prior file, plus what its owner added meanwhile."""
     before, current = prior.keys.unpacked().content, now.keys.unpacked().content
     if inputs.exclusive_keys or current == merge(before, inputs.parsed_keys):
         return before
@@ -279,7 +279,7 @@ def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> st
 
 
 def _lost(inputs: UserInputs, prior: UserFacts, seen: UserFacts) -> bool:
-    """Tell whether somebody gave the account a shell that ends every login, though it came with none such."""
+    """Return whether somebody gave the account a shell that ends every login, although its prior shell did not."""
     return inputs.shell is None and seen.exists and ends_logins(seen.shell) and not ends_logins(prior.shell)
 
 
@@ -288,7 +288,7 @@ def _locked(inputs: UserInputs, seen: UserFacts) -> bool:
 
 
 def _writable(state: str) -> bool:
-    """Tell whether sshd's StrictModes would refuse a directory of this mode."""
+    """Return whether sshd's StrictModes would refuse a directory of this mode."""
     return bool(int(mode_of(state) or "0", 8) & 0o022)
 
 
@@ -302,7 +302,7 @@ def _shown_sudo(inputs: UserInputs, seen: UserFacts) -> str:
 
 
 def _kept_out(host: "Host", name: str) -> str:
-    """Say which settings of sshd may keep a user out whose key is right; "" where there are none."""
+    """Return which settings of sshd may lock out a user with a valid key; "" if there are none."""
     with suppress(HostError):
         look = Script("look whom sshd lets in", script("components/users/let_in.sh"), {"name": name})
         [answer] = host.run(look, resource=f"user {name}")

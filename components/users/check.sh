@@ -1,11 +1,10 @@
-# What is looked at before an account is changed: functions that end the script where the change would not do.
+# Checks before an account is changed: functions that end the script if the change would fail.
 #
-# upper_of FOLDER    the lowest one above it that is there
+# upper_of FOLDER    prints its lowest existing parent directory
 #
-# Exits: 82 something else is in the home's place, 84 no home, 85 others can write where it would be, 87 a file attribute,
-# 88 an account of the system, 90 not in /etc/passwd, 92 a program is missing, 93 no such shell, 94 no such group,
-# 95 visudo refuses the rule.
-#
+# Exits: 82 something else is in the home's place, 84 no home, 85 others can write where it would be, 87 a file
+# attribute, 88 a system account, 90 not in /etc/passwd, 92 a program is missing, 93 no such shell, 94 no such group, 95
+# visudo refuses the rule.
 # uses: hosts/system/files.sh hosts/system/only_roots.sh components/users/account.sh components/users/keys/keys.sh
 # takes: name dropin dropin_content first groups keys_content keys_expected keys_managed shell shell_lost want_home
 
@@ -26,7 +25,7 @@ check_programs() {
         command -v "$tool" >/dev/null || refuse 92 "$tool"
     done
 }
-check_account() { # a person's, and this host's own
+check_account() { # belongs to a person, and is local
     [ -z "$(field 1)" ] || is_local || exit 90
     if [ -n "$shell_lost" ]; then
         if [ -x /bin/bash ]; then shell=/bin/bash; else shell=/bin/sh; fi
@@ -65,7 +64,7 @@ check_drop_in() {
     }
     rm -f "$trial"
 }
-check_attributes() { # useradd calls it a lock of /etc/passwd that somebody else has
+check_attributes() { # useradd reports it as a lock of /etc/passwd held by somebody else
     set --
     [ -n "$(field 1)" ] || set -- /etc /etc/passwd /etc/shadow /etc/group /etc/gshadow
     if [ -n "$dropin_content" ] && [ "$(cat "$dropin" 2>/dev/null && echo .)" != "$dropin_content." ]; then
@@ -87,7 +86,7 @@ check_home() { # sets new_home
         only_roots "$(upper_of "$new_home")" >/dev/null || refuse 85 "$new_home"
     fi
     _place=$new_home
-    while [ -n "$_place" ] && [ ! -d "$_place" ]; do # the home, or what is above it
+    while [ -n "$_place" ] && [ ! -d "$_place" ]; do # the home, or its lowest existing parent
         if [ -e "$_place" ] || [ -L "$_place" ]; then refuse 82 "$_place"; fi
         _place=${_place%/*}
     done

@@ -1,4 +1,4 @@
-# end_processes    ends all processes of the user whose number is UID
+# end_processes    kills all processes of the user with the given UID
 #
 # Exits: 99 they do not end.
 #
@@ -9,7 +9,7 @@ end_processes() {
     for signal in TERM KILL; do
         count=0
         while pids=$(processes) && [ -n "$pids" ] && [ "$count" -lt 25 ]; do
-            # shellcheck disable=SC2086 # a word for each process
+            # shellcheck disable=SC2086 # one word per process
             [ "$count" -gt 0 ] || kill -s "$signal" $pids 2>/dev/null || :
             count=$((count + 1))
             sleep 0.2

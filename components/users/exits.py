@@ -1,4 +1,4 @@
-"""How the scripts of `components/users/` end where they refuse or fail, and what each status stands for."""
+"""Exit statuses of the scripts in `components/users/` and their meanings."""
 
 from components.users.keys.facts import FOREIGN_KEYS, NO_FOLDER, STUCK, UNWRITABLE
 from hosts.system.files import FILE_EXITS

@@ -1,11 +1,10 @@
-# Takes back a change of an account of which nobody has proved that it can still log in (hosts/guard): its entries,
-# drop-in and keys, as save.sh kept them. Only what is this account's is put back, line by line: others may change
-# meanwhile. Safe to run twice.
+# Rolls back a change of an account that was not proved by a login (hosts/guard): restores its entries, drop-in and keys
+# as saved by save.sh. Only this account's lines are restored, because others may change meanwhile. Safe to run twice.
 #
 # uses: components/users/account.sh components/users/keys/keys.sh components/users/end_processes.sh
 # takes: name dropin guard
 
-entry_back() { # FILE OPTION: its only line instead of the account's; vipw keeps others out meanwhile
+entry_back() { # FILE OPTION: replaces the account's line by its only line; vipw locks out others meanwhile
     edit=$(mktemp)
     cat >"$edit" <<'EOF'
 awk -F: '
@@ -39,7 +38,7 @@ keys_back() {
     else
         remove_keys "$folder" any && return 0 || ended=$?
     fi
-    # the user's own doing: not its own file, no folder and none can be made, no end
+    # the user's own doing: not the user's file, no directory and none can be created, or it hangs
     case $ended in 91 | 86 | 83) ;; *) return "$ended" ;; esac
 }
 home_back() {
@@ -66,7 +65,7 @@ if [ -f "$guard/passwd" ]; then
     fi
     [ "$(getent passwd "$name")" = "$(cat "$guard/passwd")" ]
     [ "$(getent shadow "$name")" = "$(cat "$guard/shadow")" ]
-elif [ -n "$(field 1)" ]; then # it is the change that made it
+elif [ -n "$(field 1)" ]; then # the change created it
     uid=$(field 3)
     chage -E 0 "$name"
     end_processes

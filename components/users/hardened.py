@@ -8,19 +8,19 @@ from components.users.settings import PACKAGES, UserSettings
 
 
 def needs(_settings: tuple[UserSettings, ...]) -> Needs:
-    """Return the packages: sudo."""
+    """Return the packages needed: sudo."""
     return Needs(tuple(PACKAGES))
 
 
 def declare(host: Composition, settings: tuple[UserSettings, ...]) -> None:
-    """Declare the admin's own account first; it goes last: the others' are made and removed through it."""
+    """Declare the admin's own account first. It is deleted last, because the others are managed through it."""
     users: list[LimitedUser] = []
     declared = sorted(settings, key=lambda user: user.name != host.admin)
     configured = host.packages.triggers_for(*PACKAGES)
     for user in declared:
         props = host.props({**user.props(host.keys), "triggers": configured})
         users.append(LimitedUser(f"{host.name}-{user.name}", props, host.after("packages", also=users[:1])))
-    # told when they are there, not because they are declared
+    # reported once they exist, not because they are declared
     host.enforced["users"] = Output.all(*(user.sudo for user in users)).apply(
         lambda rights: [f"{user.name}: sudo {right}" for user, right in zip(declared, rights, strict=True)]
     )

@@ -1,6 +1,6 @@
-# Whom sshd lets in at all, whatever keys they have: a line for each setting that says so.
+# Which users sshd accepts at all, whatever their keys: a line for each such setting.
 #
 # takes: name
 
-(umask 022 && mkdir -p /run/sshd) # sshd -T asks for it
+(umask 022 && mkdir -p /run/sshd) # required by sshd -T
 sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null | grep -E '^(allow|deny)(users|groups) ' || :

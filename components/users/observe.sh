@@ -1,4 +1,4 @@
-# What the host shows of an account.
+# Facts about an account on the host.
 #
 # uses: hosts/system/distro.sh hosts/system/files.sh components/users/account.sh components/users/keys/keys.sh
 # takes: name dropin admin_groups

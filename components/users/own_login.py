@@ -1,4 +1,4 @@
-"""What a change of an account must not take from the run that makes it: the login's account, key and sudo right."""
+"""What a change of an account must not remove from the run that makes it: the login's account, key and sudo right."""
 
 import base64
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def guard(host: "Host", inputs: UserInputs, known: KnownState[UserInputs, UserFacts]) -> None:
-    """Refuse a change after which the host's login of this name could not log in or not become root.
+    """Refuse a change after which the host's login of this name could not log in or become root.
 
-    Raises `Failure`; any `HostError` of a key that can't be read.
+    Raises `Failure`; any `HostError` for a key that cannot be read.
     """
     for login, connection in host.access.logins():
         if connection.user != inputs.name:
@@ -40,7 +40,7 @@ def guard(host: "Host", inputs: UserInputs, known: KnownState[UserInputs, UserFa
 
 
 def loses(key: AuthorizedKey, inputs: UserInputs, known: KnownState[UserInputs, UserFacts]) -> bool:
-    """Tell whether a key that may be in authorized_keys now would not be there any more."""
+    """Return whether a key that may be in authorized_keys now would be removed."""
     if key.blob in {declared.blob for declared in inputs.parsed_keys}:
         return False
     last = found("\n".join(known.last.keys)) if known.last else {}
@@ -49,14 +49,14 @@ def loses(key: AuthorizedKey, inputs: UserInputs, known: KnownState[UserInputs, 
 
 
 def own_key(connection: "Connection") -> AuthorizedKey | None:
-    """Return the public half of the key that a login is configured with; None for agents and passwords."""
+    """Return the public half of a login's configured key; None for agents and passwords."""
     if connection.private_key is None and connection.private_key_file is None:
         return None
-    from hosts.ssh.credentials import credentials_of  # the SSH client takes 0.2 s to import
+    from hosts.ssh.credentials import credentials_of  # importing the SSH client takes 0.2 s
 
     pairs = credentials_of(connection).keys
     if any(pair.has_cert for pair in pairs):
-        return None  # the host may let it in by that, whatever authorized_keys has; the proof tells
+        return None  # the host may accept it whatever authorized_keys contains; the proof will tell
     for pair in pairs:
         raw = pair.public_data
         kind = raw[4 : 4 + int.from_bytes(raw[:4], "big")].decode("ascii")
@@ -65,10 +65,10 @@ def own_key(connection: "Connection") -> AuthorizedKey | None:
 
 
 def outside(host: "Host", name: str, *, adopted: bool) -> "Host":
-    """Return the host as logins see it that are not of user `name`; the same one where `name` is no login of it.
+    """Return the host with only logins of users other than `name`; unchanged if `name` has no login there.
 
-    An adopted user could log in before we came, so its own login may give it back. Raises `Failure` where a user that
-    was made here is the only login.
+    An adopted user could log in before we came, so its own login may restore it. Raises `Failure` if a user that was
+    created here has the only login.
     """
     access = host.access
     own = {login for login, connection in access.logins() if connection.user == name}

@@ -16,12 +16,12 @@ from hosts.ssh.connection import HostAccess
 
 
 class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
-    """Pulumi's CRUD for `LimitedUser`, and the way back in."""
+    """Pulumi's CRUD for `LimitedUser`, including former logins of the user."""
 
     chapter = UserChapter()
 
     def _way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
-        """As always, and by the password that the state has for this user, where that is one to log in with."""
+        """As in every chapter, plus the password that the state has for this user, if it can be used for logging in."""
         way, word = super()._way_since(inputs, state), state.declared.password
         if way is None or word is None or state.declared.hashed:
             return way
@@ -30,7 +30,7 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
         return way.model_copy(update=before)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse also a user who could not log in, or not use sudo; unknown keys and passwords may do."""
+        """Refuse, additionally, a user who could not log in or use sudo; unknown keys and passwords count as valid."""
         result = super().check(_olds, news)
         unknown = [name for name, value in result.inputs.items() if _is_unknown(value)]
         if result.failures or any(name != "connection" for name in unknown):
@@ -40,7 +40,7 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
         return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """As always, but a renamed user is made before the old one goes."""
+        """As in every chapter, but a renamed user is created before the old one is deleted."""
         result = super().diff(_id, _olds, _news)
         result.delete_before_replace = False
         return result

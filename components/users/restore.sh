@@ -1,4 +1,4 @@
-# Gives an account back as it was before Stockade; deletes it where Stockade has made it.
+# Restores an account to its state before Stockade; deletes it if Stockade created it.
 #
 # Exits: those of end_processes.sh and keys/program.sh; 98 the run is logged in as the account that it would delete.
 #
@@ -11,7 +11,7 @@ delete_account() {
     uid=$(field 3)
     [ "${SUDO_USER:-$(id -un)}" != "$name" ] || exit 98
     restore_file prior_dropin "$dropin"
-    chage -E 0 "$name" # nobody comes in again meanwhile
+    chage -E 0 "$name" # nobody can log in again meanwhile
     end_processes
     spool=
     if [ -n "$remove_home" ]; then
@@ -19,7 +19,7 @@ delete_account() {
         if [ -d "$home" ] && [ "$(stat -c %u "$home")" = "$uid" ]; then
             on_home "$home" rm -rf --one-file-system
         fi
-        # with no home left, -r is about the mail
+        # without a home, -r only concerns the mail
         if [ ! -e "$home" ] && only_roots "${home%/*}" >/dev/null; then spool=-r; fi
     fi
     userdel $spool "$name" >&2 || [ -z "$(field 1)" ]

@@ -1,5 +1,5 @@
-# What an account is before a change that the host may take back (hosts/guard). It runs where apply.sh arms the guard, and
-# calls the functions that are there.
+# Saves an account before a change that the host may roll back (hosts/guard). Runs when apply.sh arms the guard, and
+# uses its functions.
 #
 # takes: name dropin guard kept ssh_state keys_state keys_trouble keys_found
 

@@ -1,4 +1,4 @@
-"""What is declared of a user and what a host shows of one: the data of `components/users/chapter.py`, no I/O."""
+"""The declared users and the facts about a host: the data of `components/users/chapter.py`, no I/O."""
 
 import re
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
 
 PACKAGES = ("sudo",)
-"""What a host needs before a user with `sudo`."""
+"""The packages that a user with `sudo` needs."""
 
 NAME = r"^[a-z_][a-z0-9_.-]{0,30}$"
 PATH = r"^/[A-Za-z0-9_.@/+-]+$"
@@ -22,14 +22,14 @@ NO_LOGIN = ("nologin", "false")
 """Shells that end every login."""
 
 HASHES = re.compile(r"\$(y|gy|7|2[aby]|6|5)\$[./A-Za-z0-9$=,]+")
-"""A password that is hashed already, as crypt(5) writes it."""
+"""A password that is already hashed, in the format of crypt(5)."""
 
 SYSTEM_NAMES = frozenset(
     {
-        # of every Debian, of every Fedora and Arch
+        # of every Debian, Fedora and Arch
         *("backup", "bin", "daemon", "games", "gnats", "irc", "list", "lp", "mail", "man", "news", "nobody", "proxy"),
         *("sync", "sys", "uucp", "www-data", "_apt", "adm", "ftp", "halt", "http", "operator", "shutdown", "nfsnobody"),
-        # of services that most hosts have
+        # of services on most hosts
         *(
             "avahi",
             "chrony",
@@ -57,11 +57,11 @@ SYSTEM_NAMES = frozenset(
             "tss",
             "uuidd",
         ),
-        # groups that give their members what is root's
+        # groups that grant their members root's rights
         *("disk", "docker", "kmem", "lxd", "shadow", "sudo", "wheel"),
     }
 )
-"""Names that systems have for themselves; of any other, the host tells whether it is one."""
+"""Names of system accounts. For any other name, the host tells whether it is one."""
 
 RULES = {"password": "ALL=(ALL:ALL) ALL", "nopasswd": "ALL=(ALL:ALL) NOPASSWD: ALL"}
 """What the sudoers drop-in grants."""
@@ -108,7 +108,7 @@ class UserInputs(ChapterInputs):
     @field_validator("keys")
     @classmethod
     def _lines(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
-        """Bring the lines into their usual form: what stands in the state is what stands in the file."""
+        """Normalize the lines, so that the state contains what the file contains."""
         keys: dict[str, str] = {}
         for number, line in enumerate(lines, 1):
             try:
@@ -136,18 +136,18 @@ class UserInputs(ChapterInputs):
 
     @property
     def drop_in_path(self) -> str:
-        """Last among the drop-ins, since the last rule wins; sudo skips names with a dot."""
+        """Sorts last among the drop-ins, because the last rule wins; sudo skips names with a dot."""
         return "/etc/sudoers.d/zz-stockade-" + self.name.replace(".", "%2e")
 
     @property
     def drop_in(self) -> str:
-        """The content of the sudoers drop-in; empty: none."""
+        """The content of the sudoers drop-in; empty for none."""
         rule = RULES.get(self.sudo)
         return f"# Written by Stockade: edit the stack config instead.\n{self.name} {rule}\n" if rule else ""
 
 
 def refusal(inputs: UserInputs) -> tuple[str, str]:
-    """Say which property makes the user useless or dangerous, and why; two empty texts when none does."""
+    """Return which property makes the user useless or dangerous, and why; two empty strings if none does."""
     no_login = ends_logins(inputs.shell or "")
     if inputs.name == "root":
         return "name", "root is not a limited user"
@@ -200,9 +200,9 @@ class UserFacts(Model):
 
 
 def effective_sudo(listing: str) -> Sudo:
-    """Read what `sudo -l -U` prints: the last rule about everything as root counts (sudoers(5)).
+    """Parse the output of `sudo -l -U`: the last rule about everything as root wins (sudoers(5)).
 
-    `!ALL` takes the right away.
+    `!ALL` revokes the right.
     """
     rights: Sudo = "none"
     for line in listing.splitlines():
@@ -220,7 +220,8 @@ def effective_sudo(listing: str) -> Sudo:
 
 
 def keys_in_force(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
-    """Return the declared keys that sshd takes on this host; with `exclusive_keys` also the others that it takes."""
+    """Return the declared keys that sshd accepts on this host; with `exclusive_keys`, also any others that it
+    accepts."""
     owner = seen.ssh.split(" ")[1:2]
     if not seen.keys.exists or owner != [inputs.name] or seen.keys.owner != inputs.name:
         return ()
@@ -241,12 +242,12 @@ def _usual(line: str) -> str:
 
 
 def ends_logins(shell: str) -> bool:
-    """Tell whether nobody can work with this shell."""
+    """Return whether this shell ends every login."""
     return shell.rsplit("/", 1)[-1] in NO_LOGIN
 
 
 def mode_of(state: str) -> str:
-    """Return the first word of `MODE OWNER GROUP`, with at least three digits."""
+    """Return the first word of `MODE OWNER GROUP`, padded to three digits."""
     return state.split(" ", 1)[0].zfill(3) if state else ""
 
 
@@ -295,9 +296,9 @@ class UserSettings(Settings):
         return files
 
     def props(self, more_keys: tuple[Any, ...] = ()) -> dict[str, Any]:
-        """Return the properties of `LimitedUser` but `host` and `connection`.
+        """Return the properties of `LimitedUser` except `host` and `connection`.
 
-        `more_keys`: public keys made in the same program (`KeyPair.public_key`). Raises what `public_keys` raises.
+        `more_keys`: public keys created in the same program (`KeyPair.public_key`). Raises what `public_keys` raises.
         """
         own: dict[str, Any] = {
             "name": self.name,

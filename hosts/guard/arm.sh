@@ -1,4 +1,4 @@
-# arm saves what is in force and arms the rollback, before the calling script changes anything
+# arm    saves what is in force and arms the rollback, before the calling script changes anything
 #
 # A guard is a directory, /var/lib/stockade/guard/NAME.RUN (NAME.RUN.new while it is created, .done while it is
 # committed, .going while it rolls back), with the files that guard_save saved and

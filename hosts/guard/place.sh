@@ -1,6 +1,6 @@
 # Places for a host's records, readable by root only.
 #
-# place FOLDER FILE creates both; a concurrent removal of the last record also removes empty directories
+# place FOLDER FILE    creates both; a concurrent removal of the last record also removes empty directories
 
 place() {
     _tries=0

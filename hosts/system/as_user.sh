@@ -2,8 +2,8 @@
 #
 # as_user COMMAND...         runs it with the user's groups and nothing of root's: no environment, no open files but the
 #                            standard three, 60 seconds at most
-# talk INPUT COMMAND...      the same for 15 seconds, with INPUT as stdin; sets said (its output up to a limit, and a dot),
-#                            complaint (its stderr) and ended (its status, 137 if it had to be killed)
+# talk INPUT COMMAND...      the same for 15 seconds, with INPUT as stdin; sets said (its output up to a limit, and a
+#                            dot), complaint (its stderr) and ended (its status, 137 if it had to be killed)
 # home_mode HOME MODE        sets the mode of a home directory, by on_home
 # on_home HOME COMMAND...    runs the command on a home directory itself: as root if only root can replace that
 #                            directory, else as the user

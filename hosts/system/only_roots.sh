@@ -1,4 +1,4 @@
-# only_roots FOLDER prints its real path if only root can replace it or write into it
+# only_roots FOLDER    prints its real path if only root can replace it or write into it
 
 only_roots() {
     _real=$(cd -P "$1/" 2>/dev/null && pwd -P) || return 1

@@ -1,4 +1,4 @@
-# entry prints `CLIENT PORT SERVER PORT` of the connection that this run uses; nothing if none is found
+# entry    prints `CLIENT PORT SERVER PORT` of the connection that this run uses; nothing if none is found
 
 _is_sshd() { # PID: whether it is root's own, by its executable
     case $(sed -n 's/^Uid:[[:space:]]*\([0-9]*\)[[:space:]]*\([0-9]*\).*/\1 \2/p' "/proc/$1/status") in

@@ -9,8 +9,8 @@
 # svc_start | svc_stop | svc_restart | svc_reload NAME
 # svc_restore NAME ENABLED ACTIVE    restores what svc_state printed
 #
-# Without systemd as process 1, they work on the scripts in /etc/init.d: by service(8), and by chkconfig(8) on Red Hat or
-# update-rc.d(8) on Debian. Units other than services are absent there.
+# Without systemd as process 1, they work on the scripts in /etc/init.d: by service(8), and by chkconfig(8) on Red Hat
+# or update-rc.d(8) on Debian. Units other than services are absent there.
 
 if [ -d /run/systemd/system ]; then
     _state_of() { # NAME

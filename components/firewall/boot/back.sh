@@ -1,4 +1,4 @@
-# boot_back drops what the next boot would have checked if the change had been kept
+# boot_back    drops what the next boot would have checked if the change had been kept
 # uses: components/firewall/boot/places.sh
 
 boot_back() {

@@ -1,4 +1,4 @@
-# drop_boot makes the next boot skip the check of this family
+# drop_boot    makes the next boot skip the check of this family
 # uses: components/firewall/boot/places.sh components/firewall/boot/opened.sh components/firewall/boot/loader.sh
 # takes: ip_family
 

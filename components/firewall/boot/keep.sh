@@ -1,5 +1,5 @@
-# Records what is in force now, in the kernel's own words, as what the next boot expects, unless somebody has added to it
-# meanwhile.
+# Records what is in force now, in the kernel's own words, as what the next boot expects, unless somebody has added to
+# it meanwhile.
 #
 # keep_boot NEW-BOOT-FILE    records what the next boot checks
 # kept_boot                  activates the record, once the boot file is in place; must never undo the change

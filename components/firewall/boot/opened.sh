@@ -1,4 +1,4 @@
-# opened removes what closed the host at boot; the transaction already removed the chains in the tool's own iptables
+# opened    removes what closed the host at boot; the transaction already removed its chains in the tool's own iptables
 #
 # The names are those of components/firewall/boot/installed.py: NFT_TABLE, CLOSED, CLOSED_FORWARD.
 # uses: components/firewall/boot/places.sh

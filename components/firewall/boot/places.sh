@@ -1,5 +1,5 @@
-# Where the host keeps what it checks at boot. Changing it takes two renames. FAMILY.next is complete before the first, and
-# a boot in between accepts either.
+# Where the host keeps what it checks at boot. Changing it takes two renames. FAMILY.next is complete before the first,
+# and a boot in between accepts either.
 #
 # alone COMMAND...   runs it under a lock: the other family's change may finish at the same time
 # looks_at_boot      whether the next boot is set up to restore the sets and run the check

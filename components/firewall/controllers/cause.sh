@@ -1,11 +1,11 @@
 # Who emptied the rules. The boot file dates from the last time the rules were loaded. Whatever started since may have
 # emptied them, most likely a unit that loads or flushes rules.
 #
-# cause SAVED    prints `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing if the rules are still
-#                in force
+# cause SAVED    prints `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing if the rules are
+#                still in force
 # takes: boot boot_unit
 
-cause() { # SAVED: prints `emptied`, then `RANK UNIT TIME` of what started or stopped since; nothing if our rules are in force
+cause() { # SAVED
     ! printf '%s\n' "$1" | grep -Eq '^-A INPUT .*-j (ACCEPT|DROP|REJECT)' || return 0
     grep -qs '^# Written by Stockade' "$boot" && grep -qs '^-A INPUT' "$boot" || return 0
     echo emptied

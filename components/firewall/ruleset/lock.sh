@@ -1,4 +1,4 @@
-# shorten_wait empties lock_wait if iptables-restore cannot wait for the xtables lock; before 1.6.2, -w takes no value
+# shorten_wait    empties lock_wait if iptables-restore cannot wait for the xtables lock; before 1.6.2, -w has no value
 #
 # lock_wait: how many seconds it waits.
 # takes: tool

@@ -5,10 +5,10 @@
 # send OPTION...   loads it
 # track_open       starts tracking open connections; untrack removes the chain that does so
 #
-# `send -n --test` comes first, so that nothing is armed for rules that iptables cannot parse; the kernel only checks them
-# on loading. If it fails because somebody changed the rules since they were read, the plan is redone. Before 1.8.3,
-# iptables over nf_tables cannot delete a rule in the transaction that adds it, which is how the transaction checks its
-# rule numbers (STOCKADE-UNMOVED: rules/plan/ownership.py).
+# `send -n --test` comes first, so that nothing is armed for rules that iptables cannot parse; the kernel only checks
+# them on loading. If it fails because somebody changed the rules since they were read, the plan is redone. Before
+# 1.8.3, iptables over nf_tables cannot delete a rule in the transaction that adds it, which is how the transaction
+# checks its rule numbers (STOCKADE-UNMOVED: rules/plan/ownership.py).
 #
 # The first stateful rule starts connection tracking, which takes the next packet of an open connection for a new one: a
 # default-deny ruleset would cut open connections. So tracking starts ahead of the rules, through a chain that nothing

@@ -1,4 +1,4 @@
-# sets_back restores the contents of the sets, and removes those that were created
+# sets_back    restores the contents of the sets, and removes those that were created
 # uses: components/firewall/sets/parts.sh components/firewall/boot/places.sh
 # takes: guard occasion ip_family
 

@@ -1,4 +1,4 @@
-# save_sets saves the contents of the sets, for the rollback
+# save_sets    saves the contents of the sets, for the rollback
 # takes: set_names sets_gone guard
 
 save_sets() {

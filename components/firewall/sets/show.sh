@@ -1,4 +1,4 @@
-# show_sets prints the declared sets that exist
+# show_sets    prints the declared sets that exist
 # takes: set_names
 
 show_sets() {

@@ -1,9 +1,9 @@
-# What a removal takes from /etc. All of /etc is copied before; what is gone after it is kept, the rest of the copy
-# dropped at once.
+# What a removal takes from /etc. All of /etc is copied beforehand. Afterwards only what is gone is kept, and the rest
+# of the copy is dropped at once.
 #
-# _draft     copies /etc, unless that is done
-# _settle    keeps what is gone since, in etc.tar
-# _listed TAR, _verbatim    the members of an archive; tar's option to take their names as they are
+# _draft     copies /etc, unless already done
+# _settle    keeps what is gone since then, in etc.tar
+# _listed TAR, _verbatim    the members of an archive; tar's option to take names literally
 #
 # uses: hosts/packages/manager.sh
 # takes: folder
@@ -15,7 +15,7 @@ _draft() {
         mv "$folder/draft.new" "$folder/draft.tar"
     }
 }
-_verbatim() { ! tar --help | grep -q -e --verbatim-files-from || echo --verbatim-files-from; } # from tar 1.29 on
+_verbatim() { ! tar --help | grep -q -e --verbatim-files-from || echo --verbatim-files-from; } # needs tar 1.29
 _listed() { tar --quoting-style=literal -tf "$1"; }
 _settle() {
     [ -f "$folder/draft.tar" ] || return 0

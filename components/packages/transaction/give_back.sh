@@ -1,12 +1,12 @@
-# _give_back NAMES    their files, marks and services, after they are installed; sets _dead: units that do not start
-# _forget NAMES       drops the records of those that are as they were
+# _give_back NAMES    restores their files, marks and services once installed; sets _dead: units that do not start
+# _forget NAMES       drops the records of packages that are fully restored
 #
 # uses: components/packages/transaction/records.sh components/packages/transaction/etc.sh hosts/packages/manager.sh
 # uses: hosts/system/services.sh
 # takes: folder
 # shellcheck disable=SC2086,SC2046,SC2116,SC2005 # lists of names are words
 
-_paths_back() { # BACK: the members of etc.tar that are those packages', or nobody's and missing
+_paths_back() { # BACK: members of etc.tar that belong to those packages, or to none and are missing
     _listed "$folder/etc.tar" >"$folder/members"
     if [ -z "$(_without "$(_names removed)" "$1")" ]; then
         cat "$folder/members"
@@ -31,9 +31,9 @@ _paths_back() { # BACK: the members of etc.tar that are those packages', or nobo
         if [ "$_whose" = + ] || ! { [ -e "/${_path%/}" ] || [ -L "/${_path%/}" ]; }; then printf '%s\n' "$_path"; fi
     done
 }
-_give_back() { # NAMES: their files, marks and services, after they are installed
+_give_back() { # NAMES: restores their files, marks and services once installed
     [ -n "$(echo $1)" ] || return 0
-    if [ -f "$folder/etc.tar" ]; then # else nothing of theirs was taken away yet
+    if [ -f "$folder/etc.tar" ]; then # otherwise nothing of theirs was removed yet
         for _unit in $(_keep_lines owned "$1" | sed -n 's/^[^ ]* unit://p'); do
             rm -f /etc/rc?.d/[SK][0-9][0-9]"$_unit"
         done
@@ -46,19 +46,19 @@ _give_back() { # NAMES: their files, marks and services, after they are installe
     [ -z "$_auto" ] || pkg_auto $_auto
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
     _dead=
-    # sockets first: a running service would keep them from starting
+    # sockets first: they cannot start while their service is running
     _keep_lines units "$1" | awk '{ print ($2 ~ /socket$/ ? 0 : 1), $0 }' | sort -s -k1,1n >"$folder/units.now"
     while read -r _order _name _unit _enabled _active; do
         [ "$(svc_state "$_unit")" = "$_unit $_enabled $_active" ] ||
             svc_restore "$_unit" "$_enabled" "$_active" </dev/null || _dead="$_dead $_unit"
     done <"$folder/units.now"
     rm -f "$folder/units.now"
-    # ufw may be in force although its unit never ran
+    # ufw may have been in force although its unit never ran
     _has ufw "$1" || return 0
     if [ -f "$folder/ufw" ] || grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw --force enable >&2; fi
     rm -f "$folder/ufw"
 }
-_forget() { # NAMES that are as they were
+_forget() { # NAMES that are fully restored
     if [ -s "$folder/paths" ]; then
         cp "$folder/etc.tar" "$folder/etc.new"
         $_tar --delete -f "$folder/etc.new" -T "$folder/paths"

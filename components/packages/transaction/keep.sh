@@ -1,19 +1,19 @@
-# _keep LOST GONE MISSING    writes down all that is needed to bring the lost ones back, before they go
-# _units_of NAMES            their units; the record `files` lists what they have
+# _keep LOST GONE MISSING    records everything needed to restore the lost packages, before they are removed
+# _units_of NAMES            prints their units; the record `files` lists their files
 #
-# Packages are asked about all at once: on a host with a whole distribution's lists, each question takes a while.
+# Packages are queried all at once: with a full distribution's package lists, each query takes a while.
 #
 # uses: components/packages/transaction/records.sh components/packages/transaction/etc.sh hosts/packages/manager.sh
 # uses: hosts/system/services.sh
 # takes: folder
 # shellcheck disable=SC2086,SC2046,SC2116,SC2005 # lists of names are words
 
-_units_of() { # NAMES, of those that `files` lists: `name unit`; templates are nothing that runs
+_units_of() { # NAMES, from those in `files`: `name unit`; templates never run themselves
     _keep_lines files "$1" | sed -n '/ .*@/d
         s#^\([^ ]*\) .*/lib/systemd/system/\([^/]*\.\(service\|socket\|timer\|path\)\)$#\1 \2#p
         s#^\([^ ]*\) /etc/\(rc\.d/\)*init\.d/\([^/]*\)$#\1 \3.service#p' | sort -u
 }
-_answers_of() { # NAMES: what debconf knows of them, passwords left out
+_answers_of() { # NAMES: their answers in debconf, without passwords
     names="$(echo $1)" awk '
         BEGIN { RS = ""; FS = "\n"; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
         {
@@ -28,7 +28,7 @@ _answers_of() { # NAMES: what debconf knows of them, passwords left out
             for (i = 1; i <= n; i++) if (owner[i] in ok) print owner[i], f["Name"], t, f["Value"]
         }' /var/cache/debconf/templates.dat /var/cache/debconf/config.dat 2>/dev/null || :
 }
-_causes() { # LOST GONE MISSING: `name causes` for each of LOST
+_causes() { # LOST GONE MISSING: prints `name causes` for each of LOST
     pkg_causes "$2" "$3" | lost="$(echo $1)" all="$(echo $2 $3 | tr ' ' ,)" awk '
         BEGIN { lost = ENVIRON["lost"]; all = ENVIRON["all"] }
         $1 == $2 { own[$1] = 1 }
@@ -38,7 +38,7 @@ _causes() { # LOST GONE MISSING: `name causes` for each of LOST
             for (i = 1; i <= n; i++) print w[i], own[w[i]] ? w[i] : why[w[i]] ? why[w[i]] : all
         }'
 }
-_own_etc() { # LOST: `name path` for what they have in /etc; folders, with a slash at the end, that no other shares
+_own_etc() { # LOST: `name path` for their files in /etc; directories (with a trailing slash) only if not shared
     sed -n 's|^\([^ ]* \)/\(etc/.*\)|\1\2|p' "$folder/files" | while IFS= read -r _row; do
         _path=/${_row#* }
         [ ! -d "$_path" ] || [ -L "$_path" ] || _row=$_row/
@@ -51,7 +51,7 @@ _own_etc() { # LOST: `name path` for what they have in /etc; folders, with a sla
         FILENAME == ARGV[1] { if (!($1 in lost)) shared[path "/"] = 1; next }
         !(path in shared)' "$folder/owners" "$folder/etc"
 }
-_keep() { # LOST GONE MISSING: writes down what is needed to bring them back; `files` lists theirs
+_keep() { # LOST GONE MISSING: records what is needed to restore them; `files` lists their files
     _ours="$(_names installed) $(_names pulled) $(sed -n 's/ missing$//p' "$folder/before")"
     _known=$(_names removed)
     _kept=$(_without "$1" "$_ours $_known")
@@ -64,7 +64,7 @@ _keep() { # LOST GONE MISSING: writes down what is needed to bring them back; `f
     _keep_lines own "$_kept" >>"$folder/owned"
     pkg_conffiles_of $_kept | while IFS= read -r _row; do
         _path=/${_row#* /}
-        [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "${_row%% *} ${_path#/}" # by the administrator
+        [ -e "$_path" ] || [ -L "$_path" ] || _note deleted "${_row%% *} ${_path#/}" # deleted by the administrator
     done
     _units_of "$_kept" >"$folder/units.of"
     sed 's/ \(.*\)\.[a-z]*$/ unit:\1/' "$folder/units.of" >>"$folder/owned"

@@ -1,5 +1,5 @@
-# _freeze UNITS    no package starts these: /usr/sbin/policy-rc.d, as invoke-rc.d(8) asks it; another's is left alone
-# _thaw            takes ours away, also that of a run that was killed
+# _freeze UNITS    keeps packages from starting these, by /usr/sbin/policy-rc.d (invoke-rc.d(8)), unless there is one
+# _thaw            removes ours, also one left by a killed run
 # shellcheck disable=SC2086,SC2046,SC2116,SC2005 # lists of names are words
 
 _freeze() {

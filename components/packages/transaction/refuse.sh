@@ -1,4 +1,4 @@
-# _refuse LOST GONE MISSING    ends the script where one of LOST must stay: what is protected or declared, an active
+# _refuse LOST GONE MISSING    ends the script if one of LOST must stay: protected or declared packages, and an active
 #                              firewall unless it may be taken over
 #
 # Exits: 77 one of them must stay (WOULD_GO).

@@ -1,13 +1,13 @@
-# One transaction of the package manager, in steps. The record `phase` says which of them is under way, and a run that
-# finds one was cut off there:
+# One transaction of the package manager, in steps. The record `phase` names the current step. If a run finds one, the
+# previous run was interrupted there:
 #
-#     record   what comes and goes is being written down; no package has changed
-#     change   the package manager is at work, nobody knows how far
-#     settle   it is done; what is gone from /etc is being kept, and our marks on the host are cleared away
+#     record   what to install and remove is being recorded; no package has changed
+#     change   the package manager is at work; its progress is unknown
+#     settle   it is done; what is gone from /etc is being kept, and our temporary files are removed
 #
-# _transact MISSING GONE DROP BACK    lists of names: to install, to remove because they are declared absent, to remove
-#                                     because they came with us, to install again
-# _resume                             mends what a run left that was cut off
+# _transact MISSING GONE DROP BACK    lists of names: to install; to remove because they are declared absent; to remove
+#                                     because we installed them; to reinstall
+# _resume                             repairs what an interrupted run left
 #
 # Exits: 78 the administrator holds a package that would have to change (HELD).
 #
@@ -32,10 +32,10 @@ _open_records() {
 _resume() {
     _thaw
     case $(_phase) in
-        none | record | settle) pkg_mend ;; # what others left
+        none | record | settle) pkg_mend ;; # left by others
         *)
             pkg_mend $(_names removed) $(_names installed) $(_names pulled)
-            _auto=$(_there $(_names pulled)) # apt-get writes down at its end what came along
+            _auto=$(_there $(_names pulled)) # apt-get marks dependencies only when it finishes
             [ -z "$_auto" ] || pkg_auto $_auto
             ;;
     esac
@@ -47,10 +47,10 @@ _transact() {
     _refuse "$pkg_lost" "$2" "$1"
     _enter record
     _answers_ready=
-    if _has iptables-persistent "$1"; then # else the rules of the moment, bans included, are frozen into the boot file
+    if _has iptables-persistent "$1"; then # otherwise it saves the current rules, including bans, to the boot file
         for _family in v4 v6; do
             echo "iptables-persistent iptables-persistent/autosave_$_family boolean false"
-        done | pkg_answers & # debconf takes its time to start
+        done | pkg_answers & # debconf is slow to start
         _answers_ready=$!
     fi
     _record "$@"
@@ -59,7 +59,7 @@ _transact() {
     if [ -n "$4" ]; then _keep_lines debconf "$4" | pkg_answers || :; fi
     _replace_firewalls "$1"
     _enter change
-    sync "$folder"/* "$folder" 2>/dev/null || sync # what a power cut must not take
+    sync "$folder"/* "$folder" 2>/dev/null || sync # must survive a power failure
     pkg_change
     _enter settle
     [ -z "$_loader" ] || svc_off "$_loader"
@@ -69,7 +69,7 @@ _transact() {
     _leave
 }
 
-_plan_of() { # MISSING GONE DROP BACK: sets what the manager's pkg_plan sets, and guarded
+_plan_of() { # MISSING GONE DROP BACK: sets what pkg_plan sets, and guarded
     guarded=$(_without "$(_there $protected)" "$(_names installed) $(_names pulled)")
     pkg_plan "$1$(_pinned "$4")" "$2 $3" "$present $back $guarded" 2>/dev/null ||
         pkg_plan "$1 $4" "$2 $3" "$present $back $guarded" 2>"$folder/said" || {
@@ -84,7 +84,7 @@ _plan_of() { # MISSING GONE DROP BACK: sets what the manager's pkg_plan sets, an
     }
     rm -f "$folder/said"
 }
-_pinned() { # NAMES with their versions of then
+_pinned() { # NAMES with their recorded versions
     for _name in $1; do _keep_lines removed "$_name" | awk '{ printf " %s=%s", $1, $2 }'; done
 }
 
@@ -99,20 +99,20 @@ _record() { # MISSING GONE DROP BACK
     for _file in files own etc owners units.of; do rm -f "$folder/$_file"; done
 }
 
-_asleep() { # MISSING: the services that another resource starts, configured
-    # not with SysV: some of its scripts fail to stop what does not run, and then the package cannot be removed
+_asleep() { # MISSING: services that another resource starts once configured
+    # not with SysV: some scripts fail to stop a service that is not running, and then the package cannot be removed
     [ -n "$(echo $1)" ] && [ "$pkg_manager" = apt ] && [ -d /run/systemd/system ] || return 0
     for _unit in $unstarted; do svc_active "$_unit" || printf ' %s' "$_unit"; done
     ! _ends_firewalld "$1" || printf ' netfilter-persistent'
 }
-_ends_firewalld() { # MISSING: Debian's loader is iptables.service, too, which firewalld.service conflicts with
+_ends_firewalld() { # MISSING: Debian's loader is also named iptables.service, which firewalld.service conflicts with
     _has iptables-persistent "$1" && svc_active firewalld
 }
-_replace_firewalls() { # MISSING: ufw and firewalld stay in force until the Ruleset takes their place; sets _loader
+_replace_firewalls() { # MISSING: ufw and firewalld stay in force until the Ruleset replaces them; sets _loader
     if _has iptables-persistent "$1" && _has ufw "$pkg_lost" && grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf; then
         : >"$folder/ufw"
         sed -i 's/^ENABLED=yes/ENABLED=no/' /etc/ufw/ufw.conf
     fi
-    _loader= # which is not to be started at a boot meanwhile
+    _loader= # must not be started at a boot meanwhile
     ! _ends_firewalld "$1" || _loader=netfilter-persistent
 }

@@ -1,1 +1,1 @@
-"""~/.ssh/authorized_keys on a host: what its owner can tell of it, and the scripts that read and change it."""
+"""~/.ssh/authorized_keys on a host: what can be known of it, and the scripts that read and change it as its owner."""

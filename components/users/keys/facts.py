@@ -1,4 +1,4 @@
-"""What is told of ~/.ssh/authorized_keys on a host: the user's own word, so that any text may come of it."""
+"""Facts about ~/.ssh/authorized_keys on a host. They come from the user's processes, so they may be any text."""
 
 import re
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from hosts.scripts import script
 from hosts.system.files import FileState, Limit, file_state
 
 FOREIGN_KEYS = 91
-"""Exit status: ~/.ssh or the file is not what the user itself could have made of it (`TROUBLES`)."""
+"""Exit status: ~/.ssh or the file is in a state that this user could not have created (`TROUBLES`)."""
 STUCK = 83
-"""Exit status: what runs as the user does not finish."""
+"""Exit status: a process that runs as the user does not finish."""
 UNWRITABLE = 87
 """Exit status: a file attribute keeps root and the user from changing it."""
 NO_FOLDER = 86
-"""Exit status: ~/.ssh is missing and the user cannot make it."""
+"""Exit status: ~/.ssh does not exist and the user cannot create it."""
 
 TROUBLES = {
     "folder-link": "{folder} is a symbolic link",
@@ -27,7 +27,7 @@ TROUBLES = {
     "stopped": "what reads {file} as {name} does not finish",
     "binary": "{file} contains NUL bytes, so it is not a file of keys",
 }
-"""What keeps such a file from being read or written, by the word that program.sh prints."""
+"""Why such a file cannot be read or written, by the word that program.sh prints."""
 MENDINGS = {
     "stopped": "a process of {name} stops it: kill the user's processes (`pkill -KILL -u {name}`)",
     "folder-owner": "check its content, and if it is meant for {name}: `chown -h {name}: {file} {folder}`",
@@ -41,19 +41,19 @@ _TROUBLE = re.compile(r"[a-z-]{1,20}( \d{1,20})?")
 
 
 def own_folder(sections: Mapping[str, str]) -> str:
-    """Return what ~/.ssh is like: `MODE OWNER GROUP`, `link` or `other`; empty where there is none."""
+    """Return the state of ~/.ssh: `MODE OWNER GROUP`, `link` or `other`; empty if it does not exist."""
     answer = sections["ssh"].strip()
     return answer if _FOLDER.fullmatch(answer) else ""
 
 
 def own_trouble(sections: Mapping[str, str]) -> str:
-    """Return why the keys were not read, a word of `TROUBLES`; records of earlier versions tell of none."""
+    """Return why the keys were not read, a word of `TROUBLES`. Records of earlier versions have none."""
     answer = sections.get("keys.trouble", "").strip()
     return answer if not answer or _TROUBLE.fullmatch(answer) else "other"
 
 
 def own_keys(sections: Mapping[str, str]) -> FileState:
-    """Return the file as it was read; absent where what was printed of it is not what the program prints."""
+    """Return the file as read; absent if the output is not in the program's format."""
     if not _META.match(sections["keys.meta"]):
         return FileState("", False)
     return file_state({"keys.content": "", **sections}, "keys").packed()
@@ -65,7 +65,7 @@ def keys_program() -> str:
 
 
 def trouble(inputs: UserInputs, seen: UserFacts) -> str:
-    """Say why the keys of a user are neither read nor written, and what mends it."""
+    """Return why a user's keys are neither read nor written, and how to fix it."""
     word, _, size = seen.keys_trouble.partition(" ")
     folder = f"{seen.home.rstrip('/')}/.ssh"
     names = {"name": inputs.name, "folder": folder, "file": f"{folder}/authorized_keys", "size": size}

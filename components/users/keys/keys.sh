@@ -1,14 +1,14 @@
-# ~/.ssh/authorized_keys as its owner reads and changes it: root neither opens, names nor changes anything in the home of
-# another. A file that is not the user's own is not read either: it may be one of root's, by a link or by a move.
+# ~/.ssh/authorized_keys, read and changed as its owner: root neither opens, names nor changes anything in another
+# user's home. A file that is not the user's own is not read either: it may be one of root's, linked or moved there.
 #
 # see_keys look|save                                          sets ssh_state, keys_state, keys_trouble, keys_found
 # keys_sum TEXT                                               what `put_keys` and `remove_keys` expect of a file
 # put_keys SSH_MODE KEYS_MODE EXPECTED CONTENT GROUP
-# remove_keys SSH_MODE EXPECTED                               where no mode is given, the folder goes as well, if nothing
-#                                                             else is in it
-# keys_do CONTENT ACTION ARGUMENT...                          what the program says goes to stderr, in short
+# remove_keys SSH_MODE EXPECTED                               without a mode, also removes the directory if it is empty
+# keys_do CONTENT ACTION ARGUMENT...                          prints the program's output to stderr, shortened
 #
-# They return the statuses of program.sh, and 83 where the program does not finish (`STUCK`).
+# They return the statuses of program.sh, and 83 if the program does not finish (`STUCK`).
+#
 #
 # uses: hosts/system/as_user.sh
 # takes: home keys_program

@@ -1,16 +1,16 @@
-# What reads and changes ~/.ssh/authorized_keys, as the user (components/users/keys/keys.sh).
+# Reads and changes ~/.ssh/authorized_keys, as the user (components/users/keys/keys.sh).
 #
-#   HOME look|save                  prints what ~/.ssh is like, what the file is like, what keeps it from being read, and
-#                                   the file; save reads also what its owner has locked for itself
-#   HOME fixed                      ends where a file attribute keeps the file from being changed
+#   HOME look|save                  prints the state of ~/.ssh, the state of the file, why it cannot be read, and the
+#                                   file; save also reads what its owner cannot read because of its mode
+#   HOME fixed                      fails if a file attribute keeps the file from being changed
 #   HOME put SSH_MODE KEYS_MODE EXPECTED WANTED GROUP    with the new content on stdin
 #   HOME remove SSH_MODE EXPECTED
 #
-# Modes are left as they are where they are empty. EXPECTED and WANTED are what cksum prints of the file; EXPECTED is
-# `any` where it does not matter.
+# Empty modes are left as they are. EXPECTED and WANTED are the file's cksum output; EXPECTED may be `any`.
 #
-# Exits: 74 not written, 75 the file is not as expected, 86 no ~/.ssh and none can be made, 87 a file attribute,
-# 91 not what the user itself could have made of it (a word of `TROUBLES` says what).
+# Exits: 74 not written, 75 the file is not as expected, 86 no ~/.ssh and none can be created, 87 a file attribute,
+# 91 in a state that this user could not have created (a word of `TROUBLES` says which).
+#
 #
 # uses: hosts/system/files.sh
 
@@ -27,7 +27,7 @@ trouble() { # WORD
 owner() { stat -c %u "$1" 2>/dev/null; }
 sum() { if [ -f authorized_keys ]; then cksum <authorized_keys; else cksum </dev/null; fi; }
 mode_of() { stat -c %a "$1"; }
-folder_mode() { # of a folder, a number alone takes no setuid and setgid away
+folder_mode() { # on directories, a numeric mode does not clear setuid and setgid
     [ "$(mode_of .)" = "$1" ] || { chmod ug-s . && chmod "$1" .; }
 }
 found= folder= folder_was= file_was= inside=
@@ -96,7 +96,7 @@ case $action in
     put)
         as_expected "$5"
         if [ "$6" != "$(sum)" ] || [ ! -f authorized_keys ] || [ "$(mode_of authorized_keys)" != "$4" ]; then
-            rm -f ./.stockade.?????? # of a run that a power cut ended
+            rm -f ./.stockade.?????? # left by a run that a power failure ended
             if ! { new=$(mktemp ./.stockade.XXXXXX) && cat >"$new" && chmod "$4" "$new" &&
                 { sync "$new" 2>/dev/null || :; } && mv -f "$new" authorized_keys; }; then
                 rm -f "$new"

@@ -1,11 +1,11 @@
-# check_sudo    ends the script where sudo would not decide as declared with the drop-in in place
+# check_sudo    ends the script if sudo would not decide as declared with the drop-in in place
 #
-# Rules of sudoers(5) count in the order in which they are read, and the last that fits decides: one in another file, or
-# on a later line, may undo the drop-in. What comes of all of them (aliases, groups, includes) only sudo itself can tell.
-# So it is asked in a mount namespace of its own (trial.sh), where the account, its groups and the drop-in are as they
-# shall be: to all others nothing is changed. A host on which that cannot be had is asked afterwards alone.
+# Rules of sudoers(5) are read in order, and the last one that matches wins, so one in a later file or on a later line
+# may override the drop-in. Only sudo itself can evaluate all of them (aliases, groups, includes). So it is asked in a
+# separate mount namespace (trial.sh), with the account, its groups and the drop-in as declared; nothing changes outside
+# of it. If that is not possible on a host, sudo is only asked afterwards.
 #
-# Exits: 89 another rule decides.
+# Exits: 89 another rule wins.
 #
 # takes: name dropin dropin_content sudo_wanted groups groups_out sudo_trial
 

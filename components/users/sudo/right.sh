@@ -1,5 +1,5 @@
-# right    the right that `sudo -l` shows the user NAME: password, nopasswd or none, as `effective_sudo` of
-# components/users/settings.py reads it
+# right    prints the right that `sudo -l` shows for the user NAME: password, nopasswd or none, parsed as by
+#          `effective_sudo` of components/users/settings.py
 #
 # takes: name
 

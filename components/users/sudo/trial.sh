@@ -1,14 +1,14 @@
-# A program of its own, in a mount namespace of its own: prints which rules keep sudo from deciding as declared.
+# A separate program in its own mount namespace: prints which rules keep sudo from deciding as declared.
 #
 #   FOLDER NAME DROPIN WANTED GROUPS GROUPS_OUT
 #
-# FOLDER: what is to be tried (the file dropin). WANTED: the right. GROUPS, GROUPS_OUT: those to be in and to leave.
+# FOLDER: contains what to test (the file dropin). WANTED: the right. GROUPS, GROUPS_OUT: groups to join and to leave.
 #
 # uses: components/users/sudo/right.sh
 
 set -eu
 try=$1 name=$2 dropin=$3 wanted=$4 groups=$5 groups_out=$6 folder=${3%/*}
-mount --make-rprivate / # else what is mounted here would be seen outside
+mount --make-rprivate / # otherwise these mounts would be visible outside
 mount -t tmpfs -o mode=700 stockade "$try/room"
 cat "$try/dropin" >"$try/room/dropin"
 try=$try/room
@@ -27,9 +27,9 @@ mount --bind "$try/passwd" /etc/passwd
 mount --bind "$try/group" /etc/group
 for cache in /run/nscd /var/run/nscd; do [ ! -d "$cache" ] || mount -t tmpfs stockade "$cache"; done
 [ -n "$(getent passwd "$name")" ]
-files() { visudo -c 2>&1 | sed -n 's/^[> ]*\(\/[^:]*\):.*/\1/p' | awk '!seen[$0]++'; } # as they are read
+files() { visudo -c 2>&1 | sed -n 's/^[> ]*\(\/[^:]*\):.*/\1/p' | awk '!seen[$0]++'; } # in the order in which they are read
 included() {
-    # shellcheck disable=SC2046 # a word for each file
+    # shellcheck disable=SC2046 # one word per file
     files | grep -qxF "$dropin" || grep -Eqs "^[#@]includedir[[:space:]]+\"?$folder/?\"?[[:space:]]*\$" $(files)
 }
 missing() {
@@ -37,7 +37,7 @@ missing() {
     exit 0
 }
 if [ -d "$folder" ]; then
-    cp -rpL "$folder" "$try/folder" # no links: what is written here stays here
+    cp -rpL "$folder" "$try/folder" # no links: writes must stay in here
     rm -f "$try/folder/${dropin##*/}"
     if [ -s "$try/dropin" ]; then
         cat "$try/dropin" >"$try/folder/${dropin##*/}"
@@ -50,8 +50,8 @@ elif [ -s "$try/dropin" ]; then
 fi
 [ "$(right)" != "$wanted" ] || exit 0
 [ ! -s "$try/dropin" ] || included || missing
-# Each other rule alone, beside the drop-in: those with which sudo tells another right are the ones that decide.
-rules() { # FILE KEEP [NAME]: the file with no rule but that one, on lines of the same numbers; or where and what it is
+# Add each other rule back alone, beside the drop-in: those with which sudo reports another right are the ones that win.
+rules() { # FILE KEEP [NAME]: prints the file with only that rule, keeping line numbers; or the rule and its place
     told=${3-} keep="$2" awk '
         BEGIN { told = ENVIRON["told"]; keep = ENVIRON["keep"] }
         !more {
