@@ -81,7 +81,7 @@ class _Client(asyncssh.SSHClient):
 
     def password_change_requested(self, prompt: str, lang: str) -> tuple[str, str]:
         self._shown.password_expired = True
-        return NotImplemented  # asyncssh's convention for "no"
+        return NotImplemented  # type: ignore[no-any-return]  # asyncssh's convention for "no"
 
 
 async def dial(
