@@ -1,1 +1,1 @@
-"""The host's package manager: one set of shell functions, for apt, dnf, yum, pacman and zypper."""
+"""The host's package manager: one interface of shell functions for apt, dnf, yum, pacman and zypper."""

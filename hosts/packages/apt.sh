@@ -5,9 +5,9 @@
 
 if [ "$pkg_manager" = apt ]; then
     _quietly() (
-        umask 022 # packages' own scripts inherit it, and what they make must stay readable
+        umask 022 # inherited by packages' scripts, whose files must stay readable
         export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
-        export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 # it would restart services on its own
+        export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 # needrestart would restart services on its own
         exec "$@" </dev/null 2>&1
     )
     _apt() {
@@ -20,7 +20,7 @@ if [ "$pkg_manager" = apt ]; then
             printf '%s\n' "$_said" >&2
             [ -n "$_failed" ] || return 0
             case $_said in
-                # for some of these locks apt-get itself has waited; it does so for none before 1.9.11
+                # apt-get itself has waited for some of these locks; before 1.9.11, for none
                 *'dpkg frontend lock'* | */var/lib/dpkg/lock* | *'Could not get lock'*)
                     [ "$(date +%s)" -lt "$_until" ] || exit 72 # LOCKED
                     ;;
@@ -30,7 +30,7 @@ if [ "$pkg_manager" = apt ]; then
         done
     }
     _simulated() { apt-get -s -qq -o APT::Install-Recommends=false --purge "$@" </dev/null; }
-    # what is merely recommended or suggested by something else keeps nothing that came with ours
+    # packages merely recommended or suggested by others do not keep what we installed
     pkg_orphans() {
         apt-get -s -qq -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false \
             autoremove 2>/dev/null | _only Remv Purg
@@ -40,7 +40,7 @@ if [ "$pkg_manager" = apt ]; then
         dpkg-query -W -f '${Status} ${Package} ${Version}\n' "$@" 2>/dev/null |
             sed -n 's/^[a-z]* [a-z]* installed //p'
     }
-    _fetched() { # apt-get's words: once more with fresh lists where they name a version that is gone
+    _fetched() { # apt-get's arguments: retries with fresh lists if they name a version that is gone
         _apt "$@" && return 0
         case $_said in
             *' 404 '* | *'Unable to fetch'* | *'Hash Sum mismatch'*) _apt update && _apt "$@" ;;
@@ -50,7 +50,7 @@ if [ "$pkg_manager" = apt ]; then
     pkg_install() {
         _wanted=$(_missing "$@")
         [ -n "$_wanted" ] || return 0
-        # the lists are refreshed only where they do not know a package
+        # the lists are refreshed only if they lack a package
         _simulated install $_wanted >/dev/null 2>&1 || _apt update || return
         _fetched install $_wanted
     }
@@ -65,7 +65,7 @@ if [ "$pkg_manager" = apt ]; then
         _after=$(_without "$(pkg_orphans)" "$_before")
         [ -z "$_after" ] || _apt purge $_after
     }
-    _foresee() { # INSTALL REMOVE: sets _alone, _plan, _idle and _because by simulations; two at a time, each is 0.1 s
+    _foresee() { # INSTALL REMOVE: sets _alone, _plan, _idle and _because by simulations; two at a time, 0.1 s each
         _into=$(mktemp -d)
         {
             ! _any $1 || _simulated install $1 >"$_into/alone" 2>/dev/null || : >"$_into/unknown"
@@ -122,7 +122,7 @@ if [ "$pkg_manager" = apt ]; then
     }
     _mended() {
         [ -n "$(dpkg --audit 2>/dev/null)$(ls /var/lib/dpkg/updates)" ] || return 0
-        if _apt check; then # which waits for one that is still at work
+        if _apt check; then # it waits for an apt-get that is still running
             _removed_by_half
             return
         fi
@@ -131,7 +131,7 @@ if [ "$pkg_manager" = apt ]; then
             _removed_by_half
             return
         fi
-        # what is whole is not removed for the sake of what is broken
+        # complete packages are not removed in order to fix broken ones
         _whole=$(pkg_versions $(_simulated -f install | _only Remv Purg))
         [ -z "$_whole" ] || {
             printf 'broken packages: repairing them would remove %s\n' "$_whole" >&2
@@ -142,7 +142,7 @@ if [ "$pkg_manager" = apt ]; then
     pkg_mend() { _mended && _unmark "$@"; }
     pkg_answers() { debconf-set-selections; }
     pkg_remove() { _apt purge "$@"; }
-    pkg_causes() { # what the plan has shown already is not simulated again
+    pkg_causes() { # does not simulate again what the plan already showed
         _for=
         [ -z "$(printf '%s\n' "$_alone" | _only Remv Purg)" ] || _for=$2
         if _single $1 $_for; then
@@ -168,7 +168,7 @@ if [ "$pkg_manager" = apt ]; then
     }
     pkg_autos() { [ $# -eq 0 ] || apt-mark showauto "$@" | sed 's/:.*//'; }
     pkg_auto() { apt-mark auto "$@" >&2; }
-    pkg_files_of() { # dpkg-query lists nothing more after a name that it does not understand
+    pkg_files_of() { # dpkg-query lists nothing after a name that it does not know
         [ $# -gt 0 ] || return 0
         if _listing=$(dpkg-query -L "$@" 2>/dev/null); then
             printf '%s\n' "$_listing" | names="$*" awk '

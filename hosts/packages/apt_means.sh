@@ -1,9 +1,10 @@
-# What the name of a package stands for beside itself, for apt: pkg_means and pkg_provider of hosts/packages/manager.sh.
+# What the name of a package stands for besides itself, for apt: pkg_means and pkg_provider of
+# hosts/packages/manager.sh.
 #
-# A virtual package is whatever provides it. A metapackage has nothing of its own and depends on what it is about:
-# exim4 on exim4-base and one of the daemons; a transitional one on what has taken its place. Both are told by their
-# section (metapackages, tasks) or by the first line of their description, as Debian's archive has no other mark.
-# What belongs to every Debian is nothing that a metapackage is about, though many depend on it (debconf).
+# A virtual package stands for whatever provides it. A metapackage is empty and depends on what it is about: exim4
+# depends on exim4-base and one of the daemons, a transitional package on its successor. Both are recognised by their
+# section (metapackages, tasks) or by the first line of their description, because Debian's archive marks them in no
+# other way. Packages that belong to every Debian do not count, though many metapackages depend on them (debconf).
 #
 # uses: hosts/packages/apt.sh
 # takes: pkg_manager pkg_gone
@@ -81,7 +82,7 @@ if [ "$pkg_manager" = apt ]; then
             }' "$_into/known" "$_into/there"
         rm -rf "$_into"
     }
-    pkg_provider() { # NAME: who would provide it, where that is one package alone
+    pkg_provider() { # NAME: its provider, if there is only one
         _who=$(apt-cache -q showpkg "$1" 2>/dev/null | awk '
             /^[A-Z][a-z]*( [A-Z][a-z]*)?:/ { part = $0; next }
             part ~ /^Versions/ && NF { real = 1 }

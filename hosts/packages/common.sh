@@ -1,10 +1,10 @@
-# What the package managers share: lists of names, and questions that some of them answer one by one only.
+# Shared by the package managers: lists of names, and queries that some of them only answer one package at a time.
 # takes: lock_wait
 # shellcheck disable=SC2086,SC2046 # lists of names are words
 
 : "${lock_wait:=300}" # LOCK_TIMEOUT
 
-# LIST: whether there is a word in it
+# LIST: whether it has any words
 _any() { [ $# -gt 0 ]; }
 _without() { # LIST LESS: the words of LIST that are not in LESS
     _list=$1
@@ -13,15 +13,15 @@ _without() { # LIST LESS: the words of LIST that are not in LESS
         case " $* " in *" $_word "*) ;; *) printf ' %s' "$_word" ;; esac
     done
 }
-# stdin: the first word of each line
+# stdin: prints the first word of each line
 _firsts() { while read -r _first _rest; do printf '%s\n' "$_first"; done; }
-# WORD...: of stdin, lines `WORD NAME...`, the names after one of these words
+# WORD...: from lines `WORD NAME...` on stdin, prints the names after one of these words
 _only() {
     words=" $* " awk 'index(ENVIRON["words"], " " $1 " ") { sub(/:.*/, "", $2); print $2 }' | sort -u
 }
 _missing() { _without "$*" "$(pkg_versions "$@" | _firsts)"; }
-# Questions about many packages, asked one by one; a manager that answers them at once has its own.
-_prefixed() { word=$1 awk '{ print ENVIRON["word"], $0 }'; } # stdin: its lines after the word
+# Queries about many packages, made one by one; a manager that can answer them at once has its own.
+_prefixed() { word=$1 awk '{ print ENVIRON["word"], $0 }'; } # stdin: prefixes its lines with the word
 _suffixed() { word=$1 awk '{ print $0, ENVIRON["word"] }'; }
 pkg_files_of() { for _each in "$@"; do pkg_files "$_each" | _prefixed "$_each"; done; }
 pkg_conffiles_of() { for _each in "$@"; do pkg_conffiles "$_each" | _prefixed "$_each"; done; }

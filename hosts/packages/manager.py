@@ -3,10 +3,10 @@
 import re
 
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]+")
-"""What names a package; Debian's have no capitals and no underscores (Debian Policy 5.6.7)."""
+"""Matches package names; Debian's have no capitals and no underscores (Debian Policy 5.6.7)."""
 
 LOCK_TIMEOUT = 300
-"""Seconds to wait for another package manager: a fresh cloud host upgrades itself first."""
+"""Seconds to wait for another package manager: a new cloud host first upgrades itself."""
 
 LOCKED = 72
-"""Exit status (EX_OSFILE of sysexits.h): another package manager did not come to its end in time."""
+"""Exit status (EX_OSFILE of sysexits.h): another package manager did not finish in time."""

@@ -1,8 +1,8 @@
 # The functions of hosts/packages/manager.sh for pacman(8).
 #
-# What goes and what comes are two transactions, since pacman has no command for both: both are worked out first, and
-# what comes is downloaded before anything goes. The lists of packages are refreshed only where they do not know one or
-# its file is gone: a refresh without an upgrade of everything is what Arch advises against.
+# Removing and installing are two transactions, because pacman has no command for both. Both are planned first, and new
+# packages are downloaded before anything is removed. The package lists are refreshed only if they lack a package or its
+# file is gone, because Arch advises against a refresh without a full upgrade.
 #
 # uses: hosts/packages/common.sh
 # takes: pkg_manager
@@ -32,7 +32,7 @@ if [ "$pkg_manager" = pacman ]; then
             rm -f /var/lib/pacman/db.lck
         fi
     }
-    _simulated() { # install, remove, or exactly (no dependencies), NAMES…; --print does not go with --nosave
+    _simulated() { # install, remove, or exactly (no dependencies), NAMES…; --print and --nosave exclude each other
         _what=$1 _how=sc
         [ "$1" != exactly ] || _how=c
         shift
@@ -63,7 +63,7 @@ if [ "$pkg_manager" = pacman ]; then
             pacman -Qqg "$_each" 2>/dev/null | each=$_each awk '{ print ENVIRON["each"], $0, "with" }' || :
         done
     }
-    pkg_held() { # pacman names none of them when it only plans
+    pkg_held() { # when only planning, pacman does not name them
         _any $_drops || return 0
         _free=$(mktemp)
         sed '/^[[:space:]]*HoldPkg/d' /etc/pacman.conf >"$_free"
@@ -89,12 +89,12 @@ if [ "$pkg_manager" = pacman ]; then
         _gone=$(_without "$*" "$(_missing "$@")")
         [ -z "$_gone" ] || _pacman -Rsnc $_gone
     }
-    pkg_plan() { # an older version of a package is not to be had
+    pkg_plan() { # older versions of a package are not available
         pkg_new= pkg_lost= _drops=$2 pkg_request=
         for _word in $1; do pkg_request="$pkg_request ${_word%%=*}"; done
         if _any $2; then
             _plan=$(_simulated remove $2) || return
-            # what the declared ones need stays, although only the removed had pulled it in
+            # declared packages keep their dependencies, even if only the removed ones had pulled them in
             _drops=$(_without "$2 $(_without "$(printf '%s\n' "$_plan" | _only Remv)" "$2")" "$3")
             if [ -n "$_drops" ]; then
                 _plan=$(_simulated exactly $_drops) || return
@@ -108,7 +108,7 @@ if [ "$pkg_manager" = pacman ]; then
             pkg_new=$(_missing $(printf '%s\n' "$_plan" | _only Inst))
         fi
     }
-    _end_services() { # pacman lets the services of what it removes run on, and their links under /etc stay
+    _end_services() { # pacman does not stop the services of removed packages, nor remove their links under /etc
         [ -d /run/systemd/system ] || return 0
         for _name in $pkg_lost; do
             _units=$(pkg_files_of "$_name" |

@@ -1,11 +1,12 @@
-# What hosts/packages/dnf.sh, hosts/packages/yum.sh and hosts/packages/zypper.sh share: questions to rpm(8), plans read, patience.
+# Shared by hosts/packages/dnf.sh, hosts/packages/yum.sh and hosts/packages/zypper.sh: rpm(8) queries, parsing of plans,
+# and waiting for locks.
 # uses: hosts/packages/common.sh
 # takes: pkg_manager
 # shellcheck disable=SC2086,SC2046 # lists of names are words
 
 case $pkg_manager in dnf | yum | zypper) _by_rpm=yes ;; *) _by_rpm= ;; esac
 if [ -n "$_by_rpm" ]; then
-    _patiently() { # dnf or yum with its first options, and what it is to do: another one at work is waited for
+    _patiently() { # dnf or yum with its first options, then the operation; waits for another one at work
         _tries=$((lock_wait / 2))
         while :; do
             _failed=0
@@ -13,7 +14,7 @@ if [ -n "$_by_rpm" ]; then
             [ -z "$_said" ] || printf '%s\n' "$_said" >&2
             case $_failed:$_said in
                 0:*) return 0 ;;
-                200:* | *'rpm transaction lock'*) [ "$_tries" -gt 0 ] || exit 72 ;; # LOCKED; the words are dnf 5's
+                200:* | *'rpm transaction lock'*) [ "$_tries" -gt 0 ] || exit 72 ;; # LOCKED; this is dnf 5's message
                 72:*) exit 72 ;;
                 *) return 1 ;;
             esac
@@ -21,7 +22,7 @@ if [ -n "$_by_rpm" ]; then
             sleep 2
         done
     }
-    pkg_versions() { # a name may also be what a package provides: `iptables` is iptables-nft's
+    pkg_versions() { # a name may be something that a package provides: `iptables` is iptables-nft's
         [ $# -gt 0 ] || return 0
         for _asked in "$@"; do
             case $_asked in
@@ -34,8 +35,9 @@ if [ -n "$_by_rpm" ]; then
             esac
         done | grep -v ' is not installed$\|^no package provides' || :
     }
-    # The table of a transaction: headings, below them lines of one blank and a name. `Inst name` and `Remv name`.
-    # What makes way for another name stands below that, with its architecture in dnf 4 and as a column of its own in dnf 5.
+    # Parses the table of a transaction: headings, each followed by lines of one blank and a name. Prints `Inst name`
+    # and `Remv name`. A replaced package is listed below its successor, with its architecture in dnf 4 and as a column
+    # in dnf 5.
     _table() {
         awk '
             /^(Installing|Reinstalling)/ { what = "Inst"; next }
@@ -52,7 +54,7 @@ if [ -n "$_by_rpm" ]; then
     pkg_goes_for() { _simulated install "$1" | _only Remv; }
     pkg_half() { :; }
     _twice() { rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort | uniq -d | grep -v '^gpg-pubkey\|^kernel' || :; }
-    _without_older() { # NAMES: a killed transaction leaves two versions of a package, and the newer one is whole
+    _without_older() { # NAMES: a killed transaction leaves two versions of a package, of which the newer is complete
         for _name in "$@"; do
             rpm -q --last "$_name" | sed -n '2,$s/ .*//p' | while read -r _old; do
                 rpm -e --nodeps --noscripts "$_old" </dev/null >&2 || :

@@ -1,23 +1,23 @@
 # The functions of hosts/packages/manager.sh for yum 3.2.29 (CentOS 6) and 3.4.3 (CentOS 7). yum(8), rpm(8).
 #
-# It has no dry run before 3.4: a plan is what it shows when its question is answered with no. Why a package is there is
-# in its notes (yumdb), which nothing but yum-utils can ask for. As with dnf, what goes and what comes are two
-# transactions; what comes is downloaded before where yum can do that without installing.
+# It has no dry run before 3.4: the plan is what it shows before its question is answered with no. The reason why a
+# package is installed is in its notes (yumdb), which only yum-utils can query. As with dnf, removing and installing are
+# two transactions. New packages are downloaded first if yum can do that without installing them.
 #
 # uses: hosts/packages/common.sh hosts/packages/rpm.sh
 # takes: pkg_manager
 # shellcheck disable=SC2086,SC2046 # lists of names are words
 
 if [ "$pkg_manager" = yum ]; then
-    _yum_raw() ( # a lock ends it with status 200
+    _yum_raw() ( # it exits with 200 on a lock
         umask 022
         exec yum --setopt=exit_on_lock=1 "$@" 2>&1
     )
     _yum() { _patiently _yum_raw -y -q "$@"; }
-    _simulated() { # COMMAND NAMES…; what it would do, or why it can't
+    _simulated() { # COMMAND NAMES…; prints what it would do, or why it can't
         _told=$(echo n | _yum_raw "$@") || :
         _kept=$(printf '%s\n' "$_told" | sed -n 's#.*load-transaction \(/tmp/yum_save_tx[^ ]*\).*#\1#p')
-        [ -z "$_kept" ] || rm -f "$_kept" # yum 3.4 keeps what was not wanted
+        [ -z "$_kept" ] || rm -f "$_kept" # yum 3.4 stores a declined transaction
         case $_told in
             *'No package '*' available.'*)
                 printf '%s\n' "$_told" >&2
@@ -25,7 +25,7 @@ if [ "$pkg_manager" = yum ]; then
                 ;;
             *'Exiting on user'*) printf '%s\n' "$_told" | _table ;;
             *'othing to do'* | *'o Packages marked for removal'*) ;;
-            *', which is protected'*) # yum plans no such removal; the caller refuses it by their names
+            *', which is protected'*) # yum refuses to plan this; the caller refuses it by name
                 printf '%s\n' "$_told" | sed -n 's/.*Trying to remove "\(.*\)", which is protected.*/Remv \1/p'
                 ;;
             *)
@@ -48,7 +48,7 @@ if [ "$pkg_manager" = yum ]; then
         pkg_new= pkg_lost= pkg_request=$(_evr "$1") _drops=$2
         if _any $2; then
             _plan=$(_simulated --setopt=clean_requirements_on_remove=1 remove $2) || return
-            # what the declared ones need stays, although only the removed had pulled it in
+            # declared packages keep their dependencies, even if only the removed ones had pulled them in
             _drops=$(_without "$2 $(_without "$(printf '%s\n' "$_plan" | _only Remv)" "$2")" "$3")
             [ -z "$_drops" ] || _plan=$(_simulated --setopt=clean_requirements_on_remove=0 remove $_drops) || return
             pkg_lost=$(printf '%s\n' "$_plan" | _only Remv)
@@ -71,13 +71,13 @@ if [ "$pkg_manager" = yum ]; then
         ! _any $pkg_request || _yum install $pkg_request
     }
     pkg_mend() { _without_older $(_twice); }
-    # there is no autoremove before 3.4
+    # autoremove needs 3.4
     pkg_orphans() { _simulated autoremove 2>/dev/null | _only Remv || :; }
-    _note_of() { # NAME: yum's file of the reason
+    _note_of() { # NAME: prints the path of yum's file with the reason
         _key=$(rpm -q --qf '%{NAME}-%{VERSION}-%{RELEASE}-%{ARCH}\n' "$1" | head -n 1)
         for _note in /var/lib/yum/yumdb/*/*-"$_key"/reason; do [ ! -f "$_note" ] || echo "$_note"; done
     }
-    pkg_is_auto() { # yum links equal notes to each other
+    pkg_is_auto() { # yum hard-links identical notes
         _note=$(_note_of "$1")
         [ -n "$_note" ] && [ "$(cat "$_note")" = dep ]
     }

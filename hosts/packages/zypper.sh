@@ -1,6 +1,6 @@
 # The functions of hosts/packages/manager.sh for zypper(8) of openSUSE.
 #
-# What goes and what comes are one transaction: `install NAME !NAME`. It is planned as XML, which has a name a line.
+# Removing and installing are one transaction: `install NAME !NAME`. It is planned as XML, which has one name per line.
 #
 # uses: hosts/packages/common.sh hosts/packages/rpm.sh
 # takes: pkg_manager
@@ -8,7 +8,7 @@
 
 if [ "$pkg_manager" = zypper ]; then
     _auto_list=/var/lib/zypp/AutoInstalled
-    _zypper_raw() { # sets _told; another one at work, told by status 7, is waited for
+    _zypper_raw() { # sets _told; waits for another one at work, recognised by status 7
         _tries=$((lock_wait / 2))
         while :; do
             _status=0
@@ -17,8 +17,8 @@ if [ "$pkg_manager" = zypper ]; then
                 exec zypper --non-interactive "$@" </dev/null 2>&1
             ) || _status=$?
             case $_status in
-                # it has worked; 102 and 103: something is to be started again, 106: a repository was left out, 107: a
-                # script of a package's has failed
+                # success; 102 and 103: something needs a restart, 106: a repository was skipped, 107: a package's
+                # script failed
                 0 | 102 | 103 | 106 | 107) return 0 ;;
                 7) [ "$_tries" -gt 0 ] || exit 72 ;; # LOCKED
                 *) return "$_status" ;;
@@ -33,7 +33,7 @@ if [ "$pkg_manager" = zypper ]; then
         [ -z "$_told" ] || printf '%s\n' "$_told" >&2
         return "$_ended"
     }
-    _simulated() { # COMMAND NAMES…; what it would do, in _plan, or why it can't
+    _simulated() { # COMMAND NAMES…; sets _plan to what it would do, or prints why it can't
         _what=$1
         shift
         _ended=0
@@ -57,7 +57,7 @@ if [ "$pkg_manager" = zypper ]; then
             s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g; /^[[:space:]]*$/d" >&2
         return 1
     }
-    _fitting() { # NAMES…: what comes of them; the lists of packages may be old
+    _fitting() { # NAMES…: prints what they resolve to; the package lists may be outdated
         _simulated install --no-recommends "$@" && return 0
         case $_ended in 104) _zypper refresh && _simulated install --no-recommends "$@" ;; *) return 1 ;; esac
     }
@@ -76,7 +76,7 @@ if [ "$pkg_manager" = zypper ]; then
         pkg_new= pkg_lost= _drops= pkg_request=
         if _any $2; then
             _simulated remove --clean-deps $2 || return
-            # what the declared ones need stays, although only the removed had pulled it in
+            # declared packages keep their dependencies, even if only the removed ones had pulled them in
             _drops=$(_without "$(printf '%s\n' "$_plan" | _only Remv)" "$(_without "$3" "$2")")
         fi
         for _word in $1; do pkg_request="$pkg_request $_word"; done
@@ -91,7 +91,7 @@ if [ "$pkg_manager" = zypper ]; then
     }
     pkg_goes() { _simulated remove --clean-deps "$1" && printf '%s\n' "$_plan" | _only Remv; }
     pkg_goes_for() { _simulated install --no-recommends "$1" && printf '%s\n' "$_plan" | _only Remv; }
-    pkg_mend() { # rpm's own database mends itself
+    pkg_mend() { # rpm's database repairs itself
         _two=$(_twice)
         [ -z "$_two" ] || _without_older $_two
     }
@@ -101,7 +101,7 @@ if [ "$pkg_manager" = zypper ]; then
     }
     pkg_is_auto() { grep -qsxF -e "$1" "$_auto_list"; }
     pkg_auto() { for _one in "$@"; do pkg_is_auto "$_one" || printf '%s\n' "$_one" >>"$_auto_list"; done; }
-    pkg_held() { # after a plan that failed; zypper names a package with its version
+    pkg_held() { # after a failed plan; zypper names a package with its version
         printf '%s\n' "$_told" | sed -n 's/.*remove lock to allow [a-z]* of \(.*\)-[^-]*-[^-]*$/ \1/p'
     }
     pkg_first() {
