@@ -22,20 +22,21 @@ class HardenedHost(ComponentResource):
     """One host, hardened.
 
     Args:
-        name: the host's name, in the stack config where it stands there.
+        name: the host's name, as in the stack config if it is listed there.
         connection: how to reach it; a `HostAccess`, or a mapping of the same names whose values may be Outputs of a
-            machine that this program creates. Default: as the stack config's `hosts` says when a command runs, which
-            goes before anything given here, too.
-        wanted: the settings of each chapter; one that is not among them is left out. Default: the firewall alone, the
-            guide's for a web server; the other chapters need to be told something, or change who may log in.
-        keys: public keys for every user, beside the user's own (`KeyPair.public_key`).
-        existing: `adopt` settings that are there already (delete puts them back) or `fail` when there are any.
-        opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack. What is
-            in `depends_on` (a key pair, a machine) is there before anything is done on the host.
+            machine that this program creates. Default: the stack config's `hosts` at run time, which always takes
+            precedence.
+        wanted: the settings of each chapter; chapters not listed are left out. Default: only the firewall, with the
+            guide's rules for a web server; the other chapters need settings, or change who may log in.
+        keys: public keys for every user, besides the user's own (`KeyPair.public_key`).
+        existing: `adopt` existing settings (delete restores them), or `fail` if there are any.
+        opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack. Resources
+            in `depends_on` (a key pair, a machine) exist before anything is done on the host.
 
-    The order: what is installed and removed, in one transaction; the users, so that somebody can get in; then side by
-    side the firewall, who may log in (each proved over new connections by a user's login, or it goes back) and what
-    watches over it. Where sshd may move to another port, the firewall comes before. `destroy` goes the way back.
+    The order: first packages are installed and removed, in one transaction. Then the users are created, so that
+    somebody can log in. Then, in parallel, the firewall, the login settings (each proved over new connections by a
+    user's login, or rolled back) and the monitoring chapters. If sshd may move to another port, the firewall comes
+    before it. `destroy` goes in reverse order.
 
     Outputs: `enforced`: what is in force, by chapter.
     """

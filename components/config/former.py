@@ -51,7 +51,7 @@ def reach(entries: Mapping[str, Any], stack: str, listed: Mapping[str, Any] | No
 
 
 def listed_in(entries: Mapping[str, Any], stack: str) -> Mapping[str, Any]:
-    """Return the hosts of the inventory file that belong to a stack. The file may list different hosts by then."""
+    """Return the hosts of the inventory file that belong to a stack. A later run may find other hosts in the file."""
     path, shard = entries.get("inventory"), _mapping(entries.get("shard"))
     try:
         hosts = read_inventory(str(path)) if path else {}

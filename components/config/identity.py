@@ -1,4 +1,4 @@
-"""Identify a host's machine by its SSH host keys, without connecting to it."""
+"""Identifies a host's machine by its SSH host keys, without connecting to it."""
 
 from typing import TYPE_CHECKING
 

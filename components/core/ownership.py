@@ -168,8 +168,8 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, the
 
 
 def _is_other(one: Machine, other: Machine) -> bool:
-    """Return whether two machines certainly differ, or are different installations of one: the machine-ids differ if
-    both are known; otherwise no host key matches either."""
+    """Return whether two machines certainly differ, or are different installations of one: by machine-id if both have
+    one, otherwise because they share no host key."""
     if one.id and other.id:
         return one.id != other.id
     return not set(one.keys) & set(other.keys) and bool(one.keys and other.keys)

@@ -103,7 +103,7 @@ class Transaction(Generic[I, F]):
             return self.chapter.parse(self.inputs, answer)
 
     def _fitting(self) -> AbstractContextManager[None]:
-        """Guard against unusable output of the host, which may print anything."""
+        """Report unusable output of the host, which may print anything, as an error of its own kind."""
         return understanding(self.host.name, self.title, self.chapter.observe(self.inputs).step)
 
     def put_back(self, known: KnownState[I, F]) -> None:

@@ -22,15 +22,15 @@ class Firewall(ComponentResource):
             `NAME-packages`.
         host: name of the host in the stack config.
         settings: the rules; the guide's web server preset by default.
-        connection: how to reach the host, where the stack config does not say (values may be Outputs).
-        existing: `adopt` the rules that are there (delete puts them back) or `fail` when there are any.
-        packages: a `Packages` resource that has the settings' `packages` already.
-        ssh_ports: where sshd will listen beside the settings' own port.
-        opts: resource options; `retain_on_delete` is handed to the children.
+        connection: how to reach the host, if the stack config does not say (values may be Outputs).
+        existing: `adopt` the existing rules (delete restores them), or `fail` if there are any.
+        packages: a `Packages` resource that already includes the settings' `packages`.
+        ssh_ports: more ports on which sshd will listen, besides that of the settings.
+        opts: resource options; `retain_on_delete` is passed on to the children.
 
     With `keep` it has one child, `NAME`, a `KeptFirewall`.
 
-    Outputs: `ipv4`, `ipv6`: the rules that are in force, canonical text. `enforced`: the same in a few words.
+    Outputs: `ipv4`, `ipv6`: the rules in force, canonical text. `enforced`: a summary of them.
     """
 
     ipv4: Output[str]

@@ -59,8 +59,8 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
 
 
 def expected(one: Listener, entries: tuple[str, ...]) -> bool:
-    """Whether an entry covers this listener. Default entries of a system cover no program run by a person: an sshd with
-    its own configuration, a forwarded port."""
+    """Whether an entry covers this listener. The built-in entries do not cover programs run by a person, such as an
+    sshd with its own configuration or a forwarded port."""
     for entry in entries:
         if one.person and entry in (*EXPECTED, *ON_LOOPBACK):
             continue

@@ -26,7 +26,7 @@ class Listeners(HostResource, provider=ListenersProvider):
     """What listens on one host, and what of it is not expected.
 
     Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `loopback`
-    (bool), `triggers` (list of str). It must look after packages were removed: `depends_on` them.
+    (bool), `triggers` (list of str). It must run after packages are removed: `depends_on` them.
 
     Outputs: `observed`: `listening`, `unexpected`, `loopback`, each a list of texts.
     """

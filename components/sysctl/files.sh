@@ -2,7 +2,8 @@
 #
 # assignments FILE...     prints lines of FILE LINE PATH VALUE for their settings, except those with a pattern in their
 #                         names
-# later_files             prints the files that are read after ours, one per line; on some systems /etc/sysctl.conf
+# later_files             prints the files that are read after ours, one per line, with /etc/sysctl.conf, which some
+#                         systems read last
 # later_lines             prints the lines in them that override declared settings
 # patterns                prints the paths net/ipv?/conf/*/SETTING to which earlier files assign values
 #

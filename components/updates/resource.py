@@ -1,6 +1,4 @@
-"""`AutomaticUpdates`: security updates installed every day, with nobody asked: by unattended-upgrades, dnf-automatic or
-yum-cron.
-"""
+"""`AutomaticUpdates`: unattended daily security updates, by unattended-upgrades, dnf-automatic or yum-cron."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -40,17 +40,17 @@ class SystemUpgrade(ComponentResource):
     """All packages of one host, upgraded when `trigger` changes.
 
     Args:
-        name: of the component.
-        connection: how to reach the host; the admin login is used, bootstrap only where there is none. As a mapping,
-            its values may be Outputs.
+        name: name of the component.
+        connection: how to reach the host; the admin login is used, or bootstrap if there is no admin. In a mapping,
+            values may be Outputs.
         settings: `trigger` and `full`.
         opts: resource options.
 
-    Outputs: `upgraded`, lines as `upgraded libc6:amd64 2.36-9 2.36-10`, `installed ...`, `removed ...`, empty after
-    something else than the trigger changed; `reboot_due`.
+    Outputs: `upgraded`: lines such as `upgraded libc6:amd64 2.36-9 2.36-10`, `installed ...`, `removed ...`; empty if
+    something other than the trigger changed. `reboot_due`.
 
-    Raises `RunError` where pulumi-command could not connect safely: a key file that cannot be read, an unknown host
-    key (it would accept any), a chain of jump hosts.
+    Raises `RunError` if pulumi-command could not connect safely: an unreadable key file, an unknown host key (it would
+    accept any), a chain of jump hosts.
     """
 
     upgraded: Output[list[str]]

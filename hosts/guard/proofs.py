@@ -18,7 +18,7 @@ class Proofs:
 
     @contextmanager
     def change(self, title: str) -> Iterator[None]:
-        """Run one change; when it ends, however it does, nobody waits for it any longer."""
+        """Run one change. Once it ends, successfully or not, nobody waits for it any longer."""
         try:
             yield
         finally:

@@ -9,7 +9,6 @@
 #
 # They return the statuses of program.sh, and 83 if the program does not finish (`STUCK`).
 #
-#
 # uses: hosts/system/as_user.sh
 # takes: home keys_program
 

@@ -11,7 +11,6 @@
 # Exits: 74 not written, 75 the file is not as expected, 86 no ~/.ssh and none can be created, 87 a file attribute,
 # 91 in a state that this user could not have created (a word of `TROUBLES` says which).
 #
-#
 # uses: hosts/system/files.sh
 
 umask 077
