@@ -71,7 +71,7 @@ class Ways:
 
     def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
         """Return the host key that the config names for a host if it belongs to another machine than the state's, or a
-        marker if the machine will be another one; "" if it is the same machine, as far as is known."""
+        description if that machine does not exist yet; "" if it is the same machine, as far as is known."""
         machine = stored.machine_of(olds)
         host, connection = news.get("host"), news.get("connection")
         if not machine.keys or isinstance(host, Unknown):
