@@ -25,7 +25,7 @@ check_programs() {
         command -v "$tool" >/dev/null || refuse 92 "$tool"
     done
 }
-check_account() { # belongs to a person, and is local
+check_account() { # checks that it belongs to a person and is local
     [ -z "$(field 1)" ] || is_local || exit 90
     if [ -n "$shell_lost" ]; then
         if [ -x /bin/bash ]; then shell=/bin/bash; else shell=/bin/sh; fi

@@ -61,7 +61,8 @@ _REHEARSAL = " ".join(
 
 
 def rehearsal(word: SecretStr | None) -> RootShell:
-    """Run sudo once with only the password on stdin, or check whether it asks for one at all."""
+    """Return how to run sudo once with only the password on stdin, or how to find out whether it asks for one at
+    all."""
     if word is None:
         return RootShell("sh -c " + quote(f"{_ENGLISH}; {_ROOT_ALREADY} exit 0; fi; exec sudo -n -- true"))
     return RootShell("sh -c " + quote(_REHEARSAL), _line(word))
