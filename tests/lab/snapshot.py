@@ -1,11 +1,11 @@
-"""What a host is like, as text that must be the same again after `destroy`."""
+"""The state of a host, as text that must be the same after `destroy`."""
 
 import re
 
 from local.lab.api import LabHost
 
-# Not what is written anew by every installation, nor the databases of accounts: those of packages that come back have
-# another place in them.
+# Without what every installation rewrites, and without the databases of accounts: those of reinstalled packages are at
+# other positions there.
 _ETC = r"""
 cd /etc
 find . -not -name ld.so.cache -not -name '*-' -not -name .pwd.lock |
@@ -19,7 +19,7 @@ _PARTS = {
     "etc": _ETC,
     "packages": "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n'; apt-mark showauto | sort",
     "units": "systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }' | sort",
-    # people's: Debian's packages leave their system accounts behind
+    # only people's accounts: Debian's packages leave their system accounts behind
     "accounts": "awk -F: '$3 == 0 || $3 >= 1000' /etc/passwd | sort;"
     " awk -F: '$3 >= 1000 || $4 != \"\"' /etc/group | sort",
     "running": "systemctl list-units --state=running,listening,waiting --type=service,socket,timer --no-legend"
@@ -41,7 +41,7 @@ def saved(host: LabHost) -> dict[str, str]:
 
 
 def snapshot(host: LabHost) -> dict[str, list[str]]:
-    """Settings, packages, units, sockets, firewall: lines by part, for a difference that can be read."""
+    """Settings, packages, units, sockets and firewall: lines by part, for a readable difference."""
     text = "\n".join(f"echo '## {name}'; ( {body} )" for name, body in _PARTS.items())
     parts = host.exec(text).stdout.split("## ")[1:]
     shown = {part.partition("\n")[0]: part.partition("\n")[2].splitlines() for part in parts}
@@ -49,7 +49,7 @@ def snapshot(host: LabHost) -> dict[str, list[str]]:
 
 
 def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What is not as it was, by part: lines that are gone (-) and new (+)."""
+    """The difference, by part: removed (-) and new (+) lines."""
     changed: dict[str, list[str]] = {}
     for part, lines in before.items():
         gone = [f"- {line}" for line in lines if line not in after[part]]

@@ -1,4 +1,4 @@
-"""A stack in a folder of its own, run as a user runs it: by the real CLI where it is on PATH, else by ours."""
+"""A stack in its own folder, run as users run it: with the real CLI if it is on PATH, otherwise with our engine."""
 
 import copy
 import json
@@ -27,12 +27,12 @@ PASSPHRASE = "test"
 
 
 class Secret(str):
-    """A value that the stack config holds encrypted."""
+    """A value that is encrypted in the stack config."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command printed, and how it ended."""
+    """Output and exit status of a command."""
 
     status: int
     output: str
@@ -43,19 +43,19 @@ class Result:
 
 @dataclass
 class Running:
-    """A command under way."""
+    """A running command."""
 
     process: subprocess.Popen[bytes]
     log: IO[bytes]
 
     def end(self, limit: float = 240) -> tuple[int, str]:
-        """Wait for it: exit status and output."""
+        """Wait for it; returns exit status and output."""
         status = self.process.wait(limit)
         self.log.seek(0)
         return status, self.log.read().decode()
 
     def kill(self) -> None:
-        """SIGKILL it and all that it started, as the out-of-memory killer or a closed laptop may do."""
+        """SIGKILL it and everything that it started, as the out-of-memory killer or a closed laptop may do."""
         for pid in _tree(self.process.pid):
             os.kill(pid, signal.SIGSTOP)
         for pid in _tree(self.process.pid):
@@ -65,7 +65,7 @@ class Running:
 
 @dataclass
 class Stack:
-    """A checkout in small: the repository's code, a stack config and a state of its own."""
+    """A minimal checkout: the repository's code, with its own stack config and state."""
 
     folder: Path
     name: str = "test"
@@ -91,7 +91,7 @@ class Stack:
 
     @cached_property
     def crypter(self) -> Crypter:
-        """What encrypts this stack's secrets."""
+        """The crypter of this stack's secrets."""
         return Crypter.new(PASSPHRASE)
 
     def _sealed(self, value: Any) -> Any:
@@ -115,7 +115,7 @@ class Stack:
         return self.checked([sys.executable, "-m", "local", *words, "--stack", self.name], check=check)
 
     def pulumi(self, *words: str, check: bool = True) -> Result:
-        """Run the Pulumi CLI itself on this stack, as its users do."""
+        """Run the Pulumi CLI on this stack directly."""
         return self.checked(["pulumi", "--non-interactive", *words, "--stack", self.name], check=check)
 
     def checked(self, argv: list[str], *, check: bool = True) -> Result:
@@ -132,13 +132,13 @@ class Stack:
         return other
 
     def urn(self, name: str, kind: str = "") -> str:
-        """The URN of the resource of this name in the state whose type ends so."""
+        """The URN of the resource in the state with this name, whose type ends with `kind`."""
         found = {item["urn"] for item in self.state() if item["urn"].endswith(f"::{name}")}
         (urn,) = (item for item in found if item.split("::")[2].endswith(kind))
         return str(urn)
 
     def ended(self, argv: list[str]) -> Result:
-        """Run a command to its end, as a user does in this folder."""
+        """Run a command to its end in this folder, as a user would."""
         done = subprocess.run(
             argv,
             cwd=self.folder,
@@ -154,7 +154,7 @@ class Stack:
 
     @contextmanager
     def running(self, command: str = "up", *args: str) -> Iterator["Running"]:
-        """Begin a command; killed when the block ends, if it has not ended by itself."""
+        """Start a command; it is killed at the end of the block if it still runs."""
         with (self.folder / "output.log").open("w+b") as log:
             process = subprocess.Popen(
                 self._argv(command, "--yes", *args),
@@ -178,7 +178,7 @@ class Stack:
         return {**os.environ, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "NO_COLOR": "1", **self.environment}
 
     def fleet(self, command: str, *args: str) -> Result:
-        """Run one command on all shards of the environment that has this stack's config."""
+        """Run one command on all shards of the environment with this stack's config."""
         return self.ended([sys.executable, "-m", "fleet", command, self.name, "--yes", *args])
 
     def up(self, check: bool = True) -> Result:
@@ -190,7 +190,7 @@ class Stack:
         return self.run("preview", "--diff", *args, check=check)
 
     def unchanged(self) -> Result:
-        """Preview, and fail where anything would change."""
+        """Preview, and fail if anything would change."""
         return self.preview("--expect-no-changes")
 
     def refresh(self, check: bool = True) -> Result:
@@ -198,7 +198,7 @@ class Stack:
         return self.run("refresh", "--yes", check=check)
 
     def destroy(self, check: bool = True) -> Result:
-        """Put back what was there."""
+        """Restore the prior state."""
         return self.run("destroy", "--yes", check=check)
 
     def state(self) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
-"""Packages that went in a run that failed, and came back in the next one: what other chapters had configured of them is
-in force again, though nothing that is declared of it has changed."""
+"""Packages that a failed run removed and the next run reinstalled: what other chapters configured in them is in force
+again, although nothing declared about it has changed."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def in_force(host: LabHost) -> None:
-    """What was declared is so, also after the next boot."""
+    """Assert that what was declared is in force, also after the next boot."""
     asked = "fail2ban-client get sshd maxretry 2>/dev/null"
     assert host.exec(f"for i in $(seq 50); do ! {asked} || break; sleep 0.2; done").stdout == "7\n"
     assert f"--dport {OPEN} " in host.exec("cat /etc/iptables/rules.v4").stdout
@@ -64,7 +64,7 @@ def test_what_is_declared_again_is_in_force_again(
     in_force(host)
     stack.unchanged()
 
-    # the change of the packages fails itself, when they are gone already, and what it did is taken back
+    # the change of packages itself fails when they are already gone, and is rolled back
     once = 'DPkg::Post-Invoke {"if [ -e /root/once ]; then rm /root/once; exit 1; fi";};'
     host.exec(f"echo '{once}' >/etc/apt/apt.conf.d/99once; touch /root/once")
     stack.configure(hosts=hosts, **NONE)
@@ -85,7 +85,7 @@ def test_what_is_declared_again_is_in_force_again(
 def test_a_change_of_packages_that_was_killed_and_taken_back_in_the_config(
     engine: str, host: LabHost, new_stack: Callable[..., Stack]
 ) -> None:
-    """It came to its end on the host, and the next run finds that out, though nothing has changed in the config."""
+    """It finished on the host, and the next run finds that out, although nothing has changed in the config."""
     stack = new_stack(host)
     stack.environment = {"STOCKADE_ENGINE": engine, "STOCKADE_POLICIES": "off"}
     hosts = {host.name: entry(host)}

@@ -1,4 +1,4 @@
-"""The real dnf 5, on `fedora41`: its lock, what a killed one leaves, and what its automatic updates install."""
+"""The real dnf 5, on `fedora41`: its lock, the leftovers of a killed dnf, and its automatic updates."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ from tests.lab.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("pristine")
 
-# $1 name, $2 version: a package in the repository whose script does not end while /srv/hold is there
+# $1 name, $2 version: a package in the repository whose script waits while /srv/hold exists
 PROBE = """
 mkdir -p /srv/made && cd /srv/made
 cat >"$1.spec" <<END

@@ -1,4 +1,4 @@
-"""Fail2Ban on a real host: real failed logins, real bans, and what becomes of them."""
+"""Fail2Ban on a lab host: real failed logins and bans."""
 
 import subprocess
 import sys
@@ -90,7 +90,7 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
     assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}
     assert banned(host) == [OUTSIDE_IPV4]  # and not the operator's
 
-    # every kind of change: limits (a reload) and ports (the jail is started anew, its old rule must go)
+    # each kind of change: limits (a reload) and ports (the jail is restarted, its old rule must go)
     stack.configure(
         hosts={host.name: entry(host)},
         fail2ban={
@@ -116,7 +116,7 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
     stack.refresh()
     stack.unchanged()
 
-    # a flushed chain is drift: the ban is in the list and not in force
+    # a flushed chain is drift: the ban is listed, but not in force
     host.exec("iptables -F INPUT; iptables -F f2b-sshd; iptables -X f2b-sshd")
     assert probe_ports(lab, host, [22])["ipv4"] == {22: "open"}
     stack.refresh()
@@ -159,7 +159,7 @@ def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stac
     assert OPERATOR in setting(host, "ignoreip")
     stack.unchanged()
 
-    # in the server alone, in the file alone, stopped: each is drift, and mended
+    # changed only in the server, only in the file, or stopped: each is drift, and is repaired
     for harm, shown in (
         ("fail2ban-client set sshd bantime 5", "bantime = 5"),
         ("fail2ban-client set sshd addignoreip 203.0.113.66", "203.0.113.66"),
@@ -216,7 +216,7 @@ def test_what_is_no_file_among_its_files_is_never_waited_for(host: LabHost, new_
 def test_the_packages_own_jail_bans_nobody_before_ours(
     bring_up: Callable[[str, str], LabHost], new_stack: Callable[..., Stack]
 ) -> None:
-    host = bring_up("f2b2", "debian-13")  # whose own jail finds its log, and bans at once
+    host = bring_up("f2b2", "debian-13")  # its own jail finds the log, and bans at once
     subprocess.run([sys.executable, "-c", _GUESS, host.ipv4, "6"], check=True)
     stack = new_stack(host, program=PROGRAM)
     stack.up()
@@ -229,7 +229,7 @@ def test_the_packages_own_jail_bans_nobody_before_ours(
 
 def test_a_run_killed_half_way_is_continued(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     host.exec("apt-get -qq -y -o APT::Install-Recommends=false install fail2ban python3-systemd </dev/null")
-    # the server's start takes a while, so that the kill hits the operation in the middle
+    # a slow start of the server, so that the kill hits the operation in the middle
     host.exec(
         "mkdir -p /etc/systemd/system/fail2ban.service.d && printf '[Service]\\nExecStartPre=/bin/sleep 4\\n'"
         " >/etc/systemd/system/fail2ban.service.d/slow.conf && systemctl daemon-reload"
@@ -251,7 +251,7 @@ def test_a_run_killed_half_way_is_continued(host: LabHost, new_stack: Callable[.
 
 def test_what_the_host_never_bans_is_kept(lab: Lab, host: LabHost, new_stack: Callable[..., Stack]) -> None:
     host.exec("apt-get -qq -y -o APT::Install-Recommends=false install fail2ban python3-systemd </dev/null")
-    # ours to all jails, on two lines; one jail has its own
+    # ours in DEFAULT, on two lines; one jail has its own
     local = f"[DEFAULT]\nignoreip = 192.0.2.0/25 ::1\n  {OUTSIDE_IPV4}\n[probe]\nignoreip = 192.0.2.200\n"
     local += "[sshd]\nbackend = systemd\n"
     host.exec("cat >/etc/fail2ban/jail.local && systemctl restart fail2ban", input=local)
@@ -273,7 +273,7 @@ def test_what_the_host_never_bans_is_kept(lab: Lab, host: LabHost, new_stack: Ca
     assert banned(host) == []
     stack.refresh()
     stack.unchanged()
-    # one more, and one less
+    # one added, and one removed
     host.exec("sed -i 's/^ignoreip = .*::1/ignoreip = 198.51.100.99/' /etc/fail2ban/jail.local; fail2ban-client reload")
     stack.refresh()
     assert "ignoreip" in stack.preview(check=False)

@@ -1,4 +1,4 @@
-"""What listens on a real host: before and after the guide's purge, as drift, and by netstat where there is no ss."""
+"""Listeners on a lab host: before and after the guide's purge, as drift, and with netstat if there is no ss."""
 
 from collections.abc import Callable
 
@@ -87,7 +87,7 @@ def test_a_new_listener_is_drift(host: LabHost, stack: Stack) -> None:
     assert "tcp 0.0.0.0:8080 nc" in diff
     assert "expected:" not in diff
     assert "9090" not in diff
-    # ended by hand: as if it had never been
+    # stopped by hand: as if it had never been there
     host.exec("systemctl stop listen4-8080 listen6-8080")
     stack.refresh()
     stack.unchanged()
@@ -100,7 +100,7 @@ def test_a_new_listener_is_drift(host: LabHost, stack: Stack) -> None:
     assert [line.split()[1] for line in observed(stack)["loopback"]] == ["127.0.0.1:9090"]
     stack.refresh()
     stack.unchanged()
-    # judged as well, on request
+    # checked as well, on request
     want(stack, host, {"unexpected": "fail", "loopback": True, "expected": [*EXPECTED, ":8080"]})
     assert "127.0.0.1:9090" in stack.up(check=False)
 

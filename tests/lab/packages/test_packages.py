@@ -1,4 +1,4 @@
-"""Packages that come and go in one transaction on a real host, and everything of theirs given back."""
+"""Packages installed and removed in one transaction on a lab host, and everything of theirs restored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ def declare(stack: Stack, host: LabHost, **packages: object) -> None:
 
 
 def etc(host: LabHost) -> str:
-    """Everything under /etc: kind, mode, owner, target or checksum; not what every installation rewrites."""
+    """Everything below /etc: kind, mode, owner, target or checksum; without what every installation rewrites."""
     return host.exec(
         "cd /etc; find . -not -path './ld.so.cache' -not -name 'passwd*' -not -name 'shadow*' -not -name 'group*' "
         "-not -name 'gshadow*' -not -name 'sub?id*' -not -name .pwd.lock | sort | while read -r p; do "
@@ -63,7 +63,7 @@ def services(host: LabHost) -> str:
 
 
 def fresh_server(host: LabHost) -> None:
-    """Mail and RPC as a fresh server has them, with an administrator's hand on their configuration."""
+    """Mail and RPC as on a fresh server, with their configuration edited by an administrator."""
     host.exec(BEFORE.format("rpcbind exim4-daemon-light bsd-mailx"))
     host.exec(
         "cd /etc/exim4; echo '# mine' >>exim4.conf.template; echo extra >extra; chmod 600 extra;"
@@ -86,7 +86,7 @@ def test_what_comes_and_what_goes_and_everything_given_back(host: LabHost, stack
     packages = host.exec("dpkg -l").stdout
     assert "exim4" not in packages
     assert "rpcbind" not in packages
-    assert "bsd-mailx" not in packages  # which can't be without a mail server, and is not given another
+    assert "bsd-mailx" not in packages  # it needs a mail server, and no other one is installed
     assert "iptables-persistent" in packages
     kept = host.exec("find /var/lib/stockade -printf '%M %u %p\\n'").stdout
     assert not [line for line in kept.splitlines() if line.split()[0][4:] != "------" and "packages/host" in line]
@@ -97,7 +97,7 @@ def test_what_comes_and_what_goes_and_everything_given_back(host: LabHost, stack
     assert observed["ours"] == ["iptables-persistent", "net-tools"]
     stack.unchanged()
 
-    # one came back, one is gone
+    # one is back, one is gone
     host.exec(BEFORE.format("rpcbind"))
     host.exec("apt-get purge -y net-tools")
     stack.refresh()
@@ -133,7 +133,7 @@ def test_what_is_no_longer_declared_is_as_it_was(host: LabHost, stack: Stack) ->
     assert "iptables-persistent" in packages
     assert "exim4" not in packages
     assert "bsd-mailx" not in packages
-    host.exec("echo 'OPTIONS=\"-w\"' >/etc/default/rpcbind")  # no longer ours
+    host.exec("echo 'OPTIONS=\"-w\"' >/etc/default/rpcbind")  # not managed any more
     stack.destroy()
     host.exec("echo 'OPTIONS=\"-w -h 127.0.0.1\"' >/etc/default/rpcbind")
     assert etc(host) == before[0]
@@ -164,7 +164,7 @@ def test_a_removal_that_would_take_the_way_in_is_refused(host: LabHost, stack: S
     rules = host.iptables_save(4).count("\n-A ufw-")
     stack.up()
     assert "ufw" not in installed(host)
-    assert host.iptables_save(4).count("\n-A ufw-") == rules > 0  # in force until a Ruleset takes their place
+    assert host.iptables_save(4).count("\n-A ufw-") == rules > 0  # in force until a Ruleset replaces them
     stack.destroy()
     assert installed(host) == before
     assert "Status: active" in host.exec("ufw status").stdout
@@ -185,7 +185,7 @@ def test_names_that_stand_for_others_and_packages_on_hold(host: LabHost, stack: 
         assert "nothing was changed" in refused
         assert "HoldPkg in pacman.conf): rpcbind\n" in refused, refused.output
         assert installed(host) == before[1]
-    # exim4 is a metapackage and not installed; two packages provide a mailx, netcat is provided by one that is there
+    # exim4 is a metapackage and not installed; two packages provide mailx, an installed one provides netcat
     declare(stack, host, absent=["exim4"], present=["netcat"])
     stack.up()
     assert 25 not in listening(host)
@@ -197,14 +197,14 @@ def test_names_that_stand_for_others_and_packages_on_hold(host: LabHost, stack: 
     assert seen["ours"] == []
     stack.refresh()
     stack.unchanged()
-    # nothing shows any more what the name stood for; what comes back is drift
+    # nothing shows any more what the name stood for; if it comes back, that is drift
     declare(stack, host, absent=["exim4"], present=["net-tools"])
     stack.up()
     assert "exim4" not in installed(host)
     host.exec(BEFORE.format("exim4-daemon-light"))
     stack.refresh()
     assert "exim4" in stack.preview(check=False)
-    # a virtual package, which what went provides, too
+    # a virtual package, which the removed one also provides
     declare(stack, host, absent=["mail-transport-agent"])
     stack.up()
     assert 25 not in listening(host)
@@ -261,18 +261,18 @@ def test_a_killed_run_is_continued(host: LabHost, stack: Stack, power_cut: bool)
 
 
 def killed_during(host: LabHost, stack: Stack, command: str, _script: str) -> None:
-    """Start `command`; while dpkg is at work, kill the engine and all it started."""
+    """Start `command`; while dpkg works, kill the engine and everything that it started."""
     with stack.running(command) as engine:
         host.exec(
             "for i in $(seq 4000); do pgrep -f '[d]pkg .*--status-fd' >/dev/null && exit 0; sleep 0.03; done; exit 1"
         )
         engine.kill()
-    # what was sent to the host comes to its end there
+    # the script on the host finishes
     host.exec("for i in $(seq 600); do pgrep -f '^sshd: root@notty' >/dev/null || exit 0; sleep 0.1; done; exit 1")
 
 
 def power_cut_in(host: LabHost, stack: Stack, command: str, script: str) -> None:
-    """Start `command`; when dpkg has come to that script of a package, kill the engine and cut the host's power."""
+    """Start `command`; when dpkg runs that script of a package, kill the engine and cut the host's power."""
     file = f"/var/lib/dpkg/info/{script}"
     host.exec(f"mkfifo /run/reached; sed -i '1a echo here >/run/reached; sleep 1000' {file}")
     with stack.running(command) as engine:

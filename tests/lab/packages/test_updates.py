@@ -1,4 +1,4 @@
-"""Updates on a real host: what apt itself says is in force, and packages that are really upgraded."""
+"""Updates on a lab host: the settings that apt itself reports, and real upgrades of packages."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ if "upgrade" in config:
 """
 SETTINGS = "ls -l /etc/apt/apt.conf.d; apt-config dump | grep -iE '^(APT::Periodic|Unattended)' || :"
 
-# a package with a configuration file, of which newer versions come to a repository
+# builds a package with a configuration file and adds newer versions of it to a repository
 PROBE = """
 version=$1
 rm -rf /tmp/probe && mkdir -p /tmp/probe/DEBIAN /tmp/probe/etc /srv/probe
@@ -97,7 +97,7 @@ def test_security_updates_are_on_corrected_and_off_again(host: LabHost, new_stac
     assert in_force(host, "Unattended-Upgrade::Automatic-Reboot") == ["true"]
     assert in_force(host, "Unattended-Upgrade::Origins-Pattern") == wanted["origins"]
 
-    # by hand: another file says otherwise, and the timer is stopped
+    # changed by hand: another file overrides a setting, and the timer is stopped
     say(host, """echo 'Unattended-Upgrade::Automatic-Reboot "false";' >/etc/apt/apt.conf.d/99zz""")
     stack.refresh()
     assert "rebootTime" in stack.preview()
@@ -156,7 +156,7 @@ def test_an_upgrade_is_made_once_for_each_trigger(host: LabHost, new_stack: Call
     assert outputs(stack)["rebootDue"] is True
     stack.unchanged()
 
-    # another way in is no reason to upgrade
+    # another login is no reason to upgrade
     publish(host, "3.0")
     say(host, "rm /run/reboot-required")
     slower = entry(host, perDialTimeout=20)
@@ -165,7 +165,7 @@ def test_an_upgrade_is_made_once_for_each_trigger(host: LabHost, new_stack: Call
     assert probe(host) == "2.0"
     assert outputs(stack)["upgraded"] == []
 
-    # an administrator whose sudo asks, and a connection whose values are outputs
+    # an admin whose sudo asks for a password, and a connection whose values are outputs
     key = say(host, "cat /root/.ssh/authorized_keys")
     say(
         host,

@@ -1,4 +1,4 @@
-"""What an account does to its own processes, or to its login shell, keeps no run from the host, and none waiting."""
+"""No account can block or delay a run by its own processes or its login shell."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.lab.users.test_users import PROGRAM, keys, public
 __all__ = ["keys"]
 
 PASSWORD = "Basalt4471Swift"
-# Between sshd and each command stands a process that is called sshd, and does not end.
+# Between sshd and each command is a process that calls itself sshd and does not exit.
 STAYS = r"""
 my ($command, $home) = @ARGV;
 pipe my $in, my $out;
@@ -31,7 +31,7 @@ close $out;
 sysread $in, my $status, 10;
 exit $status;
 """
-# Keeps open what any process of the user has open.
+# Keeps every file open that any process of the user has open.
 CLINGS = r"""
 use Fcntl;
 my (@kept, $next);
@@ -101,7 +101,7 @@ def test_whoever_keeps_its_own_processes_from_their_end_stops_nobody_else(
     told = made.refresh().output
     settings["users"][1]["groups"] = ["users"]
     made.environment["TEST_SETTINGS"] = json.dumps(settings)
-    told += made.up(check=False).output  # it may be in time, or not
+    told += made.up(check=False).output  # it may or may not be in time
     told += made.destroy().output
     host.exec("systemctl stop clings")
     print(told)

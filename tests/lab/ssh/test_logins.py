@@ -1,4 +1,4 @@
-"""An admin's account that is there and of no use yet, on a real host: the first `up` makes it of use."""
+"""An admin's account that exists but is unusable, on a lab host: the first `up` makes it usable."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +46,7 @@ def hardened(stack: Stack, host: LabHost, groups: Sequence[str] = (), **admin: A
 @pytest.mark.parametrize(
     "fault",
     [
-        ":",  # with the key and without sudo
+        ":",  # with the key, but without sudo
         "echo 'deploy:secret' | chpasswd; echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy",
         "usermod -s /usr/sbin/nologin deploy",
         "usermod -e 1970-01-02 deploy",
@@ -70,7 +70,7 @@ def test_bootstrap_is_used_until_the_admin_is_of_use(
 
 
 def test_a_command_of_the_hosts_own_is_named(host: LabHost, new_stack: Callable[..., Stack]) -> None:
-    """No account mends that: what was done is taken back, and the cause is told."""
+    """No change of the account fixes that: the change is rolled back and the cause is reported."""
     host.exec(FORCED)
     stack = new_stack(host)
     hardened(stack, host)
@@ -100,7 +100,7 @@ def test_a_host_that_lets_in_some_groups_alone(host: LabHost, new_stack: Callabl
 
 
 def test_a_host_that_trusts_the_authority(host: LabHost, new_stack: Callable[..., Stack], tmp_path: Path) -> None:
-    """The key stands in no authorized_keys; the certificate beside it lets it in, as with `ssh -i`."""
+    """The key is in no authorized_keys; the certificate beside it is accepted, as with `ssh -i`."""
     key, authority = tmp_path / "id", tmp_path / "ca"
     for path in (key, authority):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
@@ -114,6 +114,6 @@ def test_a_host_that_trusts_the_authority(host: LabHost, new_stack: Callable[...
     stack = new_stack(host)
     hardened(stack, host, privateKeyFile=str(key))
     config = stack.folder / "stacks/Pulumi.test.yaml"
-    config.write_text(config.read_text().replace("user: root", "user: nobody"))  # nobody else gets in
+    config.write_text(config.read_text().replace("user: root", "user: nobody"))  # nobody else can log in
     stack.up()
     stack.unchanged()

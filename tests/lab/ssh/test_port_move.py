@@ -1,4 +1,4 @@
-"""The port move of docs/chapters.md on a real host: from both beginnings, and back by either way."""
+"""The port move of docs/chapters.md on a lab host: from both initial states, and back both ways."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def _pristine(host: LabHost) -> Iterator[None]:
 
 
 def documented(old: int = 22, new: int = 2222) -> dict[str, Any]:
-    """The example's host, with other ports where they are given."""
+    """The example's host, with these ports."""
     text = (REPOSITORY / "docs/chapters.md").read_text()
     block = next(part for part in text.split("\n\n") if "bootstrap: {user: root, port: 22}" in part)
     swapped = block.replace("2222", "NEW").replace("22", str(old)).replace("NEW", str(new))
@@ -37,7 +37,7 @@ def documented(old: int = 22, new: int = 2222) -> dict[str, Any]:
 
 
 def settings(host: LabHost, known_hosts: Path, **own: Any) -> dict[str, Any]:
-    """A stack with this host: known by known_hosts as ssh writes it, without a port."""
+    """A stack with this host, whose known_hosts entry has no port, as ssh writes it."""
     known_hosts.write_text(f"{host.ipv4} {host.host_key}\n")
     key = known_hosts.with_name("id")
     if not key.exists():
@@ -54,7 +54,7 @@ def settings(host: LabHost, known_hosts: Path, **own: Any) -> dict[str, Any]:
 
 
 def is_at(host: LabHost, port: int) -> bool:
-    """Whether deploy gets in there, and nobody listens at the other port."""
+    """Whether deploy can log in at that port, and nobody listens on the other one."""
     other = 22 if port == 2222 else 2222
     listens = host.exec("ss -Hltn | awk '{ print $4 }'").stdout
     return lets_in(host, "deploy", "publickey", port) and f":{port}\n" in listens and f":{other}\n" not in listens
@@ -67,13 +67,13 @@ def test_from_a_fresh_host(host: LabHost, new_stack: Callable[..., Stack], tmp_p
     stack.up()
     assert is_at(host, 2222)
     stack.unchanged()
-    # the old port is taken out of the firewall: the way in is where sshd is now
+    # the old port is removed from the firewall: the way in is sshd's current port
     closed = documented()
     del closed["firewall"]["services"]
     stack.configure(**settings(host, known, **closed))
     stack.preview()
     stack.up()
-    # destroy says what to do first; nothing has changed
+    # destroy says what to do first, and changes nothing
     refused = stack.destroy(check=False)
     assert refused.status != 0
     assert "sshd would go back to port 22, where nobody can log in now" in refused
@@ -97,13 +97,13 @@ def test_from_a_host_that_was_hardened_at_22(host: LabHost, new_stack: Callable[
     assert is_at(host, 2222)
     stack.unchanged()
     assert "unchanged" in stack.refresh()
-    # the key is gone: one cause, told once, beside what it held up
+    # the key is missing: the cause is reported once, and the resources that it blocks
     (tmp_path / "id").rename(tmp_path / "id.away")
     _, _, diagnostics = stack.refresh(check=False).output.partition("Diagnostics:")
     assert diagnostics.count("cannot be read: No such file") == 1
     assert diagnostics.count("not reached (for the cause, see ") == 4
     (tmp_path / "id.away").rename(tmp_path / "id")
-    # and back, by the same example with the ports swapped
+    # and back, with the same example and swapped ports
     stack.configure(**settings(host, known, **documented(old=2222, new=22)))
     stack.up()
     assert is_at(host, 22)

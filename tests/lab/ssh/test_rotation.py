@@ -1,4 +1,4 @@
-"""Credentials are changed in the stack config alone, and a wrong one is sent once. Root cannot log in by then."""
+"""Rotating credentials needs only the stack config, and a wrong password is sent once. Root cannot log in here."""
 
 import subprocess
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def configure(
 
 
 def ssh(host: LabHost, key: Path, user: str, command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Log in with the real client, by this key alone."""
+    """Log in with the real client, with this key alone."""
     options = ("BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", f"UserKnownHostsFile={host.known_hosts}")
     argv = ["ssh", "-F", "none", *(word for option in options for word in ("-o", option)), "-i", str(key)]
     return subprocess.run(
@@ -82,7 +82,7 @@ def becomes_root(host: LabHost, key: Path, password: str) -> bool:
 
 
 def failures(host: LabHost, act: Callable[[], Result]) -> tuple[Result, int, int]:
-    """Do something: what comes of it, how many wrong passwords sudo's PAM has seen, and how many it counts."""
+    """Call `act`; return its result, how many wrong passwords sudo's PAM saw, and how many it counts."""
     count = "journalctl -q --no-pager -o cat | grep -c 'pam_unix(sudo:auth): authentication failure' || :"
     host.exec("faillock --user deploy --reset")
     before = int(host.exec(count).stdout)
@@ -94,7 +94,7 @@ def failures(host: LabHost, act: Callable[[], Result]) -> tuple[Result, int, int
 def test_the_sudo_password(host: LabHost, stack: Stack, keys: dict[str, Path]) -> None:
     configure(stack, host, SECOND, keys["old"])
     changed, seen, _ = failures(host, stack.up)
-    assert seen <= 1  # the new one, before it was one
+    assert seen <= 1  # the new one, before it is valid
     assert "the host refused" not in changed
     assert becomes_root(host, keys["old"], SECOND)
     assert not becomes_root(host, keys["old"], FIRST)
@@ -119,7 +119,7 @@ def test_both_at_once_and_something_else(host: LabHost, stack: Stack, keys: dict
     assert not becomes_root(host, keys["newer"], SECOND)
     assert not logs_in(host, keys["new"])
     assert host.exec("sshd -T | grep -i maxauthtries").stdout == "maxauthtries 4\n"
-    # the lists that a config may have meanwhile: the new one first
+    # a config may have lists during a rotation: the new one first
     lists = {"privateKeyFile": [str(keys["newer"]), str(keys["new"])]}
     configure(stack, host, THIRD, keys["newer"], sudo=[Secret(THIRD), Secret(SECOND)], tries=4, **lists)
     assert failures(host, stack.refresh)[1:] == (0, 0)
@@ -127,7 +127,7 @@ def test_both_at_once_and_something_else(host: LabHost, stack: Stack, keys: dict
 
 
 def test_a_run_that_came_to_nothing_is_repeated(host: LabHost, stack: Stack, keys: dict[str, Path]) -> None:
-    """It has the same config again, and still knows what was valid before."""
+    """With the same config, it still knows the former credentials."""
     configure(stack, host, SECOND, keys["old"], tries=4)
     comes_to_nothing(host, stack)
     stack.up()
@@ -144,7 +144,7 @@ def comes_to_nothing(host: LabHost, stack: Stack) -> None:
 def test_lists_serve_where_several_rotations_came_to_nothing(
     host: LabHost, stack: Stack, keys: dict[str, Path]
 ) -> None:
-    """One former password is tried, so that no account is locked for those before it."""
+    """Only one former password is tried, so that earlier ones do not lock the account."""
     for word, key in ((THIRD, "new"), (FIRST, "newer")):
         configure(stack, host, word, keys[key], tries=4)
         comes_to_nothing(host, stack)
@@ -165,13 +165,13 @@ def test_a_rotation_that_fails_goes_back(host: LabHost, stack: Stack, keys: dict
     refused = try_to(stack, host, SECOND, keys["old"], sudo=THIRD)
     assert refused.status != 0
     assert "is not the `sudoPassword` of this login" in refused, refused.output
-    # as a hash, it is another only for who tries it
+    # from a hash, only a login shows that the password differs
     hashed = subprocess.run(["openssl", "passwd", "-6", SECOND], capture_output=True, text=True, check=True).stdout
     configure(stack, host, FIRST, keys["old"], tries=4)
-    stack.up()  # the CLI's refresh goes by the config of the last run
+    stack.up()  # the CLI's refresh uses the config of the last run
     refused = try_to(stack, host, hashed.strip(), keys["old"], sudo=THIRD)
     assert refused.status != 0
-    # nobody knows the password that it has now, so the host goes back alone
+    # nobody knows the current password, so the host rolls back by itself
     assert "no new login worked" in refused, refused.output
     assert "rolls the change back by itself 8 s after it was made" in refused, refused.output
     assert "Traceback" not in refused
@@ -195,12 +195,12 @@ def try_to(stack: Stack, host: LabHost, password: str, key: Path, sudo: str) -> 
 
 
 def test_a_wrong_sudo_password_is_sent_once(host: LabHost, stack: Stack, keys: dict[str, Path]) -> None:
-    """By each run, whatever it has to do; PAM counts one failure, not two, nor one for each line of a script."""
+    """Each run sends it once, whatever it does; PAM counts one failure, not two, or one per line of a script."""
     configure(stack, host, FIRST, keys["old"], sudo=WRONG, tries=3)
-    told, seen, _ = failures(host, lambda: stack.up(check=False))  # sshd is not changed before its new login is proved
+    told, seen, _ = failures(host, lambda: stack.up(check=False))  # sshd is not changed before the new login has worked
     assert seen == 1
     assert told.status != 0
-    assert failures(host, stack.refresh)[1] == 1  # by the former one, which the next run knows as well
+    assert failures(host, stack.refresh)[1] == 1  # of the former one, which the next run also knows
     host.exec("chpasswd", input=f"deploy:{THIRD}\n")
     for act in (stack.up, stack.refresh, stack.destroy):
         told, seen, counted = failures(host, lambda act=act: act(check=False))

@@ -1,4 +1,4 @@
-"""hosts/ against a real Debian: sshd, sudo, apt, systemd, reboots and cables that are pulled."""
+"""hosts/ on a real Debian: sshd, sudo, apt, systemd, reboots and unplugged cables."""
 
 import shlex
 import threading
@@ -28,7 +28,7 @@ FILES, SERVICES = script("hosts/system/files.sh"), script("hosts/system/services
 
 @pytest.fixture(scope="module")
 def lab_host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    """A host with two users besides root: `deploy`, whose sudo doesn't ask, and `clerk`, whose sudo does."""
+    """A host with two users besides root: `deploy` with NOPASSWD sudo, and `clerk`, whose sudo asks."""
     host = bring_up("ssh1")
     host.exec(
         """\
@@ -282,7 +282,7 @@ def test_services(root: Host) -> None:
 
 
 def test_states_asked_for_at_once_are_what_systemctl_calls_them(root: Host, lab_host: LabHost) -> None:
-    """One question for all; but of a script of SysV's, and of a unit's other name, `show` would tell otherwise."""
+    """One call for all units; but for a SysV script or an alias of a unit, the output of `show` differs."""
     script = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: elder\n# Default-Start: 2 3 4 5\n### END INIT INFO\n"
     lab_host.exec("cat >/etc/init.d/elder; chmod 755 /etc/init.d/elder; systemctl daemon-reload", input=script)
     lab_host.exec("cp /etc/init.d/elder /etc/init.d/unread; systemctl mask systemd-pstore.service")
@@ -311,7 +311,7 @@ def test_a_reboot_is_waited_for(pool: Pool, login: Login, lab_host: LabHost) -> 
 
 
 def _patiently(work: Callable[[], str]) -> str:
-    """A connection that broke while the run was sent may be told once; then the host is waited for."""
+    """Retry once: a connection that broke while a run was sent may be reported; then the host is waited for."""
     try:
         return work()
     except ConnectionLost:

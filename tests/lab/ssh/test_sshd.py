@@ -1,4 +1,4 @@
-"""sshd's settings on real hosts: what `sshd -T` says, real logins, and every file given back."""
+"""sshd's settings on lab hosts: the output of `sshd -T`, real logins, and every file restored."""
 
 import asyncio
 import re
@@ -95,7 +95,7 @@ def stack(new_stack: Callable[..., Stack], host: LabHost) -> Stack:
 
 
 def configure(stack: Stack, host: LabHost, port: int = 22, **sshd: Any) -> None:
-    """Write the stack config: deploy as admin at `port`, root as bootstrap at 22."""
+    """Write the stack config: deploy as admin on `port`, root as bootstrap on 22."""
     key = str(host.key_file)
     stack.configure(
         hosts={
@@ -112,7 +112,7 @@ def configure(stack: Stack, host: LabHost, port: int = 22, **sshd: Any) -> None:
 
 
 def lets_in(host: LabHost, user: str, how: str, port: int = 22) -> bool:
-    """Try a real login: how is `publickey`, `password` or `keyboard-interactive`."""
+    """Try a real login; `how` is `publickey`, `password` or `keyboard-interactive`."""
 
     async def attempt() -> bool:
         secrets = {"password": host.password if user == "root" else PASSWORD}
@@ -133,7 +133,7 @@ def lets_in(host: LabHost, user: str, how: str, port: int = 22) -> bool:
 
 
 def offered(host: LabHost, user: str, port: int = 22) -> set[str]:
-    """Ask sshd what authentication methods it takes from `user`."""
+    """Ask sshd which authentication methods it accepts from `user`."""
     asked = asyncssh.get_server_auth_methods(host.ipv4, port, username=user, config=None)
     return set(asyncio.run(asyncio.wait_for(asked, 20)))
 
@@ -145,7 +145,7 @@ def in_force(host: LabHost, user: str = "deploy") -> dict[str, str]:
 
 
 def files(host: LabHost) -> str:
-    """List every file that sshd's configuration is made of, and what we keep there: content, owner and mode."""
+    """List every file of sshd's configuration, and our files: content, owner and mode."""
     return host.exec(
         "cd /etc; find ssh systemd/system /var/lib/stockade \\( -name ssh_host\\* -o -name guard.log \\) -prune "
         "-o -type f "
@@ -228,7 +228,7 @@ def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_tak
     assert not lets_in(host, "root", "password")
     assert lets_in(host, "deploy", "password")
 
-    # a line in our file, one before it, a user more, a Match block: only what is declared and in force counts
+    # a line in our file, one before it, another user, a Match block: only declared settings in force count
     host.exec(
         "cd /etc/ssh; sed -i 's/^MaxAuthTries .*/MaxAuthTries 5/; s/^    MaxAuthTries .*/    MaxAuthTries 5/;"
         "/DebianBanner/d' sshd_config.d/00-stockade.conf; echo 'AllowUsers mallory deploy' >sshd_config.d/90-mine.conf;"
@@ -373,7 +373,7 @@ def test_without_a_drop_in_folder_that_comes_first_a_block_does(host: LabHost, s
     host.exec(
         "cd /etc/ssh; sed -i 's/^Include.*/MaxAuthTries 6\\n&/' sshd_config; printf '\\nPort 22' >sshd_config.d/1.conf"
     )
-    if not include:  # an OpenSSH before 8.2
+    if not include:  # OpenSSH before 8.2
         host.exec("sed -i '/^Include/d' /etc/ssh/sshd_config")
         host.exec(f"cat >/usr/local/sbin/sshd <<'EOF'\n{WITHOUT_INCLUDE}EOF\nchmod +x /usr/local/sbin/sshd")
     before = files(host)
@@ -406,7 +406,7 @@ def test_a_run_that_is_killed_before_sshd_is_reloaded_is_continued(host: LabHost
 
 
 def changed_lines(output: str) -> list[str]:
-    """The removed and added lines of settings in a diff, by keyword; each once, of the input and the output."""
+    """The removed and added lines of settings in a diff, by keyword; each once, although input and output have them."""
     found = re.findall(r"^\s*([-+])\s+([A-Z][A-Za-z0-9]+ \S.*)$", output, re.M)
     return [
         f"{sign} {line}"
@@ -415,5 +415,5 @@ def changed_lines(output: str) -> list[str]:
 
 
 def listening(host: LabHost) -> set[int]:
-    """Where something takes TCP connections, as ss tells."""
+    """The ports on which something accepts TCP connections, according to ss."""
     return {int(port) for port in re.findall(r":(\d+)\s+\S+:\*", host.exec("ss -Hltn").stdout)}
