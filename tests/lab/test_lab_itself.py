@@ -1,4 +1,4 @@
-"""The lab keeps what docs/lab.md promises: real hosts, apart from each other and from the world, gone without trace."""
+"""The promises of docs/lab.md: real hosts, isolated from each other and from the world, that leave no trace."""
 
 import json
 import os
@@ -25,7 +25,7 @@ NAMES = ["self1", "self2"]
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[list[LabHost]]:
-    """Two hosts of our own, brought up at once."""
+    """Two hosts, brought up in parallel."""
     lab = Lab()
     lab.down(NAMES)
     yield lab.up(NAMES)
@@ -122,7 +122,7 @@ def test_a_host_that_was_shut_down_starts_again_with_its_disk(host: LabHost) -> 
 
 
 def wait_until_off(host: LabHost) -> None:
-    """The supervisor answers between two events, so a bounded number of questions is enough."""
+    """The supervisor answers between events, so a bounded number of requests is enough."""
     for _ in range(1000):
         if host.status().state == "off":
             return
@@ -156,7 +156,7 @@ def test_a_pulled_cable_cuts_one_host_off(pair: list[LabHost]) -> None:
 
 
 def test_a_killed_supervisor_leaves_a_host_that_up_replaces(host: LabHost) -> None:
-    """Also where another checkout made it: a test run that was killed must not stand in the way of the next one."""
+    """Even if another checkout started it: a killed test run must not block the next one."""
     lab = Lab()
     folder = lab.places.host_run(host.name)
     before = send(folder, Order.STATUS)
@@ -174,7 +174,7 @@ def test_a_killed_supervisor_leaves_a_host_that_up_replaces(host: LabHost) -> No
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there and no zombie (it is up to the machine's init when those go)."""
+    """Whether a process exists and is no zombie (those are reaped by the machine's init at some time)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -215,7 +215,7 @@ def test_status_is_a_contract(host: LabHost) -> None:
     assert [(user["name"], user["key_file"]) for user in status["users"]] == [("root", str(host.key_file))]
 
 
-# A machine of its own as far as names go: other hosts of the lab are not seen and not touched.
+# As on another machine with respect to names: other hosts of the lab are neither seen nor changed.
 TRACES = """\
 set -eu
 umount -R /run/netns 2>/dev/null || true

@@ -1,4 +1,4 @@
-"""What the host, the network and the user can do wrong: one clear message, nothing half-done, nothing lost."""
+"""Faults of host, network and user: one clear message, nothing half done, nothing lost."""
 
 import subprocess
 import time
@@ -29,7 +29,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 @pytest.fixture(autouse=True)
 def _clean(host: LabHost) -> None:
-    """Each test begins without rules, but with the packages: installing them is not what is tested here."""
+    """Each test starts without rules, but with the packages: their installation is not tested here."""
     for tool in ("iptables", "ip6tables"):
         host.exec(f"for c in INPUT FORWARD OUTPUT; do {tool} -P $c ACCEPT; done; {tool} -F; {tool} -X")
     host.exec("umount -ql /usr/local/sbin || :; rm -rf /root/go /root/applying /var/lib/stockade")
@@ -132,7 +132,7 @@ def test_delete_without_the_host_names_the_way_out_and_loses_nothing(host: LabHo
 
 
 def hold_up(host: LabHost) -> None:
-    """Make the next iptables-restore that loads wait; until the next boot at most."""
+    """Make the next iptables-restore that loads rules wait, at most until the next boot."""
     host.exec("mount -t tmpfs tmpfs /usr/local/sbin")
     host.exec("cat >/usr/local/sbin/iptables-restore && chmod +x /usr/local/sbin/iptables-restore", input=WAIT)
     host.exec("mkfifo /root/go")
@@ -156,7 +156,7 @@ def test_a_killed_run_is_continued_and_the_prior_state_is_not_lost(host: LabHost
     deadline = time.monotonic() + 30
     while (
         "--dport 22" not in saved(host)[0]
-    ):  # the host finishes what it was told: rules in force, nothing in the state
+    ):  # the host finishes its script: the rules are in force, but nothing is in the state
         assert time.monotonic() < deadline
         time.sleep(0.05)
     stack.up()
@@ -243,7 +243,7 @@ HardenedHost("made", {"bootstrap": {**way["bootstrap"], "host": machine.address}
 def test_a_machine_of_the_same_program_is_hardened(host: LabHost, new_stack: Callable[..., Stack]) -> None:
     stack = new_stack(host, program=MACHINE, firewall={})
     (stack.folder / "machines.py").write_text(PROVIDER)
-    preview = stack.run("preview", "--diff")  # the address is not known yet
+    preview = stack.run("preview", "--diff")  # the address is still unknown
     assert "--dport 22" in preview
     stack.up()
     assert "--dport 22" in saved(host)[0]

@@ -1,8 +1,7 @@
-"""A fault at any step of any chapter: the run says so, and `destroy` gives the host back as it was.
+"""A fault at any step of any chapter: the run reports it, and `destroy` restores the host.
 
-A program of the host fails, or ends the script that calls it, at a call drawn by chance: those of a first run are
-counted before. STOCKADE_FAULT_ROUNDS says how many faults are tried (`make test-all-or-nothing`), STOCKADE_FAULT_SEED
-which.
+A program of the host fails, or kills the script that calls it, at a random call; the calls of a first run are counted
+before. STOCKADE_FAULT_ROUNDS is the number of faults (`make test-all-or-nothing`), STOCKADE_FAULT_SEED selects them.
 """
 
 import os
@@ -46,7 +45,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 @pytest.fixture(autouse=True)
 def _packages(host: LabHost) -> None:
-    """What a first run would install is there: dpkg is not what is tried here."""
+    """The packages that a first run would install are there: dpkg is not tested here."""
     packages = "iptables-persistent fail2ban unattended-upgrades rpcbind"
     install = f"DEBIAN_FRONTEND=noninteractive apt-get install -qy {packages} </dev/null"
     host.exec(f"dpkg -s {packages} >/dev/null 2>&1 || {install}")
@@ -79,7 +78,7 @@ _EMPTY = re.compile(r"^\*\S+\n(:\S+ ACCEPT ?\n)+COMMIT$\n?", re.M)
 
 
 def arm(host: LabHost, program: str, at: int, fault: str) -> None:
-    """Let `program` do its `fault` at its call number `at`; 0: never, it only counts."""
+    """Make `program` fail with `fault` at call number `at`; 0: never, only count."""
     real = host.exec(f"command -v {program}", check=False).stdout.strip()
     if real:
         text = WRAPPER.format(program=program, at=at, fault=fault, real=real)
@@ -88,10 +87,10 @@ def arm(host: LabHost, program: str, at: int, fault: str) -> None:
 
 
 def left(before: dict[str, list[str]], host: LabHost) -> dict[str, list[str]]:
-    """What is not as it was. That something went back is recorded for good."""
+    """The difference from before. The log of rollbacks stays on the host."""
     after = snapshot(host)
     before, after = ({**part, "ours": sorted({*part["ours"]} - {"guard.log"})} for part in (before, after))
-    for part in (before, after):  # an empty table that lets all through does nothing
+    for part in (before, after):  # an empty table that accepts everything has no effect
         for family in ("IPv4", "IPv6"):
             part[family] = _EMPTY.sub("", "\n".join(part[family])).split("\n")
     return difference(before, after)
@@ -102,7 +101,7 @@ _CALLS: dict[str, int] = {}
 
 @pytest.fixture
 def calls(host: LabHost, before: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """How often a first run calls each program."""
+    """The number of calls of each program in a first run."""
     if _CALLS:
         return _CALLS
     stack = Stack(tmp_path_factory.mktemp("counted") / "project")
@@ -182,7 +181,7 @@ def test_in_a_situation_that_fails_the_run_destroy_leaves_the_host_as_it_was(
         result = stack.up(check=False)
         assert result.status != 0
         assert "Traceback" not in result
-        if situation == NEEDS_ROOM:  # so does what comes back
+        if situation == NEEDS_ROOM:  # a restored package needs room, too
             host.exec(end)
         gone = stack.destroy(check=False)
     finally:
@@ -196,7 +195,7 @@ def test_in_a_situation_that_fails_the_run_destroy_leaves_the_host_as_it_was(
 
 
 def stack_config(stack: Stack, host: LabHost) -> None:
-    """Every chapter of the guide, with the packages that are there already."""
+    """Every chapter of the guide, with the packages already installed."""
     admin = {"user": "deploy", "privateKeyFile": str(host.key_file)}
     key = {"keyFiles": [f"{host.key_file}.pub"]}
     stack.configure(

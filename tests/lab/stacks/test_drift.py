@@ -1,4 +1,4 @@
-"""What somebody changes by hand is shown, and is no drift any more once it has been undone by hand."""
+"""Changes by hand are shown as drift, until they are undone by hand."""
 
 import subprocess
 from collections.abc import Callable
@@ -15,7 +15,7 @@ NAME = "drift1"
 GUEST = {"shell": "/bin/bash", "home": "/home/guest", "exclusiveKeys": True}
 RELOAD = "systemctl reload ssh"
 SSHD = "/etc/ssh/sshd_config.d/00-stockade.conf"
-# The resource that shows it, what is done by hand, how it is undone by hand. One of each resource at a time.
+# The resource that shows the drift, the change, and how it is undone. One for each resource at a time.
 ROUNDS = (
     {
         "ipv4": ("iptables -I INPUT -p tcp --dport 8080 -j ACCEPT", "iptables -D INPUT -p tcp --dport 8080 -j ACCEPT"),
@@ -93,7 +93,7 @@ def stack(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 
 def drifted(stack: Stack) -> set[str]:
-    """Return which resources the next `up` would change, by the ends of their names or types."""
+    """Return the resources that the next `up` would change, by the ends of their names or types."""
     found = set()
     for item in stack.state():
         if "declared" in item.get("outputs", {}):
@@ -123,7 +123,7 @@ def test_what_was_undone_by_hand_is_no_drift(stack: Stack, host: LabHost, number
 
 def test_drift_is_taken_back_by_up_and_told_no_longer(stack: Stack, host: LabHost) -> None:
     for name, (change, _) in ROUNDS[0].items():
-        if name != "AutomaticUpdates":  # a later file of somebody else's stays in force, and the run says so
+        if name != "AutomaticUpdates":  # another, later file overrides ours, and the run reports it
             host.exec(change)
     host.exec(ROUNDS[-1]["guest"][0])
     stack.refresh()
@@ -139,7 +139,7 @@ def test_what_no_config_could_declare_is_drift_like_any_other(stack: Stack, host
     for change in ODD.values():
         host.exec(change)
     stack.refresh()
-    # a chain of somebody else's and the jump to it stay; updates are on, whatever the word
+    # a foreign chain and the jump to it stay; updates are on, however that is spelled
     assert drifted(stack) >= {*ODD} - {"Packages", "ipv4", "AutomaticUpdates"}
     shown = stack.preview("--expect-no-changes", check=False)
     assert shown.status != 0
@@ -149,7 +149,7 @@ def test_what_no_config_could_declare_is_drift_like_any_other(stack: Stack, host
     stack.up()
     assert "kbdinteractiveauthentication no" in host.exec("sshd -T").stdout
     assert "/srv/odd home" not in host.exec("getent passwd guest").stdout
-    host.exec("systemctl stop odd; apt-mark unhold fail2ban sudo")  # a hold stops `destroy`, which names it
+    host.exec("systemctl stop odd; apt-mark unhold fail2ban sudo")  # `destroy` refuses a held package and names it
     stack.refresh()
     stack.unchanged()
 

@@ -1,5 +1,5 @@
-"""A host whose resources are in the state is reached by what some run's config said of it, whatever the config says now
-and whatever the runs between came to."""
+"""A host with resources in the state is reached with the access from an earlier run's config, whatever the config says
+now and whatever the runs in between did."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ def way(host: LabHost, key: Path | None = None) -> dict[str, Any]:
 
 
 def fails(stack: Stack, host: LabHost) -> None:
-    """A run that finds the host down."""
+    """A run while the host is down."""
     host.cut()
     failed = stack.up(check=False)
     host.mend()
@@ -72,7 +72,7 @@ def test_a_host_that_several_failed_runs_have_called_otherwise_and_then_left_out
     assert WORD not in stack.run("export").output
     stack.up()
     assert not there(host)
-    # what is known of hosts changes by the config alone, and is no change of anything
+    # only the config changes what is known of hosts, and that is no change of a resource
     before = stack.state()
     stack.unchanged()
     stack.up()
@@ -93,7 +93,7 @@ def test_destroy_finds_it_as_well(stack: Stack, host: LabHost) -> None:
 
 
 def test_a_key_that_was_changed_by_a_run_that_came_to_nothing(stack: Stack, host: LabHost, tmp_path: Path) -> None:
-    """The next run has the same config, and still knows what it was."""
+    """The next run has the same config, and still knows the former key."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     declare(stack, alpha=way(host))
@@ -126,7 +126,7 @@ def test_a_host_that_is_no_longer_in_the_inventory(stack: Stack, host: LabHost) 
 def test_what_a_killed_run_was_making_of_a_host_that_is_then_left_out(
     host: LabHost, new_stack: Callable[..., Stack]
 ) -> None:
-    """The state knows nothing of it but that it was begun. The CLI keeps that for `refresh`, and says so."""
+    """The state knows only that it was started. The CLI keeps that until `refresh`, and says so."""
     host.reset()
     stack = new_stack(program=PROGRAM)
     stack.environment = {"STOCKADE_ENGINE": "embedded", "STOCKADE_POLICIES": "off"}

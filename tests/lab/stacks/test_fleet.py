@@ -1,4 +1,4 @@
-"""Two hosts in two shards of one environment: hardened, watched, moved and given back by one command each."""
+"""Two hosts in two shards of one environment: hardened, checked, moved and restored with one command each."""
 
 from collections.abc import Callable
 from pathlib import Path

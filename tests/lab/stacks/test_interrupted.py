@@ -1,4 +1,4 @@
-"""Runs that are killed in the middle of a chapter, at a known point, and continued by the next `up`."""
+"""Runs that are killed at a known point in the middle of a chapter, and continued by the next `up`."""
 
 from collections.abc import Callable, Sequence
 
@@ -32,7 +32,7 @@ POINTS = {
 }
 """Commands in the middle of each chapter's changes, as patterns of sh."""
 
-# Goes before the program of that name in the PATH of scripts: tells that it was called, and waits to be let through.
+# Precedes the program of that name in the PATH of scripts: reports its call, and waits at a gate.
 SHIM = """\
 #!/bin/sh
 case "$*" in
@@ -48,7 +48,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def stop_at(host: LabHost, points: dict[str, tuple[str, ...]]) -> None:
-    """Let each of these commands wait at a gate."""
+    """Make each of these commands wait at a gate."""
     for program, patterns in points.items():
         text = SHIM.format(patterns=" | ".join(pattern.replace(" ", "\\ ") for pattern in patterns))
         host.exec(f"cat >/usr/local/sbin/{program} && chmod 755 /usr/local/sbin/{program}", input=text)
@@ -56,12 +56,12 @@ def stop_at(host: LabHost, points: dict[str, tuple[str, ...]]) -> None:
 
 
 def reached(host: LabHost, count: int) -> list[str]:
-    """Wait until so many of them are at the gate."""
+    """Wait until `count` of them are at the gate."""
     return host.exec(f"timeout 120 head -n {count} <>/run/reached").stdout.splitlines()
 
 
 def shape(host: LabHost) -> str:
-    """What `destroy` must give back."""
+    """The state that `destroy` must restore."""
     return host.exec(
         "find /etc /var/lib/stockade -not -name 'ld.so.cache' -not -name '*-' 2>/dev/null | sort | while read -r p; do "
         'stat -c "%n %F %a %U %G" "$p"; if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then cksum <"$p"; fi; '
@@ -90,7 +90,7 @@ def test_every_chapter_is_continued(host: LabHost, new_stack: Callable[..., Stac
     if power_cut:
         host.exec(f"cd /usr/local/sbin; rm {' '.join(POINTS)}")
         host.reboot(hard=True)
-    else:  # what was sent to the host comes to its end there, maybe while the next run is waiting for it
+    else:  # the script finishes on the host, maybe while the next run waits for it
         host.exec(f"cd /usr/local/sbin; rm {' '.join(POINTS)}; printf '\\n\\n\\n\\n' >/run/gate")
     stack.up()
     assert 'APT::Periodic::Unattended-Upgrade "1";' in host.exec("apt-config dump").stdout
@@ -122,7 +122,7 @@ DROP_IN = "/etc/apt/apt.conf.d/99stockade-updates"
 
 
 def kill_at(stack: Stack, host: LabHost, pattern: str, came_of_it: str, *options: str) -> None:
-    """Kill an `up` whose `mv` is about to put a file in place; the host brings it to its end."""
+    """Kill an `up` whose `mv` is about to put a file in place; the host finishes it."""
     stop_at(host, {"mv": (pattern,)})
     with stack.running("up", *options) as run:
         reached(host, 1)
@@ -137,7 +137,7 @@ def kill_at(stack: Stack, host: LabHost, pattern: str, came_of_it: str, *options
 def test_what_a_killed_run_changed_is_not_believed_to_be_as_before(
     engine: str, host: LabHost, new_stack: Callable[..., Stack]
 ) -> None:
-    """The config was put back meanwhile, so that it declares what the state says; and the host is down for a run."""
+    """Meanwhile the config is reverted to what the state has, and the host is down for a run."""
     host.reset()
     host.exec("DEBIAN_FRONTEND=noninteractive apt-get install -qy unattended-upgrades </dev/null")
     before = shape(host)

@@ -1,4 +1,4 @@
-"""Some random steps of a stack's life, in short: `make test-life` is the long form (docs/reliability.md)."""
+"""A few random steps in a stack's life: `make test-life` is the long form (docs/reliability.md)."""
 
 from pathlib import Path
 

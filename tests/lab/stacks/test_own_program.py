@@ -1,4 +1,4 @@
-"""The examples of a program of one's own (docs/own-program.md), with each engine."""
+"""The examples of docs/own-program.md, with each engine."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 class Example:
-    """One of the examples, in a checkout somewhere else."""
+    """One of the examples, in a checkout elsewhere."""
 
     def __init__(self, checkout: Path, engine: str, name: str, config: dict[str, Any], secret: str = "") -> None:
         self.folder, self.engine = checkout / "examples" / name, engine
@@ -46,7 +46,7 @@ class Example:
         (self.folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(written))
 
     def run(self, command: str, *args: str) -> Result:
-        """Run a command as the docs say."""
+        """Run a command as documented."""
         words = command.split()
         if self.engine == "pulumi":
             pack = ["--policy-pack", "../../policies"] if self.judged and words[0] in ("up", "preview") else []
@@ -82,7 +82,7 @@ def test_the_example_makes_a_machine_and_hardens_it(host: LabHost, tmp_path: Pat
     example = Example(tmp_path / "checkout", engine, "own-program", {"shop:server": server}, key)
     if engine == "pulumi":
         example.done("stack init", "--stack", "dev")
-    told = [example.done("preview", "--diff")]  # address and keys are not known yet
+    told = [example.done("preview", "--diff")]  # address and keys are still unknown
     assert "Fail2Ban" in told[0]
     told += [example.done("up", "--yes", "--skip-preview" if engine == "pulumi" else "--yes")]
     assert "no policy pack checks" not in "".join(told)

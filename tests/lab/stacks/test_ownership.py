@@ -1,5 +1,5 @@
-"""Whose a host is: renamed, replaced, moved, installed anew, named by two stacks. After each run that says it is done,
-what is declared is in force, and the host that is no longer declared is as it was before."""
+"""Ownership of a host that is renamed, replaced, moved, reinstalled or declared by two stacks. After each successful
+run, what is declared is in force, and a host that is no longer declared is restored."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def _prepared(machines: list[LabHost]) -> None:
 
 
 def prepare(machine: LabHost) -> None:
-    """A new installation with the packages already there: installing them is not what is tested here."""
+    """A new installation that already has the packages: their installation is not tested here."""
     machine.reset()
     machine.exec("DEBIAN_FRONTEND=noninteractive apt-get install -qy iptables-persistent </dev/null")
     listen(machine, CLOSED)
@@ -59,7 +59,7 @@ def key(tmp_path: Path) -> Path:
 
 @dataclass
 class Fleet:
-    """Stacks of the test, made with one engine."""
+    """Stacks of the test, all with the same engine."""
 
     engine: str
     key: Path
@@ -90,7 +90,7 @@ class Fleet:
         )
 
     def hardened(self, machine: LabHost) -> bool:
-        """What somebody on the network and an administrator see: a port that is closed, root out, the admin in."""
+        """Whether a port is closed, root cannot log in, and the admin can."""
         closed = probe_ports(self.lab, machine, [CLOSED, 22])
         assert {answers[22] for answers in closed.values()} == {"open"}
         root_out = "permitrootlogin no" in machine.exec("sshd -T").stdout
@@ -111,19 +111,19 @@ def fleet(request: pytest.FixtureRequest, lab: Lab, key: Path, new_stack: Callab
 
 
 def nothing_left(machine: LabHost) -> bool:
-    """Whether the host knows nothing of us any more."""
+    """Whether nothing of ours is left on the host."""
     left = machine.exec("ls -A /var/lib/stockade /etc/sudoers.d 2>/dev/null", check=False).stdout
     return not {"prior", "owner", "zz-stockade-deploy"} & set(left.split())
 
 
 def installed_anew(machine: LabHost) -> None:
-    """The same machine with its host key, and another installation."""
+    """Reinstall the machine, with the same host key."""
     prepare(machine)
     machine.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")
 
 
 def cli(stack: Stack, *args: str) -> str:
-    """Run a command of the CLI that the project's own does not have."""
+    """Run a command of the CLI that `python -m local` does not have."""
     argv = ["pulumi", *args, "--non-interactive"]
     environment = stack._environment()
     done = subprocess.run(argv, cwd=stack.folder, env=environment, capture_output=True, text=True, check=False)
@@ -153,7 +153,7 @@ def test_a_rename_whose_runs_fail_opens_nothing(fleet: Fleet, host: LabHost) -> 
     for _ in range(2):
         assert stack.up(check=False).status != 0
         assert fleet.hardened(host)
-    fleet.declare(stack, more=[{"name": "ops", "sudo": "password"}], beta=fleet.entry(host))  # who has none
+    fleet.declare(stack, more=[{"name": "ops", "sudo": "password"}], beta=fleet.entry(host))  # ops has no password
     for _ in range(2):
         assert stack.up(check=False).status != 0
         assert fleet.hardened(host)
@@ -166,8 +166,8 @@ def test_a_rename_whose_runs_fail_opens_nothing(fleet: Fleet, host: LabHost) -> 
 
 
 def test_a_rename_that_failed_and_is_taken_back_in_the_config(fleet: Fleet, host: LabHost) -> None:
-    """What the run under the new name had changed by then is as declared again, though the state shows no change."""
-    failing = {"name": "ops", "sudo": "password"}  # who has none
+    """What the run under the new name had changed is as declared again, although the state shows no change."""
+    failing = {"name": "ops", "sudo": "password"}  # ops has no password
     says = {"settings": {"VersionAddendum": "one"}}
     stack = fleet.stack()
     fleet.declare(stack, says, alpha=fleet.entry(host))
@@ -188,7 +188,7 @@ def test_a_rename_that_failed_and_is_taken_back_in_the_config(fleet: Fleet, host
 
 
 def test_what_went_back_by_itself_undoes_nothing_of_others(fleet: Fleet, host: LabHost) -> None:
-    """The account of the login is guarded: where it cannot be made, nothing of it is left to be undone."""
+    """The login's account is guarded: if it cannot be created, nothing of it is left to undo."""
     stack = fleet.stack(web=fleet.entry(host))
     host.exec("mount --bind -o ro /etc/sudoers.d /etc/sudoers.d")
     try:
@@ -244,7 +244,7 @@ def test_replaced_tainted_and_renamed_by_the_cli_it_stays_hardened(
     stack = fleet.stack(alpha=fleet.entry(host))
     stack.up()
     urns = [item["urn"] for item in stack.state() if "dynamic" in item["type"]]
-    replaced = stack.run("up", "--yes", "--skip-preview", "--replace=**")  # the provider, too: a process more
+    replaced = stack.run("up", "--yes", "--skip-preview", "--replace=**")  # the provider, too: one more process
     assert "replaced" in replaced
     assert fleet.hardened(host)
     for urn in urns:
@@ -267,7 +267,7 @@ def test_another_machine_under_the_name_is_hardened_as_a_whole_and_the_first_one
 ) -> None:
     stack = fleet.stack(web=fleet.entry(host))
     stack.up()
-    other.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")  # of its own: a prior state of its own
+    other.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")  # its own prior state
     fleet.declare(stack, web=fleet.entry(other))
     assert "replace" in stack.preview()
     stack.up()
@@ -319,7 +319,7 @@ HardenedHost("made", ways, Hardening.model_validate(planned["wanted"]))
 def test_a_machine_that_the_program_replaces_is_hardened_as_a_whole(
     fleet: Fleet, host: LabHost, other: LabHost
 ) -> None:
-    """As docs/hosts.md recommends: address and key of the new one are known only once it is there."""
+    """As docs/hosts.md recommends: address and key of the new machine are known only once it exists."""
 
     def declare(machine: LabHost) -> None:
         keys = {"admin": str(fleet.key), "root": str(machine.key_file)}
@@ -441,7 +441,7 @@ def test_a_record_that_somebody_removed_is_written_back_with_what_was_there_befo
     fleet.declare(stack, firewall={"services": [{"ports": [8080]}]}, web=fleet.entry(host))
     stack.up()
     stack.refresh()
-    fleet.declare(stack, beta=fleet.entry(host))  # whose prior state is that of the record
+    fleet.declare(stack, beta=fleet.entry(host))  # its prior state is that in the record
     stack.up()
     assert fleet.hardened(host)
     host.exec("rm -r /var/lib/stockade")
@@ -472,7 +472,7 @@ def test_a_copy_of_a_machine_is_a_machine_of_its_own(fleet: Fleet, host: LabHost
     host.exec("iptables -A INPUT -p tcp --dport 4444 -j ACCEPT")
     stack = fleet.stack(alpha=fleet.entry(host))
     stack.up()
-    # its disk is copied, and the copy gets an identity and host keys when it starts
+    # its disk is cloned; the clone gets a new identity and host keys when it starts
     record = host.exec("tar -C /var/lib -cf - stockade | base64").stdout
     other.exec("base64 -d | tar -C /var/lib -xf -", input=record)
     other.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")
@@ -491,7 +491,7 @@ def test_a_copy_of_a_machine_is_a_machine_of_its_own(fleet: Fleet, host: LabHost
     for machine in (host, other):
         assert not fleet.hardened(machine)
         assert nothing_left(machine)
-        assert "--dport 4444" in machine.iptables_save()  # the copy's record told so, too
+        assert "--dport 4444" in machine.iptables_save()  # the copy's record has it, too
 
 
 def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(
@@ -511,7 +511,7 @@ def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(
     fleet.declare(stack, alpha=fleet.entry(host))
     stack.up()
     fleet.declare(stack, web=fleet.entry(host))
-    stack.up()  # by another claim than the backup knows
+    stack.up()  # with another claim than that in the backup
     (stack.folder / "backup.json").write_text(backup[backup.index("{") :])
     stack.run("import", "--file", "backup.json")
     stack.unchanged()
@@ -527,15 +527,15 @@ def test_another_checkout_takes_over_aloud_and_the_first_one_changes_nothing_any
     stack.up()
     second = Stack(tmp_path_factory.mktemp("second") / "project", environment=stack.environment)
     fleet.declare(second, web=fleet.entry(host))
-    taken = second.up()  # as where the state was lost
+    taken = second.up()  # as if the state were lost
     told = "web: taken over: by its record, another state of this stack managed it since"
-    assert 1 <= taken.output.count(told) <= 3  # for the host, not for each of its resources
+    assert 1 <= taken.output.count(told) <= 3  # once per host, not per resource
     second.unchanged()
     second.refresh()
     second.unchanged()
 
     told = "web: no longer managed from here: another state of this stack, such as another checkout's, manages"
-    assert 1 <= stack.refresh().output.count(told) <= 6  # the CLI's refresh looks twice
+    assert 1 <= stack.refresh().output.count(told) <= 6  # the CLI's refresh reads twice
     fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
     refused = stack.up(check=False)
     assert refused.status != 0

@@ -1,4 +1,4 @@
-"""The plugin, spoken to as an engine does, on a real host: `create` to `delete`, with what was there before back."""
+"""The plugin on a lab host, called as by an engine: `create` to `delete`, which restores the prior state."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_resource_from_create_to_delete(host: LabHost, engine: Engine) -> None
 
 
 def test_rules_by_a_connection_of_their_own_with_its_key_a_secret(host: LabHost, tmp_path: Path) -> None:
-    """In a process of its own: the hosts of the provider's inputs go before a connection."""
+    """In its own process, because hosts in the provider's inputs take precedence over a connection."""
     before = host.exec("iptables -S").stdout
     key = host.key_file.read_text()
     way = {"bootstrap": {"host": host.ipv4, "user": "root", "hostKey": host.host_key, "privateKey": key}}

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to write and to type, literally, against a host that nobody has hardened yet."""
+"""The README's files and commands for newcomers, verbatim, on a host that is not hardened yet."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def blocks(heading: str) -> list[str]:
-    """The indented blocks of one section of the README, as somebody copies them."""
+    """The indented blocks of one section of the README."""
     text = (REPOSITORY / "README.md").read_text()
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = re.findall(r"(?:^    .*\n|^\n(?=    ))+", section, re.M)
@@ -52,13 +52,13 @@ class Newcomer:
             if (REPOSITORY / name).is_file() and not name.startswith(("tests/", "bench/")):
                 (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(REPOSITORY / name, self.clone / name)
-        (self.clone / ".venv").symlink_to(REPOSITORY / ".venv")  # what `make` would install
+        (self.clone / ".venv").symlink_to(REPOSITORY / ".venv")  # instead of `make`
         os.utime(self.clone / "requirements.lock", (0, 0))
         (home / ".ssh").mkdir(parents=True)
         for source, name in ((host.key_file, "id_ed25519"), (Path(f"{host.key_file}.pub"), "id_ed25519.pub")):
             shutil.copy(source, home / ".ssh" / name)
         options = f"-F /dev/null -o UserKnownHostsFile={home}/known -o StrictHostKeyChecking=accept-new"
-        ssh = f"alias ssh='ssh -q {options} -i {home}/.ssh/id_ed25519'\n"  # ssh heeds no HOME
+        ssh = f"alias ssh='ssh -q {options} -i {home}/.ssh/id_ed25519'\n"  # ssh ignores HOME
         self._before = ssh
         self._environment = {**os.environ, "HOME": str(home), "STOCKADE_ENGINE": engine, "NO_COLOR": "1"}
         for name in ("PULUMI_CONFIG_PASSPHRASE", "SSH_AUTH_SOCK", "MAKEFLAGS", "MAKELEVEL"):
@@ -100,7 +100,7 @@ def test_your_own_hosts_literally(host: LabHost, tmp_path: Path, engine: str) ->
         assert "no policy pack checks" not in done.output
     assert host.exec("sshd -T | grep -i ^permitrootlogin").stdout.split() == ["permitrootlogin", "no"]
     assert f"-A INPUT -s {own[ME]}/32 -p tcp -m tcp --dport 22 " in host.iptables_save()
-    with (newcomer.clone / "stacks" / "Pulumi.mine.yaml").open("a") as file:  # one goes on writing at the end
+    with (newcomer.clone / "stacks" / "Pulumi.mine.yaml").open("a") as file:  # users append to it
         file.write("  stockade:timeSync: {}\n")
     again = newcomer.types(f"{export}\nmake preview STACK=mine")
     assert again.status == 0, again.output
@@ -112,7 +112,7 @@ def test_your_own_hosts_literally(host: LabHost, tmp_path: Path, engine: str) ->
 
 @pytest.mark.parametrize("engine", engines("pulumi", "pulumi-resource-command"))
 def test_the_shipped_staging_stack_with_its_policies_and_upgrade(host: LabHost, tmp_path: Path, engine: str) -> None:
-    """With the hosts, keys and logins of the lab in place of its own, and nothing else changed."""
+    """Unchanged but for the hosts, keys and logins, which are the lab's."""
     host.reset()
     shipped: Mapping[str, Any] = yaml.load(STAGING.read_text(), yaml.BaseLoader)["config"]
     settings = {key.removeprefix("stockade:"): value for key, value in shipped.items()}

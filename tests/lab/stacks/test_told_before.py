@@ -1,4 +1,4 @@
-"""What cannot come true on a host is told before anything is changed there, with the file, unit or package to blame."""
+"""A change that is impossible on a host is refused before anything is changed; the file, unit or package is named."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def stack(new_stack: Callable[..., Stack], host: LabHost) -> Stack:
 
 
 def shape(host: LabHost) -> set[str]:
-    """What settings, accounts and units there are, line by line."""
+    """Settings, accounts and units, line by line."""
     text = host.exec(
         "cd /etc; find . -printf '%p %y %m %U %G %l\\n' | grep -v '^./.pwd.lock'; find . -type f -exec cksum {} +;"
         "ls -A /home /var/spool; find /home -printf '%p %m %U %s\\n'; systemctl list-unit-files --no-legend --no-pager;"
@@ -34,14 +34,14 @@ def shape(host: LabHost) -> set[str]:
 
 
 def refused(stack: Stack, host: LabHost, *told: str, **settings: Any) -> Result:
-    """Apply what cannot be: each of `told` is said, and the host is as it was."""
+    """Apply an impossible change: the output has each of `told`, and the host is unchanged."""
     before = shape(host)
     stack.configure(hosts={host.name: entry(host)}, **settings)
     done = stack.run("up", "--yes", "--continue-on-error", check=False)
     assert done.status != 0, done.output
     for text in told:
         assert text in done, done.output
-    assert "/components/" not in done, done.output  # no traceback of ours; Pulumi's CLI has one when it ends a program
+    assert "/components/" not in done, done.output  # no traceback of ours; Pulumi's CLI prints one if it ends a program
     assert shape(host) ^ before == set()
     return done
 
@@ -61,7 +61,7 @@ def test_the_rule_of_sudoers_that_decides(host: LabHost, stack: Stack) -> None:
     ):
         host.exec(f"printf '# theirs\\n{rule}\\n' >{company}; chmod 440 {company}".replace("%", "%%"))
         refused(stack, host, f"{company}:2: {rule}", "nothing was changed", users=user(host, sudo=sudo))
-    # an alias, on several lines, in a file that another one includes by a link
+    # an alias, on several lines, in a file that is included through a link
     host.exec(
         "mkdir /etc/company; printf 'User_Alias OPS = bob, \\\\\\n  deploy\\nOPS ALL=(ALL) \\\\\\n  PASSWD: ALL\\n'"
         f" >/etc/company/rules; ln -sf /etc/company/rules {company}; chmod 440 /etc/company/rules"
@@ -69,7 +69,7 @@ def test_the_rule_of_sudoers_that_decides(host: LabHost, stack: Stack) -> None:
     refused(stack, host, f"{company}:3: OPS ALL=(ALL)", users=user(host))
     host.exec(f"rm {company}; sed -i '/^@includedir/d' /etc/sudoers")
     refused(stack, host, "/etc/sudoers does not read /etc/sudoers.d", "#includedir", users=user(host))
-    # one that decides nothing is nobody's trouble; drift is told in the same way
+    # a rule that overrides nothing is accepted; drift is reported like that, too
     host.exec("echo '@includedir /etc/sudoers.d' >>/etc/sudoers; echo 'deploy ALL=(root) /bin/true' >>/etc/sudoers")
     stack.configure(hosts={host.name: entry(host)}, users=user(host))
     stack.up()
@@ -100,7 +100,7 @@ def test_accounts_of_the_system(host: LabHost, stack: Stack) -> None:
 
 def test_files_that_nobody_can_change(host: LabHost, stack: Stack) -> None:
     for path in ("/etc/shadow", "/etc/group"):
-        host.exec(f"cp -p {path} {path}.new; mv {path}.new {path}; chattr +i {path}")  # what is on the lab's own layer
+        host.exec(f"cp -p {path} {path}.new; mv {path}.new {path}; chattr +i {path}")  # a copy on the lab's own layer
         refused(stack, host, f"{path} is immutable (chattr +i)", users=user(host))
         host.exec(f"chattr -i {path}")
     stack.configure(hosts={host.name: entry(host)}, users=user(host))
@@ -125,7 +125,7 @@ def test_the_outputs_tell_what_is_and_not_what_was_wanted(host: LabHost, stack: 
     (root,) = (item for item in stack.state() if item["type"] == "pulumi:pulumi:Stack")
     told = root["outputs"][host.name]["packages"]
     assert "rpcbind" in told["removed"]
-    assert told["installed"] == []  # sudo was there
+    assert told["installed"] == []  # sudo was installed before
 
 
 def test_what_keeps_updates_from_coming(host: LabHost, stack: Stack) -> None:
@@ -142,7 +142,7 @@ def test_what_keeps_updates_from_coming(host: LabHost, stack: Stack) -> None:
     told = [f"{file}: {name}\n" for file, (name, _) in settings.items()]
     refused(stack, host, *told, "nothing was changed", updates={})
     host.exec(f"rm {' '.join(settings)}")
-    # what is masked: the service that does the work; a timer is the chapter's to start
+    # the masked service does the work; the chapter itself starts the timer
     host.exec("systemctl -q mask apt-daily-upgrade.service")
     refused(stack, host, "apt-daily-upgrade.service", "nothing was changed", updates={})
     host.exec("systemctl -q unmask apt-daily-upgrade.service")
@@ -151,7 +151,7 @@ def test_what_keeps_updates_from_coming(host: LabHost, stack: Stack) -> None:
     host.exec("systemctl daemon-reload")
     refused(stack, host, f"{slow}/slow.conf", "more seldom", "nothing was changed", updates={})
     host.exec(f"mv {slow} /root/slow; systemctl daemon-reload")
-    # other files that decide nothing
+    # other files that override nothing
     host.exec(f"cat >{parts}/99zz", input='APT::Periodic::Update-Package-Lists "7"; Unattended-Upgrade::Mail "me";\n')
     stack.configure(hosts={host.name: entry(host)}, updates={})
     stack.up()

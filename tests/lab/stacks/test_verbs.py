@@ -1,6 +1,6 @@
-"""What `pulumi --help` offers for a stack, on hardened hosts: each leaves them hardened and the next run unchanged.
+"""The commands of `pulumi --help` for a stack, on hardened hosts: they stay hardened, and the next run changes nothing.
 
-What the embedded engine has is tried with whichever engine is used; the rest needs the CLI.
+Commands of the embedded engine are tested with the engine in use; the others need the CLI.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BARE = {22: "open", 8080: "open"}
 
 @pytest.fixture(scope="module")
 def hosts(bring_up: Callable[[str], LabHost]) -> list[LabHost]:
-    """Two hosts on which something listens that nobody is to reach."""
+    """Two hosts with a listener that must be unreachable."""
     made = [bring_up("verb1"), bring_up("verb2")]
     for host in made:
         listen(host, 8080)
@@ -41,7 +41,7 @@ def hosts(bring_up: Callable[[str], LabHost]) -> list[LabHost]:
 
 @pytest.fixture(scope="module")
 def stack(hosts: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """A stack that hardens the first; each test leaves it so."""
+    """A stack that hardens the first; each test leaves it hardened."""
     stack = Stack(tmp_path_factory.mktemp("verbs") / "project")
     declare(stack, hosts[:1])
     stack.up()
@@ -49,27 +49,27 @@ def stack(hosts: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> Sta
 
 
 def declare(stack: Stack, hosts: list[LabHost], **more: Any) -> None:
-    """Have the stack manage these hosts, which answer at once or are down."""
+    """Declare these hosts, with short timeouts: they answer at once or are down."""
     entries = {host.name: entry(host, connectTimeout=2) for host in hosts}
     stack.configure(hosts=entries, **{**SETTINGS, **more})
 
 
 def ports(lab: Lab, host: LabHost) -> dict[int, str]:
-    """What somebody outside finds, the same over both families."""
+    """The ports as seen from outside, the same over both families."""
     found = probe_ports(lab, host, OPEN)
     assert found["ipv4"] == found["ipv6"]
     return found["ipv4"]
 
 
 def is_hardened(lab: Lab, host: LabHost) -> bool:
-    """Whether all is in force that the stack declares."""
+    """Whether everything that the stack declares is in force."""
     sshd = host.exec("sshd -T").stdout.splitlines()
     account = host.exec("id deploy && sudo -l -U deploy", check=False).stdout
     return ports(lab, host) == OPEN and "passwordauthentication no" in sshd and "NOPASSWD: ALL" in account
 
 
 def stays(lab: Lab, host: LabHost, stack: Stack) -> None:
-    """The host is as declared, and the next run finds nothing to do."""
+    """Assert that the host is as declared, and the next run changes nothing."""
     assert is_hardened(lab, host)
     stack.unchanged()
 
@@ -141,7 +141,7 @@ def test_a_refresh_that_runs_the_program_sees_drift_as_well(lab: Lab, hosts: lis
     told = stack.pulumi("refresh", "--yes", "--skip-preview", "--run-program", "--diff")
     assert "+ -A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT" in told or "~ 2 updated" in told
     stack.pulumi("up", "--yes", "--skip-preview", "--target", "**Ruleset::verb1-ipv4")
-    assert probe_ports(lab, hosts[0], OPEN) == {"ipv4": OPEN, "ipv6": BARE}  # the one that was named
+    assert probe_ports(lab, hosts[0], OPEN) == {"ipv4": OPEN, "ipv6": BARE}  # only the named one
     stack.up()
     stays(lab, hosts[0], stack)
 
@@ -264,7 +264,7 @@ def test_the_advice_for_a_host_that_is_gone_works_as_it_stands(lab: Lab, hosts: 
     assert not [item for item in stack.state() if "verb2" in item["urn"]]
     second.mend()
     assert is_hardened(lab, second)
-    stack.up()  # it was not gone after all
+    stack.up()  # it still existed
     stays(lab, first, stack)
     stays(lab, second, stack)
     stack.destroy()

@@ -1,4 +1,4 @@
-"""A YAML program hardens a host by the plugin, with the Pulumi CLI (examples/yaml)."""
+"""A YAML program hardens a host through the plugin, with the Pulumi CLI (examples/yaml)."""
 
 import json
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"{MISSING} is not o
 
 @dataclass(frozen=True)
 class Example:
-    """The example in a checkout in small, whose plugin has what `pulumi install` installs."""
+    """The example in a minimal checkout, whose plugin has what `pulumi install` installs."""
 
     checkout: Path
 

@@ -1,6 +1,6 @@
-"""Three attacks that made somebody of a host more than they were, one by one as they were made.
+"""Three attacks that once gave users of a host more rights, one by one.
 
-`test_neighbours.py` has more of them at once, all through the life of a host.
+`test_neighbours.py` has more of them at once, during the whole life of a host.
 """
 
 import json
@@ -40,7 +40,7 @@ while (1) {
     }
 }
 """
-# In its own ~/.ssh, as soon as its file is another one than before, a link takes its place, again and again.
+# In its own ~/.ssh, replaces its file with a link whenever the file changes.
 RACE = r"""
 my ($target) = @ARGV; chdir "$ENV{HOME}/.ssh" or die; my $k = "authorized_keys"; my @a = stat $k;
 open my $o, ">", "/srv/raced"; print $o "# waiting\n"; close $o;
@@ -75,7 +75,7 @@ def deploy(keys: Callable[[str], Path]) -> dict[str, Any]:
 
 
 def goes_back(stack: Stack, keys: Callable[[str], Path]) -> None:
-    """A change of the admin with which nobody could log in."""
+    """A change of the admin after which nobody could log in."""
     nobodys = {"keys": [f'from="203.0.113.1" {public(keys("one"))}'], "shell": "/bin/sh"}
     declared(stack, {**deploy(keys), **nobodys})
     assert stack.up(check=False).status != 0
@@ -103,7 +103,7 @@ def test_who_watches_arguments_sees_no_hash(host: LabHost, stack: Stack, keys: C
     host.exec("systemd-run -q --uid=mallory --unit=watch perl /usr/local/lib/watch.pl /srv/watched")
     host.exec(["sh", "-c", READY, "sh", "/srv/watched"])
     for _ in range(3):
-        host.exec("chage -E 1 deploy")  # which the change mends, so that the account's line in shadow(5) goes back, too
+        host.exec("chage -E 1 deploy")  # which the change repairs, so that the line in shadow(5) is rolled back, too
         goes_back(stack, keys)
     host.exec("chage -E -1 deploy")
     caught = host.exec("systemctl stop watch; cat /srv/watched; rm /srv/watched").stdout

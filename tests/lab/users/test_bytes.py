@@ -1,4 +1,4 @@
-"""Bytes that are no UTF-8, wherever a host may have them: they are kept in the state, and come back as they were."""
+"""Bytes that are not UTF-8, wherever a host may have them, are kept in the state and restored unchanged."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ rules = "*filter\\n:INPUT ACCEPT [0:0]\\n-A INPUT -p tcp --dport 22 -j ACCEPT\\n
 Ruleset("ipv4", {**common, "family": "ipv4", "rules": rules, "persistent": False, "sshPorts": [22]}, after)
 Sshd("sshd", {**common, "settings": "PermitRootLogin prohibit-password\\nX11Forwarding no\\n"}, after)
 """
-# What others have made on the host, in Latin-1, with a lone U+FFFD and one that looks like our notation among it.
+# Files and accounts of others on the host, in Latin-1, with a lone U+FFFD and text that looks like our notation.
 MADE = r"""
 useradd -m -s /bin/sh deploy
 e=$(printf '\351 \357\277\275 \357\277\275E9')
@@ -70,7 +70,7 @@ def test_bytes_that_are_no_utf8_survive(
     stack.up()
     stack.refresh()
     stack.unchanged()
-    # drift in such bytes can be seen, shown and taken back
+    # drift in such bytes is found, shown and corrected
     stack.environment["TEST_USER"] = json.dumps(
         {**user, "exclusiveKeys": True, "keys": [*user["keys"], f"{two} caf\ufffdE9"]}
     )

@@ -1,4 +1,4 @@
-"""What a user of a host says of where they come from and of what listens is taken for what it is: a user's word."""
+"""What a user of a host claims about their own address or about listeners is never trusted."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ NAME = "words1"
 PASSWORD = "Cobalt4410Willow"
 DROPIN = "/etc/fail2ban/jail.d/zz-stockade.local"
 
-# as in the case: in the admin's ~/.bashrc, written without the sudo password; no space in the first word
+# as in the attack: in the admin's ~/.bashrc, written without the sudo password; no space in the first word
 INJECTED = r"$'198.51.100.1\nignorecommand=/home/deploy/evil.sh\nx=y 5 198.51.100.32 22'"
 VARIANTS = (
     INJECTED,
     "'0.0.0.0/0 5 198.51.100.32 22'",
-    "'203.0.113.66 5 198.51.100.32 22'",  # well-formed, and not true
+    "'203.0.113.66 5 198.51.100.32 22'",  # well-formed, but false
     r"$'fe80::1%e\nx=y 5 ::1 22'",
     "'$(touch /tmp/ran) 5 `touch /tmp/ran` 22'",
     "'/etc/* 5 * 22'",
@@ -87,7 +87,7 @@ def configure(stack: Stack, host: LabHost, tries: int = 5, **more: object) -> No
 
 
 def say(host: LabHost, value: str) -> None:
-    """Let the admin's login say that it comes from there."""
+    """Let the admin's login claim that address."""
     line = f"export SSH_CONNECTION={value} SSH_CLIENT={value}"
     host.exec(f"printf '%s\\n' {shlex.quote(line)} >~deploy/.bashrc; chown deploy: ~deploy/.bashrc")
 
@@ -128,7 +128,7 @@ def test_whatever_it_is_the_kernel_is_asked(host: LabHost, stack: Stack) -> None
 
 
 def test_a_listener_that_calls_itself_anything_is_seen_and_stops_nothing(host: LabHost, stack: Stack) -> None:
-    """As gunicorn with setproctitle calls itself: no refresh, up or destroy may fail by it."""
+    """Like gunicorn with setproctitle: no refresh, up or destroy may fail because of it."""
     odd = 'use Socket; $0="gunicorn: master [app]"; socket(S,PF_INET,SOCK_STREAM,0);'
     bind = "bind(S,sockaddr_in(9990,INADDR_ANY)); listen(S,5); sleep 600"
     host.exec(["systemd-run", "-q", "--uid=mallory", "--unit=by-odd", "perl", "-e", f"{odd} {bind}"])
@@ -144,7 +144,7 @@ def test_a_listener_that_calls_itself_anything_is_seen_and_stops_nothing(host: L
 
 
 def test_whoever_listens_a_thousand_times_keeps_nobody_from_looking(host: LabHost, stack: Stack) -> None:
-    """Ten programs for each process that listens, and the look was not done within its time."""
+    """With ten program calls for each listening process, the look once exceeded its time limit."""
     fork = "use Socket; for $p (1..1600) { next if fork; socket(S,PF_INET,SOCK_STREAM,0);"
     bind = "bind(S,sockaddr_in(20000+$p,inet_aton(q{127.0.0.1}))); listen(S,5); sleep 600; exit } sleep 600"
     unit = ["systemd-run", "-q", "--uid=mallory", "--unit=by-many", "-pTasksMax=2000"]
@@ -177,7 +177,7 @@ def test_no_name_passes_for_what_is_expected(host: LabHost, stack: Stack) -> Non
     ):
         assert listener in told, failed.output
     assert ":22" not in told
-    # by what it is, with the port, each can be expected
+    # each can be expected, by program and port
     named = ["perl:9999", "perl:9998/tcp", "/home/mallory/sshd", "container:9996", "sshd:9995/tcp", ":9994"]
     configure(stack, host, tries=4, unexpected="fail", expected=named)
     stack.up()

@@ -1,4 +1,4 @@
-"""Names in rules: addresses that change are drift."""
+"""Names in rules: changed addresses are drift."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,13 +18,13 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 def named(host: LabHost, *addresses: str) -> None:
-    """Let longview.linode.com have these addresses on the host."""
+    """Make longview.linode.com resolve to these addresses on the host."""
     lines = "".join(f"{address} longview.linode.com\\n" for address in addresses)
     host.exec(f"sed -i /longview/d /etc/hosts; printf '{lines}' >>/etc/hosts")
 
 
 def sources(host: LabHost) -> list[str]:
-    """The sources of the rules in force that have one, of the documentation's range for names here."""
+    """The sources in rules in force, from the documentation range that names have here."""
     lines = host.exec("iptables -S INPUT").stdout.splitlines()
     return [line.split()[3] for line in lines if "-s 192.0.2." in line]
 
@@ -36,10 +36,10 @@ def test_addresses_that_change_are_drift_and_the_next_up_follows(
     stack = new_stack(host, firewall={"longview": True})
     stack.up()
     assert sources(host) == ["192.0.2.7/32", "192.0.2.8/32"]
-    named(host, "192.0.2.8", "192.0.2.7")  # name servers rotate their answers
+    named(host, "192.0.2.8", "192.0.2.7")  # name servers rotate answers
     stack.refresh()
     stack.unchanged()
-    named(host)  # no answer today is no other address
+    named(host)  # no answer is no change of address
     stack.refresh()
     stack.unchanged()
     named(host, "192.0.2.9")

@@ -1,8 +1,8 @@
-"""Hostile neighbours on a host, all through up, an update, a guarded change that goes back, and destroy.
+"""Hostile neighbours on a host, during up, an update, a guarded change that is rolled back, and destroy.
 
-One is a user without any right, the other has the admin's account, but not its sudo password. Both read what anybody
-may read of every process, put links in the place of everything they can, forge records in their files, and take names
-in shared folders. Short: one round; `make test-neighbours` for more.
+One is a user without privileges, the other has the admin's account, but not its sudo password. Both read what anybody
+can read about processes, replace everything they can with links, forge records in their files, and take names in shared
+directories. This is one round; `make test-neighbours` runs more.
 """
 
 import json
@@ -28,7 +28,7 @@ TRIES = 12
 GECOS = r"x\nevil\072\0720\0720\072\072/root\072/bin/sh"
 """What awk makes an account without a password of, with root's number."""
 
-# As the record of earlier versions was framed, and as any text that is framed by lines would be.
+# Framed like the record of earlier versions, and like any text that is framed by lines.
 FORGED = """\
 # my keys
 5d0c6f0e1f5b4c7e9a3b2d8f7c6e5a41 E
@@ -64,7 +64,7 @@ touch /srv/caught/stop
 for i in $(seq 100); do [ "$(ls /srv/caught/*.count 2>/dev/null | wc -l)" -lt 6 ] || break; sleep 0.1; done
 cat /srv/caught/*.count; rm -f /srv/caught/stop /srv/caught/*.count
 """
-# What is root's: who may do what with it, and what is in it; without what is written anew by every login or account.
+# Root's files: modes, owners and content; without what every login or account rewrites.
 ROOTS = r"""
 find /etc /usr/bin /usr/sbin /bin/ /sbin/ /usr/local /root /var/lib /var/spool /opt -xdev -not -name '*-' \
     -not -path '/var/lib/systemd/*' -not -path '/etc/.pwd.lock' -not -path '/var/lib/sudo/*' \
@@ -135,7 +135,7 @@ def test_neighbours_catch_nothing_and_change_nothing(
 
 
 def _goes_back(host: LabHost, stack: Stack, deploy: dict[str, Any], mallory: dict[str, Any], told: list[str]) -> None:
-    """Change the admin so that nobody could log in with it: entries of the account, keys and modes are put back."""
+    """Change the admin so that nobody could log in with it: the account's entries, keys and modes are rolled back."""
     host.exec("chage -E 1 deploy; runuser -u deploy -- chmod 4755 /home/deploy/.ssh/authorized_keys", check=False)
     entries = "getent passwd deploy | base64; getent shadow deploy | cut -d: -f1-7"
     before = host.exec(entries).stdout
@@ -150,7 +150,7 @@ def _goes_back(host: LabHost, stack: Stack, deploy: dict[str, Any], mallory: dic
             break
     else:
         raise AssertionError(refused.output)
-    assert host.exec(entries).stdout == before  # that it had expired is mended: so is what was declared last
+    assert host.exec(entries).stdout == before  # without the expiry date, which is repaired, as last declared
 
 
 def _nothing_secret(text: str, hashes: set[str], keys: Callable[[str], Path]) -> None:
@@ -159,7 +159,7 @@ def _nothing_secret(text: str, hashes: set[str], keys: Callable[[str], Path]) ->
         assert secret not in text
     for key in ("one", "two"):
         assert keys(key).read_text().splitlines()[2] not in text
-    # none of a run's marks; the name of a run, in paths that only root can enter, is none
+    # no marks of a run; names of runs, in paths that only root can enter, are not marks
     unnamed = re.sub(r"(INVOCATION_ID=|/var/lib/stockade/guard/[a-z-]+\.)[0-9a-f]{32}", "", text)
     marks = set(re.findall(r".{0,80}(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f]).{0,40}", unnamed))
     assert not marks

@@ -1,4 +1,4 @@
-"""What lies in a home is the user's: what is not its own is neither read nor given away, and bytes stay as they are."""
+"""Files in a home: those not owned by the user are neither read nor given away, and bytes are preserved."""
 
 import json
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_what_is_not_the_users_own_is_neither_read_nor_changed(
     assert _kept(stack, b"SECRET") == []
     assert host.exec("ls /var/lib/stockade 2>/dev/null || :").stdout == ""
 
-    # what comes to be so later can be seen, and keeps nothing else from being undone
+    # if it becomes so later, that is reported, and everything else is still restored
     host.exec("".join(f"rm -rf ~{name}/.ssh ~{name}/root.key\n" for name in FOREIGN))
     configured(*users, {"name": "closed", "keys": [public(keys("one"))], "sudo": "none"})
     stack.up()
@@ -105,7 +105,7 @@ def test_what_is_not_the_users_own_is_neither_read_nor_changed(
     own = host.exec(
         "stat -c '%a %U' ~closed/.ssh ~closed/.ssh/authorized_keys; cat ~closed/.ssh/authorized_keys"
     ).stdout
-    assert own == f"700 closed\n600 closed\n{public(keys('one'))}\n"  # its own doing is mended
+    assert own == f"700 closed\n600 closed\n{public(keys('one'))}\n"  # what the user itself did is repaired
     gone = stack.destroy()
     _each_is_told(gone.output)
     assert host.exec(LOOK).stdout == before
@@ -130,7 +130,7 @@ def _kept(stack: Stack, text: bytes) -> list[Path]:
 def test_homes_are_made_and_removed_where_only_root_or_the_user_can_interfere(
     host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack]
 ) -> None:
-    """A folder that others can write to is no place for root to make one in."""
+    """Root must not create a home in a directory that others can write to."""
     host.exec("useradd -m ann; useradd -m bob; chown root: ~bob; chmod 755 ~bob")
     before = host.exec(LOOK).stdout
     user = {"keys": [public(keys("one"))], "sudo": "none", "removeHome": True}

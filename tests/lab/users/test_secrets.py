@@ -1,7 +1,7 @@
-"""Not one secret in the state, the outputs, an error, or anybody's process list: greps for them.
+"""Searches the state, outputs, errors and process lists for secrets.
 
-On the host strace(1) writes down the arguments of every program that is started; on the operator's side an audit hook
-(PEP 578) of every Python process does. Both see all of them, however short they live.
+On the host, strace(1) records the arguments of every program; on the operator's machine, an audit hook (PEP 578) of
+every Python process does. Both see even the shortest-lived processes.
 """
 
 import base64
@@ -14,7 +14,7 @@ from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Secret, Stack
 
-# Quotes and blanks, so that a value quoted for sh or JSON is not the value; what is looked for is the plain part.
+# With quotes and blanks, so that a value quoted for sh or JSON differs; the search is for the plain part.
 PLAIN = {"password": "Correct7731Horse", "new password": "Battery8842Staple", "passphrase": "Orchid9953Lantern"}
 TYPED = {name: f'it\'s "{plain}" $HOME' for name, plain in PLAIN.items()}
 PACKAGES = "strace sudo iptables-persistent fail2ban python3-systemd unattended-upgrades"
@@ -46,7 +46,7 @@ done
 exit 1
 """
 
-# Says everything it is told, and fails: what a badly behaved program of the host prints must not come through.
+# Prints all its arguments and input, and fails: such output of a program on the host must not be shown.
 TELLTALE = "#!/bin/sh\ncat >&2\nexit 1\n"
 
 
@@ -83,7 +83,7 @@ def configure(stack: Stack, host: LabHost, key: Path, password: str, **more: obj
 
 
 def found(text: str, secrets: dict[str, str]) -> list[str]:
-    """The names of the secrets that can be read in a text, in clear or in base64."""
+    """The names of secrets in a text, in plain text or base64."""
     names = []
     for name, plain in secrets.items():
         coded = (base64.b64encode((" " * lead + plain).encode())[4:-4].decode() for lead in range(3))
@@ -121,7 +121,7 @@ def test_secrets_are_nowhere_to_be_read(host: LabHost, tmp_path: Path) -> None:
     told["host's logs"] = host.exec("journalctl -q --no-pager; cat /var/log/*.log 2>/dev/null || :").stdout
     told["operator's processes"] = log.read_text()
 
-    # what is looked through is what was meant to be looked through
+    # make sure that the searched text is complete
     assert "useradd" in told["host's processes"] or "adduser" in told["host's processes"]
     assert "chpasswd" in told["host's processes"]
     assert "'-m', 'provider'" in told["operator's processes"]

@@ -1,4 +1,4 @@
-"""Users on real hosts: real logins, sudo asked for real, and what is left when they are gone."""
+"""Users on lab hosts: real logins, real sudo, and what is left when they are gone."""
 
 import json
 import shlex
@@ -56,7 +56,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def configured(new_stack: Callable[..., Stack], host: LabHost) -> Callable[..., Stack]:
-    """Make the stack, or change its config: `configured({user}, ..., admin={...})`."""
+    """Create the stack, or change its config: `configured({user}, ..., admin={...})`."""
     made: list[Stack] = []
 
     def configure(*users: dict[str, Any], admin: dict[str, Any] | None = None, **settings: Any) -> Stack:
@@ -91,7 +91,7 @@ def log_in(lab: Lab, host: LabHost, user: str, key: Path, command: str = "id -un
 
 
 def accounts(host: LabHost) -> str:
-    """Everything that accounts are made of, to the byte, with owners and modes."""
+    """Everything that accounts consist of, byte for byte, with owners and modes."""
     return host.exec(
         "cat /etc/passwd /etc/shadow /etc/group /etc/gshadow;"
         "for f in $(find /etc/sudoers.d /home /var/lib/stockade ! -name .sudo_as_admin_successful 2>/dev/null | sort);"
@@ -121,7 +121,7 @@ def test_a_new_user_logs_in_with_the_key_and_is_gone_after_destroy(
     ).stdout.splitlines()
     assert shown[:4] == ["700 deploy", "600 deploy", "deploy sudo", "bob.b adm sudo"]
     assert shown[4:7] == ["deploy:*:", "bob.b:$y$", "/bin/bash"]
-    # without PAM sshd lets no key in where the account is locked
+    # without PAM, sshd accepts no key for a locked account
     host.exec("echo 'UsePAM no' >/etc/ssh/sshd_config.d/10-pam.conf; systemctl restart ssh")
     host.wait_for_ssh()
     assert log_in(lab, host, "deploy", keys("one")) == (0, "deploy")
@@ -146,7 +146,7 @@ def test_a_new_user_logs_in_with_the_key_and_is_gone_after_destroy(
 
 
 def assert_no_secret_kept(stack: Stack, private: Path | None = None) -> None:
-    """Look through the state, its backups and its history."""
+    """Search the state, its backups and its history."""
     files = [file for file in (stack.folder / ".state").rglob("*") if file.is_file()]
     assert any("LimitedUser" in file.read_text(errors="replace") for file in files)
     for file in files:
@@ -211,7 +211,7 @@ def test_an_adopted_user_gets_what_is_declared_and_is_given_back_as_it_was(
     assert "unchanged" in stack.up()
     assert_no_secret_kept(stack)
     stack.destroy()
-    host.exec("rm -rf /srv/deploy")  # the declared home stays unless it is to be removed
+    host.exec("rm -rf /srv/deploy")  # the declared home stays unless its removal is declared
     assert accounts(host) == before
 
 
@@ -221,7 +221,7 @@ def test_drift_is_shown_line_by_line_and_repaired(
     user = deploy(keys, shell="/bin/bash", groups=["adm"])
     stack = configured(user)
     stack.up()
-    # what its owner may do: no drift
+    # changes that the user may make are no drift
     host.exec(f"echo {shlex.quote(public(keys('two')))} >>~deploy/.ssh/authorized_keys; echo deploy:own | chpasswd")
     stack.refresh()
     stack.unchanged()
@@ -240,7 +240,7 @@ def test_drift_is_shown_line_by_line_and_repaired(
     assert modes == ["700", "600", "deploy", "adm", "sudo"]
     stack.refresh()
     stack.unchanged()
-    # gone altogether; the home is someone else's to delete
+    # the account is gone; the home must be deleted by somebody else
     host.exec("userdel deploy; rm /etc/sudoers.d/zz-stockade-deploy")
     stack.refresh()
     stack.up()
@@ -270,13 +270,13 @@ def test_the_run_never_locks_its_own_login_out_and_can_delete_it(
         assert why in refused, refused.output
         assert "Traceback" not in refused
         assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
-    # a change that only a new login shows to be wrong is taken back
+    # a change whose fault shows only in a new login is rolled back
     line = f'from="203.0.113.1" {public(keys("one"))}'
     configured(both | {"keys": [line, public(keys("two"))]}, ann, admin=admin)
     refused = stack.up(check=False)
     assert "the previous settings are in force again" in refused, refused.output
     assert log_in(lab, host, "deploy", keys("one"), "sudo -n id -u") == (0, "0")
-    host.exec("rm /var/lib/stockade/guard.log")  # it stays on purpose
+    host.exec("rm /var/lib/stockade/guard.log")  # kept on purpose
     configured(both | {"password": SECRETS[0], "shell": "/bin/bash", "removeHome": True}, ann, admin=admin)
     stack.up()
     assert host.exec(logins).stdout == as_root
@@ -301,7 +301,7 @@ def test_the_run_never_locks_its_own_login_out_and_can_delete_it(
     session.stdin.flush()
     assert session.stdout.readline() == b"in\n"
     stack.destroy()
-    assert session.wait(30) != 0  # nobody stays who is not there any more
+    assert session.wait(30) != 0  # a removed user does not stay logged in
     assert accounts(host) == before
 
 
@@ -318,7 +318,7 @@ def test_a_killed_run_is_continued(
     )
     with stack.running() as run:
         host.exec("for i in $(seq 200); do [ ! -e /run/there ] || exit 0; sleep 0.1; done; exit 1")
-        # neither the password nor its hash on the command lines of the host, while it is being set
+        # neither the password nor its hash is on the host's command lines while it is set
         lines = host.exec("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' || :").stdout
         assert "chpasswd" in lines
         assert_no_secret(lines)
