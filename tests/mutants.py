@@ -1,11 +1,11 @@
-"""Wrong lines, one at a time: do the fast tests notice them? `make mutants`.
+"""Changes one line at a time and checks whether a fast test notices: `make mutants`.
 
     python -m tests.mutants [--sample N] [--seed S] [--jobs J] [ROOM ...]
 
-A mutant is one change of one line: a comparison turned round, a condition negated, a statement left out, a number or a
-text another one; in sh a condition negated, a command left out, a number another one. A sample of each room's is tried,
-chosen by the seed, in copies of the checkout; a mutant is killed by the first test that fails. Survivors are printed as
-diffs. Exit status 1 where a room is below `WANTED`.
+A mutant is one change of one line: a reversed comparison, a negated condition, a removed statement, another number or
+text; in sh a negated condition, a removed command, another number. A sample of each room, selected by the seed, is
+tried in copies of the checkout; the first failing test kills a mutant. Survivors are printed as diffs. Exit status 1 if
+a room is below `WANTED`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LIMIT = 900
 
 @dataclass(frozen=True)
 class Room:
-    """Where mutants are made, and the tests that should notice, those that notice most first."""
+    """A folder to mutate, and the tests that should notice, the most effective ones first."""
 
     folder: str
     suffix: str
@@ -54,7 +54,7 @@ ROOMS = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One file with one wrong line."""
+    """One file with one changed line."""
 
     file: str
     before: str
@@ -149,7 +149,7 @@ def copied(place: Path) -> Path:
 
 
 def killed(mutant: Mutant | None, tests: Sequence[str], place: Path) -> bool:
-    """Tell whether the tests notice a mutant; None: whether they fail as it is."""
+    """Tell whether the tests notice a mutant; None: whether they fail without one."""
     if mutant:
         (place / mutant.file).write_text(mutant.after, "utf-8")
     argv = [str(place / ".venv/bin/python"), "-m", "pytest", "-qx", "-p", "no:cacheprovider"]

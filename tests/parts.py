@@ -2,8 +2,8 @@
 
     python -m tests.parts TARGET...
 
-A part is a target of the Makefile. One that fails does not keep the others from running. Tests are counted from the
-JUnit report that pytest writes; a part without one (lint, types, ...) has passed or failed as a whole.
+A part is a target of the Makefile. One that fails does not stop the others. Tests are counted from pytest's JUnit
+report; a part without one (lint, types, ...) passes or fails as a whole.
 """
 
 import os
@@ -26,7 +26,7 @@ LONGEST = 160
 
 @dataclass(frozen=True)
 class Case:
-    """A test that did not simply pass."""
+    """A test that failed or was skipped."""
 
     name: str
     reason: str
@@ -34,7 +34,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Part:
-    """One target of the Makefile, and how it went."""
+    """One target of the Makefile, and its result."""
 
     name: str
     status: int | None = None
@@ -54,21 +54,21 @@ class Part:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many tests passed, failed and were skipped."""
+        """The numbers of passed, failed and skipped tests."""
         failed, skipped = len(self.failed), len(self.skipped)
         return (self.tests or 0) - failed - skipped, failed, skipped
 
 
 @dataclass
 class Report:
-    """What one or more JUnit reports say."""
+    """The contents of one or more JUnit reports."""
 
     tests: int | None = None
     failed: list[Case] = field(default_factory=list)
     skipped: list[Case] = field(default_factory=list)
 
     def add(self, text: str) -> None:
-        """Take in a JUnit report."""
+        """Add a JUnit report."""
         # A test that passes and then fails in its teardown has two entries.
         cases: dict[str, list[ElementTree.Element]] = {}
         for case in ElementTree.fromstring(text).iter("testcase"):
@@ -84,14 +84,14 @@ class Report:
 
 
 def _name(case: ElementTree.Element) -> str:
-    """Return the name by which pytest runs one test."""
+    """Return a test's name for pytest's command line."""
     file, place = case.get("file", ""), case.get("classname", "")
     inner = place.removeprefix(file.removesuffix(".py").replace("/", ".")).strip(".").replace(".", "::")
     return "::".join(filter(None, (file or place, inner if file else "", case.get("name", ""))))
 
 
 class Stop:
-    """A signal that asks for the end: it ends the part that runs, and begins no other."""
+    """A signal handler that ends the running part; no other is started."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -104,7 +104,7 @@ class Stop:
 
     @contextmanager
     def ending(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
-        """End `process` where the end was asked for, or is."""
+        """End `process` if a signal has come, or when one comes during the block."""
         self._running = process
         if self.asked:
             process.terminate()
@@ -116,13 +116,13 @@ def run(name: str, reports: Path, stop: Stop) -> Part:
     """Run one target; its output goes where ours does."""
     began = time.monotonic()
     file = reports / f"{name}.xml"
-    # the older form of the report has the files' names
+    # the older form of the report contains file names
     options = f"{os.environ.get('PYTEST_ADDOPTS', '')} --junitxml='{file}' -o junit_family=xunit1".strip()
     print(f"\n=== {name}", flush=True)
     make = subprocess.Popen(
         ["make", "--no-print-directory", name], cwd=REPOSITORY, env={**os.environ, "PYTEST_ADDOPTS": options}
     )
-    with stop.ending(make):  # pytest writes its report then
+    with stop.ending(make):  # when terminated, pytest still writes its report
         status = make.wait()
     report = Report()
     if file.exists():
@@ -138,7 +138,7 @@ def run(name: str, reports: Path, stop: Stop) -> Part:
 
 
 def summary(parts: Iterable[Part]) -> Iterator[str]:
-    """Return the lines of the summary, the count last."""
+    """Return the lines of the summary, with the counts at the end."""
     parts = list(parts)
     yield f"{'part':16}{'outcome':10}{'time':>8}{'passed':>9}{'failed':>9}{'skipped':>9}"
     for part in parts:

@@ -1,10 +1,10 @@
-"""Record what a chapter reads on a host of the lab, as a case for tests/unit/recorded/chapters/.
+"""Record what a chapter reads on a lab host, as a case for tests/unit/recorded/chapters/.
 
     python -m tests.record CHAPTER HOST NAME [INPUTS]
 
-CHAPTER is the name of the chapter's class without its last word (`sshd`), HOST one of the lab that runs, INPUTS what is
-declared, as JSON. The case is printed: append it to the chapter's file once you have read it, and shorten `facts` to
-what it is about.
+CHAPTER is the name of the chapter's class without its last word (`sshd`), HOST a running lab host, INPUTS what is
+declared, as JSON. The command prints the case. Check it, reduce `facts` to what the case is about, and append it to the
+chapter's file.
 
     python -m local.lab up web1 --variant centos6
     python -m tests.record sshd web1 'CentOS 6, as it comes' '{"settings": "PermitRootLogin no\\n"}'
@@ -24,7 +24,7 @@ from tests.unit.test_recorded import chapters
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines line by line."""
+    """Writes multi-line text as a literal block."""
 
 
 def _written(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
@@ -35,7 +35,7 @@ _Dumper.add_representer(str, _written)
 
 
 def record(chapter: str, host: str, declared: dict[str, Any]) -> dict[str, Any]:
-    """Look at a host of the lab as the chapter does, and return the case."""
+    """Look at a lab host as the chapter does, and return the case."""
     kept = chapters()[chapter]
     inputs = kept.inputs.model_validate({"host": "web1", **declared})
     run = compose([kept.observe(inputs)])
@@ -48,7 +48,7 @@ def record(chapter: str, host: str, declared: dict[str, Any]) -> dict[str, Any]:
     case = {
         "declared": declared,
         "stdout": answer.stdout,
-        # blanks at the end of a line say nothing, and YAML would have the whole text on one line for them
+        # blanks at the end of a line mean nothing, but would make YAML write the whole text on one line
         "sections": {name: re.sub(r"[ \t]+$", "", text, flags=re.M) for name, text in answer.sections.items()},
         "facts": facts.model_dump(mode="json"),
         "met": not kept.differences(inputs, facts),

@@ -2,13 +2,13 @@
 
     python -m tests.record_state
 
-Two hosts of the lab are hardened and exported, once as declared and once with drift, and put back. What was recorded is
-`tests/unit/recorded/states/VERSION.json` and `VERSION-drifted.json`, VERSION being that of pyproject.toml, and
-`VERSION-host.json`, the records that the first host keeps. A version that CHANGELOG.md lists as released is not
-recorded anew: states like that exist at users. tests/unit/test_contract.py says what later releases must make of them.
+Two lab hosts are hardened, exported, once as declared and once with drift, and restored. This writes
+`tests/unit/recorded/states/VERSION.json` and `VERSION-drifted.json`, with VERSION from pyproject.toml, and
+`VERSION-host.json`, the records on the first host. It refuses a version that CHANGELOG.md lists as released: users have
+such states. tests/unit/test_contract.py checks how later releases read them.
 
-Secrets stay encrypted, with the passphrase of the tests; private keys and passwords are replaced before. Paths of this
-machine are replaced, and a word of it that is left is an error.
+Secrets stay encrypted, with the tests' passphrase; private keys and passwords are replaced first. Paths of this machine
+are replaced, and any of its words that is left is an error.
 """
 
 import json
@@ -46,7 +46,7 @@ UFW = "DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommend
 
 
 def version() -> str:
-    """Return the version of this checkout. Raises `SystemExit` for one that is released."""
+    """Return the version of this checkout. Raises `SystemExit` if it is released."""
     number: str = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     if f"## [{number}]" in (REPOSITORY / "CHANGELOG.md").read_text("utf-8"):
         raise SystemExit(f"{number} is released: users have states like the recorded one. Record the next version.")
@@ -87,7 +87,7 @@ def export(stack: Stack) -> dict[str, Any]:
 
 
 def records(host: LabHost) -> dict[str, Any]:
-    """Return what a host keeps about itself: the owners, as they are listed, and the prior states."""
+    """Return the records on a host: owners, as listed, and prior states."""
     kept = {kind: host.exec(f"ls /var/lib/stockade/{kind}").stdout.split() for kind in ("owner", "prior")}
     read = {kind: {name: _file(host, kind, name) for name in names} for kind, names in kept.items()}
     return {"owners": "".join(f"{name} {line}" for name, line in read["owner"].items()), "priors": read["prior"]}
@@ -104,9 +104,9 @@ def written(name: str, content: dict[str, Any]) -> None:
 
 
 def scrubbed(state: Mapping[str, Any], words: Mapping[str, str], crypter: Crypter) -> dict[str, Any]:
-    """Return a state without what belongs to this machine, in clear or encrypted.
+    """Return a state without anything of this machine, whether in plain text or encrypted.
 
-    `words`: what to replace, and by what. Raises `SystemExit` for what must not be published.
+    `words`: replacements. Raises `SystemExit` for anything that must not be published.
     """
 
     def clean(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The resources of this project, found by their code: what users import, and what their states refer to."""
+"""The resources of this project, found in the code: what users import, and what their states refer to."""
 
 import importlib
 import re
@@ -26,7 +26,7 @@ class Kind:
 
     @property
     def path(self) -> str:
-        """Where it is imported from."""
+        """Its import path."""
         return f"{self.class_.__module__}.{self.class_.__name__}"
 
 
@@ -65,7 +65,7 @@ def table() -> Iterator[str]:
 
 
 def of_hosts() -> dict[str, type[HostProvider]]:  # type: ignore[type-arg]
-    """Return the providers of resources on hosts, by the types of these."""
+    """Return the providers of resources on hosts, by resource type."""
     return {
         kind.token: kind.provider for kind in dynamic() if kind.provider and issubclass(kind.provider, HostProvider)
     }

@@ -1,16 +1,16 @@
-"""A throwaway root in which scripts for hosts run for real, by each sh that hosts have, with stub programs.
+"""A disposable root file system in which scripts for hosts really run, in each sh that hosts have, with stub programs.
 
-The fixture `stage` is one `Stage` for each shell that is installed. What runs there sees a root file system of its own
-with the usual tools (`TOOLS`, this machine's, read-only), its own processes, and no network. A program that a test has
-not put there is not there: no package manager, no systemctl, no iptables. `/etc`, `/var/lib/stockade`, `/run` and the
-like are folders of the test's, so that scripts run as they are, byte for byte.
+The fixture `stage` is one `Stage` for each installed shell. Programs there see their own root file system with the
+usual tools (`TOOLS`, this machine's, read-only), their own processes, and no network. Other programs exist only if the
+test adds them: no package manager, no systemctl, no iptables. `/etc`, `/var/lib/stockade`, `/run` and others are
+directories of the test, so that scripts run unchanged.
 
     def test_it(stage: Stage) -> None:
         stage.program("apt-get", "echo 'Inst cron (1 stable)'")
         answer = stage.one(Script("plan", script("...") + "pkg_plan cron '' ''", {...}))
         assert stage.calls("apt-get") == [["-s", "install", "cron"]]
 
-A script that ends may leave processes: they live on until the test ends (`stage.processes()`), as on a host.
+Processes that a script leaves behind run until the test ends (`stage.processes()`), as on a host.
 """
 
 import atexit
@@ -56,7 +56,7 @@ _PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexiste
 _GROUP = "root:x:0:\nnogroup:x:65534:\n"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OWN_FIRST = "PATH=/nowhere; cat </dev/null"
-# The process that all of a stage runs under: it says who it is and stays until its stdin ends; all end with it.
+# The init process of a stage: it prints its pid and runs until its stdin ends; everything ends with it.
 _KEEPER = """\
 set -e
 mount --bind "$1" "$1" # so that scripts may mount in a namespace of their own
@@ -85,7 +85,7 @@ exec <"/stage/stdin.$$"
 
 @dataclass(frozen=True)
 class Call:
-    """What a stub program was asked; `stdin` where it reads it."""
+    """A call of a stub program; `stdin` if it reads that."""
 
     program: str
     arguments: tuple[str, ...]
@@ -114,24 +114,24 @@ def missing(shell: str) -> str | None:
 
 
 def _apart() -> list[str]:
-    """Return what runs a program in namespaces of its own, where it may mount; as another user too."""
+    """Return the command that runs a program in its own namespaces, where it may mount, even as another user."""
     own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     return ["unshare", *own, "--mount", "--pid", "--net", "--fork", "--kill-child"]
 
 
 @cache
 def _tools(shell: str) -> str:
-    """Make the folder that is /usr/bin of stages with this shell."""
+    """Create the directory that is /usr/bin of stages with this shell."""
     folder = Path(tempfile.mkdtemp(prefix="stockade-stage-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)
     path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin"
     for name in TOOLS:
-        # a disk's own time tests nothing
+        # waiting for the disk would test nothing
         if found := shutil.which("true" if name == "sync" else name, path=path):
             (folder / name).symlink_to(f"/host{os.path.realpath(found)}")
     own = os.path.realpath(shutil.which(shell) or "")
-    if own.split("/")[1] not in _folders():  # a program of its own, anywhere
+    if own.split("/")[1] not in _folders():  # a program installed elsewhere
         shutil.copy(own, folder / "own-sh")
         (folder / "sh").symlink_to("own-sh")
     else:
@@ -140,7 +140,7 @@ def _tools(shell: str) -> str:
 
 
 def _state(pid: int) -> str:
-    """Return the state of a process as proc(5) has it; Z for one that is no more."""
+    """Return the state of a process as in proc(5); Z if it does not exist."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
     except OSError:
@@ -152,7 +152,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _folders() -> list[str]:
-    """The folders of this machine's system, without those that are links into others."""
+    """The system directories of this machine, without links."""
     return ["usr", *(name for name in _SYSTEM if Path("/", name).is_dir() and not Path("/", name).is_symlink())]
 
 
@@ -169,15 +169,15 @@ class Stage:
 
     @property
     def privileged(self) -> bool:
-        """Whether files can be given to other users."""
+        """Whether files can be owned by other users."""
         return os.geteuid() == 0
 
     def path(self, place: str) -> Path:
-        """Return where a path of the stage is on this machine."""
+        """Return the path on this machine of a path on the stage."""
         return self.root / place.lstrip("/")
 
     def write(self, place: str, text: str = "", mode: int = 0o644) -> Path:
-        """Write a file and the folders above it."""
+        """Write a file, and create missing parents."""
         path = self.path(place)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8", "surrogateescape")
@@ -185,23 +185,23 @@ class Stage:
         return path
 
     def read(self, place: str) -> str:
-        """Return what is in a file; "" where there is none."""
+        """Return the content of a file; "" if it does not exist."""
         path = self.path(place)
         return path.read_text("utf-8", "surrogateescape") if path.is_file() else ""
 
     def folder(self, *places: str) -> None:
-        """Make folders."""
+        """Create directories."""
         for place in places:
             self.path(place).mkdir(parents=True, exist_ok=True)
 
     def systemd(self) -> None:
-        """Let it be a host of systemd's; programs such as systemctl are up to the test."""
+        """Make it a host with systemd; programs such as systemctl are up to the test."""
         self.folder("/run/systemd/system", "/etc/systemd/system")
 
     def program(self, name: str, answer: str = ":", *, reads: bool = False) -> None:
-        """Put a stub in the place of a program: it records each call, then runs `answer` (sh, with its arguments).
+        """Install a stub for a program: it records each call, then runs `answer` (sh, with its arguments).
 
-        With `reads`, it records its stdin too. A `name` with slashes is its place; else it is found before all others.
+        With `reads`, it also records its stdin. A `name` with slashes is its path; otherwise it is first on PATH.
         """
         place = name if "/" in name else f"/usr/local/sbin/{name}"
         if self._tools and re.match("(/usr)?/bin/", place):
@@ -211,7 +211,7 @@ class Stage:
         self.write(place, f"{_STUB}{_READS if reads else ''}{answer}\n", 0o755)
 
     def calls(self, *programs: str) -> list[Call]:
-        """Return what stubs were asked, in order: all of them, or those of these names."""
+        """Return the calls of stubs, in order: of all stubs, or of these."""
         words = iter(self.read("/stage/calls").split("\0")[:-1])
         found: list[Call] = []
         process: dict[str, int] = {}
@@ -226,23 +226,23 @@ class Stage:
         return [call for call in found if not programs or call.program in programs]
 
     def forget_calls(self) -> None:
-        """Begin a new record of calls."""
+        """Start a new record of calls."""
         self.path("/stage/calls").unlink(missing_ok=True)
 
     def run(self, *scripts: Script, stop_on_failure: bool = True) -> list[Answer | None]:
-        """Run scripts as a host does: one text over the stdin of a root shell."""
+        """Run scripts as on a host: as one text on the stdin of a root shell."""
         run = compose(scripts, stop_on_failure=stop_on_failure)
         done = self._done(self.command("/bin/sh"), run.text)
         return parse(run, done.stdout, done.stderr)
 
     def one(self, script: Script) -> Answer:
-        """Run one script, which must come to its end."""
+        """Run one script, which must run to its end."""
         [answer] = self.run(script)
         assert answer is not None, "its shell ended before its end"
         return answer
 
     def execute(self, *command: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run a program of the stage."""
+        """Run a program on the stage."""
         done = self._done(self.command(*command), stdin.encode("utf-8", "surrogateescape"))
         if check and done.returncode:
             raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
@@ -250,7 +250,7 @@ class Stage:
         return subprocess.CompletedProcess(command, done.returncode, output, errors)
 
     def _done(self, command: list[str], stdin: bytes) -> "subprocess.CompletedProcess[bytes]":
-        """Run it to its end. nsenter stops when what it runs is stopped, and would not see its end then."""
+        """Run it to its end. nsenter stops when its program is stopped, and would then miss its end."""
         end = time.monotonic() + TIMEOUT
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
@@ -260,7 +260,7 @@ class Stage:
                     output = process.communicate(given, timeout=0.2)
                     return subprocess.CompletedProcess(command, process.returncode, *output)
                 except subprocess.TimeoutExpired:
-                    given = None  # it goes on with what it was given first
+                    given = None  # it continues with the input that it got first
                     if _state(process.pid) == "T" and all(_state(child) == "Z" for child in _children(process.pid)):
                         process.send_signal(signal.SIGCONT)
                     if time.monotonic() > end:
@@ -268,7 +268,7 @@ class Stage:
                         raise
 
     def command(self, *command: str) -> list[str]:
-        """Return what runs a program of the stage, on this machine."""
+        """Return the command that runs a program on the stage from this machine."""
         if self._keeper is None:
             self._open()
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
@@ -276,7 +276,7 @@ class Stage:
         return [*inside, "/stage/env", "-i", f"PATH={_PATH}", *command]
 
     def processes(self) -> set[str]:
-        """Return the command lines of the processes that run on the stage."""
+        """Return the command lines of the running processes of the stage."""
         inside = (
             'cd /proc && for p in [0-9]*; do [ "$p" = 1 ] || { tr "\\0" " " <"$p/cmdline"; echo; }; done 2>/dev/null'
         )
@@ -295,7 +295,7 @@ class Stage:
         assert self._pid, "the stage did not open"
 
     def close(self) -> None:
-        """End all that runs."""
+        """End all processes."""
         if self._keeper is not None:
             with suppress(OSError):
                 self._keeper.communicate(timeout=TIMEOUT)
@@ -303,7 +303,7 @@ class Stage:
 
 
 def staged(root: Path, shell: str) -> Stage:
-    """Make the root file system of a stage."""
+    """Create the root file system of a stage."""
     for folder in (*_FOLDERS, *(f"host/{name}" for name in _folders())):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for name in _SYSTEM:

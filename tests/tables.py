@@ -1,8 +1,8 @@
-"""The tables in docs/ that say what the code says: settings, policies, resources.
+"""The tables in docs/ that are derived from the code: settings, policies, resources.
 
-    python -m tests.tables        write them (`make docs`); a unit test compares
+    python -m tests.tables        writes them (`make docs`); a unit test compares
 
-A table stands below a line `<!-- make docs: NAME -->`, NAME being a model of the stack config or one of `OTHERS`.
+A table is below a line `<!-- make docs: NAME -->`; NAME is a model of the stack config or one of `OTHERS`.
 """
 
 import json
@@ -42,13 +42,13 @@ def models() -> dict[str, type[Settings]]:
 
 
 def settings(model: type[Settings]) -> Iterator[str]:
-    """Yield the lines of one model's table; what it inherits is in the table of that model."""
+    """Yield the lines of one model's table; inherited fields are in the parent's table."""
     schema = model.model_json_schema(by_alias=True)
     inherited = {name for base in model.__mro__[1:] if issubclass(base, Settings) for name in base.model_fields}
     own = {field.alias or name for name, field in model.model_fields.items() if name not in inherited}
     yield "| setting | values | meaning | default |"
     yield "|---|---|---|---|"
-    # a model that has itself among its settings (Login) is a reference of its own schema
+    # a recursive model (Login) is a reference in its own schema
     properties = schema.get("properties") or schema["$defs"][model.__name__]["properties"]
     for name in properties:
         if name in own:
@@ -58,7 +58,7 @@ def settings(model: type[Settings]) -> Iterator[str]:
 
 
 def _described(schema: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what a setting means, and its default in words or as YAML takes it."""
+    """Return the meaning of a setting, and its default in words or as YAML."""
     text = schema["description"]
     if found := _DEFAULT.search(text):
         return text[: found.start()], found[1]
@@ -71,7 +71,7 @@ def _described(schema: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _values(schema: Mapping[str, Any]) -> str:
-    """Return what a setting may be, in words."""
+    """Return the possible values of a setting, in words."""
     if "anyOf" in schema:
         kinds = [*dict.fromkeys(_values(one) for one in schema["anyOf"] if one.get("type") != "null")]
         if kinds[1:] == [f"list of {kinds[0]}"]:
@@ -98,7 +98,7 @@ def _values(schema: Mapping[str, Any]) -> str:
 
 
 def table(name: str) -> str:
-    """Return the table of that name. Raises KeyError for none."""
+    """Return the table of that name. Raises KeyError if there is none."""
     lines = OTHERS[name]() if name in OTHERS else settings(models()[name])
     return "\n".join(lines) + "\n"
 

@@ -1,1 +1,1 @@
-"""The life of a stack: three lab hosts, random steps, and after each run the question from outside whether it is so."""
+"""The life of a stack: three lab hosts, random steps, and after each run a check from outside."""

@@ -1,4 +1,4 @@
-"""The long form: `python -m tests.life --seeds 1-4 --steps 50 --engine embedded`. Prints each step, and the figures."""
+"""The long form: `python -m tests.life --seeds 1-4 --steps 50 --engine embedded`. Prints each step and the figures."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ NAMES = ("life1", "life2", "life3")
 
 
 def main() -> int:
-    """Live several lives; the exit status is 1 where anything was found."""
+    """Run several lives; the exit status is 1 if there are findings."""
     parser = argparse.ArgumentParser(prog="python -m tests.life", description=__doc__)
     parser.add_argument("--seeds", default="1-4", help="a range, or one number")
     parser.add_argument("--steps", type=int, default=50)

@@ -1,4 +1,4 @@
-"""One life: runs of a stack as a user makes them, the model of what they leave, and the look from outside."""
+"""One life: runs of a stack as by a user, the model of their effects, and the checks from outside."""
 
 import json
 import os
@@ -25,12 +25,12 @@ WORDS = {"embedded": "embedded engine", "pulumi": "Pulumi CLI"}
 
 
 class StuckError(AssertionError):
-    """Neither a refresh nor another `up` gets out of it."""
+    """Neither a refresh nor another `up` helps."""
 
 
 @dataclass
 class Figures:
-    """What came of it. `successes`: runs that ended with success, by command; each was followed by a look."""
+    """The figures of a life. `successes`: successful runs by command; a look followed each."""
 
     steps: Counter[str] = field(default_factory=Counter)
     successes: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Figures:
 
 @dataclass
 class Life:
-    """A stack, its three hosts and all that happens to them by one seed."""
+    """A stack, its three hosts and everything that happens to them with one seed."""
 
     lab: Lab
     machines: Sequence[LabHost]
@@ -81,7 +81,7 @@ class Life:
     # What happens
 
     def live(self, steps: int) -> None:
-        """Take so many random steps, then see that all comes to a good end."""
+        """Take that many random steps, then check that everything ends well."""
         self.up()
         for self.count in range(1, steps + 1):
             kinds = [step for kind in STEPS if (step := kind()).possible(self)]
@@ -95,7 +95,7 @@ class Life:
                 self.install(machine)
 
     def take(self, step: Step) -> None:
-        """Take one step, and mostly let a run follow."""
+        """Take one step, usually followed by a run."""
         self.figures.steps[step.title()] += 1
         told = step.do(self)
         self.note(f"{step.title()}: {told}")
@@ -103,7 +103,7 @@ class Life:
             self.settle()
 
     def settle(self) -> None:
-        """After whatever happened: a refresh and an `up`, twice at most, must end with success."""
+        """Whatever happened, a refresh and an `up` must succeed, at the second attempt at the latest."""
         for _ in range(2):
             refreshed = self.refresh()
             if self.up() and refreshed:
@@ -118,7 +118,7 @@ class Life:
         return f"{step.title()}: {step.do(self)}"
 
     def install(self, machine: Machine) -> None:
-        """Install a machine anew."""
+        """Reinstall a machine."""
         host = self.hosts[machine.name]
         host.mend()
         if machine.name in self.before:
@@ -131,7 +131,7 @@ class Life:
     # Runs
 
     def up(self, *, refresh: bool = False, extra: Sequence[str] = ()) -> bool:
-        """Run `up`, after a refresh where one is wanted; tell whether it ended with success."""
+        """Run `up`, after a refresh if requested; tell whether it succeeded."""
         if refresh and not self.refresh():
             return False
         begun = time.monotonic()
@@ -142,13 +142,13 @@ class Life:
         return done.status == 0
 
     def destroy(self) -> bool:
-        """Run `destroy`; tell whether it ended with success."""
+        """Run `destroy`; tell whether it succeeded."""
         done = self._run("destroy", "--yes", "--skip-preview")
         self.ended("destroy", done.output, done.status)
         return done.status == 0
 
     def refresh(self) -> bool:
-        """Run `refresh`; where the next preview shows nothing, all must be as declared."""
+        """Run `refresh`; if the next preview shows nothing, everything must be as declared."""
         done = self._run("refresh", "--yes", "--skip-preview")
         self.ended("refresh", done.output, done.status)
         if done.status == 0 and self.random.random() < 0.5:
@@ -156,7 +156,7 @@ class Life:
         return done.status == 0
 
     def preview(self) -> None:
-        """Preview after a refresh, by which what drifted is known."""
+        """Preview after a refresh, which finds drift."""
         shown = self._run("preview", "--diff", "--expect-no-changes")
         changed = shown.status != 0
         self.note(f"  preview: {'changes' if changed else 'no change'}")
@@ -171,10 +171,10 @@ class Life:
             self.look("a preview without changes after a refresh")
 
     def ended(self, command: str, output: str, status: int) -> None:
-        """Take in how a run ended, and look at the hosts."""
+        """Record how a run ended, and look at the hosts."""
         world = self.world
         excuse = world.excused()
-        if status != 0 and BY_HAND in output:  # what cannot be mended for the user is named, and the user mends it
+        if status != 0 and BY_HAND in output:  # what only the user can fix is named, and the user fixes it
             excuse = f"names {BY_HAND}"
             for host in self.hosts.values():
                 host.exec(["rm", "-f", BY_HAND])
@@ -204,14 +204,14 @@ class Life:
             self.preview()
 
     def _released(self, machine: Machine, output: str) -> None:
-        """A machine that was given back is as it was before; one of which that cannot be told is installed anew."""
+        """Check that a released machine is as before; reinstall one for which that is unknown."""
         if machine.name in self.world.declared.values() and self.world.states != [{}]:
             return
         if any(machine.name in state.values() for state in self.world.states):
             return
         if machine.bare and machine.clean:
             now = snapshot(self.hosts[machine.name])
-            now["ours"] = [line for line in now["ours"] if line != "guard.log"]  # what went back by itself; it stays
+            now["ours"] = [line for line in now["ours"] if line != "guard.log"]  # the log of rollbacks stays
             left = difference(self.before[machine.name], now)
             if left:
                 self.find(f"{machine.name} is not as it was before", json.dumps(left, indent=1) + output)
@@ -219,7 +219,7 @@ class Life:
             self.install(machine)
 
     def look(self, when: str, *, hidden: bool = False, patience: float = 1.5, output: str = "") -> None:
-        """Ask the hosts from outside; what is not as it may be, for `patience` seconds, is a finding."""
+        """Look at the hosts from outside; a difference that lasts `patience` seconds is a finding."""
         keys = {number: self.key(number) for number in self.world.keys}
         end = time.monotonic() + patience
         hosts = [host for name, host in self.hosts.items() if name not in self.world.down]
@@ -239,13 +239,13 @@ class Life:
         self.figures.facts += sum(len(facts) for facts in seen.values())
         if wrong:
             self.find(f"not so after {when}", f"{wrong}\n{output}")
-            for name in wrong:  # told once
+            for name in wrong:  # reported once
                 self.world.machines[name].spoiled |= set(CHAPTERS)
 
     # What steps need
 
     def want(self, **changes: Any) -> str:
-        """Declare something else for all hosts."""
+        """Change what is declared for all hosts."""
         self.world.wanted = replace(self.world.wanted, **changes)
         return ", ".join(f"{name}: {value}" for name, value in changes.items())
 
@@ -258,7 +258,7 @@ class Life:
         return self.folder / f"key{number}"
 
     def new_key(self) -> int:
-        """Make a key; return its number."""
+        """Create a key; return its number."""
         self.world.newest += 1
         make_key(self.key(self.world.newest))
         return self.world.newest
@@ -283,7 +283,7 @@ class Life:
             services = [{"name": "pool", "ports": ports}] if ports else []
             settings["firewall"] = {"preset": "ssh", "services": services}
         if wanted.fail2ban is not None:
-            ours = ["198.51.100.0/24", "2001:db8:57::/64"]  # who looks from outside is not banned for it
+            ours = ["198.51.100.0/24", "2001:db8:57::/64"]  # the observer must not be banned
             settings["fail2ban"] = {"maxretry": wanted.fail2ban, "ignoreip": ours}
         if wanted.updates is not None:
             settings["updates"] = {"rebootTime": wanted.updates}
@@ -300,13 +300,13 @@ class Life:
         return [item["urn"] for item in self.stack.state() if "dynamic" in item["type"] and inputs(item) == name]
 
     def tool(self, *args: str) -> None:
-        """Run a command about the state."""
+        """Run a command on the state."""
         tool = ["pulumi", "--non-interactive"] if args[0] == "cancel" else [sys.executable, "-m", "local"]
         done = self.stack.ended([*tool, *args, "--stack", self.stack.name])
         assert done.status == 0, done.output
 
     def cancel(self) -> None:
-        """Release the lock of a run that was killed: the CLI asks for that, the embedded engine does not."""
+        """Release the lock of a killed run: the CLI requires that, the embedded engine does not."""
         if self.engine == "pulumi":
             self.tool("cancel", "--yes")
 
@@ -317,7 +317,7 @@ class Life:
         self.backup = dict(self.world.states[0])
 
     def restore(self) -> None:
-        """Bring the backup back."""
+        """Restore the backup."""
         assert self.backup is not None
         self.stack.run("import", "--file", str(self.folder / "backup.json"))
         self.world.restored(dict(self.backup))
@@ -326,14 +326,14 @@ class Life:
         self.configure()
         return self.stack.run(*args, check=False)
 
-    # What is told
+    # Output
 
     def note(self, text: str) -> None:
-        """Tell what happens."""
+        """Log what happens."""
         self.say(f"{self.count:3} {text}")
 
     def find(self, kind: str, detail: str) -> None:
-        """Write down a finding."""
+        """Record a finding."""
         number = len(self.figures.findings) + 1
         place = self.folder / f"finding{number}.txt"
         asked = self.hosts.values() if "another run is changing" in detail else ()
@@ -343,13 +343,13 @@ class Life:
         self.note(f"FINDING: {text}")
 
     def _holder(self, host: LabHost) -> str:
-        """Who holds a host, and what runs on it."""
+        """The run that holds a host, and its processes."""
         asked = "cat /run/stockade/holder; ps -eo pid,ppid,etime,args; ss -tnei"
         return f"{host.name}:\n{host.exec(asked, check=False).stdout}\n"
 
 
 def engines() -> list[str]:
-    """Those that are there."""
+    """The available engines."""
     from shutil import which
 
     chosen = os.environ.get("STOCKADE_ENGINE")

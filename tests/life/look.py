@@ -1,4 +1,4 @@
-"""What somebody on the network sees of machines: ports, what sshd says, who gets in; the rest is asked on the host."""
+"""Machines as seen from the network: ports, sshd's banner, logins. Everything else is asked on the host."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 from local.lab.api import Lab, LabHost
 from tests.life.world import PORTS
 
-# Runs in the observer's network namespace. Connections and logins of all machines at once.
+# Runs in the observer's network namespace, with connections and logins to all machines in parallel.
 _LOOK = r"""
 import json, re, socket, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -67,7 +67,7 @@ with ThreadPoolExecutor(10) as pool:
 print(json.dumps({name: {what: job.result() for what, job in mine.items()} for name, mine in jobs.items()}))
 """
 
-# What nobody sees from outside: empty where the chapter is not in force.
+# Facts that are invisible from outside; empty if the chapter is not in force.
 _INSIDE = r"""
 fail2ban-client get sshd maxretry 2>/dev/null || echo
 apt-config dump 2>/dev/null | sed -n 's/^Unattended-Upgrade::Automatic-Reboot-Time "\(.*\)";/\1/p' | tail -n 1
@@ -75,7 +75,7 @@ apt-config dump 2>/dev/null | sed -n 's/^Unattended-Upgrade::Automatic-Reboot-Ti
 
 
 def look(lab: Lab, hosts: Iterable[LabHost], keys: Mapping[int, Path]) -> dict[str, dict[str, object]]:
-    """Return what is seen of each host."""
+    """Return the facts about each host."""
     hosts = list(hosts)
     if not hosts:
         return {}
@@ -96,7 +96,7 @@ def look(lab: Lab, hosts: Iterable[LabHost], keys: Mapping[int, Path]) -> dict[s
 
 
 def make_key(path: Path) -> Path:
-    """Make an SSH key, unless it is there."""
+    """Create an SSH key, unless it exists."""
     if not path.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
     return path

@@ -1,4 +1,4 @@
-"""A machine as a provider delivers it, with what is installed before: installing packages is not what is tried here."""
+"""A machine as a hosting provider delivers it, with packages preinstalled: their installation is not tested here."""
 
 import subprocess
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ WantedBy=multi-user.target
 EOF
 for port in {ports}; do systemctl -q enable listen@$port; done
 """
-# All that has come to the disk since: a second machine needs no package manager for it.
+# Everything new on the disk, so that a second machine needs no package manager.
 CHANGED = """\
 find / -xdev \\( -path /tmp -o -path /var/log -o -path /var/tmp -o -path /root -o -path /run \\) -prune \
 -o -cnewer /root/begun -print0 | tar -cf - --no-recursion --null -T - 2>/dev/null
@@ -33,7 +33,7 @@ find / -xdev \\( -path /tmp -o -path /var/log -o -path /var/tmp -o -path /root -
 
 
 def prepare(host: LabHost, chapters: Sequence[str], folder: Path) -> None:
-    """Install what `chapters` need and something that listens on every port; `folder` keeps that for others."""
+    """Install what `chapters` need and a listener on every port; `folder` keeps that for other machines."""
     wanted = [chapter for chapter in PACKAGES if chapter in chapters]
     kept = folder / f"prepared-{'-'.join(wanted)}.tar"
     if kept.exists():
@@ -45,5 +45,5 @@ def prepare(host: LabHost, chapters: Sequence[str], folder: Path) -> None:
         host.exec(PREPARE.format(packages=packages, ports=" ".join(map(str, PORTS))))
         with kept.open("wb") as target:
             subprocess.run(host.enter_argv(CHANGED), stdout=target, check=True)
-    host.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")  # another installation
+    host.exec("tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id")  # a different installation
     host.reboot()

@@ -1,4 +1,4 @@
-"""What happens to a stack: one small class for each kind of step. Each changes the world and says how it goes on."""
+"""The kinds of steps in a stack's life, a small class for each. A step changes the world and says what follows."""
 
 import time
 from abc import ABC, abstractmethod
@@ -67,7 +67,7 @@ HANDS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 class Step(ABC):
-    """One kind of step. `weight`: how often, beside others. `runs`: whether an `up` may follow."""
+    """One kind of step. `weight`: its relative frequency. `runs`: whether an `up` may follow."""
 
     weight: ClassVar[int] = 2
     runs: ClassVar[bool] = True
@@ -75,11 +75,11 @@ class Step(ABC):
 
     @classmethod
     def title(cls) -> str:
-        """What it is called."""
+        """The name of the step."""
         return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in cls.__name__).strip()
 
     def possible(self, life: "Life") -> bool:
-        """Whether it makes sense now."""
+        """Whether the step is possible now."""
         del life
         return True
 
@@ -185,7 +185,7 @@ class RotateGuest(Step):
 
 
 class RotateAdmin(Step):
-    """First both keys, then the new one alone, with which runs log in from then on."""
+    """First both keys, then the new one alone, with which later runs log in."""
 
     weight = 3
 
@@ -199,7 +199,7 @@ class RotateAdmin(Step):
         old = life.world.wanted.deploy or ()
         if len(old) == 1:
             return life.want(deploy=(*old, life.new_key()))
-        for machine in life.world.free:  # nobody could log in to what was left alone with the old key
+        for machine in life.world.free:  # a machine with the old key alone would be unreachable
             if not machine.bare:
                 life.install(machine)
         life.backup = None
@@ -238,7 +238,7 @@ class Reinstall(Step):
 
 
 class Hands(Step):
-    """Somebody changes something by hand."""
+    """A change by hand."""
 
     weight = 8
     runs = False
@@ -266,7 +266,7 @@ class Hands(Step):
 
 
 class Undo(Step):
-    """What was changed by hand is undone by hand, before any run did."""
+    """A change by hand is undone by hand, before a run did."""
 
     weight = 5
     runs = False
@@ -388,7 +388,7 @@ class Backup(Step):
 
 
 class Restore(Step):
-    """The state of a backup, and a refresh, as after every restoration."""
+    """Restore a backup of the state, followed by a refresh, as documented."""
 
     weight = 3
 

@@ -1,6 +1,6 @@
-"""What may be in force on each machine, by what was declared and what runs said: pure, no I/O.
+"""What may be in force on each machine, derived from what was declared and the results of runs. No I/O.
 
-A run that ended with success leaves one answer for each chapter; a run that failed or was killed leaves two.
+After a successful run there is one possibility for each chapter, after a failed or killed one there are two.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ Facts = Mapping[str, object]
 class Wanted:
     """What the stack declares for each of its hosts; None: the chapter is not declared.
 
-    `firewall`: ports that are open beside SSH. `sshd`: a word that sshd tells whoever connects. `deploy`, `guest`:
-    numbers of the keys of the administrator and of a user without sudo. `fail2ban`: its `maxretry`. `updates`: its
-    `rebootTime`. `admin`: the key that runs log in with.
+    `firewall`: open ports besides SSH. `sshd`: a word in sshd's banner. `deploy`, `guest`: numbers of the keys of the
+    admin and of a user without sudo. `fail2ban`: its `maxretry`. `updates`: its `rebootTime`. `admin`: the key that
+    runs log in with.
     """
 
     firewall: frozenset[int] | None = None
@@ -38,7 +38,7 @@ class Wanted:
         return getattr(self, chapter) is not None
 
     def facts(self, chapter: str, keys: Iterable[int]) -> dict[str, object]:
-        """Return what is seen of a host on which this is in force."""
+        """Return the facts about a host on which this is in force."""
         if chapter == "firewall":
             return {
                 f"{family} tcp {port}": self.firewall is None or port in self.firewall
@@ -60,7 +60,7 @@ BARE = Wanted()
 
 @dataclass
 class Dirt:
-    """What somebody else changed in a chapter. `undo`: how it is undone by hand, while nothing came since."""
+    """A foreign change in a chapter. `undo`: how to undo it by hand, as long as nothing has happened since."""
 
     kind: str
     undo: str = ""
@@ -71,8 +71,8 @@ class Dirt:
 class Machine:
     """One lab host.
 
-    `may`: what may be in force, by chapter. `dirt`: what was changed without Stockade, by chapter. `spoiled`: chapters
-    of which nothing can be said, until the machine is installed anew. `unknown`: chapters of which no state may know.
+    `may`: what may be in force, by chapter. `dirt`: foreign changes, by chapter. `spoiled`: chapters about which
+    nothing is known until the machine is reinstalled. `unknown`: chapters that may be in no state.
     """
 
     name: str
@@ -85,31 +85,31 @@ class Machine:
         self.install()
 
     def install(self) -> None:
-        """It is as new."""
+        """Reset the model to a new machine."""
         self.may = dict.fromkeys(CHAPTERS, frozenset({BARE}))
         self.dirt, self.spoiled, self.unknown = {}, set(), set()
 
     @property
     def bare(self) -> bool:
-        """Whether it is surely as new."""
+        """Whether it is certainly as new."""
         return all(may == {BARE} for may in self.may.values())
 
     @property
     def clean(self) -> bool:
-        """Whether all of it can be judged."""
+        """Whether all of it can be checked."""
         return not (self.dirt or self.spoiled or self.unknown)
 
     def expected(self, chapter: str, keys: Iterable[int]) -> dict[str, frozenset[object]]:
-        """Return what may be seen, by fact."""
+        """Return the possible values, by fact."""
         told = [wanted.facts(chapter, keys) for wanted in self.may[chapter]]
         return {name: frozenset(facts[name] for facts in told) for name in told[0]}
 
 
 @dataclass
 class World:
-    """All machines, what is declared, and what a state may say.
+    """All machines, what is declared, and the possible states.
 
-    `declared`, `states`: machines by the names of their hosts. The last run left one of `states`.
+    `declared`, `states`: machines by host name. The last run left one of `states`.
     """
 
     machines: dict[str, Machine]
@@ -123,7 +123,7 @@ class World:
 
     @property
     def keys(self) -> tuple[int, ...]:
-        """Keys to try: those of the last rotations."""
+        """The keys to try: those of the last rotations."""
         return tuple(range(max(0, self.newest - 3), self.newest + 1))
 
     @property
@@ -133,24 +133,24 @@ class World:
 
     @property
     def managed(self) -> list[Machine]:
-        """Machines that are declared, and were when the last run ended with success."""
+        """Machines that are declared, and were declared in the last run, which succeeded."""
         steady = self.declared if self.states == [self.declared] else {}
         return [self.machines[of] for of in steady.values() if of not in self.down]
 
     def excused(self) -> str:
-        """Say why a run may fail; "" where it may not."""
+        """Return why a run may fail; "" if it may not."""
         kinds = {dirt.kind for machine in self.machines.values() for dirt in machine.dirt.values() if not dirt.seen}
         others = ["down"] if self.down else []
         return ", ".join([*sorted(kinds & {"installed anew", "restored"}), *others])
 
     def applied(self) -> None:
-        """An `up` ended with success."""
+        """An `up` succeeded."""
         for machine in self.machines.values():
             names = {name for state in self.states for name, of in state.items() if of == machine.name}
             if machine.name in self.declared.values():
                 for chapter in CHAPTERS:
                     self._settle(machine, chapter, self.wanted if self.wanted.declares(chapter) else BARE)
-            elif names & set(self.declared):  # it lost its name to another machine: it is left as it is
+            elif names & set(self.declared):  # another machine took its name: it is left alone
                 machine.unknown |= {chapter for chapter in CHAPTERS if machine.may[chapter] != {BARE}}
             elif names:
                 everywhere = all(machine.name in state.values() for state in self.states)
@@ -161,12 +161,12 @@ class World:
         self._ended([dict(self.declared)])
 
     def destroyed(self) -> None:
-        """A `destroy` ended with success."""
+        """A `destroy` succeeded."""
         for machine in self.machines.values():
             names = {name for state in self.states for name, of in state.items() if of == machine.name}
             sure = all(machine.name in state.values() for state in self.states)
             found = {name for name in names if self.declared.get(name, machine.name) == machine.name}
-            if names and not found and machine.name not in self.declared.values():  # its name is another machine's
+            if names and not found and machine.name not in self.declared.values():  # another machine has its name
                 machine.unknown |= {chapter for chapter in CHAPTERS if machine.may[chapter] != {BARE}}
                 continue
             for chapter in CHAPTERS if names else ():
@@ -193,7 +193,7 @@ class World:
         self.states, self.killed = states, False
 
     def broke_off(self, *, killed: bool = False, destroying: bool = False) -> None:
-        """An `up` or `destroy` failed or was killed: each chapter is as before, or as it was to be."""
+        """An `up` or `destroy` failed or was killed: each chapter is as before or as declared."""
         target: dict[str, str] = {} if destroying else self.declared
         for machine in self.machines.values():
             for dirt in machine.dirt.values():
@@ -211,7 +211,7 @@ class World:
         self.killed = self.killed or killed
 
     def refreshed(self) -> None:
-        """A refresh ended with success: what was changed by hand on hosts that it reached is in the state now."""
+        """A refresh succeeded: changes by hand on hosts that it reached are in the state now."""
         for machine in self.machines.values():
             if all(self._reached(state, machine.name) for state in self.states):
                 for dirt in machine.dirt.values():
@@ -224,7 +224,7 @@ class World:
         )
 
     def restored(self, state: dict[str, str]) -> None:
-        """The state is a former one."""
+        """A former state was restored."""
         for machine in self.machines.values():
             if machine.name in state.values() or any(machine.name in last.values() for last in self.states):
                 machine.unknown |= {chapter for chapter in CHAPTERS if machine.may[chapter] != {BARE}}
@@ -235,7 +235,7 @@ class World:
     def missing(
         self, machine: Machine, seen: Facts, *, hidden: bool = False
     ) -> dict[str, tuple[frozenset[object], object]]:
-        """Return what is not as it may be: what may be, and what is. `hidden`: leave out all that drifted."""
+        """Return differences: possible values and actual ones. `hidden`: without everything that drifted."""
         out = {}
         for chapter in CHAPTERS:
             dirt = machine.dirt.get(chapter)

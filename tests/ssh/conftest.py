@@ -1,4 +1,4 @@
-"""What the tests of hosts/ share: keys, a server on loopback, a pool that is closed afterwards."""
+"""Fixtures for tests of hosts/: keys, a server on loopback, a pool that is closed afterwards."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,7 +52,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def connection(server: Server, user_key: asyncssh.SSHKey) -> Connection:
-    """The login that the server lets in."""
+    """The login that the server accepts."""
     return Connection(
         host="127.0.0.1", port=server.port, private_key=private(user_key), host_key=server.host_key_line()
     )
@@ -65,7 +65,7 @@ def access(connection: Connection) -> HostAccess:
 
 @pytest.fixture(autouse=True)
 def _no_agent_and_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of the machine's own keys or known hosts may decide a test."""
+    """The machine's own keys and known hosts must not affect tests."""
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))

@@ -1,7 +1,7 @@
-"""A host that is not there: what it shows is what this machine shows, and no change of it happens.
+"""A simulated host: it shows what this machine shows, and changes nothing.
 
-It reads what comes over standard input as a host's sh would, answers what only looks by looking here, and calls
-everything else done. On the way out a `Lie` may change the answer: the host has root, and knows the mark of the run.
+It reads standard input as a host's sh would. It runs scripts that only look on this machine, and reports all others as
+done. A `Lie` may change the answer: the host has root, and knows the mark of the run.
 """
 
 import re
@@ -21,7 +21,7 @@ _LOOK = 120
 
 @dataclass(frozen=True)
 class Said:
-    """What a command answers, and how it ends."""
+    """Output and exit status of a command."""
 
     stdout: bytes
     stderr: bytes = b""
@@ -36,7 +36,7 @@ Lie = Callable[[Said, bytes, Random], Said]
 
 @dataclass
 class Ghost:
-    """`looks`: what is looked at here. `owners`: lines of the record, by title."""
+    """`looks`: scripts that run on this machine. `owners`: lines of the record, by title."""
 
     looks: list[Script] = field(default_factory=list)
     told: dict[str, bytes] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Ghost:
     asked: int = 0
 
     def knows(self, chapter: Chapter, inputs: Iterable) -> None:  # type: ignore[type-arg]
-        """Let what a chapter looks at be looked at here."""
+        """Run the scripts with which a chapter looks at a host on this machine."""
         self.looks += [chapter.observe(one) for one in inputs]
 
     def answer(self, _command: str, stdin: bytes) -> Said:
@@ -77,7 +77,7 @@ class Ghost:
         return section("armed", b"/var/lib/stockade/guard/x\n") if self.chance.random() < 0.3 else b""
 
     def look(self, script: Script) -> bytes:
-        """What a script that only looks prints, with a placeholder for the mark of the run."""
+        """The output of a script that only looks, with a placeholder for the mark of the run."""
         told = self.told.get(script.body)
         return seen(script.body, tuple(script.values.items())) if told is None else told
 
@@ -95,7 +95,7 @@ def section(name: str, content: bytes) -> bytes:
 
 @cache
 def seen(body: str, values: tuple[tuple[str, str], ...]) -> bytes:
-    """What a script that changes nothing prints on this machine, with a placeholder for the mark of the run."""
+    """The output of a script that changes nothing, on this machine, with a placeholder for the mark of the run."""
     run = compose([Script("look", body, dict(values))])
     done = subprocess.run(["sh"], input=run.text, capture_output=True, timeout=_LOOK, check=False)
     mark = run.nonce.encode()
@@ -108,7 +108,7 @@ def _pieces(said: Said, nonce: bytes) -> list[bytes]:
 
 
 def _with_one(said: Said, nonce: bytes, chance: Random, change: Callable[[bytes], bytes]) -> Said:
-    """Change the content of one section, or of what is printed outside of them."""
+    """Change the content of one section, or of the output outside sections."""
     pieces = _pieces(said, nonce)
     some = [number for number, piece in enumerate(pieces) if piece.startswith(b"B ")] or [len(pieces) - 1]
     number = chance.choice(some)
@@ -118,7 +118,7 @@ def _with_one(said: Said, nonce: bytes, chance: Random, change: Callable[[bytes]
 
 
 def _without(said: Said, nonce: bytes, chance: Random) -> Said:
-    """Leave out one mark and what comes after it."""
+    """Drop one mark and the output after it."""
     pieces = _pieces(said, nonce)
     if len(pieces) > 1:
         del pieces[chance.randrange(1, len(pieces))]
@@ -132,7 +132,7 @@ def _shuffled(said: Said, nonce: bytes, chance: Random) -> Said:
 
 
 def _mixed(content: bytes, chance: Random) -> bytes:
-    """Its words and lines in another order, some twice, some not at all."""
+    """Words and lines in another order, some twice, some missing."""
     lines = content.split(b"\n")
     words = [word for line in lines for word in line.split(b" ")]
     for _ in range(chance.randrange(1, 6)):

@@ -13,7 +13,7 @@ HELLO = Script("say hello", "echo hello")
 
 
 def only(connection: Connection, **changes: object) -> HostAccess:
-    """Access by this connection alone, with fields changed."""
+    """Access with this connection alone, with some fields changed."""
     admin = Connection.model_validate({**dict(connection), **changes})
     return HostAccess(name="web1", admin=admin, connect_timeout=1)
 

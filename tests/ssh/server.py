@@ -1,4 +1,4 @@
-"""An SSH server in this process, on loopback, whose commands run in the local sh. For tests of hosts/ only."""
+"""An SSH server in this process, on loopback, that runs commands in the local sh. Only for tests of hosts/."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.ssh.ghost import Ghost
 
 @dataclass
 class Behaviour:
-    """What the server does; tests change it while it runs."""
+    """The server's behaviour; tests change it at run time."""
 
     keys: dict[str, str] = field(default_factory=dict)
     """user -> public key line that is let in."""
@@ -41,7 +41,7 @@ class Behaviour:
 
 @dataclass
 class Server:
-    """A running server and what it has seen."""
+    """A running server, with a record of its clients' actions."""
 
     behaviour: Behaviour
     host_keys: list[asyncssh.SSHKey]
@@ -152,7 +152,7 @@ class _Protocol(asyncssh.SSHServer):
         return self.server.behaviour.forwarding or asyncio.Event().wait()
 
     def session_requested(self) -> Any:
-        # as sshd does at MaxSessions: the channel is refused, the connection lives on
+        # as sshd does at MaxSessions: the channel is refused, the connection stays open
         if self.server.open_sessions >= self.server.behaviour.max_sessions:
             return False
         self.server.open_sessions += 1
@@ -195,7 +195,7 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
         feeding = asyncio.create_task(_pump(process.stdin, child.stdin))
         await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
         status = await child.wait()
-        feeding.cancel()  # who ends does not wait for the end of what it is given
+        feeding.cancel()  # a command that ends does not wait for the end of its input
         process.exit(status)
     except OSError:
         pass  # the client hung up
@@ -206,7 +206,7 @@ async def _serve(server: Server, process: asyncssh.SSHServerProcess[bytes]) -> N
 async def _haunt(server: Server, ghost: Ghost, process: asyncssh.SSHServerProcess[bytes]) -> None:
     try:
         command, given = process.command or "", b""
-        if "sudo -S" in command:  # the password, after which nothing comes before root's shell is there
+        if "sudo -S" in command:  # the password; nothing may follow until root's shell is ready
             given = await process.stdin.readline()
         if "stockade: root" in command:
             process.stdout.write(b"\nstockade: root\n")
@@ -227,7 +227,7 @@ async def _haunt(server: Server, ghost: Ghost, process: asyncssh.SSHServerProces
 
 
 async def _end(server: Server) -> None:
-    """Nothing that a test started outlives it."""
+    """End everything that a test started."""
     for child in server.children:
         if child.returncode is None:
             with suppress(ProcessLookupError):
@@ -242,7 +242,7 @@ async def _end(server: Server) -> None:
 
 @contextmanager
 def serving(behaviour: Behaviour, host_keys: list[asyncssh.SSHKey]) -> Iterator[Server]:
-    """A server in a thread of its own."""
+    """Run a server in its own thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

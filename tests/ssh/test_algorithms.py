@@ -1,4 +1,4 @@
-"""What our side of a connection offers, and how it does with hosts that are too old for it."""
+"""The algorithms that our side of a connection offers, and connections to hosts that are too old for them."""
 
 import socket
 import struct
@@ -39,7 +39,7 @@ def dsa_key() -> asyncssh.SSHKey:
 
 @contextmanager
 def old_server(user: asyncssh.SSHKey, keys: list[asyncssh.SSHKey], **options: Any) -> Iterator[Server]:
-    """A server that knows no more than `options` say."""
+    """A server that supports only the algorithms in `options`."""
     with serving(Behaviour(keys={"root": public(user)}, options=options), keys) as server:
         yield server
 
@@ -94,7 +94,7 @@ def test_nothing_broken_is_offered(pool: Pool, old: bool) -> None:
     found = {name for name in SHA1 for names in lists.values() if name in names}
     assert found == (set(SHA1) if old else set())
     weak = {name: names for name, names in lists.items() if old and not names.split(",")[0].endswith("sha1")}
-    assert not old or len(weak) == len(LISTS)  # the better ones come first
+    assert not old or len(weak) == len(LISTS)  # strong ones come first
 
 
 GOOD = {
@@ -164,7 +164,7 @@ def test_an_rsa_key_is_never_proved_by_sha1(pool: Pool, host_key: asyncssh.SSHKe
 def test_a_host_that_proves_its_rsa_key_by_sha1_alone_is_no_alarm(
     pool: Pool, host_key: asyncssh.SSHKey, rsa_key: asyncssh.SSHKey, user_key: asyncssh.SSHKey
 ) -> None:
-    """It shows its other key; that is not the pinned one, and yet it is the same host."""
+    """It shows its other key, which is not the pinned one, but it is the same host."""
     [pair] = asyncssh.load_keypairs(rsa_key)
     pair.host_key_algorithms = (b"ssh-rsa",)
     options = {"server_host_keys": [pair, host_key], "server_version": "OpenSSH_6.6.1p1"}
@@ -192,7 +192,7 @@ def test_a_key_that_can_be_broken_is_neither_pinned_nor_known(
         error = failure(pool, login(server, user_key, **known))
         assert isinstance(error, HostKeyUnknown | NotSupported)
         assert "`oldAlgorithms: true`" in str(error)
-        assert "hostKey: ssh-" not in str(error)  # which would be the line to pin
+        assert "hostKey: ssh-" not in str(error)  # that would be the line to pin
         assert pool.host(login(server, user_key, old=True, **known)).connect() == "admin"
 
 

@@ -1,4 +1,4 @@
-"""The models of a connection: what they take, what they refuse, what they never show."""
+"""The models of a connection: what they accept, what they refuse, what they never show."""
 
 import asyncssh
 import pytest

@@ -1,4 +1,4 @@
-"""A host that will be read is connected while the provider process still imports its chapters."""
+"""The connection to a host that will be read is opened while the provider process still imports its chapters."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ LIMIT = 20
 
 @pytest.fixture
 def importing(monkeypatch: pytest.MonkeyPatch, pool: Pool) -> Iterator[threading.Event]:
-    """Set to let the import of the chapters end: there are many, and each takes a moment."""
+    """An event that ends the import of the chapters: there are many, and each takes a moment."""
     go_on = threading.Event()
     monkeypatch.setattr(provider.chapters, "CHAPTERS", ("any",) * (100 * LIMIT))
     monkeypatch.setattr(provider.chapters, "load_chapter", lambda _name: go_on.wait(0.01))

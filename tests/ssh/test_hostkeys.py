@@ -1,4 +1,4 @@
-"""Which host keys are trusted, out of a pinned line or known_hosts files."""
+"""The host keys that are trusted, from a pinned line or known_hosts files."""
 
 import base64
 import hashlib
@@ -77,7 +77,7 @@ def test_known_key_types_are_asked_for_first_and_others_too(tmp_path: Path) -> N
 def test_both_logins_are_of_one_machine(
     before: int, after: int, host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path
 ) -> None:
-    """sshd moves: known_hosts has the host by the port that it had, as ssh wrote it."""
+    """sshd moves: known_hosts has the host with its former port, as ssh wrote it."""
     entry = "web1" if before == 22 else f"[web1]:{before}"
     old = known(tmp_path, f"{entry} {public(host_key)}\nweb2 {public(other_key)}\n", port=before)
     new = old.model_copy(update={"user": "deploy", "port": after})
@@ -110,7 +110,7 @@ def test_the_own_port_goes_before_and_what_is_revoked_anywhere_is_revoked(
 def test_another_key_than_the_one_known_without_port_is_unknown_not_changed(
     host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path
 ) -> None:
-    """As for ssh: another machine may be behind another port of the same address."""
+    """As for ssh, another port of the same address may be another machine."""
     connection = known(tmp_path, f"WEB1 {public(other_key)}\nweb1 {public(other_key)}\n", host="Web1", port=2222)
     error = refusal(connection, trust_of(connection), Shown(host_key.convert_to_public()), "")
     assert isinstance(error, HostKeyUnknown)
@@ -127,7 +127,7 @@ def test_default_files_may_be_missing_a_named_one_may_not(tmp_path: Path) -> Non
 def test_a_file_that_ssh_cannot_read_either_is_told(
     host_key: asyncssh.SSHKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PowerShell's `ssh-keyscan HOST > known_hosts`."""
+    """As written by `ssh-keyscan HOST > known_hosts` in PowerShell."""
     named = known(tmp_path, "")
     default = Path(os.environ["HOME"]) / ".ssh/known_hosts"
     for path in (Path(str(named.known_hosts_file)), default):

@@ -1,8 +1,8 @@
-"""A host that lies: whatever it answers, nothing but an error that names it comes of it, and what it is recorded as
-can be shown, taken back and undone.
+"""A host that lies: whatever it answers, the only result is an error that names it, and what is recorded of it can be
+shown, corrected and undone.
 
-A round is every operation of one chapter, as the engine calls it, with one kind of lie. STOCKADE_LIES: how many rounds
-there are of each chapter and kind; `make test-lies` has more.
+A round is every operation of one chapter, as the engine calls it, with one kind of lie. STOCKADE_LIES: the number of
+rounds for each chapter and kind; `make test-lies` runs more.
 """
 
 import os
@@ -80,7 +80,7 @@ class Refused(Exception):  # noqa: N818
 
 
 class Context:
-    """What the provider aborts a call with."""
+    """The call's context, with which the provider aborts it."""
 
     def abort(self, _code: grpc.StatusCode, message: str) -> None:
         raise Refused(message)
@@ -100,7 +100,7 @@ class Resource:
     ghost: Ghost
 
     def new_run(self) -> "Resource":
-        """The same in another run: a connection of its own, and no memory."""
+        """The same in another run, with its own connection and no memory."""
         CLAIMS.__init__()  # type: ignore[misc]
         connection_pool()._guesses = Guesses()
         way = self.inputs["connection"]
@@ -112,21 +112,21 @@ class Resource:
         return {**state, "connection": self.inputs["connection"]}
 
     def call(self, verb: str, **what: Any) -> Any:
-        """Call the provider; `Refused` where it says no."""
+        """Call the provider; raises `Refused` if it aborts the call."""
         urn = f"urn:pulumi:test::shop::{self.kind}::web1"
         structs = {name: _struct(value) if isinstance(value, dict) else value for name, value in what.items()}
         request = getattr(proto, f"{verb}Request")(urn=urn, **structs)
         return getattr(self.provider, verb)(request, Context())
 
     def state(self) -> dict[str, Any]:
-        """The state right after it was made on the host as that is."""
+        """The state right after it was created on the host as it is."""
         facts = self.facts()
         model = self.chapter.inputs.model_validate(stored.inputs_of(self.inputs))
         outs = stored.outs(model, facts, facts, CLAIM, Machine())
         return {**outs, stored.REFERENCE: self.inputs[stored.REFERENCE], "connection": self.inputs["connection"]}
 
     def facts(self) -> Any:
-        """What the host shows in truth."""
+        """The true facts of the host."""
         model = self.chapter.inputs.model_validate(stored.inputs_of(self.inputs))
         look = self.chapter.observe(model)
         mark = "f" * 32
@@ -183,7 +183,7 @@ def resource(request: pytest.FixtureRequest, ghostly: Server) -> Resource:
 
 
 def tried(resource: Resource, verb: str, **what: Any) -> Any:
-    """Call the provider: an answer, or a message that is fit for a person, in bounded time."""
+    """Call the provider; it must return an answer or a readable message in bounded time."""
     since = time.process_time()
     try:
         return resource.call(verb, **what)
@@ -201,7 +201,7 @@ def tried(resource: Resource, verb: str, **what: Any) -> Any:
 
 
 def one_round(resource: Resource, before: dict[str, Any], lie: Lie) -> Resource:
-    """Every operation with a lie, and what was recorded by it once more with the truth."""
+    """Every operation with a lie, then again with the truth on what was recorded."""
     ghost = resource.ghost
     ghost.lie = lie
     run = resource.new_run()

@@ -1,4 +1,4 @@
-"""The way in: host keys and credentials; against a server on loopback."""
+"""Logins: host keys and credentials, with a server on loopback."""
 
 import importlib.util
 import os
@@ -99,7 +99,7 @@ def test_a_locked_key_opens_with_its_passphrase(pool: Pool, connection: Connecti
 
 
 def test_a_locked_openssh_key(pool: Pool, connection: Connection, user_key: asyncssh.SSHKey, tmp_path: Path) -> None:
-    """As ssh-keygen makes them: bcrypt is needed, and named where it is missing."""
+    """As written by ssh-keygen: bcrypt is needed, and named if it is missing."""
     path = tmp_path / "id"
     path.write_text(private(user_key))
     path.chmod(0o600)
@@ -163,7 +163,7 @@ def test_a_key_file_that_is_none_is_told_in_a_sentence(
 
 @pytest.fixture
 def certified(tmp_path: Path, server: Server, other_key: asyncssh.SSHKey) -> Path:
-    """A key that the server does not know, and beside it a certificate by an authority that it trusts."""
+    """A key that the server does not accept, and beside it a certificate from an authority that it trusts."""
     path, authority = tmp_path / "id", tmp_path / "ca"
     for name in (path, authority):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
@@ -179,16 +179,16 @@ def test_the_certificate_beside_a_key_file_is_offered(
 ) -> None:
     way = only(connection, private_key=None, private_key_file=str(certified))
     assert pool.host(way).run(HELLO)[0].stdout == "hello\n"
-    # a host that does not trust the authority, but knows the key
+    # a host that does not trust the authority, but accepts the key
     server.behaviour.authorities.clear()
     server.behaviour.keys["root"] = " ".join(certified.with_suffix(".pub").read_text().split()[:2])
     pool.close()
     assert pool.host(way).run(HELLO)[0].stdout == "hello\n"
-    # one that knows neither: what was tried is told
+    # one that accepts neither: what was tried is reported
     server.behaviour.keys.clear()
     pool.close()
     assert f"key {certified} and its certificate" in str(refused_by(pool, way, LoginRefused))
-    # what is no certificate, or another key's, is of no use, as for ssh
+    # an invalid certificate, or one for another key, is ignored, as by ssh
     certified.with_name("id-cert.pub").write_text("rubbish")
     pool.close()
     assert f"(with key {certified})" in str(refused_by(pool, way, LoginRefused))
@@ -217,11 +217,11 @@ def test_without_key_and_password_the_default_keys_are_tried(
 
 @pytest.fixture
 def agent(tmp_path: Path, other_key: asyncssh.SSHKey, user_key: asyncssh.SSHKey) -> Iterator[str]:
-    """An ssh-agent with two keys, the second of which is let in."""
+    """An ssh-agent with two keys, the second of which is accepted."""
     path = str(tmp_path / "agent")
     process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.PIPE)
     assert process.stdout
-    process.stdout.readline()  # it listens by then
+    process.stdout.readline()  # by then it listens
     for key in (other_key, user_key):
         environment = {**os.environ, "SSH_AUTH_SOCK": path}
         subprocess.run(["ssh-add", "-q", "-"], input=private(key).encode(), env=environment, check=True)
@@ -242,7 +242,7 @@ def test_agents(
     assert asked.run(HELLO)[0].stdout == "hello\n"
     monkeypatch.setenv("SSH_AUTH_SOCK", agent)
     assert pool.host(only(connection, private_key=None)).run(HELLO)[0].stdout == "hello\n"
-    # a key that is named is used alone, or before the agent's where both are asked for
+    # a named key is used alone, or before the agent's if both are requested
     server.attempts.clear()
     refused_by(pool, only(connection, private_key=private(host_key)), LoginRefused)
     assert {key for _, key in server.attempts} == {public(host_key)}

@@ -1,4 +1,4 @@
-"""The way in: the sequence of logins, retries, a dead host, a jump host; against a server on loopback."""
+"""Logins: their sequence, retries, a dead host, a jump host, with a server on loopback."""
 
 import socket
 import threading
@@ -53,7 +53,7 @@ def test_once_the_admin_has_got_in_changes_are_proved_by_it(
     host.confirm_everywhere(5)
     server.behaviour.keys["deploy"] = public(user_key)
     host.confirm_everywhere(5, login="admin")
-    assert host.login == "bootstrap"  # by which this run came in
+    assert host.login == "bootstrap"  # the login that this run used
     host.confirm_everywhere(5)
     assert server.logins == ["root", "root", "deploy", "deploy"]
 
@@ -65,7 +65,7 @@ def test_both_refused_names_both(pool: Pool, server: Server, connection: Connect
     assert f"bootstrap as root@127.0.0.1:{server.port} (with privateKey)" in str(error)
     tried = len(server.attempts)
     refused_by(pool, pair(connection, user_key), LoginRefused)
-    assert len(server.attempts) == tried  # a refusal is remembered too: it would get us banned
+    assert len(server.attempts) == tried  # a refusal is remembered, too: more of them would get us banned
 
 
 def test_a_refused_admin_is_not_tried_again_while_bootstrap_is_waited_for(
@@ -161,7 +161,7 @@ def test_a_dead_host_is_given_up_once_for_all(
     assert len(dials) == attempts
     assert {error.resource for error in errors} == {f"resource {number}" for number in range(50)}
     assert {error.message for error in errors} == {first.message}
-    # after a while one single attempt shows whether it is back
+    # after a while, a single attempt shows whether it is back
     monkeypatch.setattr(sequence, "GIVEN_UP_FOR", 0.0)
     [one_ladder] = pool._ladders
     one_ladder._until = 0.0
@@ -183,7 +183,7 @@ def test_a_run_may_wait_less_for_whoever_is_down(
 
 
 def test_a_dead_host_does_not_hold_up_others(pool: Pool, connection: Connection, access: HostAccess) -> None:
-    with socket.socket() as silent:  # accepts, and never says a word
+    with socket.socket() as silent:  # accepts connections, but never sends anything
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
         port = silent.getsockname()[1]

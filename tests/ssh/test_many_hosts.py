@@ -1,6 +1,6 @@
-"""Many hosts at once: one that is slow or dead holds up nobody else, and each costs little memory.
+"""Many hosts at once: a slow or dead one does not block the others, and each needs little memory.
 
-The hosts are the bench's simulated ones (bench/simulated/); what they play back was recorded from this machine's sh.
+The hosts are the bench's simulated ones (bench/simulated/); they replay a recording of this machine's sh.
 """
 
 import subprocess
@@ -34,7 +34,7 @@ def access(host: SimulatedHost) -> HostAccess:
 
 
 def recorded(file: Path) -> Path:
-    """What a host answers to LOOK, from a real shell."""
+    """A host's answer to LOOK, from a real shell."""
     run = compose([LOOK], stop_on_failure=False)
     done = subprocess.run(["sh"], input=run.text, capture_output=True, check=True)
     recording = Recording(logins={"root": [True]})
@@ -56,7 +56,7 @@ def many(tmp_path: Path) -> Iterator[Endpoints]:
 def ask(pool: Pool) -> Iterator[Callable[[list[SimulatedHost]], list["Future[Answer]"]]]:
     with ThreadPoolExecutor(COUNT) as threads:
         yield lambda hosts: [threads.submit(pool.host(access(host)).read, LOOK) for host in hosts]
-        pool.close()  # nobody waits for the hosts that never answer
+        pool.close()  # does not wait for hosts that never answer
 
 
 def test_silent_hosts_hold_up_nobody(many: Endpoints, ask: Callable[..., list["Future[Answer]"]]) -> None:

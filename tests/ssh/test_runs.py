@@ -1,4 +1,4 @@
-"""Runs over one shared connection: threads, batches, limits, losses; against a server on loopback."""
+"""Runs over one shared connection: threads, batches, limits, lost connections, with a server on loopback."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -107,7 +107,7 @@ def test_reads_that_are_wanted_together_go_together(host: Host, server: Server) 
     wanted = [f"{number}\n" for number in range(64)]
     wanted[7] = "web1: resource 7: read: exit status 3: fail"
     assert answers == wanted
-    assert len(server.commands) < 10  # while the first connects, the others gather
+    assert len(server.commands) < 10  # the others are batched while the first connects
 
 
 def test_reads_as_root_and_as_the_user_both_get_answers(host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Becoming root through a make-believe sudo on the server's PATH, which does to stdin what the real one does."""
+"""Becoming root through a fake sudo on the server's PATH, which handles stdin like the real one."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ exec "$@"
 
 @pytest.fixture
 def folder(tmp_path: Path, server: Server) -> Path:
-    """A PATH where `id -u` is 1000 and sudo is ours."""
+    """A PATH on which `id -u` prints 1000 and sudo is ours."""
     made = tmp_path / "bin"
     made.mkdir()
     for name, text in {"sudo": _SUDO, "id": "#!/bin/sh\necho 1000\n"}.items():
@@ -97,7 +97,7 @@ def test_root_with_a_sudo_password_needs_no_sudo(pool: Pool, connection: Connect
 
 
 def test_a_wrong_sudo_password_is_sent_once(pool: Pool, connection: Connection, folder: Path) -> None:
-    """Whoever asks, by whatever connection; nor does sudo get the end of its input, or a line of a script."""
+    """Whoever asks, over whatever connection. Sudo gets neither an end of input nor a line of a script instead."""
     (folder / "mode").write_text("password")
     host = admin(pool, connection, sudo_password="wrong word")
     with pytest.raises(SudoRefused) as caught:
@@ -112,14 +112,14 @@ def test_a_wrong_sudo_password_is_sent_once(pool: Pool, connection: Connection, 
     host.close()
     with pytest.raises(SudoRefused):
         host.run(WHO)
-    other = admin(pool, connection, sudo_password="wrong word", per_dial_timeout=14)  # the same in another's hands
+    other = admin(pool, connection, sudo_password="wrong word", per_dial_timeout=14)  # the same from another client
     with pytest.raises(SudoRefused):
         other.run(WHO)
     assert (folder / "guesses").read_text() == "wrong word\n"
 
 
 def test_a_password_that_changes_under_the_run(pool: Pool, connection: Connection, folder: Path) -> None:
-    """What comes after it is sent to a root shell or to nobody."""
+    """Whatever follows it is sent to a root shell or not at all."""
     (folder / "mode").write_text("password")
     host = admin(pool, connection, sudo_password="sudo word")
     host.run(WHO)
@@ -136,7 +136,7 @@ def test_a_new_password_and_the_one_before_it(pool: Pool, connection: Connection
     host = pool.host(HostAccess(name="web1", admin=both, connect_timeout=1))
     assert host.run(WHO)[0].stdout == "yes\n"
     assert host.outdated == "the sudoPassword of root"
-    with pytest.raises(SudoRefused):  # what was valid before proves nothing
+    with pytest.raises(SudoRefused):  # the former password proves nothing
         host.confirm()
     (folder / "words").write_text("new word\n")
     host.credentials_changed("root")
@@ -164,7 +164,7 @@ def test_sudo_that_asks_for_more(
 def test_a_shell_that_does_not_come(
     pool: Pool, connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It hangs where it was let in before: nothing is sent to it, and it is not waited for for ever."""
+    """It hangs after an earlier success: nothing is sent to it, and the wait is limited."""
     (folder / "mode").write_text("password")
     host = admin(pool, connection, sudo_password="sudo word")
     host.run(WHO)

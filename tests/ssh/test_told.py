@@ -1,4 +1,4 @@
-"""A cause that keeps a run from a host is told once, wherever it is met."""
+"""The reason why a host cannot be reached is reported once, wherever it is found."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ RESOURCES = ("user deploy", "firewall ipv4", "firewall ipv6", "sshd")
 
 
 def texts(pool: Pool, *ways: HostAccess, told: ReportedOnce | None = None) -> list[str]:
-    """What is told of every resource of these hosts."""
+    """The messages for every resource of these hosts."""
     told = told or ReportedOnce()
     lines = []
     for way in ways:

@@ -1,4 +1,4 @@
-"""Logins that are let in and get nothing done: the next one is used, and what is wrong with them is told."""
+"""Logins that succeed but are unusable: the next one is used, and the problem is reported."""
 
 import asyncssh
 import pytest
@@ -27,7 +27,7 @@ FAULTS = {
 
 @pytest.fixture
 def access(server: Server, connection: Connection, user_key: asyncssh.SSHKey) -> HostAccess:
-    """deploy is the admin, with the key that root has as well."""
+    """deploy is the admin, with the same key as root."""
     server.behaviour.keys["deploy"] = public(user_key)
     admin = connection.model_copy(update={"user": "deploy"})
     return HostAccess(name="web1", admin=admin, bootstrap=connection, connect_timeout=1)
@@ -88,7 +88,7 @@ def test_a_login_that_got_sudo_meanwhile_is_used(pool: Pool, server: Server, acc
 
 
 def test_while_sshd_moves_each_login_is_tried_at_both_ports(pool: Pool, server: Server, access: HostAccess) -> None:
-    """The admin is to log in where nobody listens yet; root is not let in any more."""
+    """The admin's port has no listener yet; root is no longer accepted."""
     admin, root = access.admin, access.bootstrap
     assert admin is not None
     assert root is not None
@@ -103,6 +103,6 @@ def test_while_sshd_moves_each_login_is_tried_at_both_ports(pool: Pool, server: 
     host = pool.host(moving)
     host.run(HELLO)
     assert (host.user, host.entered().port) == ("deploy", new)
-    host.confirm_everywhere(5)  # by where it is now
+    host.confirm_everywhere(5)  # over the current port
     with pytest.raises(Exception, match="cannot connect"):
-        host.confirm(login="admin", timeout=1)  # not by where it will be
+        host.confirm(login="admin", timeout=1)  # not over the future one

@@ -1,4 +1,4 @@
-"""What an operation waited for is noted, whoever did the waiting for it."""
+"""The waits of an operation are noted, even if another one did the waiting."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
