@@ -1,4 +1,4 @@
-"""The plugin's process, spoken to as an engine does."""
+"""The plugin's process, called as by an engine."""
 
 import json
 import os
@@ -27,12 +27,12 @@ def secret(value: Any) -> dict[str, Any]:
 
 
 def struct(values: Mapping[str, Any]) -> Any:
-    """Return properties as they are sent."""
+    """Return properties in the form in which they are sent."""
     return ParseDict(dict(values), Struct())
 
 
 def plain(message: Any) -> dict[str, Any]:
-    """Return the properties that were sent."""
+    """Return received properties."""
     found: dict[str, Any] = MessageToDict(message)
     return found
 
@@ -52,7 +52,7 @@ class Engine:
         self.empty = empty_pb2.Empty()
 
     def configure(self, **inputs: Any) -> tuple[dict[str, Any], Any]:
-        """Check the provider's inputs and configure it; what it makes of them, and what it says it can do."""
+        """Check the provider's inputs and configure it; return the checked inputs and the provider's features."""
         urn = "urn:pulumi:dev::web::pulumi:providers:stockade::default"
         checked = self.stub.CheckConfig(proto.CheckRequest(urn=urn, news=struct(inputs)))
         can = self.stub.Configure(proto.ConfigureRequest(args=checked.inputs, acceptSecrets=True))
@@ -64,7 +64,7 @@ class Engine:
         return f"urn:pulumi:dev::web::stockade:index:{kind}::{name}"
 
     def check(self, urn: str, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> Any:
-        """Check inputs: what the provider makes of them, and what is wrong."""
+        """Check inputs: the checked inputs, and the failures."""
         answer = self.stub.Check(proto.CheckRequest(urn=urn, olds=struct(olds or {}), news=struct(news)))
         return plain(answer.inputs), [(one.property, one.reason) for one in answer.failures]
 
@@ -73,7 +73,7 @@ class Engine:
         return self.stub.Diff(proto.DiffRequest(urn=urn, id=id_, olds=struct(olds), news=struct(news)))
 
     def create(self, urn: str, props: Mapping[str, Any], *, preview: bool = False) -> tuple[str, dict[str, Any]]:
-        """Create: the id and the state."""
+        """Create: id and state."""
         answer = self.stub.Create(proto.CreateRequest(urn=urn, properties=struct(props), preview=preview))
         return answer.id, plain(answer.properties)
 
@@ -85,7 +85,7 @@ class Engine:
         return plain(self.stub.Update(request).properties)
 
     def read(self, urn: str, id_: str, state: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Any, Any]:
-        """Refresh: the state and the inputs."""
+        """Refresh: state and inputs."""
         request = proto.ReadRequest(urn=urn, id=id_, properties=struct(state), inputs=struct(inputs))
         answer = self.stub.Read(request)
         return plain(answer.properties), plain(answer.inputs)
@@ -95,14 +95,14 @@ class Engine:
         self.stub.Delete(proto.DeleteRequest(urn=urn, id=id_, properties=struct(state)))
 
     def schema(self) -> dict[str, Any]:
-        """Return what it says there is."""
+        """Return the provider's schema."""
         found: dict[str, Any] = json.loads(self.stub.GetSchema(proto.GetSchemaRequest()).schema)
         return found
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[Engine]:
-    """Run the plugin as Pulumi does, in the folder of a user's program."""
+    """Run the plugin as Pulumi does, in the directory of a user's program."""
     argv = [sys.executable, str(REPOSITORY / "plugin"), "127.0.0.1:1"]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(argv, cwd=folder, env={**os.environ, "PYTHONPATH": ""}, **pipes) as process:

@@ -1,4 +1,4 @@
-"""What the plugin answers an engine without any host: schema, config, checks, differences, previews, secrets."""
+"""The plugin's answers that need no host: schema, config, checks, differences, previews, secrets."""
 
 import json
 from collections.abc import Iterator
@@ -148,7 +148,7 @@ def test_another_host_is_a_replacement(engine: Engine) -> None:
 
 
 def test_a_state_of_the_dynamic_resource_is_the_same_resource(engine: Engine) -> None:
-    """By its alias: whoever moves over has nothing changed."""
+    """By its alias, so that moving from dynamic resources to the plugin changes nothing."""
     urn = engine.urn("Sysctl", "web1")
     news, _ = engine.check(urn, {"host": "web1", "settings": "net.ipv4.tcp_syncookies = 1"})
     olds = {**open_(news), "observed": {}, "prior": {}, "claim": "c", "__provider": "gASVNAAAAAAAAAA="}

@@ -1,4 +1,4 @@
-"""The pack's process, asked through Pulumi's Analyzer protocol as an engine asks it."""
+"""The pack's process, called over Pulumi's Analyzer protocol, as by an engine."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Told:
 
 
 def only(told: Iterable[Told], *policies: str) -> list[Told]:
-    """What these policies said."""
+    """The diagnostics of these policies."""
     return [one for one in told if one.policy in policies]
 
 
 @dataclass(frozen=True)
 class Declared:
-    """One resource: inputs, which in a stack are its outputs as well."""
+    """One resource, by its inputs, which are also its outputs when the stack is analysed."""
 
     kind: str
     name: str
@@ -72,7 +72,7 @@ class Pack:
     info: Any
 
     def configure(self, config: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        """Give all policies their own level, and those named these settings."""
+        """Set all policies to their own level, and those named to these settings."""
         wanted = {}
         for policy in self.info.policies:
             properties = Struct()
@@ -81,14 +81,14 @@ class Pack:
         self.stub.Configure(pb.ConfigureAnalyzerRequest(policyConfig=wanted), timeout=_LIMIT)
 
     def analyze(self, resource: Declared) -> list[Told]:
-        """What is wrong with one resource."""
+        """The diagnostics for one resource."""
         request = pb.AnalyzeRequest(
             urn=resource.urn, type=resource.kind, name=resource.name, properties=_struct(resource.props)
         )
         return _told(self.stub.Analyze(request, timeout=_LIMIT))
 
     def analyze_stack(self, *resources: Declared) -> list[Told]:
-        """What is wrong with a stack."""
+        """The diagnostics for a stack."""
         urns = {resource.name: resource.urn for resource in resources}
         items = [
             pb.AnalyzerResource(
@@ -105,7 +105,7 @@ class Pack:
 
 @contextmanager
 def running_pack(environment: Mapping[str, str] | None = None) -> Iterator[Pack]:
-    """Start the pack as Pulumi's language host does, for the length of a block."""
+    """Run the pack during a block, as Pulumi's language host does."""
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(PACK)],
         cwd=PACK,

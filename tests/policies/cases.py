@@ -1,4 +1,4 @@
-"""For each policy a stack that passes and one that fails, with the message."""
+"""For each policy, a stack that passes and one that fails, with the message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RSA_1024 = (
 
 @dataclass(frozen=True)
 class Case:
-    """One policy: what it passes, what it does not, and what it says then; `config`: of other policies, by name."""
+    """One policy: a good stack, a bad one, and the message; `config`: that of other policies, by name."""
 
     policy: str
     good: Declared | Sequence[Declared]
@@ -36,7 +36,7 @@ class Case:
 
 
 def without(rules: str, *lines: str) -> str:
-    """A ruleset without lines, each of which must be in it."""
+    """A ruleset without some lines, each of which must be in it."""
     kept = rules.splitlines()
     for line in lines:
         kept.remove(line)
@@ -44,7 +44,7 @@ def without(rules: str, *lines: str) -> str:
 
 
 def with_first(rules: str, *lines: str) -> str:
-    """A ruleset with rules at the head of its filter table."""
+    """A ruleset with additional rules at the head of its filter table."""
     return rules.replace("*filter\n", "\n".join(("*filter", *lines, "")), 1)
 
 

@@ -1,4 +1,4 @@
-"""The pack with the program, from end to end: with the embedded engine, and with the Pulumi CLI where it is on PATH."""
+"""The pack with the program, end to end: with the embedded engine, and with the Pulumi CLI if it is on PATH."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENGINES = [
     pytest.param("pulumi", marks=pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")),
 ]
 HARDENED: dict[str, Any] = {
-    # nobody is there: a preview asks no host, and what a policy refuses does not get that far
+    # no host exists: a preview contacts none, and policies refuse the rest before that
     "hosts": {"web1": {"address": "198.51.100.250", "hostKey": ED25519}},
     "users": [{"name": "deploy", "sudo": "nopasswd", "keys": [ED25519]}],
     "packages": {"absent": ["exim4-daemon-light", "rpcbind"]},
@@ -148,7 +148,7 @@ def test_a_hostile_configuration_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_pack_itself_refuses_a_misspelled_policy(pack: Pack) -> None:
-    """Plain `pulumi preview` looks at nothing else."""
+    """With plain `pulumi preview`, nothing else checks that."""
     wanted = {"exposure-alowed": pb.PolicyConfig(enforcementLevel=pb.MANDATORY)}
     with pytest.raises(grpc.RpcError) as refused:
         pack.stub.Configure(pb.ConfigureAnalyzerRequest(policyConfig=wanted))

@@ -1,4 +1,4 @@
-"""The guide's rulesets and commands, judged by the policies on firewalls."""
+"""The guide's rulesets and commands, checked by the policies on firewalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not simply right or wrong: doubts, values not known yet, secrets, waivers, wrong configuration."""
+"""Cases other than right or wrong: doubts, unknown values, secrets, waivers, invalid configuration."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_the_way_that_the_stack_config_tells(hosts: dict[str, Any], defaults: di
 
 
 def test_hosts_with_a_secret_among_them_are_read_from_the_file() -> None:
-    """No engine hands them to a pack; their addresses are in clear all the same."""
+    """No engine passes them to a pack, but their addresses are in plain text anyway."""
     environment = {"PULUMI_PROJECT": "stockade", "PULUMI_STACK": "staging", "PULUMI_DRY_RUN": "true"}
     with running_pack({**environment, "PULUMI_CONFIG": "{}"}) as pack:
         told = pack.analyze_stack(

@@ -1,4 +1,4 @@
-"""A firewall that is kept: what other policies make of it."""
+"""The other policies on a firewall that is kept."""
 
 from __future__ import annotations
 

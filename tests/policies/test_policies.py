@@ -1,4 +1,4 @@
-"""Each policy passes a good stack and fails a bad one, with its exact message; asked through the Analyzer protocol."""
+"""Each policy passes a good stack and fails a bad one, with its exact message, over the Analyzer protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _asked(pack: Pack, stack: object, policy: str) -> list[Told]:
     if isinstance(stack, Declared):
         return only(pack.analyze(stack), policy)
     assert isinstance(stack, list)
-    for resource in stack:  # as engines do, before they ask about all together
+    for resource in stack:  # as engines do, before they analyse the stack
         pack.analyze(resource)
     return only(pack.analyze_stack(*stack), policy)
 

@@ -1,4 +1,4 @@
-"""However it is written: what opens a host by the back door is named, and each has a setting that allows it."""
+"""Whatever opens a back door to a host is named, however it is spelled, and each has a setting that allows it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def violated(pack: Pack, policy: str, stack: Declared) -> bool:
         ("2001::/16 2400::/12", True),
         ("%(stockade_operator)s %(stockade_kept_sshd)s 0.0.0.0/0", True),
         ("%(everybody)s", True),  # cannot be decided
-        ("0.0.0.0/+0", True),  # fail2ban takes the digits as Python's int() does
+        ("0.0.0.0/+0", True),  # fail2ban parses the digits like Python's int()
         ("0.0.0.0/0_0 ::/-0", True),
         ("0.0.0.0/\u0660", True),
         ("file:/var/lib/ours/everybody", True),
