@@ -1,4 +1,4 @@
-"""Fail2Ban's settings, the text they become, and what is read from a host."""
+"""Fail2Ban's settings, the text generated from them, and the facts of a host."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def inputs(**values: Any) -> Fail2BanInputs:
 
 
 def facts(wanted: Fail2BanInputs, **changes: Any) -> Fail2BanFacts:
-    """What a host shows that is as wanted, with changes to sshd's jail or to the whole."""
+    """The facts of a host that is as declared, with changes to sshd's jail or to the whole."""
     jail = wanted.jails["sshd"]
     shown = {
         "maxretry": jail.value("maxretry"),
@@ -201,7 +201,7 @@ def test_what_the_host_never_bans_is_drift_when_its_files_say_otherwise() -> Non
     known = KnownState(wanted, was, was, was)
     assert Fail2BanChapter().as_observed(wanted, known, was) == wanted
     shown = Fail2BanChapter().as_observed(wanted, known, now).config
-    assert "ignoreip = 127.0.0.0/8 ::1 198.51.100.1 192.0.2.9\n" in shown  # what is in force lacks what is new
+    assert "ignoreip = 127.0.0.0/8 ::1 198.51.100.1 192.0.2.9\n" in shown  # the new address is not in force yet
     own = inputs(jails={"sshd": {"options": {"ignoreip": "198.51.100.1"}}})
     assert (
         Fail2BanChapter().as_observed(own, KnownState(own, was, was, was), facts(own, ignoreip=("198.51.100.1",)))

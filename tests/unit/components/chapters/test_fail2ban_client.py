@@ -1,4 +1,4 @@
-"""What asks fail2ban's server, run here against a server of the test's own."""
+"""The client of fail2ban's server, with a server in the test."""
 
 import json
 import pickle
@@ -15,7 +15,7 @@ from hosts.scripts import script
 
 
 def test_questions_are_answered_each_over_its_own_connection(tmp_path: Path) -> None:
-    """As servers before 0.10 want it; a refusal is an exception of a module that is not read."""
+    """As servers before 0.10 require; a refusal is an exception from a module that is not imported."""
     told = {"ping": "pong", "get sshd ignoreip": ["::1"], "status nix": None}
     at = tmp_path / "f2b.sock"
     with _serving(at, told) as asked:
@@ -58,7 +58,7 @@ def _serving(path: Path, told: dict[str, Any]) -> Iterator[list[str]]:
                 words = pickle.loads(one.recv(65536).removesuffix(b"<F2B_END_COMMAND>"))
                 asked.append(" ".join(words))
                 value = told[asked[-1]]
-                # what pickle writes of an exception of fail2ban's
+                # an exception of fail2ban's, as pickled
                 refused = b"(I1\ncfail2ban.exceptions\nUnknownJailException\n(Vnix\ntRt."
                 one.sendall((pickle.dumps((0, value)) if value else refused) + b"<F2B_END_COMMAND>")
 

@@ -1,4 +1,4 @@
-"""Readers of ss and netstat, and what is expected of what they show."""
+"""The readers of ss and netstat, and the expected listeners."""
 
 import pytest
 from pydantic import ValidationError
@@ -32,7 +32,7 @@ def test_the_services_of_the_guide() -> None:
     assert Listener("udp", "192.0.2.1", 123, "ntpd", "ntp", uid=105) in found
     assert {one.address for one in found if one.loopback} == {"127.0.0.1", "::1"}
     left = {one.process for one in found if not one.loopback and not expected(one, EXPECTED)}
-    # "Exim and RPC, however, are unnecessary"; Exim listens on the loopback only
+    # "Exim and RPC, however, are unnecessary"; Exim listens only on loopback
     assert left == {"rpcbind", "rpc.statd", "kernel"}
 
 
@@ -70,7 +70,7 @@ def test_who_holds_a_socket_is_told_by_the_program_and_its_place() -> None:
 
 
 def test_what_systems_have_by_default_is_nobodys_back_door() -> None:
-    """The host's own sshd, started by a person with a configuration of their own; a port forwarded by ssh."""
+    """Not expected: the host's sshd, started by a user with another configuration; a port forwarded by ssh."""
     for program in ("sshd", "ssh"):
         assert expected(Listener("tcp", "0.0.0.0", 22, program, "openssh-server"), EXPECTED)
         own = Listener("tcp", "0.0.0.0", 9995, program, "openssh-server", uid=1001)
@@ -132,7 +132,7 @@ def test_a_new_unexpected_listener_is_drift_and_a_known_one_is_not() -> None:
     more = recorded.model_copy(update={"unexpected": (*recorded.unexpected, intruder)})
     shown = ListenerChapter().as_observed(inputs, known, more)
     assert shown.unexpected_listeners == (intruder,)
-    assert shown.expected == inputs.expected  # what is declared stays what it is
+    assert shown.expected == inputs.expected  # what is declared does not change
     assert shown.model_copy(update={"unexpected_listeners": ()}) == inputs
     fewer = recorded.model_copy(update={"unexpected": (), "listening": ()})
     assert ListenerChapter().as_observed(shown, known, fewer) == inputs

@@ -1,4 +1,4 @@
-"""Packages: what may be declared, and what a host shows of it."""
+"""Packages: what may be declared, and the facts of a host."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""The kernel's settings: names and values, what counts as drift, and the scripts on a kernel of their own."""
+"""Kernel settings: names and values, drift, and the scripts in their own network namespace."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +36,7 @@ def lines(*settings: str) -> SysctlInputs:
 
 
 class TestSettings:
-    """What a stack config may say."""
+    """What a stack config may declare."""
 
     @pytest.mark.parametrize(
         ("name", "path"),
@@ -134,7 +134,7 @@ def test_what_a_host_lacks_is_told() -> None:
 
 
 class TestDrift:
-    """What a refresh makes of what a host shows."""
+    """Drift that a refresh finds on a host."""
 
     wanted = lines("net.ipv4.conf.all.rp_filter = 1", "net.ipv4.tcp_syncookies = 1")
     values: Mapping[str, str] = {f"{ALL}rp_filter": "1", "net/ipv4/conf/default/rp_filter": "1", f"{LO}rp_filter": "0"}
@@ -192,7 +192,7 @@ def observed(stage: Stage, wanted: SysctlInputs) -> SysctlFacts:
 def changed(
     stage: Stage, wanted: SysctlInputs, prior: SysctlFacts | None = None, *, restoring: bool = False, keep: bool = True
 ) -> Answer:
-    """Run a change as the guard does: save, change, and commit or go back, where it arms at all."""
+    """Run a change as under the guard: save, change, and commit or roll back, if it arms at all."""
     known = KnownState(None, None, prior, prior)
     script = CHAPTER.restore(wanted, known) if restoring else CHAPTER.apply(wanted, known)
     guard = CHAPTER.guard(wanted, known, ACCESS, restoring=restoring)
@@ -215,7 +215,7 @@ def write(stage: Stage, path: str, value: str) -> None:
 
 
 class TestScripts:
-    """On a kernel's settings of their own: those of a network namespace."""
+    """With the kernel settings of a network namespace."""
 
     def test_from_the_first_run_to_the_last(self, stage: Stage) -> None:
         write(stage, f"{LO}rp_filter", "2")
@@ -242,7 +242,7 @@ class TestScripts:
         assert observed(stage, wanted) == prior
 
     def test_a_value_that_the_kernel_refuses_keeps_no_other_from_being_set(self, stage: Stage) -> None:
-        """Some can be set and never unset; beside one that cuts the way in, that must go back all the same."""
+        """Some can be set but never unset. A setting beside them that cuts the way in must still be rolled back."""
         write(stage, f"{LO}rp_filter", "0")
         body = script("components/sysctl/kernel.sh") + 'put_settings "$given"\n'
         given = f"net/ipv4/icmp_ratelimit no number\n{LO}rp_filter 1"
@@ -295,7 +295,7 @@ class TestScripts:
         assert CHAPTER.differences(more, observed(stage, more)) == ""
         assert kernel(stage, f"{LO}arp_announce") == "2"
         changed(stage, more, prior)
-        write(stage, "net/ipv4/tcp_sack", "1")  # by somebody else
+        write(stage, "net/ipv4/tcp_sack", "1")  # a foreign change
         changed(stage, inputs(), prior)
         assert [kernel(stage, f"{LO}{name}") for name in ("arp_announce", "arp_ignore")] == ["0", "0"]
         assert kernel(stage, f"{ALL}arp_announce") == "0"
@@ -363,7 +363,7 @@ class TestScripts:
         assert changed(stage, inputs()).status == 0
 
     def test_a_pattern_of_the_distributions_is_answered_by_the_same(self, stage: Stage) -> None:
-        """systemd-sysctl gives what a pattern says to interfaces that come later."""
+        """systemd-sysctl applies patterns to interfaces that appear later."""
         stage.write(
             "/usr/lib/sysctl.d/50-default.conf", "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\n"
         )

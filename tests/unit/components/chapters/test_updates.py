@@ -1,4 +1,4 @@
-"""Update settings, what apt answers, the command of an upgrade, gai.conf, and the stand-in's checks."""
+"""Update settings, apt's answers, the command of an upgrade, gai.conf, and the checks of the stand-in."""
 
 import shlex
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_what_cannot_be_is_refused(values: dict[str, Any], words: str) -> None:
         ({"installed": False}, {"enabled": False}),
         ({"origins": ("origin=Debian",)}, {"origins": ("origin=Debian",)}),
         ({"reboot": True, "reboot_time": "03:00"}, {"reboot_time": "03:00"}),
-        ({"mail": "root"}, {}),  # not declared, not ours
+        ({"mail": "root"}, {}),  # not declared, so not managed
     ],
 )
 def test_drift_is_what_apt_and_the_timers_do(change: dict[str, Any], shown: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A wrong stack config gives every error with its path, and no secret."""
+"""An invalid stack config results in all errors, with paths and without secrets."""
 
 import json
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_all_errors_are_told_at_once() -> None:
 
 
 def test_no_secret_is_told() -> None:
-    secret = "correct-horse"  # a passphrase put where the key belongs
+    secret = "correct-horse"  # a passphrase in place of the key
     told = "\n".join(errors(hosts={"web1": {"address": "x", "privateKey": secret, "password": [secret]}}))
     assert "privateKey" in told or "password" in told
     assert secret not in told
@@ -131,7 +131,7 @@ def test_machines_that_share_something_and_are_not_one(differs: dict[str, Any]) 
 
 @pytest.mark.parametrize("chapter", ["sshd", "fail2ban", "updates", "listeners", "upgrade", "timeSync", "packages"])
 def test_a_block_that_is_not_there_is_left_out(chapter: str) -> None:
-    """Whichever block is there, no other chapter comes with it."""
+    """No block declares any other chapter."""
     config = parse({"hosts": HOSTS, chapter: {}}, "lab")
     (wanted,) = (config.hardening().on(host) for host in config.hosts.values())
     there = {camel(name) for name in CHAPTERS if getattr(wanted, name)} - {"packages"}

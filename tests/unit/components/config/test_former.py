@@ -1,4 +1,4 @@
-"""What is known of hosts that a config does not have any more, or has otherwise."""
+"""What is known of hosts that are no longer in a config, or differ there."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def config(**hosts: Any) -> dict[str, Any]:
 
 
 def run(*configs: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """What is known after runs with these configs, the last one first; each writes and reads it as the state does."""
+    """What is known after runs with these configs, the last one first; each run reads and writes it as in a state."""
     known: tuple[dict[str, Any], ...] = ()
     for now in configs:
         kept = read(written({}, older(now, known)))[1]
@@ -61,9 +61,9 @@ def test_a_host_is_found_whatever_it_was_called_and_how_long_ago() -> None:
         "198.51.100.3",
         "198.51.100.2",
     ]
-    # a machine of which the state has another key than any config: whatever had the name
+    # a machine whose key in the state is in no config: whatever had the name
     assert [way.logins()[0][1].host for way in Former(known).places("beta", frozenset({"x"}))] == ["198.51.100.1"]
-    # a state that knows no key: by the name
+    # a state without a key: by name
     assert addresses(known, "gamma", frozenset()) == ["198.51.100.3", "198.51.100.2"]
 
 
@@ -101,7 +101,7 @@ def test_logins_of_before_are_tried_of_the_same_machine_alone_and_few_passwords(
     keys = run(*(config(alpha=entry(1, KEYS[0], privateKeyFile=str(number))) for number in range(5)))
     way = Former(keys).since(Inventory(keys[0])["alpha"], A)
     assert [login.private_key_file for _, login in way.former_logins()] == ["3", "2"]
-    # as after a run that was killed: the same config again
+    # the same config again, as after a killed run
     again = run(*(config(alpha=entry(1, KEYS[0], privateKeyFile=name)) for name in ("old", "new", "new")))
     way = Former(again).since(Inventory(again[0])["alpha"], A)
     assert [login.private_key_file for _, login in way.former_logins()] == ["old"]

@@ -1,4 +1,4 @@
-"""What `HardenedHost` declares: seen by the engine's side of the SDK, without a host."""
+"""The resources that `HardenedHost` declares, from the engine's side of the SDK, without a host."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ WANTED = Hardening.model_validate(
 
 
 class Recorder(mocks.Mocks):
-    """Writes down what resources are registered with."""
+    """Records the inputs of registered resources."""
 
     def __init__(self) -> None:
         self.inputs: dict[str, Mapping[str, Any]] = {}
@@ -43,7 +43,7 @@ class Recorder(mocks.Mocks):
 
 
 def declared(program: Callable[[], Any], **config: Any) -> dict[str, Mapping[str, Any]]:
-    """Run a program; return the inputs of the resources about hosts, by type and name."""
+    """Run a program; return the inputs of resources on hosts, by type and name."""
     recorder = Recorder()
     set_mocks(recorder, project="shop", stack="test")
     set_all_config({f"shop:{name}": json.dumps(value) for name, value in config.items()})
@@ -55,7 +55,7 @@ def declared(program: Callable[[], Any], **config: Any) -> dict[str, Mapping[str
 
 
 def in_clear(value: Any) -> str:
-    """What a state would have in clear of an input."""
+    """The part of an input that would be in plain text in a state."""
     if is_rpc_secret(value):
         return ""
     if isinstance(value, Mapping):
@@ -64,7 +64,7 @@ def in_clear(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """An input without its marks of secrets."""
+    """An input without secret marks."""
     value = unwrap_rpc_secret(value)
     return {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 

@@ -1,4 +1,4 @@
-"""Files that a config names: whoever may change the config has no other file read out by it."""
+"""Files named in a config: changing the config must not make a run print other files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTS = {"h1": {"address": "192.0.2.9", "bootstrap": {"user": "root"}}}
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a file of somebody's outside."""
+    """A project, and somebody else's file outside it."""
     folder = tmp_path / "project"
     (folder / ".git").mkdir(parents=True)
     (folder / "sub").mkdir()
@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _named(folder: Path) -> dict[str, Callable[[], str]]:
-    """Ways to lead out of the project, or to what is no file, by a path that a config may have."""
+    """Paths in a config that lead out of the project, or to something other than a regular file."""
     inner = folder / "rules.v4"
 
     def link(to: str) -> Callable[[], str]:
@@ -156,7 +156,7 @@ def test_links_and_folders_within_the_project_are_followed(project: Path) -> Non
 
 @pytest.fixture(params=[REVIEW, "CI"])
 def review(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A run that previews a change of somebody else's."""
+    """A run that previews somebody else's change."""
     monkeypatch.setenv(request.param, "true")
     if request.param == "CI":
         monkeypatch.setattr("components.config.named_files.is_dry_run", lambda: True)

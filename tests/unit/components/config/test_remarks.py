@@ -1,4 +1,4 @@
-"""Secrets that stand in clear in a stack config, wherever they are."""
+"""Plain-text secrets anywhere in a stack config."""
 
 from pathlib import Path
 

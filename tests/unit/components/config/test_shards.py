@@ -1,4 +1,4 @@
-"""An environment in several stacks: who belongs where, who stays when shards or hosts are added, what is refused."""
+"""An environment in several stacks: the assignment of hosts, its stability when shards or hosts are added, refusals."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ NAMES = [f"web{number}" for number in range(1, 1001)]
 
 @pytest.fixture
 def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of the project's folder that holds a hundred hosts."""
+    """A file with a hundred hosts in the project's folder."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "hosts.yaml"
     lines = (f"web{n}: {{address: 203.0.113.{n}}}" for n in range(1, 101))
@@ -32,19 +32,19 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sharded(stack: str, **more: Any) -> StackConfig:
-    """The config of a stack that has the inventory and twenty shards."""
+    """The config of a stack with the inventory and twenty shards."""
     return parse({"inventory": "hosts.yaml", "shard": {"of": 20}, **more}, stack)
 
 
 def refused(stack: str, **more: Any) -> list[str]:
-    """The lines that such a config is refused with."""
+    """The lines with which such a config is refused."""
     with pytest.raises(ConfigError) as caught:
         sharded(stack, **more)
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
 def test_where_hosts_are_is_for_ever() -> None:
-    """Another answer than this one would move the hosts of every user."""
+    """Any other assignment would move the hosts of every user."""
     assert [shard_of(name, 20) for name in ("web1", "web2", "db1", "münchen")] == [6, 17, 17, 1]
 
 
@@ -177,7 +177,7 @@ def test_a_host_that_went_to_another_shard_is_not_undone(inventory: Path) -> Non
 
 
 def _undone(host: str, stack: str, shards: int) -> str:
-    """What the provider says when a stack has a host's resource deleted: here it gets no further than the state."""
+    """The provider's message when a stack deletes a host's resource: here only the state is checked."""
     configure(Settings(project="stockade", stack=stack))
     provider = TimeSyncProvider()
     raw = {"stockade:inventory": "hosts.yaml", "stockade:shard": json.dumps({"of": shards})}

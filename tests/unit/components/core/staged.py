@@ -1,4 +1,4 @@
-"""A host without SSH: a stage (tests/shell_room.py) on which whole runs are carried out, and a chapter of one word."""
+"""A host without SSH: a stage (tests/shell_room.py) for whole runs, and a chapter that manages one word."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BACK = f"if [ -f $guard/word ]; then cp -p $guard/word {WORD}; else rm -f {WORD}
 
 
 class WordInputs(ChapterInputs):
-    """`word` is in the file. `guarded`: the change is confirmed by a login. `kept`: the commit works."""
+    """`word`: the content of the file. `guarded`: a login confirms the change. `kept`: the commit succeeds."""
 
     word: str
     guarded: bool = False
@@ -32,13 +32,13 @@ class WordInputs(ChapterInputs):
 
 
 class WordFacts(Model):
-    """What is in the file; None where it is not there."""
+    """The content of the file; None if it does not exist."""
 
     word: str | None = None
 
 
 class WordChapter(Chapter[WordInputs, WordFacts]):
-    """The file has a word."""
+    """Manages a file with one word."""
 
     inputs = WordInputs
     facts = WordFacts
@@ -86,8 +86,8 @@ class WordChapter(Chapter[WordInputs, WordFacts]):
 
 @dataclass
 class StagedHost:
-    """What of a `Host` a transaction uses. `before` is called with the steps of each run, and may change the stage or
-    raise; `after` likewise, when it has come to its end."""
+    """The part of a `Host` that a transaction uses. `before` is called with the steps of each run, and may change the
+    stage or raise; `after` likewise, after the run."""
 
     stage: Stage
     token: str = "one"
@@ -133,12 +133,12 @@ class StagedHost:
             raise Unreachable("nobody answers", host=self.name)
 
     def as_host(self) -> Host:
-        """The same, for what takes a `Host`."""
+        """The same, typed as a `Host`."""
         return cast("Host", self)
 
 
 def cut(step: str, *, times: int = 1) -> Callable[[list[str]], None]:
-    """Return what breaks the connection in a run that has this step, so many times."""
+    """Return a callback that breaks the connection in the first `times` runs with this step."""
     left = [times]
 
     def at(steps: list[str]) -> None:
@@ -150,7 +150,7 @@ def cut(step: str, *, times: int = 1) -> Callable[[list[str]], None]:
 
 
 def failure_of(work: Callable[[], Any]) -> str:
-    """Return what an operation says that must fail."""
+    """Return the message of an operation that must fail."""
     try:
         work()
     except (HostError, Exception) as error:

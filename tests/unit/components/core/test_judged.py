@@ -1,4 +1,4 @@
-"""A program that no policy pack checks says so, or ends."""
+"""A program that no policy pack checks warns about it or ends."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ PACK = "import sys; from components.core.judged import mark; mark(sys.argv[1]); 
 
 
 def packs(*engines: str) -> list[subprocess.Popen[bytes]]:
-    """Packs of the runs of these engines, all begun at once, when each has left its file."""
+    """Packs of runs of these engines, started at once; returns when each has written its file."""
     begun = [
         subprocess.Popen([sys.executable, "-c", PACK, engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for engine in engines
@@ -72,7 +72,7 @@ def test_a_pack_of_the_same_engine_judges_as_long_as_it_lives() -> None:
 
 
 def test_what_another_container_has_left_is_its_own(tmp_path: Path) -> None:
-    """They share a home, and none sees the other's processes: what is of a living pack there looks dead from here."""
+    """Containers share a home but not processes: the file of a pack running in another one looks dead from here."""
     (pack,) = packs(ENGINE)
     folder = tmp_path / "stockade" / "judged"
     (own,) = folder.iterdir()

@@ -1,4 +1,4 @@
-"""Whose a host's chapter is: the record on the host held against a state, without a host."""
+"""Who owns a chapter of a host: the record compared with a state, without a host."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,7 +31,7 @@ def ledger(owner: Owner | None, machine: Machine = HERE) -> Ledger:
 def test_the_record_of_a_copied_disk_is_another_machines() -> None:
     assert copied(OURS, ELSEWHERE)
     assert not copied(OURS, HERE)
-    assert not copied(replace(OURS, machine=""), HERE)  # of an earlier version
+    assert not copied(replace(OURS, machine=""), HERE)  # written by an earlier version
     assert not copied(OURS, Machine())
     stranger = replace(OURS, stack="another", machine="two")
     taken_from(ledger(stranger), OURS, "web", "packages", "adopt")
@@ -61,7 +61,7 @@ def test_a_lost_state_takes_over_aloud_and_the_one_that_was_not_lost_gives_way()
 def test_a_backup_knows_its_hosts_whatever_claims_came_since() -> None:
     later = replace(OURS, claim="c7").after(OURS)
     assert undoes(ledger(later), "packages", state(), OURS, lambda: True) == ""
-    anew = replace(OTHERS, claim="c8")  # all was destroyed, and made again by a state of another word
+    anew = replace(OTHERS, claim="c8")  # everything was destroyed, and created again from another state
     assert undoes(ledger(anew), "packages", state(), OURS, lambda: True) == ""
 
 
@@ -70,9 +70,9 @@ def test_a_backup_knows_its_hosts_whatever_claims_came_since() -> None:
     [
         (HERE, True, False, False),
         (HERE, False, False, False),  # somebody has removed the record
-        (HERE, False, True, True),  # of a snapshot of before
+        (HERE, False, True, True),  # the host is an earlier snapshot
         (ELSEWHERE, True, False, True),
-        (Machine("", ("SHA256:a",)), False, False, True),  # nobody can tell
+        (Machine("", ("SHA256:a",)), False, False, True),  # unknown
     ],
 )
 def test_without_a_record_the_machine_and_its_settings_decide(

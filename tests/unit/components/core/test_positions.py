@@ -1,4 +1,4 @@
-"""Where resources are declared stays out of what the SDK sends."""
+"""The SDK does not send the source positions of resources."""
 
 import sys
 
@@ -18,7 +18,7 @@ class Custom(Base):
 
 
 class Ruleset(Custom):
-    """As deep as a resource of the SDK: it looks for the third constructor."""
+    """As deep as a resource of the SDK, which looks for the third constructor."""
 
     def __init__(self) -> None:
         super().__init__()

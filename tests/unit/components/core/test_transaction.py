@@ -1,4 +1,4 @@
-"""One change, all of it or nothing: on a stage, with the scripts of real runs."""
+"""A change is atomic: on a stage, with the scripts of real runs."""
 
 import shutil
 from collections.abc import Callable
@@ -25,7 +25,7 @@ __all__ = ["stage"]
 
 @pytest.fixture
 def change(stage: Stage) -> Change:
-    """Make a first change of a host on the stage."""
+    """Create the first change of a host on the stage."""
 
     def made(word: str = "ours", **given: object) -> tuple[StagedHost, Transaction[WordInputs, WordFacts]]:
         host = StagedHost(stage)
@@ -160,7 +160,7 @@ PLACES = ("mkdir prior", "chmod prior", "mv prior", "mkdir owner", "chmod owner"
 def test_a_prior_state_that_could_not_be_recorded_leaves_nothing(
     stage: Stage, change: Change, place: str, fault: str
 ) -> None:
-    """What was kept of it would count as the prior state for good, whatever happens to the host until the next run."""
+    """Otherwise a partial record would count as the prior state forever, whatever happens to the host meanwhile."""
     stage.write(WORD, "theirs")
     program, _, folder = place.partition(" ")
     real = f"/host{shutil.which(program)}"
@@ -260,7 +260,7 @@ def test_what_a_dead_run_left_armed_goes_back_before_anybody_believes_it(stage: 
     host.before = cut("revert the change", times=9)
     failure_of(lambda: first.converge(_fresh()))
     assert stage.read(WORD) == "ours"
-    assert settled(host.as_host(), "word").armed  # its own run's change is its own matter
+    assert settled(host.as_host(), "word").armed  # its own run handles its change
     assert stage.read(WORD) == "ours"
     other = StagedHost(stage, token="two")
     assert settled(other.as_host(), "word").armed == frozenset()

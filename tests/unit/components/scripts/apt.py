@@ -1,7 +1,7 @@
-"""A Debian on a stage: apt-get, dpkg and their kin as stubs over a small archive of packages.
+"""A Debian on a stage: apt-get, dpkg and related programs as stubs with a small archive of packages.
 
-What a package has is a folder tree, /repo/NAME, which comes and goes with it. Units among it are started when it is
-installed, unless policy-rc.d says no. `dies(WHEN)` ends the whole run with SIGKILL, as a power cut would.
+The files of a package are a tree, /repo/NAME, which is installed and removed with it. Its units are started at
+installation, unless policy-rc.d forbids that. `dies(WHEN)` ends the whole run with SIGKILL, like a power cut.
 """
 
 from dataclasses import dataclass
@@ -214,18 +214,18 @@ Moment = Literal["before", "removing", "installing", "after"]
 
 @dataclass(frozen=True)
 class Debian:
-    """The stage's packages."""
+    """The packages of the stage."""
 
     stage: Stage
     units: Units
 
     def has(self, name: str, needs: str = "", conflicts: str = "", section: str = "misc", provides: str = "") -> None:
-        """Put a package into the archive."""
+        """Add a package to the archive."""
         archive = self.stage.read("/repo/archive")
         self.stage.write("/repo/archive", f"{archive}{name}|1|{needs}|{conflicts}|{section}|{provides}\n")
 
     def daemon(self, name: str, needs: str = "", conflicts: str = "") -> None:
-        """Put a package with a service and its configuration into the archive."""
+        """Add a package with a service and its configuration to the archive."""
         self.has(name, needs=needs, conflicts=conflicts)
         self.stage.write(f"/repo/{name}/lib/systemd/system/{name}.service")
         self.stage.write(f"/repo/{name}/etc/{name}.d/{name}.conf", f"{name}'s\n")
@@ -236,17 +236,17 @@ class Debian:
         self.stage.forget_calls()
 
     def installed(self) -> dict[str, str]:
-        """Return what is installed, each `auto` or `manual`."""
+        """Return the installed packages, each `auto` or `manual`."""
         rows = (line.split() for line in self.stage.read("/var/lib/dpkg/there").splitlines())
         return {row[0]: row[2] for row in rows if row[3] == "installed"}
 
     def dies(self, moment: Moment) -> None:
-        """Let the next change of packages be cut off, with all that runs: once."""
+        """Kill the next change of packages, with everything that runs: once."""
         self.stage.write("/repo/dies", moment)
 
 
 def debian(stage: Stage) -> Debian:
-    """Make a stage a Debian 12 with a few packages that every host has."""
+    """Make the stage a Debian 12 with a few packages that every host has."""
     stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
     stage.write("/repo/solve.awk", _SOLVE)
     stage.write("/var/lib/dpkg/there")

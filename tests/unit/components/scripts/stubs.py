@@ -1,4 +1,4 @@
-"""Programs that scripts of chapters ask, as stubs for a stage: a systemctl with units, a fail2ban with jails."""
+"""Stubs for a stage of programs that chapters' scripts call: systemctl with units, fail2ban with jails."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,12 @@ exit "$status"
 
 @dataclass(frozen=True)
 class Units:
-    """The units of a stage that systemd runs."""
+    """The units of a stage with systemd."""
 
     stage: Stage
 
     def set(self, name: str, state: str, *, starts: str = "", fails: bool = False) -> None:
-        """Let there be a unit, `enabled active` for instance; `starts`: sh that a start runs."""
+        """Add a unit, for instance `enabled active`; `starts`: sh that runs at its start."""
         self.stage.write(f"/run/units/{name}", f"{state}\n")
         if starts:
             self.stage.write(f"/run/units/{name}.starts", f"#!/stage/sh\n{starts}\n", 0o755)
@@ -77,12 +77,12 @@ class Units:
             self.stage.write(f"/run/units/{name}.fails")
 
     def state(self, name: str) -> str:
-        """Return `enabled active`; "" for a unit that is not there."""
+        """Return its state, such as `enabled active`; "" for a unit that does not exist."""
         return self.stage.read(f"/run/units/{name}").strip()
 
 
 def own_units(stage: Stage) -> None:
-    """Let /lib/systemd be the stage's own: the rest of /lib is this machine's."""
+    """Give the stage its own /lib/systemd: the rest of /lib is this machine's."""
     lib = stage.path("/lib")
     if not lib.is_symlink():
         return
@@ -95,7 +95,7 @@ def own_units(stage: Stage) -> None:
 
 
 def systemctl(stage: Stage, **units: str) -> Units:
-    """Let systemd run a stage, with these services: `cron="enabled active"`."""
+    """Give the stage systemd, with these services: `cron="enabled active"`."""
     stage.systemd()
     stage.folder("/run/units")
     own_units(stage)
@@ -178,25 +178,25 @@ done
 
 @dataclass(frozen=True)
 class Fail2ban:
-    """A stage's fail2ban: its server has the jails of the drop-in file, each with its bans."""
+    """The fail2ban of a stage: its server has the jails of the drop-in file, with their bans."""
 
     stage: Stage
     units: Units
 
     def run(self, **bans: str) -> None:
-        """Let the server run with these jails: `sshd="192.0.2.1 192.0.2.2"`."""
+        """Run the server with these jails: `sshd="192.0.2.1 192.0.2.2"`."""
         self.units.set("fail2ban.service", "enabled active", starts="/run/f2b/start")
         self.stage.folder("/run/f2b/jails")
         for jail, addresses in bans.items():
             self.stage.write(f"/run/f2b/jails/{jail}", "".join(f"{one}\n" for one in addresses.split()))
 
     def bans(self, jail: str) -> list[str]:
-        """Return who is banned."""
+        """Return the banned addresses."""
         return self.stage.read(f"/run/f2b/jails/{jail}").split()
 
 
 def fail2ban(stage: Stage) -> Fail2ban:
-    """Install fail2ban 1.0, which does not run yet."""
+    """Install fail2ban 1.0, not running yet."""
     stage.folder("/etc/fail2ban/jail.d", "/run/f2b")
     stage.write("/etc/fail2ban/jail.conf", "[DEFAULT]\nbantime = 10m\n")
     stage.write("/etc/fail2ban/paths-common.conf")

@@ -1,4 +1,4 @@
-"""Fail2Ban's scripts on a stage: set up, refused, given back; bans kept, and what others wrote."""
+"""Fail2Ban's scripts on a stage: setup, refusals, restoring; bans and foreign files are kept."""
 
 from typing import Any
 
@@ -281,7 +281,7 @@ def test_what_others_wrote_is_shown(stage: Stage, guard: Fail2ban) -> None:
         "/etc/fail2ban/jail.d/other.local: ignoreip: 192.0.2.7",
     )
     assert shown.jails["sshd"].maxretry == "5"
-    assert shown.unenforced == ("sshd",)  # no rule of ip6tables
+    assert shown.unenforced == ("sshd",)  # ip6tables has no rule
     stage.program("ip6tables", "echo '-A INPUT -j fail2ban-sshd'")
     assert facts(stage, inputs()).unenforced == ()
 
@@ -303,7 +303,7 @@ def test_an_iptables_without_a_lock_is_not_asked_for_one(stage: Stage, guard: Fa
 
 
 class TestBefore09:
-    """fail2ban 0.8: what it reads of ours is named in jail.local."""
+    """fail2ban 0.8 reads our file because jail.local names it."""
 
     @pytest.fixture
     def guard(self, stage: Stage) -> Fail2ban:

@@ -1,4 +1,4 @@
-"""gai.conf's scripts on a stage: edited, kept where others edited it, given back."""
+"""gai.conf's scripts on a stage: editing, keeping edits of others, restoring."""
 
 import pytest
 

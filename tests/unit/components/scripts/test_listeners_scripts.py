@@ -1,4 +1,4 @@
-"""The listeners' scripts on a stage: a look with ss or netstat, and net-tools where there is neither."""
+"""The listeners' scripts on a stage: a look with ss or netstat, and net-tools if both are missing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The package transaction on a stage: what comes, what goes, what is refused, cut off at every step, and given back."""
+"""The package transaction on a stage: installed, removed, refused, interrupted at every step, and restored."""
 
 from typing import Any
 
@@ -47,14 +47,14 @@ def given_back(stage: Stage, wanted: PackageInputs, recorded: PackageFacts | Non
 
 
 def changes(stage: Stage) -> list[list[str]]:
-    """Return what apt-get was really to change, options left out."""
+    """Return the real changes requested from apt-get, without options."""
     calls = [call.arguments for call in stage.calls("apt-get") if "-s" not in call.arguments]
     words = [[word for word in call if not word.startswith("-") and "::" not in word] for call in calls]
     return [call for call in words if call[0] not in ("update", "check")]
 
 
 def picture(host: Debian) -> dict[str, Any]:
-    """Return all that a package transaction may touch."""
+    """Return everything that a package transaction may change."""
     found: dict[str, Any] = {"installed": host.installed()}
     for top in ("etc", "run/units"):
         for path in sorted(host.stage.path(top).rglob("*")):
@@ -64,7 +64,7 @@ def picture(host: Debian) -> dict[str, Any]:
 
 
 def mail_server(host: Debian) -> None:
-    """Let there be an Exim that an administrator has configured, stopped, and given a tool."""
+    """Install an Exim that an administrator has configured and stopped, and a tool that needs it."""
     host.install("mailx")
     host.stage.write("/etc/exim4.d/exim4.conf", "mine\n", 0o640)
     host.stage.write("/etc/exim4.d/local", "also mine\n", 0o600)
@@ -233,7 +233,7 @@ def test_what_a_metapackage_is_about_goes_for_it(stage: Stage, host: Debian) -> 
     assert applied(stage, wanted).status == 0
     assert host.installed() == {"openssh-server": "manual"}
     assert facts(stage, wanted).installed == {}
-    host.install("exim4")  # by hand: told by the name that was declared, though nothing shows any more what that meant
+    host.install("exim4")  # by hand: found by the declared name, although nothing shows any more what it stood for
     assert facts(stage, wanted).installed == {"mail-suite": "1"}
     host.stage.execute("apt-get", "purge", "exim4")
     assert given_back(stage, wanted).status == 0

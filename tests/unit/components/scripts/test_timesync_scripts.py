@@ -1,4 +1,4 @@
-"""The time daemon's scripts on a stage: enabled, where it may not run too, and given back."""
+"""The time daemon's scripts on a stage: enabled, even where it must not run, and restored."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The scripts of automatic updates on a stage: apt, dnf and yum; what is refused; an upgrade of everything."""
+"""The scripts of automatic updates on a stage: apt, dnf and yum; refusals; a full upgrade."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def applied(stage: Stage, wanted: UpdateInputs) -> Answer:
 
 
 def system(stage: Stage, release: str, program: str = "") -> Units:
-    """Make a stage a host of some distribution, with the program that installs its updates."""
+    """Make the stage a host of a distribution, with the program that installs its updates."""
     stage.write("/etc/os-release", release)
     if program:
         stage.program(program, ": reboot_command Automatic-Reboot-Time")
@@ -131,7 +131,7 @@ def test_another_file_that_is_read_later_is_named_with_its_settings(stage: Stage
 @pytest.mark.parametrize(
     "theirs",
     [
-        'APT::Periodic::Unattended-Upgrade "7";\n',  # how often is up to them
+        'APT::Periodic::Unattended-Upgrade "7";\n',  # the interval is up to the administrator
         'APT::Periodic::AutocleanInterval "3";\n',
         'unattended-upgrade::automatic-reboot "no";\n',
     ],
@@ -164,7 +164,7 @@ def test_a_masked_service_is_named(stage: Stage, apt: Units) -> None:
         ("NextElapseUSecRealtime=Thu 2099-01-01 00:00:00 UTC\nSubState=waiting\n", True),
         ("NextElapseUSecRealtime=\nSubState=elapsed\n", True),  # never again
         ("NextElapseUSecRealtime=Thu 2009-01-01 00:00:00 UTC\nSubState=waiting\n", False),
-        ("NextElapseUSecRealtime=\nSubState=waiting\n", False),  # by the time since it ran last
+        ("NextElapseUSecRealtime=\nSubState=waiting\n", False),  # scheduled relative to its last run
     ],
 )
 @ONE_SHELL
@@ -296,7 +296,7 @@ def test_exits_are_those_of_the_script() -> None:
 
 
 class TestUpgrade:
-    """Everything brought up to date, as pulumi-command runs it."""
+    """The full upgrade, as pulumi-command runs it."""
 
     @pytest.fixture
     def apt(self, stage: Stage) -> None:
@@ -390,7 +390,7 @@ class TestUpgrade:
         stage.write(f"/boot/vmlinuz-{kernel}")
         assert due() == "no"
         stage.folder("/lib/modules/999.1")
-        assert due() == "no"  # no kernel of that version is installed
+        assert due() == "no"  # no such kernel is installed
         stage.write("/boot/vmlinuz-999.1")
         assert due() == "yes"
         stage.path("/boot/vmlinuz-999.1").unlink()
