@@ -1,4 +1,4 @@
-"""A test of this room runs in one shell, the next in another: there are many, and all scripts run in each that way."""
+"""The tests of this folder are spread over the shells: there are many, and each script still runs in every shell."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.shell_room import SHELLS, Stage, missing, staged
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    """A stage for the shell that the test's name chooses."""
+    """A stage with the shell that the test's name selects."""
     there = [shell for shell in SHELLS if missing(shell) is None]
     if not there:
         pytest.skip(missing(SHELLS[0]) or "")

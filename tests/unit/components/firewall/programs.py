@@ -1,12 +1,12 @@
-"""Programs about filters for the stage (tests/shell_room.py): what they keep is in its folder /fake.
+"""Firewall programs for the stage (tests/shell_room.py), which keep their state in /fake.
 
-iptables, ip6tables      /fake/TOOL is what TOOL-save prints. TOOL-restore without -n puts its input there; with it, the
-                         test says in /fake/TOOL.next what is in force then. It refuses lines that match one of
-                         /fake/TOOL.refuses, and -w where there is a /fake/no-wait
-nft                      /fake/nft/FAMILY.NAME is a table; input of `nft -f` is recorded only
-ipset                    sets in /fake/ipset, as `ipset save` prints them; /fake/ipset.used/NAME: rules look at it
+iptables, ip6tables      /fake/TOOL is the output of TOOL-save. TOOL-restore without -n writes its input there; with -n,
+                         the test provides the result in /fake/TOOL.next. It refuses lines that match one of
+                         /fake/TOOL.refuses, and -w if /fake/no-wait exists
+nft                      /fake/nft/FAMILY.NAME is a table; input of `nft -f` is only recorded
+ipset                    sets in /fake/ipset, as `ipset save` prints them; /fake/ipset.used/NAME: rules use the set
 systemctl                /fake/units/UNIT has `ENABLED ACTIVE`; UNIT.fails, UNIT.own (cannot be masked), UNIT.along
-                         (ConsistsOf=), UNIT.quiet (the drop-in of the last start or stop)
+                         (ConsistsOf=), UNIT.quiet (the drop-in at the last start or stop)
 """
 
 from tests.shell_room import Stage
@@ -130,7 +130,7 @@ esac
 
 
 def iptables(stage: Stage, *tools: str, version: str = "iptables v1.8.9 (nf_tables)") -> None:
-    """Put iptables on the stage, and ip6tables, or those that are named."""
+    """Install iptables and ip6tables on the stage, or only the named tools."""
     for tool in tools or ("iptables", "ip6tables"):
         stage.program(tool, _TOOL)
         stage.program(f"{tool}-save", _SAVE)
@@ -139,7 +139,7 @@ def iptables(stage: Stage, *tools: str, version: str = "iptables v1.8.9 (nf_tabl
 
 
 def nft(stage: Stage, **tables: str) -> None:
-    """Put nft on the stage, with tables by `FAMILY_NAME`."""
+    """Install nft on the stage, with tables by `FAMILY_NAME`."""
     stage.program("nft", _NFT)
     stage.folder("/fake/nft")
     for name, text in tables.items():
@@ -147,7 +147,7 @@ def nft(stage: Stage, **tables: str) -> None:
 
 
 def ipset(stage: Stage, **sets: str) -> None:
-    """Put ipset on the stage, with sets by their names."""
+    """Install ipset on the stage, with sets by name."""
     stage.program("ipset", _IPSET)
     stage.folder("/fake/ipset")
     for name, text in sets.items():
@@ -155,7 +155,7 @@ def ipset(stage: Stage, **sets: str) -> None:
 
 
 def systemctl(stage: Stage, **units: str) -> None:
-    """Let systemd be process 1, with services by their names, `_` for `-`: their state, as `enabled active`."""
+    """Make systemd process 1, with services by name (`_` for `-`) and their state, such as `enabled active`."""
     stage.systemd()
     stage.program("systemctl", _SYSTEMCTL)
     stage.folder("/fake/units")
@@ -169,10 +169,10 @@ def unit(stage: Stage, name: str) -> str:
 
 
 def sets(stage: Stage) -> dict[str, str]:
-    """Return the sets that are there."""
+    """Return the existing sets."""
     return {file.name: file.read_text() for file in sorted(stage.path("/fake/ipset").iterdir())}
 
 
 def loads(stage: Stage, tool: str) -> list[str]:
-    """Return what was given to a restore, but for what was only tried."""
+    """Return the inputs of restores, without those of tests (`--test`)."""
     return [call.stdin or "" for call in stage.calls(f"{tool}-restore") if "--test" not in call.arguments]

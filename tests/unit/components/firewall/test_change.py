@@ -1,4 +1,4 @@
-"""A ruleset's scripts from the first look to the last: loaded, confirmed, gone back, restored, on the stage."""
+"""The scripts of a ruleset on the stage: observe, load, confirm, roll back, restore."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ def inputs(**given: Any) -> RulesetInputs:
 
 @dataclass
 class Host:
-    """A host on the stage, and what a run does with it."""
+    """A host on the stage, and the actions of a run."""
 
     stage: Stage
     guard: Guard = field(default_factory=lambda: Guard("", ""))
@@ -106,7 +106,7 @@ class Host:
         return self.armed(CHAPTER.apply(declared, known))
 
     def restore(self, declared: RulesetInputs, prior: RulesetFacts) -> Answer:
-        """Put the prior rules back, armed."""
+        """Restore the prior rules, armed."""
         known = KnownState(last=declared, prior=prior, before=self.observe(declared), reobserved=True)
         self.guard = CHAPTER.guard(declared, known, ACCESS, restoring=True)
         return self.armed(CHAPTER.restore(declared, known))
@@ -119,11 +119,11 @@ class Host:
         return self.stage.one(replace(script, body=arm + script.body, values=values))
 
     def commit(self) -> Answer:
-        """Make it last."""
+        """Commit the change."""
         return self._run(self.guard.commit, "timer")
 
     def back(self, occasion: str = "timer") -> Answer:
-        """Let it go back."""
+        """Roll the change back."""
         return self._run(self.guard.back, occasion)
 
     def _run(self, body: str, occasion: str) -> Answer:
@@ -139,7 +139,7 @@ class Host:
 
 @pytest.fixture
 def host(stage: Stage) -> Host:
-    """A host as a provider hands it out, with Fail2Ban and a rule of its own."""
+    """A host as a hosting provider delivers it, with Fail2Ban and a rule of its own."""
     stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
     iptables(stage)
     nft(stage)
@@ -213,13 +213,13 @@ class TestObserved:
             host.stage.path(name).parent.mkdir(parents=True, exist_ok=True)
             host.stage.path(name).symlink_to("../anything")
         assert host.observe(with_sets).look
-        for lost in (*links, *files):  # any of them
+        for lost in (*links, *files):  # without any one of them
             path = host.stage.path(lost)
             path.rename(f"{path}.away")
             about_sets = lost in (links[0], f"{FOLDER}/ipv4/sets")
             assert (lost, host.observe(with_sets).look, host.observe(inputs()).look) == (lost, False, about_sets)
             path.with_name(f"{path.name}.away").rename(path)
-        host.stage.write(f"{FOLDER}/ipv4/sets", "create blocked hash:net family inet\n")  # others are let in
+        host.stage.write(f"{FOLDER}/ipv4/sets", "create blocked hash:net family inet\n")  # the set admits others
         assert not host.observe(with_sets).look
 
     def test_without_iptables_it_ends(self, host: Host) -> None:
@@ -252,7 +252,7 @@ class TestLoaded:
         assert host.kept(GUARD).keys() == {"rules", "boot_path"}
         boot = host.stage.path(f"{BOOT}.next")
         assert boot.stat().st_mode & 0o777 == 0o640
-        assert not host.stage.path(BOOT).exists()  # a reboot must find the old one until it is confirmed
+        assert not host.stage.path(BOOT).exists()  # until the change is confirmed, a reboot must find the old file
 
         content = boot.read_text()
         assert host.commit().status == 0
@@ -381,7 +381,7 @@ class TestLoaded:
         host.stage.write("/fake/open", "one\ntwo\n")
         answer = host.apply(inputs())
         assert answer.status == 0
-        assert answer.stdout.count("tracking 2 open connections\n") == 10  # nothing knows them here
+        assert answer.stdout.count("tracking 2 open connections\n") == 10  # not tracked here
         first, second, last = loads(host.stage, "iptables")
         state = ":STOCKADE-OPEN - [0:0]\n-A STOCKADE-OPEN -m state --state ESTABLISHED"
         assert first == f"*filter\n{state}\nCOMMIT\n"
@@ -482,7 +482,7 @@ class TestGoneBack:
         host.apply(inputs())
         assert host.back().status == 0
         assert host.stage.read(BOOT) == "theirs\n"
-        host.stage.write(BOOT, "ours\n")  # a commit that came to nothing
+        host.stage.write(BOOT, "ours\n")  # left by a failed commit
         assert host.back().status == 0
         assert (host.stage.read(BOOT), host.stage.path(BOOT).stat().st_mode & 0o777) == ("theirs\n", 0o604)
         assert {path.name for path in host.stage.path("/etc/iptables").iterdir()} == {"rules.v4"}
@@ -837,7 +837,7 @@ class TestSysVInit:
 
 
 def test_both_families_change_one_after_the_other(host: Host) -> None:
-    """What both install is not removed under the other's feet: a lock keeps them apart."""
+    """Neither removes what the other installs: a lock separates them."""
     host.apply(inputs())
     host.stage.folder("/run/stockade")
     holder = subprocess.Popen(

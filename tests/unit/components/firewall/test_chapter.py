@@ -1,4 +1,4 @@
-"""What the chapter on rulesets makes of what a host shows: differences, drift, refusals, plans. No host."""
+"""The ruleset chapter's interpretation of facts: differences, drift, refusals, plans. Without a host."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def inputs(**given: Any) -> RulesetInputs:
 
 
 def shown(**facts: Any) -> RulesetFacts:
-    """Return what a host shows that is as declared, but for `facts`."""
+    """Return the facts of a host that is as declared, except for `facts`."""
     boot = FileState("/etc/rules", True, inputs().boot_text(inputs().declared), "640", "root", "root")
     return RulesetFacts.model_validate(
         {"saved": SAVED, "boot": boot.packed(), "boot_unit": "enabled", "look": True, **facts}
@@ -138,7 +138,7 @@ def test_rules_of_its_own_are_counted() -> None:
 
 
 class _Host:
-    """A host that was looked at."""
+    """A host with facts."""
 
     name = "web1"
 

@@ -1,4 +1,4 @@
-"""Who else filters: which are in the way, what is said of them, how the other iptables' rules go and come back."""
+"""Other firewalls: conflicts, messages, and how rules of the other iptables are removed and restored."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A firewall that another program manages, read by its script on the stage."""
+"""A firewall that another program manages, read by the script on the stage."""
 
 import pytest
 
@@ -80,9 +80,9 @@ def test_the_zones_of_firewalld_with_all_that_their_services_include(stage: Stag
     assert seen.active
     reached = ("tcp/80 from anywhere", "tcp/7001-7002 from anywhere")
     assert {*reached} <= {*seen.exposure_ipv4}
-    assert "firewalld-deeper" in seen.exposure_ipv4[0]  # so deep is not asked: it may be anything
+    assert "firewalld-deeper" in seen.exposure_ipv4[0]  # not followed that deep: it may contain anything
     assert any("5432" in line and "192.0.2.0/24" in line for line in seen.exposure_ipv4)
     assert not any("5432" in line for line in seen.exposure_ipv6)
     asked = [call.arguments[0] for call in stage.calls("firewall-cmd")]
-    assert asked.count("--info-service=http") == 1  # once, whoever names it
+    assert asked.count("--info-service=http") == 1  # once, however often it is named
     assert "--info-service=deep" in asked

@@ -1,4 +1,4 @@
-"""What a host does when it boots: the look at the rules, in each of its cases."""
+"""The look at the rules when a host boots, in each case."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def kept(stage: Stage, folder: str = "ipv4", expected: str = EXPECTED, **about: 
 
 
 def look(stage: Stage, which: str = "first") -> str:
-    """Look; return what was recorded of it, without the times."""
+    """Look; return what it recorded, without times."""
     stage.path(f"{FOLDER}/log").unlink(missing_ok=True)
     stage.execute("/bin/sh", f"{FOLDER}/look", which)
     return "".join(line.partition(" ")[2] + "\n" for line in stage.read(f"{FOLDER}/log").splitlines())
@@ -78,7 +78,7 @@ def look(stage: Stage, which: str = "first") -> str:
 
 @pytest.fixture
 def booted(stage: Stage) -> Stage:
-    """A host whose rules were not loaded, though nothing hinders it."""
+    """A host whose rules were not loaded, although nothing prevents that."""
     iptables(stage)
     systemctl(stage, loader="enabled active")
     stage.program("logger")
@@ -141,7 +141,7 @@ def test_a_closed_chain_that_is_left_is_no_second_time_put_in(booted: Stage) -> 
     kept(booted, forward="yes")
     left = "-A INPUT -j STOCKADE-CLOSED\n-A FORWARD -j STOCKADE-CLOSED-FORWARD\n"
     booted.write("/fake/iptables", SAVED.replace("COMMIT", f"{left}COMMIT"))
-    assert look(booted).startswith("firewall ipv4: CLOSED")  # though all rules are there
+    assert look(booted).startswith("firewall ipv4: CLOSED")  # although all rules are in force
     again = CLOSED.replace("-I INPUT", "-D INPUT -j STOCKADE-CLOSED\n-I INPUT")
     forward = FORWARD.replace("-I FORWARD", "-D FORWARD -j STOCKADE-CLOSED-FORWARD\n-I FORWARD")
     assert loads(booted, "iptables") == [again.replace("COMMIT\n", f"{forward}COMMIT\n")]
@@ -262,7 +262,7 @@ def test_without_systemd_a_script_of_its_init_loads_them(booted: Stage) -> None:
     booted.write("/etc/init.d/loader", mode=0o755)
     assert f"{BOOT} can be loaded, but loader did not" in look(booted)
     done = booted.execute("/bin/sh", f"{FOLDER}/look")
-    assert done.stderr.startswith("stockade: firewall ipv4: CLOSED")  # there is no syslog yet
+    assert done.stderr.startswith("stockade: firewall ipv4: CLOSED")  # syslog is not running yet
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ THEIRS = "-A FORWARD -i docker0 -j ACCEPT\n-A INPUT -p tcp -j f2b-sshd\n-A f2b-s
     [
         (SAVED, ""),
         (SAVED.replace("-A INPUT -i lo", "# saved by hand\n[7:9] -A INPUT -i lo"), ""),
-        (SAVED.replace("COMMIT", f":f2b-sshd - [0:0]\n{THEIRS}COMMIT"), ""),  # netfilter-persistent save
+        (SAVED.replace("COMMIT", f":f2b-sshd - [0:0]\n{THEIRS}COMMIT"), ""),  # after netfilter-persistent save
         (SAVED.replace("-A INPUT -i lo", "-A INPUT -j ACCEPT\n-A INPUT -i lo"), "filter -A INPUT -j ACCEPT"),
         (SAVED.replace("COMMIT", "[7:9] -A CHECK -j RETURN\nCOMMIT"), "filter -A CHECK -j RETURN"),
         (SAVED.replace("COMMIT", "-I INPUT 1 -j ACCEPT\nCOMMIT"), "filter -I INPUT 1 -j ACCEPT"),
@@ -337,7 +337,7 @@ THEIRS = "-A FORWARD -i docker0 -j ACCEPT\n-A INPUT -p tcp -j f2b-sshd\n-A f2b-s
     ],
 )
 def test_what_somebody_wrote_into_the_boot_file_is_not_in_force(booted: Stage, text: str, told: str) -> None:
-    """Though all that is declared is in force as well: a rule before it lets everybody in."""
+    """Even if everything declared is in force, too: a rule before it accepts everybody."""
     booted.write("/fake/iptables", SAVED)
     booted.write(f"{FOLDER}/ipv4/written", EXPECTED)
     booted.write(f"{FOLDER}/ipv4/own", "filter/INPUT filter/FORWARD filter/CHECK\ndocker0|br-.*\n")
@@ -373,7 +373,7 @@ def test_sets_are_restored_before_the_rules(booted: Stage) -> None:
     assert sorted(file.name for file in booted.path("/fake/ipset").iterdir()) == ["a", "b"]
     assert booted.calls("iptables-save") == []
     for name in ("ipv4", "ipv4.old", "ipv6.next"):
-        booted.write(f"{FOLDER}/{name}/sets", "\n")  # none: nothing is said, ipset may not be there
+        booted.write(f"{FOLDER}/{name}/sets", "\n")  # no sets: nothing to report, and ipset may not be installed
     booted.forget_calls()
     assert look(booted, "sets") == ""
     assert booted.calls("ipset") == []
@@ -392,7 +392,7 @@ def test_sets_are_restored_before_the_rules(booted: Stage) -> None:
 )
 def test_scripts_of_sysv_init_start_the_looks(stage: Stage, place: str, text: str, which: str) -> None:
     stage.write(place, debian_init(text) if text else red_hat(), 0o755)
-    stage.execute(place, "start")  # before there is anything to start
+    stage.execute(place, "start")  # nothing to start yet
     stage.write(f"{FOLDER}/look", 'echo "$1" >>/looked')
     stage.execute(place, "stop")
     assert stage.read("/looked") == ""
@@ -401,7 +401,7 @@ def test_scripts_of_sysv_init_start_the_looks(stage: Stage, place: str, text: st
 
 
 def red_hat() -> str:
-    """Return the one script of Red Hat's SysV init, as it is installed."""
+    """Return the script for Red Hat's SysV init, as installed."""
     from components.firewall.boot.installed import installed
 
     return installed().partition("one_init='")[2].partition("\nsets_init=")[0][:-1].replace("'\\''", "'")

@@ -1,4 +1,4 @@
-"""What others' rules publish on a host, as a look tells it."""
+"""The report on ports of a host that other programs' rules publish."""
 
 from __future__ import annotations
 

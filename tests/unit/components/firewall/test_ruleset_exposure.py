@@ -1,4 +1,4 @@
-"""What the preview of a ruleset says about who can reach what, where that is a lot of work."""
+"""The exposure in the preview of a ruleset, for rulesets that are costly to analyse."""
 
 import pytest
 

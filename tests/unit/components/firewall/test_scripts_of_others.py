@@ -1,4 +1,4 @@
-"""Who else filters on a host: found, taken over and given back, by the scripts themselves."""
+"""The scripts that find, take over and restore other firewalls on a host."""
 
 import pytest
 
@@ -23,7 +23,7 @@ ExecStart=/bin/true
 
 
 def found(stage: Stage, saved: str = "", tool: str = "iptables") -> list[str]:
-    """Return the lines about who else filters."""
+    """Return the lines about other firewalls."""
     family = "ip" if tool == "iptables" else "ip6"
     values = {"tool": tool, "nft_family": family, "programs": " ".join(PROGRAMS), "kept_tables": "\n".join(KEPT_TABLES)}
     body = script("components/firewall/controllers/find.sh") + 'others "$saved"'
@@ -33,7 +33,7 @@ def found(stage: Stage, saved: str = "", tool: str = "iptables") -> list[str]:
 
 
 def do(stage: Stage, call: str, take: str = "", tool: str = "iptables", **values: str) -> Answer:
-    """Run functions about what is taken over."""
+    """Run functions for taking over."""
     body = f'{script("components/firewall/controllers/take_over.sh")}{call}\necho "end"'
     given = {
         "tool": tool,
@@ -220,7 +220,7 @@ class TestTakenOver:
         assert (answer.status, answer.stdout) == (75, "")
         assert unit(stage, "ferm") == "masked inactive"
         assert unit(stage, "nftables") == "masked inactive"
-        assert stage.read("/fake/units/nftables.service.quiet") == QUIET  # or it would flush
+        assert stage.read("/fake/units/nftables.service.quiet") == QUIET  # otherwise it would flush the rules
         assert not stage.path("/run/systemd/system/nftables.service.d").exists()
         assert [str(call) for call in stage.calls("ufw")] == ["ufw disable"]
         assert [file.name for file in stage.path("/fake/nft").iterdir()] == ["inet.company"]
@@ -290,7 +290,7 @@ class TestTakenOver:
 class TestGivenBack:
     @pytest.fixture
     def taken(self, stage: Stage) -> Stage:
-        """A host with all kinds of what is taken over."""
+        """A host on which firewalls of all kinds were taken over."""
         iptables(stage, version="iptables v1.8.9 (legacy)")
         iptables(stage, "iptables-nft")
         nft(stage)
@@ -333,7 +333,7 @@ class TestGivenBack:
         starts = [str(call) for call in taken.calls("systemctl") if "start" in call.arguments]
         assert starts == ["systemctl --no-block start ferm", "systemctl --no-block start nftables"]
         assert unit(taken, "ferm") == "enabled active"
-        assert not taken.path("/fake/units/nftables.service.quiet").exists()  # at boot its rules are to be loaded
+        assert not taken.path("/fake/units/nftables.service.quiet").exists()  # at boot, its rules must be loaded
         assert not taken.path(FILTERS).exists()
 
     @pytest.mark.parametrize("occasion", ["now", "boot"])
@@ -400,7 +400,7 @@ class TestCause:
 
     def test_what_started_since_and_those_that_load_rules_first(self, stage: Stage) -> None:
         stage.write("/etc/rules", "# Written by Stockade: x\n-A INPUT -j DROP\n")
-        assert self.cause(stage, "-A INPUT -j f2b-sshd\n") == "emptied\n"  # no systemd to ask
+        assert self.cause(stage, "-A INPUT -j f2b-sshd\n") == "emptied\n"  # there is no systemd to ask
         systemctl(stage)
         stage.execute("touch", "-d", "2026-05-04 03:02:01 UTC", "/etc/rules")
         times = {"new": "Mon 2026-05-04 03:02:01 UTC", "old": "Mon 2026-05-04 03:02:00 UTC"}

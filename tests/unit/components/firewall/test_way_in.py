@@ -1,4 +1,4 @@
-"""Rulesets that nobody could log in through, found without a host."""
+"""Rulesets that would block all logins, found without a host."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ def test_what_may_let_somebody_in_is_not_refused(text: str) -> None:
 def test_only_the_families_that_the_stack_uses_matter() -> None:
     closed = render(presets.reject_all(Family.IPV6))
     assert told(closed, access(ADDRESSES[Family.IPV4]), Family.IPV6) == ""
-    assert told(closed, access("web1.example"), Family.IPV6) == ""  # a name may have no such address
+    assert told(closed, access("web1.example"), Family.IPV6) == ""  # the name may have no IPv6 address
     assert told(closed, access(ADDRESSES[Family.IPV4], ADDRESSES[Family.IPV6]), Family.IPV6) != ""
 
 
@@ -155,12 +155,12 @@ def test_a_preview_refuses_what_keeps_out_where_the_last_run_came_from() -> None
         provider.diff("", {**olds, "observed": seen}, news)
     assert provider.diff("", {**olds, "observed": seen}, {**news, "acceptLockout": True}).changes
     assert provider.diff("", {**olds, "observed": {**seen, "client": INSIDE[Family.IPV4]}}, news).changes
-    assert provider.diff("", {**olds, "observed": {}}, news).changes  # a state of before this was recorded
+    assert provider.diff("", {**olds, "observed": {}}, news).changes  # a state from before this was recorded
     assert not provider.diff("", {**news, "observed": seen}, news).changes
 
 
 def test_once_sshd_has_moved_the_old_port_may_be_closed() -> None:
-    """The last run that changed the rules came in by port 22; now the logins use 2222."""
+    """The last run that changed the rules used port 22; now the logins use 2222."""
     provider = RulesetProvider()
     moved = {"admin": {"host": ADDRESSES[Family.IPV4], "port": 2222}, "bootstrap": {"host": ADDRESSES[Family.IPV4]}}
     both, new = (
@@ -175,7 +175,7 @@ def test_once_sshd_has_moved_the_old_port_may_be_closed() -> None:
 
 
 def test_the_way_in_is_that_of_the_last_look() -> None:
-    """An operator works from elsewhere now: a refresh without drift takes that over, and nothing else."""
+    """The operator's address has changed: a refresh without drift records that, and nothing else."""
     then, now = (
         RulesetFacts(saved="then", client="203.0.113.5", port=22),
         RulesetFacts(saved="now", client="192.0.2.7", port=22),
@@ -183,4 +183,4 @@ def test_the_way_in_is_that_of_the_last_look() -> None:
     noted = RulesetProvider().noted(then, now)
     assert RulesetFacts.model_validate(noted["observed"]) == then.model_copy(update={"client": "192.0.2.7"})
     assert RulesetProvider().noted(then, then) == {}
-    assert RulesetProvider().noted(then, RulesetFacts()) == {}  # on the host itself
+    assert RulesetProvider().noted(then, RulesetFacts()) == {}  # run on the host itself

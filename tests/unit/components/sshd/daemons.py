@@ -1,4 +1,4 @@
-"""A host with an sshd on a stage (tests/shell_room.py): the sshd is sshd.sh, the daemon a few lines of Perl."""
+"""A host with sshd on a stage (tests/shell_room.py): the program is sshd.sh, the daemon a few lines of Perl."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ ASIDE = "/etc/ssh/stockade.conf"
 CLOUD = "/etc/ssh/sshd_config.d/50-cloud-init.conf"
 DEBIAN = "# This is Debian's\n\nInclude /etc/ssh/sshd_config.d/*.conf\n\nPermitRootLogin yes\nMaxAuthTries 4\n"
 SETTINGS = "PermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-# Listens at one port, and at the same one anew when it is told to.
+# Listens on one port, and opens it again when told to.
 DAEMON = """\
 use Socket;
 sub listen_at_it {
@@ -64,7 +64,7 @@ class Host:
         return self.stage.one(unguarded(CHAPTER.apply(inputs, KNOWN)))
 
     def applied(self, inputs: SshdInputs) -> SshdFacts:
-        """Apply, and find all of it in force."""
+        """Apply, and assert that everything is in force."""
         answer = self.apply(inputs)
         assert (answer.status, answer.stderr) == (0, "")
         seen = self.look(inputs)
@@ -84,12 +84,12 @@ class Host:
         return {str(path.relative_to(self.stage.root)): (path.stat().st_mode, path.read_bytes()) for path in found}
 
     def told(self, user: str = "root") -> Mapping[str, str]:
-        """What the configuration of the host says of a login."""
+        """The configuration of the host for a login."""
         lines = self.stage.execute("sshd", "-T", "-C", f"user={user},host=x,addr=x").stdout.splitlines()
         return dict(line.split(" ", 1) for line in lines)
 
     def asked(self) -> list[str]:
-        """What systemd was asked to do."""
+        """The actions requested from systemd."""
         return [str(call) for call in self.stage.calls("systemctl") if call.arguments[0] not in ("is-active", "show")]
 
 
@@ -117,7 +117,7 @@ def host(stage: Stage) -> Host:
 
 @pytest.fixture
 def one_host(tmp_path: Path) -> Iterator[Host]:
-    """A host whose shell is dash: for tables of cases that are the same to every shell."""
+    """A host with dash, for tables of cases that do not depend on the shell."""
     if (why := missing("dash")) is not None:
         pytest.skip(why)
     made = hosted(staged(tmp_path / "root", "dash"))
@@ -130,6 +130,6 @@ def inputs(settings: str = SETTINGS, admin: str = "deploy") -> SshdInputs:
 
 
 def socket(stage: Stage, listens: str = "Listen=[::]:22 (Stream)\nListen=0.0.0.0:22 (Stream)\n") -> None:
-    """Let systemd listen for sshd."""
+    """Make systemd listen for sshd."""
     stage.write("/stage/sockets", "active\ninactive\n")
     stage.write("/stage/listens", listens)

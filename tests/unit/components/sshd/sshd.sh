@@ -1,5 +1,5 @@
-# An sshd of a stage (tests/shell_room.py): -V, -t and -T as OpenSSH answers them, for some keywords. It is of the version
-# that /stage/openssh has.
+# The sshd of a stage (tests/shell_room.py): -V, -t and -T with OpenSSH's answers for some keywords. /stage/openssh has
+# its version.
 
 version=9.2
 [ ! -f /stage/openssh ] || read -r version </stage/openssh
@@ -27,7 +27,7 @@ ${1#-o}"
     esac
     shift
 done
-flat() { # FILE: with what it includes in its place, each line behind its place
+flat() { # FILE: prints it with included files inlined, each line after its position
     _number=0
     while IFS= read -r _line || [ -n "$_line" ]; do
         _number=$((_number + 1))
@@ -45,7 +45,7 @@ flat() { # FILE: with what it includes in its place, each line behind its place
         esac
     done <"$1"
 }
-cat "$file" >/tmp/sshd.$$ # stdin can be read once
+cat "$file" >/tmp/sshd.$$ # stdin can only be read once
 {
     printf '%s\n' "$given" | sed -n 's/^\(..*\)=/options line 1:\1 /p'
     if [ "$file" = /dev/stdin ]; then flat /tmp/sshd.$$ | sed "s,^/tmp/sshd.$$,/dev/stdin,"; else flat "$file"; fi

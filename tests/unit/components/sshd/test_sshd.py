@@ -1,4 +1,4 @@
-"""The settings of sshd as lines, and the decisions made from what `sshd -T` says."""
+"""sshd's settings as lines, and the decisions based on `sshd -T`."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def test_the_default_is_the_guide_and_what_it_takes_to_mean_it() -> None:
     assert text() == GUIDE
     assert text(passwordAuthentication=True) == "PasswordAuthentication yes\nPermitRootLogin no\n"
     assert "PermitRootLogin prohibit-password\n" in text(permitRootLogin="prohibit-password")
-    assert text(permitRootLogin=False) == GUIDE  # what YAML makes of a bare no
+    assert text(permitRootLogin=False) == GUIDE  # YAML reads a bare `no` as false
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The scripts of `components/sshd/` on a stage: a change goes back, sshd is reloaded, labels come and go."""
+"""The scripts of `components/sshd/` on a stage: rollback, reload of sshd, and labels."""
 
 import re
 
@@ -60,7 +60,7 @@ def test_an_sshd_that_a_reload_has_ended_is_started_again(host: Host) -> None:
 
 
 def test_a_service_of_another_name_is_reloaded_and_started_again(host: Host) -> None:
-    """`sshd` everywhere but on Debian's."""
+    """It is `sshd` everywhere except on Debian and its derivatives."""
     unknown = "case $* in *' ssh.service') exit 1 ;; esac\n"
     host.stage.program("systemctl", unknown + SYSTEMCTL.replace("ssh.service", "sshd.service"))
     assert host.change(inputs()).status == 0
@@ -82,7 +82,7 @@ def test_files_go_back_in_place_where_nothing_can_be_written_beside_them(host: H
 
 
 def go_back(host: Host, occasion: str) -> Answer:
-    """Run what the guard runs, in the folder that it has saved."""
+    """Run the guard's rollback in its folder."""
     (folder,) = host.stage.path("/var/lib/stockade/guard").iterdir()
     values = {"guard": f"/var/lib/stockade/guard/{folder.name}", "occasion": occasion}
     return host.stage.one(Script("go back", script("components/sshd/go_back.sh"), values))

@@ -1,4 +1,4 @@
-"""The scripts of `components/sshd/` on a stage: the would-be configuration built, tried, put in force."""
+"""The scripts of `components/sshd/` on a stage: the new configuration is built, tested and applied."""
 
 import os
 from collections.abc import Callable
@@ -156,7 +156,7 @@ def test_what_would_not_do_is_refused_and_nothing_is_changed(one_host: Host, why
 
 
 def test_a_match_of_one_user_is_told_where_it_cannot_be_overridden(host: Host) -> None:
-    """OpenSSH reads a Match block that comes before ours first: one in a drop-in whose name comes before."""
+    """OpenSSH uses the first Match block: one in a drop-in whose name sorts before ours overrides it."""
     host.stage.write(
         "/etc/ssh/sshd_config.d/0-first.conf", "Match User deploy\nPasswordAuthentication yes\nMatch all\n"
     )
@@ -204,7 +204,7 @@ def test_the_socket_unit_listens_at_declared_ports(host: Host) -> None:
 
 @pytest.mark.parametrize("how", ["options", "unit"])
 def test_an_sshd_that_reads_another_file_is_told(one_host: Host, how: str) -> None:
-    """What is written into this one would do nothing, and `sshd -T` would tell of this one."""
+    """Writing to the usual file would have no effect, and `sshd -T` would show that file."""
     stage = one_host.stage
     started = "-D -f {}"
     for file, told in ((MAIN, ""), ("/etc/ssh/alt", "sshd is started with another configuration: -f /etc/ssh/alt")):

@@ -29,7 +29,7 @@ ANN = "ann:x:1001:1001:Ann,,,:/home/ann:/bin/sh\n"
 ANNS_SHADOW = "ann:$y$j9T$abc:19000:1:99999:5:10:25000:\n"
 TODAY = int(time.time() // 86400)
 KEPT = "/var/lib/stockade/accounts/ann"
-# What sudo tells of a user by the rules in /etc/sudoers and the drop-ins, in the order in which they are read.
+# Sudo's answer for a user, by the rules in /etc/sudoers and the drop-ins, in the order in which they are read.
 SUDO = """\
 cat /etc/sudoers $(visudo -c | sed -n 's,^\\(/etc/sudoers[.]d/.*\\): .*,\\1,p') |
     user=$4 all=" $(id -Gn "$4") " awk '
@@ -47,7 +47,7 @@ done
 
 @dataclass
 class Host:
-    """A stage that is a host with accounts."""
+    """A host with accounts on a stage."""
 
     stage: Stage
     known: KnownState[UserInputs, UserFacts] = field(default_factory=KnownState)
@@ -58,7 +58,7 @@ class Host:
         return CHAPTER.parse(inputs, answer)
 
     def see(self, inputs: UserInputs, *, prior: UserFacts | None = None) -> KnownState[UserInputs, UserFacts]:
-        """Look, and know what is there now; `prior` once a change has been made."""
+        """Look, and return the known state; with `prior` after a change."""
         self.known = replace(self.known, before=self.look(inputs), prior=prior or self.known.prior)
         if self.known.prior is None:
             self.known = replace(self.known, prior=self.known.before)
@@ -72,7 +72,7 @@ class Host:
         return answer
 
     def applied(self, inputs: UserInputs) -> UserFacts:
-        """Apply, and find all of it in force."""
+        """Apply, and assert that everything is in force."""
         answer = self.apply(inputs)
         assert (answer.status, answer.stderr) == (0, "")
         seen = self.look(inputs)
@@ -119,7 +119,7 @@ class Host:
         return set(self.stage.execute("id", "-Gn", name).stdout.split())
 
     def everything(self) -> dict[str, tuple[Any, ...]]:
-        """All files that are an account's: their content, modes and owners."""
+        """All files of accounts: content, modes and owners."""
         found: dict[str, tuple[Any, ...]] = {}
         for top in ("etc", "home", "var"):
             for path in sorted(self.stage.path(top).rglob("*")):
@@ -144,7 +144,7 @@ def host(stage: Stage) -> Host:
 
 @pytest.fixture
 def one_host(tmp_path: Path) -> Iterator[Host]:
-    """A host whose shell is dash: for tables of cases that are the same to every shell."""
+    """A host with dash, for tables of cases that do not depend on the shell."""
     if (why := missing("dash")) is not None:
         pytest.skip(why)
     made = hosted(staged(tmp_path / "root", "dash"))
@@ -182,7 +182,7 @@ def inputs(name: str = "deploy", **more: Any) -> UserInputs:
 
 
 def own_keys(host: Host, content: str, mode: int = 0o600, folder: int = 0o700, owner: int = 1001) -> Path:
-    """Put keys of Ann's there."""
+    """Write Ann's own keys."""
     path = host.stage.path("/home/ann/.ssh/authorized_keys")
     path.parent.mkdir(exist_ok=True)
     path.write_text(content)

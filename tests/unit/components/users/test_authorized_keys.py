@@ -1,4 +1,4 @@
-"""Lines of authorized_keys: read as sshd reads them, merged without touching what is not ours."""
+"""Lines of authorized_keys: read as sshd reads them, merged without changing foreign ones."""
 
 import base64
 import struct
@@ -75,7 +75,7 @@ def test_what_sshd_would_not_take_is_refused_with_the_reason(line: str, why: str
 
 @pytest.mark.parametrize("value", ["A=\\\\", "\\\\", "\\\\\\\\", "x\\\\\\"])
 def test_quotes_end_where_sshd_says(tmp_path: Path, value: str) -> None:
-    """A backslash escapes a quote and nothing else, also after another one: ssh-keygen reads options as sshd does."""
+    """A backslash escapes only a quote, even after another backslash. ssh-keygen reads options like sshd."""
     first, second = (f"ssh-ed25519 {blob(seed=seed)}" for seed in (1, 2))
     line = f'environment="{value}",command=",cert-authority {first} x" {second}'
     (tmp_path / "keys").write_text(f"{line}\n")

@@ -1,4 +1,4 @@
-"""Public keys as PuTTY and RFC 4716 write them, and files that hold none."""
+"""Public keys in the formats of PuTTY and RFC 4716, and files without any."""
 
 import subprocess
 from pathlib import Path
@@ -102,6 +102,6 @@ def test_a_file_without_a_public_key_is_told_in_a_sentence(what: str, tmp_path: 
         public_keys(files=[str(path)])
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert isinstance(caught.value, pulumi.RunError)  # no traceback in a program that calls it itself
+    assert isinstance(caught.value, pulumi.RunError)  # no traceback in a program that calls it
     with pytest.raises(ValueError, match=told):
         UserSettings.model_validate({"name": "deploy", "keyFiles": [str(path)]})

@@ -1,4 +1,4 @@
-"""Key pairs on this machine: made once, never overwritten, and nothing of them in outputs or errors."""
+"""Key pairs on this machine: created once, never overwritten, never shown in outputs or errors."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Users: what is refused, what a host's answers mean, what shows as drift, what is sent and what is kept."""
+"""Users: refusals, a host's answers, drift, and what is sent and recorded."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ def inputs(**more: Any) -> UserInputs:
 
 
 def facts(declared: UserInputs, **more: Any) -> UserFacts:
-    """The facts of a host where all is as declared."""
+    """The facts of a host that is as declared."""
     content = "".join(f"{key}\n" for key in declared.keys)
     ssh = f"{declared.ssh_mode} {declared.name} {declared.name}"
     usual: dict[str, Any] = {
@@ -215,7 +215,7 @@ def test_drift_shows_as_the_input_that_it_is_about(drift: dict[str, Any], shown:
     assert set(shown) <= changed | ({"keys"} if not shown else set())
     assert bool(changed) == bool(shown)
     assert bool(CHAPTER.differences(declared, facts(declared, **drift))) == bool(shown)
-    UserInputs.model_validate(now.props())  # what the state holds can be read again
+    UserInputs.model_validate(now.props())  # the properties in the state can be read again
 
 
 def test_a_foreign_key_is_drift_where_keys_are_exclusive() -> None:
@@ -253,7 +253,7 @@ def test_answers_are_read_without_an_account() -> None:
 
 
 class _Host:
-    """As much of a host as the guard asks for."""
+    """The part of a host that the guard uses."""
 
     def __init__(self, **logins: dict[str, Any]) -> None:
         entries = {name: {"host": "192.0.2.1", **login} for name, login in logins.items()}
@@ -330,7 +330,7 @@ def test_accounts_of_the_system_are_refused_in_the_preview(name: str) -> None:
 
 
 def sudo_told(listing: str) -> str:
-    """What the host's own sh makes of a listing."""
+    """The result of the host's sh for a listing."""
     fake = f"sudo() {{ printf '%s\\n' \"$listing\"; }}\nname=deploy\n{script('components/users/sudo/right.sh')}right"
     return one(Script("ask", fake, {"listing": listing})).stdout.strip()
 

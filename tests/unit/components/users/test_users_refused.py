@@ -1,4 +1,4 @@
-"""What the scripts of `components/users/` refuse, on a stage: accounts, homes, rules of sudo, files of keys."""
+"""What the scripts of `components/users/` refuse, on a stage: accounts, homes, sudo rules, key files."""
 
 import os
 import re
@@ -32,7 +32,7 @@ CARL = "carl:x:5000:5000::/home/carl:/bin/sh"
 
 
 def directory(stage: Stage) -> None:
-    """Have an account that is in no file."""
+    """Add an account that is in no file."""
     stage.program("getent", f'[ "$*" != "passwd carl" ] || {{ echo "{CARL}"; exit; }}; exec /usr/sbin/getent "$@"')
     stage.program("id", 'case $*  in *carl) echo carl ;; *) exec /usr/bin/id "$@" ;; esac')
 
@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any], Callable[[Stage], Any]]] = {
 
 
 def edit(stage: Stage, place: str, old: str, new: str) -> None:
-    """Replace what is in a file."""
+    """Replace text in a file."""
     text = stage.read(place)
     assert old in text
     stage.write(place, text.replace(old, new))
@@ -171,7 +171,7 @@ def test_what_is_not_the_users_own_file_of_keys_is_neither_read_nor_written(one_
     seen = one_host.look(declared)
     assert (seen.keys_trouble, seen.keys.content) == (word, "")
     assert word.split(" ")[0] in facts.TROUBLES
-    # as if it had been turned into this after the look
+    # as if it had changed after the look
     sound = seen.model_copy(update={"keys_trouble": ""})
     script = CHAPTER.apply(declared, KnownState(prior=sound, before=sound))
     values = {**script.values, "password_changed": "", "groups": "", "dropin_content": ""}

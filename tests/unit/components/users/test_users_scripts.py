@@ -1,4 +1,4 @@
-"""The scripts of `components/users/` on a stage: accounts made, adopted, given back, gone back to."""
+"""The scripts of `components/users/` on a stage: accounts are created, adopted, restored, rolled back."""
 
 import re
 from dataclasses import replace
@@ -233,7 +233,7 @@ def test_nobody_logs_in_while_an_account_is_deleted(host: Host) -> None:
     assert host.stage.read("/tmp/then").split(":")[7] == "0"
 
 
-# Under the guard: what nobody confirms goes back
+# Under the guard: an unconfirmed change is rolled back
 
 
 def test_a_change_of_an_account_goes_back(host: Host) -> None:
