@@ -1,8 +1,8 @@
 """Records what the real iptables prints for rules as people write them: `python -m tests.unit.rules.capture`.
 
-`data/kernel/*.txt` holds blocks: `table NAME`, `in RULE` as written, then what iptables-save printed for it, `nft` and
-`legacy` (once per rule, or `refused`). This rewrites the printed lines from the `in` lines, each rule in a network
-namespace of its own. Needs root and both backends.
+`data/kernel/*.txt` has blocks: `table NAME`, `in RULE` as written, then the output of iptables-save for it, `nft` and
+`legacy` (once per rule, or `refused`). This rewrites the printed lines from the `in` lines, each rule in its own
+network namespace. Needs root and both backends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REFUSED = "refused"
 
 @dataclass
 class Case:
-    """One rule as written, and per backend the lines that were printed; no lines when it was refused."""
+    """One rule as written, and the printed lines per backend; no lines if it was refused."""
 
     table: str
     written: str
@@ -61,7 +61,7 @@ def write(path: Path, cases: list[Case]) -> None:
 
 
 def capture(case: Case, command: str) -> None:
-    """Load a rule into a fresh network namespace and keep what is printed."""
+    """Load a rule into a new network namespace and record the output."""
     text = f"*{case.table}\n:X - [0:0]\n{case.written}\nCOMMIT\n"
     for backend in BACKENDS:
         tool = f"{command}-{backend}"

@@ -1,4 +1,4 @@
-"""Random situations for plans: what a kernel has, with foreign rules in it, what was declared, what is declared now."""
+"""Random situations for plans: the kernel's ruleset, with foreign rules, and the former and current declarations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOREIGN_CHAINS = ("f2b-sshd", "DOCKER-USER")
 
 @dataclass(frozen=True)
 class Situation:
-    """``current`` holds ``previous`` with foreign rules between; ``desired`` is what is declared now."""
+    """``current`` is ``previous`` with foreign rules in between; ``desired`` is the current declaration."""
 
     current: Ruleset
     previous: Ruleset

@@ -1,7 +1,7 @@
-"""Random rules, each in one meaning and many spellings, for the property tests of the rule language.
+"""Random rules, each with one meaning and many spellings, for the property tests of the rule language.
 
-A ruleset needs hundreds of choices, too many to draw one by one: hypothesis draws the size and a seed, the choices come
-from a generator with that seed. So a failing example is the smallest size that fails, and is the same every time.
+A ruleset needs hundreds of choices, too many to draw one by one: hypothesis draws the size and a seed, and a generator
+with that seed makes the choices. A failing example is therefore of the smallest failing size, and reproducible.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rules.values.family import Family
 
 CHAINS = ("INPUT", "FORWARD", "OUTPUT")
 USER_CHAINS = ("alpha", "Beta-2", "zeta_3")
-# Spellings of one meaning, the first in the order of iptables-save.
+# Spellings with one meaning; the first is in the order of iptables-save.
 Spellings = tuple[str, ...]
 _STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
 _SERVICES = {22: "ssh", 80: "http", 443: "https", 53: "domain", 25: "smtp"}
@@ -29,7 +29,7 @@ def quoted(text: str) -> str:
 
 
 class Writer:
-    """Makes random rules of one family."""
+    """Generates random rules of one family."""
 
     def __init__(self, family: Family, seed: int) -> None:
         self.family = family
@@ -40,7 +40,7 @@ class Writer:
         return self.random.random() < 0.5
 
     def flagged(self, flags: Spellings, values: Spellings, *, negated: bool | None = False) -> Spellings:
-        """An option with a value, negated in the new and the old way; at random when ``negated`` is None."""
+        """An option with a value, negated in the new and the old syntax; at random if ``negated`` is None."""
         plain = [f"{flag} {value}" for flag in flags for value in values]
         if negated is False or (negated is None and self.maybe()):
             return tuple(plain)
@@ -77,7 +77,7 @@ class Writer:
     # -- parts of a rule
 
     def base(self, chain: str) -> list[Spellings]:
-        """``-s``, ``-d``, ``-i``, ``-o`` as the chain allows them."""
+        """Those of ``-s``, ``-d``, ``-i``, ``-o`` that the chain allows."""
         names = ("lo", "eth0", "ens3+", "br-4f1e2d3c4b")
         parts = []
         for flags in (("-s", "--source", "--src"), ("-d", "--destination", "--dst")):
@@ -111,7 +111,7 @@ class Writer:
             parts.append(("--syn", "--tcp-flags SYN,RST,ACK,FIN SYN", "--tcp-flags fin,syn,rst,ack SYN"))
         if not parts:
             return [(f"-m {protocol}", f"--match {protocol}")]
-        # The extension is loaded by its first option, or by name before that.
+        # The extension is loaded by its first option, or by name earlier.
         return [(*parts[0], *(f"-m {protocol} {text}" for text in parts[0])), *parts[1:]]
 
     def _icmp(self) -> list[Spellings]:
@@ -182,7 +182,7 @@ class Writer:
     # -- whole rules and rulesets
 
     def rule(self, chain: str, user_chains: Sequence[str] = ()) -> tuple[str, str]:
-        """A rule in two spellings: base matches may stand anywhere, other matches keep their order."""
+        """A rule in two spellings: base matches may be anywhere, other matches keep their order."""
         base = self.base(chain)
         protocol = self.random.choice(("tcp", "udp", "icmp", "gre", ""))
         fixed = self.protocol(protocol)
@@ -218,7 +218,7 @@ def _line(append: str, chain: str, parts: Sequence[str]) -> str:
 
 
 def written_rulesets(family: Family, most: int = 6) -> st.SearchStrategy[tuple[str, str]]:
-    """Random rulesets as text, in two spellings of one meaning."""
+    """Random rulesets as text, in two spellings with one meaning."""
     seeds = st.integers(0, 2**32)
     return st.builds(lambda size, seed: Writer(family, seed).ruleset(size), st.integers(0, most), seeds)
 

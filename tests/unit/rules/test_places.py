@@ -1,4 +1,4 @@
-"""Which chains, tables and protocols a match or a target is for: refused with the place (the kernel: tests/kernel)."""
+"""Matches and targets in wrong chains, tables or protocols are refused with the position (the kernel: tests/kernel)."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def _drop(*rules: str) -> Ruleset:
         (["-A INPUT -p tcp --dport 80 -j DROP", "-A INPUT -p tcp -j ACCEPT"], {}),
         (
             ["-A INPUT -p tcp --dport :99 -j DROP", "-A INPUT -p tcp --dport 100: -j DROP", "-A INPUT -p tcp -j DROP"],
-            {},  # later fragments have no port
+            {},  # later fragments have no ports
         ),
         (
             ["-A INPUT -s 0.0.0.0/1 -j DROP", "-A INPUT -s 128.0.0.0/1 -j DROP", "-A INPUT -s 1.2.3.4/0 -j ACCEPT"],
@@ -72,7 +72,7 @@ def test_dead_rules(rules: list[str], dead: dict[str, list[str]]) -> None:
         (["-A INPUT -p tcp -j ACCEPT", "-A INPUT -p tcp -j ACCEPT"], []),
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -p udp -j ACCEPT"], ["a 1"]),
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
-        # The second call does what the first does: without the rule neither does.
+        # Both calls have the same effect, which is lost without the rule.
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
         (["-N a", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j a", "-A INPUT -p udp -j ACCEPT"], ["a 1"]),
         (["-N a", "-A a -j RETURN", "-A a -p tcp -j DROP", "-A INPUT -j a", "-A INPUT -j ACCEPT"], []),
@@ -141,7 +141,7 @@ def _with(ruleset: Ruleset, rules: tuple[Rule, ...]) -> Ruleset:
 
 
 def _mutations(ruleset: Ruleset) -> Iterator[Ruleset]:
-    """One rule away, two reordered, one match of a rule away."""
+    """One rule removed, two swapped, or one match of a rule removed."""
     chain = ruleset.chain("filter", "INPUT")
     assert chain is not None
     rules = chain.rules
@@ -159,7 +159,7 @@ def _mutations(ruleset: Ruleset) -> Iterator[Ruleset]:
 
 
 def _reached(ruleset: Ruleset) -> frozenset[tuple[int, int, str]]:
-    """What can be reached, packet by packet: every kind of packet that the rules can tell apart."""
+    """The reachable packets, among all kinds of packets that the rules distinguish."""
     analysis = analyse(ruleset)
     found = set()
     kinds = [(6, port, None) for port in _PORTS] + [(17, port, None) for port in _PORTS]

@@ -1,4 +1,4 @@
-"""Default-deny: what is nearly everything, and who are too many."""
+"""Default-deny: the thresholds for nearly all ports and for too many sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in that stands for rules which could not be loaded."""
+"""The way in that replaces rules that could not be loaded."""
 
 import pytest
 

@@ -17,7 +17,7 @@ ANSWERS = "-A INPUT -m state --state ESTABLISHED -j ACCEPT\n"
         ("", True),
         (GUIDE, False),
         ("-P INPUT DROP\n-P OUTPUT DROP\n-A OUTPUT -o lo -j ACCEPT\n", False),
-        ("-A INPUT -i lo -j ACCEPT\n-A INPUT -j DROP\n", False),  # no answer gets in
+        ("-A INPUT -i lo -j ACCEPT\n-A INPUT -j DROP\n", False),  # replies are dropped
         (f"-P INPUT DROP\n{ANSWERS}", True),
         (f"-P INPUT DROP\n-P OUTPUT DROP\n{ANSWERS}-A OUTPUT -p udp -j ACCEPT\n", False),
         (f"-P INPUT DROP\n-P OUTPUT DROP\n{ANSWERS}-A OUTPUT -p tcp --dport 443 -j ACCEPT\n", True),

@@ -1,4 +1,4 @@
-"""Each part of the rule language in the set of packets that a chain accepts: at least (lower), at most (upper)."""
+"""Each part of the rule language in the bounds on the packets that a chain accepts (lower and upper)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _packet(family: Family = V4, **fields: Any) -> Packet:
 
 
 def _accepts(analysis: Analysis, packet: Packet) -> bool:
-    """Whether INPUT accepts a packet; the set, the single outcome and the walk rule by rule must agree."""
+    """Whether INPUT accepts a packet; the set, the single outcome and the rule-by-rule walk must agree."""
     bounds = analysis.accepted()
     assert bounds.exact
     accepted = packet in bounds.lower
@@ -148,7 +148,7 @@ def test_chains_and_targets(rules: list[str], ports: set[int]) -> None:
     analysis = _analysis(*rules)
     assert {port for port in (1, 2, 3) if _accepts(analysis, _packet(port=port))} == ports
     opened = _analysis(*(rule.replace("-j ACCEPT", "-j DROP") for rule in rules), policy="ACCEPT")
-    # With every verdict turned around the answer is: but REJECT still refuses, and RETURN still leaves to the policy.
+    # With all verdicts inverted, so is the answer, except that REJECT still refuses.
     if not any("REJECT" in rule for rule in rules):
         assert {port for port in (1, 2, 3) if not _accepts(opened, _packet(port=port))} == ports
 
@@ -161,7 +161,7 @@ def test_the_policy_decides_on_the_rest_and_no_rule_is_named() -> None:
 
 
 def test_a_limit_does_not_decide() -> None:
-    """Below the limit the rule decides, above it the next ones do: both happen, so both verdicts are possible."""
+    """Below the limit, the rule decides, above it the next ones: both verdicts are possible."""
     analysis = _analysis("-A INPUT -p tcp -m limit --limit 5/min -j ACCEPT", "-A INPUT -p tcp --dport 1 -j REJECT")
     outcome = analysis.outcome(_packet(port=1))
     assert outcome == Outcome(frozenset([1 | 4]))
@@ -172,7 +172,7 @@ def test_a_limit_does_not_decide() -> None:
     assert _packet() in refusing.accepted().lower
 
 
-# -- what is not understood
+# -- unsupported matches
 
 
 def _bounds(*rules: str, policy: str = "DROP") -> Bounds:

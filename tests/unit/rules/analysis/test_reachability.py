@@ -1,4 +1,4 @@
-"""What rulesets let in: exposure, default-deny, bounds, verdicts of single packets."""
+"""What rulesets accept: exposure, default-deny, bounds, verdicts on single packets."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_not_tracked_packets_are_never_new() -> None:
     assert untracked == ("udp/53 from anywhere",)
 
 
-# -- packets that no table looks at
+# -- packets that pass no table
 
 
 def test_an_absent_table_accepts() -> None:

@@ -1,4 +1,4 @@
-"""What "could go" is true when it is tried: without any of these rules, and of the dead ones, the same is accepted."""
+"""Redundant rules really are: without any of them, and without dead rules, the same packets are accepted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TARGETS = ("ACCEPT", "ACCEPT", "ACCEPT", "DROP", "DROP", "REJECT", "RETURN", "L
 
 
 def _written(random: Random) -> str:
-    """A small ruleset in which much is said twice."""
+    """A small ruleset with many redundant rules."""
     users = ("one", "two")
     lines = [f"-P INPUT {random.choice(('ACCEPT', 'DROP'))}", *(f"-N {name}" for name in users)]
     for place, chain in enumerate(("INPUT", *users)):
@@ -76,7 +76,7 @@ def test_without_what_could_go_the_same_is_accepted(seed: int) -> None:
 
 
 def test_much_of_it_could_go() -> None:
-    """The generated rulesets show something: dozens of rules that can go."""
+    """The generated rulesets are useful: they have dozens of redundant rules."""
     found = sum(len(analyse(parse(_written(Random(seed)), V4)).redundant()) for seed in range(100))
     assert found > 30
 
@@ -84,10 +84,10 @@ def test_much_of_it_could_go() -> None:
 @pytest.mark.parametrize(
     ("rules", "could_go"),
     [
-        # What keeps a dead rule from deciding stays.
+        # A rule that makes another one dead stays.
         (["-p tcp --dport 22 -j ACCEPT", "-j DROP", "-p tcp --dport 3306 -j ACCEPT"], []),
         (["-j DROP", "-p tcp --dport 22 -j LOG", "-p tcp --dport 23 -j DROP"], []),
-        # Of what can go only one at a time, one is told.
+        # Of rules that can be removed only one at a time, one is reported.
         (
             ["-p tcp --dport 22 -j ACCEPT", "-p tcp --dport 22:23 -j ACCEPT", "-p tcp --dport 23 -j ACCEPT"],
             ["INPUT 1"],
@@ -95,11 +95,11 @@ def test_much_of_it_could_go() -> None:
         # Noise that is dropped before it is logged.
         (["-p udp -j DROP", "-j LOG"], []),
         (["-p udp -j DROP", "-p tcp -j LOG"], ["INPUT 1"]),
-        # Packets that would use up a limit, or count.
+        # Packets that would count against a limit.
         (["-s 10.0.0.0/8 -j ACCEPT", "-m limit --limit 5/min -j ACCEPT", "-s 10.0.0.0/8 -j ACCEPT"], []),
         (["-m limit --limit 5/min -j ACCEPT", "-m limit --limit 9/min -j ACCEPT"], []),
         (["-m limit --limit 5/min -j ACCEPT", "-j ACCEPT"], ["INPUT 1"]),
-        # Refused with another answer.
+        # Rejected with another reply.
         (["-p tcp -j REJECT --reject-with tcp-reset", "-j REJECT"], []),
         (["-p tcp -j REJECT", "-j REJECT"], ["INPUT 1"]),
     ],

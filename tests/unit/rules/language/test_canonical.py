@@ -1,6 +1,6 @@
-"""Canonical form against what the real iptables 1.8.9 printed, nf_tables and legacy (`data/kernel`, `capture.py`).
+"""Canonical form compared with the output of iptables 1.8.9, nf_tables and legacy (`data/kernel`, `capture.py`).
 
-Some 450 rules; each test looks at all of them at once and lists those that are wrong.
+Some 450 rules; each test checks all of them and lists the wrong ones.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def test_a_rule_reads_as_the_kernel_prints_it(family: Family, backend: str) -> N
     assert wrong == []
 
 
-# Where canonical text is not what either backend prints: two TCP matches become one, an end date that stands for none
-# is left out, and words of an extension that is not known are quoted only where they must be.
+# Differences from the output of both backends: two TCP matches become one, an end date that means none is omitted, and
+# words of unknown extensions are quoted only if necessary.
 _OTHERWISE = ("-m tcp -m tcp", "NEW -m tcp -j", "--datestop 2038-01-19T03:14:07", '--label "5"')
 
 

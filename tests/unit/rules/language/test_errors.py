@@ -1,4 +1,4 @@
-"""Errors name the place, what is wrong and what was expected."""
+"""Errors have the position, the reason and what was expected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rules.language.parse import parse, parse_rule, parse_saved
 from rules.values.family import Family
 
 V4, V6 = Family.IPV4, Family.IPV6
-# Text (the place marked by ⟨ before it), a word of the reason or the expectation.
+# Text (with ⟨ before the position), a word of the reason or the expectation.
 MISTAKES = [
     ("-A INPUT -p tcp --dport ⟨70000 -j ACCEPT", "out of range"),
     ("-A INPUT -p tcp --dport ⟨htpps -j ACCEPT", "did you mean https"),

@@ -1,4 +1,4 @@
-"""What is too intricate is told for its chain alone, and pairs in hundreds are not: nodes are counted, not seconds."""
+"""Chains that are too intricate are reported one by one; hundreds of pairs are not. Nodes are counted, not seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ V4 = Family.IPV4
 
 
 def _product(size: int, chain: str = "FORWARD") -> str:
-    """Rules that differ in everything at once: no way to tell them apart is short."""
+    """Rules that differ in everything at once: they have no compact diagram."""
     random = Random(1)
     lines = [
         "-P INPUT DROP",
@@ -104,7 +104,7 @@ def test_pairs_grow_with_their_number(kind: str) -> None:
 
 
 def test_pairs_of_two_kinds_are_no_product() -> None:
-    """Guests may use what address and hardware they have, and then get to some services: two lists of pairs."""
+    """Guests must use their own address and hardware address, and reach some services: two lists of pairs."""
     made = []
     for size in (50, 200):
         lines = ["-P FORWARD DROP", "-N guests", "-N services", "-A FORWARD -j guests", "-A FORWARD -j services"]

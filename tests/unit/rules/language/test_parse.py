@@ -1,4 +1,4 @@
-"""Text as people write it: restore files, command lines, and what may stand in them."""
+"""Text as people write it: restore files and command lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for any ruleset: canonical text is a fixed point, and spelling makes no difference."""
+"""Properties of any ruleset: canonical text is a fixed point, and spelling makes no difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language against what iptables says, rule by rule (tests/kernel/language): nothing differs without a reason."""
+"""Compares the language with iptables' recorded answers (tests/kernel/language): every difference has a reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.kernel.language.recorded import FILE, Record, read, write
 from tests.kernel.language.report import figures_table
 
 _DOCS = Path(__file__).parents[4] / "docs" / "firewall.md"
-# Options that are of an extension, but are not asked about, with the reason.
+# Options of extensions without cases, with reasons.
 _NOT_ASKED = {
     "set": "an alias of --match-set that old rules have",
     "object-pinned": "needs a mounted file system of BPF objects",

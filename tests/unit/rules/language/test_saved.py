@@ -1,4 +1,4 @@
-"""What iptables-save of versions 1.4 to 1.8 prints on real kinds of servers (`data/saved`), used both ways."""
+"""The output of iptables-save 1.4 to 1.8 on typical servers (`data/saved`), both read and written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rules.model import Ruleset
 from rules.values.family import Family
 
 SAVED = sorted((Path(__file__).parents[1] / "data" / "saved").iterdir())
-# What canonical form changes in text of older versions, on purpose: implied options are written out.
+# Intended changes by canonical form in text of older versions: implied options are written out.
 _CHANGES = (
     (r"(-m recent (?:(?!--mask).)*--name \S+) (--rsource)", r"\1 --mask 255.255.255.255 \2"),
     (r'--comment "([\w-]+)"', r"--comment \1"),

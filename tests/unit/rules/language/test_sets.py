@@ -1,4 +1,4 @@
-"""Sets of addresses: read, written, told apart."""
+"""Sets of addresses: reading, writing, comparing."""
 
 import pytest
 from hypothesis import given

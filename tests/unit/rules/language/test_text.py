@@ -1,4 +1,4 @@
-"""Bytes, separators and numbers in rule text: lines end at line feeds, and what iptables-save prints is always read."""
+"""Bytes, separators and numbers in rule text: only line feeds end lines, and iptables-save's output can be read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEPARATORS = ("\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u202
 
 
 def _only(text: str, read: Callable[[str, Family], object] = parse) -> str:
-    """The one rule of a text, in canonical form."""
+    """The only rule of a text, in canonical form."""
     ruleset = read(f"*filter\n{text}\nCOMMIT\n", V4)
     lines = render(ruleset).partition("-A ")  # type: ignore[arg-type]
     return f"-A {lines[2].removesuffix('COMMIT' + chr(10)).rstrip(chr(10))}"
@@ -54,7 +54,7 @@ def test_sizes_are_counted_in_bytes() -> None:
 
 
 SAVED = [
-    # A line feed in a comment, blank lines and what looks like a rule of its own.
+    # A line feed in a comment, blank lines, and text that looks like another rule.
     ('-A INPUT -m comment --comment "a\nb" -j ACCEPT', None),
     ('-A INPUT -m comment --comment "a\n\n-A INPUT -j DROP\nCOMMIT\n" -j ACCEPT', None),
     # Names are printed without quotes.

@@ -1,1 +1,1 @@
-"""The whole way of packets."""
+"""The whole path of packets."""

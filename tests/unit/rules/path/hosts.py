@@ -1,4 +1,4 @@
-"""A host on which chains as Docker makes them publish a database, for tests."""
+"""A host for tests, on which chains like Docker's publish a database."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ COMMIT
 
 
 def docker(user: str = "", mangle: str = "", port: int = 5432) -> Ruleset:
-    """The rules, with further ones in DOCKER-USER and in mangle's PREROUTING."""
+    """The rules, with additional ones in DOCKER-USER and in mangle's PREROUTING."""
     return parse_saved(docker_text(user, mangle, port), Family.IPV4)
 
 

@@ -1,4 +1,4 @@
-"""The way of one packet through all tables."""
+"""The path of one packet through all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift is told in declared words; spelling is never drift."""
+"""Drift is shown in the declared spelling; a different spelling is never drift."""
 
 from rules.language.parse import parse, parse_saved
 from rules.language.render import render
@@ -49,7 +49,7 @@ def test_the_watched_lines_are_those_of_the_named_chains() -> None:
 
 
 def shown(declared: str, then: str, now: str, addresses: dict[str, tuple[str, ...]] | None = None) -> str:
-    """What is told to be in force, one rule per line."""
+    """The rules shown as in force, one per line."""
     rules = [parse(declared, Family.IPV4), *(parse_saved(text, Family.IPV4) for text in (then, now))]
     text = render(as_shown(rules[0], addresses or {}, rules[1], rules[2]))
     return "\n".join(line for line in text.splitlines() if line.startswith("-A"))

@@ -1,4 +1,4 @@
-"""Edit scripts: right, smallest, and quick for long lists."""
+"""Edit scripts: correct, minimal, and fast for long lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RULES = st.lists(st.sampled_from("abcd"), max_size=9)
 
 
 def _distance(old: list[str], new: list[str]) -> int:
-    """Levenshtein's distance, by the book."""
+    """The Levenshtein distance, by the textbook."""
     row = list(range(len(new) + 1))
     for index, rule in enumerate(old, 1):
         last, row = row, [index]

@@ -1,4 +1,4 @@
-"""Whose rules are whose, and plans that change ours only."""
+"""The ownership of rules, and plans that change only ours."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _saved(name: str) -> Ruleset:
 
 
 def _carried_out(current: Ruleset, made: Plan) -> Ruleset:
-    """What the kernel would have afterwards: the parser knows every command of a transaction."""
+    """The kernel's ruleset afterwards: the parser supports every command of a transaction."""
     return parse_saved(render(current) + made.transaction(), current.family)
 
 
 def _edits(made: Plan) -> list[str]:
-    """The transaction without the lines that check that the rule numbers hold."""
+    """The transaction without the lines that check the rule numbers."""
     lines = made.transaction().splitlines()
     return [*lines[: lines.index(f"-N {UNMOVED}")], *lines[lines.index(f"-X {UNMOVED}") + 1 :]]
 
@@ -108,7 +108,7 @@ def test_fail2ban_keeps_its_place_and_its_bans() -> None:
     desired = presets.web(V4)
     made = plan(current, desired)
     after = _carried_out(current, made)
-    # The jumps to fail2ban's chains come first, then ours; the rule about a set is nobody's chain, so it goes.
+    # The jumps to fail2ban's chains come first, then ours; the rule with a set does not jump to a chain, so it goes.
     assert [line.split()[-1] for line in _chain(after, "INPUT")[:3]] == [
         "f2b-recidive",
         "f2b-nginx-http-auth",

@@ -68,7 +68,7 @@ def test_linode_rules_follow_the_web_ports() -> None:
 
 def test_commands_act_on_what_precedes_them() -> None:
     commands = _guide("commands").splitlines()
-    # The guide's listing has three ICMP rules where its ruleset has one: two more make its rule numbers fit.
+    # The guide's listing has three ICMP rules, but its ruleset has one: two more make the rule numbers match.
     more = [f"-I INPUT 3 -p icmp --icmp-type {kind} -j ACCEPT" for kind in (3, 11)]
     before = _input(parse("\n".join([_guide("v4"), *more]), Family.IPV4))
     inserted = _input(parse("\n".join([_guide("v4"), *more, commands[0]]), Family.IPV4))

@@ -34,7 +34,7 @@ def test_presets_are_canonical(family: Family) -> None:
 
 
 def test_rule_numbers_are_those_of_the_other_family() -> None:
-    """So that one position in a stack config fits both."""
+    """So that a position in a stack config is valid for both."""
     four, six = (_chain(presets.web(family)) for family in (V4, V6))
     assert [line.split("-j ")[1].split()[0] for line in four[:6]] == ["ACCEPT", "REJECT", *["ACCEPT"] * 4]
     assert four[3:6] == six[3:6]
