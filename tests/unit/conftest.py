@@ -1,4 +1,4 @@
-"""What fast tests share."""
+"""Fixtures of the fast tests."""
 
 from tests.shell_room import stage
 

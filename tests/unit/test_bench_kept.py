@@ -1,4 +1,4 @@
-"""A series measured in pieces."""
+"""A series of measurements in several runs."""
 
 from pathlib import Path
 

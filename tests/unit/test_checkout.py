@@ -1,4 +1,4 @@
-"""What a checkout is like, whoever makes it."""
+"""Properties of a checkout on any machine."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_git_for_windows_converts_no_line_end(tmp_path: Path) -> None:
-    """What it checks out runs in WSL: a script with CRLF does not."""
+    """Its checkouts are used in WSL, in which a script with CRLF fails."""
     files = ("provider/pulumi-resource-pulumi-python", "Makefile", "stacks/Pulumi.staging.yaml")
     git = ["git", "-c", "core.autocrlf=true", "-C", str(REPOSITORY)]
     index = ["--work-tree", str(tmp_path)]
@@ -18,7 +18,7 @@ def test_git_for_windows_converts_no_line_end(tmp_path: Path) -> None:
 
 
 def test_no_two_files_of_lab_tests_share_a_host() -> None:
-    """They run side by side."""
+    """They run in parallel."""
     users: dict[str, set[str]] = {}
     for file in (REPOSITORY / "tests/lab").rglob("test_*.py"):
         for name in re.findall(r'bring_up\("([a-z0-9-]+)"', file.read_text()):

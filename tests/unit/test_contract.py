@@ -1,6 +1,6 @@
 """States and hosts of recorded releases can be read by this one (docs/contributing.md, "What a release may not break").
 
-`make record-state` writes `recorded/states/`: a state as declared, one with drift, and what the host keeps itself.
+`make record-state` writes `recorded/states/`: a state as declared, one with drift, and the records on the host.
 """
 
 import json
@@ -34,7 +34,7 @@ PREFIX = "pulumi-python:dynamic/stockade:"
 
 @cache
 def state(name: str) -> list[dict[str, Any]]:
-    """Return the resources of a recorded state, with their secrets in clear as a provider gets them."""
+    """Return the resources of a recorded state, with secrets in plain text, as a provider receives them."""
     deployment = json.loads((STATES / f"{name}.json").read_text("utf-8"))["deployment"]
     crypter = Crypter(deployment["secrets_providers"]["state"]["salt"], PASSPHRASE)
 
@@ -49,7 +49,7 @@ def state(name: str) -> list[dict[str, Any]]:
 
 
 def recorded(select: Callable[[str], bool] = lambda _: True) -> list[Any]:
-    """Return the resources on hosts of all recorded states, as parameters of a test."""
+    """Return the resources on hosts in all recorded states, as parameters of a test."""
     found = [(name, urn) for name in filter(select, RECORDED) for urn in _urns(name)]
     return [pytest.param(*one, id=f"{one[0]}: {one[1].rpartition('/')[2]}") for one in found]
 
@@ -70,7 +70,7 @@ def provider_of(one: dict[str, Any]) -> HostProvider[Any, Any]:
 
 
 def same_as(model: Model, recorded: dict[str, Any]) -> dict[str, Any]:
-    """Return what a model has of the recorded names; it may have more by now."""
+    """Return the recorded fields of a model, which may have gained others."""
     props = model.props()
     return {name: props[name] for name in recorded if name in props}
 
@@ -125,7 +125,7 @@ def test_a_state_is_read_with_all_that_it_says(name: str, urn: str) -> None:
 
 @pytest.mark.parametrize(("name", "urn"), recorded(lambda name: not name.endswith("-drifted")))
 def test_the_same_inputs_are_no_change(name: str, urn: str) -> None:
-    """Neither what `check` makes of them nor `diff` differs, so that a new release of Stockade is no diff by itself."""
+    """`check` returns them unchanged and `diff` finds nothing, so that a new release alone shows no diff."""
     one = find(name, urn)
     provider = provider_of(one)
     inputs = without_reference(one["inputs"])

@@ -1,4 +1,4 @@
-"""The documentation says what is there: its tables are those of the code, and what it names exists."""
+"""The documentation matches the code: its tables are up to date, and what it names exists."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = [
     file
     for file in sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md"), *REPOSITORY.glob("*/README.md")])
-    if file.name != "CHANGELOG.md"  # what a release brought may be gone later
+    if file.name != "CHANGELOG.md"  # what a release added may be removed later
 ]
 ROOMS = [folder.name for folder in REPOSITORY.iterdir() if folder.is_dir() and folder.name[0] != "."]
 WRITTEN_BY_RUNS = ("bench/results/",)
@@ -30,11 +30,11 @@ _MAKE = re.compile(r"(?:^|[;&|(] ?|\$ )make ((?:-\w+ )*)([a-z][\w.-]*|\.venv/rea
 _MODULE = re.compile(r"python3? -m ([\w.]+)")
 _DOTTED = re.compile(rf"`((?:{'|'.join(ROOMS)})(?:\.(?!(?:md|py|sh|xml|yaml)`)[a-z_]+)+)`")
 _OF_OTHERS = ("venv", "pip", "http.server", "pulumi.dynamic")
-_NOT_HERE = ("comment.md",)  # what a run writes
+_NOT_HERE = ("comment.md",)  # written by a run
 
 
 def files() -> set[str]:
-    """Return every file of the repository, new ones included, and every folder, which ends in a slash."""
+    """Return every file of the repository, including new ones, and every folder, with a slash at the end."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -57,7 +57,7 @@ NAMES = {Path(file).name for file in FILES}
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(REPOSITORY)))
 class TestDocument:
-    """What each document names."""
+    """The names in each document."""
 
     def test_tables_are_those_of_the_code(self, document: Path) -> None:
         text = document.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The forms of sh that led to root being taken over are found again where somebody writes one."""
+"""The shell patterns that once let a user become root are found in new code."""
 
 import pytest
 

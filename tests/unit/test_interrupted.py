@@ -1,4 +1,4 @@
-"""What the CLI's state tells of a run that was killed, and when that is settled."""
+"""What the CLI's state shows about a killed run, and when that is settled."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ONE, TWO = "urn:pulumi:s::p::t::one", "urn:pulumi:s::p::t::two"
 
 
 def state(*begun: tuple[str, str], nonce: str = "a", **modified: str) -> dict[str, Any]:
-    """A deployment in which the resources named were modified then, and these operations were begun."""
+    """A deployment with these resources, modified at these times, and these operations in progress."""
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": nonce}
     resources = [{"urn": f"urn:pulumi:s::p::t::{name}", "modified": time} for name, time in modified.items()]
     operations = [{"type": type_, "resource": {"urn": urn, "inputs": {"word": secret}}} for urn, type_ in begun]
@@ -25,7 +25,7 @@ def test_a_run_that_came_to_its_end_leaves_nothing() -> None:
 def test_what_was_begun_is_kept_until_the_state_shows_a_change(type_: str) -> None:
     first = found_in(state((ONE, type_), one="1", two="1"), {})
     assert first.urns == {ONE}
-    dropped = found_in(state(one="1", two="2"), first.marks)  # a run that did not get to it
+    dropped = found_in(state(one="1", two="2"), first.marks)  # a run that did not reach it
     assert dropped.urns == {ONE}
     assert found_in(state(one="2", two="2"), dropped.marks).marks == {}
     assert found_in(state(two="2"), dropped.marks).marks == {}
@@ -36,7 +36,7 @@ def test_what_was_read_alone_is_nothing() -> None:
 
 
 def test_a_creation_that_the_cli_never_forgets_counts_once() -> None:
-    """It stays in the state when the resource is there, encrypted anew each time."""
+    """It stays in the state although the resource exists, encrypted differently each time."""
     marks: Marks = {}
     for number, known in enumerate([{}, {"one": "1"}, {"one": "1"}, {"one": "2"}]):
         found = found_in(state((ONE, "creating"), nonce=str(number), two="1", **known), marks)

@@ -1,4 +1,4 @@
-"""Who may import whom: docs/architecture.md says it in words."""
+"""Which modules may import which, as in docs/architecture.md."""
 
 import ast
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ APART: dict[str, set[str]] = {
 
 
 def _chapters(*before: str) -> tuple[str, ...]:
-    """Return the chapters' rooms beside those that others build on; none of these imports another."""
+    """Return the chapters' rooms, without those that others build on; none of them imports another."""
     rooms = {file.parent.name for file in (REPOSITORY / "components").glob("*/hardened.py")}
     return tuple(sorted(rooms - {*before}))
 
@@ -56,7 +56,7 @@ FOR_THE_COMMAND_LINE = {("components.config.__main__", "components.stack_config"
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Yield what a file imports, but for the type checker alone."""
+    """Yield the imports of a file, except those for the type checker alone."""
     tree = ast.parse(file.read_text("utf-8"))
     typing = {
         id(below)
@@ -75,14 +75,14 @@ def _imported(file: Path) -> Iterator[str]:
 
 def _edges(folder: str) -> Iterator[tuple[str, str]]:
     for file in (REPOSITORY / folder).rglob("*.py"):
-        if "venv" in file.parts:  # what the CLI installs for the plugin
+        if "venv" in file.parts:  # installed by the CLI for the plugin
             continue
         module = ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
         yield from ((module, name) for name in _imported(file))
 
 
 def _part(name: str, room: str) -> str:
-    """Return which part of a room a module or a name in it belongs to; "" for others' and for the room itself."""
+    """Return the part of a room that a module or a name in it belongs to; "" for others and the room itself."""
     return name.removeprefix(f"{room}.").partition(".")[0] if name.startswith(f"{room}.") else ""
 
 
@@ -96,7 +96,7 @@ def test_nothing_imports_upward(layer: str) -> None:
         for module, name in _edges(layer)
         if (top := name.partition(".")[0]) in LAYERS and top not in (layer, *below)
     }
-    if layer == "bench":  # it measures on the lab's hosts as the tests set them up
+    if layer == "bench":  # it measures on lab hosts that the tests' code sets up
         wrong = {(module, name) for module, name in wrong if not name.startswith(("tests.lab.", "tests.engine."))}
     assert wrong == set()
 
@@ -117,14 +117,14 @@ def test_no_part_of_a_room_imports_upward(room: str) -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_part_of_a_room_has_its_place(room: str) -> None:
     entries = [entry for entry in (REPOSITORY / room.replace(".", "/")).iterdir() if not entry.name.startswith("_")]
-    # a folder that has moved away leaves what Python has compiled in there
+    # a moved folder leaves Python's compiled files behind
     there = {entry.stem for entry in entries if entry.is_file() or any(entry.rglob("*.py"))}
     assert there == set(ROOMS[room])
     assert all(one != other for one, other in pairwise(ROOMS[room]))
 
 
 def test_no_folder_is_a_hall() -> None:
-    """A stranger finds what they look for in a folder of fifteen files, twenty at most."""
+    """Newcomers can find their way in a folder of fifteen files, or twenty at most."""
     crowded = {
         str(folder.relative_to(REPOSITORY)): count
         for top in LAYERS

@@ -1,4 +1,4 @@
-"""The model that the hosts are held against (tests/life): what a run leaves in force."""
+"""The model that the hosts are compared with (tests/life): what is in force after a run."""
 
 from dataclasses import replace
 

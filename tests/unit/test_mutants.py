@@ -1,4 +1,4 @@
-"""Wrong lines are made of every kind, one at a time."""
+"""Mutants of every kind are generated, one at a time."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""The summary at the end of `make test`: made from real runs of make and pytest in a project of two parts."""
+"""The summary at the end of `make test`, from real runs of make and pytest in a small project."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def test_fine_to_its_end(host): pass
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a Makefile whose parts are a run of pytest, one that passes, one that fails without tests."""
+    """A folder with a Makefile whose parts are a pytest run, a part that passes, and one that fails without tests."""
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "Makefile").write_text(
         f"unit:\n\t{sys.executable} -m pytest -q -p no:cacheprovider\nlint:\n\ttrue\ntypes:\n\texit 3\n"

@@ -1,4 +1,4 @@
-"""What the provider process loads while the engine still starts the program."""
+"""The modules that the provider process loads while the engine starts the program."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ def test_what_has_to_be_waited_for_is_refused() -> None:
 def test_the_process_finds_its_modules_and_the_programs_from_any_project(
     tmp_path: Path, main: str, venv: str | None
 ) -> None:
-    """Neither PYTHONPATH nor an absolute path of a virtual environment is needed."""
+    """It needs neither PYTHONPATH nor an absolute path of a virtual environment."""
     program = tmp_path / "project" / main
     python = tmp_path / ("venv" if venv else "project/.venv") / "bin" / "python"
     for folder in (program, python.parent):

@@ -1,4 +1,4 @@
-"""What the provider process makes of `__provider`, and who may call it: any user of the machine can reach its port."""
+"""The provider process's handling of `__provider`, and of callers: any user of the machine can reach its port."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ except grpc.RpcError as error:
 
 
 def ran(text: str) -> str:
-    """What an attack calls."""
+    """Called by an attack."""
     RAN.append(text)
     return text
 
 
 class Reduced:
-    """A pickle that calls."""
+    """A pickle that calls a function."""
 
     def __init__(self, call: Callable[..., object], *args: object) -> None:
         self._call, self._args = call, args
@@ -67,7 +67,7 @@ def _text(word: str) -> bytes:
 
 
 def _instance(module: str, name: str, more: bytes = b"") -> bytes:
-    """What the SDK writes for an instance of a class, and more before its end."""
+    """The SDK's pickle of an instance of a class, with additional content before its end."""
     return b"\x80\x04" + _text(module) + b"\x94" + _text(name) + b"\x94\x93\x94)\x81\x94" + more + b"."
 
 
@@ -102,7 +102,7 @@ ATTACKS = {
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """The provider's server, as a process of its own has it."""
+    """The provider's server, as in its own process."""
     callers = OnlyOurs()
     server = grpc.server(ThreadPoolExecutor(max_workers=4), interceptors=[callers])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Server(), server)

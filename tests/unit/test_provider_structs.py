@@ -1,4 +1,4 @@
-"""Properties read quickly are what the SDK reads."""
+"""The fast reader of properties returns the same as the SDK."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def test_the_same_is_what_makes_the_same_struct(one: dict[str, Any], other: dict
 
 
 def test_check_and_diff_of_what_is_normal_already() -> None:
-    """They answer with what was sent, and with no change; anything else is looked at."""
+    """They return the inputs unchanged, and no difference; anything else is examined."""
     server, urn = Server(), "urn:pulumi:test::stockade::pulumi-python:dynamic/stockade:Ruleset::a"
     from pulumi.dynamic.dynamic import serialize_provider
 

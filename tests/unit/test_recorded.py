@@ -1,10 +1,10 @@
-"""What real hosts answered, as files in `recorded/`, and what is made of it. A further case is a file there, no Python.
+"""Answers of real hosts, as files in `recorded/`, and their interpretation. A new case needs a file, but no Python.
 
-    systems/FAMILY.yaml       what a system says of itself in /etc, and that it is of this family
-    packages/MANAGER.yaml     what a package manager prints about a plan, and what goes and comes by it
-    chapters/CHAPTER.yaml     what `observe` of a chapter printed, and the facts that it stands for
+    systems/FAMILY.yaml       the identification of a system in /etc, which belongs to this family
+    packages/MANAGER.yaml     a package manager's output about a plan, and the packages that it removes and installs
+    chapters/CHAPTER.yaml     the output of a chapter's `observe`, and the facts in it
 
-`python -m tests.record` writes a chapter's case from a host of the lab.
+`python -m tests.record` writes a chapter's case from a lab host.
 """
 
 import pkgutil
@@ -81,7 +81,7 @@ def test_plans_of_package_managers_are_read(stage: Stage, file: str, name: str, 
 
 @pytest.mark.parametrize(("chapter", "name", "case"), params("chapters"))
 def test_answers_are_read_as_facts(chapter: str, name: str, case: dict[str, Any]) -> None:
-    """`facts` need not be all; `met`: the host is as declared; `drift`: what a refresh shows in place of inputs."""
+    """`facts` may be incomplete; `met`: the host is as declared; `drift`: the inputs that a refresh changes."""
     kept = chapters()[chapter]
     inputs = kept.inputs.model_validate({"host": "web1", **case.get("declared", {})})
     facts = kept.parse(inputs, Answer(case.get("stdout", ""), "", 0, case.get("sections", {})))

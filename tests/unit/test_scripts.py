@@ -1,4 +1,4 @@
-"""Scripts for hosts are files, whole and checked: hosts/scripts.py says what stands at their top."""
+"""Scripts for hosts are complete, checked files; hosts/scripts.py describes their headers."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ _SET = re.compile(
 
 
 def plain(text: str) -> str:
-    """Return sh without comments, escaped characters, and what stands in single quotes outside of double ones."""
+    """Return sh without comments, escaped characters, and text in single quotes outside double ones."""
     out: list[str] = []
     index, quoted = 0, False
     while index < len(text):
@@ -45,7 +45,7 @@ def plain(text: str) -> str:
         elif char == "#" and not quoted and (not out or out[-1][-1] in " \t\n;("):
             index = text.index("\n", index)
             continue
-        elif text.startswith("$(", index) and quoted:  # quotes begin anew in there
+        elif text.startswith("$(", index) and quoted:  # quoting starts again in there
             end = closing(text, index + 2)
             out.append(plain(text[index + 2 : end]) + " ")
             index = end
@@ -56,7 +56,7 @@ def plain(text: str) -> str:
 
 
 def closing(text: str, index: int) -> int:
-    """Return where a `$(` ends whose content begins at `index`."""
+    """Return the end of a `$(` whose content starts at `index`."""
     depth, quote = 1, ""
     while True:
         char = text[index]
@@ -80,7 +80,7 @@ def closing(text: str, index: int) -> int:
 
 
 def used_in(text: str) -> set[str]:
-    """Return the variables that sh looks at."""
+    """Return the variables that sh uses."""
     return set(_OWN.findall(plain(text)))
 
 
@@ -107,7 +107,7 @@ def test_what_it_uses_is_there_and_used(path: str) -> None:
     for used in uses(source(path)):
         sources = [source(used)] if _body(used).strip() else [source(part) for part in parts(used)]
         offered = {name for one in sources for name in (*re.findall(r"^\s*(\w+)\(\)", one, re.M), *set_in(one))}
-        gathers = not text.strip()  # a file that is others together
+        gathers = not text.strip()  # a file that only combines others
         assert gathers or any(re.search(rf"\b{name}\b", text) for name in offered), f"{path} uses nothing of {used}"
 
 

@@ -1,4 +1,4 @@
-"""The stage for scripts: what runs there is kept apart from this machine, and told exactly."""
+"""The stage for scripts: programs there are isolated from this machine, and their results are exact."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from tests.shell_room import SHELLS, Call, Stage, missing
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_has_a_stage(shell: str) -> None:
-    """Its other tests are left out where a shell is not installed; here it is told."""
+    """Other tests are skipped for a shell that is not installed; this one reports it."""
     if (why := missing(shell)) is not None:
         pytest.skip(why)
 

@@ -1,4 +1,4 @@
-"""One crypter for all tests: to make a key of a passphrase takes half a second."""
+"""One crypter for all tests: deriving a key from a passphrase takes half a second."""
 
 from local.engine.state.secrets import Crypter
 

@@ -1,4 +1,4 @@
-"""The state file: written whole or not at all, locked, and in Pulumi's order."""
+"""The state file: atomic writes, locks, and Pulumi's order."""
 
 from __future__ import annotations
 

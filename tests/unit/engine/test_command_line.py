@@ -68,7 +68,7 @@ def test_no_project_is_one_sentence(tmp_path, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_projects_policy_pack_is_enforced(tmp_path: Path) -> None:
-    assert policy_arguments("up", [], "lab", tmp_path, None) == [f"--policy-pack={HERE}/policies"]  # it has none
+    assert policy_arguments("up", [], "lab", tmp_path, None) == [f"--policy-pack={HERE}/policies"]  # it has no pack
     (tmp_path / "policy.dev.json").touch()
     given = f"--policy-pack-config={tmp_path}/policy.dev.json"
     assert policy_arguments("up", [], "dev", tmp_path, None) == [f"--policy-pack={HERE}/policies", given]

@@ -1,4 +1,4 @@
-"""What is decided about each registered resource, with a provider that only notes what it is asked."""
+"""The decision on each registered resource, with a provider that only records its calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROVIDER = "urn:pulumi:s::p::pulumi:providers:pulumi-python::default::id"
 
 @dataclass
 class Sink:
-    """Keeps what happened."""
+    """Records events."""
 
     steps: list[tuple[Op, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Sink:
 
 
 class Provider:
-    """Replaces when `key` changes; before that it deletes if `first` is set; fails as `fail` says."""
+    """Replaces if `key` changes, deleting first if `first` is set; fails as `fail` says."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -97,7 +97,7 @@ class Pool:
 
 
 class Stack:
-    """A stack that lives through several deployments."""
+    """A stack for several deployments."""
 
     def __init__(self) -> None:
         self.resources: tuple[Resource, ...] = ()
@@ -157,7 +157,7 @@ def test_a_preview_touches_nothing() -> None:
     stack = Stack()
     stack.deploy(goal("a", {"key": 1}), goal("b"))
     provider, sink, _ = stack.deploy(goal("a", {"key": 2}), goal("c"), preview=True)
-    assert [call for call in provider.calls if not call.startswith("create")] == []  # create is asked for its preview
+    assert [call for call in provider.calls if not call.startswith("create")] == []  # create is called for the preview
     assert sink.steps == [(Op.REPLACE, "a"), (Op.CREATE, "c"), (Op.DELETE, "b"), (Op.DELETE_REPLACED, "a")] or (
         sorted(sink.steps) == sorted([(Op.REPLACE, "a"), (Op.CREATE, "c"), (Op.DELETE, "b"), (Op.DELETE_REPLACED, "a")])
     )

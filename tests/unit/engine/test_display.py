@@ -1,4 +1,4 @@
-"""What the engine shows: nothing that a terminal obeys, wherever it came from."""
+"""The engine's output never contains terminal control sequences, wherever they came from."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_terminal_obeys_nothing_of_what_is_shown(show_diff: bool, words: list[
 
 
 def test_lines_of_a_text_are_those_of_the_file() -> None:
-    """What else Python takes for the end of a line would show as a line of its own."""
+    """Python's other line boundaries would otherwise start a new line."""
     printer = DiffPrinter(Style(io.StringIO()))
     shown = list(printer.difference({"t": "a\nb\n"}, {"t": "a\nb\x0bPermitRootLogin no\x85\n"}, 0))
     assert [line for line in shown if "PermitRootLogin" in line] == ["    + b\\x0bPermitRootLogin no\\x85"]

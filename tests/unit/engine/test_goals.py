@@ -1,4 +1,4 @@
-"""Registrations: what is read, inherited, refused."""
+"""Registrations: reading, inheritance, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C is heard also by a main thread that does not listen, and what it cuts short stays in the state as begun."""
+"""Ctrl-C works even if the main thread is blocked, and interrupted operations stay in the state as begun."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIME_LIMIT = 20.0
 
 
 def test_a_signal_is_heard_though_the_main_thread_never_wakes_up() -> None:
-    """The kernel may give it to another thread: nothing ends the main thread's wait for a process."""
+    """The kernel may deliver it to another thread, so that nothing ends the main thread's wait for a process."""
     before = [signal.getsignal(number) for number in SIGNALS]
     heard_of: list[str] = []
     waits_in = Path(f"/proc/self/task/{threading.get_native_id()}/wchan")
@@ -64,7 +64,7 @@ def test_a_run_that_is_given_up_writes_no_end_of_what_was_in_flight(tmp_path: Pa
     ledger.connect(writer.offer, writer.wait)
     token = ledger.begin(Resource(urn="urn:pulumi:s::p::t::new", custom=True, type="t"), "creating")
     writer.abandon()
-    ledger.end(token)  # its provider has been killed
+    ledger.end(token)  # its provider was killed
     for thread in threading.enumerate():
         if thread.name == "state writer":
             thread.join(TIME_LIMIT)

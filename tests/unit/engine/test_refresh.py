@@ -1,4 +1,4 @@
-"""Which resources a refresh reads together."""
+"""The resources that a refresh reads together."""
 
 import threading
 from typing import Any
@@ -27,7 +27,7 @@ def test_parts_of_a_component_are_read_together_and_others_alone() -> None:
 
 
 class Provider:
-    """Counts the components that are read at the same time; holds each until as many as may be are there."""
+    """Counts the components that are read at the same time; blocks each until the limit is reached."""
 
     def __init__(self, together: int) -> None:
         self._barrier = threading.Barrier(together)

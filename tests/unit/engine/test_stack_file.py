@@ -163,7 +163,7 @@ def test_a_salt_goes_to_the_top(text: str) -> None:
     salted = with_salt(text, "v1:x")
     assert parse_yaml(salted, "it") == {"encryptionsalt": "v1:x", **parse_yaml(text, "it")}
     if text.startswith("config"):
-        appended = f"{salted}\n  more:key: 1\n"  # as one goes on below what is there
+        appended = f"{salted}\n  more:key: 1\n"  # appended by a user
         assert parse_yaml(appended, "it")["config"]["more:key"] == 1
     assert with_salt(salted, "v1:other") == salted
 

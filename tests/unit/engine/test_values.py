@@ -97,7 +97,7 @@ def test_outputs_are_secret_where_inputs_are() -> None:
 
 
 def test_a_secret_in_a_secret_is_the_same_value() -> None:
-    """What a provider's check marks twice does not differ from what the state keeps of it."""
+    """A value that a provider's check marks twice equals the one in the state."""
     struct = Struct()
     way = struct.fields["way"].struct_value.fields
     way[SIGNATURE].string_value = SECRET_SIGNATURE

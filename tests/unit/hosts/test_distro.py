@@ -1,4 +1,4 @@
-"""The table of distributions as a script gets it on a host; what real systems say of themselves is in recorded/."""
+"""The table of distributions as scripts see it on a host; the identification of real systems is in recorded/."""
 
 import pytest
 
@@ -113,7 +113,7 @@ def test_why_a_release_is_not_supported_is_told(stage: Stage) -> None:
     [
         ("ID=linuxmint\nID_LIKE=ubuntu\nVERSION_ID=17\n", False, False),
         ("ID=debian\nVERSION_ID=7\n", False, False),
-        ("ID=ubuntu\nVERSION_ID=15.10\n", True, True),  # the package may be there beside systemd
+        ("ID=ubuntu\nVERSION_ID=15.10\n", True, True),  # the package may be installed beside systemd
         ("ID=ubuntu\nVERSION_ID=15.04\n", False, False),  # and be chosen at boot
         ("ID=centos\nVERSION_ID=6\n", False, True),
     ],

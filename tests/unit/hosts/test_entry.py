@@ -1,4 +1,4 @@
-"""Where a run comes from, as the host tells it."""
+"""The address of a run, according to the host."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def test_ssh_connection_is_read(told: str, expected: Origin | None) -> None:
 
 
 def told(call: str, **environment: str) -> str:
-    """What sh prints for a call of the functions, under names that a user can give to processes and variables."""
+    """The output of a call of the functions in sh, with variables and process names that users can set."""
     done = subprocess.run(
         ["sh", "-c", f"set -eu\n{script('hosts/system/origin.sh')}{call}"],
         env={**os.environ, **environment},

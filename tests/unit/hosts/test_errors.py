@@ -1,4 +1,4 @@
-"""What people are told: no secret, nothing that a terminal obeys, and no more than they read."""
+"""Messages contain no secrets and no terminal control sequences, and are of readable length."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The shell functions for files, in a folder of this machine."""
+"""The shell functions for files, in a directory of this machine."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""The guard's scripts on a stage: who has the host, arming, committing, going back alone, at boot and on demand."""
+"""The guard's scripts on a stage: holding a host, arming, committing, rolling back by timer, at boot and on demand."""
 
 import time
 from collections.abc import Callable
@@ -50,7 +50,7 @@ TRIES, SLOW = 210, 180
 
 @dataclass
 class Host:
-    """A host without systemd: `setting` is what changes there are about."""
+    """A host without systemd; changes are to `setting`."""
 
     stage: Stage
 
@@ -64,7 +64,7 @@ class Host:
 
     @property
     def folder(self) -> Path:
-        """The one that a guard has."""
+        """The folder of the only guard."""
         (folder,) = self.stage.path(FOLDER).iterdir()
         return folder
 
@@ -73,7 +73,7 @@ class Host:
         return self.stage.read(LOG)
 
     def guard(self, limit: int = PATIENT, back: str = "") -> Guard:
-        """Saves the setting and puts it back; a commit makes it last."""
+        """A guard that saves and restores the setting; a commit makes it persistent."""
         put_back = 'cat "$guard/setting" >"$place/setting"; echo "$occasion" >"$place/occasion"'
         return Guard(
             'cp "$place/setting" "$guard/setting"',
@@ -91,11 +91,11 @@ class Host:
         return self.run(armed(Script("change", f'\narm\necho new >"$place/setting"\n{then}'), guard, TITLE, run))
 
     def back(self, *arguments: str, folder: str = NAME) -> None:
-        """Run what goes back, as a timer or the boot does."""
+        """Run the rollback, as the timer or the boot does."""
         self.stage.execute("/bin/sh", f"{FOLDER}/{folder}/back", *arguments, check=False)
 
     def process(self, work: str = "/usr/bin/sleep 600") -> tuple[str, str]:
-        """Start a process that stays; return its id and when it was started."""
+        """Start a process that keeps running; return its id and start time."""
         started = 'read -r stat <"/proc/$!/stat"; set -- ${stat##*) }; shift 19; echo "$1"'
         body = f"{work} >/dev/null 2>&1 & echo $!; {started}"
         pid, start = self.run(Script("start", body)).stdout.split()
@@ -110,7 +110,7 @@ def host(stage: Stage) -> Host:
 
 
 def hold_as(host: Host, run: RunIdentity, pid: str, start: str, socket: str = "") -> None:
-    """Let the process `pid` have the host for `run`."""
+    """Make the process `pid` hold the host for `run`."""
     host.stage.write("/run/stockade/holder", f"{run.token}\n{pid}\n{start}\n{socket}\n{run.name}\n")
 
 
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_from_other_faults(host: Host) -> None:
 def test_a_change_that_stands_still_is_ended_before_going_back(host: Host) -> None:
     host.stage.execute("mkfifo", "/place/stuck")
     body = '\narm\n(read -r _ <"$place/stuck"; echo child >"$place/setting"); echo new >"$place/setting"'
-    with pytest.raises(AssertionError):  # its shell was killed: no whole answer
+    with pytest.raises(AssertionError):  # its shell was killed: the answer is incomplete
         host.run(armed(Script("change", body), host.guard(SHORT), TITLE, OURS))
     answer = host.run(given_up(TITLE, OURS))
     assert "was not confirmed in time" in answer.stdout
@@ -247,7 +247,7 @@ def test_a_change_that_stands_still_is_ended_before_going_back(host: Host) -> No
 
 def test_a_change_that_cannot_be_ended_is_not_waited_for_for_ever(host: Host) -> None:
     host.change(host.guard())
-    stat = host.stage.execute("cat", "/proc/1/stat").stdout  # whom nobody in its namespace can kill
+    stat = host.stage.execute("cat", "/proc/1/stat").stdout  # nobody in its namespace can kill it
     (host.folder / "changer").write_text(f"1 {stat.rpartition(') ')[2].split()[19]}\n")
     host.stage.forget_calls()
     host.back("now")
@@ -308,7 +308,7 @@ def test_the_timer_goes_on_trying_and_says_so(host: Host) -> None:
         "the previous settings are in force again",
     ]
     waits = [call.arguments[0] for call in host.stage.calls("sleep")]
-    waits = [seconds for seconds in waits if seconds != "30"]  # the timer of the change itself, whenever it starts
+    waits = [seconds for seconds in waits if seconds != "30"]  # the timer of the change, whenever it starts
     assert waits == ["1"] * (TRIES - SLOW - 1) + ["60"] * 11
 
 
@@ -370,7 +370,7 @@ def test_a_script_of_debian_goes_back_at_boot_where_there_is_no_systemd(host: Ho
         host.stage.program("update-rc.d", f"case $2 in defaults) {link} ;; remove) {rm} ;; esac")
     guard = host.guard()
     host.change(guard)
-    # without insserv: after the disks, before the network
+    # without insserv: after local disks, before the network
     script = f"/etc/rcS.d/S{'02' if insserv else '37'}stockade-guard"
     host.stage.execute(script, "stop")
     assert host.setting == "new\n"
@@ -471,7 +471,7 @@ def test_a_first_change_that_goes_back_leaves_no_record_of_the_prior_state(host:
     host.change(guard)
     host.run(committed(guard, TITLE, OURS) if kept else given_up(TITLE, OURS))
     assert record.exists() == kept
-    host.change(guard)  # an update: the record is not of this change
+    host.change(guard)  # an update: the record is from an earlier change
     host.run(given_up(TITLE, OURS))
     assert record.exists() == kept
 
@@ -544,7 +544,7 @@ def test_a_host_that_another_run_has_is_refused_with_its_name(host: Host) -> Non
 @pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("start", ["1", ""])
 def test_a_holder_that_is_no_more_holds_nothing(host: Host, start: str, gone: bool) -> None:
-    """Its process id was given to another process or to none; it may have ended when its beginning was asked for."""
+    """Its process id belongs to another process or to none; it may have ended before its start time was read."""
     hold_as(host, THEIRS, str(2**22 - 1) if gone else host.process()[0], start)
     assert host.run(hold(OURS)).status == 0
     assert host.stage.read("/run/stockade/holder").startswith(f"{OURS.token}\n")
@@ -566,7 +566,7 @@ CLOSE-WAIT 0  0      10.0.0.2:22         10.0.0.1:4713 ino:79 sk:3
     [
         ("77", 60_000, "/usr/bin/sleep 600", True),
         ("77", 60_001, "/usr/bin/sleep 600", False),  # the cable was cut
-        ("77", 60_001, "sh -c '/usr/bin/sleep 600; :'", True),  # a step that takes long
+        ("77", 60_001, "sh -c '/usr/bin/sleep 600; :'", True),  # a long step
         ("79", 5, "/usr/bin/sleep 600", False),  # closed
         ("80", 5, "/usr/bin/sleep 600", False),  # gone
     ],

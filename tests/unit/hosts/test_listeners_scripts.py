@@ -1,4 +1,4 @@
-"""Who listens, on a stage: sockets as ss or netstat prints them, held by processes of the stage."""
+"""Listeners on a stage: sockets as ss or netstat prints them, held by processes of the stage."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ tcp6  0      0      :::80          :::*            LISTEN 33   {held}
 
 @pytest.fixture
 def held(stage: Stage) -> Iterator[str]:
-    """The inode of a socket that a process of the stage holds."""
+    """The inode of a socket of a process on the stage."""
     stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
     stage.program("dpkg-query", 'case $2 in /host/usr/*) echo "coreutils:amd64, other: $2" ;; *) exit 1 ;; esac')
     one, other = socket.socketpair()

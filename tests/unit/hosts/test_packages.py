@@ -1,4 +1,4 @@
-"""The shell functions for apt, with an apt-get and a dpkg that say what they are told to say."""
+"""The shell functions for apt, with stubs for apt-get and dpkg."""
 
 import pytest
 

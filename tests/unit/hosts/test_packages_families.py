@@ -1,4 +1,4 @@
-"""The shell functions for dnf, yum, pacman and zypper, with managers that say what the real ones say."""
+"""The shell functions for dnf, yum, pacman and zypper, with stubs that print real output."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.unit.recorded import case
 
 
 def printed(file: str, name: str, arguments: str) -> str:
-    """What a real package manager printed."""
+    """The recorded output of a real package manager."""
     return str(case("packages", file, name)["prints"][f"* {arguments} *"])
 
 
@@ -194,7 +194,7 @@ def zypped(suse: Stage) -> list[str]:
 
 
 def test_zypper_removes_and_installs_in_one_transaction(suse: Stage) -> None:
-    """What the declared ones need stays, although only the removed had pulled it in."""
+    """Dependencies of declared packages stay, even if a removed one had pulled them in."""
     done = run(suse, "zypper", 'pkg_plan "fail2ban-server=1.0.2-9" "rpcbind none" libtirpc; echo $pkg_new; pkg_change')
     assert done.stdout == "fail2ban-server python3-systemd\n", done.stderr
     assert zypped(suse) == [

@@ -1,4 +1,4 @@
-"""What a package's name stands for, as apt's lists and dpkg's database tell it."""
+"""What a package name stands for, according to apt's lists and dpkg's database."""
 
 import pytest
 
@@ -30,7 +30,7 @@ HALF_GONE = ("old-mta", "no", "optional", "mta", "default-mta", "mail", "transfe
 
 @pytest.fixture
 def apt(stage: Stage) -> Stage:
-    """apt-cache and dpkg-query, as far as they are asked."""
+    """Stubs for apt-cache and dpkg-query, as far as they are used."""
     for name, text in LISTS.items():
         stage.write(f"/fake/{name}.list", text)
     rows = [*(("install ok installed", *row) for row in INSTALLED), ("deinstall ok config-files", *HALF_GONE)]
@@ -42,7 +42,7 @@ def apt(stage: Stage) -> Stage:
 
 
 def asked(apt: Stage, body: str, gone: str = "") -> list[str]:
-    """Ask the sh."""
+    """Run the shell functions."""
     values = {"pkg_manager": "apt", "pkg_gone": gone}
     answer = apt.one(Script("ask", script("hosts/packages/apt_means.sh") + body, values))
     assert answer.status == 0, answer.stderr
@@ -94,7 +94,7 @@ Reverse Provides:
         ("", "postfix 3.7 (= )\npostfix 3.5 (= )", ["postfix"]),
         ("", "postfix 3.7 (= )\nexim4 4.9 (= )", []),
         ("", "", []),
-        ("1.0 (/var/lib/apt/lists/x) (/var/lib/dpkg/status)", "postfix 3.7 (= )", []),  # it is somebody's own name
+        ("1.0 (/var/lib/apt/lists/x) (/var/lib/dpkg/status)", "postfix 3.7 (= )", []),  # also a real package's name
     ],
 )
 def test_the_one_that_provides_a_name_is_told(apt: Stage, versions: str, who: str, provider: list[str]) -> None:

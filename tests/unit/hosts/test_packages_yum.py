@@ -1,4 +1,4 @@
-"""The functions for yum, against a yum that shows what yum 3 prints and refuses what it does not have."""
+"""The functions for yum, with a stub that prints yum 3's output and refuses options that yum 3 lacks."""
 
 import pytest
 
@@ -23,7 +23,7 @@ exit "$(cat /fake/status)"
 
 
 def shell(stage: Stage, body: str, says: str, status: int = 0) -> Answer:
-    """Run `body` after the functions, where yum prints `says`."""
+    """Run `body` after the functions; yum prints `says`."""
     stage.write("/fake/says", says)
     stage.write("/fake/status", str(status))
     stage.program("yum", YUM)

@@ -1,4 +1,4 @@
-"""Where something is recorded, while somebody else takes empty folders away."""
+"""Creating the directory of a record while another process removes empty directories."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ from hosts.scripts import script
 
 
 def test_a_place_is_made_while_another_one_takes_the_folders_away(tmp_path: Path) -> None:
-    """Many times, since it is a matter of moments."""
+    """Tried many times, because it is a race."""
     top = tmp_path / "stockade"
     place = script("hosts/guard/place.sh").replace("/var/lib/stockade", str(top))
     away = ["sh", "-c", f"while :; do rmdir {top}/accounts {top} 2>/dev/null; done"]

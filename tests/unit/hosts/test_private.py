@@ -1,4 +1,4 @@
-"""Locks and temporary files of a run: no other user of the machine can hold, take or look into them."""
+"""Locks and temporary files of a run: no other user of the machine can hold, take or read them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another us
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that everybody can look into, as checkouts on a shared machine are."""
+    """A directory that everybody can read, like checkouts on a shared machine."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -46,7 +46,7 @@ def open_folder() -> Iterator[Path]:
 
 @root
 def test_nobody_else_holds_the_locks_of_a_stack(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one of its state, and that of its config file."""
+    """The lock of its state, and that of its config file."""
     runtime = open_folder / "runtime"
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     backend, config = Backend(open_folder / ".state", "p", "s"), open_folder / "stacks" / "Pulumi.s.yaml"
@@ -59,7 +59,7 @@ def test_nobody_else_holds_the_locks_of_a_stack(open_folder: Path, monkeypatch: 
     ) as other:
         assert other.stdout
         told = [line.strip() for line in iter(other.stdout.readline, "tried\n")]
-        assert any(line.startswith("held") for line in told)  # what is no lock
+        assert any(line.startswith("held") for line in told)  # that was no lock
         with backend.locked():
             assert rewrite(config, lambda text: f"{text}# more\n").endswith("# more\n")
         assert other.stdin
@@ -69,7 +69,7 @@ def test_nobody_else_holds_the_locks_of_a_stack(open_folder: Path, monkeypatch: 
 @root
 @pytest.mark.parametrize("taken", ["folder", "link", "file"])
 def test_a_name_that_somebody_took_is_not_used(tmp_path: Path, taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In /tmp everybody can: no runtime folder, no home."""
+    """Anybody can take a name in /tmp, which is used without a runtime directory and a home."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     for name in ("XDG_RUNTIME_DIR", "HOME"):
         monkeypatch.setenv(name, "/dev/null/none")

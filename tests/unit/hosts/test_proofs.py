@@ -1,4 +1,4 @@
-"""Which changes share their logins."""
+"""The changes that share a proof."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ PATIENCE = 20.0
 
 
 def in_thread(work: Callable[[], None]) -> "tuple[threading.Thread, list[BaseException]]":
-    """Run it in a thread; the list gets what it raises."""
+    """Run it in a thread; what it raises is added to the list."""
     raised: list[BaseException] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""What the readers of services and packages make of their text."""
+"""The parsers of services and packages."""
 
 import pytest
 

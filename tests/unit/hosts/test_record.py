@@ -1,4 +1,4 @@
-"""The record of a prior state and of who manages it, on a stage: byte for byte what was observed."""
+"""The record of a prior state and its owner, on a stage: byte for byte as observed."""
 
 import hashlib
 import os

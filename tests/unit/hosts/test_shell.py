@@ -1,4 +1,4 @@
-"""Scripts composed and answered, run by the shells of this machine."""
+"""Composing scripts and parsing their answers, with the shells of this machine."""
 
 import shutil
 import subprocess
@@ -180,7 +180,7 @@ def test_reprs_show_no_data() -> None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_a_stream_of_any_form_is_an_answer_or_garbled(data: st.DataObject) -> None:
-    """The host knows the nonce of its run: whatever it makes of it, nothing but `GarbledError` comes of it."""
+    """The host knows the nonce of its run, but whatever it does with it, the worst result is `GarbledError`."""
     text = compose([Script("a", "section one echo x"), Script("b", ":")], nonce="0123456789abcdef")
     done = subprocess.run(["sh"], input=text.text, capture_output=True, timeout=60, check=True)
     mark = b"\n0123456789abcdef "

@@ -1,4 +1,4 @@
-"""Orders to a supervisor: what a client makes of each kind of answer."""
+"""Orders to a supervisor: the client's handling of each kind of answer."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ Server = Callable[[Callable[[socket.socket], None]], None]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Starts a supervisor's socket in `tmp_path` that treats one client as told."""
+    """Opens a supervisor's socket in `tmp_path` that handles one client with the given function."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(tmp_path / CONTROL_SOCKET))
     listener.listen(1)
@@ -51,7 +51,7 @@ def test_an_answer_comes_back_as_it_was_sent(tmp_path: Path, server: Server) -> 
 
 def test_a_failed_order_is_an_error(tmp_path: Path, server: Server) -> None:
     def treat(client: socket.socket) -> None:
-        client.recv(100)  # an answer before the question would reset the connection
+        client.recv(100)  # an answer before the order would reset the connection
         client.sendall(Reply(state="off", error="web1 did not boot: no").encode())
 
     server(treat)

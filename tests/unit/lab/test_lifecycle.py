@@ -1,4 +1,4 @@
-"""Who may start and stop what; keys and SSH files; the cache; the command line."""
+"""Who may start and stop which hosts; keys and SSH files; the cache; the command line."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def places(tmp_path: Path) -> Places:
 
 
 def give_host_keys(places: Places, name: str) -> None:
-    """Host keys as text: what is tested here reads them, it does not use them."""
+    """Write host keys as text: the tested code only reads them."""
     folder = places.host_cache(name) / "etc/ssh"
     folder.mkdir(parents=True)
     for kind, label in (("ed25519", "ssh-ed25519"), ("ecdsa", "ecdsa-sha2-nistp256"), ("rsa", "ssh-rsa")):
@@ -38,9 +38,9 @@ def give_host_keys(places: Places, name: str) -> None:
 
 @pytest.fixture
 def foreign_host(places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A host that another checkout made and that runs: somebody listens where its supervisor would."""
+    """A running host of another checkout: somebody listens on its supervisor's socket."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(lifecycle, "network", Mock(spec=lifecycle.network))  # the machine's own stays as it is
+    monkeypatch.setattr(lifecycle, "network", Mock(spec=lifecycle.network))  # leave the machine's own network alone
     monkeypatch.setattr(lifecycle, "cgroup", Mock(spec=lifecycle.cgroup))
     save_record(places, new_record("web1", "debian", 11, Path("/other/checkout"), Path("/cache/debian-0")))
     folder = places.host_run("web1")

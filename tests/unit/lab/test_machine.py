@@ -1,4 +1,4 @@
-"""What the lab says where it can't work, and what it installs where it can."""
+"""The lab's messages on machines on which it cannot work, and what it installs on others."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`HardenedHost` on behalf of another program: what its inputs come to before anything is declared."""
+"""`HardenedHost` for a program in another language: processing of its inputs before anything is declared."""
 
 import os
 import shutil
@@ -79,7 +79,7 @@ def test_a_connection_keeps_what_is_unknown_or_secret_as_outputs() -> None:
     assert isinstance(login["host"], Output)
     assert isinstance(login["user"], Output)
     assert login["port"] == 22
-    assert login["password"] == "hunter2"  # which every resource of a host seals
+    assert login["password"] == "hunter2"  # every resource of a host marks it secret
 
 
 def test_secrets_are_found_down_to_the_item_of_a_list() -> None:

@@ -1,4 +1,4 @@
-"""The schema of the package and its pinned dependencies: what is in the repository is what the code makes."""
+"""The package's schema and pinned dependencies in the repository are those generated from the code."""
 
 from typing import Any
 
@@ -124,7 +124,7 @@ def test_the_component_has_the_chapters_as_users_spell_them() -> None:
     assert {"users", "firewall", "sysctl", "sshd", "fail2ban", "updates", "timeSync", "listeners", "packages"} < set(
         host["inputProperties"]
     )
-    assert "upgrade" not in host["inputProperties"]  # what only a command of another package does
+    assert "upgrade" not in host["inputProperties"]  # that needs a command of another package
 
 
 def test_secrets_enumerations_and_replacements_are_told() -> None:

@@ -1,4 +1,4 @@
-"""`python -m policies.explain`: what it prints for saved rulesets, in each form."""
+"""`python -m policies.explain`: its output for saved rulesets, in each form."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_the_names_of_policies_can_be_had_without_the_pack(tmp_path: Path) -> No
 
 
 def test_no_module_hides_another() -> None:
-    """The pack's process has this folder at the head of its path."""
+    """The pack's process has this folder first on its path."""
     modules = {file.stem for file in (ROOT / "policies").glob("*.py")} - {"__init__", "__main__"}
     assert not modules & (
         sys.stdlib_module_names | {"grpc", "google", "pulumi", "pulumi_policy", "rules", "components"}

@@ -1,4 +1,4 @@
-"""The workflows for pull requests and drift: they can be read, run this repository's commands, and pin the rest."""
+"""The workflows for pull requests and drift are valid, run this repository's commands, and pin everything else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_strangers_may_run_has_no_rights() -> None:
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     workflow = yaml.safe_load(text)
     assert workflow["permissions"] == {"contents": "read"}
-    assert {job["runs-on"] for job in workflow["jobs"].values()} == {"ubuntu-24.04"}  # no machine of ours
+    assert {job["runs-on"] for job in workflow["jobs"].values()} == {"ubuntu-24.04"}  # never our own machines
     assert "secrets." not in text
     assert "pull_request_target" not in text
 
@@ -104,6 +104,6 @@ def _share(word: str, share: str) -> str:
 
 
 def test_secrets_reach_no_script_text() -> None:
-    """They come as environment variables, so no log and no shell history has them."""
+    """They are passed in environment variables, so that no log and no shell history contains them."""
     for workflow in WORKFLOWS:
         assert not [step for step in _steps(workflow) if "secrets." in step.get("run", "")]

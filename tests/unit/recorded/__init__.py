@@ -1,4 +1,4 @@
-"""What real hosts answered, as data; `tests/unit/test_recorded.py` says what is in each folder."""
+"""Answers of real hosts, as data; `tests/unit/test_recorded.py` describes each folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 
 
 def cases(kind: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield the cases of one folder: the name of the file, that of the case, what it says."""
+    """Yield the cases of one folder: name of the file, name of the case, content."""
     for file in sorted((FOLDER / kind).glob("*.yaml")):
         for name, case in yaml.safe_load(file.read_text(encoding="utf-8")).items():
             yield file.stem, name, case
