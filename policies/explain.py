@@ -22,6 +22,7 @@ from hosts.text.rawtext import to_bytes, to_text
 from policies.given import Given
 from policies.picture import picture
 from rules.analysis.reachability import Analysis, Dead, Placed, TooIntricateError, analyse
+from rules.errors import ExpectedError
 from rules.language.render import render_rule
 from rules.path.answers import PathAnswers
 from rules.path.described import followed, packet_text, read_packet, trace_lines, unknown_network
@@ -51,8 +52,13 @@ class Explained:
 
     def default_deny(self, chain: str) -> bool | str:
         """The value for JSON: true, false or "unknown"."""
-        found = self._asked(chain, lambda: self.analysis.default_deny(chain))
+        found = self._asked(chain, lambda: self._default_deny(chain))
         return "unknown" if found is None else found
+
+    def _default_deny(self, chain: str) -> bool | None:
+        if self.path is None or chain != "INPUT":
+            return self.analysis.default_deny(chain)
+        return self.path.default_deny()
 
     def exposure(self, chain: str = "INPUT") -> tuple[str, ...]:
         """The services that can be reached, or what is forwarded; empty if that cannot be determined."""
@@ -115,6 +121,8 @@ def _answered(found: Given, asked: argparse.Namespace) -> str:
     if asked.packet:
         return "\n\n".join(way(found, text) for text in asked.packet)
     explained = [_explained(found, family) for family in found.families()]
+    if not explained:
+        raise ValueError("there are no rules among what is given: add what iptables-save or ip6tables-save prints")
     if asked.svg is not None:
         asked.svg.write_text(picture([one.analysis for one in explained]))
     return as_json(explained) if asked.json else as_text(explained)
@@ -123,7 +131,10 @@ def _answered(found: Given, asked: argparse.Namespace) -> str:
 def _explained(found: Given, family: Family) -> Explained:
     layers, sets, doubts = found.beside(family)
     network = found.network(family)
-    more = any(layer.name != "filter" and any(chain.rules for chain in layer.table.chains) for layer in layers)
+    more = any(
+        layer.name != "filter" and any(chain.rules or chain.policy == "DROP" for chain in layer.table.chains)
+        for layer in layers
+    )
     known = more or network is not None or bool(sets)
     path = PathAnswers(family, layers, network, sets) if known else None
     return Explained(analyse(found.ruleset(family)), path, tuple(doubts))
@@ -131,7 +142,11 @@ def _explained(found: Given, family: Family) -> Explained:
 
 def way(found: Given, text: str) -> str:
     """The path of one packet through everything given, in lines."""
-    asked = read_packet(text)
+    try:
+        asked = read_packet(text)
+    except ExpectedError as error:
+        wrong = f"{error.reason}; " if error.reason else ""
+        raise ValueError(f'--packet "{text}": {wrong}expected {error.expected}') from None
     family = asked.packet.family
     network = found.network(family)
     layers, sets, doubts = found.beside(family)
@@ -142,6 +157,8 @@ def way(found: Given, text: str) -> str:
     ]
     if note := unknown_network(network):
         lines.append(f"({note})")
+    if not layers:
+        lines.append(f"(no {family.label} rules are given)")
     lines += [f"({doubt} may decide otherwise)" for doubt in doubts]
     return "\n".join((lines[0], *(f"  {line}" for line in lines[1:])))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -24,13 +25,14 @@ class Dead:
 def dead_rules(arrivals: Arrivals) -> tuple[Dead, ...]:
     """Every rule that matches no packet, in chain order."""
     return tuple(
-        _explained(arrivals, compiled, index)
+        _explained(arrivals, compiled, index, living)
         for name, compiled in arrivals.chains.items()
+        for living in [sorted(set(range(len(compiled.leaves))) - set(arrivals.dead[name]))]
         for index in sorted(arrivals.dead[name])
     )
 
 
-def _explained(arrivals: Arrivals, compiled: Compiled, index: int) -> Dead:
+def _explained(arrivals: Arrivals, compiled: Compiled, index: int, living: Sequence[int]) -> Dead:
     store, name = arrivals.compiler.store, compiled.chain.name
     leaf, entering = compiled.leaves[index], arrivals.entering[name]
     matches = arrivals.compiler.matching(leaf.predicate)
@@ -41,20 +43,21 @@ def _explained(arrivals: Arrivals, compiled: Compiled, index: int) -> Dead:
         return Dead(leaf.placed, (), f"no packet gets to chain {name}")
     if wanted == store.none:
         return Dead(leaf.placed, (), f"no packet that gets to chain {name} matches it")
-    return Dead(leaf.placed, _shadows(arrivals.compiler, compiled, index, wanted), "decided before")
+    before = living[: bisect_left(living, index)]
+    return Dead(leaf.placed, _shadows(arrivals.compiler, compiled, before, wanted), "decided before")
 
 
-def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -> tuple[Placed, ...]:
-    """The first rule that decides on all of ``wanted``, or else the rules that do so together."""
+def _shadows(compiler: Compiler, compiled: Compiled, before: Sequence[int], wanted: Node) -> tuple[Placed, ...]:
+    """Among the rules ``before``: the first that decides on all of ``wanted``, or else those that do so together."""
     # A rule that decides on all of them decides on any single packet, which few rules do.
-    one = compiler.store.some(wanted, Random(index))  # noqa: S311 -- the same answer each time
+    one = compiler.store.some(wanted, Random(len(before)))  # noqa: S311 -- the same answer each time
 
-    for earlier in _taking(compiled.segment, index, lambda diagram: not compiler.passes(diagram, one)):
+    for earlier in _taking(compiled.segment, before, lambda diagram: not compiler.passes(diagram, one)):
         if compiler.through(wanted, earlier.diagram) == compiler.store.none:
             return (earlier.placed,)
     takers = []
     rest = wanted
-    for earlier in _taking(compiled.segment, index, lambda diagram: compiler.through(wanted, diagram) != wanted):
+    for earlier in _taking(compiled.segment, before, lambda diagram: compiler.through(wanted, diagram) != wanted):
         left = compiler.through(rest, earlier.diagram)
         if left != rest:
             takers.append(earlier.placed)
@@ -62,12 +65,15 @@ def _shadows(compiler: Compiler, compiled: Compiled, index: int, wanted: Node) -
     return tuple(takers)
 
 
-def _taking(segment: Segment | None, before: int, takes: Callable[[Node], bool]) -> Iterator[Leaf]:
-    """The rules before an index, in order, whose diagrams satisfy ``takes``."""
-    if segment is None or segment.first >= before or not takes(segment.diagram):
+def _taking(segment: Segment | None, among: Sequence[int], takes: Callable[[Node], bool]) -> Iterator[Leaf]:
+    """The rules with these indexes, in order, whose diagrams satisfy ``takes``."""
+    if segment is None or not among:
+        return
+    here = among[bisect_left(among, segment.first) : bisect_left(among, segment.first + segment.size)]
+    if not here or not takes(segment.diagram):
         return
     if segment.leaf is not None:
         yield segment.leaf
     elif segment.halves is not None:
         for half in segment.halves:
-            yield from _taking(half, before, takes)
+            yield from _taking(half, here, takes)

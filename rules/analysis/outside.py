@@ -22,6 +22,7 @@ REQUESTS = {Family.IPV4: (8, 13, 15, 17), Family.IPV6: (128, 139)}
 _UNTRACKED = (130, 131, 132, 133, 134, 135, 136, 143)
 # Address types that routing delivers to this host: LOCAL, BROADCAST, ANYCAST, MULTICAST (RTN_*, linux/rtnetlink.h).
 DELIVERED = numbers([2, 3, 4, 5])
+_TRANSLATING = ("DNAT", "REDIRECT", "NETMAP")
 
 
 def possible(compiler: Compiler, chain: str) -> Node:
@@ -70,8 +71,9 @@ def _set(compiler: Compiler, box: Box) -> Node:
 def _first_states(compiler: Compiler, ruleset: Ruleset) -> Node:
     """The state that each unsolicited packet has; all possible ones if it is not certain."""
     store = compiler.store
+    away = set(_never_first(ruleset))
     in_state = {
-        name: _set(compiler, {int(Field.STATE): numbers(number for number in states((name,)) if _valid(number))})
+        name: _set(compiler, {int(Field.STATE): numbers(n for n in states((name,)) if _valid(n) and n not in away)})
         for name in ("NEW", "INVALID")
     }
     untracked = _set(compiler, {int(Field.STATE): numbers([state_number("UNTRACKED")])})
@@ -88,6 +90,15 @@ def _first_states(compiler: Compiler, ruleset: Ruleset) -> Node:
     )
     may, must = _not_tracked(compiler, ruleset)
     return store.either(store.minus(first, must), store.both(untracked, may))
+
+
+def _never_first(ruleset: Ruleset) -> list[int]:
+    """States that no first packet is in. Sources are translated behind every filter; destinations before it, by the
+    nat table, and by an unknown one where none is given."""
+    table = ruleset.table("nat")
+    rules = [rule for chain in table.chains for rule in chain.rules] if table is not None else []
+    translates = table is None or any(rule.target is not None and rule.target.name in _TRANSLATING for rule in rules)
+    return states(("SNAT",) if translates else ("SNAT", "DNAT"))
 
 
 def _icmp_types(compiler: Compiler, protocol: int, types: tuple[int, ...]) -> Node:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 
+from rules.analysis.default_deny import OpenLimits, open_to, without_exceptions
 from rules.analysis.exposure import Exposed, exposed
 from rules.analysis.outside import ON_LINK
 from rules.analysis.reach import BLAMED
@@ -61,10 +62,11 @@ class PathAnswers:
         self.family = family
         self.layers = layers
         self.network = network
-        self.pieces = Pieces(family, layers, network, sets or {})
+        self._sets = sets or {}
+        self.pieces = Pieces(family, layers, network, self._sets)
         self.compiler = self.pieces.compiler
         self._store = self.compiler.store
-        self._tracer = Tracer(family, layers, network, sets or {})
+        self._tracer = Tracer(family, layers, network, self._sets)
         self._depth = self._store.start[Field.SOURCE + 1]
 
     @cached_property
@@ -78,6 +80,21 @@ class PathAnswers:
         """The paths on which packets to others are let through."""
         with self._store.apart():
             return tuple(self.pieces.past_host())
+
+    def default_deny(self, limits: OpenLimits | None = None) -> bool | None:
+        """What `Analysis.default_deny` tells of INPUT, of what gets to the host through all tables."""
+        chosen = limits or OpenLimits()
+        if not self._open_to(chosen, surely=False):
+            return True
+        bare = [replace(layer, table=without_exceptions(layer.table)) for layer in self.layers]
+        same = all(one.table == other.table for one, other in zip(bare, self.layers, strict=True))
+        judged = self if same else PathAnswers(self.family, bare, self.network, self._sets)
+        return False if judged._open_to(chosen, surely=True) else None
+
+    def _open_to(self, limits: OpenLimits, *, surely: bool) -> tuple[str, ...]:
+        pieces = [one.piece for one in self.to_host if one.where == "host"]
+        packets = self._store.union([one.surely if surely else one.possibly for one in pieces])
+        return open_to(self._store, self._reached(packets), self.family, limits)
 
     def lines(self, beyond: Analysis | None = None) -> tuple[PathLine, ...]:
         """Services under the host's addresses.
@@ -129,7 +146,7 @@ class PathAnswers:
             said, known = store.either(said, gained), store.either(known, gained)
             doubted = store.minus(may, known)
             if doubted != store.none:
-                doubts = self._doubts(store.minus(possibly, surely), doubted)
+                doubts = self._doubts(store.minus(possibly, surely), doubted, named=named)
                 for line in exposed(store, doubted, self.family, said=known, where=on, doubts=doubts):
                     yield PathLine(line, shown, rules, at)
             said, known = store.either(said, doubted), store.either(known, doubted)
@@ -191,9 +208,9 @@ class PathAnswers:
                 return (f"{steps[-1].table} {steps[-1].place}",) if steps else ()
         return ()
 
-    def _doubts(self, packets: Node, reached: Node) -> tuple[str, ...]:
+    def _doubts(self, packets: Node, reached: Node, *, named: bool) -> tuple[str, ...]:
         """The rules that decide whether one of these packets is let through."""
-        trace = self._sample(packets, reached)
+        trace = self._sample(packets, reached) if named else None
         texts = []
         for step in (step for end in trace.ends for step in end.packet.steps) if trace is not None else ():
             if not step.sure and step.rule is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,8 @@ from rules.path.network import LOCAL, HostNetwork
 from rules.path.trace import End, Trace, Tracer
 from rules.values.family import Family
 from rules.values.icmp import read_icmp_type
+from rules.values.numerals import refuse_two_readings
+from rules.values.octets import octets
 from rules.values.ports import read_number, read_port
 from rules.values.protocols import ICMP, ICMPV6, TCP, protocol_name, protocol_number
 from rules.values.typed import TCP_FLAGS, format_address
@@ -36,10 +39,17 @@ def read_packet(text: str) -> Described:
     if len(words) < 4 or words[2] != ">" or len(words) % 2:
         raise ExpectedError(f"{USAGE}{', '.join(_MORE)}", f'"{text}" is no packet')
     more = dict(zip(words[4::2], words[5::2], strict=True))
-    for word in more:
+    for word in words[4::2]:
         if word not in _MORE:
             raise ExpectedError(f"one of {', '.join(_MORE)}", f'"{word}" says nothing of a packet')
-    family = Family.IPV6 if words[1].startswith("[") or words[1].count(":") > 1 else Family.IPV4
+        if words[4::2].count(word) > 1:
+            raise ExpectedError("each of them once", f'"{word}" is said twice')
+    for word in (more[way] for way in ("in", "out") if way in more):
+        if not 1 <= len(octets(word)) <= 15 or "+" in word:
+            raise ExpectedError("the name of one interface", f'"{word}" is not an interface name')
+    family, other = (Family.IPV6 if _is_ipv6(word) else Family.IPV4 for word in (words[1], words[3]))
+    if family is not other:
+        raise ExpectedError("two addresses of one family", f"{words[1]} is {family.label} and {words[3]} {other.label}")
     number = protocol_number(words[0])
     number = ICMPV6 if number == ICMP and family is Family.IPV6 else number
     (source, source_port), (destination, port) = (_end(word, family) for word in (words[1], words[3]))
@@ -69,14 +79,21 @@ def read_packet(text: str) -> Described:
     return Described(packet, tuple(unknown), _state(more["state"]) if "state" in more else None)
 
 
+def _is_ipv6(word: str) -> bool:
+    return word.startswith("[") or word.count(":") > 1
+
+
 def _end(word: str, family: Family) -> tuple[str, int | None]:
     if word.startswith("["):
-        address, _, port = word[1:].partition("]")
-        port = port.removeprefix(":")
+        found = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", word)
+        if found is None:
+            raise ExpectedError("[2001:db8::7]:443", f'"{word}" is no address with a port')
+        address, port = found[1], found[2] or ""
     elif family is Family.IPV4:
         address, _, port = word.partition(":")
     else:
         address, port = word, ""
+    refuse_two_readings(address)
     return address, read_port(port) if port else None
 
 

@@ -14,6 +14,8 @@ _NAME = re.compile(
     r"(?=.*[A-Za-z])[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 )
 _DOTTED = re.compile(r"\d+(\.\d+)*", re.ASCII)
+# What looks like a name, and is a number wherever addresses are looked up (inet_aton(3)).
+_HEXADECIMAL = re.compile(r"(0[xX][0-9A-Fa-f]+|\d+)(\.(0[xX][0-9A-Fa-f]+|\d+)){0,3}", re.ASCII)
 
 
 def _expected(family: Family) -> str:
@@ -75,6 +77,8 @@ def read_network(text: str, family: Family) -> Network | HostName:
     """``address``, ``address/mask`` or a host name; host bits are cleared as the kernel does."""
     address, slash, mask_text = text.partition("/")
     if ":" not in address and _NAME.fullmatch(address) and not _DOTTED.fullmatch(address):
+        if family is Family.IPV4 and _HEXADECIMAL.fullmatch(address):
+            raise _refuse(text, family, "is a number, and no name: write its four numbers in decimal")
         if slash:
             raise _refuse(text, family, "puts a mask on a name")
         return HostName(address)

@@ -106,6 +106,41 @@ def test_the_picture_shows_each_service_and_source(tmp_path: Path, monkeypatch: 
     assert "doubt" in cells
 
 
+def test_all_tables_tell_what_is_denied(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    accepting = "*filter\n:INPUT DROP [0:0]\n-A INPUT {} -j ACCEPT\nCOMMIT\n"
+    for other, match in (
+        (":PREROUTING DROP [0:0]", "-p tcp --dport 80"),
+        ("-A PREROUTING -p tcp --dport 80 -j MARK --set-mark 1", "-m mark --mark 2"),
+    ):
+        _stdin(monkeypatch, f"*mangle\n{other}\nCOMMIT\n{accepting.format(match)}")
+        assert explain.main([]) == 0
+        said = capsys.readouterr().out
+        assert "default-deny INPUT: yes" in said
+        assert "reachable: nothing" in said
+
+
+def test_a_mistake_in_text_of_ipv6_is_told_as_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _stdin(monkeypatch, "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 2001:db8::/129 -j ACCEPT\nCOMMIT\n")
+    assert explain.main([]) == 2
+    assert "not an IPv6 mask" in capsys.readouterr().err
+
+
+def test_rules_and_packets_that_are_missing_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _stdin(monkeypatch, "create x hash:net family inet\n")
+    assert explain.main([]) == 2
+    assert "there are no rules" in capsys.readouterr().err
+    _stdin(monkeypatch, RULES)
+    assert explain.main(["--packet", "tcp 1.2.3.4:1 > 5.6.7.8:2"]) == 0
+    assert "no IPv4 rules are given" in capsys.readouterr().out
+    _stdin(monkeypatch, RULES)
+    assert explain.main(["--packet", "tcp"]) == 2
+    assert "expected a packet as" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("text", "said"), [("", "no rules"), ("foo", "1:1"), ("-A INPUT -j NOWHERE", "NOWHERE")])
 def test_text_that_cannot_be_read(
     text: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

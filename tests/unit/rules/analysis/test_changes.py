@@ -46,6 +46,13 @@ def _drop(*rules: str) -> Ruleset:
             ["-A INPUT -s 10.0.0.0/9 -j DROP", "-A INPUT -s 10.128.0.0/9 -j DROP", "-A INPUT -s 10.0.0.0/8 -j ACCEPT"],
             {"INPUT 3": ["INPUT 1", "INPUT 2"]},
         ),
+        (
+            [
+                *("-A INPUT -s 10.0.0.0/9 -j DROP", "-A INPUT -s 10.128.0.0/9 -j DROP"),
+                *("-A INPUT -s 10.0.0.0/8 -j ACCEPT", "-A INPUT -s 10.0.0.0/8 -j LOG"),
+            ],
+            {"INPUT 3": ["INPUT 1", "INPUT 2"], "INPUT 4": ["INPUT 1", "INPUT 2"]},  # a dead rule decides nothing
+        ),
         (["-A INPUT -m limit --limit 1/min -j ACCEPT", "-A INPUT -p tcp -j DROP"], {}),
         (["-A INPUT -m mark --mark 1 -j ACCEPT", "-A INPUT -p tcp -j DROP"], {}),
         (["-A INPUT -j LOG", "-A INPUT -p tcp -j DROP"], {}),

@@ -34,10 +34,18 @@ def _drop(*rules: str, family: Family = V4) -> Ruleset:
         ("-p tcp --syn", False),
         ("-p tcp ! --syn", False),
         ("-m recent --name x --rcheck", None),
+        ("-m conntrack --ctstate SNAT", True),
     ],
 )
 def test_default_deny(rule: str, denies: bool | None) -> None:
     assert analyse(_drop(f"-A INPUT {rule} -j ACCEPT")).default_deny() is denies
+
+
+def test_nothing_is_translated_by_a_nat_table_that_does_not() -> None:
+    rules = "*filter\n:INPUT DROP\n-A INPUT -m conntrack --ctstate DNAT -j ACCEPT\nCOMMIT\n"
+    plain, translating = ("-A POSTROUTING -j MASQUERADE", "-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080")
+    assert analyse(parse(f"*nat\n{plain}\nCOMMIT\n{rules}", V4)).default_deny() is True
+    assert analyse(parse(f"*nat\n{translating}\nCOMMIT\n{rules}", V4)).default_deny() is False
 
 
 def test_two_halves_are_the_whole() -> None:

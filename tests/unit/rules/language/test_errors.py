@@ -20,6 +20,8 @@ MISTAKES = [
     ("-A ⟨INPTU -j ACCEPT", "did you mean INPUT"),
     ("-A INPUT -s ⟨2001:db8::1 -j ACCEPT", "IPv6 address in an IPv4 ruleset"),
     ("-A INPUT -s ⟨300.1.2.3 -j ACCEPT", "not an IPv4 address"),
+    ("-A INPUT -s ⟨0x0a000001 -j ACCEPT", "four numbers in decimal"),
+    ("-A INPUT -s ⟨10.0x1/8 -j ACCEPT", "four numbers in decimal"),
     ("-A INPUT -s ⟨10.0.0.0/33 -j ACCEPT", "prefix length from 0 to 32"),
     ("-A INPUT -s ⟨a.example/24 -j ACCEPT", "mask on a name"),
     ("-A INPUT ! -s ⟨10.0.0.1,10.0.0.2 -j DROP", "several addresses"),

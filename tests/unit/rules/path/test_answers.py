@@ -91,6 +91,23 @@ def test_redirect_and_netmap() -> None:
     assert _one("-A PREROUTING -p tcp --dport 80 -j DNAT --to 127.0.0.1:8080\n")[-1].startswith("possibly tcp/80")
 
 
+@pytest.mark.parametrize(
+    ("other", "accepted", "denies"),
+    [
+        ("*nat\n-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", "-m conntrack --ctstate DNAT", True),
+        ("*mangle\n-A PREROUTING -p tcp --dport 80 -j MARK --set-mark 1", "-m mark --mark 1", True),
+        ("*mangle\n-A PREROUTING -p tcp --dport 80 -j MARK --set-mark 1", "-m mark ! --mark 1", False),
+        ("*mangle\n-A PREROUTING -p tcp --dport 80 -j MARK --set-mark 1", "-m set ! --match-set list src", False),
+        ("*mangle\n-A PREROUTING -p tcp --dport 80 -j MARK --set-mark 1", "-m set --match-set list src", None),
+        ("*mangle\n:PREROUTING DROP", "-s 0.0.0.0/0", True),
+    ],
+)
+def test_default_deny_is_of_what_gets_through_all_tables(other: str, accepted: str, denies: bool | None) -> None:
+    text = f"{other}\nCOMMIT\n*filter\n:INPUT DROP\n-A INPUT {accepted} -j ACCEPT\nCOMMIT\n"
+    for known in (network(), None):
+        assert PathAnswers(Family.IPV4, layers(parse(text, Family.IPV4)), known).default_deny() is denies
+
+
 def test_what_untracked_packets_do_is_not_translated() -> None:
     text = docker_text().replace("*mangle", "*raw\n-A PREROUTING -p tcp --dport 5432 -j NOTRACK\nCOMMIT\n*mangle")
     assert _lines(parse_saved(text, Family.IPV4)) == ["tcp/22 from anywhere"]

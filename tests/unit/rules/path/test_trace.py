@@ -132,7 +132,20 @@ def test_what_the_host_sends() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["tcp 1.2.3.4:1", "tcp 1.2.3.4:1 > x:2", "tpc 1.2.3.4 > 1.2.3.5", "tcp 1.2.3.4 > 1.2.3.5 by x"]
+    "text",
+    [
+        "tcp 1.2.3.4:1",
+        "tcp 1.2.3.4:1 > x:2",
+        "tpc 1.2.3.4 > 1.2.3.5",
+        "tcp 1.2.3.4 > 1.2.3.5 by x",
+        "tcp 1.2.3.4 > 1.2.3.5 in a in b",
+        "tcp 1.2.3.4 > 1.2.3.5 in eth+",
+        "tcp 1.2.3.4 > 1.2.3.5 out interface-of-17-b",
+        "tcp 1.2.3.4 > ::1",
+        "tcp 010.2.3.4 > 1.2.3.5",
+        "tcp [::1:1 > [::2]:2",
+        "tcp [::1]1 > [::2]:2",
+    ],
 )
 def test_what_is_no_packet_is_refused(text: str) -> None:
     with pytest.raises(ExpectedError):
