@@ -16,7 +16,7 @@ from local.engine.state.secrets import Crypter, passphrase
 from local.engine.state.stack_file import rewrite, with_salt
 
 SECRETS = ("encryptionsalt", "secretsprovider", "encryptedkey")
-"""What a stack config says about how its secrets are encrypted; the CLI adds it where it is missing."""
+"""Settings in a stack config for the encryption of its secrets; the CLI adds them if they are missing."""
 
 
 def ready(pulumi: str, command: str, stack: str, folder: Path, *, create: bool) -> list[str]:

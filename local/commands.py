@@ -25,7 +25,7 @@ COMMANDS = {
 LOOK = "look"
 CREATING = (["preview"], ["up"], ["import"], ["config", "set"])
 INDEPENDENT = ("up", "destroy")
-"""Runs in which one host that is down is to hold up no other: by itself the CLI stops at the first error."""
+"""Commands in which a host that is down must not block others: by default the CLI stops at the first error."""
 LAB, EVERY = "lab", "every-distribution"
 PROGRAM_RUNS = ("preview", "up")
 HERE = Path(__file__).absolute().parents[1]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from local.engine.display.progress import Report
 
 _OPS = {Op.FORGET: Op.DELETE}
-"""Operations that the CLI has another name for."""
+"""Operations with a different name in the CLI."""
 
 
 class EventLog:

@@ -44,7 +44,7 @@ class Step:
     replace_keys: tuple[str, ...] = ()
     retained: bool = False
     by_outputs: bool = False
-    """Whether it is the outputs, and not the inputs, that show what changes."""
+    """Whether the outputs, not the inputs, show what changes."""
 
 
 @dataclass(frozen=True)

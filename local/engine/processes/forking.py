@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 from local.engine.processes.runner import LazyFinder
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The engine's own folder; a project's may have packages of the same names."""
+"""The engine's own folder; a project may have packages with the same names."""
 
 
 class NeedsNewProcess(Exception):  # noqa: N818

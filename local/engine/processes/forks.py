@@ -49,7 +49,7 @@ class ForkServer:
                 start_new_session=True,  # its clients handle Ctrl-C
             )
         self.environment: Mapping[str, str] = {ADDRESS: address}
-        """What its clients need."""
+        """The environment variables that its clients need."""
 
     def retire(self) -> None:
         """Accept no more requests; pending ones are served."""

@@ -35,9 +35,9 @@ INPUTS = frozenset(
     {"connection", "create", "update", "delete", "stdin", "triggers", "logging", "addPreviousOutputInEnv"}
 )
 PATIENCE = 120.0
-"""Seconds in which the connection must be made, however many attempts dialErrorLimit allows."""
+"""Seconds for the connection, however many attempts dialErrorLimit allows."""
 LIMIT = 3600.0
-"""Seconds that a command may take where `customTimeouts` sets no limit."""
+"""Seconds for a command if `customTimeouts` sets no limit."""
 THREADS = 64
 
 
