@@ -56,7 +56,7 @@ _WITH_HOMES = {
     "say_left",
     "stat",
 }
-"""What may be given a home: it looks only, or does what it does as the user."""
+"""Commands that may be given a home: they only look, or act as the user."""
 _HERE = re.compile(r"^(chmod|chown|chgrp|restorecon)\b.*\s\.$")
 _APART = re.compile(r"&&|\|\||[;|{}()`]|\b(?:then|do|else|if|while|until|elif)\b|!(?=\s)")
 _OUTER = re.compile(r"&&|\|\||[;|]|\b(?:then|do|else|if|while|until|elif)\b|!(?=\s)")

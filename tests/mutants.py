@@ -29,7 +29,7 @@ from queue import Queue
 REPOSITORY = Path(__file__).parents[1]
 WANTED = 0.85
 LIMIT = 900
-"""Seconds that the tests of one mutant may take: one that never ends is killed, too."""
+"""Seconds for the tests of one mutant; one that never ends counts as killed, too."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 
 REPOSITORY = Path(__file__).parents[1]
 LONGEST = 160
-"""Characters of a failure's or a skipped test's reason that the summary has room for."""
+"""Maximum length of a reason for a failed or skipped test in the summary."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Part:
 
     name: str
     status: int | None = None
-    """Exit status of make; None: it did not run to its end."""
+    """Exit status of make; None: it was interrupted."""
     seconds: float = 0.0
     tests: int | None = None
-    """How many tests it has; None: it is no run of pytest."""
+    """Number of tests; None: it does not run pytest."""
     failed: tuple[Case, ...] = ()
     skipped: tuple[Case, ...] = ()
 

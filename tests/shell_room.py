@@ -33,7 +33,7 @@ import pytest
 from hosts.shell import Answer, Script, compose, parse
 
 SHELLS = ("dash", "bash", "busybox") if os.environ.get("STOCKADE_SHELLS") == "all" else ("dash",)
-"""The shells of hosts; `make test` takes all of them, `make check` one."""
+"""The shells of hosts; `make test` uses all of them, `make check` one."""
 TIMEOUT = 60
 TOOLS = (
     *("awk", "base64", "basename", "cat", "chgrp", "chmod", "chown", "cksum", "cmp", "comm", "cp", "cut", "date", "dd"),
@@ -43,14 +43,14 @@ TOOLS = (
     *("sha256sum", "sleep", "sort", "stat", "su", "sync", "tac", "tail", "tar", "tee", "test", "timeout", "touch"),
     *("tr", "true", "truncate", "tty", "uname", "uniq", "wc", "xargs"),
 )
-"""Programs of this machine that scripts find: those that every host has."""
+"""Programs of this machine that are available to scripts: those that every host has."""
 
 _FOLDERS = (
     *("etc", "home", "host", "proc", "dev", "root", "run/lock", "stage", "tmp", "var/lib", "var/log"),
     *("usr/bin", "usr/sbin", "usr/lib", "usr/local/bin", "usr/local/sbin"),
 )
 _LIBRARIES = re.compile(r"ld-|ld64|libc\.|.*-linux-")
-"""What of /lib programs are loaded by; the rest of it is the stage's own."""
+"""Entries of /lib that programs need to start; the rest is the stage's own."""
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 _GROUP = "root:x:0:\nnogroup:x:65534:\n"
@@ -163,7 +163,7 @@ class Stage:
     root: Path
     shell: str
     _tools: str = field(repr=False)
-    """The folder of tools that is mounted at /usr/bin; "" where /usr/bin is the stage's own."""
+    """The folder of tools that is mounted at /usr/bin; "" if /usr/bin is the stage's own."""
     _keeper: "subprocess.Popen[str] | None" = field(default=None, repr=False)
     _pid: str = ""
 

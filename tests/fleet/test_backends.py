@@ -14,7 +14,7 @@ from .conftest import LIMIT, Fleet, make
 
 pytestmark = pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")
 SHARDS = 6
-"""More than the CLI can list at once on PostgreSQL with two cores."""
+"""More stacks than the CLI can list at once on PostgreSQL with two cores."""
 
 
 @pytest.fixture(params=["PostgreSQL", "S3"])

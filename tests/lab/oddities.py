@@ -47,4 +47,4 @@ for i in $(seq 100); do [ -z "$(ss -Htln 'sport = :4445')" ] || exit 0; sleep 0.
 exit 1
 """,
 }
-"""By the resource that shows it, as `tests.lab.stacks.test_drift.drifted` names it: a script for a lab host."""
+"""Scripts for a lab host, by the resource that shows the drift, as named by `tests.lab.stacks.test_drift.drifted`."""

@@ -20,7 +20,7 @@ from local.engine.state.secrets import Crypter
 REPOSITORY = Path(__file__).parents[2]
 SHARED = ("components", "hosts", "rules", "provider", "local", "fleet", "__main__.py", "Pulumi.yaml", ".venv")
 LIMIT = 300
-"""Seconds one command may take."""
+"""Seconds for one command."""
 
 
 PASSPHRASE = "test"
@@ -71,7 +71,7 @@ class Stack:
     name: str = "test"
     environment: dict[str, str] = field(default_factory=dict)
     program: str | None = None
-    """The program's text, where it is not the repository's own."""
+    """The program's text, if it is not the repository's own."""
 
     def __post_init__(self) -> None:
         (self.folder / "stacks").mkdir(parents=True)

@@ -55,10 +55,10 @@ class Life:
     count: int = 0
     over_ipv6: bool = False
     usual: float = 8.0
-    """Seconds that an `up` takes."""
+    """Seconds that an `up` usually takes."""
     backup: dict[str, str] | None = None
     marked: bool = False
-    """Whether the next `up` does something though nothing else is to be changed."""
+    """Whether the next `up` has something to do although nothing else has changed."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)

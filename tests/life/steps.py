@@ -14,7 +14,7 @@ NAMES = ("alpha", "beta", "gamma", "delta")
 RELOAD = "systemctl reload ssh"
 SSHD = "/etc/ssh/sshd_config.d/00-stockade.conf"
 BY_HAND = "/etc/sudoers.d/zz-by-hand"
-"""A rule that Stockade names and leaves to its owner."""
+"""A sudo rule that Stockade reports, but leaves to its owner."""
 UPDATES = "/etc/apt/apt.conf.d/99stockade-updates"
 BOTH = "for t in iptables ip6tables; do $t -w {}; done"
 

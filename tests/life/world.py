@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 CHAPTERS = ("firewall", "sshd", "deploy", "guest", "fail2ban", "updates")
 CLOSED = 3306
-"""Never declared."""
+"""A port that is never declared."""
 POOL = (8080, 8443, 9000)
-"""What a rule may open."""
+"""Ports that rules may open."""
 PORTS = (CLOSED, *POOL)
 ALL = "everything"
 Facts = Mapping[str, object]
@@ -117,7 +117,7 @@ class World:
     wanted: Wanted
     states: list[dict[str, str]] = field(default_factory=lambda: [{}])
     newest: int = 1
-    """The number of the key that was made last."""
+    """The number of the newest key."""
     down: set[str] = field(default_factory=set)
     killed: bool = False
 

@@ -19,7 +19,7 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 
 PACK = Path(__file__).parents[2] / "policies"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What stands for a value that is known only in `pulumi up` (pulumi/sdk/go/common/resource/plugin/rpc.go)."""
+"""The marker for a value that is unknown until `pulumi up` (pulumi/sdk/go/common/resource/plugin/rpc.go)."""
 DYNAMIC = "pulumi-python:dynamic/stockade:"
 _LIMIT = 30
 

@@ -31,7 +31,7 @@ class Said:
 
 
 Lie = Callable[[Said, bytes, Random], Said]
-"""An answer, the mark of the run, a source of chance: what is said instead."""
+"""Maps an answer, the mark of the run and a random generator to the false answer."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Ghost:
 
     looks: list[Script] = field(default_factory=list)
     told: dict[str, bytes] = field(default_factory=dict)
-    """What is told instead, by the text of the script: what this machine may not have."""
+    """Prepared answers, by the text of the script, for what this machine may lack."""
     owners: dict[str, str] = field(default_factory=dict)
     lie: Lie | None = None
     chance: Random = field(default_factory=lambda: Random(0))

@@ -19,24 +19,24 @@ class Behaviour:
     """The server's behaviour; tests change it at run time."""
 
     keys: dict[str, str] = field(default_factory=dict)
-    """user -> public key line that is let in."""
+    """user -> accepted public key line."""
     authorities: dict[str, str] = field(default_factory=dict)
-    """user -> public key line of an authority whose certificates are let in."""
+    """user -> public key line of an authority whose certificates are accepted."""
     passwords: dict[str, str] = field(default_factory=dict)
     keyboard_interactive: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     path_prefix: str = ""
-    """A folder put in front of PATH, for a make-believe sudo."""
+    """A directory at the head of PATH, for a fake sudo."""
     forced: dict[str, str] = field(default_factory=dict)
-    """user -> what runs instead of what is asked for, as with sshd's ForceCommand."""
+    """user -> command that replaces the requested one, as with sshd's ForceCommand."""
     max_sessions: int = 10
     banner: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    """More of asyncssh's options, from the next `listen` on: which algorithms there are."""
+    """Additional options of asyncssh, such as algorithms, from the next `listen` on."""
     ghost: Ghost | None = None
-    """What answers every command, instead of this machine's sh."""
+    """Answers every command, instead of this machine's sh."""
     forwarding: bool | None = True
-    """None: the hosts behind do not answer."""
+    """Whether forwarding is allowed; None: the hosts behind this one do not answer."""
 
 
 @dataclass

@@ -39,7 +39,7 @@ from tests.unit.components.config.test_host import declared, plain
 
 ROUNDS = int(os.environ.get("STOCKADE_LIES", "2"))
 SECONDS = 40
-"""Of the processor, which one operation may take at most: a megabyte of anything is read and judged."""
+"""Maximum CPU time of one operation, which may have to parse a megabyte of anything."""
 LONGEST = 10_000
 CLAIM = "c" * 32
 SUDO = "TOPSECRET-SUDO"

@@ -264,7 +264,7 @@ if [ "$1" = -c ]; then
 fi
 exec /bin/sh "$@"
 """
-"""A shell that begins to work when there is a second login beside its own."""
+"""A shell that starts when there is a second login at the same time."""
 
 
 def test_all_addresses_are_proved_side_by_side(pool: Pool, access: HostAccess, server: Server, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ DOCUMENTS = [
 ROOMS = [folder.name for folder in REPOSITORY.iterdir() if folder.is_dir() and folder.name[0] != "."]
 WRITTEN_BY_RUNS = ("bench/results/",)
 OF_USERS = ("stacks/", "examples/shop/")
-"""Folders in which an example may name a file that the reader is to write."""
+"""Folders in which examples may name files that the reader creates."""
 
 _CODE = re.compile(r"`([^`\n]+)`|^    (.*)$", re.MULTILINE)
 _PATH = re.compile(

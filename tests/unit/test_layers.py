@@ -9,7 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 LAYERS = ("rules", "hosts", "components", "provider", "plugin", "policies", "local", "fleet", "bench", "tests")
-"""Each may import those before it, and nothing after it."""
+"""Each may import those before it, but none after it."""
 APART: dict[str, set[str]] = {
     "rules": set[str](),
     "hosts": set[str](),
@@ -52,7 +52,7 @@ ROOMS = {
 }
 """The same within a room: each of its parts may import those before it."""
 FOR_THE_COMMAND_LINE = {("components.config.__main__", "components.stack_config")}
-"""`python -m components.config` writes the schema of what stands above it."""
+"""`python -m components.config` writes the schema of a layer above it."""
 
 
 def _imported(file: Path) -> Iterator[str]:

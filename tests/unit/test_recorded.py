@@ -27,7 +27,7 @@ MANAGERS = {
     "pacman": ("pacman", 0),
     "zypper": ("zypper", 0),
 }
-"""The name of each package manager's functions, and the status with which it ends when it only plans."""
+"""The name of each package manager's functions, and its exit status when it only plans."""
 
 ONE_SHELL = pytest.mark.parametrize("stage", ["dash"], indirect=True)
 

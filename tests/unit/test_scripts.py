@@ -16,7 +16,7 @@ ROOMS = ("hosts", "components", "provider", "fleet")
 SCRIPTS = sorted(str(file.relative_to(REPOSITORY)) for room in ROOMS for file in (REPOSITORY / room).rglob("*.sh"))
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 GIVEN = {"PATH", "LC_ALL", "NONCE", "PPID", "HOME", "IFS", "OPTARG", "OPTIND", "SUDO_USER"}
-"""Variables that every script has (hosts/shell.py), or its shell or sudo sets."""
+"""Variables that every script has (hosts/shell.py), or that its shell or sudo sets."""
 
 _OWN = re.compile(r"\$\{?#?([A-Za-z_]\w*)")
 _SET = re.compile(

@@ -17,7 +17,7 @@ from tests.lab.lockout.watch import Watch
 from tests.lab.stack import Stack
 
 SLACK = 5.0
-"""Seconds that a login and the second between two of them take, on a busy machine."""
+"""Seconds for a login and the pause before the next one, on a busy machine."""
 CHOSEN = (
     "the ruleset drops SSH",
     "the operator's process is killed after applying",

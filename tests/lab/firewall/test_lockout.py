@@ -21,7 +21,7 @@ from tests.lab.stack import Stack
 
 ALL = os.environ.get("STOCKADE_FAULTS") == "all"
 SLACK = 5.0
-"""Seconds that a login and the second between two of them take, on a busy machine."""
+"""Seconds for a login and the pause before the next one, on a busy machine."""
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "1")
 
 

@@ -26,7 +26,7 @@ ip rule add fwmark 1 table 100
 iptables -t mangle -A OUTPUT -p tcp --sport 22 -j MARK --set-mark 1
 ip route add 198.51.100.1/32 dev veth7
 """
-"""Answers to the operator leave by another interface than the main table says: what a strict rp_filter does not see."""
+"""Replies to the operator leave by another interface than in the main table, which a strict rp_filter does not see."""
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from tests.lab.stack import Running
 CUT_SHORT = 5.0
 """Seconds without a network."""
 LONG_ENOUGH = 24
-"""A limit within which a network that is back in time is found back."""
+"""A guard's limit that is long enough for a network that comes back in time."""
 LONGER = 40
-"""A limit within which a disk is full, and a login has failed."""
+"""A guard's limit that is long enough for filling a disk and a failed login."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ LOCKOUT = "this would lock you out: "
 NO_LOGIN = ("no new login worked",)
 ACCEPTED = {"acceptLockout": True}
 OTHERS = {Family.IPV4: "203.0.113.0/24", Family.IPV6: "2001:db8:1::/48"}
-"""Where no host of the lab is."""
+"""Networks without a lab host."""
 
 
 def _refused(rules: Callable[[Family], str], why: str, scene: FirewallScene, _watch: Watch) -> Ending:

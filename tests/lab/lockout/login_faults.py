@@ -125,4 +125,4 @@ USER_FAULTS: tuple[Fault, ...] = (
 )
 
 FAULTS = (*FIREWALL_FAULTS, *SSHD_FAULTS, *USER_FAULTS)
-"""The table of `docs/lockout-tests.md`, in its order."""
+"""The faults, in the order of the table in `docs/lockout-tests.md`."""

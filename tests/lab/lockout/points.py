@@ -11,7 +11,7 @@ from local.lab.api import LabHost
 
 PLACE = "/run/point"
 LIMIT = 90.0
-"""Seconds until a run must have come to its point."""
+"""Seconds for a run to reach its point."""
 
 _STAND_IN = """\
 #!/bin/sh

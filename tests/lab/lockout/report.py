@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "lockout-tests.md"
 UNDER_TEST = ("components", "hosts", "rules", "tests/lab/lockout")
 KEPT = "lockout"
-"""Where pytest's cache has the results of earlier runs."""
+"""Key of earlier runs' results in pytest's cache."""
 FAULT, TRAFFIC = "fault", "traffic"
-"""Properties under which tests hand in a `Row` and a `Flow`."""
+"""Names of the properties in which tests report a `Row` and a `Flow`."""
 
 _HEAD = """\
 # Lock-out tests

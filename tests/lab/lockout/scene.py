@@ -12,7 +12,7 @@ from tests.lab.conftest import entry
 from tests.lab.stack import Stack
 
 LIMIT = 6
-"""Seconds within which the changes here must be confirmed, where nothing else is said."""
+"""Default limit of the guard for the changes here, in seconds."""
 SETTLED = 60.0
 
 PROGRAM = """\
@@ -55,11 +55,11 @@ class Scene(ABC):
     limit: int = LIMIT
     program: ClassVar[str]
     user: ClassVar[str] = "root"
-    """Who must be able to log in all the time."""
+    """The user who must be able to log in all the time."""
     made_by: ClassVar[str] = ":"
-    """sh that makes the host what the scene needs."""
+    """sh that prepares the host for the scene."""
     variant: ClassVar[str] = "debian"
-    """Of the lab's hosts."""
+    """The variant of the lab host."""
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ from local.lab.api import LabHost
 PACE = 0.05
 """Seconds between two lines."""
 LINE = 4096
-"""Bytes of one."""
+"""Bytes in a line."""
 LONGEST = 60.0
 
 

@@ -13,9 +13,9 @@ from local.lab.api import LabHost
 
 PERIOD = 1.0
 CONNECT = 1.0
-"""Seconds for the TCP connection, which a busy machine makes as fast as an idle one."""
+"""Seconds for the TCP connection, which is as fast on a busy machine as on an idle one."""
 LOGIN = 20.0
-"""Seconds that the rest of a login may take before it counts as failed: long, for a machine on which much else runs."""
+"""Seconds for the rest of a login before it counts as failed: generous, because the machine may be busy."""
 
 LONGEST = 60.0
 

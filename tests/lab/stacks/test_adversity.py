@@ -17,7 +17,7 @@ WAIT = """\
 case " $* " in *" --noflush "*) touch /root/applying; read -r _ </root/go ;; esac
 exec /usr/sbin/iptables-restore "$@"
 """
-"""Holds up the loading of rules, which are tried before, until told to go on: so a test can act in the middle of it."""
+"""Blocks the loading of rules, after they were tested, until it is released, so that a test can act in between."""
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ POINTS = {
     "mv": ("* /etc/gai.conf",),
     "apt-get": ("* install net-tools",),
 }
-"""Commands in the middle of each chapter's changes, as patterns of sh."""
+"""Commands in the middle of each chapter's changes, as sh patterns."""
 
 # Precedes the program of that name in the PATH of scripts: reports its call, and waits at a gate.
 SHIM = """\

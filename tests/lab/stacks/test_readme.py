@@ -17,7 +17,7 @@ from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import REPOSITORY, Result, Stack
 
 ADDRESS, ME, KEY = "198.51.100.11", "203.0.113.7", "ssh-ed25519 AAAA..."
-"""What the README has in place of the reader's own."""
+"""The README's placeholders for the reader's own values."""
 STAGING = REPOSITORY / "stacks" / "Pulumi.staging.yaml"
 
 

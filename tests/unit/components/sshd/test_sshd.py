@@ -25,7 +25,7 @@ listenaddress 0.0.0.0:22
 {TOLD}passwordauthenticationx no
 banner none
 """
-"""As `sshd -T` prints it, but shorter."""
+"""An excerpt of the output of `sshd -T`."""
 
 
 def text(**settings: Any) -> str:
