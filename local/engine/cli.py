@@ -21,7 +21,7 @@ from local.engine.state.state import Snapshot
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong command line in one sentence."""
+    """Reports an invalid command line in one sentence."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})

@@ -1,4 +1,4 @@
-"""Errors that end a run with one sentence for the user."""
+"""Errors that end a run with one sentence to the user."""
 
 from hosts.text.masking import printable
 

@@ -52,7 +52,7 @@ class Report:
         return sum(number for op, number in self.counts.items() if op not in (Op.SAME, Op.READ))
 
     def failed_without(self, urns: Collection[str]) -> bool:
-        """Whether anything failed but the operations on these resources."""
+        """Whether anything failed other than the operations on these resources."""
         errors = {urn for urn, said in self.messages.items() if any(level is Severity.ERROR for level, _ in said)}
         return bool(errors.difference(urns)) or any(item.mandatory for item in self.violations)
 

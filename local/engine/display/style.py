@@ -1,4 +1,4 @@
-"""Colours of terminal output; none when the output is not a terminal or NO_COLOR is set."""
+"""Colours of terminal output; none if the output is not a terminal or NO_COLOR is set."""
 
 from __future__ import annotations
 

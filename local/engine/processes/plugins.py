@@ -56,7 +56,7 @@ class PartialFailureError(ProviderError):
 
 @dataclass(frozen=True)
 class Diff:
-    """What a provider says about a change."""
+    """A provider's answer about a change."""
 
     changed: bool
     replace_keys: tuple[str, ...] = ()

@@ -65,7 +65,7 @@ class ProviderPool:
                 try:
                     self.register(Resource(urn=urn, custom=True, type=PROVIDER_PREFIX + package, inputs=inputs))
                 except (EngineError, ProviderError) as error:
-                    self._broken[urn] = error  # started once, not once for each resource
+                    self._broken[urn] = error  # started once, not for each resource
                     raise
             return self._references[urn]
 

@@ -182,7 +182,7 @@ def load(backend: Backend, crypter: Crypter, encoder: Encoder, given: dict[str, 
 
 
 def salt_of_state(data: dict[str, Any]) -> str | None:
-    """The salt that the secrets in a deployment were encrypted with."""
+    """The salt of the secrets in a deployment."""
     providers = data.get("secrets_providers") or {}
     salt = (providers.get("state") or {}).get("salt")
     return None if not salt else str(salt)
@@ -204,7 +204,7 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def offer(self) -> int:
-        """Have the newest snapshot written soon; returns a number to wait for."""
+        """Schedule a write of the newest snapshot; returns a number to wait for."""
         with self._condition:
             self._offered += 1
             if self._thread is None:

@@ -91,7 +91,7 @@ async def execute(connection: Connection, command: str, stdin: str, limit: float
 
 
 def checked(inputs: PropertyMap) -> tuple[PropertyMap, list[tuple[str, str]]]:
-    """Return the inputs with defaults, and what is wrong with them as (property, reason)."""
+    """Return the inputs with defaults, and problems as (property, reason)."""
     problems = [(name, "the stand-in for pulumi-command does not know it") for name in sorted(set(inputs) - INPUTS)]
     connection = inputs.get("connection")
     if connection is None:
@@ -168,7 +168,7 @@ class CommandPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return proto.CreateResponse(id=identity, properties=to_struct(outputs, secrets=False))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Run `update`, or `create` where there is none."""
+        """Run `update`, or `create` if that is not set."""
         news, olds = from_struct(request.news), from_struct(request.olds)
         kept = {name: olds.get(name, "") for name in ("stdout", "stderr")}
         command = news.get("update") or news.get("create")
