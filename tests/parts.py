@@ -69,7 +69,7 @@ class Report:
 
     def add(self, text: str) -> None:
         """Add a JUnit report."""
-        # A test that passes and then fails in its teardown has two entries.
+        # A test that passes but fails in its teardown has two entries.
         cases: dict[str, list[ElementTree.Element]] = {}
         for case in ElementTree.fromstring(text).iter("testcase"):
             cases.setdefault(_name(case), []).extend(case)
@@ -113,7 +113,7 @@ class Stop:
 
 
 def run(name: str, reports: Path, stop: Stop) -> Part:
-    """Run one target; its output goes where ours does."""
+    """Run one target, with its output in ours."""
     began = time.monotonic()
     file = reports / f"{name}.xml"
     # the older form of the report contains file names

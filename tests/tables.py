@@ -104,7 +104,7 @@ def table(name: str) -> str:
 
 
 def rendered(text: str) -> str:
-    """Return a document with its tables as they should be."""
+    """Return a document with its tables up to date."""
     return _TABLE.sub(lambda found: f"<!-- make docs: {found[1]} -->\n\n{table(found[1])}\n", text).rstrip("\n") + "\n"
 
 

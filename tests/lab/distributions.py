@@ -67,7 +67,7 @@ VARIANTS = (
         rules=("/etc/sysconfig/iptables", "/etc/sysconfig/ip6tables"),
         units=("iptables", "ip6tables"),
         timers=("dnf-automatic.timer",),
-        settings=(("firewall", {"takeOver": True}),),  # firewalld is active, as Fedora comes
+        settings=(("firewall", {"takeOver": True}),),  # firewalld is active, as in Fedora's default installation
     ),
     Variant(
         name="fedora41",

@@ -91,7 +91,7 @@ class Server:
         self.call(stop)
 
     def drop_connections(self) -> None:
-        """Break every connection without a goodbye."""
+        """Break every connection without a disconnect message."""
         self.call(_abort, self.connections)
 
 
@@ -161,7 +161,7 @@ class _Protocol(asyncssh.SSHServer):
 
 
 async def _pump(source: Any, sink: Any) -> None:
-    with suppress(OSError):  # one of the two hung up
+    with suppress(OSError):  # one side hung up
         while data := await source.read(65536):
             sink.write(data)
             await sink.drain()

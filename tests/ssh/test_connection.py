@@ -25,7 +25,7 @@ def test_names_are_those_of_pulumi_command(host_key: asyncssh.SSHKey, user_key: 
     key = private(user_key)
     given = {
         "host": "web1.example.org",
-        "port": 2222.0,  # Pulumi's numbers are floats
+        "port": 2222.0,  # numbers in Pulumi are floats
         "user": "admin",
         "password": "p",
         "privateKey": key,

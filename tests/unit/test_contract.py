@@ -98,7 +98,7 @@ def test_the_reference_in_a_state_leads_to_the_provider_of_today(name: str, urn:
     today = next(kind.provider for kind in resources.dynamic() if kind.token == one["type"])
     assert today is not None
     found = provider_of(one)
-    assert isinstance(found, today)  # or a subclass, left where it was when the class moved
+    assert isinstance(found, today)  # or a subclass, left in its place when the class moved
     assert type(found.chapter) is type(today.chapter)  # type: ignore[attr-defined]
 
 
@@ -175,4 +175,4 @@ def test_no_secret_is_recorded_in_clear(file: Path) -> None:
     assert "PRIVATE KEY" not in text
     assert PASSWORD not in text
     found = set(re.findall(r'"(?:password|passphrase|privateKey)": (.*)', text))
-    assert found <= {"{", "[],", '"set",', '"none",', '"",'}  # encrypted, a dependency, or in words
+    assert found <= {"{", "[],", '"set",', '"none",', '"",'}  # encrypted, a dependency, or described in words

@@ -53,7 +53,7 @@ def test_sets_from_the_first_rule_to_the_last(lab: Lab, host: LabHost, new_stack
     stack.up()
     stack.unchanged()
     assert seen(lab, host) == (BANNED, BANNED)
-    host.exec("ipset add watched 192.0.2.7")  # whoever fills it
+    host.exec("ipset add watched 192.0.2.7")  # by whatever program fills it
     stack.refresh()
     stack.unchanged()
     host.reboot()

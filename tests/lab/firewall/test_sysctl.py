@@ -50,7 +50,7 @@ def write(host: LabHost, path: str, value: int) -> None:
 
 @pytest.mark.usefixtures("pristine")
 def test_each_interface_is_as_declared_until_it_is_given_back(host: LabHost, new_stack: Callable[..., Stack]) -> None:
-    write(host, "ipv4/conf/eth0/rp_filter", 2)  # looser than `all` would make it
+    write(host, "ipv4/conf/eth0/rp_filter", 2)  # looser than `all`
     host.exec("echo net.ipv4.tcp_syncookies = 0 >>/etc/sysctl.conf")
     before, files = values(host), host.exec(FILES).stdout
     stack = new_stack(host, sysctl={})

@@ -88,7 +88,7 @@ def test_repeated_failures_are_banned_and_bans_outlive_changes(
     guess(lab, host, 2)
     wait_for_ban(host)
     assert probe_ports(lab, host, [22])["ipv4"] == {22: "refused"}
-    assert banned(host) == [OUTSIDE_IPV4]  # and not the operator's
+    assert banned(host) == [OUTSIDE_IPV4]  # but not the operator
 
     # each kind of change: limits (a reload) and ports (the jail is restarted, its old rule must go)
     stack.configure(
@@ -176,7 +176,7 @@ def test_drift_an_adopted_configuration_and_a_sudo_login(host: LabHost, new_stac
     stack.refresh()
     stack.unchanged()
 
-    # a file that is read after ours is named, before anything is changed
+    # a file that is read after ours is reported before anything is changed
     later = "/etc/fail2ban/jail.d/zzz-company.local"
     host.exec(f"printf '[sshd]\\nenabled = false\\n' >{later}; fail2ban-client reload")
     stack.refresh()

@@ -254,7 +254,7 @@ def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_tak
     stack.unchanged()
 
     host.exec("sed -i 's/mallory deploy/mallory/' /etc/ssh/sshd_config.d/90-mine.conf")
-    result = stack.destroy(check=False)  # nobody but mallory could log in then
+    result = stack.destroy(check=False)  # only mallory could log in then
     assert result.status != 0
     assert "sshd: the change was not kept: with it in force, no new login worked" in result
     assert lets_in(host, "deploy", "publickey")

@@ -129,7 +129,7 @@ def test_neighbours_catch_nothing_and_change_nothing(
     assert "sh" in caught
     _nothing_secret(caught + "".join(told), hashes, keys)
     assert not [output for output in told if "Traceback" in output or "fault in Stockade" in output]
-    host.exec("rm /var/lib/stockade/guard.log; rmdir /var/lib/stockade")  # it stays on purpose
+    host.exec("rm /var/lib/stockade/guard.log; rmdir /var/lib/stockade")  # kept on purpose
     assert _changed(before, host.exec(ROOTS).stdout) == []
     assert host.exec("getent passwd deploy mallory | base64").stdout == passwd
 

@@ -124,7 +124,7 @@ def test_the_writer_keeps_up_with_the_ledger(tmp_path: Path) -> None:
 def test_a_state_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     backend = Backend(tmp_path, "p", "s")
     backend.file.parent.mkdir(parents=True)
-    backend.file.mkdir()  # nothing can be moved over a folder
+    backend.file.mkdir()  # a directory cannot be replaced by a file
     writer = Writer(backend, Encoder(CRYPTER), Snapshot)
     with pytest.raises(EngineError, match="cannot write the state file"):
         writer.wait(writer.offer())

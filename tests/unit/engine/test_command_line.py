@@ -81,7 +81,7 @@ def test_the_projects_policy_pack_is_enforced(tmp_path: Path) -> None:
     assert policy_arguments("up", ["--yes"], "lab", tmp_path, None) == [pack, config]
     assert policy_arguments("preview", [], "staging", tmp_path, "on") == [pack]
     (tmp_path / "stacks" / "Pulumi.lab.yaml").touch()
-    (tmp_path / "stacks" / "Pulumi.lab-07.yaml").symlink_to("Pulumi.lab.yaml")  # a shard of it
+    (tmp_path / "stacks" / "Pulumi.lab-07.yaml").symlink_to("Pulumi.lab.yaml")  # one of its shards
     assert policy_arguments("up", [], "lab-07", tmp_path, None) == [pack, config]
     assert policy_arguments("refresh", [], "lab", tmp_path, None) == []
     assert policy_arguments("up", ["--policy-pack", "own"], "lab", tmp_path, None) == []

@@ -74,7 +74,7 @@ def test_a_run_that_is_given_up_writes_no_end_of_what_was_in_flight(tmp_path: Pa
 
 def test_those_that_wait_for_what_is_in_flight_do_not_wait_for_each_other() -> None:
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)  # so that they meet
+    sys.setswitchinterval(1e-6)  # to provoke the race
     try:
         for _ in range(10):
             remover = Remover(preview=False, parallel=200, ledger=None, providers=None, sink=None)  # type: ignore[arg-type]

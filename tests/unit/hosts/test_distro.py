@@ -113,8 +113,8 @@ def test_why_a_release_is_not_supported_is_told(stage: Stage) -> None:
     [
         ("ID=linuxmint\nID_LIKE=ubuntu\nVERSION_ID=17\n", False, False),
         ("ID=debian\nVERSION_ID=7\n", False, False),
-        ("ID=ubuntu\nVERSION_ID=15.10\n", True, True),  # the package may be installed beside systemd
-        ("ID=ubuntu\nVERSION_ID=15.04\n", False, False),  # and be chosen at boot
+        ("ID=ubuntu\nVERSION_ID=15.10\n", True, True),  # the upstart package may be installed beside systemd
+        ("ID=ubuntu\nVERSION_ID=15.04\n", False, False),  # and may be chosen at boot
         ("ID=centos\nVERSION_ID=6\n", False, True),
     ],
 )

@@ -59,7 +59,7 @@ def test_writing_the_same_again_leaves_the_file_alone(tmp_path: Path) -> None:
     inode = path.stat().st_ino
     assert write(path, "same\n").stdout == "no\n"
     assert path.stat().st_ino == inode
-    assert write(path, "same").stdout == "yes\n"  # the last newline counts
+    assert write(path, "same").stdout == "yes\n"  # the last line feed counts
     assert write(path, "same", mode="600").stdout == "yes\n"
     assert path.read_text() == "same"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

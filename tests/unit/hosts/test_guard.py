@@ -185,7 +185,7 @@ def test_without_confirmation_it_goes_back_alone(host: Host) -> None:
     guard = host.guard(SHORT)
     assert host.change(guard).status == 0
     assert soon(lambda: host.stage.read("/place/occasion") == "timer\n")
-    answer = host.run(committed(guard, TITLE, OURS))  # waits until it is done
+    answer = host.run(committed(guard, TITLE, OURS))  # waits until the commit is done
     assert host.setting == "old\n"
     assert answer.status == GONE_BACK
     assert "firewall ipv4: the change was not confirmed in time: the previous settings" in answer.stderr
@@ -451,7 +451,7 @@ def test_a_further_step_goes_back_to_what_was_before_the_first(host: Host) -> No
     step = armed(Script("change", '\narm\necho newer >"$place/setting"'), guard, TITLE, OURS, continued=True)
     answer = host.run(step)
     assert (answer.status, is_armed(answer)) == (0, True)
-    host.back("timer", first)  # of the first step
+    host.back("timer", first)  # the timer of the first step
     assert host.setting == "newer\n"
     assert host.run(given_up(TITLE, OURS)).status == 0
     assert host.setting == "old\n"
@@ -527,7 +527,7 @@ def test_a_new_run_forgets_what_the_last_one_kept_and_the_same_run_does_not(host
     host.change(guard)
     host.run(committed(guard, TITLE, OURS))
     host.run(hold(OURS))
-    assert host.run(committed(guard, TITLE, OURS)).status == 0  # once more
+    assert host.run(committed(guard, TITLE, OURS)).status == 0  # repeated
     host.run(hold(THEIRS))
     assert host.run(committed(guard, TITLE, OURS)).status == GONE_BACK
 

@@ -40,7 +40,7 @@ def _forged(nonce: bytes) -> bytes:
 )
 def test_any_bytes_come_back(stage: Stage, keys: bytes) -> None:
     stage.path("/keys").write_bytes(keys)
-    for _ in range(2):  # made, then read again
+    for _ in range(2):  # created, then read again
         found = replayed(kept(stage))
         assert to_bytes(found.sections["keys"]) == keys
         assert (found.sections["meta"], found.stdout) == ("600\n", "free\n")

@@ -39,7 +39,7 @@ def test_the_pinned_dependencies_are_those_of_the_lock_file() -> None:
     assert pinned.FILE.read_text("utf-8") == text, "run `python -m plugin.pinned`"
     names = {line.partition("==")[0] for line in text.splitlines() if line[:1].isalnum()}
     assert names > pinned.ROOTS
-    assert "cffi" in names  # of cryptography, of asyncssh
+    assert "cffi" in names  # needed by cryptography, which asyncssh needs
     assert not names & {"pytest", "pulumi-command", "pulumi-policy", "mypy"}
 
 

@@ -139,7 +139,7 @@ class Writer:
             ("-m recent --set --name ssh", "-m recent --rsource --name ssh --set"),
             hops,
         ]
-        if chain in ("INPUT", "FORWARD"):  # the kernel refuses it where a jump from OUTPUT may lead
+        if chain in ("INPUT", "FORWARD"):  # the kernel refuses it in chains that OUTPUT may jump to
             choices.append(("-m mac --mac-source 52:54:00:aa:bb:cc", "-m mac --mac-source 52:54:00:AA:BB:CC"))
         return self.random.choice(choices)
 

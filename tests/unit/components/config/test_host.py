@@ -143,7 +143,7 @@ def test_what_is_not_wanted_is_left_out_and_nothing_at_all_is_said(caplog: pytes
     def only(**chapters: Any) -> Hardening:
         return Hardening.model_validate(chapters)
 
-    assert kinds() == {"Packages", "Ruleset"}  # the default
+    assert kinds() == {"Packages", "Ruleset"}  # the default chapters
     assert kinds(only(fail2ban={})) == {"Packages", "Fail2Ban"}
     assert kinds(only(sshd={}, updates={})) == {"Packages", "Sshd", "AutomaticUpdates"}
     assert kinds(only(packages={"absent": ["rpcbind"]})) == {"Packages"}

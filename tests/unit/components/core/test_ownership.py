@@ -69,7 +69,7 @@ def test_a_backup_knows_its_hosts_whatever_claims_came_since() -> None:
     ("found", "as_declared", "undone", "is_gone"),
     [
         (HERE, True, False, False),
-        (HERE, False, False, False),  # somebody has removed the record
+        (HERE, False, False, False),  # somebody removed the record
         (HERE, False, True, True),  # the host is an earlier snapshot
         (ELSEWHERE, True, False, True),
         (Machine("", ("SHA256:a",)), False, False, True),  # unknown

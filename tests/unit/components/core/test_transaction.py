@@ -109,7 +109,7 @@ def test_where_the_host_is_out_of_reach_the_error_says_that_it_goes_back_alone(s
     host.before = cut("revert the change", times=9)
     told = failure_of(lambda: first.converge(_fresh()))
     assert "It rolls the change back by itself 600 s after it was made" in told
-    assert stage.read(WORD) == "ours"  # until then
+    assert stage.read(WORD) == "ours"  # until that moment
     settled = StagedHost(stage, token="two")
     settled.run(hold(settled.identity))
     assert stage.read(WORD) == ""

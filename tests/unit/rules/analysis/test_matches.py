@@ -124,7 +124,7 @@ def test_ipv6_has_types_and_hop_limits_of_its_own() -> None:
         (["-N a", "-A a -p tcp --dport 1 -j ACCEPT", "-A INPUT -g a", "-A INPUT -p tcp --dport 2 -j ACCEPT"], {1}),
         (["-N a", "-A a -p tcp --dport 1 -j RETURN", "-A a -p tcp -j ACCEPT", "-A INPUT -j a"], {2, 3}),
         (["-A INPUT -p tcp --dport 1 -j RETURN", "-A INPUT -p tcp -j ACCEPT"], {2, 3}),
-        # goto returns to the caller of the chain that has it
+        # after goto, RETURN continues in the caller of the chain with the goto
         (
             [
                 "-N a",

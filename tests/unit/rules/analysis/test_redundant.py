@@ -92,7 +92,7 @@ def test_much_of_it_could_go() -> None:
             ["-p tcp --dport 22 -j ACCEPT", "-p tcp --dport 22:23 -j ACCEPT", "-p tcp --dport 23 -j ACCEPT"],
             ["INPUT 1"],
         ),
-        # Noise that is dropped before it is logged.
+        # Packets that are dropped before they are logged.
         (["-p udp -j DROP", "-j LOG"], []),
         (["-p udp -j DROP", "-p tcp -j LOG"], ["INPUT 1"]),
         # Packets that would count against a limit.
