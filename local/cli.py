@@ -1,4 +1,4 @@
-"""Prepares a stack for a command of the Pulumi CLI, and keeps the CLI from changing committed files."""
+"""Prepares a stack for a command of the Pulumi CLI, and keeps a preview from changing committed files."""
 
 from __future__ import annotations
 
