@@ -13,6 +13,7 @@ from rules.analysis.outside import ON_LINK
 from rules.analysis.reach import BLAMED
 from rules.analysis.reachability import Analysis
 from rules.language.render import render_match
+from rules.model import Match
 from rules.packets.diagrams import Node
 from rules.packets.packet import Field, interface, tops
 from rules.path.layers import Layer
@@ -215,7 +216,7 @@ class PathAnswers:
         for step in (step for end in trace.ends for step in end.packet.steps) if trace is not None else ():
             if not step.sure and step.rule is not None:
                 unknown = self.compiler.predicate(step.rule).unknown
-                texts += [f"{step.table} {step.place}: {render_match(match)}" for match in unknown]
+                texts += [_match_text(f"{step.table} {step.place}", match) for match in unknown]
         if self.network is None or not self.network.known:
             texts.append("the host's addresses and routes are not known")
         return tuple(dict.fromkeys(texts or self._unknown()))[:BLAMED] or ("rules that are not understood",)
@@ -226,7 +227,7 @@ class PathAnswers:
             for chain in layer.table.chains:
                 for number, rule in enumerate(chain.rules, 1):
                     for match in self.compiler.predicate(rule).unknown:
-                        yield f"{layer.name} {chain.name} {number}: {render_match(match)}"
+                        yield _match_text(f"{layer.name} {chain.name} {number}", match)
 
     def _sample(self, packets: Node, reached: Node) -> Trace | None:
         """The path of one packet from these packets, services and sources; a typical one, if there is one."""
@@ -250,3 +251,8 @@ class PathAnswers:
                 point[number] |= digits[place] << shift
                 place += 1
         return self._tracer.trace_point(tuple(point[: len(Field)]))
+
+
+def _match_text(place: str, match: Match) -> str:
+    """A match at its place; those of nftables have no text of their own."""
+    return place if match.name == "nft" else f"{place}: {render_match(match)}"

@@ -151,6 +151,9 @@ class Reader:
         if key == "nfproto":
             own = {"ipv4": Family.IPV4, "ipv6": Family.IPV6}.get(str(right)) is self._family
             return [()] if own != negated else []
+        kinds = {"host": "unicast", "unicast": "unicast", "broadcast": "broadcast", "multicast": "multicast"}
+        if key == "pkttype" and right in kinds:
+            return [(Match("pkttype", (Option("pkt-type", kinds[right], negated),)),)]
         if key == "mark" and isinstance(right, int):
             return [(Match("mark", (Option("mark", Masked(right), negated),)),)]
         raise Unreadable

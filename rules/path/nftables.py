@@ -19,6 +19,8 @@ from rules.values.family import Family
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 # Hooks before or after those of iptables; they see whole frames.
 _ELSEWHERE = ("ingress", "egress")
+# Flags of a table under which it filters.
+_AWAKE = {"owner", "persist"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,23 @@ def read_listing(text: str, family: Family, *, beside: bool = True) -> Listing:
     except (ValueError, KeyError, TypeError):
         raise ValueError("this is not what `nft -j list ruleset` prints") from None
     found: dict[tuple[str, str], _Table] = {}
+    flags: dict[tuple[str, str], set[str]] = {}
     for entry in entries if isinstance(entries, list) else ():
         for kind, value in entry.items() if isinstance(entry, dict) else ():
+            if isinstance(value, dict) and kind == "table":
+                flags[str(value.get("family")), str(value.get("name"))] = _words(value.get("flags", []))
             if isinstance(value, dict) and kind in ("chain", "set", "map", "rule"):
                 place = str(value.get("family")), str(value.get("table"))
                 found.setdefault(place, _Table(*place)).parts.append((kind, value))
     layers, sets, doubts = [], {}, []
-    for one in found.values():
+    for place, one in found.items():
+        if unclear := flags.get(place, set()) - _AWAKE:
+            # Version 1.0.6 prints something else for each flag.
+            if "dormant" not in unclear and one.decides():
+                doubts.append(f"the nftables table {one.title}, which may be dormant,")
+            continue
+        if one.family == "bridge" and one.decides():
+            doubts.append(f"the nftables table {one.title}")
         if one.family in ("inet", "netdev") and one.decides():
             doubts += [f"the nftables table {one.title} at {hook}" for hook in one.elsewhere()]
         if one.family not in ("inet", "ip" if family is Family.IPV4 else "ip6") or (beside and one.iptables):
@@ -141,6 +153,10 @@ class _Table:
 
     def _of(self, kind: str) -> list[dict[str, Any]]:
         return [value for one, value in self.parts if one == kind]
+
+
+def _words(flags: Any) -> set[str]:
+    return set(map(str, flags)) if isinstance(flags, list) else {str(flags)}
 
 
 def _hook(name: str, value: Mapping[str, Any]) -> Hook | None:

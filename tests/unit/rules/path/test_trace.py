@@ -95,6 +95,37 @@ def test_a_table_of_nftables_that_drops_comes_in_between() -> None:
     assert _traced(PUBLISHED, more=found.layers).verdict is None
 
 
+@pytest.mark.parametrize(
+    ("table", "followed_layers", "doubt"),
+    [
+        ('"family": "inet"', 1, ""),
+        ('"family": "inet", "flags": "owner"', 1, ""),
+        ('"family": "inet", "flags": ["dormant"]', 0, ""),
+        ('"family": "inet", "flags": "dormant"', 0, ""),
+        ('"family": "inet", "flags": "t"', 0, "the nftables table inet t, which may be dormant,"),
+        ('"family": "bridge"', 0, "the nftables table bridge t"),
+        ('"family": "arp"', 0, ""),
+    ],
+)
+def test_tables_that_may_not_filter(table: str, followed_layers: int, doubt: str) -> None:
+    family = table.split('"')[3]
+    listing = f"""{{"nftables": [{{"table": {{{table}, "name": "t"}}}},
+      {{"chain": {{"family": "{family}", "table": "t", "name": "i", "type": "filter", "hook": "input", "prio": 0,
+                 "policy": "drop"}}}}]}}"""
+    found = read_listing(listing, Family.IPV4)
+    assert (len(found.layers), found.doubts) == (followed_layers, (doubt,) if doubt else ())
+
+
+def test_the_type_of_a_packet_is_read_from_nft() -> None:
+    listing = """{"nftables": [{"table": {"family": "inet", "name": "t"}},
+      {"chain": {"family": "inet", "table": "t", "name": "i", "type": "filter", "hook": "input", "prio": 0,
+                 "policy": "accept"}},
+      {"rule": {"family": "inet", "table": "t", "chain": "i", "expr": [
+        {"match": {"op": "==", "left": {"meta": {"key": "pkttype"}}, "right": "multicast"}}, {"drop": null}]}}]}"""
+    found = read_listing(listing, Family.IPV4)
+    assert _traced("tcp 198.51.100.7:40000 > 203.0.113.5:22", more=found.layers).verdict == "ACCEPT"
+
+
 def test_a_type_of_icmp_that_nft_alone_knows_is_not_understood() -> None:
     listing = """{"nftables": [{"table": {"family": "inet", "name": "company"}},
       {"chain": {"family": "inet", "table": "company", "name": "in", "type": "filter", "hook": "input",
