@@ -123,7 +123,8 @@ class DraftTable:
         number = statement.number or 0
         if not 1 <= number <= most:
             count = len(self.chain(statement).rules)
-            reason = f"{statement.chain.text} has {count} rules, number {number} is out of range"
+            rules = "1 rule" if count == 1 else f"{count} rules"
+            reason = f"{statement.chain.text} has {rules}, number {number} is out of range"
             raise statement.error(
                 statement.words[1], reason, f"a rule number from 1 to {most}" if most else "a rule first"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.errors import RuleSyntaxError, did_you_mean
 from rules.language.checks import Demand, check_rule, demands
@@ -117,11 +117,11 @@ class StatementReader:
 
     def _step(self) -> None:
         """Read one option with its words."""
-        token = self._apart(self.words.next())
+        token = self._apart(self._bare(self.words.next()))
         negation = None
         if token.text == "!" and not token.quoted:
             negation = token
-            token = self._apart(self.words.value(token, "an option after !"))
+            token = self._apart(self._bare(self.words.value(token, "an option after !")))
         if not self.words.is_flag(token):
             raise self.line.unknown(token.column, self._stray(token), "an option starting with -")
         if token.text in COMMANDS or token.text in REFUSED:
@@ -132,6 +132,10 @@ class StatementReader:
             self.spec.load_target(token, negation, JUMP[token.text])
         elif not self._read_minor(token):
             self.spec.read_option(token, negation)
+
+    def _bare(self, token: Token) -> Token:
+        """An option may be in quotes like any other word; in saved text quotes are part of a name."""
+        return token if self.lenient else replace(token, quoted=False)
 
     def _apart(self, token: Token) -> Token:
         """Split off a value attached to its option (``-p6``); it becomes the next word."""

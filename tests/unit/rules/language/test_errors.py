@@ -20,6 +20,7 @@ MISTAKES = [
     ("-A ⟨INPTU -j ACCEPT", "did you mean INPUT"),
     ("-A INPUT -s ⟨2001:db8::1 -j ACCEPT", "IPv6 address in an IPv4 ruleset"),
     ("-A INPUT -s ⟨300.1.2.3 -j ACCEPT", "not an IPv4 address"),
+    ("-A INPUT -j ACCEPT\n-D INPUT ⟨2", "INPUT has 1 rule, number 2 is out of range"),
     ("-A INPUT -s ⟨0x0a000001 -j ACCEPT", "four numbers in decimal"),
     ("-A INPUT -s ⟨10.0x1/8 -j ACCEPT", "four numbers in decimal"),
     ("-A INPUT -s ⟨10.0.0.0/33 -j ACCEPT", "prefix length from 0 to 32"),

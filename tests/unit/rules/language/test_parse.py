@@ -127,6 +127,13 @@ def test_shell_quoting_in_command_lines() -> None:
     assert _rules('-A INPUT -m comment --comment "it\'s \\"here\\"" -j ACCEPT') == wanted
 
 
+def test_any_word_may_be_in_quotes() -> None:
+    wanted = ['-A INPUT ! -p tcp -m conntrack --ctstate NEW -m comment --comment "!" -j ACCEPT']
+    text = '"-A" INPUT "!" "-p" "tcp" -m conntrack "--ctstate" "NEW" -m comment --comment "!" "-j" ACCEPT'
+    assert _rules(text) == wanted
+    assert _rules(f"iptables {text}") == wanted
+
+
 def test_typography_in_quotes_is_text() -> None:
     assert _rules('-A INPUT -m comment --comment "a \u2013 b" -j ACCEPT') == [
         '-A INPUT -m comment --comment "a \u2013 b" -j ACCEPT'
