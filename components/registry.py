@@ -40,18 +40,19 @@ OrFalse = BeforeValidator(_false_as_none)
 
 
 class Hardening(Settings):
-    """The chapters of the guide, as a stack config names them. `{}` is the guide's values, `false` leaves it out."""
+    """The chapters of the guide, by their names in a stack config. `{}` uses the guide's values; `false` leaves a
+    chapter out."""
 
     users: Annotated[tuple[UserSettings, ...], USERS] = Field((), description="Limited users with sudo and keys.")
     firewall: Annotated[FirewallSettings | None, OrFalse, FIREWALL] = Field(
         None, description="What may be reached, over IPv4 and IPv6."
     )
     sysctl: Annotated[SysctlSettings | None, OrFalse, SYSCTL] = Field(
-        None, description="Kernel settings that go with a firewall."
+        None, description="Kernel settings that complement the firewall."
     )
     sshd: Annotated[SshdSettings | None, OrFalse, SSHD] = Field(None, description="Who may log in over SSH, and how.")
     fail2ban: Annotated[Fail2BanSettings | None, OrFalse, FAIL2BAN] = Field(
-        None, description="Bans for those who guess passwords."
+        None, description="Bans for addresses that guess passwords."
     )
     updates: Annotated[UpdateSettings | None, OrFalse, UPDATES] = Field(None, description="Automatic security updates.")
     time_sync: Annotated[TimeSyncSettings | None, OrFalse, TIME_SYNC] = Field(None, description="The time daemon.")

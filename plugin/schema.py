@@ -22,7 +22,7 @@ CHAPTERS = frozenset(camel(name) for name in Hardening.model_fields) - {"upgrade
 KEY_PAIR_OUTPUTS = {
     "publicKey": {"type": "string", "description": "The line for authorized_keys."},
     "fingerprint": {"type": "string", "description": "The key's fingerprint, `SHA256:...`."},
-    "made": {"type": "boolean", "description": "Whether the key was made here, and not there already."},
+    "made": {"type": "boolean", "description": "Whether Stockade created the key; false if it already existed."},
 }
 _KEY_PAIR_REPLACED_BY = frozenset({"path", "type", "bits"})
 
@@ -59,7 +59,7 @@ def package() -> dict[str, Any]:
         "license": project["license"],
         "keywords": ["pulumi", "category/infrastructure", "kind/native", "linux", "iptables", "ssh", "hardening"],
         "config": {"variables": ways},
-        "provider": {"description": "Which hosts there are, and how they are reached.", "inputProperties": ways},
+        "provider": {"description": "The hosts, and how they are reached.", "inputProperties": ways},
         "types": {type_of(name): kind for name, kind in sorted(types.found.items())},
         "resources": {type_of("HardenedHost"): host, **described},
     }
@@ -72,14 +72,14 @@ def _ways(types: Types) -> dict[str, Any]:
         "hosts": {
             "type": "object",
             "additionalProperties": host,
-            "description": "The hosts, by name; a resource's `connection` is for those that are not among them.",
+            "description": "The hosts, by name; a resource on any other host needs `connection`.",
         },
         "defaults": {
             **types.named(HostDefaults, "Defaults"),
-            "description": "How hosts are reached that do not say it.",
+            "description": "How hosts are reached, unless a host has its own settings.",
         },
-        "inventory": {"type": "string", "description": "File with further hosts; a path from the project folder."},
-        "shard": {**types.named(ShardSettings, "Shard"), "description": "The hosts are split into several stacks."},
+        "inventory": {"type": "string", "description": "File that lists more hosts; relative to the project folder."},
+        "shard": {**types.named(ShardSettings, "Shard"), "description": "Split the hosts into several stacks."},
     }
 
 
@@ -89,20 +89,20 @@ def _hardened_host(types: Types) -> dict[str, Any]:
     own = {
         "connection": {
             "$ref": _access(types),
-            "description": "How to reach it. Default: as the provider's `hosts` say, which goes before this, too.",
+            "description": "How to reach the host. An entry in the provider's `hosts` takes precedence.",
         },
         "keys": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "Public keys for every user, beside the user's own.",
+            "description": "Public keys for every user, besides the user's own.",
         },
         "existing": types.properties(HostEntry)["existing"],
     }
     enforced = {"type": "object", "additionalProperties": ANY, "description": "What is in force, by chapter."}
     return {
         "isComponent": True,
-        "description": "One host, hardened: the chapters that are given, in an order in which every state on the "
-        "way is safe. Its name is the host's. Without any chapter: the firewall for a web server.",
+        "description": "One host, hardened: the declared chapters, in an order in which every intermediate state "
+        "is safe. Its name is the host's name. Default: only the firewall, for a web server.",
         "inputProperties": {**own, **known},
         "properties": {"enforced": enforced},
         "required": ["enforced"],
@@ -116,8 +116,8 @@ def _resource(types: Types, class_: type[Served]) -> dict[str, Any]:
     chapter = provider.chapter
     facts = types.named(chapter.facts)
     outputs = {
-        "observed": {**facts, "description": "What the host showed last."},
-        "prior": {**facts, "description": "What was there before; delete puts it back."},
+        "observed": {**facts, "description": "What was last observed on the host."},
+        "prior": {**facts, "description": "What was there before; delete restores it."},
     }
     return _described(types, class_, chapter.inputs, outputs, chapter.replaced_by)
 

@@ -49,12 +49,12 @@ OneOrMore = SecretStr | tuple[SecretStr, ...] | None
 
 
 class Login(Settings):
-    """How to log in; the names are those of pulumi-command's `ConnectionArgs`, and a few more.
+    """How to log in: the settings of pulumi-command's `ConnectionArgs`, and a few more.
 
     Passwords and private keys may each be a list, the new one first, while they are being changed.
     """
 
-    host: str | None = Field(None, description="Address or name, if it differs. Default: the host's `address`.")
+    host: str | None = Field(None, description="Address or name to connect to. Default: the host's `address`.")
     port: int | None = Field(None, ge=1, le=65535, description="TCP port of sshd. Default: 22.")
     user: str | None = Field(None, description="Login name. Default: root.")
     password: OneOrMore = Field(None, description="Password; set it with `pulumi config set --secret --path`.")
@@ -84,7 +84,7 @@ class Login(Settings):
 
 
 class HostDefaults(Login):
-    """How a host is reached and treated, whichever its chapters; what stands in `defaults` holds for every host."""
+    """How a host is reached and treated, apart from its chapters; `defaults` applies to every host."""
 
     admin: Login | None = Field(None, description="The limited user with sudo; tried first.")
     bootstrap: Login | None = Field(None, description="The login that the machine came with; tried if `admin` fails.")
@@ -103,7 +103,10 @@ class HostDefaults(Login):
 
 
 class HostEntry(HostDefaults):
-    """One host of the stack config, whichever its chapters: `components.registry.HostSettings` has those, too."""
+    """One host of the stack config, without the settings of its chapters.
+
+    `components.registry.HostSettings` adds those.
+    """
 
     address: str | None = Field(None, description="IPv4 address, IPv6 address or DNS name.")
     addresses: tuple[str, ...] | None = Field(

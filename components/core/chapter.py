@@ -65,13 +65,13 @@ def worked_out(default: Any) -> Any:
 
 
 class ChapterInputs(Model):
-    """What every chapter's resource takes.
+    """The inputs that all chapters' resources share.
 
-    `host`: the host's name in the stack config, or any name when `connection` is given.
-    `connection`: how to reach it (`admin`, `bootstrap`), where the stack config has no host of this name: its entry is
-    read when a command runs, and goes before this. `existing`: what `create` does about settings that are there
-    already: `adopt` or `fail`; `takeOver` takes also what another stack manages. `triggers`: texts whose change
-    makes it look again, and make good what is not as declared: the packages that it configures were gone meanwhile.
+    `host`: the host's name in the stack config, or any name if `connection` is given. `connection`: how to reach the
+    host (`admin`, `bootstrap`) if the stack config does not list it. An entry there takes precedence; it is read
+    whenever a command runs. `existing`: what `create` does with existing settings: `adopt` or `fail`; `takeOver` also
+    adopts what another stack manages. `triggers`: texts that, when they change, make the resource observe the host
+    again and repair what differs, for example because the packages that it configures were removed meanwhile.
     """
 
     host: str

@@ -37,7 +37,7 @@ def dynamic_type_of(name: str) -> str:
 
 
 class Served(Resource):
-    """Base of these resources; `class Sysctl(..., provider=SysctlProvider)` registers one."""
+    """Base class of all resources; `class Sysctl(..., provider=SysctlProvider)` registers one."""
 
     served_by: ClassVar[type[ResourceProvider]]
 

@@ -81,14 +81,16 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 class JailSettings(Settings):
-    """One jail. What is not set is as for all jails, or as fail2ban's jail.conf has it for a jail of this name."""
+    """One jail. Default: the settings for all jails, or those in fail2ban's jail.conf for a jail of this name."""
 
     enabled: bool = Field(True, description="Run this jail.")
     maxretry: int | None = Field(None, ge=1, description="Failures before a ban.")
-    findtime: Time | None = Field(None, description="Time within which they count: seconds, or 10m, 1h, 1d, 1w.")
-    bantime: BanTime | None = Field(None, description="Length of a ban; -1: for ever.")
+    findtime: Time | None = Field(None, description="Time within which failures count: seconds, or 10m, 1h, 1d, 1w.")
+    bantime: BanTime | None = Field(None, description="Length of a ban; -1 for a permanent ban.")
     port: Ports | None = Field(None, description="Ports that banned addresses cannot reach: `22`, `ssh` or `80,443`.")
-    backend: Line | None = Field(None, description="How logs are read. Default for sshd: what works on the host.")
+    backend: Line | None = Field(
+        None, description="How logs are read. Default for sshd: a backend that works on the host."
+    )
     filter: Line | None = Field(None, description="Filter in /etc/fail2ban/filter.d. Default: the jail's name.")
     logpath: tuple[Line, ...] = Field((), description="Log files to read.")
     banaction: Line | None = Field(None, description="Action in /etc/fail2ban/action.d.")
@@ -103,15 +105,15 @@ class JailSettings(Settings):
 
 
 class Fail2BanSettings(Settings):
-    """What the stack config says under `stockade:fail2ban`."""
+    """Settings under `stockade:fail2ban`."""
 
     enabled: bool = Field(True, description="Run Fail2Ban; `false` stops it.")
     maxretry: int = Field(5, ge=1, description="Failed logins before a ban.")
-    findtime: Time = Field("10m", description="Time within which they count: seconds, or 10m, 1h, 1d, 1w.")
-    bantime: BanTime = Field("10m", description="Length of a ban; -1: for ever.")
+    findtime: Time = Field("10m", description="Time within which failures count: seconds, or 10m, 1h, 1d, 1w.")
+    bantime: BanTime = Field("10m", description="Length of a ban; -1 for a permanent ban.")
     ignoreip: tuple[Address, ...] = Field((), description="Addresses, networks or names that are never banned.")
     ignore_operator: bool = Field(
-        True, description="Never ban the address that the last `up` came from, as the host saw it."
+        True, description="Never ban the address that the last `up` connected from, as the host saw it."
     )
     ssh_port: Ports = Field("ssh", description="Ports of sshd, which banned addresses cannot reach.")
     banaction: Line = Field("iptables-multiport", description="Action in /etc/fail2ban/action.d that enforces bans.")
@@ -158,10 +160,9 @@ class Fail2BanSettings(Settings):
 class Fail2BanInputs(ChapterInputs):
     """Inputs of `Fail2Ban`.
 
-    `config`: the jails, in the format of jail.conf(5); `%(stockade_backend)s` and `%(stockade_operator)s` stand for the
-    backend that works on the host and the address that the operator connects from, `%(stockade_kept_JAIL)s` for what
-    the host's other files say in `ignoreip` for that jail. `enabled`: running, also after a
-    boot; without it, fail2ban is stopped.
+    `config`: the jails, in the format of jail.conf(5). `%(stockade_backend)s` stands for the backend that works on the
+    host, `%(stockade_operator)s` for the address that the operator connects from, and `%(stockade_kept_JAIL)s` for that
+    jail's `ignoreip` in the host's other files. `enabled`: run fail2ban and start it at boot; if false, it is stopped.
     """
 
     config: str
@@ -179,9 +180,10 @@ class Fail2BanInputs(ChapterInputs):
 
 
 class JailFacts(Model):
-    """What the running server answers for one jail, as it prints it.
+    """Settings of one jail, as the running server prints them.
 
-    `maxretry`: failures that lead to a ban. `findtime`, `bantime`: seconds. `ignoreip`: addresses never banned.
+    `maxretry`: failures before a ban. `findtime`: time within which failures count, in seconds. `bantime`: length of a
+    ban, in seconds. `ignoreip`: addresses that are never banned.
     """
 
     maxretry: str
@@ -191,11 +193,11 @@ class JailFacts(Model):
 
 
 class Fail2BanFacts(Model):
-    """What a host shows.
+    """What was observed on the host.
 
-    `dropin`: our file. `enabled`, `active`: the unit, in systemctl's words. `jails`: of the declared ones, those that
-    run. `unenforced`: those with bans of which the firewall has no rule. `local`: files that the administrator wrote.
-    `ignored`: lines about `ignoreip` in files that are not ours.
+    `dropin`: Stockade's file. `enabled`, `active`: the unit's state, as systemctl prints it. `jails`: the declared
+    jails that are running. `unenforced`: jails with bans that no firewall rule enforces. `local`: files that the
+    administrator wrote. `ignored`: `ignoreip` lines in files other than Stockade's.
     """
 
     dropin: FileState = FileState(DROP_IN, False)

@@ -22,7 +22,7 @@ class Firewall(ComponentResource):
             `NAME-packages`.
         host: name of the host in the stack config.
         settings: the rules; the guide's web server preset by default.
-        connection: how to reach the host, if the stack config does not say (values may be Outputs).
+        connection: how to reach the host, if the stack config does not list it (values may be Outputs).
         existing: `adopt` the existing rules (delete restores them), or `fail` if there are any.
         packages: a `Packages` resource that already includes the settings' `packages`.
         ssh_ports: more ports on which sshd will listen, besides that of the settings.

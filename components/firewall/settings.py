@@ -78,10 +78,10 @@ _canonical = lru_cache(maxsize=256)(canonical)
 
 
 class FamilyText(Settings):
-    """Rules as text, each in the file format of iptables-restore(8) or as iptables commands."""
+    """Rules as text, in the file format of iptables-restore(8) or as iptables commands."""
 
     rules: str | None = Field(None, description="The whole ruleset, instead of the preset.")
-    file: str | None = Field(None, description="The same, read from a file; relative to the project folder.")
+    file: str | None = Field(None, description="File with the whole ruleset; relative to the project folder.")
     commands: tuple[str, ...] = Field(
         (), description="iptables commands applied on top, such as `-I INPUT 9 -p tcp --dport 8080 -j ACCEPT`."
     )
@@ -100,12 +100,12 @@ class FamilyText(Settings):
 
 
 class SetSettings(Settings):
-    """One set of addresses that rules look at: `-m set --match-set NAME src`."""
+    """One set of addresses that rules match: `-m set --match-set NAME src`."""
 
     type: str = Field("hash:net", description="Type of the set, as in ipset(8).")
     family: Literal["", "inet", "inet6"] = Field("", description="Address family. Default: that of the entries.")
     entries: tuple[int | str, ...] | None = Field(
-        None, description="Everything in the set. Default: other programs fill it."
+        None, description="All entries of the set. Default: other programs manage them."
     )
     options: dict[str, int | bool | str] = Field(
         {}, description="Options of `ipset create`, such as `maxelem: 100000`."
@@ -119,7 +119,7 @@ class SetSettings(Settings):
 
 
 class FirewallSettings(Settings):
-    """What the stack config says under `stockade:firewall`."""
+    """Settings under `stockade:firewall`."""
 
     preset: Literal["web", "ssh"] = Field(
         "web", description="The guide's ruleset: `web`, or `ssh` without HTTP and HTTPS."
@@ -150,7 +150,7 @@ class FirewallSettings(Settings):
     ipv6_mode: Literal["filter", "reject"] = Field("filter", description="`reject`: no IPv6 except on the loopback.")
     keep: Program | None = Field(
         None,
-        description="This program manages the firewall: Stockade changes nothing, and checks what is in force.",
+        description="Program that manages the firewall; Stockade changes nothing and checks what is in force.",
     )
     persistent: bool = Field(True, description="Load the rules at boot.")
     preserve: tuple[str, ...] | None = Field(

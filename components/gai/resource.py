@@ -22,7 +22,7 @@ class AddressPreferenceProvider(HostProvider[PreferenceInputs, PreferenceFacts])
 
 
 class AddressPreference(HostResource, provider=AddressPreferenceProvider):
-    """Names are tried over IPv4 first on one host. Properties: those of `PreferenceInputs`."""
+    """Makes one host try a name's IPv4 addresses first. Properties: those of `PreferenceInputs`."""
 
     ipv4_first: Output[bool]
     observed: Output[Mapping[str, Any]]

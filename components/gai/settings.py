@@ -35,13 +35,17 @@ def without_ipv4_first(text: str) -> str:
 
 
 class PreferenceInputs(ChapterInputs):
-    """Inputs of `AddressPreference`. `ipv4_first`: names are tried over IPv4 first; else the file stays as it is."""
+    """Inputs of `AddressPreference`. `ipv4_first`: try a name's IPv4 addresses first; if false, the file is left
+    unchanged."""
 
     ipv4_first: bool = True
 
 
 class PreferenceFacts(Model):
-    """What a host shows. `file`: gai.conf."""
+    """What was observed on the host.
+
+    `file`: gai.conf.
+    """
 
     file: FileState = FileState(FILE, False)
 

@@ -26,9 +26,9 @@ BCRYPT_ROUNDS = 64
 class KeyPairInputs(Model):
     """Inputs of `KeyPair`.
 
-    `path`: of the private key; `~` is the home directory, relative paths start at the project folder. `type`: `rsa` or
-    `ed25519`; not set: whatever is there, else RSA. `bits`: of an RSA key. `passphrase`: a secret; not set: none.
-    `comment`: written beside a new key, as ssh-keygen -C.
+    `path`: the private key file; `~` is the home directory, relative paths start at the project folder. `type`: `rsa`
+    or `ed25519`. Default: the type of the existing key, or RSA for a new one. `bits`: size of an RSA key. `passphrase`:
+    passphrase of the private key; a secret. Default: none. `comment`: comment of a new key, as `ssh-keygen -C` adds it.
     """
 
     path: str = Field(min_length=1)

@@ -89,7 +89,7 @@ class KeyPairProvider(ResourceProvider):
 class KeyPair(Served, provider=KeyPairProvider):
     """An SSH key pair on this machine. Properties: those of `KeyPairInputs`.
 
-    Outputs: `publicKey`, `fingerprint` (`SHA256:...`), `made` (whether it was made here).
+    Outputs: `publicKey`, `fingerprint` (`SHA256:...`), `made` (whether Stockade created it).
     """
 
     fingerprint: Output[str]

@@ -12,7 +12,7 @@ _NAME_LENGTH = 15
 
 
 class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
-    """Observes. The only change: installs net-tools on a host that has neither ss nor netstat."""
+    """Observes the host. The only change: installs net-tools if there is neither ss nor netstat."""
 
     inputs = ListenerInputs
     facts = ListenerFacts

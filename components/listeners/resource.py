@@ -23,10 +23,10 @@ class ListenersProvider(HostProvider[ListenerInputs, ListenerFacts]):
 
 
 class Listeners(HostResource, provider=ListenersProvider):
-    """What listens on one host, and what of it is not expected.
+    """The listeners of one host, and which of them are unexpected.
 
     Properties: `host` (str), `connection`, `expected` (list of str), `unexpected` (`warn` or `fail`), `loopback`
-    (bool), `triggers` (list of str). It must run after packages are removed: `depends_on` them.
+    (bool), `triggers` (list of str). It must run after packages are removed: use `depends_on`.
 
     Outputs: `observed`: `listening`, `unexpected`, `loopback`, each a list of texts.
     """

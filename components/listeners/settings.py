@@ -28,11 +28,11 @@ SHAPE = re.compile(
 
 
 class ListenerSettings(Settings):
-    """What the stack config says under `stockade:listeners`."""
+    """Settings under `stockade:listeners`."""
 
     expected: tuple[str, ...] = Field(
         (),
-        description="Expected besides sshd and time sync: `[program or package][:port][/tcp or /udp]`; `nginx`, say.",
+        description="Expected besides sshd and time sync: `[program or package][:port][/tcp or /udp]`.",
     )
     unexpected: Literal["warn", "fail"] = Field("warn", description="What a run does about any other listener.")
     loopback: bool = Field(
@@ -51,11 +51,13 @@ class ListenerSettings(Settings):
 
 
 class ListenerInputs(ChapterInputs):
-    """`expected`: who may be reached over the network, each as `[program or package][:port][/tcp or /udp]`.
+    """Inputs of `Listeners`.
 
-    `unexpected`: what a run does about others: `warn` or `fail`. `loopback`: whether what only the host itself can
-    reach counts, too. `triggers`: texts whose change makes it look again, as what was removed. `unexpected_listeners`:
-    nothing, when all is well; `refresh` shows here who came since the last run.
+    `expected`: what may be reachable over the network, each as `[program or package][:port][/tcp or /udp]`.
+    `unexpected`: what a run does about other listeners: `warn` or `fail`. `loopback`: also check listeners that only
+    the host itself can reach. `triggers`: texts that, when they change, make the resource observe the host again; for
+    example the removed packages. `unexpected_listeners`: unexpected listeners that appeared since the last run;
+    computed by a refresh, otherwise empty.
     """
 
     expected: tuple[str, ...] = EXPECTED
@@ -71,10 +73,10 @@ class ListenerInputs(ChapterInputs):
 
 
 class ListenerFacts(Model):
-    """Each as `tcp 0.0.0.0:22 sshd (package openssh-server)`.
+    """What was observed on the host; each listener as `tcp 0.0.0.0:22 sshd (package openssh-server)`.
 
-    `listening`: all that can be reached over the network. `loopback`: what only the host itself can reach.
-    `unexpected`: those among them that are judged and that nobody expects. `tool`: whether there was ss or netstat.
+    `listening`: listeners that can be reached over the network. `loopback`: listeners that only the host itself can
+    reach. `unexpected`: listeners that are checked and not expected. `tool`: whether the host has ss or netstat.
     """
 
     listening: tuple[str, ...] = ()

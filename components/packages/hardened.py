@@ -11,7 +11,7 @@ from components.packages.resource import Packages
 
 
 class PackageSettings(Settings):
-    """Packages beside those that the chapters need."""
+    """Packages besides those that the chapters need."""
 
     present: tuple[str, ...] = Field((), description="Packages to install.")
     absent: tuple[str, ...] = Field(

@@ -55,8 +55,8 @@ class Packages(HostResource, provider=PackagesProvider):
     Properties: `host` (str), `connection`, `present`, `absent` (lists of package names), `unstarted` (list of
     services), `group` (str), `takeOver` (bool), `lockTimeout` (seconds).
 
-    Outputs: `observed`: `installed` (versions by name), `removed`, `ours`. `dropped`: how often each package was not
-    declared any more.
+    Outputs: `observed`: `installed` (versions by name), `removed`, `ours`. `dropped`: how often each package
+    ceased to be declared.
     """
 
     observed: Output[dict[str, Any] | None]

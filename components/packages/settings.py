@@ -38,15 +38,15 @@ TIMEOUT = 900
 
 
 class PackageInputs(ChapterInputs):
-    """What shall be there, and what not. Names are sorted; nobody is asked anything.
+    """Inputs of `Packages`. Names are sorted; the package manager never prompts.
 
-    `present`: installed with what they depend on. `absent`: purged, with what depends on them and what only they had
-    needed. `group`: tells several of these resources on one host from each other; their names must not overlap.
-    `unstarted`: services that are not started when their package is installed, because another resource starts them
-    once they are configured (apt with systemd; elsewhere it does nothing). `take_over`: an active ufw or firewalld may
-    be removed where a wanted package can't be there beside it.
-    `lock_timeout`: seconds to wait for another package manager. `dropped`: how often each package was declared and then
-    not any more; worked out, whatever is given. What others had configured of it is gone then (`triggers_for`).
+    `present`: packages to install, with their dependencies. `absent`: packages to purge, with those that depend on them
+    and dependencies that nothing else needs. `group`: distinguishes several of these resources on one host; their
+    package names must not overlap. `unstarted`: services that are not started when their package is installed, because
+    another resource starts them after configuring them (apt with systemd only). `take_over`: an active ufw or firewalld
+    may be removed if it conflicts with a declared package. `lock_timeout`: seconds to wait for another package manager.
+    `dropped`: how often each package ceased to be declared; computed, a given value is ignored. Its removal also
+    removed what other resources had configured (`triggers_for`).
     """
 
     present: tuple[str, ...] = ()
@@ -82,10 +82,11 @@ class PackageInputs(ChapterInputs):
 
 
 class PackageFacts(Model):
-    """`installed`: those of the declared packages that are installed, with their versions.
+    """What was observed on the host.
 
-    `removed`: `name=version` of what was removed, also what went along; delete installs it again. `ours`: what was
-    installed because it is declared; delete removes it.
+    `installed`: the declared packages that are installed, with their versions. `removed`: `name=version` of each
+    removed package, including those removed along with a declared one; delete installs them again. `ours`: packages
+    that were installed because they are declared; delete removes them.
     """
 
     installed: dict[str, str] = {}

@@ -32,7 +32,7 @@ class SshdProvider(HostProvider[SshdInputs, SshdFacts]):
 class Sshd(HostResource, provider=SshdProvider):
     """The settings of sshd on one host. Properties: those of `SshdInputs`; see `SshdSettings.props`.
 
-    Outputs: `settings` (canonical lines), `observed` (what is in force), `prior` (what was before).
+    Outputs: `settings` (canonical lines), `observed` (what is in force), `prior` (what was there before).
     """
 
     settings: Output[str]

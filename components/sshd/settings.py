@@ -17,7 +17,7 @@ KEYBOARD = "kbdinteractiveauthentication"
 
 
 class SshdSettings(Settings):
-    """What the stack config says under `stockade:sshd`."""
+    """Settings under `stockade:sshd`."""
 
     permit_root_login: Literal["no", "prohibit-password", "forced-commands-only", "yes"] = Field(
         "no", description="Whether root may log in."
@@ -76,9 +76,9 @@ class SshdSettings(Settings):
 class SshdInputs(ChapterInputs):
     """Inputs of `Sshd`.
 
-    `settings`: lines of sshd_config(5), `Keyword value`; kept sorted. `admin`: login name of the admin, for whom (and
-    for root) the settings must be in force; "": whoever logs in. `confirm_within`: seconds until a change that
-    nobody could log in with goes back.
+    `settings`: lines of sshd_config(5), `Keyword value`; stored sorted. `admin`: login name of the admin; the settings
+    must be in force for the admin and for root. If empty: for the user who logs in. `confirm_within`: seconds after
+    which the host rolls back a change that no new login confirmed.
     """
 
     admin: str = Field("", pattern=r"^[^\s:/@,]*$")
@@ -113,11 +113,12 @@ class SshdInputs(ChapterInputs):
 
 
 class SshdFacts(Model):
-    """What a host shows, about the declared keywords alone; texts are lines of `sshd -T`.
+    """What was observed on the host, for the declared keywords only; texts are lines of `sshd -T`.
 
-    `wanted`: the declared settings in sshd's own spelling. `admin`, `root`: what is in force for their logins. `ports`:
-    where sshd, or the socket unit that starts it, listens. `unwritten`: declared lines of which `sshd -T` says nothing
-    and which are not in our file either. `ours`: a file or block of ours is there. `version`: that of OpenSSH.
+    `wanted`: the declared settings in sshd's own spelling. `admin`: what is in force for the admin's logins. `root`:
+    what is in force for root's logins. `ports`: the ports on which sshd, or the socket unit that starts it, listens.
+    `unwritten`: declared lines that are neither in the output of `sshd -T` nor in Stockade's file. `ours`: whether a
+    file or block of Stockade's exists. `version`: the version of OpenSSH.
     """
 
     wanted: str = ""

@@ -28,7 +28,7 @@ Seen = KnownState[SysctlInputs, SysctlFacts]
 
 
 class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
-    """The kernel's settings."""
+    """Kernel settings of a host."""
 
     inputs = SysctlInputs
     facts = SysctlFacts

@@ -23,9 +23,9 @@ class SysctlProvider(HostProvider[SysctlInputs, SysctlFacts]):
 
 
 class Sysctl(HostResource, provider=SysctlProvider):
-    """The kernel's settings of one host. Properties: those of `SysctlInputs`; see `SysctlSettings.props`.
+    """Kernel settings of one host. Properties: those of `SysctlInputs`; see `SysctlSettings.props`.
 
-    Outputs: `settings` (canonical lines), `observed` (what the host shows), `prior` (what was before).
+    Outputs: `settings` (canonical lines), `observed` (what the host shows), `prior` (what was there before).
     """
 
     settings: Output[str]

@@ -41,7 +41,7 @@ DEFAULTS: Mapping[str, tuple[str, str]] = {
 
 
 class SysctlSettings(Settings):
-    """What the stack config says under `stockade:sysctl`."""
+    """Settings under `stockade:sysctl`."""
 
     values: dict[str, int | str | None] = Field(
         {},
@@ -101,9 +101,9 @@ def _wrong(values: Mapping[Any, Any]) -> Any:
 class SysctlInputs(ChapterInputs):
     """Inputs of `Sysctl`.
 
-    `settings`: lines `name = value` of sysctl.d(5); kept in the order in which they are set. `persistent`: false only
-    where the next boot would set otherwise. `confirm_within`: seconds until a change that nobody could log in with
-    goes back.
+    `settings`: lines `name = value` of sysctl.d(5), in the order in which they are set. `persistent`: whether the next
+    boot sets the same values; a refresh shows false if it would not. `confirm_within`: seconds after which the host
+    rolls back a change that no new login confirmed.
     """
 
     settings: str
@@ -128,11 +128,11 @@ class SysctlInputs(ChapterInputs):
 
 
 class SysctlFacts(Model):
-    """What a host shows, about the declared settings and those of interfaces that follow them, by path.
+    """What was observed on the host: the declared settings, and those of interfaces that follow them, by path.
 
-    `values`: as /proc/sys has them. `missing`: declared, and this kernel has no such setting. `fixed`: not as declared,
-    and nobody in this container may change them. `later`: lines of other files that the next boot, or `sysctl
-    --system`, reads after ours and that say otherwise. `dropin`: our file.
+    `values`: the values in /proc/sys. `missing`: declared settings that this kernel does not have. `fixed`: settings
+    that differ and that nobody in this container may change. `later`: lines of other files that the next boot, or
+    `sysctl --system`, reads after Stockade's file and that override it. `dropin`: Stockade's file.
     """
 
     values: dict[str, str] = {}

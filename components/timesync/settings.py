@@ -23,7 +23,7 @@ def packages_for(choice: Choice) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 class TimeSyncSettings(Settings):
-    """What the stack config says under `stockade:timeSync`."""
+    """Settings under `stockade:timeSync`."""
 
     daemon: Choice = Field("keep", description="The NTP daemon; `keep` leaves whatever is installed.")
 
@@ -37,17 +37,21 @@ class TimeSyncSettings(Settings):
 
 
 class TimeSyncInputs(ChapterInputs):
-    """`daemon`: the package and the unit of the same name. `running`: false only where somebody has stopped it."""
+    """Inputs of `TimeSync`.
+
+    `daemon`: the package, and the unit of the same name. `running`: whether the daemon is enabled and running; a
+    refresh shows false if it is not.
+    """
 
     daemon: Daemon
     running: bool = worked_out(True)
 
 
 class TimeSyncFacts(Model):
-    """What a host shows.
+    """What was observed on the host.
 
-    `enabled`, `active`: the daemon's unit, in systemctl(1)'s words. `may_set_clock`: whether the host may (a container
-    may not).
+    `enabled`, `active`: the state of the daemon's unit, as systemctl(1) prints it. `may_set_clock`: whether the host
+    may set the clock (a container may not).
     """
 
     enabled: str

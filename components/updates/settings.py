@@ -59,7 +59,7 @@ Report = Literal["always", "only-on-error", "on-change"]
 
 
 class UpdateSettings(Settings):
-    """What the stack config says under `stockade:updates`."""
+    """Settings under `stockade:updates`."""
 
     enabled: bool = Field(True, description="Install security updates every day; `false` turns it off.")
     origins: tuple[Origin, ...] = Field(
@@ -81,9 +81,10 @@ class UpdateSettings(Settings):
 class UpdateInputs(ChapterInputs):
     """Inputs of `AutomaticUpdates`.
 
-    `enabled`: updates are installed. `origins`: patterns of unattended-upgrades' Origins-Pattern for what is installed.
-    `reboot_time`: `HH:MM` of a reboot, where an update needs one; not set: never. `mail`: whom to tell; not set:
-    nobody. `mail_report`: `always`, `only-on-error` or `on-change`.
+    `enabled`: install updates automatically. `origins`: sources to update from, as patterns of unattended-upgrades'
+    Origins-Pattern. `reboot_time`: when to reboot if an update needs it: `HH:MM` or `now`. Default: never. `mail`:
+    address for mail about updates. Default: none. `mail_report`: when to send mail: `always`, `only-on-error` or
+    `on-change`.
     """
 
     enabled: bool = True
@@ -126,13 +127,14 @@ class UpdateInputs(ChapterInputs):
 
 
 class UpdateFacts(Model):
-    """What a host shows: our file, and what is in force whoever wrote it (`apt-config dump`, systemctl).
+    """What was observed on the host: Stockade's file, and what is in force (`apt-config dump`, systemctl).
 
-    `dropin`: our file. `origins`: patterns in force. `reboot`: whether it reboots. `reboot_time`, `mail`,
-    `mail_report`: as for `AutomaticUpdates`.
-    `periodic`: what apt does every day, of Enable, Update-Package-Lists and Unattended-Upgrade. `timers`: those that
-    start it, as `enabled active`. `names`: what these are called. `masked`: services of theirs that cannot start.
-    `seldom`: timers that start nothing within days. `installed`: whether the program is there.
+    `dropin`: Stockade's file. `origins`: the patterns in force. `reboot`: whether the host reboots if an update needs
+    it. `reboot_time`: when the host reboots. `mail`: address for mail about updates. `mail_report`: when mail is sent.
+    `periodic`: what apt does every day: Enable, Update-Package-Lists and Unattended-Upgrade of `APT::Periodic`.
+    `timers`: the states of the timers that start updates, as `enabled active`. `names`: the names of the timers in
+    `timers`. `masked`: services of the timers that cannot start. `seldom`: timers that start nothing for days.
+    `installed`: whether the program that installs updates exists.
     """
 
     dropin: FileState = FileState(DROP_IN, False)

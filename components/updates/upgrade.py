@@ -28,7 +28,7 @@ _PREFERENCE = ("ssh-ed25519", "ecdsa-sha2-nistp256")
 
 
 class UpgradeSettings(Settings):
-    """What the stack config says under `stockade:upgrade`."""
+    """Settings under `stockade:upgrade`."""
 
     trigger: str | int | None = Field(
         None, description="Upgrade everything whenever this value changes; for example a date. Default: never."

@@ -72,16 +72,17 @@ Sudo = Literal["password", "nopasswd", "none"]
 class UserInputs(ChapterInputs):
     """Inputs of `LimitedUser`.
 
-    `name`: the account. `password`: a secret, plain or as crypt(5) hashes it; not set: none, or an adopted account's
-    own. It is set on the host when it changes here, not when its owner changes it there. `sudo`: `password`,
-    `nopasswd` or `none`; also membership in the group sudo (Debian) or wheel. `keys`: lines of authorized_keys;
-    `exclusive_keys`: no others may be in it. `shell`, `home`: not set: the system's, or as they are. `groups`: more
-    groups to be in. `remove_home`: delete also removes the home directory of a user made here. `confirm_within`:
-    seconds until a change of the admin that nobody could log in with goes back.
+    `name`: login name. `password`: password, plain or hashed (crypt(5)); a secret. It is set on the host if it changes
+    in the stack config, not if its owner changes it on the host. Default: none, or the existing one of an adopted
+    account. `sudo`: `password`, `nopasswd` or `none`; also determines membership in the group sudo (Debian) or wheel. A
+    refresh shows `other` if the drop-in or the group differs. `keys`: lines of authorized_keys. `exclusive_keys`:
+    remove all other keys of this user. `shell`: login shell. Default: unchanged; the system's default for a new user.
+    `home`: home directory. Default: unchanged; the system's default for a new user. `groups`: additional groups.
+    `remove_home`: delete also removes the home directory, if Stockade created the user. `confirm_within`: seconds after
+    which the host rolls back a change to the admin's account that no new login confirmed.
 
-    The rest says how things are when all is well, so that `refresh` can show that it is not. `enabled`: the account is
-    neither locked nor expired. `ssh_mode`: of ~/.ssh. `keys_mode`: of authorized_keys. And `sudo` is `other` where
-    the drop-in or the group is not as declared.
+    The other inputs describe the healthy state, so that `refresh` can show a deviation. `enabled`: whether the account
+    is neither locked nor expired. `ssh_mode`: mode of ~/.ssh. `keys_mode`: mode of authorized_keys.
     """
 
     name: str = Field(pattern=NAME)
@@ -173,13 +174,15 @@ def refusal(inputs: UserInputs) -> tuple[str, str]:
 
 
 class UserFacts(Model):
-    """What a host shows of one account; empty texts where there is no account.
+    """What was observed of one account on the host; texts are empty if it does not exist.
 
-    `exists`: whether there is one. `shell`, `home`: as passwd(5) has them. `groups`: those that it is in. `drop_in`,
-    `keys`: the files. `group_gid`: number of the group of that name. `sudo_group`: the group that sudo goes by on this
-    host. `password`: `set`, `none` (`*`), `locked` (`!`) or `empty`. `ageing`: fields 3 to 8 of shadow(5). `expired`:
-    `account`, `password`. `sudo`: what sudo -l tells. `home_state`, `ssh`: `MODE OWNER GROUP` of the directories, or
-    `link`. `keys_trouble`: why the keys are neither read nor written, a word of `TROUBLES`.
+    `exists`: whether the account exists. `shell`, `home`: as in passwd(5). `groups`: the groups that the user is in.
+    `drop_in`: the user's file in sudoers.d. `keys`: the user's authorized_keys file. `group_gid`: the number of the
+    group of the same name. `sudo_group`: the group that grants sudo on this host. `password`: `set`, `none` (`*`),
+    `locked` (`!`) or `empty`. `ageing`: fields 3 to 8 of shadow(5). `expired`: what has expired: `account`, `password`
+    or both. `sudo`: the right to sudo, from the output of `sudo -l`. `home_state`: `MODE OWNER GROUP` of the home
+    directory, or `link`. `ssh`: `MODE OWNER GROUP` of ~/.ssh, or `link`. `keys_trouble`: why the keys are neither read
+    nor written, a word of `TROUBLES`.
     """
 
     exists: bool = False

@@ -53,8 +53,9 @@ _PACKED = "base64:"
 class FileState:
     """A file as it was found.
 
-    `path`: for people; where something is written is up to the chapter. `exists`: whether it is there. `content`: its
-    text. `mode`: octal text. `owner`, `group`: names, or numbers without a name.
+    `path`: for messages only; the chapter determines which file is written. `exists`: whether the file exists.
+    `content`: the file's text. `mode`: the file's mode in octal. `owner`, `group`: names, or numbers if there is no
+    name.
     """
 
     path: str

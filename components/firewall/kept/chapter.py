@@ -24,8 +24,8 @@ Program = Literal["ufw", "firewalld"]
 class KeptInputs(ChapterInputs):
     """Inputs of `KeptFirewall`.
 
-    `program`: who manages the rules. `changes`: not to be given; after a refresh, what can be reached otherwise
-    than when a run looked last.
+    `program`: the program that manages the rules. `changes`: what can be reached differently than at the last run;
+    computed by a refresh.
     """
 
     program: Program
@@ -33,8 +33,11 @@ class KeptInputs(ChapterInputs):
 
 
 class KeptFacts(Model):
-    """`active`: whether the program has its rules in force. `ipv4`, `ipv6`: what they do, as rules; firewalld's zones
-    are put into such. `exposure_ipv4`, `exposure_ipv6`: who can reach what, a line each."""
+    """What was observed on the host.
+
+    `active`: whether the program's rules are in force. `ipv4`, `ipv6`: the program's rules; firewalld's zones are
+    converted to rules. `exposure_ipv4`, `exposure_ipv6`: who can reach what, line by line.
+    """
 
     active: bool = False
     ipv4: str = ""
@@ -44,7 +47,7 @@ class KeptFacts(Model):
 
 
 class KeptChapter(Chapter[KeptInputs, KeptFacts]):
-    """Observes, and changes nothing."""
+    """Observes the host and changes nothing."""
 
     inputs = KeptInputs
     facts = KeptFacts

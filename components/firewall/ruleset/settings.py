@@ -27,16 +27,17 @@ EXPLAINED = 10_000
 class RulesetInputs(ChapterInputs):
     """Inputs of `Ruleset`.
 
-    `family`: `ipv4` or `ipv6`. `rules`: the ruleset, in any spelling that `rules.language.parse` reads; kept in
-    canonical form. `exposure`: who can reach what through these rules, a line each; worked out, whatever is given.
-    `persistent`: load the rules at boot. `take_over`: stop who else filters: ufw, firewalld, nftables.service, tables
-    of nftables, the other iptables (delete starts it again). `beside`: tables of nftables (`inet blocklist`, patterns)
-    and `iptables-legacy` or `iptables-nft`, which are left in force beside the rules. `preserve`: interfaces
-    (`docker0`, `br-*`) whose FORWARD, nat and mangle rules belong to someone else; None: those of Docker, libvirt and
-    the like. `confirm_within`: seconds until a change that nobody confirmed is taken back. `accept_lockout`: try rules
-    through which nobody could log in; they are taken back all the same unless somebody does. `ssh_ports`: where sshd
-    may listen beside the ports of the logins; should loading the rules at boot fail, the host is closed but for what
-    the rules let in there. `sets`: the sets that the rules look at, as `rules.language.sets` writes them.
+    `family`: `ipv4` or `ipv6`. `rules`: the ruleset, in any spelling that `rules.language.parse` accepts; stored in
+    canonical form. `exposure`: who can reach what through these rules, line by line; computed, a given value is
+    ignored. `persistent`: load the rules at boot. `take_over`: stop other firewalls: ufw, firewalld, nftables.service,
+    nftables tables, the rules of the other iptables; delete restores them. `beside`: nftables tables (`inet blocklist`,
+    or a pattern) and `iptables-legacy` or `iptables-nft` that stay in force beside the rules. `preserve`: interfaces
+    (`docker0`, `br-*`) whose FORWARD, nat and mangle rules other programs manage. Default: those of Docker, libvirt,
+    Kubernetes and LXC. `confirm_within`: seconds after which the host rolls back a change that nobody confirmed.
+    `accept_lockout`: try rules that would let nobody log in; they are rolled back unless somebody does. `ssh_ports`:
+    more ports on which sshd may listen, besides those of the logins. If the rules cannot be loaded at boot, the host is
+    closed except for what they accept on all these ports. `sets`: the sets that the rules match, as
+    `rules.language.sets` writes them.
     """
 
     family: Family
@@ -87,16 +88,17 @@ class RulesetInputs(ChapterInputs):
 
 
 class RulesetFacts(Model):
-    """What a host shows.
+    """What was observed on the host.
 
-    `saved`: the built-in chains of all tables and the declared chains, as iptables-save prints them, without counters;
-    the jumps to others' chains are among the rules, as they count for rule numbers. `boot`: the file loaded at boot;
-    `boot_unit`: whether it is (`enabled`); `look`: whether somebody looks then. `closed`: why the host was closed when
-    it was booted. `controller`: who else filters, a line each (controllers/find.sh). `other`: what
-    iptables-legacy has where iptables is nf_tables, or the other way round. `cause`: what is known of who emptied our
-    rules. `addresses`: of the names in the rules. `client`, `port`: whence and where the run came in that looked.
-    `sets`: the declared ones, as `rules.language.sets.printed` gives them. `published`: what others' rules (Docker's)
-    let others reach beyond ours, a line each, with the rules that do it.
+    `saved`: the built-in chains of all tables and the declared chains, as iptables-save prints them, without counters.
+    Jumps to others' chains are included, because they count in rule numbers. `boot`: the file loaded at boot.
+    `boot_unit`: the state of the unit that loads it (`enabled`). `look`: whether the rules are checked at boot.
+    `closed`: why the host was closed at boot. `controller`: other firewalls, line by line (controllers/find.sh).
+    `other`: the rules of iptables-legacy where iptables is nf_tables, or the reverse. `cause`: what is known about what
+    removed Stockade's rules. `addresses`: addresses of the names in the rules. `client`: the address that the observing
+    run connected from. `port`: the TCP port that the observing run connected to. `sets`: the declared sets, as
+    `rules.language.sets.printed` returns them. `published`: what rules of others (Docker's) expose in addition, line by
+    line, with those rules.
     """
 
     saved: str = ""
