@@ -19,6 +19,7 @@ from rules.values.typed import KeywordList, MarkChange, Masked, Pair, PortList, 
 _PASSING = ("counter", "log", "comment", "last")
 _STATES = ("invalid", "new", "related", "established", "untracked")
 _TRANSPORT = ("tcp", "udp", "sctp", "dccp", "udplite")
+_KINDS = ("unicast", "broadcast", "multicast")
 _FULL = 0xFFFFFFFF
 Choice = tuple[Match, ...]
 
@@ -148,12 +149,15 @@ class Reader:
             return [tuple(matches)] if negated else [(one,) for one in matches]
         if key == "l4proto":
             return _protocols(self._listed(right), negated=negated)
-        if key == "nfproto":
-            own = {"ipv4": Family.IPV4, "ipv6": Family.IPV6}.get(str(right)) is self._family
-            return [()] if own != negated else []
-        kinds = {"host": "unicast", "unicast": "unicast", "broadcast": "broadcast", "multicast": "multicast"}
-        if key == "pkttype" and right in kinds:
-            return [(Match("pkttype", (Option("pkt-type", kinds[right], negated),)),)]
+        if key in ("nfproto", "protocol"):
+            own = {"ipv4": Family.IPV4, "ip": Family.IPV4, "ipv6": Family.IPV6, "ip6": Family.IPV6}
+            here = any(own.get(str(one)) is self._family for one in self._listed(right))
+            return [()] if here != negated else []
+        if key == "pkttype":
+            kinds = [{"host": "unicast"}.get(str(one), str(one)) for one in self._listed(right)]
+            found = [Match("pkttype", (Option("pkt-type", one, negated),)) for one in kinds if one in _KINDS]
+            if len(found) == len(kinds):
+                return [tuple(found)] if negated else [(one,) for one in found]
         if key == "mark" and isinstance(right, int):
             return [(Match("mark", (Option("mark", Masked(right), negated),)),)]
         raise Unreadable

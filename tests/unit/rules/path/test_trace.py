@@ -116,14 +116,28 @@ def test_tables_that_may_not_filter(table: str, followed_layers: int, doubt: str
     assert (len(found.layers), found.doubts) == (followed_layers, (doubt,) if doubt else ())
 
 
-def test_the_type_of_a_packet_is_read_from_nft() -> None:
+@pytest.mark.parametrize(
+    ("op", "key", "right", "verdict"),
+    [
+        ("==", "pkttype", '"multicast"', "ACCEPT"),
+        ("==", "pkttype", '{"set": ["broadcast", "multicast"]}', "ACCEPT"),
+        ("!=", "pkttype", '{"set": ["broadcast", "multicast"]}', "DROP"),
+        ("==", "pkttype", '"other"', None),
+        ("==", "nfproto", '"ipv6"', "ACCEPT"),
+        ("==", "nfproto", '{"set": ["ipv4", "ipv6"]}', "DROP"),
+        ("!=", "nfproto", '{"set": ["ipv4", "ipv6"]}', "ACCEPT"),
+        ("!=", "protocol", '"ip6"', "DROP"),
+        ("==", "protocol", '"arp"', "ACCEPT"),
+    ],
+)
+def test_what_nft_asks_of_the_kind_of_a_packet(op: str, key: str, right: str, verdict: str | None) -> None:
     listing = """{"nftables": [{"table": {"family": "inet", "name": "t"}},
       {"chain": {"family": "inet", "table": "t", "name": "i", "type": "filter", "hook": "input", "prio": 0,
                  "policy": "accept"}},
       {"rule": {"family": "inet", "table": "t", "chain": "i", "expr": [
-        {"match": {"op": "==", "left": {"meta": {"key": "pkttype"}}, "right": "multicast"}}, {"drop": null}]}}]}"""
-    found = read_listing(listing, Family.IPV4)
-    assert _traced("tcp 198.51.100.7:40000 > 203.0.113.5:22", more=found.layers).verdict == "ACCEPT"
+        {"match": {"op": "%s", "left": {"meta": {"key": "%s"}}, "right": %s}}, {"drop": null}]}}]}"""
+    found = read_listing(listing % (op, key, right), Family.IPV4)
+    assert _traced("tcp 198.51.100.7:40000 > 203.0.113.5:22", more=found.layers).verdict == verdict
 
 
 def test_a_type_of_icmp_that_nft_alone_knows_is_not_understood() -> None:
