@@ -92,7 +92,7 @@ class Reader:
         return Target(kind.upper(), (Option(name, text),))
 
     def _match(self, left: Any, op: str, right: Any) -> list[Choice]:
-        if op not in ("==", "!=", "in") or not isinstance(left, dict):
+        if op not in ("==", "!=", "in") or not isinstance(left, dict) or not left:
             raise Unreadable
         negated = op == "!="
         kind, value = next(iter(left.items()))

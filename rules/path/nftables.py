@@ -128,7 +128,8 @@ class _Table:
         ways: list[tuple[Match, ...]] = [()]
         made: list[Rule] = []
         for expression in expressions if isinstance(expressions, list) else ():
-            kind, value = next(iter(expression.items())) if isinstance(expression, dict) else (str(expression), None)
+            named = expression if isinstance(expression, dict) else {str(expression): None}
+            kind, value = next(iter(named.items()), ("", None))
             try:
                 if kind == "vmap":
                     made += [
@@ -143,7 +144,7 @@ class _Table:
                     yield from (Rule(chain, way, target) for way in ways)
                     continue
                 choices = reader.choices(kind, value)
-            except Unreadable:
+            except (Unreadable, LookupError, TypeError, ValueError):  # or of another form than known
                 choices = [(self._unknown(chain, number),)]
             ways = [(*way, *choice) for way in ways for choice in choices]
         yield from made

@@ -128,6 +128,8 @@ def test_tables_that_may_not_filter(table: str, followed_layers: int, doubt: str
         ("!=", "nfproto", '{"set": ["ipv4", "ipv6"]}', "ACCEPT"),
         ("!=", "protocol", '"ip6"', "DROP"),
         ("==", "protocol", '"arp"', "ACCEPT"),
+        ("==", "mark", "{}", None),
+        ("in", "l4proto", "[[]]", None),
     ],
 )
 def test_what_nft_asks_of_the_kind_of_a_packet(op: str, key: str, right: str, verdict: str | None) -> None:
