@@ -55,10 +55,12 @@ class Pyinfra(Tool):
         data = {
             "ssh_user": login(phase),
             "ssh_key": str(self.key_file),
-            "ssh_known_hosts_file": str(self.hosts[0].known_hosts),
             "_sudo": login(phase) != "root",
         }
-        hosts = [(host.ipv4, {**data, "ssh_port": host.port}) for host in self.hosts]
+        hosts = [
+            (host.ipv4, {**data, "ssh_port": host.port, "ssh_known_hosts_file": str(host.known_hosts)})
+            for host in self.hosts
+        ]
         (self.folder / "inventory.py").write_text(f"hosts = {hosts!r}\n")
 
     def argv(self, phase: Phase) -> list[str] | None:

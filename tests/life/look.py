@@ -80,7 +80,7 @@ def look(lab: Lab, hosts: Iterable[LabHost], keys: Mapping[int, Path]) -> dict[s
     if not hosts:
         return {}
     addresses = {host.name: (host.ipv4, host.ipv6) for host in hosts}
-    known = str(hosts[0].known_hosts)
+    known = " ".join(str(host.known_hosts) for host in hosts)
     wish = [known, {number: str(key) for number, key in keys.items()}, str(hosts[0].key_file), addresses, PORTS]
     with ThreadPoolExecutor() as pool:
         inside = {host.name: pool.submit(host.exec, _INSIDE, check=False) for host in hosts}

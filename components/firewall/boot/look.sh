@@ -91,12 +91,12 @@ why() {
         echo "$boot has no rules"
         return
     }
-    [ -z "$added" ] || {
-        echo "$boot has a rule that is not declared: $(printf '%s\n' "$added" | head -n 1)"
-        return
-    }
     errors=$("$tool-restore" --test <"$boot" 2>&1) || {
         echo "$boot cannot be loaded: $(printf '%s' "$errors" | tr '\n' ' ' | cut -c 1-300)"
+        return
+    }
+    [ -z "$added" ] || {
+        echo "$boot has a rule that is not declared: $(printf '%s\n' "$added" | head -n 1)"
         return
     }
     if [ -d /run/systemd/system ]; then

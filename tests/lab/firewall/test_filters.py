@@ -100,7 +100,7 @@ def test_a_table_of_another_tool_and_rules_of_iptables_legacy(
     stack = new_stack(host, firewall={})
     refused = stack.up(check=False)
     assert "the nftables table inet company drops packets, too" in refused
-    assert "rules of iptables-legacy as well (`iptables-legacy-save` shows them)" in refused
+    assert "rules of iptables-legacy, too (`iptables-legacy-save` shows them)" in refused
     assert "or name it in `beside`" in refused
 
     beside = {"beside": ["inet company", "iptables-legacy"]}

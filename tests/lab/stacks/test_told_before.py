@@ -149,7 +149,7 @@ def test_what_keeps_updates_from_coming(host: LabHost, stack: Stack) -> None:
     slow = "/etc/systemd/system/apt-daily-upgrade.timer.d"
     host.exec(f"mkdir {slow}; printf '[Timer]\\nOnCalendar=\\nOnCalendar=*-02-29\\n' >{slow}/slow.conf")
     host.exec("systemctl daemon-reload")
-    refused(stack, host, f"{slow}/slow.conf", "more seldom", "nothing was changed", updates={})
+    refused(stack, host, f"{slow}/slow.conf", "less often than every three days", "nothing was changed", updates={})
     host.exec(f"mv {slow} /root/slow; systemctl daemon-reload")
     # other files that override nothing
     host.exec(f"cat >{parts}/99zz", input='APT::Periodic::Update-Package-Lists "7"; Unattended-Upgrade::Mail "me";\n')

@@ -43,7 +43,7 @@ FOREIGN = {
         "mkdir -m 700 .ssh; truncate -s 300M .ssh/authorized_keys",
         "has 314572800 bytes; of a key file, at most 1048576 are read",
     ),
-    "binary": ("mkdir -m 700 .ssh; printf 'SECRET\\000' >.ssh/authorized_keys", "has NUL bytes"),
+    "binary": ("mkdir -m 700 .ssh; printf 'SECRET\\000' >.ssh/authorized_keys", "contains NUL bytes"),
 }
 LOOK = """\
 find /home /etc -not -name '*-' -printf '%p %M %u %g %s %l\\n' 2>/dev/null | sort
