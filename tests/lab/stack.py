@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,10 +56,10 @@ class Running:
 
     def kill(self) -> None:
         """SIGKILL it and everything that it started, as the out-of-memory killer or a closed laptop may do."""
-        for pid in _tree(self.process.pid):
-            os.kill(pid, signal.SIGSTOP)
-        for pid in _tree(self.process.pid):
-            os.kill(pid, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in _tree(self.process.pid):
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(pid, number)
         self.process.wait(30)
 
 

@@ -94,15 +94,16 @@ class Fleet:
         closed = probe_ports(self.lab, machine, [CLOSED, 22])
         assert {answers[22] for answers in closed.values()} == {"open"}
         root_out = "permitrootlogin no" in machine.exec("sshd -T").stdout
+        admin_in = self.admin_logs_in(machine)
+        seen = {*(answers[CLOSED] != "open" for answers in closed.values()), root_out, admin_in}
+        assert len(seen) == 1, (closed, root_out, admin_in)
+        return seen.pop()
+
+    def admin_logs_in(self, machine: LabHost) -> bool:
+        """Whether the limited user logs in and becomes root."""
         login = ["ssh", "-i", str(self.key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={machine.known_hosts}"]
         deploy = subprocess.run([*login, f"deploy@{machine.ipv4}", "sudo -n id -u"], capture_output=True, check=False)
-        seen = {
-            *(answers[CLOSED] != "open" for answers in closed.values()),
-            root_out,
-            deploy.stdout.strip() == b"0",
-        }
-        assert len(seen) == 1, (closed, root_out, deploy)
-        return seen.pop()
+        return deploy.stdout.strip() == b"0"
 
 
 @pytest.fixture(params=ENGINES)
@@ -515,6 +516,20 @@ def test_a_second_stack_is_refused_by_name_and_a_restored_one_still_undoes(
     (stack.folder / "backup.json").write_text(backup[backup.index("{") :])
     stack.run("import", "--file", "backup.json")
     stack.unchanged()
+    stack.destroy()
+    assert not fleet.hardened(host)
+    assert nothing_left(host)
+
+
+def test_the_last_login_stays_while_sshd_is_configured_by_what_no_state_has(fleet: Fleet, host: LabHost) -> None:
+    stack = fleet.stack(web=fleet.entry(host))
+    stack.up()
+    stack.verb("state", "delete", stack.urn("web", "Sshd"), "--yes")
+    refused = stack.destroy(check=False)
+    assert refused.status != 0
+    assert "user deploy: not undone: /var/lib/stockade on the host still has sshd's configuration on record" in refused
+    assert fleet.admin_logs_in(host)
+    stack.up()
     stack.destroy()
     assert not fleet.hardened(host)
     assert nothing_left(host)
