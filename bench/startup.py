@@ -60,9 +60,9 @@ MEASURES: Mapping[str, tuple[Edit, ...]] = {
         Edit("local/engine/__main__.py", "    gc.set_threshold(100_000, 50, 50)"),
     ),
     "the SDK's Automation API only when used": (
-        Edit(RUNNER, "    sys.meta_path.insert(0, WhenUsed())\n"),
-        Edit("local/engine/processes/forking.py", "    sys.meta_path.insert(0, WhenUsed())\n"),
-        Edit(PROVIDER, '    sys.meta_path.insert(0, WhenUsed("pulumi.automation"))\n'),
+        Edit(RUNNER, "    sys.meta_path.insert(0, LazyFinder())\n"),
+        Edit("local/engine/processes/forking.py", "    sys.meta_path.insert(0, LazyFinder())\n"),
+        Edit(PROVIDER, '    sys.meta_path.insert(0, LazyFinder("pulumi.automation"))\n'),
     ),
     "the engine without the whole SDK": (Edit("local/engine/__main__.py", "    skip_sdk()\n"),),
     "no search for liboqs": (

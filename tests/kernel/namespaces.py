@@ -160,7 +160,7 @@ class Wires:
             arrived = sum(len(found[state]) for state in STATES)
             quiet = quiet + 1 if arrived == before else 0
             before = arrived
-            if arrived >= count or quiet >= 3 or time.monotonic() > deadline:
+            if arrived >= count or quiet >= 8 or time.monotonic() > deadline:
                 break
         number = 4 if family is Family.IPV4 else 6
         commands = [f"flush set inet marker {name}{number}" for name in found]
