@@ -17,7 +17,7 @@ FAULTS = {
     "no sudoers": ("echo 'deploy is not in the sudoers file.' >&2; exit 1", "deploy may not use sudo"),
     "no sudo": ("echo 'sh: 1: exec: sudo: not found' >&2; exit 127", "there is no sudo on the host"),
     "requiretty": ("echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1", "requiretty"),
-    "nologin": ("echo 'This account is currently not available.'; exit 1", "the login shell of deploy lets nobody in"),
+    "nologin": ("echo 'This account is currently not available.'; exit 1", "the login shell of deploy refuses logins"),
     "false": ("exit 1", "deploy gets no shell"),
     "forced": ("cat >/dev/null; echo 'only backups here'", "ForceCommand in sshd_config"),
     "forced echo": ("cat", "exit status 0; it said: what it was sent"),
