@@ -39,10 +39,10 @@ class Types:
         if name not in self.found:
             self.found[name] = {}  # it may contain itself
             properties = self.properties(model, without=without)
-            required = [name for name in _required(model) if name in properties]
+            needed = [name for name in required(model) if name in properties]
             text = (model.__doc__ or "").strip().partition("\n\n")[0]
             told = {} if "`: " in text else {"description": " ".join(text.split())}
-            self.found[name] = {**told, "type": "object", "properties": properties, "required": required}
+            self.found[name] = {**told, "type": "object", "properties": properties, "required": needed}
         return _reference(name)
 
     def _property(
@@ -128,13 +128,9 @@ def _held(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _held(argument)
 
 
-def _required(model: type[BaseModel]) -> list[str]:
-    return [_alias(model, name) for name, field in model.model_fields.items() if field.is_required()]
-
-
 def required(model: type[BaseModel]) -> list[str]:
     """Return the names of the required fields."""
-    return _required(model)
+    return [_alias(model, name) for name, field in model.model_fields.items() if field.is_required()]
 
 
 def read_only(model: type[BaseModel]) -> frozenset[str]:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 _BETWEEN = "pulumi-language-"
+_PARENT, _STARTED = 1, 19
 
 
 def engine_process() -> int:
@@ -14,6 +15,11 @@ def engine_process() -> int:
     return pid
 
 
+def start_of(pid: int) -> str:
+    """Return when a process started, which with its id identifies it; "" if the system does not reveal it."""
+    return _stat(pid, _STARTED)
+
+
 def _program(pid: int) -> str:
     try:
         return Path(os.readlink(f"/proc/{pid}/exe")).name
@@ -22,7 +28,12 @@ def _program(pid: int) -> str:
 
 
 def _parent_of(pid: int) -> int:
+    return int(_stat(pid, _PARENT) or 0)
+
+
+def _stat(pid: int, field: int) -> str:
+    """Return a field of proc_pid_stat(5), counted from the one after the program's name; "" if there is none."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[field]
+    except (OSError, IndexError):
+        return ""

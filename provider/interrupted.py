@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hosts.text.private import private_folder
-from provider.ancestors import engine_process
+from provider.ancestors import engine_process, start_of
 
 Marks = Mapping[str, tuple[str, str]]
 """By URN, a digest of the pending operations, and when the state says it was last changed; "" if it is missing."""
@@ -149,10 +149,8 @@ def _lineages(deployment: Mapping[str, Any]) -> set[str]:
 
 def _process() -> str:
     """Return an identifier of the engine's process."""
-    try:
-        return f"{engine_process()} {Path(f'/proc/{engine_process()}/stat').read_text().rpartition(')')[2].split()[19]}"
-    except OSError:
-        return str(engine_process())
+    engine = engine_process()
+    return f"{engine} {start_of(engine)}".strip()
 
 
 def _handed_over(lineage: str) -> Marks:

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from secrets import token_hex
 from socket import gethostname
 from typing import Any
@@ -38,7 +37,7 @@ from hosts.guard.record import RUN
 from hosts.once import ReportedOnce
 from hosts.text.masking import shortened
 from hosts.waiting import timed
-from provider.ancestors import engine_process
+from provider.ancestors import engine_process, start_of
 from provider.chapters import Chapters
 from provider.kept import Kept, stack_of
 from provider.reference import load
@@ -120,7 +119,6 @@ class Server(ResourceProviderServicer):
         self.slowest = Slowest()
         self.reported = ReportedOnce()
         self._config: dict[str, Any] = {}
-        self._own = Kept()
         self._own = Kept()
         self._engine = sys.argv[-1]
         self._providers: dict[str, ResourceProvider] = {}
@@ -286,8 +284,7 @@ def run_of(address: str) -> str:
     be used again, but not by the same process.
     """
     engine = engine_process()
-    process = Path(f"/proc/{engine}/stat")
-    started = process.read_text().rpartition(")")[2].split()[19] if process.exists() else token_hex(8)
+    started = start_of(engine) or token_hex(8)
     return sha256(f"{gethostname()} {address} {engine} {started}".encode()).hexdigest()[:16]
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pulumi import Input, Output, ResourceOptions
-from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
-from pulumi.output import Unknown
+from pulumi.dynamic import CheckFailure, CheckResult
 
 from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
 from components.core.stored import Stored
+from components.core.unknown import has_unknown
 from components.failure import Failure
 from components.users.chapter import UserChapter
 from components.users.settings import UserFacts, UserInputs, refusal
@@ -49,18 +49,12 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse, additionally, a user who could not log in or use sudo; unknown keys and passwords count as valid."""
         result = super().check(_olds, news)
-        unknown = [name for name, value in result.inputs.items() if _is_unknown(value)]
+        unknown = [name for name, value in result.inputs.items() if has_unknown(value)]
         if result.failures or any(name != "connection" for name in unknown):
             return result
         given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
         name, why = refusal(UserInputs.model_validate(given))
         return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
-
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """As in every chapter, but a renamed user is created before the old one is deleted."""
-        result = super().diff(_id, _olds, _news)
-        result.delete_before_replace = False
-        return result
 
 
 class LimitedUser(HostResource, provider=LimitedUserProvider):
@@ -76,7 +70,3 @@ class LimitedUser(HostResource, provider=LimitedUserProvider):
     def __init__(self, name: str, props: Mapping[str, Input[Any]], opts: ResourceOptions | None = None) -> None:
         own = {key: Output.secret(value) if key == "password" and value else value for key, value in props.items()}
         super().__init__(name, {**own, "observed": None}, opts)
-
-
-def _is_unknown(value: Any) -> bool:
-    return isinstance(value, Unknown) or (isinstance(value, list | tuple) and any(_is_unknown(item) for item in value))
