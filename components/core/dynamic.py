@@ -271,12 +271,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if self._handed_back(host, state, found):
             return
         self._hold_back(state)
-        self.check_delete(host, state, found)
         self._put_back(change, state, recorded=found.has(title))
         noted(host, title, None)
-
-    def check_delete(self, host: "Host", state: Stored[I, F], found: Ledger) -> None:
-        """Refuse, by `Failure`, to undo what others on the host still need."""
 
     def _put_back(self, change: Transaction[I, F], state: Stored[I, F], *, recorded: bool) -> None:
         prior = state.prior

@@ -1,7 +1,7 @@
 """`LimitedUser`: an account with SSH keys, a password and sudo on one host; as many of them as wanted."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pulumi import Input, Output, ResourceOptions
 from pulumi.dynamic import CheckFailure, CheckResult
@@ -10,14 +10,9 @@ from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
 from components.core.stored import Stored
 from components.core.unknown import has_unknown
-from components.failure import Failure
 from components.users.chapter import UserChapter
 from components.users.settings import UserFacts, UserInputs, refusal
-from hosts.guard.record import Ledger
 from hosts.ssh.connection import HostAccess
-
-if TYPE_CHECKING:
-    from hosts.host import Host
 
 
 class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
@@ -33,18 +28,6 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
         logins = {name: login for name, login in way.logins() if login.user == inputs.name}
         before = {name: login.since(login.model_copy(update={"sudo_password": word})) for name, login in logins.items()}
         return way.model_copy(update=before)
-
-    def check_delete(self, host: "Host", state: Stored[UserInputs, UserFacts], found: Ledger) -> None:
-        """Keep the last login of a host on which sshd is still configured: it may refuse root."""
-        user, login = state.declared.name, host.access.admin
-        if login is not None and login.user == user and found.has("sshd"):
-            owner = found.owner("sshd")
-            by = f" as that of {owner.resource}" if owner is not None else ""
-            raise Failure(
-                f"{state.declared.host}: user {user}: not undone: /var/lib/stockade on the host still has sshd's "
-                f"configuration on record{by}, and Stockade logs in as {user}: no login might be left. If no state has "
-                "that resource any more, declare the host and its `sshd` again, run `up`, then remove both"
-            )
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse, additionally, a user who could not log in or use sudo; unknown keys and passwords count as valid."""

@@ -527,7 +527,7 @@ def test_the_last_login_stays_while_sshd_is_configured_by_what_no_state_has(flee
     stack.verb("state", "delete", stack.urn("web", "Sshd"), "--yes")
     refused = stack.destroy(check=False)
     assert refused.status != 0
-    assert "user deploy: not undone: /var/lib/stockade on the host still has sshd's configuration on record" in refused
+    assert "web: user deploy: take the host: login refused: bootstrap as root@" in refused
     assert fleet.admin_logs_in(host)
     stack.up()
     stack.destroy()
