@@ -19,11 +19,12 @@ export LC_ALL PATH
 icmp_kinds='3 8 11 12'                            # errors and echo requests
 neighbour_kinds='1 2 3 4 128 129 133 134 135 136' # errors, echo, and router and neighbour discovery
 group_kinds='130 131 132 143'                     # multicast group membership
-ip_family='' tool='''' boot='' unit='' forward='' neighbours=''
+ip_family='' tool='' boot='' unit='' forward='' neighbours=''
 say() {
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) firewall $ip_family: $1" >>"$folder/log"
-    logger -t stockade -p auth.warning "firewall $ip_family: $1" 2>/dev/null || :
-    [ -d /run/systemd/system ] || echo "stockade: firewall $ip_family: $1" >&2 # syslog is not running yet
+    line="firewall $ip_family: $(printf '%s' "$1" | tr '\001-\010\012-\037\177' ' ')" # else the journal shows it as a blob
+    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $line" >>"$folder/log"
+    logger -t stockade -p auth.warning "$line" 2>/dev/null || :
+    [ -d /run/systemd/system ] || echo "stockade: $line" >&2 # syslog is not running yet
 }
 missing() { # FILE ALIKE: prints what of FILE is not in force; with ALIKE, equal numbers of rules in a chain suffice
     printf '%s\n' "$saved" | file="$1" alike="$2" awk '
@@ -59,10 +60,17 @@ edited() { # FOLDER: prints what somebody added to our chains in the boot file
         read -r preserved
     } <"$1/own"
     now=$(_own_lines <"$boot")
-    if [ "$("$tool" --version 2>/dev/null)" = "$(cat "$1/version")" ] ||
-        [ "$(printf '%s\n' "$now" | wc -l)" -gt "$(wc -l <"$1/written")" ]; then
-        printf '%s\n' "$now" | grep . | grep -vxF -f "$1/written" -f "$1/expected"
+    if [ "$("$tool" --version 2>/dev/null)" = "$(cat "$1/version")" ]; then
+        # right after loading, the kernel prints lines in another spelling than iptables-save's as they are meant
+        if [ "$look" = first ] && grep -qv -e '^[[:space:]]*$' -e '^[#*:]' -e '^COMMIT' -e '^-A [^" ]* ' \
+            -e '^\[[0-9]*:[0-9]*\] *-A [^" ]* ' "$boot"; then
+            now="$now
+$(printf '%s\n' "$saved" | _own_lines)"
+        fi
+    elif [ "$(printf '%s\n' "$now" | wc -l)" -le "$(wc -l <"$1/written")" ]; then
+        return 0
     fi
+    printf '%s\n' "$now" | grep . | grep -vxF -f "$1/written" -f "$1/expected"
 }
 in_force() { # FOLDER; sets lacking, added. Another version of iptables may print the same rules differently
     [ -f "$1/about" ] || return 1

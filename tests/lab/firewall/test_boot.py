@@ -58,6 +58,19 @@ BREAKS = (
         "/etc/iptables/rules.v6 has a rule that is not declared: filter -A INPUT -j ACCEPT",
     ),
     Break(
+        "a rule in another spelling",
+        r"sed -i 's/^-A INPUT -i lo/ -j ACCEPT -A \"INPUT\"\n&/' /etc/iptables/rules.v4;"
+        r"sed -i 's/^-A INPUT -i lo/\t-AINPUT -j ACCEPT\n&/' /etc/iptables/rules.v6",
+        "/etc/iptables/rules.v4 has a rule that is not declared: filter -A INPUT -j ACCEPT",
+        "/etc/iptables/rules.v6 has a rule that is not declared: filter -A INPUT -j ACCEPT",
+    ),
+    Break(
+        "a carriage return",  # the journal shows what it quotes as text all the same
+        r"sed -i 's/^COMMIT/-A INPUT -j DROP\r\n&/' /etc/iptables/rules.v4 /etc/iptables/rules.v6",
+        "/etc/iptables/rules.v4 cannot be loaded: ",
+        "/etc/iptables/rules.v6 cannot be loaded: ",
+    ),
+    Break(
         "an upgrade removes the loader",
         "DEBIAN_FRONTEND=noninteractive apt-get remove -qy netfilter-persistent </dev/null; rm /etc/iptables/rules.v6",
         "netfilter-persistent did not",
