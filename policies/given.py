@@ -10,7 +10,7 @@ from policies.firewall.rule_text import read
 from rules.model import Ruleset
 from rules.path.layers import Layer, layers
 from rules.path.network import HostNetwork, read_network
-from rules.path.nftables import read_listing
+from rules.path.nftables.listing import read_listing
 from rules.path.sets import Members, read_sets
 from rules.values.family import Family
 

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from local.lab import keys
 from local.lab.api import HostStatus, Lab
 from local.lab.errors import LabError
+from local.lab.images.variants import VARIANTS
 from local.lab.machine import check_machine
 from local.lab.progress import Progress
-from local.lab.variants import VARIANTS
 
 CANNOT = 2
 DESCRIPTION = "Disposable real hosts on this machine: systemd, sshd, netfilter and apt each, without any route out."

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from local.lab import cgroup, keys, network
-from local.lab.build import build
 from local.lab.control import CRASHED, Order, Reply, send
 from local.lab.errors import LabError
+from local.lab.images.build import build
+from local.lab.images.variants import Variant, variant_named
 from local.lab.machine import check_kernel, check_machine, install_needed
 from local.lab.progress import Progress
 from local.lab.run import tail
@@ -32,7 +33,6 @@ from local.lab.store import (
     save_record,
     write_atomically,
 )
-from local.lab.variants import Variant, variant_named
 
 START_LIMIT = 150.0  # seconds for all hosts to boot
 AT_ONCE = 16  # hosts taken down at a time

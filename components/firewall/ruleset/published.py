@@ -12,7 +12,7 @@ from rules.path.answers import PathAnswers
 from rules.path.described import Described, followed, trace_lines
 from rules.path.layers import Layer, layers
 from rules.path.network import HostNetwork, read_network
-from rules.path.nftables import read_listing
+from rules.path.nftables.listing import read_listing
 from rules.path.sets import Members, read_sets
 from rules.path.trace import Tracer
 from rules.plan.foreign import own_rules

@@ -12,13 +12,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from local.lab import build, cli, keys, lifecycle
+from local.lab import cli, keys, lifecycle
 from local.lab.api import Lab, LabHost
 from local.lab.control import CONTROL_SOCKET, Reply, read_line
 from local.lab.errors import LabError
+from local.lab.images import build
+from local.lab.images.variants import DEBIAN, variant_named
 from local.lab.progress import Progress
 from local.lab.store import Places, new_record, save_record
-from local.lab.variants import DEBIAN, variant_named
 
 QUIET = Progress(quiet=True)
 

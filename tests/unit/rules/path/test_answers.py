@@ -12,7 +12,7 @@ from rules.model import Ruleset
 from rules.path.answers import PathAnswers
 from rules.path.layers import layers
 from rules.path.network import HostNetwork
-from rules.path.nftables import read_listing
+from rules.path.nftables.listing import read_listing
 from rules.path.sets import read_sets
 from rules.values.family import Family
 from tests.unit.rules.path.hosts import docker, docker_text, network

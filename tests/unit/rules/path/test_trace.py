@@ -9,7 +9,7 @@ from rules.packets.packet import Field
 from rules.path.described import followed, read_packet, trace_lines
 from rules.path.layers import Layer, layers
 from rules.path.network import HostNetwork, OwnAddress, Route, read_network
-from rules.path.nftables import read_listing
+from rules.path.nftables.listing import read_listing
 from rules.path.sets import Members, read_sets
 from rules.path.trace import Trace, Tracer
 from rules.values.family import Family

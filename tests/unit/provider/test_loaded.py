@@ -11,7 +11,7 @@ from pulumi.runtime import rpc
 from provider.chapters import CHAPTERS
 from provider.structs import struct_of
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 COMPONENTS = REPOSITORY / "components"
 
 

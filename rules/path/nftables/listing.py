@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.model import BUILTIN_CHAINS, Chain, Match, Rule, Table, Target
 from rules.path.layers import HOOKS, Hook, Layer
-from rules.path.nft_matches import Reader, Unreadable
+from rules.path.nftables.matches import Reader, Unreadable
 from rules.path.sets import Members
 from rules.values.family import Family
 

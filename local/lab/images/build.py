@@ -8,10 +8,10 @@ from pathlib import Path
 
 from local.lab.disk import layers
 from local.lab.errors import LabError, NotToBeHad
+from local.lab.images.variants import Variant
 from local.lab.progress import Progress
 from local.lab.run import run, tail
 from local.lab.store import Places, all_records, locked
-from local.lab.variants import Variant
 
 BUILD_LIMIT = 900.0
 DOWNLOAD_LIMIT = 600.0

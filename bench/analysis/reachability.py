@@ -1,6 +1,6 @@
-"""How long the analysis of rulesets takes: `python -m bench.reachability [KIND ...] [--sizes 100,1000]`.
+"""How long the analysis of rulesets takes: `python -m bench.analysis.reachability [KIND ...] [--sizes 100,1000]`.
 
-Prints a row for each kind of ruleset (bench/rulesets.py) and number of rules, each measured in its own process: seconds
+Prints a row for each kind of ruleset (`rulesets.py`) and number of rules, each measured in its own process: seconds
 on one core for parsing the text, what happens to every packet, the exposure and its number of lines, dead and redundant
 rules, and the difference to the ruleset without its middle rule. The last column is the peak memory of the process.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import process_time
 
-from bench.rulesets import KINDS, ruleset
+from bench.analysis.rulesets import KINDS, ruleset
 from rules.analysis.reachability import analyse, difference
 from rules.model import Ruleset
 
@@ -65,7 +65,9 @@ def _shorter(rules: Ruleset) -> Ruleset:
 
 def main() -> int:
     """The command line. Exit status 1 if a row could not be measured."""
-    parser = argparse.ArgumentParser(prog="python -m bench.reachability", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.analysis.reachability", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; all when missing")
     parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))), default=SIZES)
     parser.add_argument("--row", action="store_true", help="measure one kind and size here, and print JSON")
@@ -85,7 +87,7 @@ def _printed(kind: str, size: int) -> bool:
     if size > MOST.get(kind, size):
         print(f"{kind:>12}{size:>12}   left out: such rules multiply")
         return True
-    command = [sys.executable, "-m", "bench.reachability", "--row", "--sizes", str(size), kind]
+    command = [sys.executable, "-m", "bench.analysis.reachability", "--row", "--sizes", str(size), kind]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=True)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:

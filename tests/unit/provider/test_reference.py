@@ -28,7 +28,7 @@ from provider.peers import OnlyOurs
 from provider.reference import OWN, load, named
 from provider.server import Server
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 RAN: list[str] = []
 REFUSED = "has not been run"
 CALLER = """
@@ -90,7 +90,7 @@ ATTACKS = {
     "one that it only uses": _instance(SSHD, "HostProvider"),
     "a part of one": _instance(SSHD, "SshdProvider.check"),
     "a module of ours without one": _instance("components.core.dynamic", "HostProvider"),
-    "a test of ours": _instance("tests.unit.test_provider_reference", "Reduced"),
+    "a test of ours": _instance("tests.unit.provider.test_reference", "Reduced"),
     "the process itself": _instance("__main__", "Server"),
     "a path": _instance("../../etc/passwd", "X"),
     "extension": b"\x80\x02\x82\x01.",

@@ -1,6 +1,6 @@
-"""How long answers about all tables take: `python -m bench.paths [KIND ...] [--sizes 100,1000]`.
+"""How long answers about all tables take: `python -m bench.analysis.paths [KIND ...] [--sizes 100,1000]`.
 
-Prints a row for each kind of ruleset (bench/rulesets.py; `published`: a NAT rule and a filter rule for each port) and
+Prints a row for each kind of ruleset (`rulesets.py`; `published`: a NAT rule and a filter rule for each port) and
 number of rules, each measured in its own process: seconds on one core for parsing the text and for who can reach what
 through all tables, the number of lines in the answer, and the peak memory of the process.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from time import process_time
 
-from bench.rulesets import ruleset
+from bench.analysis.rulesets import ruleset
 from rules.language.parse import parse
 from rules.model import Ruleset
 from rules.path.answers import PathAnswers
@@ -55,7 +55,7 @@ def _row(kind: str, size: int) -> str:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.paths", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.analysis.paths", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(_KINDS)}; all when missing")
     parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))), default=(100, 1_000, 10_000))
     parser.add_argument("--row", action="store_true", help="measure one kind and size here")
@@ -66,7 +66,7 @@ def main() -> int:
     print("".join(f"{title:>12}" for title in ("kind", "rules", "parse", "reached", "lines", "peak MB")), flush=True)
     for kind in given.kinds or _KINDS:
         for size in given.sizes:
-            command = [sys.executable, "-m", "bench.paths", "--row", "--sizes", str(size), kind]
+            command = [sys.executable, "-m", "bench.analysis.paths", "--row", "--sizes", str(size), kind]
             subprocess.run(command, timeout=600, check=True)
     return 0
 

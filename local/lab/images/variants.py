@@ -4,9 +4,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 
-from local.lab.customise import DEBIAN_CUSTOMISE, FRESH_CUSTOMISE, UBUNTU_CUSTOMISE
 from local.lab.errors import LabError
 from local.lab.families import recipe_of
+from local.lab.images.customise import DEBIAN_CUSTOMISE, FRESH_CUSTOMISE, UBUNTU_CUSTOMISE
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""How long the analysis of rulesets takes, on this machine alone."""

@@ -1,0 +1,1 @@
+"""Root file systems of the lab's hosts: the variants, and how each is built."""

@@ -1,0 +1,1 @@
+"""nftables tables outside iptables, read as layers of chains in iptables' terms."""
