@@ -1,6 +1,7 @@
 """Converts pydantic's JSON Schema to the types of a Pulumi package."""
 
 import inspect
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from plugin.described import described, of_text
 
 ANY = {"$ref": "pulumi.json#/Any"}
 _SIMPLE = frozenset({"string", "integer", "number", "boolean"})
+_NAMED = {("TimeSyncSettings", "daemon"): "TimeSyncChoice", ("UserInputs", "sudo"): "LimitedUserSudo"}
+"""Enumerations that would have the name of another one."""
 _ENDINGS = ("Inputs", "Settings", "Chapter", "HostEntry", "HostDefaults")
 
 
@@ -28,7 +31,13 @@ class Types:
         texts = {_alias(model, name): text for name, text in described(model).items()}
         owners = {_alias(model, name): _owner(model, name) for name in model.model_fields}
         return {
-            name: self._property(node, schema.get("$defs", {}), models, owners[name] + _title(name), texts.get(name))
+            name: self._property(
+                node,
+                schema.get("$defs", {}),
+                models,
+                _NAMED.get((model.__name__, name), owners[name] + _title(name)),
+                texts.get(name),
+            )
             for name, node in (schema.get("properties") or schema["$defs"][model.__name__]["properties"]).items()
             if name not in without
         }
@@ -100,7 +109,9 @@ class Types:
 
     def _enum(self, words: tuple[str, ...], name: str) -> dict[str, Any]:
         known = self._enums.setdefault(words, name)
-        self.found[known] = {"type": "string", "enum": [{"value": word} for word in words]}
+        if list(self._enums.values()).count(known) > 1:
+            raise ValueError(f"{known}: two enumerations of this name; see _NAMED")
+        self.found[known] = {"type": "string", "enum": [_member(word) for word in words if word]}  # "": not set
         return _reference(known)
 
 
@@ -159,6 +170,12 @@ def _owner(model: type[BaseModel], name: str) -> str:
     for ending in _ENDINGS:
         own = own.removesuffix(ending)
     return own
+
+
+def _member(word: str) -> dict[str, str]:
+    """Return a value of an enumeration, with a name that is one in every language."""
+    parts = re.split(r"\W+", word)
+    return {"value": word} if len(parts) == 1 else {"name": "".join(map(_title, parts)), "value": word}
 
 
 def _title(name: str) -> str:

@@ -17,6 +17,12 @@ from provider.reference import OWN
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FILE = Path(__file__).with_name("schema.json")
+LANGUAGES: dict[str, Any] = {
+    "nodejs": {"packageName": "pulumi-stockade", "respectSchemaVersion": True},
+    "python": {"packageName": "pulumi_stockade", "respectSchemaVersion": True, "pyproject": {"enabled": True}},
+    "go": {"respectSchemaVersion": True},
+}
+"""What SDKs are called: the same whether `pulumi package add` makes them or an index has them."""
 CHAPTERS = frozenset(camel(name) for name in Hardening.model_fields) - {"upgrade"}
 """The chapters of `HardenedHost`. An upgrade is a command of pulumi-command's, which the plugin does not have."""
 KEY_PAIR_OUTPUTS = {
@@ -58,6 +64,7 @@ def package() -> dict[str, Any]:
         "description": project["description"],
         "license": project["license"],
         "keywords": ["pulumi", "category/infrastructure", "kind/native", "linux", "iptables", "ssh", "hardening"],
+        "language": LANGUAGES,
         "config": {"variables": ways},
         "provider": {"description": "The hosts, and how they are reached.", "inputProperties": ways},
         "types": {type_of(name): kind for name, kind in sorted(types.found.items())},

@@ -16,7 +16,7 @@ DOCUMENTS = [
     if file.name != "CHANGELOG.md"  # what a release added may be removed later
 ]
 ROOMS = [folder.name for folder in REPOSITORY.iterdir() if folder.is_dir() and folder.name[0] != "."]
-WRITTEN_BY_RUNS = ("bench/results/",)
+WRITTEN_BY_RUNS = ("bench/results/", "sdks/")
 OF_USERS = ("stacks/", "examples/shop/")
 """Folders in which examples may name files that the reader creates."""
 

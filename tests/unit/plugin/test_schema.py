@@ -1,5 +1,6 @@
 """The package's schema and pinned dependencies in the repository are those generated from the code."""
 
+import re
 from typing import Any
 
 import pytest
@@ -136,3 +137,30 @@ def test_secrets_enumerations_and_replacements_are_told() -> None:
     assert user["inputProperties"]["host"]["replaceOnChanges"] is True
     family = RESOURCES["stockade:index:Ruleset"]["inputProperties"]["family"]["$ref"]
     assert [one["value"] for one in PACKAGE["types"][family.removeprefix("#/types/")]["enum"]] == ["ipv4", "ipv6"]
+
+
+@pytest.mark.parametrize("token", [token for token, kind in PACKAGE["types"].items() if "enum" in kind])
+def test_every_value_of_an_enumeration_has_a_name_in_every_language(token: str) -> None:
+    """An empty name, or one with a hyphen, is code that does not compile."""
+    values = PACKAGE["types"][token]["enum"]
+    assert all(re.fullmatch(r"[A-Za-z]\w*", one.get("name", one["value"])) for one in values)
+    assert "_" not in "".join(one.get("name", "") for one in values)
+
+
+def test_every_default_is_a_value_of_its_enumeration() -> None:
+    """Two enumerations of one name were one, without the default of the other."""
+    kinds = {**PACKAGE["types"], **RESOURCES}
+    wrong = [
+        (token, name, one["default"])
+        for token, kind in kinds.items()
+        for name, one in (kind.get("inputProperties") or kind.get("properties", {})).items()
+        if "default" in one and "$ref" in one
+        if one["default"] not in [word["value"] for word in kinds[one["$ref"].removeprefix("#/types/")]["enum"]]
+    ]
+    assert wrong == []
+
+
+def test_two_enumerations_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugin.kinds._NAMED", {})
+    with pytest.raises(ValueError, match="two enumerations of this name"):
+        schema.package()
