@@ -1,8 +1,14 @@
 """Mutants of every kind are generated, one at a time."""
 
 import ast
+import subprocess
 
-from tests.mutants import ROOMS, in_python, in_sh, mutants
+import pytest
+
+from tests.mutants.__main__ import equivalent
+from tests.mutants.made import in_python, in_sh
+from tests.mutants.recorder import SH_FILE, marked
+from tests.mutants.rooms import REPOSITORY, ROOMS, Room, named
 
 PYTHON = '''\
 """Words."""
@@ -38,6 +44,36 @@ def test_a_script_has_mutants_of_every_kind() -> None:
 
 
 def test_mutants_of_python_are_python() -> None:
-    for mutant in mutants(ROOMS["policies"])[::25]:
+    for mutant in ROOMS["policies"].mutants()[::25]:
         ast.parse(mutant.after)
         assert str(mutant).count("\n-") >= 1
+
+
+def test_named_mutants_fit_their_files() -> None:
+    assert all(mutant.line.strip() != "" or mutant.after != mutant.before for mutant in named())
+
+
+@pytest.mark.parametrize("entry", equivalent(), ids=lambda entry: f"{entry['file']}: {entry['line']}")
+def test_a_mutant_that_is_listed_as_equivalent_exists(entry: dict[str, str]) -> None:
+    make = in_python if entry["file"].endswith(".py") else in_sh
+    text = (REPOSITORY / entry["file"]).read_text("utf-8")
+    assert entry["line"] in {mutant.line for mutant in make(entry["file"], text)}
+    assert entry["reason"]
+
+
+def test_a_mutant_belongs_to_the_function_of_its_line() -> None:
+    assert {mutant.scope for mutant in in_python("f.py", PYTHON)} == {"f"}
+    assert [mutant.scope for mutant in in_sh("f.sh", f"{SH}[ -n a ]\n")] == ["f"] * 5 + [""]
+
+
+def test_every_file_is_in_one_room() -> None:
+    files = [str(file) for room in ROOMS.values() for file in room.files()]
+    assert len(files) == len({*files})
+    everything = Room(("components", "hosts", "rules"), ".py"), Room(("components", "hosts"), ".sh")
+    assert {str(file) for room in everything for file in room.files()} <= {*files}
+
+
+def test_a_script_says_which_of_its_functions_run() -> None:
+    text = marked("f.sh", f"# top\n{SH}f a /dev/null 2>/dev/null\n")
+    done = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=False, env={SH_FILE: "/dev/stdout"})
+    assert (done.stdout, done.returncode) == ("f.sh:\nf.sh:f\n", 73)

@@ -1,0 +1,75 @@
+"""What is mutated, and which tests should notice."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.mutants.made import Mutant, in_python, in_sh, scope_at
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def named() -> list[Mutant]:
+    """Return the mutants of `named.yaml`. Raises ValueError if one does not fit its file."""
+    found = []
+    for entry in yaml.safe_load(Path(__file__).with_name("named.yaml").read_text("utf-8")):
+        file, text = entry["file"], (REPOSITORY / entry["file"]).read_text("utf-8")
+        if text.count(entry["was"]) != 1:
+            raise ValueError(f"{file} does not have once: {entry['was']}")
+        place = text.index(entry["was"])
+        place += len(entry["was"]) - len(entry["was"].lstrip())
+        after = text.replace(entry["was"], entry["is"])
+        found.append(Mutant(file, text, after, scope_at(file, text, place)))
+    return found
+
+
+@dataclass(frozen=True)
+class Room:
+    """Folders or files to mutate, by their beginning, in Python or in sh."""
+
+    places: tuple[str, ...]
+    suffix: str = ".py"
+    without: tuple[str, ...] = ()
+    """What is another room."""
+
+    def files(self) -> Iterator[Path]:
+        """Yield its files."""
+        for place in self.places:
+            for file in sorted((REPOSITORY / place).rglob(f"*{self.suffix}")):
+                name = str(file.relative_to(REPOSITORY))
+                if not name.startswith(self.without) and "__pycache__" not in name:
+                    yield file
+
+    def mutants(self) -> list[Mutant]:
+        """Return all of them."""
+        make = in_python if self.suffix == ".py" else in_sh
+        found = [(str(file.relative_to(REPOSITORY)), file.read_text("utf-8")) for file in self.files()]
+        return [mutant for name, text in found for mutant in make(name, text) if mutant.after != mutant.before]
+
+
+_CHAPTERS = ("users", "sshd", "firewall", "fail2ban", "packages")
+_OTHERS = tuple(f"components/{name}/" for name in _CHAPTERS)
+
+
+def _both(name: str, place: str, *without: str) -> dict[str, Room]:
+    return {name: Room((place,), ".py", without), f"{name}-sh": Room((place,), ".sh", without)}
+
+
+ROOMS = {
+    **{key: room for name in _CHAPTERS for key, room in _both(name, f"components/{name}").items()},
+    "core": Room(("components/core",)),
+    **_both("components", "components", *_OTHERS, "components/core/"),
+    **_both("guard", "hosts/guard"),
+    **_both("hosts", "hosts", "hosts/guard/"),
+    "rules": Room(("rules",)),
+    "provider": Room(("provider",)),
+    "plugin": Room(("plugin",), without=("plugin/venv/",)),
+    "policies": Room(("policies",)),
+    "engine": Room(("local/engine",)),
+    "lab": Room(("local/lab",)),
+    "fleet": Room(("fleet",)),
+}
+FAST = ("tests/unit", "tests/policies", "tests/ssh", "tests/engine", "tests/plugin", "tests/fleet")
+"""Tests without hosts."""

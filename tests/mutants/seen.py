@@ -1,0 +1,148 @@
+"""Which tests can notice a mutant: those that run its function. Recorded once, and again for test files that change."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.mutants.made import MODULE, Mutant
+from tests.mutants.recorder import FOLDER, FOLDERS
+from tests.mutants.rooms import FAST, REPOSITORY
+
+KEPT = REPOSITORY / ".mutants" / "seen.json"
+
+
+@dataclass
+class TestFile:
+    """What the tests of one file run, as numbers of scopes, and how long each test takes."""
+
+    digest: str
+    tests: dict[str, list[int]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Seen:
+    """All recordings."""
+
+    scopes: list[str]
+    files: dict[str, TestFile]
+
+    def __post_init__(self) -> None:
+        self._tests: dict[str, set[str]] = defaultdict(set)
+        self._of_file: dict[str, set[str]] = defaultdict(set)
+        self.seconds: dict[str, float] = {}
+        for file in self.files.values():
+            self.seconds.update(file.seconds)
+            for test, numbers in file.tests.items():
+                for number in numbers:
+                    self._tests[self.scopes[number]].add(test)
+                    self._of_file[self.scopes[number].partition(":")[0]].add(test)
+        self._importers: dict[str, set[str]] = defaultdict(set)
+        for folder in (*FOLDERS, "tests"):
+            for path in (REPOSITORY / folder).rglob("*.py"):
+                for module in _imported(path.read_text("utf-8")):
+                    self._importers[module].add(str(path.relative_to(REPOSITORY)))
+
+    def by(self, mutant: Mutant, budget: float) -> list[str]:
+        """Return the tests that can notice a mutant, within `budget` seconds: first one of each parametrised test."""
+        if mutant.scope != MODULE or mutant.file.endswith(".sh"):
+            ranked = [self._tests[f"{mutant.file}:{mutant.scope}"]]
+        else:  # constants and fields: who runs code of this file, who imports it, and who runs code of those
+            importers = self._importers[mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")]
+            tests = {test for file in importers if file in self.files for test in self.files[file].tests}
+            others = {test for file in importers - {*self.files} for test in self._of_file[file]}
+            ranked = [self._of_file[mutant.file], tests, others]
+        chosen: dict[str, None] = {}
+        for tests in ranked:
+            for test in self._spread(tests):
+                if test not in chosen and (budget := budget - self.seconds[test] - 0.005) > 0:
+                    chosen[test] = None
+        return list(chosen)
+
+    def _spread(self, tests: set[str]) -> Iterator[str]:
+        """Yield the quick ones first, and one of each parametrised test before the second of any."""
+        turn: dict[str, int] = defaultdict(int)
+        ranked = []
+        for test in sorted(tests, key=lambda test: (self.seconds[test], test)):
+            ranked.append((turn[test.partition("[")[0]], test))
+            turn[test.partition("[")[0]] += 1
+        yield from (test for _, test in sorted(ranked, key=lambda pair: pair[0]))
+
+
+_IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|.*)|import (\S+))", re.M)
+
+
+def _imported(text: str) -> Iterator[str]:
+    for module, names, other in _IMPORT.findall(text):
+        if module:
+            yield module
+            yield from (f"{module}.{name}" for name in re.findall(r"\w+", names))
+        else:
+            yield other
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def recorded(jobs: int, *, anew: bool = False) -> Seen:
+    """Return what is recorded, after recording what is not."""
+    old = Seen([], {})
+    if KEPT.exists() and not anew:
+        kept = json.loads(KEPT.read_text())
+        old = Seen(kept["scopes"], {name: TestFile(**values) for name, values in kept["files"].items()})
+    there = {
+        str(f.relative_to(REPOSITORY)): _digest(f) for d in FAST for f in sorted((REPOSITORY / d).rglob("test_*.py"))
+    }
+    files = {name: file for name, file in old.files.items() if there.get(name) == file.digest}
+    if missing := [name for name in there if name not in files]:
+        print(f"recording what {len(missing)} files of tests run", file=sys.stderr, flush=True)
+        files |= _record(missing, there, old.scopes, jobs)
+        KEPT.parent.mkdir(exist_ok=True)
+        values = {name: vars(file) for name, file in files.items()}
+        KEPT.write_text(json.dumps({"scopes": old.scopes, "files": values}))
+    return Seen(old.scopes, files)
+
+
+def _record(names: Sequence[str], digests: dict[str, str], scopes: list[str], jobs: int) -> dict[str, TestFile]:
+    number = {scope: index for index, scope in enumerate(scopes)}
+    with tempfile.TemporaryDirectory(prefix="stockade-seen-") as folder:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.recording", "-p", "no:cacheprovider"),
+                *("-n", str(jobs), "--dist", "loadfile", *names),
+            ],
+            cwd=REPOSITORY,
+            env={**os.environ, FOLDER: folder},
+            stdout=sys.stderr,
+            check=False,
+        )
+        files = {name: TestFile(digests[name]) for name in names}
+        found: dict[str, set[int]] = defaultdict(set)
+        for part in Path(folder).iterdir():
+            for line in part.read_text("utf-8").splitlines():
+                if part.name.startswith("time-"):
+                    test, seconds, outcome = line.split("\t")
+                    file = files[test.partition("::")[0]]
+                    if outcome == "passed":
+                        file.seconds[test] = round(file.seconds.get(test, 0) + float(seconds), 3)
+                    else:
+                        file.tests[test] = []  # fails while it is recorded: of no use
+                elif not part.name.startswith("sh-"):
+                    test, scope = line.split("\t")
+                    if scope not in number:
+                        number[scope] = len(scopes)
+                        scopes.append(scope)
+                    found[test].add(number[scope])
+        for test, numbers in found.items():
+            if (file := files.get(test.partition("::")[0])) and test in file.seconds:
+                file.tests.setdefault(test, sorted(numbers))
+        return files
