@@ -55,6 +55,21 @@ def test_resources_are_written_after_what_they_need() -> None:
     assert in_dependency_order([c, b, a]) == [a, b, c]
 
 
+def test_a_resource_needs_its_parent_its_provider_and_all_that_it_depends_on() -> None:
+    provider = "urn:pulumi:s::p::pulumi:providers:x::default::0123-id"
+    needing = _resource(
+        "a",
+        parent="urn:stack",
+        provider=provider,
+        deleted_with="urn:host",
+        dependencies=("urn:b",),
+        property_dependencies={"x": ("urn:c", "urn:d"), "y": ()},
+    )
+    assert needing.provider_urn == provider.removesuffix("::0123-id")
+    assert needing.needs() == {"urn:stack", needing.provider_urn, "urn:host", "urn:b", "urn:c", "urn:d"}
+    assert _resource("a").needs() == set()
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "state.json"
     write_atomically(file, "old")

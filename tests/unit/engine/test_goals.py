@@ -56,8 +56,11 @@ def test_urns_have_the_types_of_the_parents() -> None:
 
 
 def test_timeouts_are_seconds() -> None:
-    timeouts = pb.RegisterResourceRequest.CustomTimeouts(create="1h2m3s", delete="500ms")
-    assert read_goal(_request(customTimeouts=timeouts)).custom_timeouts == {"create": 3723.0, "delete": 0.5}
+    timeouts = pb.RegisterResourceRequest.CustomTimeouts(create="1h2m3s", update="45s", delete="500ms")
+    seconds = {"create": 3723.0, "update": 45.0, "delete": 0.5}
+    assert read_goal(_request(customTimeouts=timeouts)).custom_timeouts == seconds
+    some = pb.RegisterResourceRequest.CustomTimeouts(update="2us")
+    assert read_goal(_request(customTimeouts=some)).custom_timeouts == {"update": 0.000002}
 
 
 def test_ignored_changes_keep_what_was() -> None:

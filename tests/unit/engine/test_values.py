@@ -59,6 +59,23 @@ def test_a_secret_is_not_readable_in_the_state() -> None:
     assert "hunter2" not in repr(Secret("hunter2"))
 
 
+def test_the_state_keeps_references() -> None:
+    value: PropertyValue = {"r": Reference("urn:x", "id-1"), "c": [Reference("urn:y")]}
+    assert decode_value(json.loads(json.dumps(encode_value(value, CRYPTER))), CRYPTER) == value
+
+
+def test_an_export_with_plain_secrets_is_read_again() -> None:
+    value: PropertyValue = {"a": [Secret({"password": "hunter2"})]}
+    plain = json.loads(json.dumps(encode_value(value, None)))
+    assert json.loads(plain["a"][0]["plaintext"]) == {"password": "hunter2"}
+    assert decode_value(plain, CRYPTER) == value
+
+
+def test_a_value_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="the signature 0123"):
+        decode_value({SIGNATURE: "0123"}, CRYPTER)
+
+
 def test_receivers_that_know_no_secrets_or_references_get_bare_values() -> None:
     properties: dict[str, PropertyValue] = {"s": Secret("x"), "r": Reference("urn:x", "id-1"), "c": Reference("urn:y")}
     assert from_struct(to_struct(properties, secrets=False, references=False)) == {"s": "x", "r": "id-1", "c": "urn:y"}
