@@ -27,13 +27,14 @@ class Mutant:
     """The function of the line, as `__qualname__` has it."""
 
     def __str__(self) -> str:
-        lines = difflib.unified_diff(self.before.splitlines(), self.after.splitlines(), self.file, self.file, "", "", 1)
+        before, after = self.before.splitlines(), self.after.splitlines()
+        lines = difflib.unified_diff(before, after, self.file, self.file, n=1, lineterm="")
         return "\n".join(line for line in lines if not line.startswith("---"))
 
     @property
     def line(self) -> str:
         """The changed lines, in one."""
-        lines = difflib.unified_diff(self.before.splitlines(), self.after.splitlines(), "", "", "", "", 0)
+        lines = difflib.unified_diff(self.before.splitlines(), self.after.splitlines(), n=0, lineterm="")
         return " ".join(line[1:].strip() for line in lines if line.startswith("+") and not line.startswith("+++"))
 
 

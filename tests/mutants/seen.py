@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,11 +55,11 @@ class Seen:
         """Return the tests that can notice a mutant, within `budget` seconds: first one of each parametrised test."""
         if mutant.scope != MODULE or mutant.file.endswith(".sh"):
             ranked = [self._tests[f"{mutant.file}:{mutant.scope}"]]
-        else:  # constants and fields: who runs code of this file, who imports it, and who runs code of those
+        else:  # constants and fields: who imports them, who runs code beside them, who runs code of importers
             importers = self._importers[mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")]
             tests = {test for file in importers if file in self.files for test in self.files[file].tests}
             others = {test for file in importers - {*self.files} for test in self._of_file[file]}
-            ranked = [self._of_file[mutant.file], tests, others]
+            ranked = [tests & self._of_file[mutant.file], tests, self._of_file[mutant.file], others]
         chosen: dict[str, None] = {}
         for tests in ranked:
             for test in self._spread(tests):
@@ -113,7 +113,6 @@ def recorded(jobs: int, *, anew: bool = False) -> Seen:
 
 
 def _record(names: Sequence[str], digests: dict[str, str], scopes: list[str], jobs: int) -> dict[str, TestFile]:
-    number = {scope: index for index, scope in enumerate(scopes)}
     with tempfile.TemporaryDirectory(prefix="stockade-seen-") as folder:
         subprocess.run(
             [
@@ -125,24 +124,30 @@ def _record(names: Sequence[str], digests: dict[str, str], scopes: list[str], jo
             stdout=sys.stderr,
             check=False,
         )
-        files = {name: TestFile(digests[name]) for name in names}
-        found: dict[str, set[int]] = defaultdict(set)
-        for part in Path(folder).iterdir():
-            for line in part.read_text("utf-8").splitlines():
-                if part.name.startswith("time-"):
-                    test, seconds, outcome = line.split("\t")
-                    file = files[test.partition("::")[0]]
-                    if outcome == "passed":
-                        file.seconds[test] = round(file.seconds.get(test, 0) + float(seconds), 3)
-                    else:
-                        file.tests[test] = []  # fails while it is recorded: of no use
-                elif not part.name.startswith("sh-"):
-                    test, scope = line.split("\t")
-                    if scope not in number:
-                        number[scope] = len(scopes)
-                        scopes.append(scope)
-                    found[test].add(number[scope])
-        for test, numbers in found.items():
-            if (file := files.get(test.partition("::")[0])) and test in file.seconds:
-                file.tests.setdefault(test, sorted(numbers))
-        return files
+        return read_recording(Path(folder), {name: digests[name] for name in names}, scopes)
+
+
+def read_recording(folder: Path, digests: Mapping[str, str], scopes: list[str]) -> dict[str, TestFile]:
+    """Read what `recording` wrote about these files of tests. Adds to `scopes`."""
+    number = {scope: index for index, scope in enumerate(scopes)}
+    files = {name: TestFile(digest) for name, digest in digests.items()}
+    found: dict[str, set[int]] = defaultdict(set)
+    for part in folder.iterdir():
+        for line in part.read_text("utf-8").split("\n")[:-1]:
+            if part.name.startswith("time-"):
+                test, seconds, outcome = line.split("\t")
+                file = files[test.partition("::")[0]]
+                if outcome == "skipped":
+                    file.tests[test] = []
+                else:  # one that fails while it is recorded may pass otherwise; that is checked before it counts
+                    file.seconds[test] = round(file.seconds.get(test, 0) + float(seconds), 3)
+            elif not part.name.startswith("sh-"):
+                test, scope = line.split("\t")
+                if scope not in number:
+                    number[scope] = len(scopes)
+                    scopes.append(scope)
+                found[test].add(number[scope])
+    for test, numbers in found.items():
+        if (file := files.get(test.partition("::")[0])) and test in file.seconds:
+            file.tests.setdefault(test, sorted(numbers))
+    return files
