@@ -18,15 +18,17 @@ from components.core.dynamic import HostProvider
 from components.core.served import packaged
 from components.core.stored import inputs_of
 from components.core.unknown import has_unknown
+from components.failure import Failure
 from components.keys.files import KeyPairInputs
 from hosts.text.masking import shortened
 from plugin.detailed import detailed
 from plugin.kinds import read_only, secret
 from plugin.schema import FILE, KEY_PAIR_OUTPUTS, resources, version
 from plugin.secrets import WAYS, Sealing, opened, tells_secrets
+from provider.importing import Importing
 from provider.kept import setting
-from provider.server import PROVIDER_KEY, Server, run
-from provider.structs import properties
+from provider.server import PROVIDER_KEY, Server, answering, run
+from provider.structs import properties, struct_of
 
 _SHOWN = frozenset({"observed", "declared", "applied"})
 """Outputs that reveal inputs."""
@@ -50,6 +52,10 @@ def _name_of(urn: str) -> str:
 
 class Plugin(Server):
     """Serves the resources of the package."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._importing = Importing()
 
     def GetSchema(self, _request: Any, _context: Any) -> Any:
         return proto.GetSchemaResponse(schema=FILE.read_text("utf-8"))
@@ -123,7 +129,14 @@ class Plugin(Server):
         return proto.UpdateResponse(properties=self._kept(super().Update(taken, context).properties))
 
     def Read(self, request: Any, context: Any) -> Any:
-        response = super().Read(self._taken(request, "properties", "inputs"), context)
+        if not request.inputs.fields:  # `pulumi import`, the option `import`, or `get`
+            response = self._import(request, context)
+        else:
+            response = super().Read(self._taken(request, "properties", "inputs"), context)
+            if "imported" in request.properties.fields:  # the state has no defaults among the inputs before an `up`
+                for name in {*response.inputs.fields} - {*request.inputs.fields, PROVIDER_KEY}:
+                    if response.inputs.fields[name] == request.properties.fields[name]:
+                        del response.inputs.fields[name]
         return proto.ReadResponse(
             id=response.id, properties=self._kept(response.properties), inputs=self._kept(response.inputs)
         )
@@ -141,7 +154,23 @@ class Plugin(Server):
         except RunError as error:
             context.abort(grpc.StatusCode.UNKNOWN, shortened(str(error)))
 
+    @answering
+    def _import(self, request: Any) -> Any:
+        reference = Struct()
+        reference.fields[PROVIDER_KEY].string_value = _name_of(request.urn)
+        provider: Any = self._provider(request, reference)
+        request.ClearField("properties")
+        self._taken(request)
+        result = provider.take(request.id, record=self._importing.has(request.urn))
+        if not result.id:
+            return proto.ReadResponse()
+        return proto.ReadResponse(
+            id=result.id, properties=struct_of(result.outs or {}), inputs=struct_of(result.inputs or {})
+        )
+
     def _load(self, reference: str) -> ResourceProvider:
+        if reference not in resources():
+            raise Failure(f"{reference}: the package has no such resource, and a component has nothing to import")
         return resources()[reference].served_by()
 
     def _taken(self, request: Any, *answered: str) -> Any:

@@ -87,11 +87,11 @@ def look(stack: str, lineage: str, before: Marks) -> Interrupted:
 
     Raises UnreadableError.
     """
-    engine = _engine()
-    if not engine:
+    cli = engine()
+    if not cli:
         return Interrupted({})
     before = {**before, **_handed_over(lineage)}
-    text = _exported(engine, stack)
+    text = exported(cli, stack)
     if not before and f'"{PENDING}"' not in text:
         return Interrupted({})
     try:
@@ -105,7 +105,7 @@ def look(stack: str, lineage: str, before: Marks) -> Interrupted:
     return found
 
 
-def _engine() -> str:
+def engine() -> str:
     """Return the CLI that started this process; "" if the embedded engine did."""
     try:
         program = os.readlink(f"/proc/{engine_process()}/exe")
@@ -114,8 +114,9 @@ def _engine() -> str:
     return program if "pulumi" in Path(program).name else ""  # a wrapped executable may have a longer name
 
 
-def _exported(engine: str, stack: str) -> str:
-    command = [engine, "stack", "export", "--non-interactive", *_stack_option(stack)]
+def exported(cli: str, stack: str) -> str:
+    """Return the state of a stack as the CLI prints it. Raises UnreadableError."""
+    command = [cli, "stack", "export", "--non-interactive", *_stack_option(stack)]
     environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
         done = subprocess.run(

@@ -50,7 +50,7 @@ THREADS = 256
 """Operations served in parallel: the limit should be the engine's `--parallel`, not this process."""
 
 
-def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
+def answering(run: Callable[..., Any]) -> Callable[..., Any]:
     """Report errors of the user and the host as plain messages; only our own faults come with a traceback."""
 
     def call(self: "Server", request: Any, context: grpc.ServicerContext) -> Any:
@@ -152,7 +152,7 @@ class Server(ResourceProviderServicer):
         """Return properties in the form that the engine is to keep."""
         return struct
 
-    @_plain
+    @answering
     def Check(self, request: Any) -> Any:
         news = plain(request.news)
         given = rpc.deserialize_properties(request.news, True) if news is None else news
@@ -165,7 +165,7 @@ class Server(ResourceProviderServicer):
             return proto.CheckResponse(inputs=request.news, failures=failures)
         return proto.CheckResponse(inputs=struct_of(inputs), failures=failures)
 
-    @_plain
+    @answering
     def Diff(self, request: Any) -> Any:
         provider = self._provider(request, request.news, request.olds)
         elsewhere = _elsewhere(provider, request)
@@ -186,14 +186,14 @@ class Server(ResourceProviderServicer):
             deleteBeforeReplace=bool(result.delete_before_replace),
         )
 
-    @_plain
+    @answering
     def Create(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
         result = self._provider(request, request.properties).create(props)
         outs = {**(result.outs or {}), PROVIDER_KEY: props[PROVIDER_KEY]}
         return proto.CreateResponse(id=result.id, properties=struct_of(outs))
 
-    @_plain
+    @answering
     def Update(self, request: Any) -> Any:
         provider = self._provider(request, request.news)
         olds = {**rpc.deserialize_properties(request.olds), **self._unfinished(provider, request.urn)}
@@ -202,7 +202,7 @@ class Server(ResourceProviderServicer):
         outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
         return proto.UpdateResponse(properties=struct_of(outs))
 
-    @_plain
+    @answering
     def Read(self, request: Any) -> Any:
         recorded = request.properties if request.properties.fields else request.inputs
         props = rpc.deserialize_properties(recorded)
@@ -213,7 +213,7 @@ class Server(ResourceProviderServicer):
             id=result.id or "", properties=struct_of({**(result.outs or {}), **reference}), inputs=inputs
         )
 
-    @_plain
+    @answering
     def Delete(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
         self._provider(request, request.properties).delete(request.id, props)

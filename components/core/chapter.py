@@ -1,7 +1,7 @@
 """The interface of a chapter, and the types that it shares with the base class that makes resources of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -115,6 +115,8 @@ class Chapter(ABC, Generic[I, F]):
     """Whether the chapter changes hosts. If not, there is nothing to roll back."""
     keeps_records: ClassVar[bool] = False
     """Whether its scripts keep records of their own on the host, which `restore` drops."""
+    importable: ClassVar[tuple[str, ...]] = ()
+    """The titles of what can be imported; a word in capitals is the input of that name (`user NAME`)."""
     proof: ClassVar[str] = "the login in use"
     """What `enter` proves. Chapters with equal values share their logins. Empty: this chapter shares with none."""
 
@@ -148,6 +150,19 @@ class Chapter(ABC, Generic[I, F]):
     @abstractmethod
     def as_observed(self, inputs: I, known: KnownState[I, F], seen: F) -> I:
         """Return `inputs` with the values the host shows now: equal to `inputs` unless someone changed the host."""
+
+    def sought(self) -> Mapping[str, Any]:
+        """Return the inputs with which an import looks at a host first, besides those that the title names."""
+        return {}
+
+    def existing(self, inputs: I, seen: F, answer: Answer) -> I | None:
+        """Return the inputs that describe what the host has, for an import; None if it has nothing of this kind.
+
+        `answer`: the output of `observe` from which `seen` was parsed. If the result differs from `inputs`, the host is
+        observed with it, and this is called again.
+        """
+        del answer
+        return self.as_observed(inputs, KnownState(), seen)
 
     def guard(self, inputs: I, known: KnownState[I, F], access: HostAccess, *, restoring: bool = False) -> Guard | None:
         """Return how to roll back a change that could cut off the logins of `access`; None if it cannot.

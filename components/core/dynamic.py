@@ -8,7 +8,6 @@ are a contract: renaming one breaks users' stacks.
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
@@ -33,6 +32,7 @@ from components.config.shards import split
 from components.core import console, stored
 from components.core.chapter import Chapter, F, I, KnownState, Unfinished
 from components.core.claims import CLAIMS, Caller, caller
+from components.core.importing import taken, told
 from components.core.ownership import (
     check_owner,
     copied,
@@ -40,6 +40,7 @@ from components.core.ownership import (
     ledger_of,
     lost_to,
     noted,
+    now,
     settled,
     taken_from,
     taken_over_from,
@@ -103,6 +104,8 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """
         olds, news = inputs_of(_olds), inputs_of(_news)
         names = set(news) | set(olds)
+        if _olds.get("imported"):  # what the CLI imported has no defaults among the inputs before an `up`
+            names -= set(olds) - set(news) - set(told(self.chapter.inputs.model_validate(olds)))
         changed = {name for name in names if has_unknown(news.get(name)) or olds.get(name) != news.get(name)}
         replaces = changed & self.chapter.replaced_by
         if self.elsewhere(_olds, _news):
@@ -127,7 +130,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return result
 
     def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
-        owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id, since=_now())
+        owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id, since=now())
         title = self.chapter.title(inputs)
         recorded = found.owner(title)
         if recorded is not None:
@@ -167,7 +170,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         host = self._host_of(state)
         change = Transaction(self.chapter, host, state.declared)
         found, seen = settled(host, change.title), change.observe()
-        shown = change.as_observed(state.as_applied, seen)
+        shown = change.as_observed(state.as_applied, seen, imported=state.imported)
         same = shown == state.declared
         if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
@@ -178,9 +181,13 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if state.unfinished or (same and "declared" not in props):
             return ReadResult(id_, {**props, **self.noted(state.observed, seen)}, inputs_of(props))
         if same:
-            kept = outs(state.declared, state.prior, state.applied, state.claim, state.machine)
+            kept = outs(state.declared, state.prior, state.applied, state.claim, state.machine, imported=state.imported)
             return ReadResult(id_, kept, state.declared.props())
         return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
+
+    def take(self, id_: str, *, record: bool) -> ReadResult:
+        """Import what a host has: see `importing.taken`."""
+        return taken(self, id_, record=record)
 
     def noted(self, before: F | None, seen: F) -> dict[str, Any]:
         """Outputs to update after a refresh that found no drift."""
@@ -197,7 +204,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if inputs.existing != "takeOver":
             same_way["existing"] = inputs.existing
         if not state.unfinished and state.observed_inputs.model_copy(update=same_way) == inputs:
-            return UpdateResult(outs(inputs, state.prior, state.observed, state.claim, state.machine))
+            return UpdateResult(
+                outs(inputs, state.prior, state.observed, state.claim, state.machine, imported=state.imported)
+            )
         host = connected(inputs.host, self._way_since(inputs, state))
         result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
         say_outdated(host)
@@ -206,7 +215,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _update(self, host: "Host", inputs: I, state: Stored[I, F], found: Ledger) -> UpdateResult:
         title = self.chapter.title(inputs)
         recorded = found.owner(title)
-        since = recorded.since if recorded is not None and recorded.claim == state.claim else _now()
+        since = recorded.since if recorded is not None and recorded.claim == state.claim else now()
         owner = caller().owner(state.claim or secrets.token_hex(16)).after(recorded)
         owner = replace(owner, machine=found.machine.id, since=since)
         anew = state.unfinished and not found.has(title)  # rolled back, or the machine was reinstalled
@@ -293,7 +302,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _there(self, change: Transaction[I, F], state: Stored[I, F], found: Ledger) -> bool:
         """Return whether a host without a record still has what the state describes."""
         seen = change.observe()
-        same = change.as_observed(state.as_applied, seen) == state.declared
+        same = change.as_observed(state.as_applied, seen, imported=state.imported) == state.declared
         return not gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen))
 
     def _undone(self, state: Stored[I, F], seen: F) -> bool:
@@ -308,10 +317,11 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         found = ledger_of(host)
         owner, recorded = replace(caller().owner(state.claim), machine=found.machine.id), found.owner(title)
         if not found.has(title) and state.claim and state.prior is not None and owner.resource:
-            owner = replace(owner, since=_now())
+            owner = replace(owner, since=now())
             Transaction(self.chapter, host, state.declared).write_back(owner, state.prior)
             noted(host, title, owner)
-            _say_once(state.declared.host, f"{state.declared.host}: {_WRITTEN_BACK}")
+            if not state.imported:  # otherwise it is written for the first time
+                _say_once(state.declared.host, f"{state.declared.host}: {_WRITTEN_BACK}")
             return
         if recorded is None or recorded.claim != owner.claim or not owner.resource:
             return
@@ -384,6 +394,16 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     def _stored(self, props: Mapping[str, Any]) -> Stored[I, F]:
         return stored.read(self.chapter, props)
 
+    def host_to_import(self, name: str) -> "Host":
+        """Return the host of an import. Raises Failure if the stack config does not have it."""
+        if name not in self._access:
+            known = ", ".join(sorted(self._access)[:8]) or "none"
+            raise Failure(
+                f"{name}: no such host: `import` reaches hosts by `stockade:hosts` of the stack config, or by the "
+                f"provider's input `hosts` (there: {known})"
+            )
+        return self._ways.host(name, None)
+
     @property
     def _ways(self) -> Ways:
         return Ways(self._access, self.former)
@@ -405,10 +425,6 @@ _REINSTALLED = (
     "the host has no record of Stockade: it is another machine, or was reinstalled. The next `up` applies everything "
     "to it"
 )
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _say_once(host: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.core.claims import CLAIMS, caller
@@ -60,6 +61,11 @@ def with_ledger(host: "Host", work: Callable[[Ledger], T]) -> T:
     with host.ledger.lock:
         host.ledger.found = None
     return work(ledger_of(host))
+
+
+def now() -> str:
+    """Return the time, as the record has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def noted(host: "Host", title: str, owner: Owner | None) -> None:

@@ -17,7 +17,9 @@ from components.core.chapter import Chapter, F, I, KnownState
 from hosts.guard.record import Machine
 
 REFERENCE = "__provider"
-OUTPUTS = frozenset({REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished"})
+OUTPUTS = frozenset(
+    {REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished", "imported"}
+)
 """Properties that are not inputs."""
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """How Pulumi marks an object as a secret (sdk/go/common/resource/properties.go)."""
@@ -30,7 +32,8 @@ class Stored(Generic[I, F]):
     `declared`: the declared inputs. `observed_inputs`: the inputs as the last refresh found them; equal to `declared`
     without drift. `applied`: the facts right after `declared` was applied. `observed`: the latest facts. `prior`: the
     facts before `create`; None if only the host knows them. `claim`: the random word by which the host identifies its
-    owner. `unfinished`: the last change failed and could not be rolled back.
+    owner. `unfinished`: the last change failed and could not be rolled back. `imported`: nothing was applied yet, so
+    only what has changed since the import is drift.
     """
 
     declared: I
@@ -41,6 +44,7 @@ class Stored(Generic[I, F]):
     claim: str
     machine: Machine
     unfinished: bool
+    imported: bool = False
 
     @property
     def known(self) -> KnownState[I, F]:
@@ -63,8 +67,10 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
     observed, prior = _facts(chapter, props.get("observed")), _facts(chapter, props.get("prior"))
     applied = _facts(chapter, props.get("applied")) or observed
     observed_inputs = declared
+    imported = bool(props.get("imported"))
     if props.get("declared") and observed:
-        observed_inputs = chapter.as_observed(declared, KnownState(declared, applied, prior, applied), observed)
+        known = KnownState(declared, applied, prior, applied)
+        observed_inputs = as_observed(chapter, declared, known, observed, imported=imported)
     return Stored(
         declared=declared,
         observed_inputs=observed_inputs,
@@ -74,7 +80,20 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
         claim=props.get("claim") or "",
         machine=machine_of(props),
         unfinished=bool(props.get("unfinished")),
+        imported=imported,
     )
+
+
+def as_observed(chapter: Chapter[I, F], inputs: I, known: KnownState[I, F], seen: F, *, imported: bool) -> I:
+    """Return the inputs as a host shows them. If they were imported, only what has changed since `known` counts: how it
+    is set on the host is not how Stockade would set it."""
+    shown = chapter.as_observed(inputs, known, seen)
+    if not imported or known.recorded is None:
+        return shown
+    then = chapter.as_observed(inputs, known, known.recorded)
+    fields = type(inputs).model_fields
+    changes = {name: getattr(shown, name) for name in fields if getattr(shown, name) != getattr(then, name)}
+    return inputs.model_copy(update=changes)
 
 
 def machine_of(props: Mapping[str, Any]) -> Machine:
@@ -84,7 +103,14 @@ def machine_of(props: Mapping[str, Any]) -> Machine:
 
 
 def outs(
-    inputs: I, prior: F | None, seen: F | None, claim: str, machine: Machine, *, unfinished: bool = False
+    inputs: I,
+    prior: F | None,
+    seen: F | None,
+    claim: str,
+    machine: Machine,
+    *,
+    unfinished: bool = False,
+    imported: bool = False,
 ) -> dict[str, Any]:
     """Return the state of a resource that is as declared. `unfinished`: only as far as is known."""
     own: dict[str, Any] = {"claim": claim, "machine": {"id": machine.id, "keys": list(machine.keys)}}
@@ -94,12 +120,14 @@ def outs(
         own["observed"] = seen.props()
     if unfinished:
         own["unfinished"] = True
+    if imported:
+        own["imported"] = True
     return {**inputs.props(), **own}
 
 
 def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:
     """Return the state of a resource that has drifted to `shown`."""
-    state = outs(shown, stored.prior, seen, stored.claim, stored.machine)
+    state = outs(shown, stored.prior, seen, stored.claim, stored.machine, imported=stored.imported)
     kept = {name: value for name, value in stored.declared.props().items() if name != "connection"}
     applied = stored.applied.props() if stored.applied else {}
     return {**state, "declared": _guarded(stored.declared, kept), "applied": applied}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 
 from components.core.change import Change
 from components.core.chapter import STALE, Chapter, F, I, KnownState
+from components.core.stored import as_observed
 from components.failure import Failure
 from hosts.errors import CommandFailed, HostError, understanding
 from hosts.guard.record import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hosts.host import Host
 
 ATTEMPTS = 4
+_LOOKS = 6
 
 
 @dataclass
@@ -87,10 +89,10 @@ class Transaction(Generic[I, F]):
         answer = self.host.read(self.chapter.observe(self.inputs), resource=self.title)
         return self._understood(answer)
 
-    def as_observed(self, known: KnownState[I, F], seen: F) -> I:
+    def as_observed(self, known: KnownState[I, F], seen: F, *, imported: bool = False) -> I:
         """Return the inputs as the host shows them."""
         with self._fitting():
-            return self.chapter.as_observed(self.inputs, known, seen)
+            return as_observed(self.chapter, self.inputs, known, seen, imported=imported)
 
     def already_configured(self) -> str:
         """Return which settings already exist; empty if none do."""
@@ -151,6 +153,28 @@ class Transaction(Generic[I, F]):
         """Record `owner` and `prior` again after somebody removed the record."""
         self.host.run(written_back(self.title, owner, json.dumps(prior.props())), resource=self.title)
         self.recorded = owner
+
+    def look(self) -> I | None:
+        """Return the inputs that describe what the host has, starting with these; None if it has nothing of the kind.
+
+        Raises Failure if that cannot be declared.
+        """
+        for _ in range(_LOOKS):
+            script = self.chapter.observe(self.inputs)
+            answer = self.host.read(script, resource=self.title)
+            with self._fitting():
+                found = self.chapter.existing(self.inputs, self.chapter.parse(self.inputs, answer), answer)
+            if found is None or found == self.inputs:
+                return found
+            self.inputs = found
+        raise Failure(f"{self.host.name}: {self.title}: something keeps changing the host; try again")
+
+    def adopt(self, owner: Owner) -> F:
+        """Record `owner`, and the present state as the prior one unless there is a record; return the prior state."""
+        script = remember(self.title, self.chapter.observe(self.inputs), self.recorded, owner)
+        [answer] = self.host.run(script, resource=self.title)
+        self.recorded = owner
+        return self._recorded_prior(answer)
 
     def read_prior(self) -> F:
         """Return the prior state from the host's own record, which must exist."""

@@ -5,10 +5,21 @@ current bans. Source: the guide, "Use Fail2Ban for SSH Login Protection"; jail.c
 """
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from components.core.chapter import Chapter, KnownState
-from components.fail2ban.jails import Jail, as_declared, filled, jails_in, same_addresses, seconds, with_value
+from components.fail2ban.jails import (
+    JAIL_NAME,
+    Jail,
+    as_declared,
+    filled,
+    jails_in,
+    same_addresses,
+    seconds,
+    with_value,
+)
 from components.fail2ban.settings import DROP_IN, HEAD, KEPT, UNIT, Fail2BanFacts, Fail2BanInputs, JailFacts
 from hosts.scripts import script
 from hosts.shell import Answer, Script
@@ -41,6 +52,7 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
 
     inputs = Fail2BanInputs
     facts = Fail2BanFacts
+    importable = ("fail2ban",)
 
     def title(self, inputs: Fail2BanInputs) -> str:
         return "fail2ban"
@@ -120,6 +132,25 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
             config = _in_force(inputs, seen, known.recorded)
         return inputs.model_copy(update={"config": config, "enabled": enabled})
 
+    def sought(self) -> Mapping[str, Any]:
+        return {"config": ""}
+
+    def existing(self, inputs: Fail2BanInputs, seen: Fail2BanFacts, answer: Answer) -> Fail2BanInputs | None:
+        """Our file if there is one; otherwise the running jails with the values in force."""
+        if seen.enabled == "absent":
+            return None
+        if seen.active != "active" or seen.enabled != "enabled":
+            return inputs.model_copy(update={"enabled": False, "config": seen.declared})
+        running = "".join(f"[{name}]\nenabled = true\n" for name in _running(answer))
+        config = seen.declared or inputs.config or running
+        if seen.declared or config != inputs.config:
+            return inputs.model_copy(update={"config": config})
+        for name, jail in seen.jails.items():
+            for key in _NUMBERS:
+                config = with_value(config, name, key, getattr(jail, key))
+            config = with_value(config, name, "ignoreip", " ".join(jail.ignoreip))
+        return inputs.model_copy(update={"config": config})
+
     def already_configured(self, inputs: Fail2BanInputs, seen: Fail2BanFacts) -> str:
         there = [*seen.local, *([DROP_IN] if seen.dropin.exists else [])]
         return f"fail2ban is configured already, in {' and '.join(there)}" if there else ""
@@ -129,6 +160,14 @@ def _banned(status: Any) -> list[str]:
     """Return the addresses in the reply to `status JAIL`: pairs of a title and a value, in groups."""
     pairs = [pair for _, group in status for pair in group]
     return [address for title, value in pairs if str(title).endswith("IP list") for address in value]
+
+
+def _running(answer: Answer) -> list[str]:
+    """Return the names of the running jails, from the reply to `status`."""
+    replies = answer.sections["running"].splitlines()
+    status = json.loads(replies[0]) if replies else None
+    found = {str(title): str(value) for title, value in status or ()}
+    return sorted(name for name in re.split(r"[,\s]+", found.get("Jail list", "")) if JAIL_NAME.fullmatch(name))
 
 
 def _restarts(last: Fail2BanInputs | None, inputs: Fail2BanInputs) -> list[str]:
@@ -167,7 +206,8 @@ def _differences(inputs: Fail2BanInputs, seen: Fail2BanFacts) -> list[str]:
 def _in_force(inputs: Fail2BanInputs, seen: Fail2BanFacts, recorded: Fail2BanFacts | None) -> str:
     """Return the text of the file, with the values that the server actually uses."""
     changed = recorded is not None and recorded.ignored != seen.ignored
-    text = as_declared(seen.declared, inputs.config)
+    ours = seen.dropin.exists or (recorded is not None and recorded.dropin.exists)
+    text = as_declared(seen.declared, inputs.config) if ours else inputs.config  # imported, and not applied yet
     there = jails_in(text)
     for name, jail in inputs.jails.items():
         if name not in there:

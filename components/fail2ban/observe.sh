@@ -1,4 +1,5 @@
-# Facts about fail2ban: our file, its unit, the replies of each declared jail, and the files of others.
+# Facts about fail2ban: our file, its unit, the replies of each declared jail, and the files of others; the
+# running jails if none is declared.
 #
 # uses: hosts/system/files.sh hosts/system/services.sh components/fail2ban/client.sh
 # takes: dropin jails
@@ -26,6 +27,11 @@ if command -v fail2ban-client >/dev/null && [ "${unit##* }" = active ]; then
         for value in maxretry findtime bantime ignoreip; do printf 'get %s %s\n' "$jail" "$value"; done
         printf 'status %s\n' "$jail" # fail2ban before 0.11 shows bans nowhere else
     done | f2b_ask 2>/dev/null || :
+fi
+end
+begin running
+if command -v fail2ban-client >/dev/null && [ "${unit##* }" = active ] && [ -z "$jails" ]; then
+    echo status | f2b_ask 2>/dev/null || :
 fi
 end
 begin jumps

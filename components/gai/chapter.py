@@ -21,6 +21,7 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
 
     inputs = PreferenceInputs
     facts = PreferenceFacts
+    importable = ("address preference",)
 
     def title(self, inputs: PreferenceInputs) -> str:
         return "address preference"

@@ -25,6 +25,7 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.core.importing import told
 from components.core.served import Served
 from components.failure import Failure
 from components.keys.authorized_keys import AuthorizedKey
@@ -72,6 +73,24 @@ class KeyPairProvider(ResourceProvider):
         with _told(path):
             key = read_public(path, inputs)
         return ReadResult(id_, _outs(inputs, key, bool(props.get("made"))), inputs.props())
+
+    def take(self, id_: str, *, record: bool) -> ReadResult:
+        """Import an existing key: the id is the path of its file. Raises Failure if it cannot be declared."""
+        del record  # there is none
+        path = resolve(id_)
+        if not path.exists():
+            return ReadResult("", {})
+        with _told(path):
+            key = read_public(path, KeyPairInputs(path=id_))
+        kind = {"ssh-rsa": "rsa", "ssh-ed25519": "ed25519"}.get(key.type)
+        size = {"bits": key.rsa_bits} if kind == "rsa" else {}
+        try:
+            inputs = KeyPairInputs.model_validate({"path": id_, "type": kind, **size})
+        except ValidationError:
+            kind = None
+        if kind is None:
+            raise Failure(f"{path}: cannot be imported: it is neither ed25519 nor RSA of at least 2048 bits")
+        return ReadResult(str(path), _outs(inputs, key, made=False), told(inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Change the passphrase or comment of a key that we generated, by rewriting the file."""

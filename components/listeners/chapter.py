@@ -2,7 +2,15 @@
 
 from components.core.chapter import Chapter, KnownState
 from components.failure import Failure
-from components.listeners.settings import EXPECTED, ON_LOOPBACK, SHAPE, ListenerFacts, ListenerInputs, complaint
+from components.listeners.settings import (
+    EXPECTED,
+    ON_LOOPBACK,
+    SHAPE,
+    ListenerFacts,
+    ListenerInputs,
+    complaint,
+    entry_for,
+)
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.system.listeners import Listener, listeners
@@ -16,6 +24,7 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
 
     inputs = ListenerInputs
     facts = ListenerFacts
+    importable = ("listeners",)
     changes = False
 
     def title(self, inputs: ListenerInputs) -> str:
@@ -48,6 +57,11 @@ class ListenerChapter(Chapter[ListenerInputs, ListenerFacts]):
         if seen.unexpected and inputs.unexpected == "fail":
             raise Failure(f"{inputs.host}: {self.title(inputs)}: {complaint(seen.unexpected)}")
         return "" if seen.tool else "neither ss nor netstat"
+
+    def existing(self, inputs: ListenerInputs, seen: ListenerFacts, answer: Answer) -> ListenerInputs:
+        """What listens now is expected, as narrowly as can be said."""
+        wanted = sorted({*inputs.expected, *map(entry_for, seen.unexpected)})
+        return inputs.model_copy(update={"expected": tuple(wanted)})
 
     def as_observed(
         self, inputs: ListenerInputs, known: KnownState[ListenerInputs, ListenerFacts], seen: ListenerFacts

@@ -100,11 +100,11 @@ def complaint(unexpected: tuple[str, ...] | list[str]) -> str:
     """Return what listens unexpectedly, and what to do about it."""
     return (
         f"unexpected listeners: {', '.join(unexpected)}. Remove the package (packages that are absent), "
-        f"or expect it: {', '.join(dict.fromkeys(_entry(one) for one in unexpected))}"
+        f"or expect it: {', '.join(dict.fromkeys(entry_for(one) for one in unexpected))}"
     )
 
 
-def _entry(listener: str) -> str:
+def entry_for(listener: str) -> str:
     """The entry of `expected` that would allow a listener, derived from its text in the facts."""
     protocol, place, who = listener.split(" ")[:3]
     return f"{who}:{place.rpartition(':')[2]}/{protocol}"

@@ -1,7 +1,18 @@
 """The package transaction of a host: how it is observed, carried out and undone."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from components.core.chapter import Chapter, KnownState
-from components.packages.settings import PROTECTED, RECORDS, TIMEOUT, PackageFacts, PackageInputs
+from components.packages.settings import (
+    GUIDE,
+    PROTECTED,
+    RECORDS,
+    TIMEOUT,
+    UNNECESSARY,
+    PackageFacts,
+    PackageInputs,
+)
 from hosts.packages.manager import LOCKED
 from hosts.scripts import script
 from hosts.shell import Answer, Script
@@ -34,6 +45,7 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
 
     inputs = PackageInputs
     facts = PackageFacts
+    importable = ("packages", "packages GROUP")
     replaced_by = frozenset({"host", "group"})
     keeps_records = True
 
@@ -74,6 +86,17 @@ class PackageChapter(Chapter[PackageInputs, PackageFacts]):
             exits=_exits(inputs),
             timeout=TIMEOUT + inputs.lock_timeout,
         )
+
+    def sought(self) -> Mapping[str, Any]:
+        return {"present": GUIDE, "absent": UNNECESSARY}
+
+    def existing(self, inputs: PackageInputs, seen: PackageFacts, answer: Answer) -> PackageInputs:
+        """Which of the guide's packages are installed, and what Stockade has installed and removed."""
+        removed = {one.partition("=")[0] for one in seen.removed}
+        named = {*inputs.present, *seen.ours}, {*inputs.absent, *removed}
+        present = tuple(sorted(name for name in named[0] if name in seen.installed or name in seen.ours))
+        absent = tuple(sorted(name for name in named[1] - {*present} if name not in seen.installed))
+        return inputs.model_copy(update={"present": present, "absent": absent})
 
     def differences(self, inputs: PackageInputs, seen: PackageFacts) -> str:
         missing = sorted(set(inputs.present) - set(seen.installed))

@@ -16,6 +16,9 @@ RPC = ("nfs-common", "rpcbind")
 
 UNNECESSARY = (*MAIL, *RPC)
 
+GUIDE = ("fail2ban", "iptables", "iptables-persistent", "sudo", "unattended-upgrades")
+"""What the guide installs, which an import looks for."""
+
 PROTECTED = (
     # sshd and sudo: login and root
     *("openssh-server", "openssh", "sudo", "sudo-ldap"),

@@ -1,14 +1,15 @@
 """The settings of sshd in terms of a host (`components/sshd/resource.py` describes them)."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.core.change import Change
 from components.core.chapter import Chapter, KnownState
 from components.failure import Failure
 from components.sshd import effective
 from components.sshd.login import entrance, sole_login
-from components.sshd.settings import SshdFacts, SshdInputs
+from components.sshd.settings import KEYBOARD, PASSWORDS, SshdFacts, SshdInputs
 from hosts.errors import Unreachable
 from hosts.guard.guarded import Guard, is_armed
 from hosts.scripts import script
@@ -18,6 +19,10 @@ from hosts.system.files import FILE_EXITS
 
 if TYPE_CHECKING:
     from hosts.host import Host
+
+GUIDE = "PermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+"""The keywords that `sshd: {}` declares, which an import looks for."""
+SSH_PORT = 22
 
 HEADER = "# Written by Stockade: edit the stack config instead, changes here are overwritten.\n"
 
@@ -29,6 +34,7 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
     inputs = SshdInputs
     facts = SshdFacts
+    importable = ("sshd",)
     proof = ""
 
     def title(self, inputs: SshdInputs) -> str:
@@ -84,6 +90,21 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
 
     def already_configured(self, inputs: SshdInputs, seen: SshdFacts) -> str:
         return "the host already has sshd settings of Stockade" if seen.ours else ""
+
+    def sought(self) -> Mapping[str, Any]:
+        return {"settings": GUIDE}
+
+    def existing(self, inputs: SshdInputs, seen: SshdFacts, answer: Answer) -> SshdInputs:
+        """The guide's settings, or those of our file if there is one, with the values in force; and sshd's ports."""
+        ours = effective.of_file(answer.sections["ours"])
+        if ours and inputs.settings == effective.canonical(GUIDE):
+            return inputs.model_copy(update={"settings": ours})
+        text = self.as_observed(inputs, KnownState(), seen).settings
+        if seen.ports != (SSH_PORT,) and not effective.ports(text):
+            text = effective.canonical(text + "".join(f"Port {port}\n" for port in seen.ports))
+        if effective.value(text, PASSWORDS) == "no" and effective.value(text, KEYBOARD) == "yes":
+            text = effective.without(text, [str(line) for line in effective.parse(text) if line.key == KEYBOARD])
+        return inputs.model_copy(update={"settings": text})
 
     def guard(self, inputs: SshdInputs, known: Seen, access: HostAccess, *, restoring: bool = False) -> Guard:
         ports = "" if restoring else " ".join(map(str, effective.ports(inputs.settings)))

@@ -116,6 +116,16 @@ def match_all(text: str) -> str:
     return "Match all\n" + "".join(lines) if lines else ""
 
 
+def of_file(text: str) -> str:
+    """Return the declared lines from files that contain `written` and `match_all`; "" if there are none."""
+    rows = (line.strip() for line in text.splitlines())
+    lines = [row for row in rows if row and not row.startswith("#") and row.split()[0].lower() != "match"]
+    try:
+        return canonical("\n".join(dict.fromkeys(canonical(line).strip() for line in lines)))
+    except ValueError:
+        return ""
+
+
 def pattern(text: str) -> str:
     """Return an extended regular expression for the lines of `sshd -T` with declared keywords."""
     keys = dict.fromkeys(_ere(line.key) for line in map(row, written(text).splitlines()))

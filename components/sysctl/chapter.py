@@ -4,9 +4,12 @@ Settings of `conf.all` are also set for `default` and every existing interface, 
 (`components/sysctl/names.py`). Observed are /proc/sys and the files that are read at boot.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from components.core.chapter import Chapter, KnownState
 from components.sysctl.names import all_of, for_all, holds, lines_of, name_of, settings_in
-from components.sysctl.settings import DROP_IN, SysctlFacts, SysctlInputs
+from components.sysctl.settings import DROP_IN, SysctlFacts, SysctlInputs, SysctlSettings
 from hosts.guard.guarded import Guard
 from hosts.scripts import script
 from hosts.shell import Answer, Script
@@ -32,6 +35,7 @@ class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
 
     inputs = SysctlInputs
     facts = SysctlFacts
+    importable = ("sysctl",)
 
     def title(self, inputs: SysctlInputs) -> str:
         return "sysctl"
@@ -76,6 +80,17 @@ class SysctlChapter(Chapter[SysctlInputs, SysctlFacts]):
 
     def already_configured(self, inputs: SysctlInputs, seen: SysctlFacts) -> str:
         return f"{DROP_IN} already exists" if seen.dropin.exists else ""
+
+    def sought(self) -> Mapping[str, Any]:
+        return {"settings": SysctlSettings().text()}
+
+    def existing(self, inputs: SysctlInputs, seen: SysctlFacts, answer: Answer) -> SysctlInputs:
+        """The guide's settings, and those of our file if there is one, with the values in force."""
+        ours = seen.dropin.unpacked().content if seen.dropin.exists else ""
+        general = (path for path in settings_in(ours) if "/conf/" not in path or "/conf/all/" in path)
+        declared = {path: settings_in(ours)[path] for path in general} or inputs.wanted
+        there = {path: seen.values.get(path, value) for path, value in declared.items() if path not in seen.missing}
+        return inputs.model_copy(update={"settings": lines_of(there)})
 
     def same_settings(self, one: SysctlFacts, other: SysctlFacts) -> bool:
         """Ignores interfaces, which come and go."""

@@ -1,7 +1,10 @@
 """The unit of a time daemon: how it is observed, put in force and restored."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from components.core.chapter import Chapter, KnownState
-from components.timesync.settings import TimeSyncFacts, TimeSyncInputs
+from components.timesync.settings import DAEMONS, TimeSyncFacts, TimeSyncInputs
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.system.services import ServiceState, service_states
@@ -12,6 +15,7 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
 
     inputs = TimeSyncInputs
     facts = TimeSyncFacts
+    importable = ("time sync",)
     replaced_by = frozenset({"host", "daemon"})
 
     def title(self, inputs: TimeSyncInputs) -> str:
@@ -49,6 +53,16 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
         if not self.differences(inputs, seen):
             return inputs
         return inputs.model_copy(update={"running": False})
+
+    def sought(self) -> Mapping[str, Any]:
+        return {"daemon": DAEMONS[0]}
+
+    def existing(self, inputs: TimeSyncInputs, seen: TimeSyncFacts, answer: Answer) -> TimeSyncInputs | None:
+        """The first daemon that is in force."""
+        if not self.differences(inputs, seen):
+            return inputs
+        left = DAEMONS[DAEMONS.index(inputs.daemon) + 1 :]
+        return inputs.model_copy(update={"daemon": left[0]}) if left else None
 
 
 def _unit(inputs: TimeSyncInputs) -> dict[str, str]:

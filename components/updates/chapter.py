@@ -57,6 +57,7 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
 
     inputs = UpdateInputs
     facts = UpdateFacts
+    importable = ("automatic updates",)
 
     def title(self, inputs: UpdateInputs) -> str:
         return "automatic updates"
@@ -132,6 +133,13 @@ class UpdateChapter(Chapter[UpdateInputs, UpdateFacts]):
 
     def as_observed(self, inputs: UpdateInputs, known: Seen, seen: UpdateFacts) -> UpdateInputs:
         return _in_force(inputs, seen)
+
+    def existing(self, inputs: UpdateInputs, seen: UpdateFacts, answer: Answer) -> UpdateInputs | None:
+        if not seen.installed:
+            return None
+        if not seen.on:
+            return inputs.model_copy(update={"enabled": False})
+        return _in_force(inputs.model_copy(update={"enabled": True, "mail": seen.mail or None}), seen)
 
     def already_configured(self, inputs: UpdateInputs, seen: UpdateFacts) -> str:
         bare = seen.dropin.path == DROP_IN or "dnf5-automatic.timer" in seen.names  # else a package has it

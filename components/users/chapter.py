@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from components.core.chapter import STALE, Chapter, KnownState
 from components.failure import Failure
 from components.keys.authorized_keys import found, merge, only
+from components.users.existing import existing
 from components.users.exits import EXITS
 from components.users.keys.facts import keys_program, own_folder, own_keys, own_trouble, trouble
 from components.users.own_login import guard, outside
@@ -46,6 +47,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
     inputs = UserInputs
     facts = UserFacts
     replaced_by = frozenset({"host", "name"})
+    importable = ("user NAME",)
     proof = ""
 
     def title(self, inputs: UserInputs) -> str:
@@ -203,6 +205,9 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def host_for_restore(self, host: "Host", inputs: UserInputs, known: Seen) -> "Host":
         return outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
+
+    def existing(self, inputs: UserInputs, seen: UserFacts, answer: Answer) -> UserInputs | None:
+        return existing(inputs, seen)
 
     def already_configured(self, inputs: UserInputs, seen: UserFacts) -> str:
         return "the account already exists" if seen.exists else ""

@@ -30,14 +30,23 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
         return way.model_copy(update=before)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse, additionally, a user who could not log in or use sudo; unknown keys and passwords count as valid."""
+        """Refuse, additionally, a user who could not log in or use sudo; unknown keys and passwords count as valid. An
+        imported account may have a password that only its host knows."""
         result = super().check(_olds, news)
         unknown = [name for name, value in result.inputs.items() if has_unknown(value)]
         if result.failures or any(name != "connection" for name in unknown):
             return result
         given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
         name, why = refusal(UserInputs.model_validate(given))
+        if name in ("keys", "sudo") and _same_ways_in(_olds, given):
+            return result
         return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
+
+
+def _same_ways_in(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """Return whether a user is in the state already, with the same password, keys and right to sudo."""
+    defaults: dict[str, Any] = {"name": None, "sudo": "password", "keys": [], "password": None}
+    return all(olds.get(name, default) == news.get(name, default) for name, default in defaults.items())
 
 
 class LimitedUser(HostResource, provider=LimitedUserProvider):

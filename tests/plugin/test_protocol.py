@@ -179,7 +179,7 @@ def test_errors_are_one_message_without_a_traceback(engine: Engine) -> None:
         engine.create(urn, inputs)
     assert "web9: how to connect is unknown" in failed.value.details()
     assert "Traceback" not in failed.value.details()
-    with pytest.raises(grpc.RpcError, match="cannot be imported"):
+    with pytest.raises(grpc.RpcError, match="is not an id of this type: expected `HOST/sysctl`"):
         engine.read(urn, "web9/kernel settings", {}, {})
 
 

@@ -51,6 +51,7 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
 
     inputs = KeptInputs
     facts = KeptFacts
+    importable = ("firewall kept",)
     changes = False
 
     def title(self, inputs: KeptInputs) -> str:
@@ -83,6 +84,14 @@ class KeptChapter(Chapter[KeptInputs, KeptFacts]):
 
     def restore(self, inputs: KeptInputs, known: KnownState[KeptInputs, KeptFacts]) -> Script:
         return Script("change nothing", ":")
+
+    def sought(self) -> Mapping[str, Any]:
+        return {"program": "ufw"}
+
+    def existing(self, inputs: KeptInputs, seen: KeptFacts, answer: Answer) -> KeptInputs | None:
+        if seen.active:
+            return inputs
+        return inputs.model_copy(update={"program": "firewalld"}) if inputs.program == "ufw" else None
 
     def differences(self, inputs: KeptInputs, seen: KeptFacts) -> str:
         if seen.active:

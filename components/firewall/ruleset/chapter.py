@@ -7,6 +7,7 @@ transaction with as few inserts, replacements and deletions as possible, so coun
 Source: the guide, "Configure a Firewall" and "Insert, Replace or Delete iptables Rules"; iptables-restore(8).
 """
 
+from collections.abc import Mapping
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from components.firewall.controllers.others import (
     plan_take_over,
     still_there,
 )
+from components.firewall.ruleset.existing import existing
 from components.firewall.ruleset.published import published
 from components.firewall.ruleset.settings import (
     RulesetFacts,
@@ -89,6 +91,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     inputs = RulesetInputs
     facts = RulesetFacts
     replaced_by = frozenset({"host", "family"})
+    importable = ("firewall FAMILY",)
 
     def title(self, inputs: RulesetInputs) -> str:
         return f"firewall {inputs.family}"
@@ -242,6 +245,12 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def same_settings(self, one: RulesetFacts, other: RulesetFacts) -> bool:
         alike = {**_about_look(other), "saved": other.saved if _filled(one) == _filled(other) else one.saved}
         return one.model_copy(update=alike) == other
+
+    def sought(self) -> Mapping[str, Any]:
+        return {"rules": "*filter\nCOMMIT\n"}
+
+    def existing(self, inputs: RulesetInputs, seen: RulesetFacts, answer: Answer) -> RulesetInputs:
+        return existing(inputs, seen, answer.sections["saved"])
 
     def already_configured(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         own = own_part(inputs, seen)

@@ -21,6 +21,7 @@ from local.engine.state.project import Project
 
 DYNAMIC = "pulumi-python"
 RUNNER = Path(__file__).with_name("runner.py")
+STANDINS = Path(__file__).with_name("standins")
 """Small plugins of our own, for packages whose plugin is not installed."""
 
 
@@ -127,8 +128,8 @@ class Launcher:
 def plugin_command(project: Project, package: str) -> list[str]:
     """The command that starts a package's plugin (the engine's address comes after it).
 
-    Searched in the CLI's order: `plugins.providers` of Pulumi.yaml, then PATH; then, for dynamic providers, the SDK's
-    module.
+    Searched in the CLI's order: `plugins.providers` of Pulumi.yaml, then PATH; then our own stand-ins and, for dynamic
+    providers, the SDK's module.
     Raises UnsupportedError for a plugin that is not found (the CLI would download it).
     """
     file = f"pulumi-resource-{package}"
@@ -137,6 +138,8 @@ def plugin_command(project: Project, package: str) -> list[str]:
     found = shutil.which(file)
     if found:
         return [found]
+    if (standin := STANDINS / file).is_file():
+        return [str(standin)]
     if package == DYNAMIC:
         return [python_of(project), "-u", "-m", "pulumi.dynamic"]
     raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")

@@ -1,1 +1,0 @@
-"""A system upgrade: all packages at once, on demand."""
