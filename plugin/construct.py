@@ -1,19 +1,19 @@
-"""`HardenedHost` for programs in any language: the component of `components/`, declared from here on their behalf."""
+"""Components for programs in any language: those of `components/`, declared from here on their behalf."""
 
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from pulumi import Output, ResourceOptions, RunError, log
+from pulumi import ComponentResource, Output, ResourceOptions, RunError, log
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.resource import DependencyResource
 from pulumi.runtime import proto
 from pydantic import ValidationError
 
-from components.config.inventory import ENTRIES
+from components.config.inventory import ENTRIES, Settings
 from components.core.served import type_of
 from components.core.unknown import has_unknown
 from hosts.ssh.connection import SECRET_FIELDS
@@ -39,46 +39,80 @@ class _Components(Provider):
     ) -> ConstructResult:
         """Declare the component and all its children. Raises `RunError` if the inputs are invalid."""
         del inputs
-        from components.host import HardenedHost  # its dependencies are imported while the engine is still starting
-
-        if resource_type != type_of("HardenedHost"):
+        kinds = {type_of("HardenedHost"): self._host, type_of("Firewall"): self._firewall}
+        if resource_type not in kinds:
             raise RunError(f"{resource_type}: the package has no such component")
-        given = self._inputs
         opts = ResourceOptions.merge(options, ResourceOptions(depends_on=self._before))
         with _one_at_a_time:
-            host = HardenedHost(
-                name,
-                _live(given["connection"], ("connection",), self._secret) if "connection" in given else None,
-                self._wanted(name),
-                keys=[_live(key, ("keys",), self._secret) for key in given.get("keys", ())],
-                existing=given.get("existing", "adopt"),
-                opts=opts,
-            )
+            return kinds[resource_type](name, opts)
+
+    def _host(self, name: str, opts: ResourceOptions) -> ConstructResult:
+        from components.host import HardenedHost  # its dependencies are imported while the engine is still starting
+
+        host = HardenedHost(
+            name,
+            self._connection(),
+            self._wanted(name),
+            keys=[_live(key, ("keys",), self._secret) for key in self._inputs.get("keys", ())],
+            existing=self._inputs.get("existing", "adopt"),
+            opts=opts,
+        )
         return ConstructResult(host.urn, {"enforced": host.enforced})
 
     def _wanted(self, name: str) -> Any:
         from components.registry import Hardening
 
-        given = {chapter: value for chapter, value in self._inputs.items() if chapter in CHAPTERS}
+        owner = f'HardenedHost("{name}")'
+        known, late = self._settings(owner, CHAPTERS)
+        if late:
+            log.warn(f"{name}: not known before the run, so not in this preview: {', '.join(late)}")
+        return _validated(owner, Hardening, known) if known or late else None
+
+    def _firewall(self, name: str, opts: ResourceOptions) -> ConstructResult:
+        from components.firewall.resource import Firewall
+        from components.firewall.settings import FirewallSettings
+
+        owner = f'Firewall("{name}")'
+        known, late = self._settings(owner, self._inputs.keys() - {"connection", "existing"})
+        if late:
+            log.warn(f"{name}: not known before the run, so the firewall is not in this preview: {', '.join(late)}")
+            return ConstructResult(ComponentResource(type_of("Firewall"), name, {}, opts).urn, {})
+        host, ssh_ports = known.pop("host"), known.pop("sshPorts", ())
+        firewall = Firewall(
+            name,
+            host,
+            _validated(owner, FirewallSettings, known),
+            connection=self._connection(),
+            existing=self._inputs.get("existing", "adopt"),
+            ssh_ports=ssh_ports,
+            opts=opts,
+        )
+        outputs = {"ipv4": firewall.ipv4, "ipv6": firewall.ipv6, "enforced": firewall.enforced}
+        return ConstructResult(firewall.urn, outputs)
+
+    def _connection(self) -> Any:
+        given = self._inputs.get("connection")
+        return None if given is None else _live(given, ("connection",), self._secret)
+
+    def _settings(self, owner: str, names: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+        """Return those of the named inputs that are known, and the names of the others."""
+        given = {name: value for name, value in self._inputs.items() if name in names}
         for path in self._marks:
             whole_user = path[0] == "users" and len(path) < 3  # a user's password makes the whole user secret
             if path[0] in given and path[-1] not in SECRET_FIELDS and not whole_user:
                 place = ".".join(path)
-                raise RunError(
-                    f'HardenedHost("{name}"): {place} is a secret, and would be none in what follows from it'
-                )
-        late = sorted(chapter for chapter, value in given.items() if has_unknown(value))
-        if late:
-            log.warn(f"{name}: not known before the run, so not in this preview: {', '.join(late)}")
-        known = {chapter: _whole(value) for chapter, value in given.items() if chapter not in late}
-        if not known and not late:
-            return None
-        try:
-            return Hardening.model_validate(known)
-        except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False)
-            places = (f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}" for one in found)
-            raise RunError("\n  ".join((f'HardenedHost("{name}"):', *places))) from None
+                raise RunError(f"{owner}: {place} is a secret, and would be none in what follows from it")
+        late = sorted(name for name, value in given.items() if has_unknown(value))
+        return {name: _whole(value) for name, value in given.items() if name not in late}, late
+
+
+def _validated(owner: str, model: type[Settings], given: Mapping[str, Any]) -> Any:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        places = (f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}" for one in found)
+        raise RunError("\n  ".join((f"{owner}:", *places))) from None
 
 
 def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]) -> Any:

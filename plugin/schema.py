@@ -10,6 +10,7 @@ from components.config.inventory import HostDefaults, HostEntry, ShardSettings, 
 from components.core.chapter import Model
 from components.core.dynamic import HostProvider
 from components.core.served import PACKAGE, RESOURCES, Served, dynamic_type_of, type_of
+from components.firewall.settings import FirewallSettings
 from components.keys.files import KeyPairInputs
 from components.registry import Hardening
 from plugin.kinds import ANY, Types, read_only, required
@@ -55,7 +56,7 @@ def package() -> dict[str, Any]:
     project = _project()
     types = Types()
     ways = _ways(types)
-    host = _hardened_host(types)
+    components = {"HardenedHost": _hardened_host(types), "Firewall": _firewall(types)}
     described = {type_of(name): _resource(types, class_) for name, class_ in resources().items()}
     return {
         "name": PACKAGE,
@@ -68,7 +69,7 @@ def package() -> dict[str, Any]:
         "config": {"variables": ways},
         "provider": {"description": "The hosts, and how they are reached.", "inputProperties": ways},
         "types": {type_of(name): kind for name, kind in sorted(types.found.items())},
-        "resources": {type_of("HardenedHost"): host, **described},
+        "resources": {**{type_of(name): one for name, one in components.items()}, **described},
     }
 
 
@@ -94,16 +95,12 @@ def _hardened_host(types: Types) -> dict[str, Any]:
     """Return the component; its chapters are those of the registry."""
     known = types.properties(Hardening, without={"upgrade"})
     own = {
-        "connection": {
-            "$ref": _access(types),
-            "description": "How to reach the host. An entry in the provider's `hosts` takes precedence.",
-        },
+        **_of_a_component(types),
         "keys": {
             "type": "array",
             "items": {"type": "string"},
             "description": "Public keys for every user, besides the user's own.",
         },
-        "existing": types.properties(HostEntry)["existing"],
     }
     enforced = {"type": "object", "additionalProperties": ANY, "description": "What is in force, by chapter."}
     return {
@@ -113,6 +110,45 @@ def _hardened_host(types: Types) -> dict[str, Any]:
         "inputProperties": {**own, **known},
         "properties": {"enforced": enforced},
         "required": ["enforced"],
+    }
+
+
+def _firewall(types: Types) -> dict[str, Any]:
+    """Return the component for both rulesets of a host."""
+    own = {
+        "host": {"type": "string", "description": "The host's name, or any name if `connection` is given."},
+        **_of_a_component(types),
+        "sshPorts": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "More ports on which sshd will listen, besides `sshPort`.",
+        },
+    }
+    text = {"type": "string"}
+    outputs = {
+        "ipv4": {**text, "description": "The IPv4 rules in force."},
+        "ipv6": {**text, "description": "The IPv6 rules in force."},
+        "enforced": {"type": "object", "additionalProperties": text, "description": "A summary of them."},
+    }
+    return {
+        "isComponent": True,
+        "description": "The IPv4 and the IPv6 ruleset of a host, and the package that loads them at boot. Default: the "
+        "guide's rules for a web server.",
+        "inputProperties": {**own, **types.properties(FirewallSettings)},
+        "requiredInputs": ["host"],
+        "properties": outputs,
+        "required": sorted(outputs),
+    }
+
+
+def _of_a_component(types: Types) -> dict[str, Any]:
+    """Return what each component takes besides its settings."""
+    return {
+        "connection": {
+            "$ref": _access(types),
+            "description": "How to reach the host. An entry in the provider's `hosts` takes precedence.",
+        },
+        "existing": types.properties(HostEntry)["existing"],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,12 +32,11 @@ from hosts.text.masking import printable
 from policies.settings import WAIVED_HOSTS, PolicySettings, Setting, SettingsError
 
 ROOT = Path(__file__).parents[1]
-PREFIX = "pulumi-python:dynamic/stockade:"
-RULESET, SSHD, USER, KEY_PAIR = f"{PREFIX}Ruleset", f"{PREFIX}Sshd", f"{PREFIX}LimitedUser", f"{PREFIX}KeyPair"
-KEPT = f"{PREFIX}KeptFirewall"
-PACKAGES, LISTENERS = f"{PREFIX}Packages", f"{PREFIX}Listeners"
-JAILS, UPDATES = f"{PREFIX}Fail2Ban", f"{PREFIX}AutomaticUpdates"
-HARDENED = "stockade:index:HardenedHost"
+RULESET, SSHD, USER, KEY_PAIR, KEPT = "Ruleset", "Sshd", "LimitedUser", "KeyPair", "KeptFirewall"
+PACKAGES, LISTENERS, JAILS, UPDATES = "Packages", "Listeners", "Fail2Ban", "AutomaticUpdates"
+_HARDENED, _FIREWALL = "HardenedHost", "Firewall"
+_TYPE = re.compile(r"(?:pulumi-python:dynamic/stockade|stockade:index):(\w+)")
+"""Types of Stockade's resources: in programs of this repository, and in the package."""
 
 Props = Mapping[str, Any]
 # Analyses share caches that are not thread-safe, and the pack's server has several threads.
@@ -53,6 +53,12 @@ class CannotTellYetError(UnknownValueError):
         self.message = self.START + "; ".join(what)
 
 
+def kind_of(resource_type: str) -> str:
+    """Return what a resource is: the name of one of Stockade's; "" for any other."""
+    found = _TYPE.fullmatch(resource_type)
+    return found[1] if found else ""
+
+
 @dataclass(frozen=True)
 class DeclaredHost:
     """One host of the stack with all its resources."""
@@ -62,7 +68,7 @@ class DeclaredHost:
 
     def of(self, kind: str) -> list[PolicyResource]:
         """Its resources of one type."""
-        return [resource for resource in self.resources if resource.resource_type == kind]
+        return [resource for resource in self.resources if kind_of(resource.resource_type) == kind]
 
 
 Check = Callable[[Props, PolicySettings], Iterable[str]]
@@ -86,9 +92,9 @@ def resource_policy(
     known = (*settings, WAIVED_HOSTS)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if looked_at and args.resource_type == looked_at[0]:
+        if looked_at and kind_of(args.resource_type) == looked_at[0]:
             looked_at[1](_read(name, known, args.get_config(), report))
-        if args.resource_type != kind:
+        if kind_of(args.resource_type) != kind:
             return
         with _ONE_AT_A_TIME:
             chosen = _read(name, known, args.get_config(), report)
@@ -158,9 +164,10 @@ def hosts(resources: Sequence[PolicyResource]) -> list[DeclaredHost]:
     """All hosts by name: those in the stack config, those that are hardened, those that have resources."""
     found = {name: DeclaredHost(name) for name in configured_hosts()}
     for resource in resources:
-        if resource.resource_type == HARDENED:
+        kind = kind_of(resource.resource_type)
+        if kind == _HARDENED:
             found.setdefault(resource.name, DeclaredHost(resource.name))
-        elif resource.resource_type.startswith(PREFIX) and resource.resource_type != KEY_PAIR:
+        elif kind not in ("", KEY_PAIR, _FIREWALL):
             name = _known(resource.props, "host") or resource.name
             found.setdefault(name, DeclaredHost(name)).resources.append(resource)
     return sorted(found.values(), key=lambda host: host.name)
@@ -217,8 +224,10 @@ def _entries() -> Mapping[str, Any]:
 def _setting(name: str, default: Any) -> Any:
     """A setting of the stack config: text, or JSON."""
     config = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
-    key = f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:{name}"
-    value = config[key] if key in config else _in_file(key, default)
+    keys = dict.fromkeys((f"{os.environ.get('PULUMI_PROJECT', 'stockade')}:{name}", f"stockade:{name}"))
+    value = next((config[key] for key in keys if key in config), None)
+    if value is None:
+        value = next((found for key in keys if (found := _in_file(key, None)) is not None), default)
     return json.loads(value) if isinstance(value, str) and value.startswith(("{", "[")) else value
 
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from pulumi_policy import StackValidationArgs
 
-from policies.base import PREFIX, stack_policy
+from policies.base import kind_of, stack_policy
 from policies.settings import PolicySettings, table, texts
 
 MACHINES = texts(
@@ -30,7 +30,7 @@ WAIVED = table(
 
 
 def _check(args: StackValidationArgs, settings: PolicySettings) -> Iterable[str]:
-    ours = [resource for resource in args.resources if resource.resource_type.startswith(PREFIX)]
+    ours = [resource for resource in args.resources if kind_of(resource.resource_type)]
     needed = [one for resource in ours for one in resource.dependencies]
     needed += [one for resource in ours for many in resource.property_dependencies.values() for one in many]
     hardened = {one.urn for one in needed}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -120,3 +121,30 @@ def test_what_is_wrong_in_a_program_is_told_with_its_place(example: Example) -> 
     assert 'HardenedHost("web1"):' in shown
     assert "firewall.sshPort: Input should be less than or equal to 65535" in shown
     assert "Traceback" not in shown
+
+
+def test_the_policy_pack_judges_what_a_program_in_yaml_opens(example: Example) -> None:
+    program = example.folder / "Pulumi.yaml"
+    program.write_text(program.read_text().replace("firewall: {}", "firewall: { services: [{ ports: [8443] }] }"))
+    shown = example.pulumi("preview", "--policy-pack", str(REPOSITORY / "policies"), status=1)
+    assert "[mandatory]  exposure-allowed  (stockade:index:Ruleset: web1-ipv4)" in shown
+    assert "8443" in shown
+
+
+def test_the_firewall_alone_as_a_component(host: LabHost, example: Example) -> None:
+    before = _seen(host)
+    program = example.folder / "Pulumi.yaml"
+    (connection,) = re.findall(r"^      connection:\n(?:       .*\n)+", program.read_text(), re.M)
+    outputs = "outputs: {enforced: '${rules.enforced}', ipv6: '${rules.ipv6}'}\n"
+    head, _, _ = program.read_text().partition("resources:\n")
+    own = f"  rules:\n    type: stockade:Firewall\n    properties:\n      host: web1\n      preset: ssh\n{connection}"
+    program.write_text(f"{head}resources:\n{own}{outputs}")
+    example.pulumi("up", "--yes")
+    assert "--dport 443" not in host.exec("iptables -S").stdout
+    assert "-P INPUT DROP" in host.exec("ip6tables -S").stdout or "-j REJECT" in host.exec("ip6tables -S").stdout
+    shown = json.loads(example.pulumi("stack", "output", "--json"))
+    assert "rules, loaded at boot" in shown["enforced"]["ipv4"]
+    assert "-A INPUT" in shown["ipv6"]
+    example.pulumi("preview", "--expect-no-changes")
+    example.pulumi("destroy", "--yes", "--skip-preview")
+    assert _seen(host) == before

@@ -1,4 +1,4 @@
-"""`HardenedHost` for a program in another language: processing of its inputs before anything is declared."""
+"""Components for a program in another language: processing of their inputs before anything is declared."""
 
 import os
 import shutil
