@@ -18,9 +18,15 @@ from provider.reference import OWN
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FILE = Path(__file__).with_name("schema.json")
+_READ_ME = "Hardens Linux servers over SSH with Pulumi. Generated from the schema of the Stockade package.\n"
 LANGUAGES: dict[str, Any] = {
-    "nodejs": {"packageName": "pulumi-stockade", "respectSchemaVersion": True},
-    "python": {"packageName": "pulumi_stockade", "respectSchemaVersion": True, "pyproject": {"enabled": True}},
+    "nodejs": {"packageName": "pulumi-stockade", "respectSchemaVersion": True, "readme": _READ_ME},
+    "python": {
+        "packageName": "pulumi_stockade",
+        "respectSchemaVersion": True,
+        "pyproject": {"enabled": True},
+        "readme": _READ_ME,
+    },
     "go": {"respectSchemaVersion": True},
 }
 """What SDKs are called: the same whether `pulumi package add` makes them or an index has them."""
@@ -42,8 +48,13 @@ def resources() -> dict[str, type[Served]]:
 
 
 def version() -> str:
-    """Return the version of the package."""
+    """Return the version of the package: pyproject.toml is the place where it is set."""
     return str(_project()["version"])
+
+
+def released() -> str:
+    """Return the version that plugin/schema.json has; a released plugin has no pyproject.toml."""
+    return str(json.loads(FILE.read_text("utf-8"))["version"])
 
 
 def _project() -> dict[str, Any]:

@@ -23,7 +23,7 @@ from components.keys.files import KeyPairInputs
 from hosts.text.masking import shortened
 from plugin.detailed import detailed
 from plugin.kinds import read_only, secret
-from plugin.schema import FILE, KEY_PAIR_OUTPUTS, resources, version
+from plugin.schema import FILE, KEY_PAIR_OUTPUTS, released, resources
 from plugin.secrets import WAYS, Sealing, opened, tells_secrets
 from provider.importing import Importing
 from provider.kept import setting
@@ -61,7 +61,7 @@ class Plugin(Server):
         return proto.GetSchemaResponse(schema=FILE.read_text("utf-8"))
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
-        return proto.PluginInfo(version=version())
+        return proto.PluginInfo(version=released())
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
         """Adapt the request for the dynamic shell, whose provider reads the stack config under the project's name."""

@@ -101,9 +101,9 @@ class Engine:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Engine]:
+def served(folder: Path, plugin: Path = REPOSITORY / "plugin") -> Iterator[Engine]:
     """Run the plugin as Pulumi does, in the directory of a user's program."""
-    argv = [sys.executable, str(REPOSITORY / "plugin"), "127.0.0.1:1"]
+    argv = [sys.executable, str(plugin), "127.0.0.1:1"]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(argv, cwd=folder, env={**os.environ, "PYTHONPATH": ""}, **pipes) as process:
         assert process.stdout is not None

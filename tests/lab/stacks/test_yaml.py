@@ -1,61 +1,16 @@
 """A YAML program hardens a host through the plugin, with the Pulumi CLI (examples/yaml)."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local.lab.api import LabHost
+from tests.lab.examples import PASSWORD, REPOSITORY, Checkout, Program, needs, values
 
-REPOSITORY = Path(__file__).parents[3]
-MISSING = next((tool for tool in ("pulumi", "pulumi-language-yaml") if shutil.which(tool) is None), None)
-PASSWORD = "correct horse"
-
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"{MISSING} is not on PATH")
-
-
-@dataclass(frozen=True)
-class Example:
-    """The example in a minimal checkout, whose plugin has what `pulumi install` installs."""
-
-    checkout: Path
-
-    @property
-    def folder(self) -> Path:
-        return self.checkout / "examples" / "yaml"
-
-    def pulumi(self, *words: str, status: int = 0) -> str:
-        """Run the CLI; it must end with this status."""
-        backend = {"PULUMI_BACKEND_URL": f"file://{self.checkout}/state", "PULUMI_HOME": str(self.checkout / "home")}
-        environment = {**os.environ, **backend, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1"}
-        done = subprocess.run(
-            ["pulumi", "--non-interactive", *words],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == status, done.stdout
-        return done.stdout
-
-    def state(self) -> dict[str, Any]:
-        """Return the state's resources by their names and types."""
-        resources = json.loads(self.pulumi("stack", "export"))["deployment"]["resources"]
-        return {
-            ":".join((item["urn"].split("::")[2].rpartition(":")[2], item["urn"].split("::")[3])): item
-            for item in resources
-        }
+pytestmark = needs("yaml")
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +19,9 @@ def host(bring_up: Callable[[str], LabHost]) -> LabHost:
 
 
 @pytest.fixture
-def example(tmp_path: Path, host: LabHost) -> Example:
-    own = Example(tmp_path / "stockade")
-    plugin = own.checkout / "plugin"
-    shutil.copytree(REPOSITORY / "plugin", plugin, ignore=shutil.ignore_patterns("venv", "__pycache__"))
-    (plugin / "venv").symlink_to(REPOSITORY / ".venv")
-    for folder in ("components", "hosts", "rules", "provider", "pyproject.toml"):
-        (own.checkout / folder).symlink_to(REPOSITORY / folder)
-    shutil.copytree(REPOSITORY / "examples" / "yaml", own.folder)
-    (own.checkout / "state").mkdir()
-    own.pulumi("stack", "init", "dev")
-    values = {"address": host.ipv4, "hostKey": host.host_key, "keyFile": str(host.key_file)}
-    public = host.key_file.with_name(host.key_file.name + ".pub").read_text().strip()
-    for key, value in {**values, "publicKey": public}.items():
-        own.pulumi("config", "set", key, value)
-    own.pulumi("config", "set", "--secret", "password", PASSWORD)
+def example(tmp_path: Path, host: LabHost) -> Program:
+    own = Checkout.made(tmp_path / "stockade").program("yaml")
+    own.configure(secret=("password",), **values(host))
     return own
 
 
@@ -86,7 +29,7 @@ def _seen(host: LabHost) -> str:
     return host.exec("iptables -S; ip6tables -S; ls /etc/sysctl.d; cat /etc/passwd /etc/sudoers.d/*").stdout
 
 
-def test_ten_lines_of_yaml_harden_a_host_until_it_is_given_back(host: LabHost, example: Example) -> None:
+def test_ten_lines_of_yaml_harden_a_host_until_it_is_given_back(host: LabHost, example: Program) -> None:
     before = _seen(host)
     preview = example.pulumi("preview")
     assert "stockade:index:Ruleset web1-ipv4 create" in preview
@@ -112,7 +55,7 @@ def test_ten_lines_of_yaml_harden_a_host_until_it_is_given_back(host: LabHost, e
     assert _seen(host) == before
 
 
-def test_what_is_wrong_in_a_program_is_told_with_its_place(example: Example) -> None:
+def test_what_is_wrong_in_a_program_is_told_with_its_place(example: Program) -> None:
     program = example.folder / "Pulumi.yaml"
     program.write_text(
         program.read_text().replace("firewall: {}", "firewall: { sshPort: 70000, services: [{ ports: [x] }] }")
@@ -123,7 +66,7 @@ def test_what_is_wrong_in_a_program_is_told_with_its_place(example: Example) -> 
     assert "Traceback" not in shown
 
 
-def test_the_policy_pack_judges_what_a_program_in_yaml_opens(example: Example) -> None:
+def test_the_policy_pack_judges_what_a_program_in_yaml_opens(example: Program) -> None:
     program = example.folder / "Pulumi.yaml"
     program.write_text(program.read_text().replace("firewall: {}", "firewall: { services: [{ ports: [8443] }] }"))
     shown = example.pulumi("preview", "--policy-pack", str(REPOSITORY / "policies"), status=1)
@@ -131,7 +74,7 @@ def test_the_policy_pack_judges_what_a_program_in_yaml_opens(example: Example) -
     assert "8443" in shown
 
 
-def test_the_firewall_alone_as_a_component(host: LabHost, example: Example) -> None:
+def test_the_firewall_alone_as_a_component(host: LabHost, example: Program) -> None:
     before = _seen(host)
     program = example.folder / "Pulumi.yaml"
     (connection,) = re.findall(r"^      connection:\n(?:       .*\n)+", program.read_text(), re.M)

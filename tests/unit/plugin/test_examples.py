@@ -19,7 +19,7 @@ PACKAGE = json.loads(schema.FILE.read_text("utf-8"))
 KINDS: dict[str, Any] = {**PACKAGE["types"], **PACKAGE["resources"]}
 SIDES = ("properties", "inputProperties")
 NAMES = {token.rpartition(":")[2] for token in KINDS}
-_MADE_OF = re.compile(r"(?:Args|Output|Array|Map|Ptr)+$")
+_MADE_OF = re.compile(r"(?:Args|Dict|Output|Array|Map|Ptr)+$")
 
 
 class WrongProgramError(AssertionError):
