@@ -21,7 +21,7 @@ from typing import Any
 from components.failure import Failure
 from components.firewall.controllers.others import in_words
 from components.firewall.ruleset.chapter import RulesetChapter
-from components.firewall.ruleset.published import reachable, way
+from components.firewall.ruleset.reachable import reachable, way
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs
 from components.listeners.chapter import ListenerChapter
 from components.listeners.settings import ListenerInputs

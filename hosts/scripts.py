@@ -14,15 +14,15 @@ import re
 from functools import cache
 from importlib.resources import files
 
+_TOP = re.compile(r"(#.*\n)*")
 _USES = re.compile(r"^# uses: (.+)$", re.M)
 _TAKES = re.compile(r"^# takes: (.+)$", re.M)
 
 
 def top_of(text: str) -> str:
     """The comments at the top of a script file."""
-    lines = text.split("\n")
-    count = next(index for index, line in enumerate(lines) if not line.startswith("#"))
-    return "".join(f"{line}\n" for line in lines[:count])
+    found = _TOP.match(text)
+    return found[0] if found else ""
 
 
 def uses(text: str) -> list[str]:

@@ -59,9 +59,11 @@ find_sshd() {
     esac
 }
 read_by_daemon() { # ends if sshd is started with another file: whatever is written to this one would have no effect
-    started=$opts
-    [ ! -d /run/systemd/system ] || started="$started
-$(systemctl show -p ExecStart ssh.service sshd.service 2>/dev/null | sed -n 's/.*argv\[\]=\([^;]*\);.*/\1/p')"
+    started=
+    [ ! -d /run/systemd/system ] || started=$(systemctl show -p ExecStart ssh.service sshd.service 2>/dev/null) || :
+    case $opts$started in *-f*) ;; *) return 0 ;; esac
+    started="$opts
+$(printf '%s\n' "$started" | sed -n 's/.*argv\[\]=\([^;]*\);.*/\1/p')"
     named=$(printf '%s\n' "$started" | sed -n 's/\(^\|.* \)-f *\([^ ]*\).*/\2/p' | head -n 1)
     case $named in '' | "$main") return 0 ;; esac
     fail 69 "sshd is started with another configuration: -f $named (/etc/default/ssh, /etc/sysconfig/sshd, or its unit).

@@ -23,33 +23,57 @@ case $updater in
     yum-cron) program='/etc/cron.daily/0yum*' timers='yum-cron crond' ;;
     *) exit 83 ;;
 esac
-masked() {
+_timers() { # sets units and services: those of `timers` that are timers, and what they start
+    units= services=
     for _timer in $timers; do
-        case $_timer in
-            *.timer)
-                case $(systemctl is-enabled "${_timer%.timer}.service" 2>/dev/null) in
-                    masked*) echo "${_timer%.timer}.service" ;;
-                esac
-                ;;
-        esac
+        case $_timer in *.timer) units="$units $_timer" services="$services ${_timer%.timer}.service" ;; esac
     done
 }
-seldom() {
-    _soon=$(($(date +%s) + 3 * 86400))
-    for _timer in $timers; do
-        case $_timer in *.timer) ;; *) continue ;; esac
-        _shown=$(systemctl show -p SubState -p NextElapseUSecRealtime "$_timer" 2>/dev/null) || continue
-        case $_shown in
-            *SubState=elapsed*) ;;
-            *NextElapseUSecRealtime=[A-Z]*)
-                _next=${_shown#*NextElapseUSecRealtime=}
-                _next=$(date -d "${_next%%
-*}" +%s 2>/dev/null) && [ "$_next" -gt "$_soon" ] || continue
-                ;;
-            *) continue ;;
-        esac
-        _files=$(systemctl show -p DropInPaths -p FragmentPath "$_timer" | sed -n 's/^[DF][^=]*=//p')
-        # shellcheck disable=SC2086 # in one line
-        echo $_timer: $_files
+# shellcheck disable=SC2086,SC2046 # words: units and their states
+masked() {
+    _timers
+    [ -n "$units" ] || return 0
+    set -- $(systemctl is-enabled $services 2>/dev/null)
+    for _service in $services; do # one that is unknown may have ended the list
+        [ $# -gt 0 ] || set -- $(systemctl is-enabled "$_service" 2>/dev/null) unknown
+        case $1 in masked*) echo "$_service" ;; esac
+        shift
     done
+}
+# shellcheck disable=SC2086 # words: units
+seldom() {
+    _timers
+    [ -n "$units" ] || return 0
+    set -- $units
+    {
+        systemctl show -p SubState -p NextElapseUSecRealtime "$@" 2>/dev/null
+        echo
+    } | {
+        _sub= _next=
+        while IFS= read -r _row; do
+            case $_row in
+                SubState=*) _sub=${_row#*=} ;;
+                NextElapseUSecRealtime=*) _next=${_row#*=} ;;
+                '')
+                    [ -n "$_sub" ] || continue
+                    ! _late "$_sub" "$_next" || _with_files "$1"
+                    _sub= _next=
+                    shift
+                    ;;
+            esac
+        done
+    }
+}
+_late() { # SUBSTATE DATE
+    [ "$1" != elapsed ] || return 0
+    case $2 in [A-Z]*) ;; *) return 1 ;; esac
+    _dates=$(printf 'now\n%s\n' "$2" | date -f - +%s 2>/dev/null) || return 1
+    [ "${_dates#*
+}" -gt "$((${_dates%%
+*} + 3 * 86400))" ]
+}
+_with_files() { # TIMER
+    _files=$(systemctl show -p DropInPaths -p FragmentPath "$1" </dev/null | sed -n 's/^[DF][^=]*=//p')
+    # shellcheck disable=SC2086 # in one line
+    echo $1: $_files
 }

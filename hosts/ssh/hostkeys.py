@@ -1,6 +1,8 @@
 """Which host keys are trusted: the pinned one, or those of known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
 
+import sys
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import asyncssh
@@ -68,31 +70,33 @@ def trust_of(connection: Connection) -> Trust:
     if connection.known_hosts_file is not None:
         path = resolve(connection.known_hosts_file)
         try:
-            lines = read_text(path, LARGEST_LIST).splitlines()
+            text = read_text(path, LARGEST_LIST)
         except BadFile as error:
             raise BadCredentials(f"knownHostsFile {error}") from None
-        return _matches(str(path), lines, connection)
-    lines, remarks = [], []
+        return _matches(str(path), sys.intern(text), connection.names, connection.old_algorithms)
+    lines, remarks = list[str](), []
     for name in _DEFAULT_FILES:
         file = Path(name).expanduser()
         try:
             lines += read_text(file, LARGEST_LIST).splitlines() if file.exists() else []
         except (BadFile, OSError) as error:
             remarks.append(str(error))
-    trust = _matches(_USER_FILE, lines, connection)
+    text = sys.intern("\n".join(lines))
+    trust = _matches(_USER_FILE, text, connection.names, connection.old_algorithms)
     return replace(trust, remark="\n  ".join(filter(None, (*remarks, trust.remark))))
 
 
-def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
+@lru_cache(maxsize=128)  # each resource of a host asks several times
+def _matches(source: str, text: str, names: tuple[tuple[str, int], ...], old: bool) -> Trust:
     known = asyncssh.SSHKnownHosts()
-    for line in lines:
+    for line in text.splitlines():
         try:
             known.load(line)
         except ValueError:
             continue  # as ssh does: an unreadable line does not invalidate the others
-    found = [known.match(_written(*name), "", None)[:3] for name in connection.names]
+    found = [known.match(_written(*name), "", None)[:3] for name in names]
     revoked = tuple(key for _, _, keys in found for key in keys)
-    old, weak = connection.old_algorithms, dict[str, None]()
+    weak = dict[str, None]()
     for number, (known_keys, known_authorities, _) in enumerate(found):
         faults = {key: weakness(key) for key in (*known_keys, *known_authorities)} if not old else {}
         weak |= dict.fromkeys(filter(None, faults.values()))
@@ -100,7 +104,7 @@ def _matches(source: str, lines: list[str], connection: Connection) -> Trust:
             tuple(key for key in some if not faults.get(key)) for some in (known_keys, known_authorities)
         )
         if keys or authorities:
-            borrowed = connection.names[number] != connection.names[0]
+            borrowed = names[number] != names[0]
             return Trust(source, keys, authorities, revoked, old=old, borrowed=borrowed)
     remark = f"{source} has {' and '.join(weak)} of it, which is too weak: {BETTER}." if weak else ""
     return Trust(source, revoked=revoked, remark=remark, old=old)

@@ -20,13 +20,14 @@ _large() { # PATH SIZE LIMIT
     printf '%s has %s bytes; at most %s are read\n' "$1" "$2" "$3" >&2
     exit 68
 }
-_within() { # PATH LIMIT
-    _size=$(stat -c %s "$1")
-    [ "$_size" -le "$2" ] || _large "$1" "$_size" "$2"
-}
 small() {
     for _path in "$@"; do
-        if [ -f "$_path" ]; then _within "$_path" 1048576; fi
+        shift
+        [ ! -f "$_path" ] || set -- "$@" "$_path"
+    done
+    for _size in $([ $# -eq 0 ] || stat -c %s "$@"); do
+        [ "$_size" -le 1048576 ] || _large "$1" "$_size" 1048576
+        shift
     done
 }
 readable() {                                                                                           # PATH: neither a pipe nor a device, which may never end; follows links
@@ -53,10 +54,11 @@ fixed() {
 }
 show_file() {
     _ordinary "$2"
-    [ ! -f "$2" ] || _within "$2" "${3:-1048576}"
+    _about='0 absent'
+    [ ! -f "$2" ] || _about=$(stat -c '%s file %a %U %G %u %g' "$2")
+    [ "${_about%% *}" -le "${3:-1048576}" ] || _large "$2" "${_about%% *}" "${3:-1048576}"
     begin "$1.meta"
-    if [ -f "$2" ]; then stat -c 'file %a %U %G %u %g' "$2"; else echo absent; fi
-    printf '%s\n' "$2"
+    printf '%s\n%s\n' "${_about#* }" "$2"
     end
     [ ! -f "$2" ] || section "$1.content" head -c "${3:-1048576}" "$2"
 }

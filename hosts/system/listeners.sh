@@ -21,7 +21,7 @@ _program() { # PID: prints `PID KIND UID PACKAGE PATH`
     _exe=${_exe%??} _kind=user _package=-
     _file=$(stat -Lc '%u %a %d:%i' "/proc/$1/exe" 2>/dev/null) || return 0
     _place=$_exe
-    if [ "$(readlink "/proc/$1/ns/user")" != "$(readlink /proc/self/ns/user)" ]; then
+    if [ "$(readlink "/proc/$1/ns/user")" != "$_own_space" ]; then
         _kind=container
     elif [ -e "$_exe" ]; then
         [ "$(stat -c %d:%i "$_exe" 2>/dev/null)" = "${_file##* }" ] || _kind=container
@@ -34,10 +34,12 @@ _program() { # PID: prints `PID KIND UID PACKAGE PATH`
     if [ "$_kind" = user ] && _roots "${_file% *}" && only_roots "${_place%/*}" >/dev/null; then
         _kind=host _package=$(_package_of "$_place")
     fi
-    _uid=$(sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status" 2>/dev/null) || return 0
-    printf '%s %s %s %s ' "$1" "$_kind" "${_uid:-0}" "${_package:--}"
-    printf '%s' "$_place" | tr -c 'A-Za-z0-9/._+@-' '?'
-    echo
+    _uid=
+    while read -r _key _first _; do
+        case $_key in Uid:) _uid=$_first && break ;; esac
+    done 2>/dev/null <"/proc/$1/status" || return 0
+    case $_place in *[!A-Za-z0-9/._+@-]*) _place=$(printf '%s' "$_place" | tr -c 'A-Za-z0-9/._+@-' '?') ;; esac
+    printf '%s %s %s %s %s\n' "$1" "$_kind" "${_uid:-0}" "${_package:--}" "$_place"
 }
 if command -v ss >/dev/null; then
     _shown=$(ss -tulne)
@@ -59,8 +61,8 @@ _held=$(printf '%s\n%s\n' "$_shown" "$_held" | awk '
     }')
 section holders printf '%s\n' "$_held"
 # processes that run one file as one user in one namespace are one program: a user may have thousands of them
-_alike() { # lines of `PID FIRST`: the first of each group of equals
-    printf '%s\n' "$_held" | sed 's/ .*//' | sort -un | {
+_alike() { # lines of `PID FIRST`, a group of equals after another: FIRST is one of them
+    printf '%s\n' "$_held" | awk '!seen[$1]++ { print $1 }' | {
         xargs sh -c '
             for pid; do set -- "$@" "/proc/$pid/exe" "/proc/$pid/ns/user"; shift; done
             { # a path may have line feeds
@@ -69,18 +71,26 @@ _alike() { # lines of `PID FIRST`: the first of each group of equals
             } | tr "\n\0" "?\n"
             for link; do case $link in */exe) set -- "$@" "${link%exe}status" ;; esac; shift; done
             grep -H "^Uid:" "$@"' _ 2>/dev/null || :
-    } | sed 's,^/proc/\([0-9]*\)/,\1 ,' | sort -s -k1,1n | awk '
-        function done() {
-            if (pid == "") return
-            if (!(about in first)) first[about] = pid
-            print pid, first[about]
+    } | awk '
+        {
+            pid = $0
+            sub(/^\/proc\//, "", pid)
+            sub(/\/.*/, "", pid)
+            if (!(pid in about)) order[++n] = pid
+            about[pid] = about[pid] "\n" substr($0, length(pid) + 7)
         }
-        $1 != pid { done(); pid = $1; about = "" }
-        { sub(/^[0-9]+ /, ""); about = about "\n" $0 }
-        END { done() }'
+        END {
+            for (i = 1; i <= n; i++) {
+                key = about[order[i]]
+                if (!(key in first)) { first[key] = order[i]; group[++m] = key }
+                members[key] = members[key] order[i] " " first[key] "\n"
+            }
+            for (i = 1; i <= m; i++) printf "%s", members[group[i]]
+        }'
 }
+_own_space=$(readlink /proc/self/ns/user) || :
 begin programs
-_alike | sort -s -k2,2n -k1,1n | {
+[ -z "$_held" ] || _alike | {
     _first= _line=
     while read -r _pid _of; do
         if [ "$_of" != "$_first" ]; then _first=$_of _line=$(_program "$_of"); fi

@@ -11,15 +11,22 @@ show_network() { # FAMILY
     if command -v ip >/dev/null; then
         _version=-4
         [ "$1" = ipv4 ] || _version=-6
-        _routes=$(ip "$_version" route 2>/dev/null | head -n 2001) || _routes=
         # other tables may route packets differently
-        ! ip "$_version" rule 2>/dev/null | grep -qv 'from all lookup \(local\|main\|default\) *$' || _routes=
-        [ "$(printf '%s\n' "$_routes" | wc -l)" -gt 2000 ] || printf '%s\n' "$_routes"
+        ip "$_version" rule 2>/dev/null | grep -qv 'from all lookup \(local\|main\|default\) *$' ||
+            ip "$_version" route 2>/dev/null |
+            awk 'NR > 2000 { exit } { rows = rows $0 "\n" } END { if (NR <= 2000) printf "%s", rows }'
     fi
     end
     begin forwards
     case $1 in
-        ipv4) cat /proc/sys/net/ipv4/conf/*/forwarding 2>/dev/null | sort -n | tail -n 1 ;; # one forwarding interface is enough
+        ipv4) # one forwarding interface is enough
+            _most=
+            for _file in /proc/sys/net/ipv4/conf/*/forwarding; do
+                read -r _forwards 2>/dev/null <"$_file" || continue
+                case $_most in '' | 0) _most=$_forwards ;; esac
+            done
+            [ -z "$_most" ] || echo "$_most"
+            ;;
         *) cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null || : ;;
     esac
     end

@@ -73,6 +73,15 @@ def test_known_key_types_are_asked_for_first_and_others_too(tmp_path: Path) -> N
     assert "ssh-ed25519" in algorithms
 
 
+def test_a_file_that_changes_is_read_again(
+    tmp_path: Path, host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey
+) -> None:
+    connection = known(tmp_path, f"web1 {public(other_key)}\n")
+    assert trust_of(connection).keys == (other_key.convert_to_public(),)
+    assert known(tmp_path, f"web1 {public(host_key)}\n") == connection
+    assert trust_of(connection).keys == (host_key.convert_to_public(),)
+
+
 @pytest.mark.parametrize(("before", "after"), [(22, 2222), (2222, 22), (2022, 2222)])
 def test_both_logins_are_of_one_machine(
     before: int, after: int, host_key: asyncssh.SSHKey, other_key: asyncssh.SSHKey, tmp_path: Path

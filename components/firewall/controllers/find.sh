@@ -15,6 +15,7 @@
 # uses: hosts/system/services.sh
 # takes: tool nft_family programs kept_tables
 
+unset other_tool
 case $tool in iptables) _ip=ip ;; *) _ip=ip6 ;; esac
 others() { # SAVED
     if [ -f /etc/ufw/ufw.conf ] && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then
@@ -83,6 +84,7 @@ _kept() ( # TABLE
     exit 1
 )
 find_variant() {
+    [ -z "${other_tool+known}" ] || return 0
     other_tool=
     case $("$tool" -V 2>/dev/null) in
         *nf_tables*)

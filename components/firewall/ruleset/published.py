@@ -1,24 +1,19 @@
-"""What a host exposes through all of its tables: ports that Docker publishes bypass INPUT. Pure."""
+"""What the rules of others on a host expose beyond ours: ports that Docker publishes bypass INPUT. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from components.firewall.ruleset.settings import EXPLAINED, RulesetInputs
-from rules.analysis.reachability import Analysis, TooIntricateError
+from rules.analysis.reachability import TooIntricateError
 from rules.language.parse import parse_saved
+from rules.language.tokens import saved_texts
 from rules.model import Ruleset as Rules
-from rules.path.answers import PathAnswers
-from rules.path.described import Described, followed, trace_lines
-from rules.path.layers import Layer, layers
-from rules.path.network import HostNetwork, read_network
-from rules.path.nftables.listing import read_listing
-from rules.path.sets import Members, read_sets
-from rules.path.trace import Tracer
 from rules.plan.foreign import own_rules
-from rules.values.family import Family
 
 _LETTING_IN = ("ACCEPT", "DNAT", "REDIRECT", "NETMAP")
+_LETS_IN = re.compile(f" -j ({'|'.join(_LETTING_IN)})\\b")
 
 
 def published(sections: Mapping[str, str], inputs: RulesetInputs) -> tuple[str, ...]:
@@ -27,65 +22,38 @@ def published(sections: Mapping[str, str], inputs: RulesetInputs) -> tuple[str, 
     `sections`: from the output of `observe.sh`.
     """
     family = inputs.family
+    if {*_letting_in(sections["saved"])} <= {*_letting_in(inputs.rules)}:
+        return ()
     try:
         found = parse_saved(sections["saved"], family)
         own = own_rules(found, inputs.declared, inputs.preserved)
         if not _lets_in(found, own):
             return ()
-        answers = PathAnswers(family, layers(found), network_of(sections, family))
-        ours = Analysis(own.only([*{"filter", *(table.name for table in own.tables)}]), compiler=answers.compiler)
-        return tuple(map(str, answers.lines(ours)))
+        from components.firewall.ruleset.reachable import beyond  # takes 20 ms to import, and is seldom needed
+
+        return beyond(own, found, sections, family)
     except TooIntricateError as error:
         return (f"not worked out: {error}",)
     except ValueError:
         return ()  # unparsable rules are reported elsewhere
 
 
-def reachable(sections: Mapping[str, str], family: Family) -> tuple[str, ...]:
-    """What a host exposes, one line each, whoever wrote the rules."""
-    if _count(parse_saved(sections["saved"], family)) > EXPLAINED:
-        return (f"not worked out for more than {EXPLAINED} rules",)
-    tables, sets, doubts = filtering(sections, family)
-    answers = PathAnswers(family, tables, network_of(sections, family), sets)
-    lines = map(str, (*answers.lines(), *answers.forwarded()))
-    return (*lines, *(f"possibly less than that: {doubt} may deny more" for doubt in doubts))
-
-
-def filtering(sections: Mapping[str, str], family: Family) -> tuple[tuple[Layer, ...], dict[str, Members], list[str]]:
-    """All tables that packets traverse on a host, the sets they refer to, and a description of what cannot be
-    followed."""
-    found = layers(parse_saved(sections["saved"], family))
-    other = layers(parse_saved(sections.get("other", ""), family), "other ")
-    sets = read_sets(sections.get("ipset", ""))
-    if not sections.get("nft", "").strip():
-        return (*found, *other), sets, []
-    listing = read_listing(sections["nft"], family)
-    return (*found, *other, *listing.layers), {**sets, **listing.sets}, list(listing.doubts)
-
-
-def way(sections: Mapping[str, str], asked: Described) -> tuple[str, ...]:
-    """The path of one packet through a host's tables, in lines."""
-    family = asked.packet.family
-    tables, sets, _ = filtering(sections, family)
-    return tuple(trace_lines(followed(Tracer(family, tables, network_of(sections, family), sets), asked), family))
-
-
-def network_of(sections: Mapping[str, str], family: Family) -> HostNetwork:
-    """The host's addresses and routes."""
-    parts = (sections.get(name, "") for name in ("addresses", "routes", "forwards"))
-    return read_network(family, *parts)
+def _letting_in(saved: str) -> Iterator[tuple[str, str]]:
+    """Yield the rules that may accept something, as table and text: usually all of them are declared, word for word."""
+    table = ""
+    for line in saved_texts(saved):
+        if line.startswith("*"):
+            table = line[1:]
+        elif _LETS_IN.search(line):
+            yield table, line
 
 
 def _lets_in(found: Rules, own: Rules) -> bool:
     """Whether any rule that is not ours may accept something; not checked for very large rulesets."""
-    if _count(found) > EXPLAINED:
+    if sum(1 for _ in found.rules()) > EXPLAINED:
         return False
     ours = {(table, rule) for table, rule in own.rules()}
     return any(
         rule.target is not None and rule.target.name in _LETTING_IN and (table, rule) not in ours
         for table, rule in found.rules()
     )
-
-
-def _count(rules: Rules) -> int:
-    return sum(1 for _ in rules.rules())

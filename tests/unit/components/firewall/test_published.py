@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from components.firewall.ruleset.published import published, reachable
+from components.firewall.ruleset.published import published
+from components.firewall.ruleset.reachable import reachable
 from components.firewall.ruleset.settings import RulesetInputs
 from rules.values.family import Family
 from tests.unit.rules.path.hosts import ADDRESSES, ROUTES, docker_text

@@ -29,9 +29,10 @@ for unit in $units; do
     case $verb in
         show)
             loaded=loaded
-            [ -n "$enabled" ] || loaded=not-found
-            printf 'Id=%s\nLoadState=%s\nActiveState=%s\nUnitFileState=%s\n\n' "$unit" "$loaded" "$active" "$enabled"
+            case $enabled in '') loaded=not-found ;; masked*) loaded=masked ;; esac
+            printf 'Id=%s\nLoadState=%s\nActiveState=%s\nUnitFileState=%s\n' "$unit" "$loaded" "$active" "$enabled"
             [ ! -f "$file.shown" ] || cat "$file.shown"
+            echo
             continue ;;
         is-enabled)
             echo "${enabled:-not-found}"
