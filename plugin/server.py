@@ -4,6 +4,7 @@ A resource is identified by its type. Secrets stay marked, previews get values, 
 Everything else is as in the dynamic shell.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,7 @@ from plugin.detailed import detailed
 from plugin.kinds import read_only, secret
 from plugin.schema import FILE, KEY_PAIR_OUTPUTS, released, resources
 from plugin.secrets import WAYS, Sealing, opened, tells_secrets
+from plugin.turns import Turns
 from provider.importing import Importing
 from provider.kept import setting
 from provider.server import PROVIDER_KEY, Server, answering, run
@@ -56,6 +58,7 @@ class Plugin(Server):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._importing = Importing()
+        self._turns = Turns()
 
     def GetSchema(self, _request: Any, _context: Any) -> Any:
         return proto.GetSchemaResponse(schema=FILE.read_text("utf-8"))
@@ -143,6 +146,12 @@ class Plugin(Server):
 
     def Delete(self, request: Any, context: Any) -> Any:
         return super().Delete(self._taken(request), context)
+
+    def _turn(self, provider: ResourceProvider, id_: str, props: dict[str, Any]) -> AbstractContextManager[None]:
+        if not isinstance(provider, HostProvider):
+            return nullcontext()
+        host, _, title = id_.partition("/")
+        return self._turns.turn(host, title, lambda: provider.left_with(props))
 
     def Construct(self, request: Any, context: Any) -> Any:
         """Construct a component for a program in another language."""

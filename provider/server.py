@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from hashlib import sha256
 from secrets import token_hex
@@ -216,8 +217,15 @@ class Server(ResourceProviderServicer):
     @answering
     def Delete(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
-        self._provider(request, request.properties).delete(request.id, props)
+        provider = self._provider(request, request.properties)
+        with self._turn(provider, request.id, props):
+            provider.delete(request.id, props)
         return empty_pb2.Empty()
+
+    def _turn(self, provider: ResourceProvider, id_: str, props: dict[str, Any]) -> AbstractContextManager[None]:
+        """Return what waits until a resource may be deleted."""
+        del provider, id_, props
+        return nullcontext()
 
     def _unfinished(self, provider: ResourceProvider, urn: str) -> dict[str, Any]:
         """Return what the state lacks about a resource whose change was interrupted when a run was killed."""

@@ -122,6 +122,11 @@ class Claims:
         with self._lock:
             return (host, title) in self._declared
 
+    def titles(self, host: str) -> frozenset[str]:
+        """Return the titles of all resources of a host that the program is known to declare."""
+        with self._lock:
+            return frozenset(title for name, title in self._declared if name == host)
+
     def fail(self, host: str) -> None:
         """Note that a change of a host was refused or failed."""
         with self._lock:

@@ -53,7 +53,7 @@ from components.core.unknown import has_unknown
 from components.core.ways import Ways, connected, say_outdated
 from components.failure import Failure
 from hosts.errors import HostError, Unreachable
-from hosts.guard.record import Ledger
+from hosts.guard.record import Ledger, record_name
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -268,6 +268,17 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             raise Failure(
                 f"{error}\n{GONE_FOR_GOOD.format(host=name, stack=caller().stack, project=caller().project)}"
             ) from error
+
+    def left_with(self, props: Mapping[str, Any]) -> frozenset[str]:
+        """Return what else this stack has on a host and this run's program does not declare: names in its record."""
+        state, own = self._stored(props), caller()
+        try:
+            owners = ledger_of(self._host_of(state)).owners
+        except (HostError, Failure):
+            return frozenset()  # the operation itself will report it
+        declared = {record_name(title) for title in CLAIMS.titles(state.declared.host)}
+        ours = (name for name, one in owners.items() if (one.project, one.stack) == (own.project, own.stack))
+        return frozenset(ours) - declared
 
     def _delete(self, host: "Host", state: Stored[I, F], found: Ledger) -> None:
         title = self.chapter.title(state.declared)

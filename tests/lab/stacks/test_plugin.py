@@ -1,12 +1,15 @@
 """The plugin on a lab host, called as by an engine: `create` to `delete`, which restores the prior state."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pulumi.runtime import proto
 
+from components.fail2ban.settings import Fail2BanSettings
+from components.sshd.settings import SshdSettings
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.plugin.served import Engine, open_, served
@@ -85,6 +88,35 @@ def test_rules_by_a_connection_of_their_own_with_its_key_a_secret(host: LabHost,
         assert _nothing_to_do(engine, urn, id_, state, inputs)
         engine.delete(urn, id_, state)
     assert host.exec("iptables -S").stdout == before
+
+
+def test_all_that_a_host_has_may_be_deleted_at_once(host: LabHost, tmp_path: Path) -> None:
+    """As an engine does if a program declares no order: the packages' request comes first, and has to wait."""
+    host.exec("apt-get -qq purge -y sudo fail2ban </dev/null 2>&1 || :")
+    before = host.exec("cat /etc/passwd /etc/group; dpkg --get-selections; sshd -T; ls /etc/sudoers.d || :").stdout
+    public = host.key_file.with_name(host.key_file.name + ".pub").read_text().strip()
+    admin = {"user": "deploy", "privateKeyFile": str(host.key_file)}
+    with served(tmp_path) as engine:
+        engine.configure(hosts={host.name: entry(host, admin=admin)})
+        made = []
+        for kind, name, props in (
+            ("Packages", "packages", {"present": ["fail2ban", "python3-systemd", "sudo"]}),
+            ("LimitedUser", "deploy", {"name": "deploy", "sudo": "nopasswd", "keys": [public]}),
+            ("Fail2Ban", "bans", Fail2BanSettings().props()),
+            ("Sshd", "sshd", {"settings": SshdSettings().text()}),
+        ):
+            urn = engine.urn(kind, name)
+            inputs, failures = engine.check(urn, {"host": host.name, **props})
+            assert failures == []
+            made.append((urn, *engine.create(urn, inputs)))
+        assert "permitrootlogin no" in host.exec("sshd -T").stdout
+    with served(tmp_path) as engine:  # another run, whose program declares nothing
+        engine.configure(hosts={host.name: entry(host, admin=admin)})
+        with ThreadPoolExecutor(len(made)) as pool:
+            for deleted in [pool.submit(engine.delete, *one) for one in made]:
+                deleted.result(300)
+    after = host.exec("cat /etc/passwd /etc/group; dpkg --get-selections; sshd -T; ls /etc/sudoers.d || :").stdout
+    assert after == before
 
 
 def _without_secrets(value: Any) -> Any:
