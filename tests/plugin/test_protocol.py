@@ -158,11 +158,14 @@ def test_a_state_of_the_dynamic_resource_is_the_same_resource(engine: Engine) ->
 RECORDED = Path(__file__).parents[1] / "unit" / "recorded" / "states"
 
 
+KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+
+
 def _decrypted(value: Any, name: str = "") -> Any:
     """Return values of a state as an engine sends them; which word a secret is does not matter here."""
     if isinstance(value, dict):
         if "ciphertext" in value:
-            return secret("-----BEGIN PRIVATE KEY-----\n" if name == "privateKey" else "hunter22")
+            return secret(KEY if name == "privateKey" else "hunter22")
         return {key: _decrypted(one, key) for key, one in value.items()}
     return [_decrypted(one) for one in value] if isinstance(value, list) else value
 
