@@ -33,6 +33,8 @@ class Room:
     suffix: str = ".py"
     without: tuple[str, ...] = ()
     """What is another room."""
+    slow: tuple[str, ...] = ()
+    """More tests that should notice; those of `FAST` should for every room."""
 
     def files(self) -> Iterator[Path]:
         """Yield its files."""
@@ -67,9 +69,8 @@ ROOMS = {
     "provider": Room(("provider",)),
     "plugin": Room(("plugin",), without=("plugin/venv/",)),
     "policies": Room(("policies",)),
-    "engine": Room(("local/engine",)),
+    "engine": Room(("local/engine",), slow=("tests/engine",)),
     "lab": Room(("local/lab",)),
-    "fleet": Room(("fleet",)),
+    "fleet": Room(("fleet",), slow=("tests/fleet",)),
 }
-FAST = ("tests/unit", "tests/policies", "tests/ssh", "tests/engine", "tests/plugin", "tests/fleet")
-"""Tests without hosts."""
+FAST = ("tests/unit", "tests/policies", "tests/ssh", "tests/plugin")

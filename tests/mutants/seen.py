@@ -14,8 +14,10 @@ from pathlib import Path
 
 from tests.mutants.made import MODULE, Mutant
 from tests.mutants.recorder import FOLDER, FOLDERS
-from tests.mutants.rooms import FAST, REPOSITORY
+from tests.mutants.rooms import REPOSITORY
 
+COLLECTING = 0.005
+"""Seconds to collect a test."""
 KEPT = REPOSITORY / ".mutants" / "seen.json"
 
 
@@ -52,7 +54,7 @@ class Seen:
                     self._importers[module].add(str(path.relative_to(REPOSITORY)))
 
     def by(self, mutant: Mutant, budget: float) -> list[str]:
-        """Return the tests that can notice a mutant, within `budget` seconds: first one of each parametrised test."""
+        """Return the tests that can notice a mutant, within `budget` seconds."""
         if mutant.scope != MODULE or mutant.file.endswith(".sh"):
             ranked = [self._tests[f"{mutant.file}:{mutant.scope}"]]
         else:  # constants and fields: who imports them, who runs code beside them, who runs code of importers
@@ -63,18 +65,21 @@ class Seen:
         chosen: dict[str, None] = {}
         for tests in ranked:
             for test in self._spread(tests):
-                if test not in chosen and (budget := budget - self.seconds[test] - 0.005) > 0:
+                cost = self.seconds[test] + COLLECTING
+                if test not in chosen and cost < budget:
+                    budget -= cost
                     chosen[test] = None
         return list(chosen)
 
     def _spread(self, tests: set[str]) -> Iterator[str]:
-        """Yield the quick ones first, and one of each parametrised test before the second of any."""
-        turn: dict[str, int] = defaultdict(int)
+        """Yield the quick ones first. What the others of a parametrised test took counts for each."""
+        spent: dict[str, float] = defaultdict(float)
         ranked = []
         for test in sorted(tests, key=lambda test: (self.seconds[test], test)):
-            ranked.append((turn[test.partition("[")[0]], test))
-            turn[test.partition("[")[0]] += 1
-        yield from (test for _, test in sorted(ranked, key=lambda pair: pair[0]))
+            function = test.partition("[")[0]
+            spent[function] += self.seconds[test] + COLLECTING
+            ranked.append((spent[function], test))
+        yield from (test for _, test in sorted(ranked))
 
 
 _IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|.*)|import (\S+))", re.M)
@@ -93,17 +98,18 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
-def recorded(jobs: int, *, anew: bool = False) -> Seen:
-    """Return what is recorded, after recording what is not."""
+def recorded(folders: Sequence[str], jobs: int, *, anew: bool = False) -> Seen:
+    """Return what the tests of some folders run, after recording those that are not recorded."""
     old = Seen([], {})
     if KEPT.exists() and not anew:
         kept = json.loads(KEPT.read_text())
         old = Seen(kept["scopes"], {name: TestFile(**values) for name, values in kept["files"].items()})
     there = {
-        str(f.relative_to(REPOSITORY)): _digest(f) for d in FAST for f in sorted((REPOSITORY / d).rglob("test_*.py"))
+        str(file.relative_to(REPOSITORY)): _digest(file) for file in sorted((REPOSITORY / "tests").rglob("test_*.py"))
     }
     files = {name: file for name, file in old.files.items() if there.get(name) == file.digest}
-    if missing := [name for name in there if name not in files]:
+    names = [name for name in there if name.startswith(tuple(f"{folder}/" for folder in folders))]
+    if missing := [name for name in names if name not in files]:
         print(f"recording what {len(missing)} files of tests run", file=sys.stderr, flush=True)
         files |= _record(missing, there, old.scopes, jobs)
         KEPT.parent.mkdir(exist_ok=True)

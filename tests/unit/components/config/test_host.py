@@ -118,6 +118,15 @@ def test_credentials_that_a_program_gives_are_secrets_at_any_depth(way: Callable
         assert HostAccess.model_validate({"name": "web1", **plain(inputs["connection"])}).admin is not None
 
 
+def test_a_users_password_is_a_secret_and_its_name_is_not() -> None:
+    wanted = Hardening.model_validate({"users": [{"name": "deploy", "password": "TOPSECRET", "sudo": "password"}]})
+    found = declared(lambda: HardenedHost("web1", {"admin": LOGIN}, wanted))
+    [user] = [inputs for name, inputs in found.items() if name.startswith("LimitedUser")]
+    assert "TOPSECRET" not in in_clear(user)
+    assert plain(user["password"]) == "TOPSECRET"
+    assert user["name"] == "deploy"
+
+
 @pytest.mark.parametrize(
     ("firewall", "preferred"),
     [

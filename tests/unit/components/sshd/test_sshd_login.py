@@ -18,6 +18,7 @@ from components.sshd.login import Entrance, entrance, sole_login
 from components.sshd.settings import SshdFacts, SshdInputs
 from hosts import pool
 from hosts.errors import Unreachable
+from hosts.guard.guarded import RunIdentity
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import Connection, HostAccess
 
@@ -43,10 +44,15 @@ class Entered:
         """How this run logged in."""
         return self.access.logins()[0][1].model_copy(update={"port": self.port})
 
-    def run(self, script: Script, resource: str = "") -> list[Answer]:
-        """Tell about the login."""
-        self.asked.append(script)
-        return [Answer(self.looks, "", 0)]
+    def run(self, *scripts: Script, resource: str = "", timeout: float = 0) -> list[Answer]:
+        """Tell about the login; what would be armed is."""
+        self.asked += scripts
+        return [Answer(self.looks, "", 0, {"armed": "yes"}) for _ in scripts]
+
+    @property
+    def identity(self) -> RunIdentity:
+        """Who changes it."""
+        return RunIdentity("0123456789abcdef", "me@here")
 
     def confirm(self, **how: Any) -> None:
         """Log in anew."""
@@ -216,3 +222,41 @@ def test_after_the_change_the_login_of_later_runs_is_proved(monkeypatch: pytest.
     assert told.value.hint == ""
     chapter.prove_login(host, inputs("Port 2222\n"), 9, restoring=True)
     assert host.proved == [{"patience": 9, "login": "any"}]
+
+
+def restoring(host: Entered, ports: tuple[int, ...]) -> Entered:
+    """Return the host by which the prior settings, with these ports, are restored."""
+    facts = SshdFacts(wanted="", admin="", root="", ports=ports)
+    known = KnownState[SshdInputs, SshdFacts](prior=facts)
+    return cast("Entered", SshdChapter().host_for_restore(cast("Any", host), inputs("Port 2222\n"), known))
+
+
+@pytest.mark.usefixtures("pooled")
+def test_before_sshd_goes_back_to_another_port_somebody_gets_in_there() -> None:
+    host = entered(admin={**ADMIN, "port": 2222}, bootstrap={**ROOT, "port": 23})
+    host.port, host.looks = 2222, "198.51.100.7\n2222\n"
+    assert restoring(host, (22, 23)) is host
+    assert [(one["login"], one["port"]) for one in host.proved] == [("admin", 23)]
+    [both] = [script for script in host.asked if "ports" in script.values and script.step == "change the settings"]
+    assert both.values["ports"] == "23 2222"
+    assert any(script.step == "keep the change" for script in host.asked)
+
+
+@pytest.mark.usefixtures("pooled")
+def test_where_nobody_gets_in_at_the_port_of_before_nothing_is_restored() -> None:
+    host = entered(admin={**ADMIN, "port": 2222})
+    host.port, host.looks, host.refuses = 2222, "198.51.100.7\n2222\n", True
+    with pytest.raises(Failure, match=r"sshd would go back to port 22, where nobody can log in now.*ports: \[22\]"):
+        restoring(host, (22,))
+    assert not any(script.step == "keep the change" for script in host.asked)
+
+
+@pytest.mark.usefixtures("pooled")
+@pytest.mark.parametrize(
+    ("looks", "ports"), [("198.51.100.7\n22\n", (22,)), ("198.51.100.7\n2222\n", (22, 2222)), ("a\n2222\n", ())]
+)
+def test_where_the_port_stays_nothing_is_proved_before_restoring(looks: str, ports: tuple[int, ...]) -> None:
+    host = entered(admin={**ADMIN, "port": 2222})
+    host.port, host.looks = 2222, looks
+    assert restoring(host, ports) is host
+    assert (host.proved, len(host.asked)) == ([], 1)

@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from components.users.chapter import UserChapter
 from components.users.own_login import guard, outside
 from components.users.resource import LimitedUserProvider
 from components.users.settings import UserFacts, UserInputs, UserSettings, effective_sudo, keys_in_force
+from hosts.errors import LoginRefused
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.ssh.connection import HostAccess
@@ -233,6 +235,134 @@ def test_groups_that_were_there_before_are_not_left() -> None:
     assert script.values["dropin_content"] == ""
 
 
+class _Logins:
+    """The part of a host that the guard uses."""
+
+    def __init__(self, **logins: dict[str, Any]) -> None:
+        entries = {name: {"host": "192.0.2.1", **login} for name, login in logins.items()}
+        self.access = HostAccess.model_validate({"name": "web1", **entries})
+
+
+def _planned(new: dict[str, Any], last: dict[str, Any] | None, prior: UserFacts | None) -> Mapping[str, str]:
+    """The values of a script that changes from `last` to `new`."""
+    old = inputs(**last) if last is not None else None
+    now = facts(old) if old else prior or UserFacts()
+    return CHAPTER.apply(inputs(**new), KnownState(old, now, prior or UserFacts(), now)).values
+
+
+def test_what_is_declared_no_more_becomes_what_it_was() -> None:
+    prior = facts(inputs(), home="/srv/deploy", shell="/bin/zsh")
+    declared = {"home": "/home/deploy", "shell": "/bin/sh"}
+    values = _planned({}, declared, prior)
+    assert (values["want_home"], values["shell"], values["adopted"], values["first"]) == (
+        "/srv/deploy",
+        "/bin/zsh",
+        "yes",
+        "",
+    )
+    values = _planned(declared, None, prior)
+    assert (values["want_home"], values["shell"], values["first"]) == ("/home/deploy", "/bin/sh", "yes")
+    values = _planned({}, {}, prior)
+    assert (values["want_home"], values["shell"]) == ("", "")
+    assert _planned({}, None, None)["adopted"] == ""
+
+
+def test_keys_go_back_where_an_adopted_account_leaves_its_home() -> None:
+    assert _planned({"home": "/srv"}, {}, facts(inputs()))["leaves_home"] == "yes"
+    assert _planned({"home": "/srv"}, {}, facts(inputs(), home="/old"))["leaves_home"] == ""
+    assert _planned({"home": "/srv"}, {}, UserFacts())["leaves_home"] == ""
+    without = {"keys": [], "password": PASSWORD, "sudo": "password"}
+    assert _planned({"home": "/srv"}, without, facts(inputs()))["leaves_home"] == ""
+    assert _planned({"home": "/srv"}, None, facts(inputs()))["leaves_home"] == ""
+
+
+def test_a_shell_that_ends_every_login_is_lifted_unless_it_was_there_before() -> None:
+    now = facts(inputs(), shell="/usr/sbin/nologin")
+
+    def lifted(prior: UserFacts, last: UserInputs | None = None) -> tuple[str, str]:
+        values = CHAPTER.apply(inputs(), KnownState(last, now, prior, now)).values
+        return values["shell"], values["shell_lost"]
+
+    assert lifted(facts(inputs())) == ("/bin/bash", "")
+    assert lifted(UserFacts()) == ("", "yes")
+    assert lifted(now) == ("", "")
+
+
+def test_keys_that_cannot_be_read_are_looked_at_again_and_then_told() -> None:
+    seen = facts(inputs(), keys_trouble="hangs")
+    assert CHAPTER.apply(inputs(), KnownState(prior=seen, before=seen)).body == f"exit {STALE}"
+    with pytest.raises(Failure, match="web1: user deploy: "):
+        CHAPTER.apply(inputs(), KnownState(prior=seen, before=seen, reobserved=True))
+    without = inputs(keys=[], password=PASSWORD, sudo="password")
+    assert CHAPTER.apply(without, KnownState(prior=seen, before=seen)).body != f"exit {STALE}"
+
+
+class _Entered(_Logins):
+    """A host that this run has entered as an admin."""
+
+    login = "admin"
+
+    def __init__(self, let_in: str = "", **logins: dict[str, Any]) -> None:
+        super().__init__(**logins)
+        self.let_in, self.refuses, self.calls = let_in, False, list[Any]()
+
+    def entered(self) -> Any:
+        return self.access.logins()[0][1].model_copy(update={"port": 2022})
+
+    def credentials_changed(self, user: str) -> None:
+        self.calls.append(("changed", user))
+
+    def confirm_everywhere(self, patience: float, *, login: str, port: int) -> None:
+        self.calls.append((login, port, patience))
+        if self.refuses:
+            raise LoginRefused("no", host="web1")
+
+    def renew(self) -> None:
+        self.calls.append("renew")
+
+    def run(self, script: Script, resource: str) -> list[Answer]:
+        return [Answer(self.let_in, "", 0)]
+
+
+def test_a_change_is_proved_by_the_logins_that_this_user_has_and_is_renewed() -> None:
+    host: Any = _Entered(admin={"user": "deploy"}, bootstrap={"user": "deploy"})
+    CHAPTER.prove_login(host, inputs(), 9)
+    assert host.calls == [("changed", "deploy"), ("admin", 2022, 9), "renew"]
+    host = _Entered(admin={"user": "deploy"}, bootstrap={"user": "deploy"})
+    host.login = "bootstrap"
+    CHAPTER.prove_login(host, inputs(), 9)
+    assert host.calls == [("changed", "deploy"), ("admin", 2022, 9), ("bootstrap", 2022, 9), "renew"]
+    host = _Entered(admin={"user": "else"}, bootstrap={"user": "deploy"})
+    CHAPTER.prove_login(host, inputs(), 9)
+    assert host.calls == [("changed", "deploy"), "renew"]
+
+
+@pytest.mark.parametrize(
+    ("let_in", "told"), [("allowgroups ssh\ndenyusers a\n", "allowgroups ssh; denyusers a. Is deploy"), ("", "")]
+)
+def test_who_is_refused_although_the_key_is_right_is_told_whom_sshd_lets_in(let_in: str, told: str) -> None:
+    host: Any = _Entered(let_in, admin={"user": "deploy"})
+    host.refuses = True
+    with pytest.raises(LoginRefused) as error:
+        CHAPTER.prove_login(host, inputs(), 9)
+    assert told in error.value.hint
+    assert bool(error.value.hint) == bool(told)
+    assert "renew" not in host.calls
+
+
+def test_only_a_change_of_a_runs_own_login_is_guarded() -> None:
+    def guarded(**logins: dict[str, Any]) -> bool:
+        access = _Logins(**logins).access
+        assert CHAPTER.guard(inputs(), KnownState(), access, restoring=True) is None
+        found = CHAPTER.guard(inputs(confirmWithin=77), KnownState(), access)
+        assert found is None or found.limit == 77
+        return found is not None
+
+    assert guarded(admin={"user": "deploy"})
+    assert guarded(admin={"user": "else"}, bootstrap={"user": "deploy"})
+    assert not guarded(admin={"user": "else"}, bootstrap={"user": "root"})
+
+
 def test_an_owners_own_key_outlives_delete_and_the_rest_is_as_before() -> None:
     declared = inputs()
     prior = facts(declared, keys=FileState("", True, f"# mine\n{THREE}", "644", "deploy", "deploy"))
@@ -250,14 +380,6 @@ def test_answers_are_read_without_an_account() -> None:
     sections = {"account": "", "group": "deploy:x:1005:\n", "sudo_group": "wheel\n", "dropin.meta": "absent\n/x\n"}
     read = CHAPTER.parse(inputs(), Answer("", "", 0, sections))
     assert (read.exists, read.group_gid, read.sudo_group) == (False, "1005", "wheel")
-
-
-class _Host:
-    """The part of a host that the guard uses."""
-
-    def __init__(self, **logins: dict[str, Any]) -> None:
-        entries = {name: {"host": "192.0.2.1", **login} for name, login in logins.items()}
-        self.access = HostAccess.model_validate({"name": "web1", **entries})
 
 
 @pytest.fixture(scope="module")
@@ -283,28 +405,28 @@ def test_the_runs_own_key_and_sudo_are_not_taken(own: tuple[str, str], login: st
     private, public = own
     old = inputs(keys=[public])
     known = KnownState(old, facts(old), UserFacts(), facts(old))
-    host: Any = _Host(**{login: {"user": "deploy", "privateKey": private}})
+    host: Any = _Logins(**{login: {"user": "deploy", "privateKey": private}})
     with pytest.raises(Failure, match=why) as error:
         guard(host, inputs(**change), known)
     assert PASSWORD not in str(error.value)
     guard(host, inputs(keys=[TWO, public]), known)
-    other: Any = _Host(**{login: {"user": "else", "privateKey": private}})
+    other: Any = _Logins(**{login: {"user": "else", "privateKey": private}})
     guard(other, inputs(**change), known)
 
 
 def test_a_key_that_was_there_before_us_may_leave_the_declaration(own: tuple[str, str]) -> None:
     private, public = own
     old = inputs(keys=[public])
-    host: Any = _Host(admin={"user": "deploy", "privateKey": private})
+    host: Any = _Logins(admin={"user": "deploy", "privateKey": private})
     guard(host, inputs(keys=[TWO]), KnownState(old, facts(old), facts(old), facts(old)))
 
 
 def test_a_user_is_deleted_by_another_login() -> None:
-    both: Any = _Host(admin={"user": "deploy"}, bootstrap={"user": "root"})
+    both: Any = _Logins(admin={"user": "deploy"}, bootstrap={"user": "root"})
     assert outside(both, "ann", adopted=False) is both
     way = outside(both, "deploy", adopted=False).access
     assert [login for login, _ in way.logins()] == ["bootstrap"]
-    alone: Any = _Host(bootstrap={"user": "deploy"})
+    alone: Any = _Logins(bootstrap={"user": "deploy"})
     assert outside(alone, "deploy", adopted=True) is alone
     with pytest.raises(Failure, match="bootstrap"):
         outside(alone, "deploy", adopted=False)
