@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,15 +29,15 @@ from typing import Any
 import yaml
 
 from tests.mutants.made import Mutant
-from tests.mutants.rooms import FAST, REPOSITORY, ROOMS, named
+from tests.mutants.rooms import FAST, REPOSITORY, ROOMS, named, tests_of
 from tests.mutants.seen import Seen, recorded
-from tests.mutants.trial import BROKEN, TIME
+from tests.mutants.trial import BROKEN
 
 WANTED = 0.85
-BUDGET = 60.0
+BUDGET = 25.0
 """Seconds of tests for one mutant."""
-LIMIT, SLOWER = 60.0, 8
-"""When tests count as never ending: after so many seconds, and so many times as long as they took before."""
+LIMIT, SLOWER = 30.0, 8
+"""When a test counts as never ending: after so many seconds, and so many times as long as it took before."""
 NAMED = "named"
 """The room of those that some test must notice, all of them."""
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
@@ -49,16 +49,17 @@ class Place:
 
     process: subprocess.Popen[str]
 
-    def failing(self, mutant: Mutant | None, tests: Sequence[str], limit: float, number: int = 0) -> str:
-        """Return the first test that fails with a mutant, or without one; "" if none does."""
+    def failing(self, mutant: Mutant | None, limits: Mapping[str, float], number: int = 0) -> tuple[str, bool]:
+        """Return the first test that fails with a mutant, or without one, and whether it did not end in time."""
         file, text = (mutant.file, mutant.after) if mutant else ("", None)
         # no two mutants of a file have the same time, which tells stale bytecode
-        order = {"file": file, "text": text, "time": 2_000_000_000 + number, "tests": list(tests), "limit": limit}
+        order = {"file": file, "text": text, "time": 2_000_000_000 + number, "limits": limits}
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
-        return str(json.loads(self.process.stdout.readline())["by"])
+        found = json.loads(self.process.stdout.readline())
+        return str(found["by"]), bool(found["timed"])
 
 
 @dataclass
@@ -71,27 +72,32 @@ class Trials:
     """Tests that failed with some mutant: whether they pass without one."""
     number: int = 0
 
-    def killer(self, mutant: Mutant) -> str:
-        """Return which test notices a mutant; "" if none does."""
-        tests = self.seen.by(mutant, BUDGET)
+    def tests(self, mutant: Mutant) -> list[str]:
+        """Return the tests to try."""
+        return self.seen.by(mutant, BUDGET, tests_of(mutant))
+
+    def killer(self, mutant: Mutant) -> tuple[str, bool]:
+        """Return which test notices a mutant, "" if none does, and whether it did not end."""
+        tests = self.tests(mutant)
         place = self.places.get()
         self.number += 1
         number = self.number
         try:
             while tests := [test for test in tests if self.sound.get(test, True)]:
-                limit = LIMIT + SLOWER * sum(self.seen.seconds[test] for test in tests)
-                test = place.failing(mutant, tests, limit, number)
-                if test == TIME and place.failing(None, tests, limit / 2) == TIME:  # a slow machine: nothing is known
-                    test = place.failing(mutant, tests, 5 * limit, number)
-                if test in ("", BROKEN, TIME) or self._is_sound(place, test):
-                    return test
-            return ""
+                test, timed = place.failing(mutant, self._limits(tests), number)
+                if test in ("", BROKEN) or self._is_sound(place, test, anew=timed):
+                    return test, timed
+            return "", False
         finally:
             self.places.put(place)
 
-    def _is_sound(self, place: Place, test: str) -> bool:
-        if test not in self.sound:
-            self.sound[test] = not place.failing(None, [test], 5 * LIMIT)
+    def _limits(self, tests: Sequence[str]) -> Mapping[str, float]:
+        return {test: LIMIT + SLOWER * self.seen.seconds[test] for test in tests}
+
+    def _is_sound(self, place: Place, test: str, *, anew: bool) -> bool:
+        """Return whether a test passes without a mutant, in the same time."""
+        if anew or test not in self.sound:
+            self.sound[test] = not place.failing(None, self._limits([test]))[0]
         return self.sound[test]
 
 
@@ -131,6 +137,15 @@ def equivalent() -> list[dict[str, Any]]:
     return list(yaml.safe_load(EQUIVALENT.read_text("utf-8")) or [])
 
 
+def _sample(name: str, seed: int, size: int) -> tuple[list[Mutant], int]:
+    """Return a sample of a room's mutants, and how many there are."""
+    same = {(entry["file"], entry["line"]) for entry in equivalent()}
+    there = named() if name == NAMED else ROOMS[name].mutants()
+    there = [mutant for mutant in there if (mutant.file, mutant.line) not in same]
+    size = len(there) if name == NAMED else min(size, len(there))
+    return random.Random(f"{seed} {name}").sample(there, size), len(there)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try a sample of each room."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.partition("\n")[0])
@@ -142,36 +157,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := sorted({*options.rooms} - {*ROOMS, NAMED}):
         parser.error(f"no such room: {', '.join(unknown)}; there are {NAMED}, {', '.join(ROOMS)}")
-    chosen = options.rooms or (NAMED, *ROOMS)
     os.nice(10)
-    slow = {folder for name in chosen if name in ROOMS for folder in ROOMS[name].slow}
-    seen = recorded((*FAST, *sorted(slow)), options.jobs, anew=options.anew)
-    same = {(entry["file"], entry["line"]) for entry in equivalent()}
+    samples = {name: _sample(name, options.seed, options.sample) for name in options.rooms or (NAMED, *ROOMS)}
+    more = {folder.rstrip("/") for sample, _ in samples.values() for mutant in sample for folder in tests_of(mutant)}
+    seen = recorded((*FAST, *sorted(more - {*FAST})), options.jobs, anew=options.anew)
     table, low = [], []
     with _places(options.jobs) as places, ThreadPoolExecutor(options.jobs) as pool:
         trials = Trials(seen, places)
-        for name in chosen:
+        for name, (sample, there) in samples.items():
             began = time.monotonic()
-            all_there = named() if name == NAMED else ROOMS[name].mutants()
-            there = [mutant for mutant in all_there if (mutant.file, mutant.line) not in same]
-            sample = (
-                there
-                if name == NAMED
-                else random.Random(f"{options.seed} {name}").sample(there, min(options.sample, len(there)))
-            )
             killers = list(pool.map(trials.killer, sample))
-            for mutant, killer in zip(sample, killers, strict=True):
+            for mutant, (killer, _) in zip(sample, killers, strict=True):
                 if not killer:
-                    print(f"{mutant}\n# {len(seen.by(mutant, BUDGET))} tests\n", flush=True)
-            dead, ended = sum(map(bool, killers)), killers.count(TIME)
+                    print(f"{mutant}\n# {len(trials.tests(mutant))} tests\n", flush=True)
+            dead, ended = (sum(map(bool, column)) for column in zip(*killers, strict=True))
             low += [name] if dead < (1 if name == NAMED else WANTED) * len(sample) else []
-            share = dead / (len(sample) or 1)
-            table.append(f"| {name} | {len(there)} | {len(sample)} | {dead} | {share:.0%} | {ended} |")
+            table.append(f"| {name} | {there} | {len(sample)} | {dead} | {dead / len(sample):.0%} | {ended} |")
             print(f"{table[-1]} {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    print(
-        f"Seed {options.seed}\n\n| room | mutants | sample | killed | | by the time limit |\n|---|--:|--:|--:|--:|--:|"
-    )
-    print("\n".join(table))
+    print(f"Seed {options.seed}\n\n| room | mutants | sample | killed | | by a time limit |")
+    print("|---|--:|--:|--:|--:|--:|", *table, sep="\n")
     if unsound := sorted(test for test, sound in trials.sound.items() if not sound):
         print("not counted, as they fail without a mutant:", *unsound, sep="\n    ", file=sys.stderr)
     if low:

@@ -33,8 +33,8 @@ class Room:
     suffix: str = ".py"
     without: tuple[str, ...] = ()
     """What is another room."""
-    slow: tuple[str, ...] = ()
-    """More tests that should notice; those of `FAST` should for every room."""
+    tests: tuple[str, ...] = ()
+    """Folders of tests that start its programs, and so may notice, whatever is recorded of them."""
 
     def files(self) -> Iterator[Path]:
         """Yield its files."""
@@ -67,10 +67,16 @@ ROOMS = {
     **_both("hosts", "hosts", "hosts/guard/"),
     "rules": Room(("rules",)),
     "provider": Room(("provider",)),
-    "plugin": Room(("plugin",), without=("plugin/venv/",)),
-    "policies": Room(("policies",)),
-    "engine": Room(("local/engine",), slow=("tests/engine",)),
+    "plugin": Room(("plugin",), without=("plugin/venv/",), tests=("tests/plugin/",)),
+    "policies": Room(("policies",), tests=("tests/policies/",)),
+    "engine": Room(("local/engine",), tests=("tests/engine/",)),
     "lab": Room(("local/lab",)),
-    "fleet": Room(("fleet",), slow=("tests/fleet",)),
+    "fleet": Room(("fleet",), tests=("tests/fleet/",)),
 }
 FAST = ("tests/unit", "tests/policies", "tests/ssh", "tests/plugin")
+
+
+def tests_of(mutant: Mutant) -> tuple[str, ...]:
+    """Return the folders of tests that start programs with this mutant's file."""
+    mine = (r for r in ROOMS.values() if mutant.file.startswith(r.places) and mutant.file.endswith(r.suffix))
+    return next((room.tests for room in mine if not mutant.file.startswith(room.without or ("?",))), ())

@@ -53,8 +53,8 @@ class Seen:
                 for module in _imported(path.read_text("utf-8")):
                     self._importers[module].add(str(path.relative_to(REPOSITORY)))
 
-    def by(self, mutant: Mutant, budget: float) -> list[str]:
-        """Return the tests that can notice a mutant, within `budget` seconds."""
+    def by(self, mutant: Mutant, budget: float, folders: Sequence[str] = ()) -> list[str]:
+        """Return the tests that can notice a mutant, within `budget` seconds. `folders` of tests may notice any."""
         if mutant.scope != MODULE or mutant.file.endswith(".sh"):
             ranked = [self._tests[f"{mutant.file}:{mutant.scope}"]]
         else:  # constants and fields: who imports them, who runs code beside them, who runs code of importers
@@ -62,6 +62,9 @@ class Seen:
             tests = {test for file in importers if file in self.files for test in self.files[file].tests}
             others = {test for file in importers - {*self.files} for test in self._of_file[file]}
             ranked = [tests & self._of_file[mutant.file], tests, self._of_file[mutant.file], others]
+        beside = {test.partition("::")[0] for test in ranked[0]}  # fixtures run for the first test of a file
+        ranked.append({test for file in beside for test in self.files[file].tests})
+        ranked.append({test for test in self.seconds if test.startswith(tuple(folders))})
         chosen: dict[str, None] = {}
         for tests in ranked:
             for test in self._spread(tests):
@@ -154,6 +157,7 @@ def read_recording(folder: Path, digests: Mapping[str, str], scopes: list[str]) 
                     scopes.append(scope)
                 found[test].add(number[scope])
     for test, numbers in found.items():
-        if (file := files.get(test.partition("::")[0])) and test in file.seconds:
-            file.tests.setdefault(test, sorted(numbers))
+        of = files.get(test.partition("::")[0])
+        if of and test in of.seconds:
+            of.tests.setdefault(test, sorted(numbers))
     return files
