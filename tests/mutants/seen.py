@@ -54,7 +54,8 @@ class Seen:
                     self._importers[module].add(str(path.relative_to(REPOSITORY)))
 
     def by(self, mutant: Mutant, budget: float, folders: Sequence[str] = ()) -> list[str]:
-        """Return the tests that can notice a mutant, within `budget` seconds. `folders` of tests may notice any."""
+        """Return the tests that can notice a mutant, within `budget` seconds, first those in the folder of
+        the same name. `folders` of tests may notice any."""
         if mutant.scope != MODULE or mutant.file.endswith(".sh"):
             ranked = [self._tests[f"{mutant.file}:{mutant.scope}"]]
         else:  # constants and fields: who imports them, who runs code beside them, who runs code of importers
@@ -67,7 +68,8 @@ class Seen:
         ranked.append({test for test in self.seconds if test.startswith(tuple(folders))})
         chosen: dict[str, None] = {}
         for tests in ranked:
-            for test in self._spread(tests):
+            near = {test for test in tests if mutant.file.rpartition("/")[0] in test}
+            for test in (*self._spread(near), *self._spread(tests - near)):
                 cost = self.seconds[test] + COLLECTING
                 if test not in chosen and cost < budget:
                     budget -= cost
