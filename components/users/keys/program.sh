@@ -109,7 +109,10 @@ case $action in
         ;;
     remove)
         as_expected "$4"
-        rm -f authorized_keys
+        if ! rm -f authorized_keys; then
+            fixed . authorized_keys || :
+            exit 74
+        fi
         [ -z "$3" ] || folder_mode "$3"
         ;;
 esac

@@ -41,6 +41,7 @@ def test_the_default_is_the_guide_and_what_it_takes_to_mean_it() -> None:
     assert text(passwordAuthentication=True) == "PasswordAuthentication yes\nPermitRootLogin no\n"
     assert "PermitRootLogin prohibit-password\n" in text(permitRootLogin="prohibit-password")
     assert text(permitRootLogin=False) == GUIDE  # YAML reads a bare `no` as false
+    assert "PermitRootLogin yes\n" in text(permitRootLogin=True)
 
 
 @pytest.mark.parametrize(

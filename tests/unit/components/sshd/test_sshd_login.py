@@ -150,14 +150,17 @@ def test_sshd_moves_if_it_would_leave_the_port_of_this_run() -> None:
 
 
 @pytest.fixture
-def pooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hosts are made of their access data alone."""
+def pooled(monkeypatch: pytest.MonkeyPatch) -> list[Entered]:
+    """Hosts are made of their access data alone: all of them."""
+    made: list[Entered] = []
 
     class Pool:
         def host(self, access: HostAccess) -> Entered:
-            return Entered(access)
+            made.append(Entered(access))
+            return made[-1]
 
     monkeypatch.setattr(pool, "connection_pool", Pool)
+    return made
 
 
 @pytest.mark.usefixtures("pooled")
@@ -189,6 +192,14 @@ def test_later_runs_come_in_by_the_first_login_without_a_password_that_no_longer
 def inputs(settings: str) -> SshdInputs:
     """Inputs with these settings."""
     return SshdInputs(host="web1", admin="deploy", settings=effective.canonical(settings))
+
+
+def test_nothing_is_changed_before_the_admins_login_is_proved(pooled: list[Entered]) -> None:
+    chapter, known = SshdChapter(), KnownState[SshdInputs, SshdFacts]()
+    assert chapter.stages(cast("Any", entered()), inputs(KEYS_ONLY), known) == (inputs(KEYS_ONLY),)
+    assert [len(host.proved) for host in pooled] == [1]
+    with pytest.raises(Failure, match="AllowGroups wheel"):
+        chapter.stages(cast("Any", entered()), inputs("AllowGroups wheel\n"), known)
 
 
 @pytest.mark.usefixtures("pooled")

@@ -62,6 +62,12 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any], Callable[[Stage], Any]]] = {
     ),
     "the system's group": (exits.SYSTEM, "the group bin", {"name": "bin"}, lambda _: None),
     "another's home": (exits.HOME_TAKEN, "", {"home": "/home/ann"}, lambda _: None),
+    "a home of the system's": (
+        exits.HOME_TAKEN,
+        "",
+        {"home": "/srv/daemon"},
+        lambda stage: (stage.folder("/srv/daemon"), os.chown(stage.path("/srv/daemon"), 500, 500)),
+    ),
     "a home that others make": (exits.HOME_OPEN, "/tmp/deploy", {"home": "/tmp/deploy"}, lambda _: None),
     "a device for a home": (exits.NO_PLACE, "/dev/null", {"home": "/dev/null"}, lambda _: None),
     "a home below a device": (exits.NO_PLACE, "/dev/null", {"home": "/dev/null/deploy"}, lambda _: None),
@@ -136,6 +142,11 @@ def test_another_rule_that_decides_is_named_before_anything_is_changed(one_host:
 def test_a_group_that_is_left_counts_no_more_when_sudo_is_tried(host: Host) -> None:
     host.stage.write("/etc/sudoers.d/groups", "%sudo ALL=(ALL:ALL) ALL\n", 0o440)
     host.applied(inputs("ann", sudo="none"))
+
+
+def test_a_folder_of_drop_ins_that_is_not_there_yet_is_made(host: Host) -> None:
+    host.stage.execute("rm", "-r", "/etc/sudoers.d")
+    assert host.applied(inputs("ann")).sudo == "nopasswd"
 
 
 def test_sudoers_that_read_no_drop_in_are_told(host: Host) -> None:

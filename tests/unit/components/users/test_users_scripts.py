@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from components.core.chapter import STALE
+from components.core.chapter import STALE, KnownState
 from components.users import exits
 from hosts.guard.guarded import unguarded
+from hosts.scripts import script
 from hosts.shell import Script
 from hosts.system.files import NOT_WRITTEN
 from tests.unit.components.users.accounts import (
@@ -59,6 +60,17 @@ def test_a_home_is_deleted_where_it_is_wanted_and_a_group_that_was_there_comes_b
     assert host.restore(declared).status == 0
     assert "deploy:x:1500:" in host.stage.read("/etc/group")
     assert set(host.everything()) == {*before}
+
+
+def test_an_account_that_comes_again_has_its_home_and_its_number_again(host: Host) -> None:
+    declared = inputs()
+    host.applied(declared)
+    host.restored(declared)
+    host.stage.execute("chown", "-R", "1500:1500", "/home/deploy")
+    host.known = KnownState()
+    host.stage.execute("rm", "-r", "/home/deploy/.ssh")
+    assert host.apply(declared).status == 0
+    assert (host.account("deploy").split(":")[2], host.owner("/home/deploy")) == ("1500", ("755", 1500))
 
 
 def test_a_deleted_account_leaves_no_process_and_not_the_one_that_this_run_uses(host: Host) -> None:
@@ -144,6 +156,17 @@ def test_keys_that_sshd_reads_elsewhere_are_told(host: Host) -> None:
     host.stage.program("sshd", "echo authorizedkeysfile /etc/ssh/keys/%u")
     answer = host.apply(inputs("ann"))
     assert (answer.status, answer.stderr) == (exits.KEYS_ELSEWHERE, "/etc/ssh/keys/%u\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [("allowgroups ssh\nport 22\ndenyusers bob", "allowgroups ssh\ndenyusers bob\n"), ("port 22", "")],
+)
+def test_whom_sshd_lets_in_is_shown(one_host: Host, settings: str, told: str) -> None:
+    one_host.stage.program("sshd", f"cat <<'EOF'\n{settings}\nEOF")
+    answer = one_host.stage.one(Script("look", script("components/users/let_in.sh"), {"name": "ann"}))
+    assert (answer.status, answer.stdout) == (0, told)
+    assert one_host.stage.calls("sshd")[-1].arguments == ("-T", "-C", "user=ann,host=localhost,addr=127.0.0.1")
 
 
 def test_a_home_that_its_user_makes_has_ordinary_folders_above_it(host: Host) -> None:
@@ -283,3 +306,28 @@ def test_keys_that_a_change_made_go_back_to_none(host: Host) -> None:
     assert host.stage.path("/home/ann/.ssh/authorized_keys").exists()
     assert host.give_up(declared).status == 0
     assert not host.stage.path("/home/ann/.ssh").exists()
+
+
+def test_keys_that_cannot_be_removed_are_no_change_that_went_back(one_host: Host) -> None:
+    declared = inputs("ann")
+    assert one_host.change(declared).status == 0
+    one_host.stage.program(
+        "/usr/local/bin/rm",
+        'case $PWD in */.ssh) [ -e /tmp/failed ] || { : >/tmp/failed; exit 1; } ;; esac; exec /usr/bin/rm "$@"',
+    )
+    one_host.stage.write("/stage/calls", one_host.stage.read("/stage/calls"), mode=0o666)
+    answer = one_host.give_up(declared)
+    assert (answer.status == 0, one_host.stage.path("/home/ann/.ssh").exists()) == (False, True)
+    assert one_host.give_up(declared).status == 0
+    assert not one_host.stage.path("/home/ann/.ssh").exists()
+
+
+def test_keys_that_cannot_be_removed_are_told_when_an_account_is_given_back(one_host: Host) -> None:
+    declared = inputs("ann")
+    one_host.applied(declared)
+    one_host.stage.program("/usr/local/bin/rm", 'case $PWD in */.ssh) exit 1 ;; esac; exec /usr/bin/rm "$@"')
+    one_host.stage.write("/stage/calls", one_host.stage.read("/stage/calls"), mode=0o666)
+    assert one_host.restore(declared).status == NOT_WRITTEN
+    one_host.stage.path("/usr/local/bin/rm").unlink()
+    one_host.restored(declared)
+    assert not one_host.stage.path("/home/ann/.ssh").exists()
