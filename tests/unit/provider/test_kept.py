@@ -115,7 +115,7 @@ Engine = Callable[..., list[str]]
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A CLI that prints a state, and notes its arguments; each call is by another process unless it is `same`."""
     program, notes = tmp_path / "pulumi", tmp_path / "notes"
-    monkeypatch.setattr(interrupted, "_engine", lambda: str(program))
+    monkeypatch.setattr(interrupted, "engine", lambda: str(program))
     monkeypatch.setattr(interrupted, "private_folder", lambda _name: tmp_path)
     number = iter(range(99))
 
@@ -190,7 +190,7 @@ def test_a_state_that_cannot_be_read_is_told(engine: Engine, state: str, status:
 
 
 def test_the_embedded_engine_reads_the_state_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interrupted, "_engine", lambda: "")
+    monkeypatch.setattr(interrupted, "engine", lambda: "")
     assert look("lab", "L0", {ONE: ("digest", "1")}) == Interrupted({})
 
 
@@ -216,4 +216,4 @@ def test_the_stack_is_named_as_in_the_run(
 def test_only_a_pulumi_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for program, found in (("/usr/bin/pulumi", True), ("/nix/.pulumi-wrapped", True), ("/usr/bin/python3", False)):
         monkeypatch.setattr(os, "readlink", lambda _path, program=program: program)
-        assert interrupted._engine() == (program if found else "")
+        assert interrupted.engine() == (program if found else "")
