@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pulumi import ComponentResource, Output, ResourceOptions, RunError, log
@@ -26,9 +26,9 @@ _one_at_a_time = threading.Lock()
 
 
 class _Components(Provider):
-    """The SDK's interface for components. `given`: the inputs. `before`: the resources they depend on."""
+    """The SDK's interface for components. `given`: the inputs. `before`: URNs of the resources they depend on."""
 
-    def __init__(self, given: Any, before: list[DependencyResource]) -> None:
+    def __init__(self, given: Any, before: Sequence[str]) -> None:
         super().__init__("")
         plain, self._secret = opened(given)
         self._inputs, self._before = properties(plain), before
@@ -42,7 +42,8 @@ class _Components(Provider):
         kinds = {type_of("HardenedHost"): self._host, type_of("Firewall"): self._firewall}
         if resource_type not in kinds:
             raise RunError(f"{resource_type}: the package has no such component")
-        opts = ResourceOptions.merge(options, ResourceOptions(depends_on=self._before))
+        before = [DependencyResource(urn) for urn in self._before]  # they need the event loop
+        opts = ResourceOptions.merge(options, ResourceOptions(depends_on=before))
         with _one_at_a_time:
             return kinds[resource_type](name, opts)
 
@@ -118,7 +119,7 @@ def _validated(owner: str, model: type[Settings], given: Mapping[str, Any]) -> A
 def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]) -> Any:
     """Declare a component for a program. `config`: the provider's inputs, by their names in a stack config."""
     urns = sorted({urn for found in request.inputDependencies.values() for urn in found.urns})
-    components = _Components(request.inputs, [DependencyResource(urn) for urn in urns])
+    components = _Components(request.inputs, urns)
     asked = proto.ConstructRequest()
     asked.CopyFrom(request)
     asked.ClearField("inputs")

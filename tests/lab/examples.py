@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ TOOLS = {
     "go": ("pulumi-language-go", "go"),
 }
 """What an example needs, beside the CLI."""
+TEMPLATES = ("yaml", "python", "typescript")
+"""The templates."""
 LANGUAGES = {"python": "python", "typescript": "nodejs", "linode": "nodejs", "go": "go"}
 
 _NOT_CACHED = ("ENOTCACHED", "network was disabled", "disabled by GOPROXY")
@@ -70,6 +73,18 @@ class Checkout:
             own.generate(LANGUAGES[name])
         return own
 
+    def new(self, template: str, name: str = "shop") -> "Program":
+        """Start a project beside the checkout from a template, with its SDK."""
+        templates = self.folder / "templates"
+        if not templates.exists():
+            shutil.copytree(REPOSITORY / "templates", templates)
+        own = Program(self, self.folder.parent / f"{name}-{template}")
+        own.folder.mkdir()
+        own.pulumi("new", f"../stockade/templates/{template}", "--generate-only", "--yes", "--name", name)
+        if template in LANGUAGES:
+            own.generate(LANGUAGES[template])
+        return own
+
 
 @dataclass(frozen=True)
 class Program:
@@ -77,6 +92,8 @@ class Program:
 
     checkout: Checkout
     folder: Path
+    more: Mapping[str, str] = field(default_factory=dict)
+    """More of its environment."""
 
     @property
     def sdk(self) -> Path:
@@ -88,7 +105,7 @@ class Program:
         ours = self.checkout.folder
         backend = {"PULUMI_BACKEND_URL": f"file://{ours}/state", "PULUMI_HOME": str(ours / "home")}
         go = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-        return {**os.environ, **backend, **go, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1"}
+        return {**os.environ, **backend, **go, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1", **self.more}
 
     def pulumi(self, *words: str, status: int = 0) -> str:
         """Run the CLI; it must end with this status."""

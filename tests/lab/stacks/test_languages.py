@@ -1,12 +1,16 @@
 """The same program in each language hardens a host through the plugin, with the Pulumi CLI (examples/)."""
 
+import json
+import os
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.lab.api import LabHost
-from tests.lab.examples import Checkout, Program, needs, values
+from tests.lab.examples import REPOSITORY, Checkout, Program, needs, values
 
 EXAMPLES = [pytest.param(name, marks=needs(name)) for name in ("typescript", "python", "go")]
 
@@ -44,6 +48,31 @@ def test_a_program_hardens_a_host_as_the_one_in_yaml_does(host: LabHost, checkou
 
     own.pulumi("destroy", "--yes", "--skip-preview")
     assert _seen(host) == before
+
+
+@needs("linode")
+def test_a_program_makes_a_machine_and_hardens_it(host: LabHost, checkout: Checkout) -> None:
+    """Its address, its host key and the key that logs in are unknown in the preview; a stand-in makes it."""
+    tools = checkout.folder / "bin"
+    tools.mkdir()
+    for name in ("linode", "tls"):
+        script = tools / f"pulumi-resource-{name}"
+        script.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -m tests.lab.standin "$@"\n')
+        script.chmod(0o755)
+    known = json.dumps({"address": host.ipv4, "keyFile": str(host.key_file)})
+    own = replace(checkout.program("linode"), more={"STOCKADE_STANDIN": known, "PATH": f"{tools}:{os.environ['PATH']}"})
+    own.configure()
+    shown = own.pulumi("preview")
+    assert "stockade:index:LimitedUser web1-deploy create" in shown
+    assert "deploy" not in host.exec("cat /etc/passwd").stdout
+
+    own.pulumi("up", "--yes", "--skip-preview")
+    assert "deploy" in host.exec("getent group sudo").stdout
+    assert "permitrootlogin no" in host.exec("sshd -T").stdout
+    assert "PRIVATE KEY" not in json.dumps(own.state())
+    own.pulumi("preview", "--expect-no-changes")
+    own.pulumi("destroy", "--yes", "--skip-preview")
+    assert "deploy" not in host.exec("cat /etc/passwd").stdout
 
 
 @needs("python")

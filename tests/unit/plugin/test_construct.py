@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pulumi import Output, RunError
+from pulumi.runtime import proto
 
 from plugin import construct
 from plugin.secrets import marks
@@ -97,3 +99,21 @@ def test_the_engine_is_known_behind_what_runs_a_plugin_in_its_language(tmp_path:
     for shell, engine in ((str(host), os.getpid()), ("/bin/sh", None)):
         with subprocess.Popen([shell, "-c", look], stdout=subprocess.PIPE, text=True) as process:
             assert process.communicate()[0].strip() == str(engine or process.pid)
+
+
+def test_inputs_may_come_from_other_resources() -> None:
+    """As the address of a machine of the same program does. Called in a thread, as gRPC calls it."""
+    machine = "urn:pulumi:dev::web::linode:index/instance:Instance::web1"
+    request = proto.ConstructRequest(
+        type="stockade:index:HardenedHost",
+        name="web1",
+        project="web",
+        stack="dev",
+        parallel=1,
+        inputs=struct({"firewall": {"sshPort": 70000}}),
+        inputDependencies={"firewall": proto.ConstructRequest.PropertyDependencies(urns=[machine])},
+    )
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(construct.construct, request, None, "127.0.0.1:1", {})
+        with pytest.raises(RunError, match=r"firewall\.sshPort"):
+            answer.result()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic.alias_generators import to_camel
 
 from components.core.served import type_of
 from plugin import schema
@@ -130,7 +129,10 @@ def names_of(text: str, suffix: str) -> tuple[set[str], set[str]]:
     inside = text[start : _end(text, start)]
     words = {".ts": r"(\w+):\s", ".py": r"\"(\w+)\":|^    (\w+)=", ".go": r"^\t*([A-Z]\w*):\s"}[suffix]
     found = {"".join(match.groups("")) for match in re.finditer(words, inside, re.M)}
-    return types, {to_camel(name) if suffix == ".py" else name[:1].lower() + name[1:] for name in found}
+    camel = {
+        re.sub("_(.)", lambda match: match[1].upper(), name) for name in found
+    }  # as SDKs do: no digit begins a word
+    return types, {name[:1].lower() + name[1:] for name in camel}
 
 
 def _end(text: str, start: int) -> int:
@@ -150,3 +152,27 @@ def test_a_program_uses_names_that_the_sdk_has(file: Path) -> None:
     assert types - NAMES == set()
     assert {"connection", "users"} < properties
     assert properties - known == set()
+
+
+SAME = {"typescript": "index.ts", "python": "__main__.py", "go": "main.go", "yaml": "Pulumi.yaml"}
+
+
+@pytest.mark.parametrize("language", SAME)
+def test_the_programs_of_the_index_page_are_the_examples(language: str) -> None:
+    page = (REPOSITORY / "docs" / "_index.md").read_text("utf-8")
+    (part,) = re.findall(rf"choosable language {language} %}}}}(.*?){{{{% /choosable", page, re.S)
+    (shown,) = re.findall(rf"`{SAME[language]}`:\n\n```\w+\n(.*?\n)```", part, re.S)
+    program = (EXAMPLES / language / SAME[language]).read_text("utf-8")
+    if language == "yaml":  # `pulumi package add` writes the package
+        program = re.sub(r"^(?:description|packages|  stockade):.*\n", "", program, flags=re.M)
+    assert shown == program
+
+
+def test_a_project_folder_as_the_registry_wants_it() -> None:
+    for name in ("_index", "installation-configuration"):
+        text = (REPOSITORY / "docs" / f"{name}.md").read_text("utf-8")
+        head = yaml.safe_load(text.split("---\n")[1])
+        assert set(head) == {"title", "meta_desc", "layout"}
+        assert head["layout"] == "package"
+    logo = (REPOSITORY / "docs" / "logo.png").read_bytes()
+    assert (logo[:8], logo[16:24]) == (b"\x89PNG\r\n\x1a\n", bytes([0, 0, 0, 100] * 2))

@@ -15,7 +15,7 @@ import yaml
 from fleet.__main__ import parser
 
 ROOT = Path(__file__).parents[3]
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml")) + sorted(ROOT.glob("templates/*/.github/workflows/*.yml"))
 GITLAB = ROOT / ".gitlab-ci.yml"
 STACKS = {file.name.split(".")[1] for file in (ROOT / "stacks").glob("Pulumi.*.yaml")}
 
@@ -29,7 +29,7 @@ def _scripts() -> Iterator[Any]:
     for workflow in WORKFLOWS:
         for number, step in enumerate(_steps(workflow)):
             if "run" in step:
-                yield pytest.param(step["run"], id=f"{workflow.name}-{number}")
+                yield pytest.param(step["run"], id=f"{workflow.parents[2].name}-{workflow.name}-{number}")
     for name, job in yaml.safe_load(GITLAB.read_text()).items():
         for part in ("before_script", "script", "after_script"):
             if part in job:
@@ -45,11 +45,11 @@ def test_scripts_are_shell(script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: f"{file.parents[2].name}-{file.name}")
 def test_actions_are_pinned_by_commit(workflow: Path) -> None:
     used = [step["uses"] for step in _steps(workflow) if "uses" in step]
     assert used
-    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used)
+    assert all(re.fullmatch(r"(?:actions/[a-z-]+|pulumi/actions)@[0-9a-f]{40}", action) for action in used)
 
 
 def test_every_workflow_is_about_stacks_that_there_are() -> None:
