@@ -1,12 +1,13 @@
 # Loads the rules.
 #
-# others_expected: what `others` printed when the plan was made. Exits: 72 (UNSTARTED), 75 (STALE).
+# others_expected: what `others` printed when the plan was made. Exits: 71 (NO_LOADER), 72 (UNSTARTED), 75 (STALE).
 # uses: components/firewall/boot/boot_file.sh hosts/system/files.sh components/firewall/ruleset/lock.sh
 # uses: components/firewall/controllers/find.sh components/firewall/controllers/take_over.sh
-# uses: components/firewall/sets/make.sh components/firewall/ruleset/transaction.sh
+# uses: components/firewall/sets/make.sh components/firewall/ruleset/transaction.sh hosts/system/services.sh
 # takes: tool others_expected boot_content
 
 find_boot_file
+[ -z "$boot_content" ] || [ -n "$(svc_enabled "$boot_unit")" ] || exit 71
 shorten_wait
 # other firewalls must be known and dealt with when the plan is made
 [ "$(others "$("$tool-save")")" = "$others_expected" ] || exit 75

@@ -64,13 +64,18 @@ LOCK_WAIT = "10"
 """Seconds to wait for the xtables lock, as in `iptables-restore -w`."""
 ABSENT = 69
 REFUSED = 70
+NO_LOADER = 71
 UNSTARTED = 72
 
 EXITS = {
     **SET_EXITS,
     **FILE_EXITS,
     **UNSUPPORTED_EXIT,
-    ABSENT: "iptables is not installed on the host",
+    ABSENT: "iptables is not installed on the host. Install it first: a `Firewall` does, and so does a `Packages` "
+    "resource on which the rules depend",
+    NO_LOADER: "nothing on the host would load the rules at boot; nothing was changed. Install what does "
+    "(iptables-persistent on Debian, iptables-services on Red Hat): a `Firewall` does, and so does a `Packages` "
+    "resource on which the rules depend. Or declare `persistent: false`",
     UNSTARTED: "a service that stopped along with another firewall does not start again",
     REFUSED: "the host refused a rule; nothing was loaded",
 }

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from pulumi.runtime import proto
 
@@ -87,6 +88,17 @@ def test_rules_by_a_connection_of_their_own_with_its_key_a_secret(host: LabHost,
         assert open_(state)["connection"]["bootstrap"]["privateKey"].strip() == key.strip()
         assert _nothing_to_do(engine, urn, id_, state, inputs)
         engine.delete(urn, id_, state)
+    assert host.exec("iptables -S").stdout == before
+
+
+def test_rules_that_nothing_would_load_at_boot_are_refused(host: LabHost, engine: Engine) -> None:
+    host.exec("apt-get -qq purge -y iptables-persistent netfilter-persistent </dev/null 2>&1 || :")
+    before = host.exec("iptables -S").stdout
+    urn = engine.urn("Ruleset", "rules")
+    rules = "*filter\n:INPUT DROP\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"
+    inputs, _ = engine.check(urn, {"host": host.name, "family": "ipv4", "rules": rules})
+    with pytest.raises(grpc.RpcError, match="nothing on the host would load the rules at boot; nothing was changed"):
+        engine.create(urn, inputs)
     assert host.exec("iptables -S").stdout == before
 
 
