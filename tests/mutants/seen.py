@@ -56,9 +56,10 @@ class Seen:
     def by(self, mutant: Mutant, budget: float, folders: Sequence[str] = ()) -> list[str]:
         """Return the tests that can notice a mutant, within `budget` seconds, first those in the folder of
         the same name. `folders` of tests may notice any."""
-        if mutant.scope != MODULE or mutant.file.endswith(".sh"):
-            ranked = [self._tests[f"{mutant.file}:{mutant.scope}"]]
-        else:  # constants and fields: who imports them, who runs code beside them, who runs code of importers
+        running = self._tests[f"{mutant.file}:{mutant.scope}"]
+        if mutant.file.endswith(".sh") or (mutant.scope != MODULE and running):
+            ranked = [running]
+        else:  # constants, fields, what runs at the import: who imports it, who runs what is beside it, and so on
             importers = self._importers[mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")]
             tests = {test for file in importers if file in self.files for test in self.files[file].tests}
             others = {test for file in importers - {*self.files} for test in self._of_file[file]}
@@ -68,13 +69,21 @@ class Seen:
         ranked.append({test for test in self.seconds if test.startswith(tuple(folders))})
         chosen: dict[str, None] = {}
         for tests in ranked:
-            near = {test for test in tests if mutant.file.rpartition("/")[0] in test}
+            near = {test for test in tests if self._near(test, mutant.file)}
             for test in (*self._spread(near), *self._spread(tests - near)):
                 cost = self.seconds[test] + COLLECTING
                 if test not in chosen and cost < budget:
                     budget -= cost
                     chosen[test] = None
         return list(chosen)
+
+    @staticmethod
+    def _near(test: str, file: str) -> bool:
+        """Return whether a test's file is about a file, by its folder or its name."""
+        folder, _, name = file.rpartition("/")
+        words = (folder.rpartition("/")[2], name.partition(".")[0])
+        place = test.partition("::")[0]
+        return folder in place or any(word in place.rpartition("/")[2] for word in words)
 
     def _spread(self, tests: set[str]) -> Iterator[str]:
         """Yield the quick ones first. What the others of a parametrised test took counts for each."""

@@ -55,10 +55,11 @@ def test_named_mutants_fit_their_files() -> None:
 
 @pytest.mark.parametrize("entry", equivalent(), ids=lambda entry: f"{entry['file']}: {entry['line']}")
 def test_a_mutant_that_is_listed_as_equivalent_exists(entry: dict[str, str]) -> None:
-    make = in_python if entry["file"].endswith(".py") else in_sh
-    text = (REPOSITORY / entry["file"]).read_text("utf-8")
-    assert entry["line"] in {mutant.line for mutant in make(entry["file"], text)}
     assert entry["reason"]
+    if entry["file"] != "*":
+        make = in_python if entry["file"].endswith(".py") else in_sh
+        text = (REPOSITORY / entry["file"]).read_text("utf-8")
+        assert entry["line"] in {mutant.line for mutant in make(entry["file"], text)}
 
 
 def test_a_mutant_belongs_to_the_function_of_its_line() -> None:

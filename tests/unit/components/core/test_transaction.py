@@ -58,6 +58,23 @@ def test_a_change_is_recorded_applied_and_put_back(stage: Stage, change: Change,
     assert host.logins == 2 * int(guarded)
 
 
+class QuietChapter(WordChapter):
+    """Has nothing to restore."""
+
+    def restore(self, inputs: WordInputs, known: KnownState[WordInputs, WordFacts]) -> Script:
+        return Script("nothing to restore", ":")
+
+
+def test_where_nothing_was_to_be_restored_the_record_goes_too(stage: Stage, change: Change) -> None:
+    host, first = change(guarded=True)
+    seen = first.converge(_fresh())
+    later = Transaction(QuietChapter(), host.as_host(), first.inputs, recorded=OWNER)
+    later.put_back(KnownState(first.inputs, seen, first.prior, seen))
+    assert not stage.path(RECORD).exists()
+    assert not stage.path(OWNED).exists()
+    assert (stage.read(WORD), host.logins) == ("ours", 1)
+
+
 def test_a_later_change_keeps_the_first_record(stage: Stage, change: Change) -> None:
     stage.write(WORD, "theirs")
     host, first = change()
