@@ -152,7 +152,7 @@ test-life: .venv/ready kernel-tools  ## three hosts through 50 random steps, ask
 	$(RUN) -m tests.life $(LIFE)
 
 MUTANTS := --sample 40
-mutants: .venv/ready  ## wrong lines, one at a time: do the fast tests notice them? hours; one room: MUTANTS="--sample 20 hosts-sh"
+mutants: .venv/ready  ## wrong lines, one at a time: do the fast tests notice them? an hour; one room: MUTANTS="--sample 20 hosts-sh"
 	$(RUN) -m tests.mutants $(MUTANTS)
 
 LIES := 50
