@@ -159,3 +159,26 @@ def test_what_a_killed_run_was_making_is_undone_where_it_is_no_longer_declared(
     assert "pending_operations" not in sample.deployment()
     sample.engine(command, "--yes")
     assert sample.log() == []
+
+
+def test_what_a_killed_run_was_making_can_be_removed_from_the_state(
+    sample: Sample, running: list[subprocess.Popen[str]]
+) -> None:
+    """Where it was being made is gone for good, so that it can never be undone."""
+    sample.spec({"group": {"type": "group"}, "slow": {"props": {"slow": "create"}, "options": {"parent": "group"}}})
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=TIME_LIMIT)
+    _wait_for_end_of_children(sample)
+    (sample.world / "go").touch()
+    sample.log()
+    (pending,) = sample.deployment()["pending_operations"]
+    group, slow = sample.resources()["group"]["urn"], pending["resource"]["urn"]
+    assert f"({slow})" in sample.engine("state", "delete", group, "--yes", ok=False)
+    assert "2 resources deleted" in sample.engine("state", "delete", group, "--target-dependents", "--yes")
+    assert "pending_operations" not in sample.deployment()
+    sample.spec({})
+    sample.engine("up", "--yes")
+    assert sample.log() == []

@@ -145,7 +145,7 @@ def delete_resources(session: Session, options: argparse.Namespace) -> int:
             resources = [item for item in resources if item not in doomed]
         return resources
 
-    before, after = _edit(session, options, delete)
+    before, after = _edit(session, options, delete, begun=True)
     deleted = before - after
     print("Resource deleted" if deleted == 1 else f"{deleted} resources deleted")
     return 0
@@ -175,21 +175,31 @@ def mark_resources(session: Session, options: argparse.Namespace) -> int:
 
 
 def _edit(
-    session: Session, options: argparse.Namespace, edit: Callable[[Sequence[Resource]], Sequence[Resource]]
+    session: Session,
+    options: argparse.Namespace,
+    edit: Callable[[Sequence[Resource]], Sequence[Resource]],
+    *,
+    begun: bool = False,
 ) -> tuple[int, int]:
-    """Change the resources in the state, after asking on a terminal; returns their number before and after."""
+    """Change the resources in the state, after asking on a terminal; returns their number before and after.
+
+    `begun`: also those that a killed run was only creating.
+    """
     session = session.stored()
     with session.backend.locked():
         snapshot = session.snapshot()
-        resources = edit(snapshot.resources)
+        known = {item.urn for item in snapshot.resources}
+        created = {item.resource.urn: item.resource for item in snapshot.pending if item.resource.urn not in known}
+        before = [*snapshot.resources, *(created.values() if begun else ())]
+        resources = edit(before)
         if not options.yes and sys.stdin.isatty() and sys.stdout.isatty():
             print("This command edits the state of the stack alone; nothing is done with its resources.")
             if input("Do you want to proceed? [yes/no] ").strip().lower() not in ("y", "yes"):
                 raise EngineError("confirmation declined")
-        gone = {item.urn for item in snapshot.resources} - {item.urn for item in resources}
+        gone = {item.urn for item in before} - {item.urn for item in resources}
         pending = tuple(item for item in snapshot.pending if item.resource.urn not in gone)
-        _write(session, Snapshot(tuple(resources), pending))
-    return len(snapshot.resources), len(resources)
+        _write(session, Snapshot(tuple(item for item in resources if item.urn not in created), pending))
+    return len(before), len(resources)
 
 
 def _find(resources: Iterable[Resource], urn: str) -> Resource:
