@@ -18,7 +18,7 @@ from components.keys.authorized_keys import found, merge, only
 from components.users.existing import existing
 from components.users.exits import EXITS
 from components.users.keys.facts import keys_program, own_folder, own_keys, own_trouble, trouble
-from components.users.own_login import guard, outside
+from components.users.own_login import by_another_login, guard
 from components.users.settings import (
     UserFacts,
     UserInputs,
@@ -204,7 +204,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return inputs.model_copy(update=changes)
 
     def host_for_restore(self, host: "Host", inputs: UserInputs, known: Seen) -> "Host":
-        return outside(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
+        return by_another_login(host, inputs.name, adopted=bool(known.prior and known.prior.exists))
 
     def existing(self, inputs: UserInputs, seen: UserFacts, answer: Answer) -> UserInputs | None:
         return existing(inputs, seen)

@@ -7,6 +7,7 @@ from components.core.chapter import KnownState
 from components.failure import Failure
 from components.keys.authorized_keys import AuthorizedKey, found, parse_key
 from components.users.settings import UserFacts, UserInputs
+from hosts.errors import LoginRefused
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -85,3 +86,31 @@ def outside(host: "Host", name: str, *, adopted: bool) -> "Host":
     from hosts.pool import connection_pool
 
     return connection_pool().host(access.only(*others))
+
+
+def by_another_login(host: "Host", name: str, *, adopted: bool) -> "Host":
+    """Return the same as `outside`, logged in. Raises `Failure` if the host refuses every other login."""
+    other = outside(host, name, adopted=adopted)
+    if other is host:
+        return host
+    try:
+        other.connect()
+    except LoginRefused as error:
+        raise Failure(
+            f"{host.name}: user {name}: not removed, because nobody could log in any more: a user is removed by "
+            f"another login only, and the host refuses it ({error.message}).\n  {_let_in(host)}"
+        ) from error
+    return other
+
+
+def _let_in(host: "Host") -> str:
+    """Return what to do about a host that refuses every login but that of the user to remove."""
+    found = host.ledger.found
+    owner = found.owner("sshd") if found is not None else None
+    if owner is None:
+        return "Let this login in again, on the host or by correcting it in the stack config, then repeat this run."
+    return (
+        f"Stockade's settings of sshd are still in force there, as those of {owner.resource} (stack {owner.stack}): "
+        f"repeat this run if they were to be undone as well. If no state has {owner.resource}, declare the host with "
+        "`sshd` again, run `up`, then remove both; or let this login in by hand."
+    )

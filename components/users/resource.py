@@ -8,8 +8,7 @@ from pulumi.dynamic import CheckFailure, CheckResult
 
 from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
-from components.core.stored import Stored
-from components.core.unknown import has_unknown
+from components.core.stored import Stored, has_unknown
 from components.users.chapter import UserChapter
 from components.users.settings import UserFacts, UserInputs, refusal
 from hosts.ssh.connection import HostAccess

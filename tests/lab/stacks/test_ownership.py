@@ -527,7 +527,10 @@ def test_the_last_login_stays_while_sshd_is_configured_by_what_no_state_has(flee
     stack.verb("state", "delete", stack.urn("web", "Sshd"), "--yes")
     refused = stack.destroy(check=False)
     assert refused.status != 0
-    assert "web: user deploy: take the host: login refused: bootstrap as root@" in refused
+    assert (
+        "web: user deploy: not removed, because nobody could log in any more: a user is removed by another" in refused
+    )
+    assert "Stockade's settings of sshd are still in force there, as those of web (stack test): " in refused
     assert fleet.admin_logs_in(host)
     stack.up()
     stack.destroy()
