@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from components.config.inventory import ENTRIES, Settings
 from components.core.served import type_of
-from components.core.unknown import has_unknown
+from components.core.stored import has_unknown
 from hosts.ssh.connection import SECRET_FIELDS
 from plugin.schema import CHAPTERS
 from plugin.secrets import Path, marks, opened

@@ -17,8 +17,7 @@ from pulumi.runtime import proto, rpc
 from components.config.inventory import ENTRIES
 from components.core.dynamic import HostProvider
 from components.core.served import packaged
-from components.core.stored import inputs_of
-from components.core.unknown import has_unknown
+from components.core.stored import has_unknown, inputs_of
 from components.failure import Failure
 from components.keys.files import KeyPairInputs
 from hosts.text.masking import shortened

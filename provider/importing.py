@@ -8,7 +8,8 @@ on the resource does it.
 import json
 import threading
 
-from provider import interrupted
+from provider import exported
+from provider.interrupted import PENDING
 from provider.kept import stack_of
 
 
@@ -21,15 +22,14 @@ class Importing:
 
     def has(self, urn: str) -> bool:
         """Return whether the resource `urn` is one of them. An engine other than the CLI is taken at its word."""
-        cli = interrupted.engine()
-        if not cli:
+        if not exported.engine():
             return True
         with self._lock:
             if urn not in self._urns:
                 try:
-                    deployment = json.loads(interrupted.exported(cli, stack_of(urn)))["deployment"]
-                except (interrupted.UnreadableError, ValueError, KeyError, TypeError):
+                    deployment = json.loads(exported.exported(stack_of(urn)))["deployment"]
+                except (exported.UnreadableError, ValueError, KeyError, TypeError):
                     return False
-                begun = deployment.get(interrupted.PENDING) or ()
+                begun = deployment.get(PENDING) or ()
                 self._urns |= {one["resource"]["urn"] for one in begun if one.get("type") == "importing"}
             return urn in self._urns

@@ -10,28 +10,24 @@ own inputs. The embedded engine reads such resources itself (local/engine/cli.py
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from components.core.claims import keys_in
 from hosts.text.private import private_folder
 from provider.ancestors import engine_process, start_of
+from provider.exported import UnreadableError, engine, exported
 
 Marks = Mapping[str, tuple[str, str]]
 """By URN, a digest of the pending operations, and when the state says it was last changed; "" if it is missing."""
 
 PENDING = "pending_operations"
 BEGUN = frozenset({"creating", "updating", "deleting"})
-LIMIT = 60
-"""Seconds that the CLI may take to print the state."""
 _CIPHERTEXT = re.compile(r'"ciphertext": "[^"]*"')
 """Secrets are re-encrypted when the state is written."""
 
@@ -44,8 +40,14 @@ class Interrupted:
     urns: frozenset[str] = frozenset()
 
 
-def found_in(deployment: Mapping[str, Any], before: Marks) -> Interrupted:
-    """Return what a state names, and those of `before` that are not settled yet."""
+def found_in(
+    deployment: Mapping[str, Any], before: Marks, machines: Callable[[str], Collection[str]] = lambda _: ()
+) -> Interrupted:
+    """Return what a state names, and those of `before` that are not settled yet.
+
+    `machines`: the host keys of all machines that have or had a name. A resource that the state has on one of them, of
+    the same type, may be in force as the killed run was creating it under that name.
+    """
     changed = {
         item["urn"]: str(item.get("modified") or "")
         for item in deployment.get("resources") or ()
@@ -55,13 +57,26 @@ def found_in(deployment: Mapping[str, Any], before: Marks) -> Interrupted:
     for operation in deployment.get(PENDING) or ():
         if operation.get("type") in BEGUN:
             text = _CIPHERTEXT.sub("", json.dumps(operation, sort_keys=True))
-            begun.setdefault(operation["resource"]["urn"], []).append(text)
+            for urn in {operation["resource"]["urn"], *_on_same_machine(operation, deployment, machines)}:
+                begun.setdefault(urn, []).append(text)
     digests = {urn: sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16] for urn, texts in begun.items()}
     marks = {urn: mark for urn, mark in before.items() if changed.get(urn) == mark[1] or digests.get(urn) == mark[0]}
     for urn, digest in digests.items():
         if urn not in marks or marks[urn][0] != digest:
             marks[urn] = (digest, changed.get(urn, ""))
     return Interrupted(marks, frozenset(urn for urn, (_, at) in marks.items() if changed.get(urn) == at))
+
+
+def _on_same_machine(
+    operation: Mapping[str, Any], deployment: Mapping[str, Any], machines: Callable[[str], Collection[str]]
+) -> Iterator[str]:
+    created, name = operation["resource"], (operation["resource"].get("inputs") or {}).get("host")
+    if operation["type"] != "creating" or not isinstance(name, str):
+        return
+    keys = {*machines(name)}
+    for item in deployment.get("resources") or () if keys else ():
+        if item.get("type") == created.get("type") and not item.get("delete") and keys.intersection(keys_in(item)):
+            yield item["urn"]
 
 
 def written(marks: Marks) -> str:
@@ -78,20 +93,18 @@ def read(text: str) -> Marks:
         return {}
 
 
-class UnreadableError(Exception):
-    """The CLI did not print the state; the message says why."""
-
-
-def look(stack: str, lineage: str, before: Marks) -> Interrupted:
-    """Return the interrupted operations in this run's state. `lineage`: identifies the state.
+def look(
+    stack: str, lineage: str, before: Marks, machines: Callable[[str], Collection[str]] = lambda _: ()
+) -> Interrupted:
+    """Return the interrupted operations in this run's state. `lineage`: identifies the state. `machines`: see
+    `found_in`.
 
     Raises UnreadableError.
     """
-    cli = engine()
-    if not cli:
+    if not engine():
         return Interrupted({})
     before = {**before, **_handed_over(lineage)}
-    text = exported(cli, stack)
+    text = exported(stack)
     if not before and f'"{PENDING}"' not in text:
         return Interrupted({})
     try:
@@ -100,47 +113,9 @@ def look(stack: str, lineage: str, before: Marks) -> Interrupted:
         raise UnreadableError(str(error)) from error
     if lineage not in _lineages(deployment):  # another stack of the same name
         return Interrupted(before, frozenset(before))
-    found = found_in(deployment, before)
+    found = found_in(deployment, before, machines)
     _hand_over(lineage, found.marks)
     return found
-
-
-def engine() -> str:
-    """Return the CLI that started this process; "" if the embedded engine did."""
-    try:
-        program = os.readlink(f"/proc/{engine_process()}/exe")
-    except OSError:
-        return "" if sys.platform == "linux" else shutil.which("pulumi") or ""
-    return program if "pulumi" in Path(program).name else ""  # a wrapped executable may have a longer name
-
-
-def exported(cli: str, stack: str) -> str:
-    """Return the state of a stack as the CLI prints it. Raises UnreadableError."""
-    command = [cli, "stack", "export", "--non-interactive", *_stack_option(stack)]
-    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnreadableError(str(error)) from error
-    if done.returncode:
-        raise UnreadableError(done.stderr.decode(errors="replace").strip())
-    return done.stdout.decode(errors="replace")
-
-
-def _stack_option(stack: str) -> Sequence[str]:
-    """Return the option with which the run names its stack, maybe with an organization; empty for the selected one."""
-    try:
-        words = Path(f"/proc/{engine_process()}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return ["--stack", stack]
-    for word, value in zip(words, [*words[1:], ""], strict=True):
-        if word in ("--stack", "-s"):
-            return ["--stack", value]
-        if word.startswith("--stack="):
-            return [word]
-    return []
 
 
 def _lineages(deployment: Mapping[str, Any]) -> set[str]:

@@ -17,6 +17,7 @@ from components.config.inventory import ENTRIES
 from components.core import console
 from components.core.claims import CLAIMS, called_for
 from provider import interrupted
+from provider.exported import UnreadableError
 from provider.structs import properties, struct_of
 
 LINEAGE = "lineage"
@@ -65,8 +66,8 @@ class Kept:
         if not CLAIMS.lineage:  # no run of this stack has got this far
             return {}
         try:
-            found = interrupted.look(stack_of(urn), CLAIMS.lineage, before)
-        except interrupted.UnreadableError as error:
+            found = interrupted.look(stack_of(urn), CLAIMS.lineage, before, self.former.keys_of)
+        except UnreadableError as error:
             with called_for(urn):
                 console.warn(f"{_UNREADABLE} ({error})")
             found = interrupted.Interrupted(before, frozenset(before))

@@ -40,6 +40,7 @@ from hosts.text.masking import shortened
 from hosts.waiting import timed
 from provider.ancestors import engine_process, start_of
 from provider.chapters import Chapters
+from provider.exported import WholeState
 from provider.kept import Kept, stack_of
 from provider.reference import load
 from provider.serving import serve
@@ -122,6 +123,7 @@ class Server(ResourceProviderServicer):
         self._config: dict[str, Any] = {}
         self._own = Kept()
         self._engine = sys.argv[-1]
+        self._state = WholeState()
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
@@ -264,6 +266,8 @@ class Server(ResourceProviderServicer):
                 provider.configure(ConfigureRequest(config=Config(raw_config=self._config, project_name=project)))
                 if hasattr(provider, "former"):
                     provider.former = self._own.former
+                if hasattr(provider, "in_state"):
+                    provider.in_state = partial(self._state.read, stack)
                 self._providers[reference] = provider
             return self._providers[reference]
 

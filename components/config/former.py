@@ -114,6 +114,10 @@ class Former:
             if trusted & set(keys) or (other == name and not (trusted and keys)):
                 yield way.model_copy(update={"name": name})
 
+    def keys_of(self, name: str) -> frozenset[str]:
+        """Return the host keys of all machines that have or had this name."""
+        return frozenset(key for other, trusted, _ in self._all if other == name for key in trusted)
+
     def places(self, name: str, keys: Collection[str]) -> list[HostAccess]:
         """Return the newest access data for each address of that machine, which may have moved. If there is none,
         return that of the last machine with this name."""

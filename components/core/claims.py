@@ -7,7 +7,7 @@ a backup. What this process has seen during the run tells them apart.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -150,3 +150,41 @@ class Claims:
 
 CLAIMS = Claims()
 """The claims of this process, which serves one stack for one run."""
+
+
+@dataclass(frozen=True)
+class InState:
+    """The resources on hosts in a whole state, of which the engine shows a provider only the one that it asks about.
+
+    A record on a host may belong to another of them, or to one that a killed run created and no state has.
+
+    `claims`: their claims. `chapters`: what they stand for: a host key of the machine, and the resource's title.
+    """
+
+    claims: frozenset[str] = frozenset()
+    chapters: frozenset[tuple[str, str]] = frozenset()
+
+    def has(self, keys: Collection[str], title: str) -> bool:
+        """Return whether it has the resource `title` of the machine with one of these host keys."""
+        return any((key, title) in self.chapters for key in keys)
+
+
+def in_state(deployment: Mapping[str, Any]) -> InState:
+    """Parse an exported deployment. Raises ValueError, LookupError, TypeError or AttributeError if it is none."""
+    claims, chapters = set[str](), set[tuple[str, str]]()
+    for item in deployment.get("resources") or ():
+        outputs = item.get("outputs") or {}
+        if "claim" not in outputs:
+            continue
+        if not isinstance(outputs["claim"], str):
+            raise TypeError(f"{item['urn']}: the claim is no text")
+        claims.add(outputs["claim"])
+        chapters |= {(key, str(item.get("id", "")).partition("/")[2]) for key in keys_in(item)}
+    return InState(frozenset(claims), frozenset(chapters))
+
+
+def keys_in(item: Mapping[str, Any]) -> Collection[str]:
+    """Return the host keys of the machine that a resource of a deployment is on."""
+    machine = (item.get("outputs") or {}).get("machine")
+    keys = machine.get("keys") if isinstance(machine, dict) else None
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []

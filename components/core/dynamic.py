@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
-import pulumi
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
@@ -28,10 +27,10 @@ from pydantic.alias_generators import to_camel
 from components.config.former import Former
 from components.config.identity import known_by
 from components.config.inventory import Inventory
-from components.config.shards import split
 from components.core import console, stored
 from components.core.chapter import Chapter, F, I, KnownState, Unfinished
-from components.core.claims import CLAIMS, Caller, caller
+from components.core.claims import CLAIMS, InState, caller
+from components.core.deletion import Deletion, still_there, undone
 from components.core.importing import taken, told
 from components.core.ownership import (
     check_owner,
@@ -44,26 +43,18 @@ from components.core.ownership import (
     settled,
     taken_from,
     taken_over_from,
-    undoes,
     with_ledger,
 )
-from components.core.stored import OUTPUTS, Stored, inputs_of, outs
+from components.core.stored import OUTPUTS, Stored, has_unknown, inputs_of, outs
 from components.core.transaction import Transaction
-from components.core.unknown import has_unknown
 from components.core.ways import Ways, connected, say_outdated
 from components.failure import Failure
-from hosts.errors import HostError, Unreachable
+from hosts.errors import HostError
 from hosts.guard.record import Ledger, record_name
 
 if TYPE_CHECKING:
     from hosts.host import Host
     from hosts.ssh.connection import HostAccess
-
-GONE_FOR_GOOD = (
-    "If {host} is gone for good, remove its resources from the state: "
-    "`pulumi state delete 'urn:pulumi:{stack}::{project}::stockade:index:HardenedHost::{host}' --target-dependents "
-    "--stack {stack}`."
-)
 
 
 class HostProvider(ResourceProvider, Generic[I, F]):
@@ -77,6 +68,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
     _access = Inventory({})
     former = Former()
     """The hosts of earlier stack configs, for hosts that are no longer in it."""
+
+    def in_state(self) -> InState | None:
+        """Return what the whole state has; None if that is not known. The provider's process replaces this."""
+        return None
 
     def configure(self, req: ConfigureRequest) -> None:
         """Read the hosts of the stack config: current credentials take precedence over those in the state."""
@@ -172,7 +167,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         found, seen = settled(host, change.title), change.observe()
         shown = change.as_observed(state.as_applied, seen, imported=state.imported)
         same = shown == state.declared
-        if gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen)):
+        if gone(found, change.title, state, as_declared=same, undone=undone(self.chapter, state, seen)):
             console.warn(f"{state.declared.host}: {change.title}: {_REINSTALLED}")
             return ReadResult("", {})
         recorded = found.owner(change.title)
@@ -209,6 +204,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             )
         host = connected(inputs.host, self._way_since(inputs, state))
         result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
+        CLAIMS.keep(caller().urn, lambda: result.outs or {})
         say_outdated(host)
         return result
 
@@ -220,7 +216,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         owner = replace(owner, machine=found.machine.id, since=since)
         anew = state.unfinished and not found.has(title)  # rolled back, or the machine was reinstalled
         change = Transaction(self.chapter, host, inputs, recorded, claim=owner if anew else None)
-        there = partial(self._there, change, state, found)
+        there = partial(still_there, change, state, found)
         check_owner(found, owner, title, state, existing=inputs.existing, there=there)
         known = state.known
         if inputs.triggers != state.declared.triggers:  # the last recorded facts may be outdated
@@ -256,18 +252,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
         If the record names another owner, change nothing and say so.
         """
-        state = self._stored(_props)
-        if CLAIMS.superseded(state.claim):
-            return  # another resource of this run took it over
-        name = state.declared.host
-        self._refuse_moved(name)
-        try:
-            host = self._host_of(state)
-            with_ledger(host, lambda found: self._delete(host, state, found))
-        except Unreachable as error:
-            raise Failure(
-                f"{error}\n{GONE_FOR_GOOD.format(host=name, stack=caller().stack, project=caller().project)}"
-            ) from error
+        Deletion(self.chapter, self._ways, self.in_state).delete(self._stored(_props))
 
     def left_with(self, props: Mapping[str, Any]) -> frozenset[str]:
         """Return what else this stack has on a host and this run's program does not declare: names in its record."""
@@ -279,45 +264,6 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         declared = {record_name(title) for title in CLAIMS.titles(state.declared.host)}
         ours = (name for name, one in owners.items() if (one.project, one.stack) == (own.project, own.stack))
         return frozenset(ours) - declared
-
-    def _delete(self, host: "Host", state: Stored[I, F], found: Ledger) -> None:
-        title = self.chapter.title(state.declared)
-        change = Transaction(self.chapter, host, state.declared, found.owner(title))
-        owner, there = caller().owner(state.claim), partial(self._there, change, state, found)
-        why_not = undoes(found, title, state, owner, there)
-        if why_not:
-            console.warn(f"{state.declared.host}: {title}: nothing was undone: {why_not}")
-            return
-        if self._handed_back(host, state, found):
-            return
-        self._hold_back(state)
-        self._put_back(change, state, recorded=found.has(title))
-        noted(host, title, None)
-
-    def _put_back(self, change: Transaction[I, F], state: Stored[I, F], *, recorded: bool) -> None:
-        prior = state.prior
-        of_another = change.recorded is not None and change.recorded.claim != state.claim
-        if prior is None or (recorded and of_another):  # the host's own, newer record takes precedence
-            if not recorded:
-                return  # it failed before changing anything
-            prior = change.read_prior()
-        known = KnownState(state.declared, state.observed, prior, state.observed)
-        own = change.host
-        change.host = self.chapter.host_for_restore(own, state.declared, known)
-        change.put_back(known)
-        for left in change.left:
-            console.warn(f"{state.declared.host}: {change.title}: {left}")
-        if change.host is not own:
-            own.close()  # its login is gone; the next operation logs in again
-
-    def _there(self, change: Transaction[I, F], state: Stored[I, F], found: Ledger) -> bool:
-        """Return whether a host without a record still has what the state describes."""
-        seen = change.observe()
-        same = change.as_observed(state.as_applied, seen, imported=state.imported) == state.declared
-        return not gone(found, change.title, state, as_declared=same, undone=self._undone(state, seen))
-
-    def _undone(self, state: Stored[I, F], seen: F) -> bool:
-        return state.prior is None or self.chapter.same_settings(state.prior, seen)
 
     def _look(self, state: Stored[I, F]) -> F:
         return Transaction(self.chapter, self._host_of(state), state.declared).observe()
@@ -340,56 +286,6 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if not recorded.same_as(owner):
             Transaction(self.chapter, host, state.declared, recorded).take_over(owner)
             noted(host, title, owner)
-
-    def _refuse_moved(self, host: str) -> None:
-        """Refuse a host that moved to another shard: it stays hardened, and only the states need to change."""
-        home = self._access.moved_to(host, pulumi.get_stack())
-        if home:
-            raise Failure(
-                f"{host}: belongs to the stack {home} now, so it is not undone here; "
-                f"move it there: `python -m fleet move {split(home)[0]}`"
-            )
-
-    def _handed_back(self, host: "Host", state: Stored[I, F], found: Ledger) -> bool:
-        """Return a machine to the resource that had it before a failed rename that was then reverted in the config.
-
-        To the engine that resource is unchanged, so no other operation would do it: apply its inputs, and make it the
-        recorded owner.
-        """
-        name, title = state.declared.host, self.chapter.title(state.declared)
-        now = None if name in self._access else self._access.named(state.machine.keys)
-        if now is None or CLAIMS.failed(now):
-            return False
-        urn, kept = CLAIMS.state(now, title)
-        heir = self._stored(kept) if kept else None
-        recorded = found.owner(title)
-        if heir is None or not heir.claim or heir.unfinished or recorded is None:
-            return False
-        change = Transaction(self.chapter, host, heir.declared, recorded)
-        change.converge(KnownState())
-        owner = replace(Caller(urn).owner(heir.claim).after(recorded), machine=found.machine.id, since=recorded.since)
-        change.take_over(owner)
-        noted(host, title, owner)
-        return True
-
-    def _hold_back(self, state: Stored[I, F]) -> None:
-        """Refuse to undo anything on a machine that the program still declares if a change of it failed in this run:
-        its replacement may not be in force. Refuse likewise if the machine under its new name is still to take it
-        over."""
-        name, title = state.declared.host, self.chapter.title(state.declared)
-        now = name if name in self._access else self._access.named(state.machine.keys)
-        if now is None:
-            return
-        if CLAIMS.failed(now):
-            raise Failure(
-                f"{name}: {title}: not undone, because a change to {now} failed in this run. Run `up` again once that "
-                "works"
-            )
-        if now != name and CLAIMS.declared(now, title):
-            raise Failure(
-                f"{name}: {title}: not undone: {now} is the same machine, and has not taken it over yet. "
-                "Run `up` again once that works"
-            )
 
     def _refuse_existing(self, host: "Host", inputs: I) -> None:
         there = Transaction(self.chapter, host, inputs).already_configured()

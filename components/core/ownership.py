@@ -148,20 +148,29 @@ def gone(found: Ledger, title: str, state: Stored[Any, Any], *, as_declared: boo
     return not as_declared and (undone or not found.machine.id or found.machine.id != state.machine.id)
 
 
-def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, there: Callable[[], bool]) -> str:
+def undoes(
+    found: Ledger,
+    title: str,
+    state: Stored[Any, Any],
+    owner: Owner,
+    *,
+    there: Callable[[], bool],
+    orphaned: Callable[[Owner], bool],
+) -> str:
     """Return why a resource may not undo what is on a host; "" if it may.
 
     `there`: checks whether the settings are still on a host without a record. A record with the same name but another
-    claim is unknown to the state: the stack was restored from a backup.
+    claim is unknown to the state: the stack was restored from a backup. `orphaned`: checks whether a record of this
+    state, under any name, is unknown to it: a killed run was renaming the host.
     """
     recorded = found.owner(title)
     if recorded is not None:
         if recorded.claim == state.claim:
             return ""
-        in_this_run = CLAIMS.urn(recorded.claim) or (recorded.run and recorded.run == owner.run)
-        if recorded.named_as(owner) and not in_this_run and not recorded.took_over_from(owner):
-            return ""
-        return _other(recorded, owner)
+        if in_this_run(recorded, owner) or recorded.took_over_from(owner):
+            return _other(recorded, owner)
+        ours = recorded.named_as(owner) or (recorded.of_same_state(owner) and orphaned(recorded))
+        return "" if ours else _other(recorded, owner)
     if found.has(title) or not state.claim:
         return ""
     if state.unfinished:
@@ -171,6 +180,11 @@ def undoes(found: Ledger, title: str, state: Stored[Any, Any], owner: Owner, the
     if not there():
         return "the host has no record of Stockade and is not as declared: it was undone, or the host was reinstalled"
     return ""
+
+
+def in_this_run(recorded: Owner, owner: Owner) -> bool:
+    """Return whether a record belongs to a resource that this run has seen alive, or was made by it."""
+    return bool(CLAIMS.urn(recorded.claim) or (recorded.run and recorded.run == owner.run))
 
 
 def _is_other(one: Machine, other: Machine) -> bool:

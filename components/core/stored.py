@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pydantic import SecretStr
 
@@ -45,6 +46,11 @@ class Stored(Generic[I, F]):
     machine: Machine
     unfinished: bool
     imported: bool = False
+
+    @property
+    def half_made(self) -> bool:
+        """Whether a killed run was creating it: the engine knows only its inputs."""
+        return not self.claim and self.observed is None and self.prior is None
 
     @property
     def known(self) -> KnownState[I, F]:
@@ -136,6 +142,15 @@ def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:
 def inputs_of(props: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs among `props`, without outputs, the provider reference and unset values."""
     return {key: value for key, value in props.items() if key not in OUTPUTS and value is not None}
+
+
+def has_unknown(value: Any) -> bool:
+    """Return whether any part of `value` is unknown until the program's resources are created."""
+    if isinstance(value, dict):
+        return any(has_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(has_unknown(item) for item in value)
+    return isinstance(value, Unknown)
 
 
 def _facts(chapter: Chapter[I, F], value: Any) -> F | None:

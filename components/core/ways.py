@@ -13,7 +13,7 @@ from components.config.former import Former, distinct
 from components.config.identity import other_key, trusted_keys
 from components.config.inventory import Inventory, way_to
 from components.core import console, stored
-from components.core.unknown import has_unknown
+from components.core.stored import has_unknown
 from components.failure import Failure
 from hosts.errors import HostError
 from hosts.guard.record import Machine
@@ -68,6 +68,18 @@ class Ways:
         if now is not way or way is None:
             ways += self.former.places(name, machine.keys)
         return _first_of(name, [self.former.since(one, machine.keys) for one in distinct(ways)])
+
+    def hosts_called(self, name: str, connection: _Given) -> list[Host]:
+        """Return every machine that has or had this name, that of the newest config first.
+
+        Raises `Failure` if nothing says how to connect to any.
+        """
+        way = self.to(name, connection)
+        places = ([way] if way is not None else []) + self.former.places(name, ())
+        ways = [self.config.by_key(name, trusted_keys(one)) or one for one in places]
+        if not ways:
+            connected(name, None)
+        return [connected(name, self.former.since(one, trusted_keys(one))) for one in distinct(ways)]
 
     def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
         """Return the host key that the config names for a host if it belongs to another machine than the state's, or a

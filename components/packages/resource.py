@@ -12,7 +12,7 @@ from pulumi.dynamic import CheckResult, DiffResult, UpdateResult
 
 from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
-from components.core.unknown import has_unknown
+from components.core.stored import has_unknown
 from components.packages.chapter import PackageChapter
 from components.packages.settings import PackageFacts, PackageInputs
 

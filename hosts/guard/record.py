@@ -77,6 +77,11 @@ class Owner:
         one, two = (self.project, self.stack), (other.project, other.stack)
         return bool(self.lineage and other.lineage) and self.lineage != other.lineage and one == two
 
+    def of_same_state(self, other: "Owner") -> bool:
+        """Return whether both are certainly of one state, or of a backup of it."""
+        one, two = (self.project, self.stack), (other.project, other.stack)
+        return bool(self.lineage) and self.lineage == other.lineage and one == two
+
     def took_over_from(self, other: "Owner") -> bool:
         """Return whether this owner's state took the resource over from the state of `other`, in the same stack."""
         return self.of_another_state(other) and other.lineage in self.former.split()

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from components.core.dynamic import HostProvider
 from components.core.host_resource import HostResource
-from components.core.unknown import has_unknown
+from components.core.stored import has_unknown
 from components.failure import Failure
 from components.firewall.ruleset.chapter import RulesetChapter
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs

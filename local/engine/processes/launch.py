@@ -6,6 +6,7 @@ module imports nothing heavy, and why the engine's port is reserved before its s
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -21,6 +22,13 @@ from local.engine.state.project import Project
 
 DYNAMIC = "pulumi-python"
 RUNNER = Path(__file__).with_name("runner.py")
+EXPORT = "STOCKADE_EXPORT"
+"""The environment variable with the command that prints a state; the stack's name is added (provider/exported.py)."""
+_REPOSITORY = Path(__file__).resolve().parents[3]
+_EXPORT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from local.engine.cli import main; "
+    "sys.exit(main(['export', '--cwd', *sys.argv[2:]]))"
+)
 STANDINS = Path(__file__).with_name("standins")
 """Small plugins of our own, for packages whose plugin is not installed."""
 
@@ -54,6 +62,7 @@ class Launcher:
     def _start_plugin(self, package: str) -> Process:
         options = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in self.project.runtime_options.items()}
         environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
+        environment[EXPORT] = json.dumps([sys.executable, "-c", _EXPORT, str(_REPOSITORY), str(self.project.root)])
         command = plugin_command(self.project, package)
         words = _python_words(self.project, command)
         return self.start([*command, self.address], self._program_folder, environment, words and [*words, self.address])

@@ -7,9 +7,9 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
+from tests.lab.killed.test_interrupted import reached, stop_at
 from tests.lab.outside import listen, probe_ports
 from tests.lab.stack import Stack
-from tests.lab.stacks.test_interrupted import reached, stop_at
 from tests.lab.stacks.test_ownership import ENGINES, cli
 
 pytestmark = pytest.mark.usefixtures("pristine")

@@ -11,8 +11,8 @@ import pytest
 
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
+from tests.lab.killed.test_interrupted import reached, stop_at
 from tests.lab.stack import Secret, Stack
-from tests.lab.stacks.test_interrupted import reached, stop_at
 from tests.lab.stacks.test_ownership import ENGINES
 
 PROGRAM = """

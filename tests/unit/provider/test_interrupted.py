@@ -53,6 +53,33 @@ def test_a_resource_that_is_only_left_to_be_deleted_is_no_resource() -> None:
     assert found_in(deployment, {}).urns == frozenset()
 
 
+def test_a_creation_under_another_name_concerns_what_the_state_has_on_the_machine() -> None:
+    """Until that is applied again: the CLI keeps the creation in the state."""
+
+    def on(key: str, name: str, modified: str, type_: str = "t", **more: bool) -> dict[str, Any]:
+        urn = f"urn:pulumi:s::p::{type_}::{name}"
+        return {"urn": urn, "type": type_, "modified": modified, "outputs": {"machine": {"keys": [key]}}, **more}
+
+    def deployment(modified: str) -> dict[str, Any]:
+        created = {"urn": "urn:pulumi:s::p::t::new", "type": "t", "inputs": {"host": "new"}}
+        resources = [
+            on("a", "one", modified),
+            on("a", "other", "1", "another"),
+            on("b", "two", "1"),
+            on("a", "old", "1", delete=True),
+            {"urn": "urn:pulumi:s::p::t::three", "type": "t"},
+        ]
+        return {"resources": resources, "pending_operations": [{"type": "creating", "resource": created}]}
+
+    machines = {"new": ["a", "c"]}
+    found = found_in(deployment("1"), {}, lambda name: machines.get(name, []))
+    assert found.urns == {ONE}
+    assert found_in(deployment("1"), {}).urns == frozenset()
+    later = found_in(deployment("2"), found.marks, lambda name: machines.get(name, []))
+    assert later.urns == frozenset()
+    assert found_in(deployment("2"), later.marks, lambda name: machines.get(name, [])).urns == frozenset()
+
+
 def test_marks_are_kept_as_text() -> None:
     marks = found_in(state((ONE, "updating"), (TWO, "creating"), one="1"), {}).marks
     assert read(written(marks)) == marks

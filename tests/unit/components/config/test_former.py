@@ -55,6 +55,8 @@ def test_a_host_is_found_whatever_it_was_called_and_how_long_ago() -> None:
         "198.51.100.2",
     ]
     assert addresses(known, "nobody", frozenset()) == []
+    assert Former(known).keys_of("alpha") == A | B
+    assert Former(known).keys_of("gamma") == B
     assert [way.name for way in Former(known).ways("alpha", A)] == ["alpha", "alpha"]
     assert [way.logins()[0][1].host for way in Former(known).places("alpha", B)] == [
         "198.51.100.9",

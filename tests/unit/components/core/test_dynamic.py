@@ -393,7 +393,7 @@ def test_a_host_of_another_shard_is_not_undone(run: Run, monkeypatch: pytest.Mon
     run.begin("two")
     hosts = {"web1": {"address": "192.0.2.1", "shard": 2}}
     run.provider._access = Inventory({"hosts": hosts, "shard": {"of": 3}})
-    monkeypatch.setattr(dynamic.pulumi, "get_stack", lambda: "production-01")
+    monkeypatch.setattr("pulumi.get_stack", lambda: "production-01")
     with pytest.raises(Failure, match=r"web1: belongs to the stack production-02 now.*fleet move production`"):
         run.delete(state)
     assert run.word == "ours"

@@ -51,7 +51,9 @@ def test_a_lost_state_takes_over_aloud_and_the_one_that_was_not_lost_gives_way()
     with pytest.raises(Failure, match="another state of this stack"):
         check_owner(ledger(taken), OURS, "packages", state(), existing="adopt", there=lambda: True)
     check_owner(ledger(taken), OURS, "packages", state(), existing="takeOver", there=lambda: True)
-    assert "another state of this stack" in undoes(ledger(taken), "packages", state(), OURS, lambda: True)
+    assert "another state of this stack" in undoes(
+        ledger(taken), "packages", state(), OURS, there=lambda: True, orphaned=lambda _: True
+    )
     back = OURS.after(taken)
     assert back.former == "L1"
     assert back.took_over_from(OTHERS)
@@ -60,9 +62,28 @@ def test_a_lost_state_takes_over_aloud_and_the_one_that_was_not_lost_gives_way()
 
 def test_a_backup_knows_its_hosts_whatever_claims_came_since() -> None:
     later = replace(OURS, claim="c7").after(OURS)
-    assert undoes(ledger(later), "packages", state(), OURS, lambda: True) == ""
+    assert undoes(ledger(later), "packages", state(), OURS, there=lambda: True, orphaned=lambda _: False) == ""
     anew = replace(OTHERS, claim="c8")  # everything was destroyed, and created again from another state
-    assert undoes(ledger(anew), "packages", state(), OURS, lambda: True) == ""
+    assert undoes(ledger(anew), "packages", state(), OURS, there=lambda: True, orphaned=lambda _: False) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "orphaned", "undone"),
+    [
+        ({"resource": "web-under-another-name"}, True, True),
+        ({"resource": "web-under-another-name"}, False, False),
+        ({"resource": "web-under-another-name", "run": "this"}, True, False),
+        ({"resource": "web-under-another-name", "stack": "another"}, True, False),
+        ({"resource": "web-under-another-name", "lineage": "L1"}, True, False),
+        ({"resource": "web-under-another-name", "lineage": ""}, True, False),
+    ],
+)
+def test_what_a_killed_run_made_under_another_name_is_undone(
+    change: dict[str, str], orphaned: bool, undone: bool
+) -> None:
+    recorded, now = replace(OURS, claim="c5", **change), replace(OURS, run="this")
+    why_not = undoes(ledger(recorded), "packages", state(), now, there=lambda: True, orphaned=lambda _: orphaned)
+    assert (why_not == "") is undone
 
 
 @pytest.mark.parametrize(
