@@ -137,13 +137,17 @@ class Launcher:
 def plugin_command(project: Project, package: str) -> list[str]:
     """The command that starts a package's plugin (the engine's address comes after it).
 
-    Searched in the CLI's order: `plugins.providers` of Pulumi.yaml, then PATH; then our own stand-ins and, for dynamic
-    providers, the SDK's module.
+    Searched in the CLI's order: `plugins.providers` and `packages` of Pulumi.yaml, then PATH; then our own stand-ins
+    and, for dynamic providers, the SDK's module.
     Raises UnsupportedError for a plugin that is not found (the CLI would download it).
     """
     file = f"pulumi-resource-{package}"
     if package in project.plugins:
         return [str(Path(os.path.normpath(project.plugins[package])) / file)]
+    if package in project.packages:  # as `pulumi install` sets it up, or in this Python, which has what it needs
+        folder = Path(os.path.normpath(project.packages[package]))
+        own = folder / "venv" / "bin" / "python"
+        return [str(own) if own.is_file() else sys.executable, "-u", str(folder)]
     found = shutil.which(file)
     if found:
         return [found]
@@ -156,7 +160,7 @@ def plugin_command(project: Project, package: str) -> list[str]:
 
 def _python_words(project: Project, command: Sequence[str]) -> list[str]:
     """The arguments of `python` for the SDK's own plugin, or for a plugin of the project that is a package to run."""
-    if command[0] == python_of(project):
+    if command[0] == python_of(project) and "-m" in command:
         return list(command[2:])
     package = Path(command[0]).parent
     own = package.parent.resolve() == project.root.resolve() and (package / "__main__.py").is_file()

@@ -289,6 +289,13 @@ class Provider:
             inputs = self._received(response.inputs, old.inputs, settings)
         return response.id, self._received(response.properties, old.outputs, settings), inputs
 
+    def construct(self, request: pb.ConstructRequest) -> pb.ConstructResponse:
+        """Let the provider declare a component of its package."""
+        if self._settings() is None:
+            raise ProviderError("the provider's configuration is not known")
+        response: pb.ConstructResponse = self._call("Construct", request)
+        return response
+
     def invoke(self, token: str, arguments: PropertyMap) -> pb.InvokeResponse:
         """Call a function of the provider; unknown arguments are an error."""
         settings = self._settings()

@@ -94,6 +94,13 @@ class Deployment:
             self.news[urn] = state
         return Registration(urn, state)
 
+    def failed_component(self, goal: Goal, text: str) -> str:
+        """Report that a component of a package could not be declared; return its URN."""
+        urn = make_urn(self._stack, self._project, goal.parent, goal.type, goal.name)
+        self.failures.note(urn, urn)
+        self._sink.log(Severity.ERROR, text, urn)
+        return urn
+
     def _inherit(self, goal: Goal) -> Goal:
         with self._lock:
             parent = self._goals.get(goal.parent)

@@ -130,7 +130,6 @@ def read_goal(request: RegisterResourceRequest) -> Goal:
 def _refuse(request: RegisterResourceRequest) -> None:
     refused = {
         "the resource option `import_`": request.importId,
-        "a component of a provider plugin (remote component)": request.remote,
         "a resource transform": request.transforms,
         "a resource hook": request.HasField("hooks") and any(values for _, values in request.hooks.ListFields()),
         "a state migration": request.state_migrations,

@@ -13,8 +13,9 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 from local.engine.display.events import Severity, Sink
 from local.engine.errors import EngineError, UnsupportedError
 from local.engine.processes.plugins import CHANNEL_OPTIONS, ProviderError
+from local.engine.run.construct import Constructor
 from local.engine.run.deployment import Deployment
-from local.engine.run.goals import read_goal
+from local.engine.run.goals import Goal, read_goal
 from local.engine.run.providers import ProviderPool
 from local.engine.state.project import Config
 from local.engine.state.values import from_struct, to_struct
@@ -74,8 +75,14 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
     """Receives the program's registrations."""
 
     def __init__(
-        self, deployment: Deployment, providers: ProviderPool, info: resource_pb2.DeploymentInfo, engine: EngineService
+        self,
+        deployment: Deployment,
+        providers: ProviderPool,
+        info: resource_pb2.DeploymentInfo,
+        engine: EngineService,
+        address: str,
     ) -> None:
+        self._constructor = Constructor(providers, info, address)
         self._deployment = deployment
         self._providers = providers
         self._info = info
@@ -103,6 +110,8 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
             goal = read_goal(request)
         except EngineError as error:
             self._refused(context, error)
+        if request.remote:
+            return self._construct(request, goal, context)
         done = self._deployment.register(goal)
         response = resource_pb2.RegisterResourceResponse(urn=done.urn)
         if done.state is None:
@@ -113,6 +122,16 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
             outputs = to_struct(done.state.outputs, secrets=request.acceptSecrets, references=request.acceptResources)
             response.object.CopyFrom(outputs)
         return response
+
+    def _construct(self, request: Any, goal: Goal, context: grpc.ServicerContext) -> Any:
+        try:
+            return self._constructor.construct(request)
+        except UnsupportedError as error:
+            self._refused(context, error)
+        except (EngineError, ProviderError) as error:
+            return resource_pb2.RegisterResourceResponse(
+                urn=self._deployment.failed_component(goal, str(error)), result=resource_pb2.FAIL
+            )
 
     def RegisterResourceOutputs(self, request: Any, context: grpc.ServicerContext) -> Empty:  # noqa: N802
         """Record a component's outputs."""

@@ -189,7 +189,7 @@ def run_program(session: Session, options: Options, launcher: Launcher, program:
         replace=options.replace,
     )
     info = deployment_info(session.project.name, session.stack, config, preview=preview, parallel=options.parallel)
-    monitor = MonitorService(deployment, run.providers, info, run.engine)
+    monitor = MonitorService(deployment, run.providers, info, run.engine, launcher.address)
     run.server.serve(resource_pb2_grpc.add_ResourceMonitorServicer_to_server, monitor)
     run.server.start()
 

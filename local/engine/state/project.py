@@ -18,8 +18,8 @@ from local.engine.errors import EngineError, UnsupportedError
 from local.engine.state.secrets import Crypter
 
 _PROJECT_KEYS = {
-    "name", "runtime", "main", "stackConfigDir", "plugins", "backend", "config", "description", "author", "license",
-    "website",
+    "name", "runtime", "main", "stackConfigDir", "plugins", "packages", "backend", "config", "description", "author",
+    "license", "website",
 }  # fmt: skip
 _STACK_KEYS = {"config", "encryptionsalt"}
 _HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
@@ -46,6 +46,7 @@ class Project:
     main: Path
     stack_dir: Path
     plugins: Mapping[str, Path]
+    packages: Mapping[str, Path]
     backend_url: str | None
     config: Mapping[str, Any]
 
@@ -90,6 +91,7 @@ def load_project(start: Path) -> Project:
         main=root / str(data.get("main", ".")),
         stack_dir=root / str(data.get("stackConfigDir", ".")),
         plugins=_plugins(data, root),
+        packages=_packages(data, root),
         backend_url=_mapping(data.get("backend"), "backend").get("url"),
         config=_mapping(data.get("config"), "config"),
     )
@@ -99,6 +101,13 @@ def _plugins(data: Mapping[str, Any], root: Path) -> dict[str, Path]:
     section = _mapping(data.get("plugins"), "plugins")
     _known(section, {"providers"}, "Pulumi.yaml `plugins`")
     return {str(entry["name"]): root / str(entry["path"]) for entry in section.get("providers") or []}
+
+
+def _packages(data: Mapping[str, Any], root: Path) -> dict[str, Path]:
+    """The packages whose plugin is a directory of this machine; others are found on PATH, or not at all."""
+    given = _mapping(data.get("packages"), "packages")
+    folders = {str(name): root / source for name, source in given.items() if isinstance(source, str)}
+    return {name: folder for name, folder in folders.items() if (folder / "PulumiPlugin.yaml").is_file()}
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -5,15 +5,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
-from tests.lab.packaged import MISSING, Packaged
+from tests.lab.packaged import MISSING, REPOSITORY, Packaged
 from tests.lab.stack import Secret, Stack
 
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"{MISSING} is not on PATH")
+with_cli = pytest.mark.skipif(MISSING is not None, reason=f"{MISSING} is not on PATH")
 
 PASSWORD = "correct horse"
+PROGRAM = """
+import pulumi
+
+class HardenedHost(pulumi.ComponentResource):
+    enforced: pulumi.Output[dict]
+    def __init__(self, name, **props):
+        super().__init__("stockade:index:HardenedHost", name, {{"enforced": None, **props}}, remote=True)
+
+host = HardenedHost({name!r}, firewall={{}}, sysctl={{}})
+pulumi.export({name!r}, host.enforced)
+"""
+"""Without a generated SDK, which only the CLI can generate."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +51,7 @@ def _facts(state: dict[str, Any]) -> dict[str, Any]:
     return {name: [item["outputs"].get(key) for key in ("prior", "claim")] for name, item in state.items()}
 
 
+@with_cli
 def test_nothing_is_changed_and_nobody_logs_in(host: LabHost, tmp_path: Path) -> None:
     before = _seen(host)
     public = host.key_file.with_name(host.key_file.name + ".pub").read_text().strip()
@@ -83,4 +97,32 @@ def test_nothing_is_changed_and_nobody_logs_in(host: LabHost, tmp_path: Path) ->
     new.pulumi("up", "--yes", "--skip-preview")
     assert "--dport 8443" in host.exec("iptables -S INPUT").stdout
     new.pulumi("destroy", "--yes", "--skip-preview")
+    assert _seen(host) == before
+
+
+def test_with_the_embedded_engine_in_python(host: LabHost, new_stack: Callable[..., Stack]) -> None:
+    before = _seen(host)
+    stack = new_stack(host, firewall={}, sysctl={})
+    stack.environment["STOCKADE_ENGINE"] = "embedded"
+    stack.up()
+    old, hardened, logins = stack.state(), _seen(host), _logins(host)
+    project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
+    for name, text in {
+        "Pulumi.yaml": yaml.safe_dump({**project, "packages": {"stockade": str(REPOSITORY / "plugin")}}),
+        "__main__.py": PROGRAM.format(name=host.name),
+    }.items():
+        (stack.folder / name).unlink()
+        (stack.folder / name).write_text(text)
+    stack.unchanged()
+    stack.run("up", "--yes", "--expect-no-changes")
+    assert _logins(host) == logins
+    kept = {"prior", "claim"}
+    facts = [{key: value for key, value in item.get("outputs", {}).items() if key in kept} for item in old]
+    moved = stack.state()
+    for found in filter(None, facts):
+        assert found in [{key: item["outputs"].get(key) for key in found} for item in moved if item.get("outputs")]
+    assert not [item for item in moved if "pulumi-python" in item["type"]]
+    stack.run("refresh", "--yes", "--expect-no-changes")
+    assert _seen(host) == hardened
+    stack.destroy()
     assert _seen(host) == before

@@ -22,7 +22,6 @@ def _request(**values: Any) -> Any:
     ("values", "named"),
     [
         ({"importId": "x"}, "import_"),
-        ({"remote": True}, "remote component"),
         ({"replace_with": ["urn"]}, "replace_with"),
         ({"packageRef": "x"}, "parameterized"),
         ({"hideDiffs": ["x"]}, "hide_diffs"),
