@@ -121,7 +121,13 @@ def recorded(folders: Sequence[str], jobs: int, *, anew: bool = False) -> Seen:
     there = {
         str(file.relative_to(REPOSITORY)): _digest(file) for file in sorted((REPOSITORY / "tests").rglob("test_*.py"))
     }
-    files = {name: file for name, file in old.files.items() if there.get(name) == file.digest}
+    moved = {n for n, scope in enumerate(old.scopes) if not (REPOSITORY / scope.partition(":")[0]).exists()}
+    files = {
+        name: file
+        for name, file in old.files.items()
+        if there.get(name) == file.digest
+        and moved.isdisjoint(number for test in file.tests.values() for number in test)
+    }
     names = [name for name in there if name.startswith(tuple(f"{folder}/" for folder in folders))]
     if missing := [name for name in names if name not in files]:
         print(f"recording what {len(missing)} files of tests run", file=sys.stderr, flush=True)
