@@ -17,7 +17,7 @@ FOLDER = "STOCKADE_SEEN"
 SH_FILE = "STOCKADE_SEEN_SH"
 FOLDERS = ("components", "fleet", "hosts", "local", "plugin", "policies", "provider", "rules")
 _ROOMS = tuple(f"{REPOSITORY}/{name}/" for name in FOLDERS)
-_FUNCTION = re.compile(r"^(\w+)\(\) [{(].*$(?!\n.*\$\?)", re.M)
+_FUNCTION = re.compile(r"^(\w+)\(\) [{(](?!.*\$\?)(?!.*\n.*\$\?)", re.M)
 
 
 class Recorder:
@@ -56,4 +56,4 @@ def marked(name: str, text: str) -> str:
     lines = text.split("\n")
     first = next(index for index, line in enumerate(lines) if not line.startswith("#"))
     top, rest = "".join(f"{line}\n" for line in lines[:first]), "\n".join(lines[first:])
-    return f"{top}{mark('')}\n" + _FUNCTION.sub(lambda start: f"{start[0]}\n    {mark(start[1])}", rest)
+    return f"{top}{mark('')}\n" + _FUNCTION.sub(lambda start: f"{start[0]} {mark(start[1])};", rest)
