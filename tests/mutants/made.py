@@ -118,7 +118,8 @@ _SH_LINES = (
     (re.compile(r" = "), " != "),
     (re.compile(r" != "), " = "),
     (re.compile(r" && "), " || "),
-    (re.compile(r" \|\| "), " && "),
+    (re.compile(r" \|\| :$"), ""),  # `&& :` would change nothing: set -e ignores what fails before `&&`, too
+    (re.compile(r" \|\| (?!:$)"), " && "),
     (re.compile(r" -n "), " -z "),
     (re.compile(r" -z "), " -n "),
     (re.compile(r"\b(exit|return) (\d+)"), r"\1 99"),

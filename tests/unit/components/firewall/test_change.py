@@ -582,6 +582,15 @@ class TestOpened:
         ]
         assert [call.arguments for call in host.stage.calls("iptables-legacy-restore")] == [("-n",), ("-n",)]
 
+    def test_another_iptables_that_cannot_open_it_is_no_reason_to_fail(self, host: Host) -> None:
+        iptables(host.stage, "iptables-legacy")
+        closed = "*filter\n-A INPUT -j STOCKADE-CLOSED\n-A FORWARD -j STOCKADE-CLOSED-FORWARD\nCOMMIT\n"
+        host.stage.write("/fake/iptables-legacy", closed)
+        host.stage.write("/fake/iptables-legacy.refuses", "STOCKADE\n")
+        assert host.apply(inputs()).status == 0
+        assert host.commit().status == 0
+        assert len(host.stage.calls("iptables-legacy-restore")) == 2
+
 
 class TestWithOthers:
     def test_they_are_recorded_and_stopped_and_the_host_is_read_again(self, host: Host) -> None:
@@ -728,6 +737,27 @@ class TestSets:
         assert host.apply(inputs(sets=SETS)).status == REFUSED
         assert sets(host.stage) == {}
         assert not host.stage.path(FOLDER).exists()
+
+    def test_rules_that_are_refused_leave_no_mark_of_a_set_that_cannot_go(self, host: Host) -> None:
+        ipset(host.stage)
+        host.stage.write("/fake/iptables.refuses", "dport 2222\n")
+        host.stage.write("/fake/ipset.used/a")
+        assert host.apply(inputs(sets=SETS)).status == REFUSED
+        assert sets(host.stage) == {"a": A}
+        assert not host.stage.path(FOLDER).exists()
+
+    @pytest.mark.parametrize(
+        "kind", ["hash:net family inet", "hash:ip family inet6", "hash:ip hashsize 64 family inet6"]
+    )
+    def test_the_family_of_one_is_part_of_its_kind(self, host: Host, kind: str) -> None:
+        ipset(host.stage, a=f"create a {kind}\n")
+        host.stage.write("/fake/ipset.used/a")
+        words = kind.split()
+        told = f"it is a: {words[0]} {words[-1]}\n"
+        answer = host.apply(inputs(sets=A))
+        assert (answer.status, answer.stderr) == (SET_TAKEN, told)
+        host.stage.write("/fake/ipset/a", "create a hash:ip hashsize 1024 family inet maxelem 9\n")
+        assert host.apply(inputs(sets=A)).status == 0
 
     def test_one_that_is_declared_no_more_is_as_it_was(self, host: Host) -> None:
         theirs = "create a hash:ip family inet\nadd a 203.0.113.9\n"
