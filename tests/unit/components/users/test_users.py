@@ -201,6 +201,7 @@ def test_a_host_as_declared_shows_nothing() -> None:
         ({"sudo": "password"}, {"sudo": "password"}),
         ({"drop_in": FileState("", False)}, {"sudo": "other"}),
         ({"ssh": "755 deploy deploy"}, {"ssh_mode": "755"}),
+        ({"ssh": "0 deploy deploy"}, {"ssh_mode": "000"}),
         ({"ssh": "700 root root"}, {"keys": ()}),
         ({"ssh": "link"}, {"keys": ()}),
         ({"keys": FileState("", True, f"{ONE}\n", "644", "deploy", "deploy")}, {"keys_mode": "644"}),
