@@ -34,7 +34,7 @@ from tests.mutants.seen import Seen, recorded
 from tests.mutants.trial import BROKEN
 
 WANTED = 0.85
-BUDGET = 40.0
+BUDGET = 25.0
 """Seconds of tests for one mutant."""
 LIMIT, SLOWER = 30.0, 8
 """When a test counts as never ending: after so many seconds, and so many times as long as it took before."""
