@@ -122,7 +122,10 @@ _SH_LINES = (
     (re.compile(r" \|\| (?!:$)"), " && "),
     (re.compile(r" -n "), " -z "),
     (re.compile(r" -z "), " -n "),
-    (re.compile(r"\b(exit|return) (\d+)"), r"\1 99"),
+    (re.compile(r"\breturn 0\b"), "return 1"),
+    (re.compile(r"\breturn 1\b"), "return 0"),
+    (re.compile(r"\b(exit|return) (\d\d+|[2-9])"), r"\1 99"),
+    (re.compile(r"\bexit [01]\b"), "exit 99"),
     (re.compile(r"\b(while|until) (?!!)"), r"\1 ! "),
 )
 _FUNCTION = re.compile(r"^(\w+)\(\) [{(]")

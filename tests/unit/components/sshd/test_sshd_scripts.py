@@ -130,6 +130,12 @@ REFUSED: dict[str, tuple[int, str, str, Callable[[Stage], Any]]] = {
         lambda stage: stage.write(CLOUD, "ListenAddress 192.0.2.1:22\n"),
     ),
     "a file of others": (73, f"{DROPIN} is not Stockade's", "", theirs),
+    "no room": (
+        74,
+        f"{DROPIN} cannot be written",
+        "",
+        lambda stage: stage.program("mv", 'case $* in *.stockade*) exit 1 ;; esac; exec /usr/bin/mv "$@"'),
+    ),
     "a link": (73, f"{MAIN} is a symbolic link", "AllowUsers deploy\n", linked),
     "no sshd": (69, "there is no OpenSSH server", "", lambda stage: stage.path("/usr/local/sbin/sshd").unlink()),
     "no configuration": (69, "there is no OpenSSH server", "", lambda stage: stage.path(MAIN).unlink()),
