@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
+from components.core import stored
 from components.core.chapter import STALE, KnownState
 from components.failure import Failure
 from components.users.chapter import UserChapter
@@ -349,6 +350,23 @@ def test_who_is_refused_although_the_key_is_right_is_told_whom_sshd_lets_in(let_
     assert told in error.value.hint
     assert bool(error.value.hint) == bool(told)
     assert "renew" not in host.calls
+
+
+def test_a_password_of_before_is_tried_for_sudo_while_it_changes() -> None:
+    provider = LimitedUserProvider()
+    connection = {"admin": {"host": "192.0.2.1", "user": "deploy"}, "bootstrap": {"host": "192.0.2.1", "user": "root"}}
+
+    def tried(**before: Any) -> list[tuple[str, list[str]]]:
+        declared = inputs(connection=connection, **before)
+        state = stored.read(CHAPTER, {**declared.props(), "observed": facts(declared).props(), "claim": "c"})
+        way = provider._way_since(inputs(connection=connection, password="new"), state)
+        assert way is not None
+        words = [(n, [login.sudo_password, *(one.sudo_password for one in login.former)]) for n, login in way.logins()]
+        return [(name, [word.get_secret_value() for word in found if word]) for name, found in words]
+
+    assert tried(password=PASSWORD, sudo="password") == [("admin", [PASSWORD]), ("bootstrap", [])]
+    assert tried() == [("admin", []), ("bootstrap", [])]
+    assert tried(password="$6$salt$" + "a" * 86) == [("admin", []), ("bootstrap", [])]
 
 
 def test_only_a_change_of_a_runs_own_login_is_guarded() -> None:
