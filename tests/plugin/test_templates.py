@@ -33,6 +33,7 @@ def test_a_new_project_is_previewed_within_the_policies(name: str, tmp_path: Pat
     text = "".join(file.read_text() for file in own.folder.iterdir() if file.is_file())
     assert "${PROJECT}" not in text
     assert yaml.safe_load((own.folder / "Pulumi.yaml").read_text())["name"] == "shop"
+    assert name != "python" or own.type_errors() == ""
     own.configure(**CONFIG)
     shown = own.pulumi("preview", *PACK)
     for kind in ("Ruleset", "LimitedUser", "Sshd", "Fail2Ban", "AutomaticUpdates", "Listeners", "Packages", "Sysctl"):

@@ -1,13 +1,17 @@
 """A YAML program hardens a host through the plugin, with the Pulumi CLI (examples/yaml)."""
 
+import io
 import json
 import re
+import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from local.lab.api import LabHost
+from plugin import release, schema
 from tests.lab.examples import PASSWORD, REPOSITORY, Checkout, Program, needs, values
 
 pytestmark = needs("yaml")
@@ -89,5 +93,24 @@ def test_the_firewall_alone_as_a_component(host: LabHost, example: Program) -> N
     assert "rules, loaded at boot" in shown["enforced"]["ipv4"]
     assert "-A INPUT" in shown["ipv6"]
     example.pulumi("preview", "--expect-no-changes")
+    example.pulumi("destroy", "--yes", "--skip-preview")
+    assert _seen(host) == before
+
+
+def test_a_released_plugin_hardens_a_host_without_a_checkout(host: LabHost, example: Program) -> None:
+    """Installed as `pulumi plugin install` does; a test of tests/plugin has the CLI do that."""
+    version = schema.version()
+    installed = example.checkout.folder / "home" / "plugins" / f"resource-stockade-v{version}"
+    with tarfile.open(fileobj=io.BytesIO(release.archive(schema.written()))) as tar:
+        tar.extractall(installed, filter="data")
+    (installed / "venv").symlink_to(REPOSITORY / ".venv")
+    shutil.rmtree(example.checkout.folder / "plugin")
+    program = example.folder / "Pulumi.yaml"
+    text = re.sub(r"^(packages|  stockade|      (firewall|users)):.*\n", "", program.read_text(), flags=re.M)
+    program.write_text(text)
+
+    before = _seen(host)
+    example.pulumi("up", "--yes", "--skip-preview")
+    assert "stockade" in host.exec("ls /etc/sysctl.d").stdout
     example.pulumi("destroy", "--yes", "--skip-preview")
     assert _seen(host) == before
