@@ -86,7 +86,7 @@ def package() -> dict[str, Any]:
 
 def _ways(types: Types) -> dict[str, Any]:
     """Return the inputs of the provider: the host settings of a stack config."""
-    host = types.named(HostEntry, "Host")
+    host = types.named(HostEntry)
     return {
         "hosts": {
             "type": "object",
@@ -94,7 +94,7 @@ def _ways(types: Types) -> dict[str, Any]:
             "description": "The hosts, by name; a resource on any other host needs `connection`.",
         },
         "defaults": {
-            **types.named(HostDefaults, "Defaults"),
+            **types.named(HostDefaults),
             "description": "How hosts are reached, unless a host has its own settings.",
         },
         "inventory": {"type": "string", "description": "File that lists more hosts; relative to the project folder."},

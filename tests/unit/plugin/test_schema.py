@@ -164,3 +164,15 @@ def test_two_enumerations_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("plugin.kinds._NAMED", {})
     with pytest.raises(ValueError, match="two enumerations of this name"):
         schema.package()
+
+
+def test_no_property_has_the_name_of_its_type() -> None:
+    """C# refuses that."""
+    kinds = {**PACKAGE["types"], **RESOURCES}
+    same = [
+        (token, name)
+        for token, kind in kinds.items()
+        for name in {**kind.get("properties", {}), **kind.get("inputProperties", {})}
+        if name.lower() == token.rpartition(":")[2].lower()
+    ]
+    assert same == []
