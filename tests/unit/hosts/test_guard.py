@@ -152,6 +152,23 @@ def test_what_is_kept_of_an_armed_change_is_programs_and_data(host: Host) -> Non
     assert host.stage.read("/place/odd") == guard.values["odd"]
 
 
+def test_what_is_armed_is_on_the_disk_before_the_change(host: Host) -> None:
+    host.stage.program("sync", 'echo "$@" "$(cat /place/setting)" >>/place/synced')
+    assert host.change(host.guard()).status == 0
+    synced = host.stage.read("/place/synced").splitlines()
+    assert len(synced) == 2
+    assert all(line.endswith(" old") for line in synced)
+    assert {f"{FOLDER}/{NAME}.new/{name}" for name in ("back", "restore", "boot_id")} < {*synced[0].split()}
+    assert synced[1] == f"{FOLDER} old"
+
+
+def test_a_record_is_on_the_disk_before_it_counts(host: Host) -> None:
+    host.stage.program("sync", 'echo "$@" >>/place/synced; ls "${1%/*}" >>/place/there')
+    assert host.run(remember("sshd", Script("look", "echo prior"))).status == 0
+    assert "/var/lib/stockade/prior/sshd.new" in host.stage.read("/place/synced").split()
+    assert "sshd\n" not in host.stage.read("/place/there").partition("sshd.new")[0]
+
+
 def test_a_commit_whose_answer_was_lost_can_be_repeated(host: Host) -> None:
     guard = host.guard()
     host.change(guard)
@@ -223,6 +240,7 @@ def test_nothing_is_changed_when_the_prior_state_cannot_be_saved(host: Host) -> 
     guard = replace(host.guard(), save="exit 28")
     assert host.change(guard).status == 28
     assert host.setting == "old\n"
+    assert not list(host.stage.path(FOLDER).iterdir())
     host.run(given_up(TITLE, OURS))
     assert not host.stage.path("/var/lib/stockade").exists()
 
