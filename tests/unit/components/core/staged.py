@@ -95,6 +95,8 @@ class StagedHost:
     """Whether no new login works."""
     steps: list[str] = field(default_factory=list)
     logins: int = 0
+    tried: list[str] = field(default_factory=list)
+    """Which login each proof asked for."""
     before: Callable[[list[str]], None] = lambda _steps: None
     after: Callable[[list[str]], None] = lambda _steps: None
 
@@ -129,6 +131,7 @@ class StagedHost:
     def confirm_everywhere(self, patience: float, *, login: str = "", port: int | None = None) -> None:
         """Prove a login."""
         self.logins += 1
+        self.tried.append(login)
         if self.locked:
             raise Unreachable("nobody answers", host=self.name)
 

@@ -63,6 +63,7 @@ def test_a_pack_of_the_same_engine_judges_as_long_as_it_lives() -> None:
     assert judged.judged(ARGV)
     assert not judged.judged([word.replace("38935", "38936") for word in ARGV])
     assert not judged.judged(ARGV[:5])
+    assert judged.judged(ARGV[:6])
     pack.communicate()
     assert not judged.judged(ARGV)
     judged.mark(ENGINE)

@@ -56,6 +56,7 @@ def test_a_change_is_recorded_applied_and_put_back(stage: Stage, change: Change,
     assert not stage.path("/var/lib/stockade/prior").exists()
     assert not stage.path("/var/lib/stockade/owner").exists()
     assert host.logins == 2 * int(guarded)
+    assert host.tried == ["", "any"][: host.logins]
 
 
 class QuietChapter(WordChapter):
@@ -113,6 +114,8 @@ def test_a_change_that_locks_everybody_out_goes_back_at_once(stage: Stage, chang
     host.locked = True
     told = failure_of(lambda: first.converge(_fresh()))
     assert "with it in force, no new login worked" in told
+    assert "The host: " in told
+    assert "the previous settings are in force again." in told
     assert stage.read(WORD) == "theirs"
     host.locked = False
     assert first.taken_back()
