@@ -129,6 +129,7 @@ _SH_LINES = (
     (re.compile(r"\b(while|until) (?!!)"), r"\1 ! "),
 )
 _FUNCTION = re.compile(r"^(\w+)\(\) [{(]")
+_COMMENT = re.compile(r"\s+#\s.*$")
 _WHOLE = re.compile(r"^\s+(?!(?:if|then|else|elif|fi|for|do|done|while|until|case|esac|;;|in)\b)[a-z_]+ [^{}()]*$")
 
 
@@ -138,7 +139,8 @@ def in_sh(file: str, text: str) -> Iterator[Mutant]:
     for index, (line, scope) in enumerate(zip(lines, _sh_scopes(lines), strict=True)):
         if line.lstrip().startswith("#") or not line.strip():
             continue
-        others = [pattern.sub(new, line, count=1) for pattern, new in _SH_LINES if pattern.search(line)]
+        code = _COMMENT.sub("", line)
+        others = [pattern.sub(new, code, count=1) for pattern, new in _SH_LINES if pattern.search(code)]
         if _WHOLE.match(line) and not line.endswith(("\\", "|", "&&", "||")):
             others.append(re.sub(r"\S.*", ":", line))
         for other in others:
