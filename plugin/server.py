@@ -169,7 +169,8 @@ class Plugin(Server):
         provider: Any = self._provider(request, reference)
         request.ClearField("properties")
         self._taken(request)
-        result = provider.take(request.id, record=self._importing.has(request.urn))
+        imports = self._importing.has(request.urn)
+        result = provider.take(request.id, record=imports, refuse=imports or self._importing.commanded())
         if not result.id:
             return proto.ReadResponse()
         return proto.ReadResponse(

@@ -7,8 +7,13 @@ on the resource does it.
 
 import json
 import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from components.core.claims import CLAIMS
 from provider import exported
+from provider.ancestors import engine_process
 from provider.interrupted import PENDING
 from provider.kept import stack_of
 
@@ -30,6 +35,24 @@ class Importing:
                     deployment = json.loads(exported.exported(stack_of(urn)))["deployment"]
                 except (exported.UnreadableError, ValueError, KeyError, TypeError):
                     return False
+                _note_claims(deployment, urn)
                 begun = deployment.get(PENDING) or ()
                 self._urns |= {one["resource"]["urn"] for one in begun if one.get("type") == "importing"}
             return urn in self._urns
+
+    @staticmethod
+    def commanded() -> bool:
+        """Return whether the run is a `pulumi import`: its preview refuses what the import would refuse."""
+        try:
+            words = Path(f"/proc/{engine_process()}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return b"import" in words
+
+
+def _note_claims(deployment: Mapping[str, Any], urn: str) -> None:
+    """Note what the stack has already: it is not imported again under another name."""
+    for item in deployment.get("resources") or ():
+        claim = (item.get("outputs") or {}).get("claim")
+        if claim and item["urn"] != urn and not item.get("delete"):
+            CLAIMS.alive(str(claim), item["urn"])

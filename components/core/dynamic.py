@@ -180,9 +180,9 @@ class HostProvider(ResourceProvider, Generic[I, F]):
             return ReadResult(id_, kept, state.declared.props())
         return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
 
-    def take(self, id_: str, *, record: bool) -> ReadResult:
+    def take(self, id_: str, *, record: bool, refuse: bool) -> ReadResult:
         """Import what a host has: see `importing.taken`."""
-        return taken(self, id_, record=record)
+        return taken(self, id_, record=record, refuse=refuse)
 
     def noted(self, before: F | None, seen: F) -> dict[str, Any]:
         """Outputs to update after a refresh that found no drift."""

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from components.core.dynamic import HostProvider
 
 
-def taken(provider: "HostProvider[I, F]", id_: str, *, record: bool) -> ReadResult:
+def taken(provider: "HostProvider[I, F]", id_: str, *, record: bool, refuse: bool) -> ReadResult:
     """Return the state of the resource `id_`; an empty one if the host has nothing of the kind.
 
-    `record`: write the record on the host. Raises Failure and any HostError.
+    `record`: write the record on the host. `refuse`: refuse what another stack manages; a `get` only looks at it.
+    Raises Failure and any HostError.
     """
     chapter = provider.chapter
     sought = _sought(chapter, id_)
@@ -38,7 +39,7 @@ def taken(provider: "HostProvider[I, F]", id_: str, *, record: bool) -> ReadResu
     found = settled(host, change.title)
     owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id)
     change.recorded = found.owner(change.title)
-    if change.recorded is not None:
+    if change.recorded is not None and refuse:
         taken_from(found, owner, sought.host, change.title, sought.existing)
     inputs = change.look()
     if inputs is None:
@@ -50,7 +51,7 @@ def taken(provider: "HostProvider[I, F]", id_: str, *, record: bool) -> ReadResu
         prior = change.adopt(owner)
         noted(host, change.title, owner)
     else:
-        prior = change.read_prior() if found.has(change.title) else seen
+        prior = change.look_up_prior() if found.has(change.title) else seen
     CLAIMS.alive(owner.claim, caller().urn)
     state = outs(change.inputs, prior, seen, owner.claim, known_by(found.machine, host.access), imported=True)
     return ReadResult(f"{sought.host}/{change.title}", state, told(change.inputs))

@@ -182,6 +182,11 @@ class Transaction(Generic[I, F]):
         [answer] = self.host.run(script, resource=self.title)
         return self._recorded_prior(answer)
 
+    def look_up_prior(self) -> F:
+        """The same without taking the host: another run may be changing it."""
+        script = remember(self.title, self.chapter.observe(self.inputs), self.recorded)
+        return self._recorded_prior(self.host.read(script, resource=self.title))
+
     def _found_prior(self) -> bool:
         """After a broken connection, read the prior state from the host's record. Return whether there is one."""
         found = read_ledger(self.host, self.title)

@@ -25,7 +25,6 @@ from pulumi.output import Unknown
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.core.importing import told
 from components.core.served import Served
 from components.failure import Failure
 from components.keys.authorized_keys import AuthorizedKey
@@ -74,9 +73,9 @@ class KeyPairProvider(ResourceProvider):
             key = read_public(path, inputs)
         return ReadResult(id_, _outs(inputs, key, bool(props.get("made"))), inputs.props())
 
-    def take(self, id_: str, *, record: bool) -> ReadResult:
+    def take(self, id_: str, *, record: bool, refuse: bool) -> ReadResult:
         """Import an existing key: the id is the path of its file. Raises Failure if it cannot be declared."""
-        del record  # there is none
+        del record, refuse  # no host records who owns it
         path = resolve(id_)
         if not path.exists():
             return ReadResult("", {})
@@ -90,7 +89,7 @@ class KeyPairProvider(ResourceProvider):
             kind = None
         if kind is None:
             raise Failure(f"{path}: cannot be imported: it is neither ed25519 nor RSA of at least 2048 bits")
-        return ReadResult(str(path), _outs(inputs, key, made=False), told(inputs))
+        return ReadResult(str(path), _outs(inputs, key, made=False), inputs.props())
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Change the passphrase or comment of a key that we generated, by rewriting the file."""

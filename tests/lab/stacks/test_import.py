@@ -98,6 +98,82 @@ def _refusal(engine: Engine, kind: str, id_: str) -> str:
     return str(refused.value.details())
 
 
+# The CLI comes first: `engine`, which the others share, holds the host until the end of the module.
+
+
+def _resources(program: str) -> dict[str, Any]:
+    """What `pulumi import` printed, without the option `protect`."""
+    found: Mapping[str, Any] = yaml.safe_load(program)["resources"]
+    return {name: {key: value for key, value in one.items() if key != "options"} for name, one in found.items()}
+
+
+@with_cli
+def test_pulumi_import_gives_a_program_that_up_leaves_alone(host: LabHost, tmp_path: Path) -> None:
+    before = _seen(host)
+    project = Packaged(tmp_path)
+    project.configure(hosts={host.name: entry(host)})
+    preview = project.pulumi(
+        *("import", "--preview-only", "stockade:index:Sysctl", "kernel", f"{host.name}/sysctl", "--generate-code=false")
+    )
+    assert "stockade:index:Sysctl kernel import" in preview
+    assert host.exec("cat /var/lib/stockade/owner/* 2>/dev/null || :").stdout == ""
+
+    wanted = [
+        {"type": f"stockade:index:{kind}", "name": kind.lower(), "id": f"{host.name}/{title}"}
+        for kind, title in IDS.items()
+    ]
+    (project.program / "import.json").write_text(json.dumps({"resources": wanted}))
+    project.pulumi("import", "--yes", "--skip-preview", "--file", "import.json", "--out", "program.yaml")
+    owners = host.exec("cat /var/lib/stockade/owner/*").stdout.splitlines()
+    assert sorted(json.loads(line)["resource"] for line in owners) == sorted(kind.lower() for kind in IDS)
+
+    resources = _resources((project.program / "program.yaml").read_text())
+    assert resources["ruleset"]["properties"]["rules"] == MINE
+    project.declare(resources)
+    project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    project.pulumi("preview", "--expect-no-changes")
+    project.pulumi("up", "--yes", "--skip-preview")  # takes the protection off
+    project.pulumi("preview", "--expect-no-changes")
+    project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    assert _seen(host) == before
+
+    other = Packaged(tmp_path / "other", name="other")
+    other.configure(hosts={host.name: entry(host)})
+    told = other.pulumi("import", "--yes", "stockade:index:Sshd", "sshd", f"{host.name}/sshd", status=1)
+    assert "the stack dev of the project web manages it" in " ".join(told.split())
+
+    got = {"sshd": {"type": "stockade:Sshd", "get": {"id": f"{host.name}/sshd"}}}
+    other.declare(got, outputs={"settings": "${sshd.settings}"})
+    other.pulumi("up", "--yes", "--skip-preview")  # anybody may look
+    assert "PermitRootLogin yes" in other.pulumi("stack", "output", "settings")
+    twice = project.pulumi("import", "--yes", "stockade:index:Sshd", "again", f"{host.name}/sshd", status=1)
+    assert "this machine is in the stack twice: sshd manages it as well" in " ".join(twice.split())
+
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert _seen(host) == before
+    assert host.exec("ls /var/lib/stockade/owner 2>/dev/null || :").stdout == ""
+
+
+@with_cli
+def test_the_option_import_takes_over_what_is_declared_beside_it(host: LabHost, tmp_path: Path) -> None:
+    before = _seen(host)
+    project = Packaged(tmp_path)
+    project.configure(hosts={host.name: entry(host)})
+    rules = {"host": host.name, "family": "ipv4", "rules": MINE, "persistent": False}
+    declared = {"rules": {"type": "stockade:Ruleset", "properties": rules}}
+    with_option = {"rules": {**declared["rules"], "options": {"import": f"{host.name}/firewall ipv4"}}}
+    project.declare(with_option)
+    assert "import" in project.pulumi("preview")
+    assert host.exec("cat /var/lib/stockade/owner/* 2>/dev/null || :").stdout == ""
+    project.pulumi("up", "--yes", "--skip-preview")
+    assert '"resource": "rules"' in host.exec("cat /var/lib/stockade/owner/*").stdout
+    project.pulumi("preview", "--expect-no-changes")
+    project.declare(declared)  # the option may go once it has worked
+    project.pulumi("preview", "--expect-no-changes")
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert _seen(host) == before
+
+
 @pytest.mark.parametrize("kind", IDS)
 def test_what_is_there_becomes_a_resource_that_changes_nothing(kind: str, host: LabHost, engine: Engine) -> None:
     before = _seen(host)
@@ -204,79 +280,7 @@ def test_what_the_host_does_not_have_does_not_exist(kind: str, id_: str, engine:
 def test_a_key_pair_is_imported_by_its_path(host: LabHost, engine: Engine) -> None:
     urn = engine.urn("KeyPair", "mine")
     id_, state, inputs = _imported(engine, urn, str(host.key_file))
-    assert inputs == {"path": str(host.key_file), "type": "ed25519"}
+    assert inputs == {"path": str(host.key_file), "type": "ed25519", "bits": 4096, "comment": "stockade"}
+    assert engine.read(urn, id_, state, inputs) == (state, inputs)
     assert (id_, state["made"]) == (str(host.key_file), False)
     assert engine.diff(urn, id_, state, engine.check(urn, inputs)[0]).changes == proto.DiffResponse.DIFF_NONE
-
-
-def _resources(program: str) -> dict[str, Any]:
-    """What `pulumi import` printed, without the option `protect`."""
-    found: Mapping[str, Any] = yaml.safe_load(program)["resources"]
-    return {name: {key: value for key, value in one.items() if key != "options"} for name, one in found.items()}
-
-
-@with_cli
-def test_pulumi_import_gives_a_program_that_up_leaves_alone(host: LabHost, tmp_path: Path) -> None:
-    before = _seen(host)
-    project = Packaged(tmp_path)
-    project.configure(hosts={host.name: entry(host)})
-    preview = project.pulumi(
-        *("import", "--preview-only", "stockade:index:Sysctl", "kernel", f"{host.name}/sysctl", "--generate-code=false")
-    )
-    assert "stockade:index:Sysctl kernel import" in preview
-    assert host.exec("cat /var/lib/stockade/owner/* 2>/dev/null || :").stdout == ""
-
-    wanted = [
-        {"type": f"stockade:index:{kind}", "name": kind.lower(), "id": f"{host.name}/{title}"}
-        for kind, title in IDS.items()
-    ]
-    (project.program / "import.json").write_text(json.dumps({"resources": wanted}))
-    project.pulumi("import", "--yes", "--skip-preview", "--file", "import.json", "--out", "program.yaml")
-    owners = host.exec("cat /var/lib/stockade/owner/*").stdout.splitlines()
-    assert sorted(json.loads(line)["resource"] for line in owners) == sorted(kind.lower() for kind in IDS)
-
-    resources = _resources((project.program / "program.yaml").read_text())
-    assert resources["ruleset"]["properties"]["rules"] == MINE
-    project.declare(resources)
-    project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-    project.pulumi("preview", "--expect-no-changes")
-    project.pulumi("up", "--yes", "--skip-preview")  # takes the protection off
-    project.pulumi("preview", "--expect-no-changes")
-    project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-    assert _seen(host) == before
-
-    other = Packaged(tmp_path / "other", name="other")
-    other.configure(hosts={host.name: entry(host)})
-    told = other.pulumi("import", "--yes", "stockade:index:Sshd", "sshd", f"{host.name}/sshd", status=1)
-    assert "the stack dev of the project web manages it" in " ".join(told.split())
-
-    project.pulumi("destroy", "--yes", "--skip-preview")
-    assert _seen(host) == before
-    assert host.exec("ls /var/lib/stockade/owner 2>/dev/null || :").stdout == ""
-
-
-@with_cli
-def test_the_option_import_takes_over_what_is_declared_beside_it(host: LabHost, tmp_path: Path) -> None:
-    before = _seen(host)
-    project = Packaged(tmp_path)
-    project.configure(hosts={host.name: entry(host)})
-    rules = {"host": host.name, "family": "ipv4", "rules": MINE, "persistent": False}
-    declared = {"rules": {"type": "stockade:Ruleset", "properties": rules}}
-    with_option = {"rules": {**declared["rules"], "options": {"import": f"{host.name}/firewall ipv4"}}}
-    project.declare(with_option)
-    assert "import" in project.pulumi("preview")
-    assert host.exec("cat /var/lib/stockade/owner/* 2>/dev/null || :").stdout == ""
-    project.pulumi("up", "--yes", "--skip-preview")
-    assert '"resource": "rules"' in host.exec("cat /var/lib/stockade/owner/*").stdout
-    project.pulumi("preview", "--expect-no-changes")
-    project.declare(declared)  # the option may go once it has worked
-    project.pulumi("preview", "--expect-no-changes")
-    project.pulumi("destroy", "--yes", "--skip-preview")
-    assert _seen(host) == before
-    got = {"rules": {"type": "stockade:Ruleset", "get": {"id": f"{host.name}/firewall ipv4"}}}
-    project.declare(got, outputs={"rules": "${rules.rules}"})
-    project.pulumi("up", "--yes", "--skip-preview")  # only looks
-    assert json.loads(project.pulumi("stack", "output", "--json"))["rules"] == MINE
-    assert host.exec("cat /var/lib/stockade/owner/* 2>/dev/null || :").stdout == ""
-    project.pulumi("destroy", "--yes", "--skip-preview")
-    assert _seen(host) == before
