@@ -135,6 +135,8 @@ def test_the_last_record_that_goes_takes_the_folders_along(stage: Stage) -> None
     stage.write("/keys", "one\n")
     kept(stage, None, OURS)
     stage.one(remember("users other", OBSERVE, None, OURS))
+    for folder in ("prior", "owner"):  # a run was killed while it wrote these
+        stage.write(f"/var/lib/stockade/{folder}/{record.record_name(TITLE)}.new", "half")
     assert stage.one(record.forget(TITLE)).status == 0
     assert [path.name for path in stage.path("/var/lib/stockade/prior").iterdir()] == ["users-other"]
     assert [path.name for path in stage.path("/var/lib/stockade/owner").iterdir()] == ["users-other"]
