@@ -59,26 +59,7 @@ MEASURES: Mapping[str, tuple[Edit, ...]] = {
         Edit(PROVIDER, "    gc.set_threshold(500_000, 50, 50)", "    pass"),
         Edit("local/engine/__main__.py", "    gc.set_threshold(100_000, 50, 50)"),
     ),
-    "the SDK's Automation API only when used": (
-        Edit(RUNNER, "    sys.meta_path.insert(0, LazyFinder())\n"),
-        Edit("local/engine/processes/forking.py", "    sys.meta_path.insert(0, LazyFinder())\n"),
-        Edit(PROVIDER, '    sys.meta_path.insert(0, LazyFinder("pulumi.automation"))\n'),
-    ),
     "the engine without the whole SDK": (Edit("local/engine/__main__.py", "    skip_sdk()\n"),),
-    "no search for liboqs": (
-        Edit(PROVIDER, '    leave_out("oqs", "liboqs")\n'),
-        Edit("provider/loaded.py", 'leave_out("oqs", "liboqs")\n'),
-    ),
-    "SDK: debug messages are dropped": (Edit(RUNNER, "    pulumi.log.debug = _unheard\n"),),
-    "SDK: types of outputs are remembered": (Edit(RUNNER, "    _remember_types()\n"),),
-    "SDK: providers are pickled once": (Edit(RUNNER, "    _remember_providers()\n"),),
-    "SDK: URNs without Outputs": (Edit(RUNNER, "    _quick_urns()\n"),),
-    "SDK: all four": (
-        Edit(
-            RUNNER,
-            "    pulumi.log.debug = _unheard\n    _remember_types()\n    _remember_providers()\n    _quick_urns()\n",
-        ),
-    ),
 }
 
 

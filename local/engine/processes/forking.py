@@ -25,8 +25,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from local.engine.processes.runner import LazyFinder
-
 ROOT = Path(__file__).resolve().parents[3]
 """The engine's own folder; a project may have packages with the same names."""
 
@@ -148,10 +146,10 @@ class ForkServer:
 
 
 def _is_in(module: object, folder: str) -> bool:
-    """Tell whether a module or namespace is at the top of a directory. Does not load a lazy one."""
+    """Tell whether a module or namespace is at the top of a directory."""
     if not issubclass(type(module), ModuleType):  # a C library's stand-in
         return False
-    known = object.__getattribute__(module, "__dict__")
+    known = vars(module)
     name, file, namespace = known.get("__name__"), known.get("__file__"), known.get("__path__", ())
     here = f"{folder}/{name}"
     return file in (f"{here}.py", f"{here}/__init__.py") or (file is None and here in namespace)
@@ -162,7 +160,6 @@ def main() -> None:
     listener, folder, *modules = sys.argv[1:]
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     gc.disable()  # loaded modules stay
-    sys.meta_path.insert(0, LazyFinder())
     accepting = socket.socket(fileno=int(listener))
     address = Path(accepting.getsockname())
     server = ForkServer(accepting, Path(folder))

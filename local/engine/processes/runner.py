@@ -8,7 +8,6 @@ Exit status: 0; 32 if the program's error was reported; otherwise 1.
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 import json
 import logging
@@ -18,11 +17,6 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import LazyLoader
-from types import ModuleType
-from typing import Any
 
 REPORTED = 32
 
@@ -31,14 +25,9 @@ def main() -> int:
     """Configure the SDK, run the program and wait for all of its resources."""
     gc.set_threshold(500_000, 50, 50)  # resources and modules stay: garbage collection took a tenth of a run
     sys.path.pop(0)  # the engine's own folder
-    sys.meta_path.insert(0, LazyFinder())
     import pulumi
     import pulumi.runtime
 
-    pulumi.log.debug = _unheard
-    _remember_types()
-    _remember_providers()
-    _quick_urns()
     settings = json.loads(sys.stdin.readline())
     os.environ["PULUMI_POLICY_PACKS"] = os.pathsep.join(settings["packs"])
     _end_with_engine()
@@ -76,62 +65,6 @@ def main() -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
-
-
-class LazyFinder(MetaPathFinder):
-    """Defers loading the SDK's Automation API, a quarter of the SDK's import time, until a program uses it."""
-
-    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path, target) if fullname == "pulumi.automation" else None
-        if spec is not None and spec.loader is not None:
-            spec.loader = LazyLoader(spec.loader)
-        return spec
-
-
-def _unheard(*_args: object, **_options: object) -> None:
-    """Drop a debug message. The SDK sends four per resource, each a blocking call, and the engine shows none of
-    them."""
-
-
-def _remember_types() -> None:
-    """Compute the types of a class's outputs once, not for each resource."""
-    from pulumi import _types
-
-    _types.resource_types = functools.lru_cache(maxsize=None)(_types.resource_types)
-
-
-def _remember_providers() -> None:
-    """Pickle a dynamic provider once, not for each resource, if it has no attributes and its class is in a module."""
-    from pulumi.dynamic import dynamic
-
-    pickled = dynamic.serialize_provider
-    known: dict[type, str] = {}
-
-    def serialize_provider(provider: Any) -> str:
-        kind = type(provider)
-        if vars(provider) or kind.__module__ == "__main__":
-            return str(pickled(provider))
-        if kind not in known:
-            known[kind] = pickled(provider)
-        return known[kind]
-
-    dynamic.serialize_provider = serialize_provider
-
-
-def _quick_urns() -> None:
-    """Build a URN of known parts directly: for each resource the SDK builds one, through eight Outputs, that is used
-    only without an engine."""
-    from pulumi import Output
-    from pulumi.runtime import resource
-
-    made = resource.create_urn
-
-    def create_urn(name: Any, type_: Any, parent: Any = None, project: Any = None, stack: Any = None) -> Any:
-        if not (isinstance(name, str) and isinstance(type_, str) and isinstance(parent, str)):
-            return made(name, type_, parent, project, stack)
-        return Output.from_input(f"{parent[: parent.rfind('::')]}${type_}::{name}")
-
-    resource.create_urn = create_urn
 
 
 def _end_with_engine() -> None:
