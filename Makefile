@@ -69,7 +69,8 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	@$(RUN) -m local.lab down
 	rm -rf .state .lab
 
-check: lint types unit  ## what to run before each commit: 75 s on 2 cores
+check: .venv/ready  ## lint, types and unit at once: what to run before each commit; about a minute on 2 cores
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 
 PARTS := lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short
 test: export STOCKADE_HYPOTHESIS = thorough
@@ -83,7 +84,7 @@ lint: .venv/ready  ## ruff, ShellCheck and shfmt, and forms of sh that are dange
 	.venv/bin/ruff format --check .
 	$(RUN) -m tests.forms
 	.venv/bin/shfmt -d $(WITH_SCRIPTS)
-	.venv/bin/shellcheck --shell=sh $$(.venv/bin/shfmt -f $(WITH_SCRIPTS)) local/lab/families/*.sh
+	{ .venv/bin/shfmt -f $(WITH_SCRIPTS); ls local/lab/families/*.sh; } | xargs -P 2 -n 60 .venv/bin/shellcheck --shell=sh
 
 format: .venv/ready  ## rewrite Python and shell as `make lint` wants them
 	.venv/bin/ruff check --fix-only -q .

@@ -59,6 +59,11 @@ MEASURES: Mapping[str, tuple[Edit, ...]] = {
         Edit(PROVIDER, "    gc.set_threshold(500_000, 50, 50)", "    pass"),
         Edit("local/engine/__main__.py", "    gc.set_threshold(100_000, 50, 50)"),
     ),
+    "what the provider skips at import": (
+        Edit(PROVIDER, '    sys.meta_path.insert(0, LazyFinder("pulumi.automation"))\n'),
+        Edit(PROVIDER, '    leave_out("oqs", "liboqs")\n'),
+        Edit("provider/loaded.py", 'leave_out("oqs", "liboqs")\n'),
+    ),
     "the engine without the whole SDK": (Edit("local/engine/__main__.py", "    skip_sdk()\n"),),
 }
 

@@ -5,6 +5,10 @@ import sys
 
 if __name__ == "__main__":
     gc.set_threshold(500_000, 50, 50)  # what is loaded stays; garbage collection took a tenth of the start
+    from provider.starting import LazyFinder, leave_out
+
+    sys.meta_path.insert(0, LazyFinder("pulumi.automation"))
+    leave_out("oqs", "liboqs")
     try:
         from provider.server import main
     except ModuleNotFoundError as error:

@@ -5,6 +5,9 @@ import importlib
 from pydantic import BaseModel
 
 from provider.chapters import load_client
+from provider.starting import leave_out
+
+leave_out("oqs", "liboqs")
 
 
 def _build(model: type[BaseModel]) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,8 +56,9 @@ FOR_THE_COMMAND_LINE = {("components.config.__main__", "components.stack_config"
 """`python -m components.config` writes the schema of a layer above it."""
 
 
-def _imported(file: Path) -> Iterator[str]:
-    """Yield the imports of a file, except those for the type checker alone."""
+@cache
+def _imported(file: Path) -> tuple[str, ...]:
+    """Return the imports of a file, except those for the type checker alone."""
     tree = ast.parse(file.read_text("utf-8"))
     typing = {
         id(below)
@@ -64,13 +66,15 @@ def _imported(file: Path) -> Iterator[str]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for below in ast.walk(node)
     }
+    found: list[str] = []
     for node in ast.walk(tree):
         if id(node) in typing:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(found)
 
 
 def _edges(folder: str) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -177,17 +178,23 @@ def test_reprs_show_no_data() -> None:
     assert "hunter2" not in shown
 
 
+@cache
+def _two_answers() -> tuple[ComposedRun, bytes, bytes]:
+    text = compose([Script("a", "section one echo x"), Script("b", ":")], nonce="0123456789abcdef")
+    done = subprocess.run(["sh"], input=text.text, capture_output=True, timeout=60, check=True)
+    return text, done.stdout, done.stderr
+
+
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_a_stream_of_any_form_is_an_answer_or_garbled(data: st.DataObject) -> None:
     """The host knows the nonce of its run, but whatever it does with it, the worst result is `GarbledError`."""
-    text = compose([Script("a", "section one echo x"), Script("b", ":")], nonce="0123456789abcdef")
-    done = subprocess.run(["sh"], input=text.text, capture_output=True, timeout=60, check=True)
+    text, stdout, stderr = _two_answers()
     mark = b"\n0123456789abcdef "
-    pieces = [*done.stdout.split(mark), b"S 9", b"X", b"X 999999999999", b"B", b"E", b"S -1\n", b"Q 1\n", b"P x\n"]
+    pieces = [*stdout.split(mark), b"S 9", b"X", b"X 999999999999", b"B", b"E", b"S -1\n", b"Q 1\n", b"P x\n"]
     lie = mark.join(data.draw(st.lists(st.sampled_from(pieces) | st.binary(max_size=20), max_size=12)))
     try:
-        answers = parse(text, lie, data.draw(st.sampled_from([b"", lie, done.stderr])))
+        answers = parse(text, lie, data.draw(st.sampled_from([b"", lie, stderr])))
     except GarbledError:
         return
     assert len(answers) == 2

@@ -27,7 +27,8 @@ _NOT_ASKED = {
     "object-pinned": "needs a mounted file system of BPF objects",
     "random-fully": "of MASQUERADE, by its own subject",
 }
-Found = tuple[Record, Family, Verdict, str]
+Found = tuple[Record, Family, Verdict, str | None, str]
+"""The case, and of our answer: how it compares, the canonical text (None if refused), and that text or the reason."""
 
 
 @cache
@@ -42,40 +43,41 @@ def _found() -> tuple[Found, ...]:
     for record in _records():
         for family in Family:
             answer = ours(record.case, family)
-            found.append((record, family, verdict(record, family, answer, others), answer.text or answer.reason))
+            kind = verdict(record, family, answer, others)
+            found.append((record, family, kind, answer.text, answer.text or answer.reason))
     return tuple(found)
 
 
 def test_no_answer_differs_without_a_listed_reason() -> None:
     unlisted = [
         f"{kind.name} {family} {record.case.table} {record.case.chain}: {record.case.rule} ({said})"
-        for record, family, kind, said in _found()
+        for record, family, kind, _text, said in _found()
         if reason_of(record.case, kind) is None
     ]
     assert not unlisted, "\n".join(unlisted[:30])
 
 
 def test_every_listed_difference_is_one() -> None:
-    different = {(kind, reason_of(record.case, kind)) for record, _family, kind, _said in _found()}
+    different = {(kind, reason_of(record.case, kind)) for record, _family, kind, *_ in _found()}
     assert [one.reason for one in DIFFERENCES if (one.kind, one.reason) not in different] == []
 
 
 def test_canonical_text_is_a_fixed_point_and_what_iptables_prints_is_read_as_printed() -> None:
-    assert [record.case.rule for record, _family, kind, _said in _found() if kind is Verdict.MOVES] == []
+    assert [record.case.rule for record, _family, kind, *_ in _found() if kind is Verdict.MOVES] == []
 
 
 def test_a_refusal_names_the_place() -> None:
     wrong = [
         said
-        for record, family, _kind, said in _found()
-        if ours(record.case, family).text is None and not re.match(r"3:[1-9]\d*: \S", said)
+        for _record, _family, _kind, text, said in _found()
+        if text is None and not re.match(r"3:[1-9]\d*: \S", said)
     ]
     assert wrong == []
 
 
 def test_the_documents_have_these_figures() -> None:
-    figures = Counter(kind for _record, _family, kind, _said in _found())
-    reasons = Counter((kind, reason_of(record.case, kind) or "") for record, _family, kind, _said in _found())
+    figures = Counter(kind for _record, _family, kind, *_ in _found())
+    reasons = Counter((kind, reason_of(record.case, kind) or "") for record, _family, kind, *_ in _found())
     assert figures_table(figures, reasons) in _DOCS.read_text(), "run `make test-language LANGUAGE=--docs`"
 
 
