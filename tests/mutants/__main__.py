@@ -85,8 +85,12 @@ class Trials:
         try:
             while tests := [test for test in tests if self.sound.get(test, True)]:
                 test, timed = place.failing(mutant, self._limits(tests), number)
-                if test in ("", BROKEN) or self._is_sound(place, test, anew=timed):
+                if test in ("", BROKEN):
                     return test, timed
+                # alone, it must fail with the mutant and pass without, or it depends on the tests before it
+                if place.failing(mutant, self._limits([test]), number)[0] and self._is_sound(place, test, anew=timed):
+                    return test, timed
+                tests.remove(test)
             return "", False
         finally:
             self.places.put(place)

@@ -67,6 +67,7 @@ class Seen:
         beside = {test.partition("::")[0] for test in ranked[0]}  # fixtures run for the first test of a file
         ranked.append({test for file in beside for test in self.files[file].tests})
         ranked.append({test for test in self.seconds if test.startswith(tuple(folders))})
+        ranked.append({test for test in self.seconds if self._near(test, mutant.file)})  # what records itself nowhere
         chosen: dict[str, None] = {}
         for tests in ranked:
             near = {test for test in tests if self._near(test, mutant.file)}

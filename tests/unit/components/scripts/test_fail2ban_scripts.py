@@ -164,6 +164,14 @@ def test_a_server_that_does_not_answer_is_started_anew(stage: Stage, guard: Fail
     assert guard.units.state("fail2ban.service") == "enabled active"
 
 
+@ONE_SHELL
+def test_a_systemd_that_has_nothing_to_reset_is_no_reason_to_fail(stage: Stage, guard: Fail2ban) -> None:
+    plain = stage.read("/usr/local/sbin/systemctl").partition("\n")[2]
+    stage.program("systemctl", f"case $1 in reset-failed) exit 1 ;; esac\n{plain}")
+    assert applied(stage, inputs()).status == 0
+    assert guard.units.state("fail2ban.service") == "enabled active"
+
+
 def test_a_server_that_answers_late_is_waited_for(stage: Stage, guard: Fail2ban) -> None:
     guard.run(sshd="")
     stage.write("/run/f2b/slow")
@@ -239,6 +247,7 @@ def test_it_is_given_back(stage: Stage, guard: Fail2ban, there: str, service: st
     assert stage.path("/etc/fail2ban/jail.d").is_dir()
     reloads = [call for call in stage.calls("fail2ban-client") if call.arguments == ("reload",)]
     assert bool(reloads) is service.endswith(" active")
+    assert not [call for call in stage.calls("systemctl") if "restart" in call.arguments]
     if there and service.endswith(" active"):
         assert guard.bans("sshd") == ["192.0.2.1"]
 
