@@ -147,6 +147,17 @@ def test_an_upgrade_is_run_by_the_admin_with_secrets_and_triggers() -> None:
     assert "full" not in inputs["update"]
 
 
+@pytest.mark.usefixtures("monitor")
+def test_both_rulesets_have_what_the_firewall_declares() -> None:
+    settings = {"acceptLockout": True, "confirmWithin": 33, "persistent": False}
+    found = declared({"firewall": settings, "sshd": {"settings": {"Port": [22, 2222]}}}).inputs
+    for family in ("ipv4", "ipv6"):
+        inputs = found[f"Ruleset web1-{family}"]
+        assert {name: inputs[name] for name in settings} == settings
+        assert inputs["sshPorts"] == [22, 2222]
+        assert inputs["existing"] == "adopt"
+
+
 def _admin(**more: Any) -> Any:
     return admin(HostAccess.model_validate({"name": "web1", "admin": {**LOGIN, **more}, "bootstrap": {**LOGIN}}))
 
