@@ -67,7 +67,15 @@ for folder; do
     mount --rbind "/$folder" "host/$folder"
     mount -o remount,bind,ro "host/$folder" 2>/dev/null || :
 done
-mount --rbind /dev dev
+mount -t tmpfs -o mode=755 tmpfs dev # a wrong line must not replace the machine's /dev/null
+for node in null zero full random urandom tty; do
+    : >"dev/$node"
+    mount --bind "/dev/$node" "dev/$node"
+done
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
 read -r pid _ </proc/self/stat
 mount -t proc proc proc
 exec chroot . /stage/sh -c 'echo "$1"; while read -r _; do :; done' sh "$pid"
@@ -108,7 +116,9 @@ def missing(shell: str) -> str | None:
     ):
         return "this busybox takes its own programs before those of PATH, stubs too (busybox-static of Debian does)"
     tried = subprocess.run(
-        [*_apart(), "sh", "-c", "mount -t proc proc /mnt && mount --rbind /dev /mnt"], capture_output=True, check=False
+        [*_apart(), "sh", "-c", "mount -t proc proc /mnt && mount -t tmpfs tmpfs /mnt"],
+        capture_output=True,
+        check=False,
     )
     return f"no namespaces here: {tried.stderr.decode().strip()}" if tried.returncode else None
 

@@ -206,8 +206,8 @@ def _differences(inputs: Fail2BanInputs, seen: Fail2BanFacts) -> list[str]:
 def _in_force(inputs: Fail2BanInputs, seen: Fail2BanFacts, recorded: Fail2BanFacts | None) -> str:
     """Return the text of the file, with the values that the server actually uses."""
     changed = recorded is not None and recorded.ignored != seen.ignored
-    ours = seen.dropin.exists or (recorded is not None and recorded.dropin.exists)
-    text = as_declared(seen.declared, inputs.config) if ours else inputs.config  # imported, and not applied yet
+    ours = recorded is None or recorded.dropin.exists or seen.dropin.exists  # else imported, and not applied yet
+    text = as_declared(seen.declared, inputs.config) if ours else inputs.config
     there = jails_in(text)
     for name, jail in inputs.jails.items():
         if name not in there:

@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_every_file_is_in_one_room() -> None:
     assert {str(file) for room in everything for file in room.files()} <= {*files}
 
 
-def test_a_script_says_which_of_its_functions_run() -> None:
-    text = marked("f.sh", f"# top\n{SH}f a /dev/null 2>/dev/null\n")
+def test_a_script_says_which_of_its_functions_run(tmp_path: Path) -> None:
+    text = marked("f.sh", f"# top\n{SH}f a '{tmp_path}/nothing' 2>/dev/null\n")
     done = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=False, env={SH_FILE: "/dev/stdout"})
     assert (done.stdout, done.returncode) == ("f.sh:\nf.sh:f\n", 73)

@@ -31,6 +31,9 @@ def test_what_the_test_did_not_put_there_is_not_there(stage: Stage) -> None:
     body = "for p in apt-get systemctl iptables ss python3; do ! command -v $p; done; ls /sys 2>/dev/null || echo none"
     assert stage.one(Script("look", body)).stdout == "none\n"
     assert stage.one(Script("write", "! touch /usr/bin/awk 2>&1; ! rm /host/usr/bin/cat 2>&1")).status == 0
+    assert stage.one(Script("write", "echo mine >/dev/mine; ! mv -f /dev/mine /dev/null 2>&1")).status == 0
+    assert not Path("/dev/mine").exists()
+    assert Path("/dev/null").is_char_device()
 
 
 def test_the_shell_is_the_one_that_was_asked_for(stage: Stage) -> None:
