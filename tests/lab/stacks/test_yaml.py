@@ -1,10 +1,8 @@
 """A YAML program hardens a host through the plugin, with the Pulumi CLI (examples/yaml)."""
 
-import io
 import json
 import re
 import shutil
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,8 +99,9 @@ def test_a_released_plugin_hardens_a_host_without_a_checkout(host: LabHost, exam
     """Installed as `pulumi plugin install` does; a test of tests/plugin has the CLI do that."""
     version = schema.version()
     installed = example.checkout.folder / "home" / "plugins" / f"resource-stockade-v{version}"
-    with tarfile.open(fileobj=io.BytesIO(release.archive(schema.written()))) as tar:
-        tar.extractall(installed, filter="data")
+    archive = example.checkout.folder / "plugin.tar.gz"
+    archive.write_bytes(release.archive(schema.written()))
+    shutil.unpack_archive(archive, installed)
     (installed / "venv").symlink_to(REPOSITORY / ".venv")
     shutil.rmtree(example.checkout.folder / "plugin")
     program = example.folder / "Pulumi.yaml"
