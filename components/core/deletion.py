@@ -117,7 +117,12 @@ class Deletion(Generic[I, F]):
         if prior is None or (recorded and of_another):  # the host's own, newer record takes precedence
             if not recorded:
                 return  # it failed before changing anything
-            prior = change.read_prior()
+            try:
+                prior = change.read_prior()
+            except Failure:
+                if prior is None:
+                    raise
+                # the host's record is damaged, so the state's own counts
         known = KnownState(state.declared, state.observed, prior, state.observed)
         own = change.host
         change.host = self.chapter.host_for_restore(own, state.declared, known)
