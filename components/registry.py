@@ -26,7 +26,7 @@ from components.timesync.hardened import TIME_SYNC
 from components.timesync.settings import TimeSyncSettings
 from components.updates.hardened import UPDATES, UPGRADE
 from components.updates.settings import UpdateSettings
-from components.updates.upgrade import UpgradeSettings
+from components.updates.upgrade.settings import UpgradeSettings
 from components.users.hardened import USERS
 from components.users.settings import UserSettings
 

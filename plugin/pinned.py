@@ -8,7 +8,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK = CHECKOUT / "requirements.lock"
 FILE = Path(__file__).with_name("requirements.txt")
 ROOTS = frozenset({"asyncssh", "bcrypt", "pulumi", "pydantic", "pyyaml"})
-"""What its code imports. Not pulumi-command: if that is installed, the CLI wants its plugin, too."""
+"""What its code imports."""
 _HEAD = re.compile(r"^[a-z0-9]", re.M)
 _HEADING = (
     "# Written by `make lock` from requirements.lock: what the plugin needs. The CLI installs it and looks at nothing "

@@ -30,8 +30,8 @@ LANGUAGES: dict[str, Any] = {
     "go": {"respectSchemaVersion": True},
 }
 """What SDKs are called: the same whether `pulumi package add` makes them or an index has them."""
-CHAPTERS = frozenset(camel(name) for name in Hardening.model_fields) - {"upgrade"}
-"""The chapters of `HardenedHost`. An upgrade is a command of pulumi-command's, which the plugin does not have."""
+CHAPTERS = frozenset(camel(name) for name in Hardening.model_fields)
+"""The chapters of `HardenedHost`."""
 KEY_PAIR_OUTPUTS = {
     "publicKey": {"type": "string", "description": "The line for authorized_keys."},
     "fingerprint": {"type": "string", "description": "The key's fingerprint, `SHA256:...`."},
@@ -104,7 +104,7 @@ def _ways(types: Types) -> dict[str, Any]:
 
 def _hardened_host(types: Types) -> dict[str, Any]:
     """Return the component; its chapters are those of the registry."""
-    known = types.properties(Hardening, without={"upgrade"})
+    known = types.properties(Hardening)
     own = {
         **_of_a_component(types),
         "keys": {

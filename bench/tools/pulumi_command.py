@@ -3,11 +3,9 @@
 import json
 import shutil
 import subprocess
-import sys
-from importlib.metadata import version
 
 from bench.job import ABSENT, PRESENT, USER, Job
-from bench.tools.base import Phase, Tool
+from bench.tools.base import VENV, Phase, Tool
 
 _PROGRAM = """\
 import json
@@ -48,13 +46,19 @@ class PulumiCommand(Tool):
     @classmethod
     def version(cls) -> str:
         done = subprocess.run(["pulumi", "version"], capture_output=True, text=True, check=True)
-        return f"pulumi-command {version('pulumi_command')}, Pulumi {done.stdout.strip()}"
+        asked = [
+            VENV / "bin" / "python",
+            "-c",
+            "from importlib.metadata import version; print(version('pulumi_command'))",
+        ]
+        own = subprocess.run(asked, capture_output=True, text=True, check=True)
+        return f"pulumi-command {own.stdout.strip()}, Pulumi {done.stdout.strip()}"
 
     def write(self, job: Job, phase: Phase) -> None:
         if phase is Phase.FIRST:
             (self.folder / "state").mkdir()
             (self.folder / "__main__.py").write_text(_PROGRAM)
-            (self.folder / "Pulumi.yaml").write_text(_PROJECT.format(venv=sys.prefix))
+            (self.folder / "Pulumi.yaml").write_text(_PROJECT.format(venv=VENV))
             self._pulumi("stack", "init", "bench")
         hosts = [{"name": h.name, "address": h.ipv4, "key": str(h.key_file)} for h in self.hosts]
         (self.folder / "hosts.json").write_text(json.dumps(hosts))

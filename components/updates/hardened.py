@@ -3,7 +3,8 @@
 from components.core.composition import Composition, Needs, RegisteredChapter
 from components.updates.resource import AutomaticUpdates
 from components.updates.settings import PACKAGES, SECURITY, UpdateSettings
-from components.updates.upgrade import SystemUpgrade, UpgradeSettings
+from components.updates.upgrade.resource import SystemUpgrade
+from components.updates.upgrade.settings import UpgradeSettings
 
 
 def needs(_settings: UpdateSettings) -> Needs:
@@ -26,9 +27,15 @@ def declare_upgrade(host: Composition, settings: UpgradeSettings) -> None:
     if settings.trigger is None:
         return
     opts = host.after("packages", "users", "firewall", "sshd", "time_sync")
-    upgrade = SystemUpgrade(host.name, host.connection, settings, opts)
-    host.enforced["upgrade"] = upgrade.reboot_due.apply(lambda due: "reboot due" if due else "no reboot due")
+    upgrade = SystemUpgrade(host.name, host.props(settings.props()), opts)
+    host.enforced["upgrade"] = upgrade.reboot_due.apply(_in_words)
     host.add("upgrade", upgrade)
+
+
+def _in_words(reboot_due: bool | None) -> str:
+    if reboot_due is None:  # in a preview
+        return "not upgraded yet"
+    return "reboot due" if reboot_due else "no reboot due"
 
 
 UPDATES = RegisteredChapter(declare, needs)

@@ -18,7 +18,7 @@ import pytest
 
 LIBRARIES = (
     *("asyncssh", "hypothesis", "pydantic", "yaml", "grpc", "google.protobuf.struct_pb2", "pulumi"),
-    *("pulumi.dynamic", "pulumi_command", "pulumi_policy", "pulumi.automation", "xdist", "_pytest.assertion.rewrite"),
+    *("pulumi.dynamic", "pulumi_policy", "pulumi.automation", "xdist", "_pytest.assertion.rewrite"),
 )
 BROKEN = "(cannot be imported)"
 COLLECTING = 90.0

@@ -29,8 +29,6 @@ _EXPORT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from local.engine.cli import main; "
     "sys.exit(main(['export', '--cwd', *sys.argv[2:]]))"
 )
-STANDINS = Path(__file__).with_name("standins")
-"""Small plugins of our own, for packages whose plugin is not installed."""
 
 
 class Launcher:
@@ -137,8 +135,8 @@ class Launcher:
 def plugin_command(project: Project, package: str) -> list[str]:
     """The command that starts a package's plugin (the engine's address comes after it).
 
-    Searched in the CLI's order: `plugins.providers` and `packages` of Pulumi.yaml, then PATH; then our own stand-ins
-    and, for dynamic providers, the SDK's module.
+    Searched in the CLI's order: `plugins.providers` and `packages` of Pulumi.yaml, then PATH; then, for dynamic
+    providers, the SDK's module.
     Raises UnsupportedError for a plugin that is not found (the CLI would download it).
     """
     file = f"pulumi-resource-{package}"
@@ -151,8 +149,6 @@ def plugin_command(project: Project, package: str) -> list[str]:
     found = shutil.which(file)
     if found:
         return [found]
-    if (standin := STANDINS / file).is_file():
-        return [str(standin)]
     if package == DYNAMIC:
         return [python_of(project), "-u", "-m", "pulumi.dynamic"]
     raise UnsupportedError(f"the provider package {package!r}, whose plugin {file} is not on PATH,")

@@ -110,7 +110,7 @@ def test_your_own_hosts_literally(host: LabHost, tmp_path: Path, engine: str) ->
     assert "-A" not in host.iptables_save()
 
 
-@pytest.mark.parametrize("engine", engines("pulumi", "pulumi-resource-command"))
+@pytest.mark.parametrize("engine", engines("pulumi"))
 def test_the_shipped_staging_stack_with_its_policies_and_upgrade(host: LabHost, tmp_path: Path, engine: str) -> None:
     """Unchanged but for the hosts, keys and logins, which are the lab's."""
     host.reset()
@@ -125,8 +125,8 @@ def test_the_shipped_staging_stack_with_its_policies_and_upgrade(host: LabHost, 
     stack.configure(**{**settings, "hosts": {host.name: way}, "defaults": {}, "users": users})
     up = stack.up()
     assert "stockade@v" in up
-    commands = [one for one in stack.state() if one["type"] == "command:remote:Command"]
-    assert len(commands) == 1
+    upgrades = [one for one in stack.state() if one["type"].endswith(":SystemUpgrade")]
+    assert len(upgrades) == 1
     assert "no reboot due" in stack.run("output").output
     stack.unchanged()
     stack.destroy()

@@ -125,7 +125,7 @@ def test_the_component_has_the_chapters_as_users_spell_them() -> None:
     assert {"users", "firewall", "sysctl", "sshd", "fail2ban", "updates", "timeSync", "listeners", "packages"} < set(
         host["inputProperties"]
     )
-    assert "upgrade" not in host["inputProperties"]  # that needs a command of another package
+    assert "upgrade" in host["inputProperties"]
 
 
 def test_secrets_enumerations_and_replacements_are_told() -> None:

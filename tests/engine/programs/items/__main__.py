@@ -34,9 +34,7 @@ for name, entry in spec.get("items", {}).items():
     elif entry.get("type") == "provider":
         made[name] = pulumi.ProviderResource("pulumi-python", name, {}, opts)
     elif entry.get("type") == "command":
-        from pulumi_command import local
-
-        made[name] = local.Command(name, create=props["create"], opts=opts)
+        made[name] = pulumi.CustomResource("command:local:Command", name, {**props, "stdout": None}, opts)
     elif entry.get("type") == "reference":
         made[name] = pulumi.StackReference(name)
     else:

@@ -1,13 +1,10 @@
-"""Update settings, apt's answers, the command of an upgrade, gai.conf, and the checks of the stand-in."""
+"""Update settings, apt's answers, upgrades and gai.conf."""
 
-import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi import RunError
 from pydantic import ValidationError
 
 from components.core.chapter import KnownState
@@ -15,23 +12,13 @@ from components.gai.settings import prefers_ipv4, with_ipv4_first, without_ipv4_
 from components.updates.chapter import UpdateChapter
 from components.updates.dnf import DnfAutomatic, dnf_text, parse, sysconfig_text, yum_text
 from components.updates.settings import SECURITY, WITHOUT_CODENAME, UpdateFacts, UpdateInputs, UpdateSettings
-from components.updates.upgrade import as_root, command_connection
 from hosts.shell import Answer
-from hosts.ssh.connection import Connection
-from local.engine.processes.standins.command import checked
-from local.engine.state.values import UNKNOWN
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBFj0hrzR8YmJsYVzvnYzV8cS5i2cAyyHrUPXm4V4Y2m"
-KEY_TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\n...\n-----END OPENSSH PRIVATE KEY-----\n"
 ON = UpdateFacts(periodic=("1", "1", "1"), origins=SECURITY, timers=("enabled active",) * 2, installed=True)
 
 
 def inputs(**values: Any) -> UpdateInputs:
     return UpdateInputs.model_validate({"host": "web1", **UpdateSettings.model_validate(values).props()})
-
-
-def login(**values: Any) -> Connection:
-    return Connection.model_validate({"host": "192.0.2.1", "hostKey": KEY, **values})
 
 
 def test_security_sources_alone_by_default_and_nothing_of_other_files() -> None:
@@ -187,47 +174,6 @@ def test_dnf_automatic_as_it_comes_installs_nothing(config: str) -> None:
     assert not parse(config).apply
 
 
-def test_a_connection_in_the_terms_of_pulumi_command(tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_text(KEY_TEXT)
-    way = login(
-        user="ops", privateKeyFile=str(key), sudoPassword="secret", hostKeyAlias="web", port=2222,
-        proxy={"host": "192.0.2.2", "hostKey": KEY}, dialErrorLimit=3,
-    )  # fmt: skip
-    assert command_connection(way) == {
-        "host": "192.0.2.1",
-        "port": 2222,
-        "user": "ops",
-        "privateKey": KEY_TEXT,
-        "hostKey": KEY,
-        "dialErrorLimit": 3,
-        "perDialTimeout": 15,
-        "proxy": {"host": "192.0.2.2", "port": 22, "user": "root", "hostKey": KEY, "perDialTimeout": 15},
-    }
-
-
-def test_a_host_key_is_always_pinned(tmp_path: Path) -> None:
-    known = tmp_path / "known_hosts"
-    known.write_text(f"192.0.2.1 {KEY}\n")
-    way = login(hostKey=None, knownHostsFile=str(known))
-    assert command_connection(way)["hostKey"] == KEY
-    known.write_text("")
-    with pytest.raises(RunError, match="pin it"):
-        command_connection(way)
-
-
-def test_a_missing_key_file_is_named() -> None:
-    with pytest.raises(RunError, match="/nowhere/key cannot be read"):
-        command_connection(login(privateKeyFile="/nowhere/key"))
-
-
-def test_root_needs_no_sudo_and_no_password_is_in_a_command() -> None:
-    assert shlex.split(as_root(login(), "echo 'a b'")) == ["sh", "-c", "echo 'a b'"]
-    asked = as_root(login(user="ops", sudoPassword="hunter2"), "id")
-    assert shlex.split(asked) == ["sudo", "-S", "-k", "-p", "", "-H", "--", "sh", "-c", "id"]
-    assert shlex.split(as_root(login(user="ops"), "id"))[:2] == ["sudo", "-n"]
-
-
 RULE = "precedence ::ffff:0:0/96  100"
 
 
@@ -252,17 +198,3 @@ def test_gai_conf_either_way(lines: list[str]) -> None:
     assert prefers_ipv4(with_ipv4_first(text))
     assert with_ipv4_first(with_ipv4_first(text)) == with_ipv4_first(text)
     assert not prefers_ipv4(without_ipv4_first(text))
-
-
-def test_the_stand_in_fills_in_defaults_and_names_what_is_wrong() -> None:
-    inputs, problems = checked({"connection": {"host": "192.0.2.1", "proxy": {"host": "192.0.2.2"}}, "create": "id"})
-    assert problems == []
-    common = {"user": "root", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0}
-    assert inputs["connection"] == {"host": "192.0.2.1", **common, "proxy": {"host": "192.0.2.2", **common}}
-    assert checked({"create": "id"})[1] == [("connection", "it is required")]
-    assert [name for name, _ in checked({"connection": {}, "environment": {"A": "b"}})[1]] == [
-        "environment",
-        "connection.host",
-    ]
-    assert checked({"connection": {"host": UNKNOWN}})[1] == []
-    assert checked({"connection": {"host": "h", "privateKey": "not a key"}})[1][0][0] == "connection.privateKey"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pulumi import Output, Resource, ResourceOptions, RunError
+from pulumi import Output, Resource, ResourceOptions
 from pulumi.runtime import mocks, set_mocks
 from pulumi.runtime import test as ended
 from pulumi.runtime.rpc import is_rpc_secret
@@ -15,7 +15,6 @@ from pulumi.runtime.rpc import is_rpc_secret
 from components.core.composition import Composition, Needs
 from components.host import HardenedHost
 from components.registry import Hardening
-from components.updates.upgrade import UpgradeSettings, admin, as_root, command_connection, sudo_input
 from hosts.ssh.connection import HostAccess
 
 KEYS = [f"ssh-{kind} AAAAC3NzaC1lZDI1NTE5AAAAIEDq8c/agbzzpAV2aMQuvzQIGeHzYOep+3ifQMvj8rzQ" for kind in ("ed25519",)]
@@ -48,8 +47,9 @@ class Declared(mocks.Mocks):
             "settings": "PermitRootLogin no\n",
             "rules": "",
             "enabled": True,
-            "stdout": "reboot yes\n",
         }
+        if args.typ.endswith(":SystemUpgrade"):
+            outputs["observed"] = {"changes": [], "rebootDue": True}
         return args.name, {**args.inputs, **outputs}
 
     def call(self, _args: mocks.MockCallArgs) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_every_state_on_the_way_lets_somebody_in() -> None:
     for name in (*rules, "Sshd web1", "Fail2Ban web1", "Sysctl web1", "AutomaticUpdates web1", "TimeSync web1"):
         assert {packages, first, second} <= before[name], name
     assert not before["Sshd web1"] & rules
-    for name in ("Listeners web1", "Command web1"):
+    for name in ("Listeners web1", "SystemUpgrade web1"):
         assert {packages, first, second, "Sshd web1", "TimeSync web1", *rules} <= before[name], name
 
 
@@ -116,8 +116,8 @@ def test_the_firewall_accepts_a_port_before_sshd_moves_there(sshd: Any, login: A
 @pytest.mark.usefixtures("monitor")
 def test_what_is_left_out_is_not_declared() -> None:
     assert "TimeSync web1" not in declared({"timeSync": {"daemon": "keep"}}).before
-    assert "Command web1" not in declared({"upgrade": {}}).before
-    assert "Command web1" not in declared({"upgrade": {"full": True}}).before
+    assert "SystemUpgrade web1" not in declared({"upgrade": {}}).before
+    assert "SystemUpgrade web1" not in declared({"upgrade": {"full": True}}).before
 
 
 @pytest.mark.usefixtures("monitor")
@@ -132,19 +132,11 @@ def test_what_is_in_force_is_told_by_chapter() -> None:
 
 
 @pytest.mark.usefixtures("monitor")
-def test_an_upgrade_is_run_by_the_admin_with_secrets_and_triggers() -> None:
-    found = declared({"upgrade": {"trigger": "2026-01", "full": True}}, {**LOGIN, "sudoPassword": "TOPSECRET"})
-    inputs = found.inputs["Command web1"]
-    assert inputs["triggers"] == ["2026-01", True]
+def test_an_upgrade_has_its_trigger_and_its_password_is_secret() -> None:
+    found = declared({"upgrade": {"trigger": 202601, "full": True}}, {**LOGIN, "sudoPassword": "TOPSECRET"})
+    inputs = found.inputs["SystemUpgrade web1"]
+    assert (inputs["trigger"], inputs["full"]) == ("202601", True)
     assert is_rpc_secret(inputs["connection"])
-    assert is_rpc_secret(inputs["stdin"])
-    assert inputs["create"].startswith("sudo -S -k -p '' -H -- sh -c ")
-    partly = declared({"upgrade": {"trigger": "2026-01"}}).inputs["Command web1"]["create"]
-    assert partly.replace("sudo -n ", "sudo -S -k -p '' ") != inputs["create"]
-    assert "yes" in inputs["create"].partition("\n")[0]
-    assert "yes" not in partly.partition("\n")[0]
-    assert inputs["update"] != inputs["create"]
-    assert "full" not in inputs["update"]
 
 
 @pytest.mark.usefixtures("monitor")
@@ -156,41 +148,6 @@ def test_both_rulesets_have_what_the_firewall_declares() -> None:
         assert {name: inputs[name] for name in settings} == settings
         assert inputs["sshPorts"] == [22, 2222]
         assert inputs["existing"] == "adopt"
-
-
-def _admin(**more: Any) -> Any:
-    return admin(HostAccess.model_validate({"name": "web1", "admin": {**LOGIN, **more}, "bootstrap": {**LOGIN}}))
-
-
-def test_a_login_is_told_in_pulumi_commands_words() -> None:
-    told = command_connection(_admin(port=2222, password="p", proxy={**LOGIN, "host": "192.0.2.9"}))
-    assert (told["host"], told["port"], told["user"], told["password"]) == ("192.0.2.1", 2222, "deploy", "p")
-    assert told["hostKey"] == KEYS[0]
-    assert told["proxy"]["host"] == "192.0.2.9"
-    assert "privateKey" not in told
-    assert "proxy" not in command_connection(_admin())
-    chain = {**LOGIN, "proxy": LOGIN}
-    with pytest.raises(RunError, match="supports only one jump host; leave out `upgrade`"):
-        command_connection(_admin(proxy=chain))
-
-
-def test_a_host_whose_key_is_unknown_is_not_connected_to(tmp_path: Any) -> None:
-    (tmp_path / "known_hosts").write_text("")
-    login = {"host": "192.0.2.1", "user": "deploy", "knownHostsFile": str(tmp_path / "known_hosts")}
-    way = admin(HostAccess.model_validate({"name": "web1", "admin": login}))
-    with pytest.raises(RunError, match=r"its host key is not in .*; pin it as `hostKey`"):
-        command_connection(way)
-    (tmp_path / "known_hosts").write_text(f"192.0.2.1 {KEYS[0]}\n")
-    assert command_connection(way)["hostKey"] == KEYS[0]
-
-
-def test_root_needs_no_sudo_and_others_give_their_password_on_stdin() -> None:
-    assert as_root(_admin(user="root"), "id -u") == "sh -c 'id -u'"
-    assert as_root(_admin(), "id -u") == "sudo -n -H -- sh -c 'id -u'"
-    assert as_root(_admin(sudoPassword="p"), "id -u") == "sudo -S -k -p '' -H -- sh -c 'id -u'"
-    assert sudo_input(_admin()) is None
-    assert sudo_input(_admin(sudoPassword="p")) == "p\n"
-    assert UpgradeSettings().trigger is None
 
 
 def test_what_chapters_need_adds_up() -> None:
@@ -263,4 +220,6 @@ def test_what_is_known_later_is_in_force_too() -> None:
         host.enforced.update({"now": 1, "later": Output.from_input(2)})
         return await host.all_enforced().future()
 
-    assert asyncio.run(told()) == {"now": 1, "later": 2}
+    loop = asyncio.new_event_loop()  # asyncio.run would leave later tests without one
+    assert loop.run_until_complete(told()) == {"now": 1, "later": 2}
+    loop.close()

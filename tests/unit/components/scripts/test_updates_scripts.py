@@ -1,4 +1,4 @@
-"""The scripts of automatic updates on a stage: apt, dnf and yum; refusals; a full upgrade."""
+"""The scripts of automatic updates on a stage: apt, dnf and yum; refusals."""
 
 from typing import Any
 
@@ -21,12 +21,10 @@ from components.updates.chapter import (
     UpdateChapter,
 )
 from components.updates.settings import DROP_IN, SECURITY, UpdateFacts, UpdateInputs, UpdateSettings
-from components.updates.upgrade import reboot_due, upgrade
-from hosts.packages.manager import LOCK_TIMEOUT
 from hosts.shell import Answer
 from hosts.system.distro import UNSUPPORTED
 from tests.shell_room import Stage
-from tests.unit.components.scripts.stubs import ONE_SHELL, Units, own_units, systemctl
+from tests.unit.components.scripts.stubs import ONE_SHELL, Units, systemctl
 
 CHAPTER = UpdateChapter()
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
@@ -293,111 +291,3 @@ def test_exits_are_those_of_the_script() -> None:
     own = (ABSENT, REFUSED, NO_MAIL, NO_SOURCES, NO_UPDATER, NO_REBOOT, NO_CODENAME, NO_TIMER, MASKED, OVERRULED)
     assert set(own) <= set(EXITS)
     assert all(f"exit {status}" in body for status in own)
-
-
-class TestUpgrade:
-    """The full upgrade, as pulumi-command runs it."""
-
-    @pytest.fixture
-    def apt(self, stage: Stage) -> None:
-        stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
-        stage.write("/repo/there", "libc6 1\nold 1\nsame 1\n")
-        query = "sed 's/^/install ok installed /' /repo/there; echo 'deinstall ok config-files gone 1'"
-        stage.program("dpkg-query", query)
-        stage.program("dpkg", '[ "$1" != --audit ] || cat /repo/audit 2>/dev/null || :')
-        stage.program(
-            "apt-get",
-            "{ env; umask; } >/repo/env\n"
-            'case "$*" in *upgrade) [ ! -e /repo/fails ] || { seq 30; echo "E: no"; exit 100; }\n'
-            "printf 'libc6 2\\nsame 1\\nfresh 1\\n' >/repo/there ;; esac",
-        )
-
-    def run(self, stage: Stage, *, full: bool = False) -> Any:
-        return stage.execute("/bin/sh", "-c", upgrade(full=full), check=False)
-
-    def test_what_changed_is_printed(self, stage: Stage, apt: None) -> None:
-        done = self.run(stage)
-        lines = done.stdout.splitlines()
-        assert lines == ["installed fresh 1", "removed old 1", "upgraded libc6 1 2", "reboot no"]
-        calls = [str(call) for call in stage.calls("apt-get")]
-        assert [call.split()[-1] for call in calls] == ["update", "upgrade"]
-        assert all(f"DPkg::Lock::Timeout={LOCK_TIMEOUT}" in call for call in calls)
-        assert "APT::Get::Upgrade-Allow-New=true" in calls[1]
-        assert all("--force-confold" in call and "--force-confdef" in call for call in calls)
-        assert list(stage.path("/tmp").iterdir()) == []
-        assert set(stage.read("/repo/env").splitlines()) >= {
-            "0022",
-            "LC_ALL=C",
-            "DEBIAN_FRONTEND=noninteractive",
-            "APT_LISTCHANGES_FRONTEND=none",
-            "UCF_FORCE_CONFFOLD=1",
-            "NEEDRESTART_MODE=l",
-            "NEEDRESTART_SUSPEND=1",
-        }
-
-    @ONE_SHELL
-    def test_a_full_one_may_remove(self, stage: Stage, apt: None) -> None:
-        self.run(stage, full=True)
-        assert stage.calls("apt-get")[-1].arguments[-1] == "dist-upgrade"
-
-    @ONE_SHELL
-    def test_what_was_left_undone_comes_first(self, stage: Stage, apt: None) -> None:
-        stage.write("/repo/audit", "half configured\n")
-        self.run(stage)
-        programs = [(call.program, call.arguments[-1]) for call in stage.calls("dpkg", "apt-get")]
-        assert programs == [("dpkg", "--audit"), ("dpkg", "-a"), ("apt-get", "update"), ("apt-get", "upgrade")]
-
-    @ONE_SHELL
-    def test_what_fails_says_its_last_words(self, stage: Stage, apt: None) -> None:
-        stage.write("/repo/fails")
-        done = self.run(stage)
-        assert (done.returncode, done.stdout) == (100, "")
-        assert done.stderr.splitlines() == [*map(str, range(12, 31)), "E: no"]
-
-    @pytest.mark.parametrize(
-        ("release", "full", "program", "calls"),
-        [
-            ("ID=fedora\nVERSION_ID=41\n", False, "dnf", ["-y --refresh upgrade"]),
-            ("ID=fedora\nVERSION_ID=41\n", True, "dnf", ["-y --refresh upgrade --allowerasing"]),
-            ("ID=centos\nVERSION_ID=7\n", False, "yum", ["clean expire-cache", "-y update"]),
-            ("ID=centos\nVERSION_ID=7\n", True, "yum", ["clean expire-cache", "-y upgrade"]),
-            ("ID=opensuse-leap\nVERSION_ID=15.6\n", False, "zypper", ["--non-interactive update --no-recommends"]),
-            ("ID=opensuse-leap\nVERSION_ID=15.6\n", True, "zypper", ["--non-interactive dist-upgrade --no-recommends"]),
-            ("ID=arch\n", False, "pacman", ["-Q", "-Syu --noconfirm --noprogressbar", "-Q"]),
-        ],
-    )
-    @ONE_SHELL
-    def test_other_managers(self, stage: Stage, release: str, full: bool, program: str, calls: list[str]) -> None:
-        stage.write("/etc/os-release", release)
-        stage.program("rpm", "echo bash.x86_64 5")
-        stage.program(program, '[ "$1" != -Q ] || echo bash 5')
-        assert self.run(stage, full=full).stdout == "reboot no\n"
-        assert [" ".join(call.arguments) for call in stage.calls(program)] == calls
-
-    @ONE_SHELL
-    def test_whether_a_reboot_is_due(self, stage: Stage) -> None:
-        own_units(stage)
-        kernel = stage.execute("uname", "-r").stdout.strip()
-
-        def due() -> str:
-            return stage.execute("/bin/sh", "-c", reboot_due()).stdout.removeprefix("reboot ").strip()
-
-        modules = stage.path("/lib/modules")
-        if modules.is_symlink():
-            modules.unlink()
-        assert due() == "no"
-        stage.folder(f"/lib/modules/{kernel}")
-        stage.write(f"/boot/vmlinuz-{kernel}")
-        assert due() == "no"
-        stage.folder("/lib/modules/999.1")
-        assert due() == "no"  # no such kernel is installed
-        stage.write("/boot/vmlinuz-999.1")
-        assert due() == "yes"
-        stage.path("/boot/vmlinuz-999.1").unlink()
-        stage.write("/run/reboot-required")
-        assert due() == "yes"
-        stage.path("/run/reboot-required").unlink()
-        stage.write("/etc/arch-release")
-        assert due() == "no"
-        stage.path(f"/lib/modules/{kernel}").rmdir()
-        assert due() == "yes"

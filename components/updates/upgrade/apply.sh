@@ -1,11 +1,14 @@
-# Upgrades all packages. Prints what changed: `upgraded NAME OLD NEW`, `installed NAME NEW`, `removed NAME OLD`. It is
-# non-interactive, keeps changed configuration files, and first finishes what dpkg left incomplete. Waits for another
-# package manager, 300 seconds at most (LOCK_TIMEOUT).
+# Upgrades all packages, unless the host's record says that this was done. Records what changed: `upgraded NAME OLD NEW`,
+# `installed NAME NEW`, `removed NAME OLD`. It is non-interactive, keeps changed configuration files, and first finishes
+# what dpkg left incomplete. Waits for another package manager, 300 seconds at most (LOCK_TIMEOUT).
 #
-# uses: components/updates/alone.sh hosts/system/distro.sh
-# takes: full
+# uses: hosts/system/distro.sh hosts/system/files.sh
+# takes: record digest full
 
+if [ "$(sed -n 1p "$record" 2>/dev/null)" = "$digest" ]; then exit 0; fi
 known_distro
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 installed() {
     case $pkg_manager in
         apt)
@@ -16,12 +19,18 @@ installed() {
         pacman) pacman -Q ;;
     esac
 }
+quietly() (
+    umask 022 # inherited by packages' scripts, whose files must stay readable
+    export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
+    export NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 # needrestart would restart services on its own
+    exec "$@"
+)
+failed() {
+    tail -n 20 "$work/log" >&2
+    exit 1
+}
 run() {
-    "$@" </dev/null >"$work/log" 2>&1 || {
-        status=$?
-        tail -n 20 "$work/log" >&2
-        exit "$status"
-    }
+    quietly "$@" </dev/null >"$work/log" 2>&1 || failed
 }
 apt() {
     run apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
@@ -44,13 +53,10 @@ upgrade() { # Upgrade-Allow-New is --with-new-pkgs, which apt before 1.0 refuses
             how=update
             if [ "$full" = yes ] || [ "$distro" = opensuse-tumbleweed ]; then how=dist-upgrade; fi
             status=0
-            zypper --non-interactive "$how" --no-recommends </dev/null >"$work/log" 2>&1 || status=$?
+            quietly zypper --non-interactive "$how" --no-recommends </dev/null >"$work/log" 2>&1 || status=$?
             case $status in # 102, 103: something needs a restart
                 0 | 102 | 103 | 106 | 107) ;;
-                *)
-                    tail -n 20 "$work/log" >&2
-                    exit "$status"
-                    ;;
+                *) failed ;;
             esac
             ;;
     esac
@@ -67,4 +73,5 @@ before="$work/before" awk '
     ($1 in was) && was[$1] != $2 { print "upgraded", $1, was[$1], $2 }
     { delete was[$1] }
     END { for (name in was) print "removed", name, was[name] }' "$work/after" | sort >"$work/changes"
-cat "$work/changes"
+write_file "$record" 600 root root "$(echo "$digest" && cat "$work/changes")
+"

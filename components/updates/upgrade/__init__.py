@@ -1,0 +1,1 @@
+"""A system upgrade: all packages at once, on demand."""
