@@ -2,71 +2,71 @@
 STACK ?= lab
 PYTHON ?= python3
 RUN := .venv/bin/python
-PULUMI := $(RUN) -m local
+STOCKADE := $(RUN) -m cli
 LAB_HOSTS := web1
+PACKAGED := tests/lab
 
 .DEFAULT_GOAL := help
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools shells help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
+.PHONY: kernel-tools shells test-packaged help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-adopt test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 up: .venv/ready lab  ## harden the hosts of STACK (the lab's by default) and show what is enforced
-	@$(PULUMI) up --stack $(STACK) --yes
+	@$(STOCKADE) up --stack $(STACK) --yes
 	@$(MAKE) --no-print-directory show
 
 preview: .venv/ready lab  ## show what `make up` would change, line by line
-	@$(PULUMI) preview --stack $(STACK) --diff
+	@$(STOCKADE) preview --stack $(STACK) --diff
 
 look: .venv/ready lab  ## log in and print what listens and filters on the hosts of STACK; nothing is changed
-	@$(PULUMI) look --stack $(STACK)
+	@$(STOCKADE) look --stack $(STACK)
 
 refresh: .venv/ready lab  ## read the hosts and take what changed there into the state
-	@$(PULUMI) refresh --stack $(STACK) --yes
+	@$(STOCKADE) refresh --stack $(STACK) --yes
 
 drift: .venv/ready lab  ## fail if a host is not as the stack config says
-	@$(PULUMI) refresh --stack $(STACK) --yes
-	@$(PULUMI) preview --stack $(STACK) --diff --expect-no-changes
+	@$(STOCKADE) drift --stack $(STACK)
 
 destroy: .venv/ready lab  ## put back what was there before
-	@$(PULUMI) destroy --stack $(STACK) --yes
+	@$(STOCKADE) destroy --stack $(STACK) --yes
 
 DO := preview
 FLEET :=
 fleet: .venv/ready  ## all shards of an environment: make fleet DO=up STACK=production FLEET="--parallel-stacks 4"
-	@$(RUN) -m fleet $(DO) $(STACK) --yes $(FLEET)
+	@$(STOCKADE) fleet $(DO) $(STACK) --yes $(FLEET)
 
 show: .venv/ready  ## print the rules in force on the lab's hosts, as the guide does
 ifeq ($(STACK),lab)
 	@for host in $(LAB_HOSTS); do for tool in iptables ip6tables; do \
-	    echo; echo "$$host# $$tool -vL"; $(RUN) -m local.lab exec $$host $$tool -vL; \
+	    echo; echo "$$host# $$tool -vL"; $(STOCKADE) lab exec $$host $$tool -vL; \
 	done; done
 endif
 
 up-all: .venv/ready  ## the same on one disposable host of every family of distributions (docs/distributions.md)
-	@$(RUN) -m local.lab up web31 --variant debian
-	@$(RUN) -m local.lab up web32 --variant fedora
-	@$(RUN) -m local.lab up web33 --variant arch
-	@$(RUN) -m local.lab up web34 --variant centos7
-	@$(RUN) -m local.lab up web35 --variant centos6
-	@$(RUN) -m local.lab up web36 --variant fedora41
-	@$(RUN) -m local.lab up web37 --variant debian7
-	@$(RUN) -m local.lab up web38 --variant debian8
-	@$(PULUMI) up --stack every-distribution --yes
+	@$(STOCKADE) lab up web31 --variant debian
+	@$(STOCKADE) lab up web32 --variant fedora
+	@$(STOCKADE) lab up web33 --variant arch
+	@$(STOCKADE) lab up web34 --variant centos7
+	@$(STOCKADE) lab up web35 --variant centos6
+	@$(STOCKADE) lab up web36 --variant fedora41
+	@$(STOCKADE) lab up web37 --variant debian7
+	@$(STOCKADE) lab up web38 --variant debian8
+	@$(STOCKADE) up --stack every-distribution --yes
 
 test-distributions: .venv/ready  ## every chapter on every family; ONLY=fedora,centos6 takes these alone
 	STOCKADE_DISTRIBUTIONS=$(ONLY) .venv/bin/pytest -q tests/lab/families/test_distributions.py
 
 lab: .venv/ready
 ifeq ($(STACK),lab)
-	@$(RUN) -m local.lab up $(LAB_HOSTS)
+	@$(STOCKADE) lab up $(LAB_HOSTS)
 endif
 
 clean: .venv/ready  ## stop the lab's hosts and forget their state
-	@$(RUN) -m local.lab down
+	@$(STOCKADE) lab down
 	rm -rf .state .lab
 
 check: .venv/ready  ## lint, types and unit at once: what to run before each commit; about a minute on 2 cores
@@ -78,7 +78,7 @@ test: export STOCKADE_SHELLS = all
 test: .venv/ready shells  ## everything but the long suites, and a summary at the end; about 45 minutes on 2 cores
 	@$(RUN) -m tests.parts $(PARTS)
 
-WITH_SCRIPTS = .ci $(filter-out plugin/,$(wildcard */)) # shfmt finds shell scripts there by their suffix and by their first line
+WITH_SCRIPTS = .ci stockade $(filter-out plugin/,$(wildcard */)) # shfmt finds shell scripts there by their suffix and by their first line
 lint: .venv/ready  ## ruff, ShellCheck and shfmt, and forms of sh that are dangerous
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -126,6 +126,9 @@ kernel: .venv/ready kernel-tools  ## the rules' meaning against the kernel, in s
 lab-tests: .venv/ready kernel-tools  ## tests on real hosts of the lab
 	.venv/bin/pytest -q -n 2 --dist loadfile tests/lab --ignore-glob='*/test_lockout*'
 
+test-packaged: .venv/ready kernel-tools  ## the same tests over the package's resources: one room: PACKAGED=tests/lab/firewall; half an hour
+	STOCKADE_SHELL=packaged .venv/bin/pytest -q -n 2 --dist loadfile $(PACKAGED) --ignore-glob='*/test_lockout*'
+
 lockout: .venv/ready  ## some of what could lock an administrator out; all of it: test-faults
 	$(RUN) -m pytest -q -n 2 --dist worksteal tests/lab/firewall/test_lockout_connections.py tests/lab/firewall/test_lockout.py
 
@@ -143,6 +146,10 @@ test-faults: .venv/ready  ## what could lock an administrator out (docs/lockout-
 FAULT_ROUNDS := 50
 test-all-or-nothing: .venv/ready kernel-tools  ## a fault at any step of a first run, then destroy: nothing may be left; half an hour
 	STOCKADE_FAULT_ROUNDS=$(FAULT_ROUNDS) .venv/bin/pytest -q tests/lab/stacks/test_all_or_nothing.py
+
+ADOPT := all
+test-adopt: .venv/ready kernel-tools  ## hosts of every variant, set up in ways of their own, are adopted: nothing changes on them; minutes; ADOPT=ufw,arch
+	STOCKADE_ADOPT=$(ADOPT) .venv/bin/pytest -q tests/lab/adopt/test_variants.py
 
 NEIGHBOUR_ROUNDS := 20
 test-neighbours: .venv/ready kernel-tools  ## hostile users on the host, through up, updates, going back and destroy (docs/security.md); half an hour
@@ -164,7 +171,7 @@ scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after 
 	$(RUN) -m bench.scores --write
 
 lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
-	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --extra command --generate-hashes \
 	    --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
 	$(RUN) -m plugin.pinned
 
@@ -175,7 +182,8 @@ record-state: .venv/ready  ## record a state of this release for later ones (doc
 	$(RUN) -m tests.record_state
 
 schema: .venv/ready  ## write the JSON Schema of the stack configs, and the schema of the package
-	$(RUN) -m components.config
+	$(STOCKADE) schema --file stacks/stockade.schema.json
+	$(STOCKADE) schema inventory --file stacks/inventory.schema.json
 	$(RUN) -m plugin.schema
 
 BENCH :=
@@ -197,10 +205,4 @@ thousand-short: .venv/ready  ## see that it runs: 4 hosts in two stacks, from th
 	@touch $@
 
 .venv/ready: requirements.lock
-	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	    echo "Python 3.11 or newer with venv is needed: installing python3-venv"; \
-	    apt-get update -q >/dev/null; apt-get install -y -q python3-venv </dev/null >/dev/null; }
-	@echo "installing the pinned dependencies into .venv"
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
-	@touch $@
+	@.ci/environment $(PYTHON)

@@ -1,17 +1,18 @@
 """`HardenedHost`: the chapters of the guide on one host, in an order in which every intermediate state is safe."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions, RunError, get_stack, log
 from pydantic import ValidationError
 
 from components.config.inventory import connection_props, stack_inventory
+from components.core.chapter import Existing
 from components.core.composition import Composition
 from components.core.judged import demand
 from components.core.positions import without_places
 from components.core.served import is_packaged
-from components.core.waiting import waiting
+from components.core.waiting import passed_on, waiting
 from components.firewall.settings import FirewallSettings
 from components.packages.hardened import declare_packages
 from components.registry import Hardening
@@ -29,9 +30,11 @@ class HardenedHost(ComponentResource):
         wanted: the settings of each chapter; chapters not listed are left out. Default: only the firewall, with the
             guide's rules for a web server; the other chapters need settings, or change who may log in.
         keys: public keys for every user, besides the user's own (`KeyPair.public_key`).
-        existing: `adopt` existing settings (delete restores them), or `fail` if there are any.
-        opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack. Resources
-            in `depends_on` (a key pair, a machine) exist before anything is done on the host.
+        existing: `adopt` existing settings (delete restores them), or `fail` if there are any; `asIs`: adopt them,
+            and write nothing where they are as declared already.
+        opts: resource options; `retain_on_delete` leaves the host hardened when it is deleted from the stack, and
+            `custom_timeouts` are those of every resource of the host. Resources in `depends_on` (a key pair, a machine)
+            exist before anything is done on the host.
 
     The order: first packages are installed and removed, in one transaction. Then the users are created, so that
     somebody can log in. Then, in parallel, the firewall, the login settings (each proved over new connections by a
@@ -50,7 +53,7 @@ class HardenedHost(ComponentResource):
         wanted: Hardening | None = None,
         *,
         keys: Sequence[Input[str]] = (),
-        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
+        existing: Existing = "adopt",
         opts: ResourceOptions | None = None,
     ) -> None:
         if not is_packaged():  # the pack of this repository checks what its programs declare
@@ -70,7 +73,7 @@ class HardenedHost(ComponentResource):
                 keys=tuple(keys),
                 existing=existing,
                 before=before,
-                retain=opts.retain_on_delete if opts else None,
+                options=passed_on(opts),
             )
             host.enforced["users"] = []  # it has outputs, whether or not users are declared
             declare_packages(host, wanted.needs())

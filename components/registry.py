@@ -98,7 +98,9 @@ class Hardening(Settings):
         started."""
         own = packages_needed(self.packages)
         all_ = reduce(Needs.__or__, (chapter.needs(settings) for chapter, settings in self.chapters().values()), own)
-        return Needs(all_.present, all_.absent, tuple(sorted({*all_.unstarted} - {*own.present})), all_.take_over)
+        unstarted = tuple(sorted({*all_.unstarted} - {*own.present}))
+        present = tuple(name for name in all_.present if name not in self.packages.without or name in own.present)
+        return Needs(present, all_.absent, unstarted, all_.take_over)
 
 
 CHAPTERS = frozenset(Hardening.model_fields)

@@ -1,6 +1,6 @@
 """The stack config: hosts and their declared settings, validated before anything else happens.
 
-The program calls `load()`; `python -m components.stack_config` writes the JSON Schema for editors.
+The program calls `load()`; `stockade schema` prints the JSON Schema for editors.
 """
 
 import json
@@ -164,11 +164,9 @@ def _wrong_shard(config: StackConfig, shard: ShardSettings, stack: str, prefix: 
     index, environment = index_in(plain(shard), stack), split(stack)[0]
     if index is None:
         names = f"{stack_of(stack, 1)} to {stack_of(stack, shard.of)}"
-        yield _problem(
-            f"{prefix}shard", f"the stack {stack} is no shard; they are {names} (python -m fleet up {stack})"
-        )
+        yield _problem(f"{prefix}shard", f"the stack {stack} is no shard; they are {names} (stockade fleet up {stack})")
     elif not 1 <= index <= shard.of:
-        mend = f"give its hosts to the others: python -m fleet move {environment}"
+        mend = f"give its hosts to the others: stockade fleet move {environment}"
         yield _problem(f"{prefix}shard.of", f"{stack} is shard {index}, and there are {shard.of}; {mend}")
     if config.key_pair:
         yield _problem(f"{prefix}keyPair", "each shard would have it; make it with ssh-keygen and name it in keyFiles")

@@ -1,4 +1,4 @@
-"""`python -m fleet COMMAND ENVIRONMENT`: one Pulumi command on all shards of an environment.
+"""`stockade fleet COMMAND ENVIRONMENT`: one Pulumi command on all shards of an environment.
 
 Commands: preview, up, refresh, destroy, drift (compare hosts and state, change nothing), move (after a change of the
 number of shards: move hosts from state to state, without touching them). Each shard is a Pulumi stack. It is run by the
@@ -32,7 +32,7 @@ from fleet.report import KINDS, Result, failed_in, write
 from fleet.summary import summary
 from hosts.ssh.connection import CONNECT_TIMEOUT
 from local.commands import choose_engine, policy_arguments, policy_environment
-from local.engine.errors import EngineError
+from local.engine.errors import CHANGES, FAILURE, EngineError
 
 PATIENCE = 15
 """Seconds to wait for a host that does not answer, for commands that change nothing: it is not being created."""
@@ -41,7 +41,7 @@ COMMANDS = ("preview", "up", "refresh", "destroy", "drift", "move")
 
 def parser() -> argparse.ArgumentParser:
     """The parser for all options."""
-    top = argparse.ArgumentParser(prog="python -m fleet", description="All stacks of an environment at once.")
+    top = argparse.ArgumentParser(prog="stockade fleet", description="All stacks of an environment at once.")
     top.add_argument("command", choices=COMMANDS)
     top.add_argument("environment", help="the environment: stacks/Pulumi.<environment>.yaml says `shard: {of: N}`")
     top.add_argument("--parallel-stacks", type=_count, default=os.cpu_count() or 1, metavar="N",
@@ -95,7 +95,10 @@ def _share(text: str) -> tuple[int, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Exit status: 0; 1 if a stack failed or drifted; 2 for an invalid command; 130 if interrupted."""
+    """Run one command.
+
+    Exit status: 0; 1 if a stack failed; 2 for an invalid command; 7 if hosts drifted; 130 if interrupted.
+    """
     options = parser().parse_args(arguments)
     if options.command not in LOOKING and not options.yes:
         print(f"error: --yes must be passed in: {options.command} changes hosts or states", file=sys.stderr)
@@ -120,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if processes.interrupted:
         return 130
     drifted = options.command == "drift" and any(outcome.changes for outcome in result.outcomes)
-    return int(drifted or bool(result.remarks) or result.failed)
+    return FAILURE if result.remarks or result.failed else CHANGES if drifted else 0
 
 
 def _run(options: argparse.Namespace, processes: Processes) -> Result:
@@ -167,7 +170,7 @@ def _advice(environment: Environment, command: str, outcomes: Sequence[StackOutc
     if command != "drift" or not any(outcome.changes for outcome in outcomes):
         return []
     return [
-        f"`up` alone does not read the hosts. To restore what is declared: `python -m fleet up {environment.name} "
+        f"`up` alone does not read the hosts. To restore what is declared: `stockade fleet up {environment.name} "
         "--refresh --yes`"
     ]
 

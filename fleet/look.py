@@ -1,4 +1,4 @@
-"""`python -m fleet.look --stack S`: the state of the stack's hosts, before anything is changed.
+"""`stockade look --stack S`: the state of the stack's hosts, before anything is changed.
 
 Logs in and prints, for each host, what listens, what firewalls it and which iptables rules are in force, as the guide
 has an administrator look first (`netstat -tulpn`, `iptables -L`). Changes nothing, neither on hosts nor in the state.
@@ -12,11 +12,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from components.failure import Failure
 from components.firewall.controllers.others import in_words
@@ -79,31 +80,66 @@ def _resolved(project: Project, settings: StackSettings, folder: Path, stack: st
         return open_session(folder, stack, create=True).config()
 
 
-def looked(access: HostAccess, packets: Sequence[Described] = ()) -> tuple[bool, list[str]]:
-    """Whether a host could be read, and the lines about it; with `packets`, only their paths."""
+class Block(NamedTuple):
+    """Lines of an answer under a title; `missing`: why there are none."""
+
+    title: str
+    lines: Sequence[str]
+    missing: str = "nothing"
+
+    def text(self) -> list[str]:
+        """Return it for people."""
+        if not self.lines:
+            return [f"  {self.title}: {self.missing}"]
+        return [f"  {self.title}:", *(f"    {line}" for line in self.lines)]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is on one host; `error`: why it could not be read."""
+
+    name: str
+    user: str = ""
+    blocks: tuple[Block, ...] = ()
+    error: str = ""
+
+    def text(self) -> str:
+        """Return it for people."""
+        if self.error:
+            return f"{self.name}: {self.error}"
+        lines = [line for block in self.blocks for line in block.text()]
+        return "\n".join((f"{self.name}: logged in as {self.user}", *lines))
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs."""
+        seen = {block.title: list(block.lines) for block in self.blocks}
+        return {"host": self.name, "user": self.user or None, "error": self.error or None, "seen": seen}
+
+
+def looked(access: HostAccess, packets: Sequence[Described] = ()) -> Looked:
+    """Look at one host; with `packets`, only at their paths."""
     try:
         host = connection_pool().host(access)
         host.connect()
-        found = _ways(host, packets) if packets else [*_listening(host), *_filtering(host)]
-        lines = [f"{access.name}: logged in as {host.user}", *found]
+        blocks = _ways(host, packets) if packets else [*_listening(host), *_filtering(host)]
+        return Looked(access.name, host.user, tuple(blocks))
     except (HostError, Failure) as error:
-        return False, [f"{access.name}: {error}"]
-    return True, lines
+        return Looked(access.name, error=str(error).removeprefix(f"{access.name}: "))
 
 
-def _listening(host: Host) -> list[str]:
+def _listening(host: Host) -> list[Block]:
     chapter, inputs = ListenerChapter(), ListenerInputs(host=host.name)
     answer = host.read(chapter.observe(inputs))
     with understanding(host.name, "", "see what listens"):
         seen = chapter.parse(inputs, answer)
     if not seen.tool:
-        return ["  what listens: neither ss nor netstat is there"]
-    return [*_block("listens on the network", seen.listening), *_block("listens on the loopback", seen.loopback)]
+        return [Block("what listens", (), "neither ss nor netstat is there")]
+    return [Block("listens on the network", seen.listening), Block("listens on the loopback", seen.loopback)]
 
 
-def _ways(host: Host, packets: Sequence[Described]) -> list[str]:
+def _ways(host: Host, packets: Sequence[Described]) -> list[Block]:
     chapter, beside = RulesetChapter(), host.read(_BESIDE).sections
-    lines = []
+    blocks = []
     for asked in packets:
         family = asked.packet.family
         answer = host.read(chapter.observe(RulesetInputs(host=host.name, family=family, rules="")))
@@ -112,29 +148,30 @@ def _ways(host: Host, packets: Sequence[Described]) -> list[str]:
             followed = way({**answer.sections, **beside}, asked)
         except (TooIntricateError, ValueError) as error:
             followed = (f"not worked out: {error}",)
-        lines += _block(packet_text(point, family), followed)
-    return lines
+        blocks.append(Block(packet_text(point, family), followed))
+    return blocks
 
 
-def _filtering(host: Host) -> list[str]:
+def _filtering(host: Host) -> list[Block]:
     chapter, beside = RulesetChapter(), host.read(_BESIDE).sections
-    lines: list[str] = []
+    blocks: list[Block] = []
     others: dict[str, None] = {}
     for family in Family:
         inputs = RulesetInputs(host=host.name, family=family, rules="")
         try:
             answer = host.read(chapter.observe(inputs))
         except HostError as error:
-            lines += _block(f"{family.label} rules", (str(error),))
+            blocks.append(Block(f"{family.label} rules", (str(error),)))
             continue
         with understanding(host.name, "", f"look at the {family.label} rules"):
             seen: RulesetFacts = chapter.parse(inputs, answer)
             saved = answer.sections["saved"]
         others |= dict.fromkeys(in_words(line) for line in seen.controller.splitlines())
         rules = [line for line in saved.splitlines() if line.startswith(("*", "-A ")) or _closed(line)]
-        lines += _block(f"{family.label} rules", rules)
-        lines += _block(f"{family.label}, reachable by these", _exposed({**answer.sections, **beside}, family))
-    return [*_block("other firewalls", others), *lines]
+        blocks.append(Block(f"{family.label} rules", rules))
+        exposed = _exposed({**answer.sections, **beside}, family)
+        blocks.append(Block(f"{family.label}, reachable by these", exposed))
+    return [Block("other firewalls", [*others]), *blocks]
 
 
 def _closed(line: str) -> bool:
@@ -149,11 +186,6 @@ def _exposed(sections: Mapping[str, str], family: Family) -> Sequence[str]:
         return (f"not worked out: {error}",)
 
 
-def _block(title: str, lines: Iterable[str]) -> list[str]:
-    found = [*lines]
-    return [f"  {title}:", *(f"    {line}" for line in found)] if found else [f"  {title}: nothing"]
-
-
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -163,31 +195,40 @@ def _json(text: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look at all hosts of a stack; the exit status is 1 if one could not be read."""
-    top = argparse.ArgumentParser(prog="python -m fleet.look", description="What is on the hosts of a stack.")
+    options = parser().parse_args(arguments)
+    try:
+        os.chdir(load_project(options.cwd).root)  # paths in the config are relative to it
+        packets = [read_packet(text) for text in options.packet]
+        access = parse(config_of(options.stack, Path()), options.stack).access()
+        if missing := [name for name in options.host or () if name not in access]:
+            raise ConfigError(f"stack {options.stack} has no host {', '.join(missing)}")
+    except (EngineError, ConfigError, ExpectedError, OSError) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 1
+    chosen = [one for name, one in access.items() if not options.host or name in options.host]
+    seen: list[Looked] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for one in pool.map(partial(looked, packets=packets), chosen):
+            seen.append(one)
+            if not options.json:
+                print(printable(one.text()), flush=True)
+    if options.json:
+        print(json.dumps([one.document() for one in seen], indent=2))
+    connection_pool().close()
+    return int(any(one.error for one in seen))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser for all options."""
+    top = argparse.ArgumentParser(prog="stockade look", description="What is on the hosts of a stack.")
     top.add_argument("--stack", "-s", required=True, help="the stack; it need not exist yet")
     top.add_argument("--cwd", "-C", type=Path, default=Path(), help="the project's folder")
     top.add_argument("--host", action="append", metavar="NAME", help="this host alone; may be given several times")
     top.add_argument(
         "--packet", action="append", default=[], metavar="PACKET", help="show the way of one alone: tcp A:PORT > B:PORT"
     )
-    options = top.parse_args(arguments)
-    os.chdir(options.cwd)  # paths in the config are relative to it
-    try:
-        packets = [read_packet(text) for text in options.packet]
-        access = parse(config_of(options.stack, Path()), options.stack).access()
-        if missing := [name for name in options.host or () if name not in access]:
-            raise ConfigError(f"stack {options.stack} has no host {', '.join(missing)}")
-    except (EngineError, ConfigError, ExpectedError) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 1
-    chosen = [one for name, one in access.items() if not options.host or name in options.host]
-    good = True
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for well, lines in pool.map(partial(looked, packets=packets), chosen):
-            good &= well
-            print(printable("\n".join(lines)), flush=True)
-    connection_pool().close()
-    return 0 if good else 1
+    top.add_argument("--json", action="store_true", help="answer in JSON")
+    return top
 
 
 if __name__ == "__main__":

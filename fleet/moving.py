@@ -59,7 +59,7 @@ def stranded(engine: Engine, environment: Environment) -> list[str]:
     return [
         f"{shards}, and nothing manages the hosts that are still in the state of another stack:",
         *lines,
-        f"Move them to their shards, which touches no host: `python -m fleet move {environment.name} --yes`",
+        f"Move them to their shards, which touches no host: `stockade fleet move {environment.name} --yes`",
     ]
 
 

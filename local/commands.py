@@ -1,15 +1,21 @@
-"""The commands of `python -m local`: choose the engine, the policy pack and the passphrase, then run one."""
+"""The commands that an engine runs: choose the engine, the policy pack and the passphrase, then run one.
+
+`stockade` (cli/) and `python -m local` both end here.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from hosts.text.masking import printable
+from local.engine.errors import BAD_COMMAND
 
 COMMANDS = {
     "preview": ["preview"],
@@ -22,7 +28,7 @@ COMMANDS = {
     "config": ["config"],
     "state": ["state"],
 }
-LOOK = "look"
+LOOK, DRIFT = "look", "drift"
 CREATING = (["preview"], ["up"], ["import"], ["config", "set"])
 INDEPENDENT = ("up", "destroy")
 """Commands in which a host that is down must not block others: by default the CLI stops at the first error."""
@@ -34,10 +40,10 @@ PACK = Path("policies")
 """The project's policy pack, enforced unless another is given or STOCKADE_POLICIES is `off`."""
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, status: int = 1) -> NoReturn:
     """Exit with an error."""
     print(f"error: {printable(message)}", file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(status)
 
 
 def value_of(arguments: Sequence[str], *names: str) -> str | None:
@@ -53,10 +59,18 @@ def value_of(arguments: Sequence[str], *names: str) -> str | None:
 
 def choose_engine(wanted: str | None, cli: str | None) -> str:
     """Return "pulumi" or "embedded"; exits with an error if that engine is missing."""
+    try:
+        return chosen_engine(wanted, cli)
+    except ValueError as error:
+        fail(str(error))
+
+
+def chosen_engine(wanted: str | None, cli: str | None) -> str:
+    """Return "pulumi" or "embedded". Raises ValueError if that engine is missing."""
     if wanted not in (None, "", "pulumi", "embedded"):
-        fail(f"STOCKADE_ENGINE is {wanted!r}; it can be `pulumi` or `embedded`")
+        raise ValueError(f"STOCKADE_ENGINE is {wanted!r}; it can be `pulumi` or `embedded`")
     if wanted == "pulumi" and cli is None:
-        fail("STOCKADE_ENGINE is `pulumi`, but pulumi is not on PATH")
+        raise ValueError("STOCKADE_ENGINE is `pulumi`, but pulumi is not on PATH")
     return wanted or ("pulumi" if cli else "embedded")
 
 
@@ -111,18 +125,80 @@ def independence(command: str, given: list[str]) -> list[str]:
     return ["--continue-on-error"] if command in INDEPENDENT and not given_already else []
 
 
-def main(arguments: list[str]) -> NoReturn:
-    """Run one command with one of the engines and exit with the engine's status."""
-    if not arguments or arguments[0] not in (*COMMANDS, LOOK):
-        fail(f"say what to do: python -m local {'|'.join((*COMMANDS, LOOK))} --stack STACK")
-    command, *rest = arguments
+def stacks_in(folder: Path) -> list[str]:
+    """The stacks of a project's folder that have a config."""
+    files = [*folder.glob("stacks/Pulumi.*.yaml"), *folder.glob("Pulumi.*.yaml")]
+    return sorted({file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files})
+
+
+def stack_of(command: str, rest: Sequence[str], folder: Path) -> str:
+    """The stack that a command names. Exits with an error that lists the stacks if it names none."""
     stack = value_of(rest, "--stack", "-s")
     if not stack:
-        fail(f"say which stack: python -m local {command} --stack STACK")
+        found = stacks_in(folder)
+        there = f" (in {folder}: {', '.join(found)})" if found else ""
+        fail(f"say which stack: stockade {command} --stack STACK{there}", BAD_COMMAND)
+    return stack
+
+
+_RUN_MODULE = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__', "
+    "alter_sys=True)"
+)
+
+
+def module(name: str, *words: str) -> list[str]:
+    """The command that runs a module of this checkout, whatever the current directory is."""
+    return [sys.executable, "-P", "-c", _RUN_MODULE, str(HERE), name, *words]
+
+
+def run_apart(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, heard: Callable[[str], None] | None = None
+) -> int:
+    """Run a command to its end and return its exit status; its output goes to `heard`, line by line, if that is given.
+
+    It gets Ctrl-C from the terminal itself, and SIGTERM from us: it ends in its own time.
+    """
+    sys.stdout.flush()
+    out, both = (subprocess.PIPE, subprocess.STDOUT) if heard else (None, None)
+    process = subprocess.Popen(argv, env=env, text=True, errors="replace", stdout=out, stderr=both)
+    before = (
+        signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number)),
+    )
+    try:
+        if heard and process.stdout:
+            for line in process.stdout:
+                heard(line)
+        status = process.wait()
+        return status if status >= 0 else 128 - status  # as the shell says it
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+
+def steps_of(command: str, rest: Sequence[str]) -> list[list[str]]:
+    """The engine's commands that a command consists of. `drift` reads the hosts into the state, then previews: it fails
+    if a host is not as the stack config says."""
+    if command != DRIFT:
+        return [[command, *rest]]
+    common = [word for word in rest if word not in ("--yes", "-y", "--diff", "--expect-no-changes")]
+    return [["refresh", *common, "--yes"], ["preview", *common, "--diff", "--expect-no-changes"]]
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Run one command with one of the engines and exit with the engine's status."""
+    if not arguments or arguments[0] not in (*COMMANDS, LOOK, DRIFT):
+        fail(f"say what to do: stockade {'|'.join((*COMMANDS, LOOK, DRIFT))} --stack STACK", BAD_COMMAND)
+    command, *rest = arguments
+    project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
+    stack = stack_of(command, rest, project)
     set_lab_passphrase(stack, os.environ)
     if command == LOOK:
-        os.execv(sys.executable, [sys.executable, "-m", "fleet.look", *rest])  # noqa: S606 - no shell is wanted
-    project = Path(value_of(rest, "--cwd", "-C") or ".").resolve()
+        os.execv(sys.executable, module("fleet.look", *rest))  # noqa: S606 - no shell is wanted
+    if command == DRIFT:
+        statuses = (run_apart(module("local", *words)) for words in steps_of(command, rest))
+        raise SystemExit(next(filter(None, statuses), 0))
     rest += policy_arguments(command, rest, stack, project, os.environ.get("STOCKADE_POLICIES"))
     try:
         os.environ.update(policy_environment(rest, project))

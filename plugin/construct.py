@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pulumi import ComponentResource, Output, ResourceOptions, RunError, log
+from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions, RunError, log
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.resource import DependencyResource
@@ -21,15 +21,19 @@ from plugin.schema import CHAPTERS
 from plugin.secrets import Path, marks, opened
 from provider.structs import properties
 
+log.debug = lambda *_args, **_options: None
+"""The SDK sends several such messages for each resource, each in a call of its own to the engine, which shows none."""
 _one_at_a_time = threading.Lock()
 """Declaring a host temporarily changes process-wide state (`components/core/positions.py`)."""
 
 
 class _Components(Provider):
-    """The SDK's interface for components. `given`: the inputs. `before`: URNs of the resources they depend on."""
+    """The SDK's interface for components. `given`: the inputs. `before`: URNs of the resources they depend on.
+    `timeouts`: `customTimeouts`, which the SDK reads and drops."""
 
-    def __init__(self, given: Any, before: Sequence[str]) -> None:
+    def __init__(self, given: Any, before: Sequence[str], timeouts: CustomTimeouts | None = None) -> None:
         super().__init__("")
+        self._timeouts = timeouts
         plain, self._secret = opened(given)
         self._inputs, self._before = properties(plain), before
         self._marks = sorted(path for name, value in given.fields.items() for path in marks(value, (name,)))
@@ -43,7 +47,7 @@ class _Components(Provider):
         if resource_type not in kinds:
             raise RunError(f"{resource_type}: the package has no such component")
         before = [DependencyResource(urn) for urn in self._before]  # they need the event loop
-        opts = ResourceOptions.merge(options, ResourceOptions(depends_on=before))
+        opts = ResourceOptions.merge(options, ResourceOptions(depends_on=before, custom_timeouts=self._timeouts))
         with _one_at_a_time:
             return kinds[resource_type](name, opts)
 
@@ -119,7 +123,7 @@ def _validated(owner: str, model: type[Settings], given: Mapping[str, Any]) -> A
 def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]) -> Any:
     """Declare a component for a program. `config`: the provider's inputs, by their names in a stack config."""
     urns = sorted({urn for found in request.inputDependencies.values() for urn in found.urns})
-    components = _Components(request.inputs, urns)
+    components = _Components(request.inputs, urns, _timeouts(request.customTimeouts))
     asked = proto.ConstructRequest()
     asked.CopyFrom(request)
     asked.ClearField("inputs")
@@ -132,6 +136,12 @@ def construct(request: Any, context: Any, engine: str, config: Mapping[str, Any]
             asked.config[key] = value if isinstance(value, str) else json.dumps(value)
     servicer = ProviderServicer(components, [], engine)
     return asyncio.run(servicer.Construct(asked, context))
+
+
+def _timeouts(given: Any) -> CustomTimeouts | None:
+    """Return `customTimeouts` of a request; None if there are none."""
+    named = {name: getattr(given, name) or None for name in ("create", "update", "delete")}
+    return CustomTimeouts(**named) if any(named.values()) else None
 
 
 def _live(value: Any, path: Path, secret: frozenset[Path]) -> Any:

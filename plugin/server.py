@@ -4,7 +4,6 @@ A resource is identified by its type. Secrets stay marked, previews get values, 
 Everything else is as in the dynamic shell.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -22,16 +21,15 @@ from components.failure import Failure
 from components.keys.files import KeyPairInputs
 from hosts.text.masking import shortened
 from plugin.detailed import detailed
+from plugin.importing import Importing
 from plugin.kinds import read_only, secret
 from plugin.schema import FILE, KEY_PAIR_OUTPUTS, released, resources
 from plugin.secrets import WAYS, Sealing, opened, tells_secrets
-from plugin.turns import Turns
-from provider.importing import Importing
 from provider.kept import setting
 from provider.server import PROVIDER_KEY, Server, answering, run
 from provider.structs import properties, struct_of
 
-_SHOWN = frozenset({"observed", "declared", "applied"})
+_SHOWN = frozenset({"observed", "declared", "applied", "earlier"})
 """Outputs that reveal inputs."""
 _STRUCTS = ("olds", "news", "properties", "inputs", "old_inputs")
 
@@ -57,7 +55,6 @@ class Plugin(Server):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._importing = Importing()
-        self._turns = Turns()
 
     def GetSchema(self, _request: Any, _context: Any) -> Any:
         return proto.GetSchemaResponse(schema=FILE.read_text("utf-8"))
@@ -145,12 +142,6 @@ class Plugin(Server):
 
     def Delete(self, request: Any, context: Any) -> Any:
         return super().Delete(self._taken(request), context)
-
-    def _turn(self, provider: ResourceProvider, id_: str, props: dict[str, Any]) -> AbstractContextManager[None]:
-        if not isinstance(provider, HostProvider):
-            return nullcontext()
-        host, _, title = id_.partition("/")
-        return self._turns.turn(host, title, lambda: provider.left_with(props))
 
     def Construct(self, request: Any, context: Any) -> Any:
         """Construct a component for a program in another language."""

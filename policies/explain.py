@@ -1,4 +1,4 @@
-"""What a ruleset lets in: ``python -m policies.explain [FILE ...] [--packet PACKET]``, without Pulumi or a host.
+"""What a ruleset lets in: ``stockade explain [FILE ...] [--packet PACKET]``, without Pulumi or a host.
 
 Reads the output of ``iptables-save`` or ``ip6tables-save``, or rules as people write them, from files or stdin. In text
 with both families, one after the other, the comments that those programs write tell them apart. More files describe
@@ -91,17 +91,7 @@ class Explained:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit status: 0, or 2 if the text cannot be parsed."""
-    parser = argparse.ArgumentParser(prog="python -m policies.explain", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("files", nargs="*", metavar="FILE", help="what is known of the host; stdin when missing or -")
-    parser.add_argument(
-        "--packet", action="append", default=[], metavar="PACKET", help="show the way of one: tcp A:PORT > B:PORT"
-    )
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
-    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw sources by services into FILE")
-    family = parser.add_mutually_exclusive_group()
-    family.add_argument("-4", "--ipv4", dest="family", action="store_const", const=Family.IPV4, help="read as IPv4")
-    family.add_argument("-6", "--ipv6", dest="family", action="store_const", const=Family.IPV6, help="read as IPv6")
-    given = parser.parse_args(arguments)
+    given = parser().parse_args(arguments)
     name = ""
     try:
         found = Given()
@@ -115,6 +105,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(output if given.json else printable(to_bytes(output).decode("utf-8", "surrogateescape")))
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser for all options."""
+    top = argparse.ArgumentParser(prog="stockade explain", description=(__doc__ or "").split("\n")[0])
+    top.add_argument("files", nargs="*", metavar="FILE", help="what is known of the host; stdin when missing or -")
+    top.add_argument(
+        "--packet", action="append", default=[], metavar="PACKET", help="show the way of one: tcp A:PORT > B:PORT"
+    )
+    top.add_argument("--json", action="store_true", help="answer in JSON")
+    top.add_argument("--svg", metavar="FILE", type=Path, help="draw sources by services into FILE")
+    family = top.add_mutually_exclusive_group()
+    family.add_argument("-4", "--ipv4", dest="family", action="store_const", const=Family.IPV4, help="read as IPv4")
+    family.add_argument("-6", "--ipv6", dest="family", action="store_const", const=Family.IPV6, help="read as IPv6")
+    return top
 
 
 def _answered(found: Given, asked: argparse.Namespace) -> str:

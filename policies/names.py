@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 FILE = "STOCKADE_POLICY_CONFIG"
-"""In this variable, `python -m local` and `python -m fleet` tell the pack which file `--policy-pack-config` names."""
+"""In this variable, `stockade` tells the pack which file `--policy-pack-config` names."""
 NAMES = (
     "default-deny-ipv4",
     "default-deny-ipv6",

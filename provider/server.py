@@ -46,6 +46,7 @@ from provider.reference import load
 from provider.serving import serve
 from provider.slowest import Slowest
 from provider.structs import plain, properties, same, same_but, struct_of
+from provider.turns import Turns
 
 PROVIDER_KEY = "__provider"
 THREADS = 256
@@ -127,6 +128,7 @@ class Server(ResourceProviderServicer):
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
+        self._turns = Turns()
         self.chapters = chapters or Chapters()
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
@@ -225,9 +227,13 @@ class Server(ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def _turn(self, provider: ResourceProvider, id_: str, props: dict[str, Any]) -> AbstractContextManager[None]:
-        """Return what waits until a resource may be deleted."""
-        del provider, id_, props
-        return nullcontext()
+        """Return what waits until a resource may be deleted: what depends on it on its machine comes first."""
+        left: Any = getattr(provider, "left_with", None)
+        machine: Any = getattr(provider, "machine_of", None)
+        if left is None or machine is None:
+            return nullcontext()  # it is on no host
+        host, _, title = id_.partition("/")
+        return self._turns.turn(host, title, lambda anew: left(props, anew=anew), machine(props))
 
     def _unfinished(self, provider: ResourceProvider, urn: str) -> dict[str, Any]:
         """Return what the state lacks about a resource whose change was interrupted when a run was killed."""
@@ -235,7 +241,9 @@ class Server(ResourceProviderServicer):
         return {"unfinished": True} if ours and urn in self._own.interrupted else {}
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
-        """Do nothing: each operation in flight is one bounded remote run, and can be waited for."""
+        """Refuse deletions that have not begun. Other operations in flight are bounded remote runs: they are waited
+        for."""
+        self._turns.cancel()
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> Any:

@@ -6,7 +6,7 @@ CHAPTER is the name of the chapter's class without its last word (`sshd`), HOST 
 declared, as JSON. The command prints the case. Check it, reduce `facts` to what the case is about, and append it to the
 chapter's file.
 
-    python -m local.lab up web1 --variant centos6
+    stockade lab up web1 --variant centos6
     python -m tests.record sshd web1 'CentOS 6, as it comes' '{"settings": "PermitRootLogin no\\n"}'
 """
 

@@ -42,6 +42,22 @@ for name, host in config.hosts.items():
     HardenedHost(name, wanted=config.hardening().on(host), keys=[pair.public_key])
 HardenedHost("recorded2", json.loads(os.environ["LOGINS"]), Hardening.model_validate({"firewall": {"keep": "ufw"}}))
 """
+CHAPTERS: dict[str, Any] = {
+    "firewall": {
+        "ipv6Mode": "reject",
+        "sets": {"blocklist": {"entries": ["192.0.2.0/24"]}},
+        "services": [{"name": "app", "ports": [8443]}],
+    },
+    "sysctl": {},
+    "sshd": {},
+    "fail2ban": {"maxretry": 3},
+    "updates": {"rebootTime": "04:00"},
+    "timeSync": {"daemon": "chrony"},
+    "packages": {"absent": ["exim4-daemon-light", "rpcbind"]},
+    "listeners": {},
+    "upgrade": {"trigger": 1},
+}
+"""The chapters of the first host, beside its users."""
 UFW = "DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends ufw </dev/null; ufw allow 22/tcp;"
 
 
@@ -59,19 +75,7 @@ def declared(first: LabHost, folder: Path) -> dict[str, Any]:
         "hosts": {first.name: entry(first, admin={"user": "deploy", "privateKeyFile": str(first.key_file)})},
         "keyPair": {"path": str(folder / "id"), "passphrase": Secret(PASSWORD)},
         "users": [{"name": "deploy", "sudo": "nopasswd", "password": Secret(PASSWORD), "keyFiles": [_public(first)]}],
-        "firewall": {
-            "ipv6Mode": "reject",
-            "sets": {"blocklist": {"entries": ["192.0.2.0/24"]}},
-            "services": [{"name": "app", "ports": [8443]}],
-        },
-        "sysctl": {},
-        "sshd": {},
-        "fail2ban": {"maxretry": 3},
-        "updates": {"rebootTime": "04:00"},
-        "timeSync": {"daemon": "chrony"},
-        "packages": {"absent": ["exim4-daemon-light", "rpcbind"]},
-        "listeners": {},
-        "upgrade": {"trigger": 1},
+        **CHAPTERS,
     }
 
 

@@ -20,7 +20,7 @@ _COMMANDS = {
 
 
 class Embedded(Tool):
-    """`python -m local` with the embedded engine."""
+    """`stockade` with the embedded engine."""
 
     name = "stockade"
     engine = "embedded"

@@ -91,10 +91,10 @@ class HostDefaults(Login):
     connect_timeout: int | None = Field(
         None, ge=1, description="Seconds to wait for a host that may still be booting. Default: 60."
     )
-    existing: Literal["adopt", "fail", "takeOver"] | None = Field(
+    existing: Literal["adopt", "fail", "takeOver", "asIs"] | None = Field(
         None,
         description="What to do with existing settings: `adopt` them, or `fail`; `takeOver` also adopts hosts that "
-        "another stack manages. "
+        "another stack manages; `asIs` writes nothing to a host that is as declared already. "
         "Default: adopt.",
     )
     retain_on_delete: bool | None = Field(

@@ -64,19 +64,24 @@ def worked_out(default: Any) -> Any:
     return Field(default, json_schema_extra={"readOnly": True})
 
 
+Existing = Literal["adopt", "fail", "takeOver", "asIs"]
+"""What `create` does with existing settings: see `ChapterInputs`."""
+
+
 class ChapterInputs(Model):
     """The inputs that all chapters' resources share.
 
     `host`: the host's name in the stack config, or any name if `connection` is given. `connection`: how to reach the
     host (`admin`, `bootstrap`) if the stack config does not list it. An entry there takes precedence; it is read
     whenever a command runs. `existing`: what `create` does with existing settings: `adopt` or `fail`; `takeOver` also
-    adopts what another stack manages. `triggers`: texts that, when they change, make the resource observe the host
-    again and repair what differs, for example because the packages that it configures were removed meanwhile.
+    adopts what another stack manages; `asIs` only records what is in force already, and writes nothing. `triggers`:
+    texts that, when they change, make the resource observe the host again and repair what differs, for example because
+    the packages that it configures were removed meanwhile.
     """
 
     host: str
     connection: dict[str, Any] | None = None
-    existing: Literal["adopt", "fail", "takeOver"] = "adopt"
+    existing: Existing = "adopt"
     triggers: tuple[str, ...] | None = None
 
 
@@ -90,7 +95,7 @@ class KnownState(Generic[I, F]):
 
     `last`, `recorded`: the inputs in the state, and the facts right after they were applied. `before`: the current
     facts as far as known: `recorded`, or new facts if the host was observed again (`reobserved`). `prior`: the facts
-    before `create`.
+    before `create`. `earlier`: inputs of which parts may be in force, as a change from or to them was not finished.
     """
 
     last: I | None = None
@@ -98,6 +103,12 @@ class KnownState(Generic[I, F]):
     prior: F | None = None
     before: F | None = None
     reobserved: bool = False
+    earlier: tuple[I, ...] = ()
+
+    @property
+    def possible(self) -> tuple[I, ...]:
+        """All inputs of which parts may be in force."""
+        return self.earlier if self.last is None else (*self.earlier, self.last)
 
     def seen(self, before: F) -> "KnownState[I, F]":
         """Return what is known after observing the host again."""
@@ -163,6 +174,11 @@ class Chapter(ABC, Generic[I, F]):
         """
         del answer
         return self.as_observed(inputs, KnownState(), seen)
+
+    def in_force(self, inputs: I, seen: F) -> bool:
+        """Return whether a host that Stockade has not changed is as declared: a refresh would find no drift."""
+        known = KnownState(inputs, seen, seen, seen)
+        return not self.differences(inputs, seen) and self.as_observed(inputs, known, seen) == inputs
 
     def guard(self, inputs: I, known: KnownState[I, F], access: HostAccess, *, restoring: bool = False) -> Guard | None:
         """Return how to roll back a change that could cut off the logins of `access`; None if it cannot.

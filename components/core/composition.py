@@ -63,7 +63,7 @@ class Composition:
 
     `connection`: how the host is reached, as the program knows it. `given`: the same as an input of the host's
     resources; None if they read it from the stack config. `admin`: the admin's login name, if known. `keys`: public
-    keys for every user.
+    keys for every user. `options`: those that all resources get.
     """
 
     name: str
@@ -75,9 +75,14 @@ class Composition:
     keys: tuple[Input[str], ...]
     existing: str
     before: list[Resource]
-    retain: bool | None
+    options: ResourceOptions
     enforced: dict[str, Input[Any]] = field(default_factory=dict)
     made: dict[str, list[Resource]] = field(default_factory=dict)
+
+    @property
+    def as_is(self) -> bool:
+        """Whether what the host has already is only recorded."""
+        return self.existing == "asIs"
 
     @property
     def packages(self) -> Packages:
@@ -85,17 +90,21 @@ class Composition:
         return cast("Packages", self.made["packages"][0])
 
     def props(self, chapter: Mapping[str, Any], *, existing: bool = True) -> dict[str, Any]:
-        """Return a chapter's inputs together with those common to all resources of the host."""
+        """Return a chapter's inputs together with those common to all resources of the host.
+
+        `existing`: whether `fail` may refuse it; without, only `asIs` counts.
+        """
         common: dict[str, Any] = {"host": self.name}
         if self.given is not None:
             common["connection"] = self.given
-        return {**common, **({"existing": self.existing} if existing else {}), **chapter}
+        return {**common, **({"existing": self.existing} if existing or self.as_is else {}), **chapter}
 
     def after(self, *chapters: str, also: Sequence[Resource] = ()) -> ResourceOptions:
         """Return resource options that depend on the resources of other chapters."""
         first = [*self.before] if not chapters else []
         found = [resource for chapter in chapters for resource in self.made.get(chapter, ())]
-        return ResourceOptions(parent=self.parent, depends_on=[*first, *found, *also], retain_on_delete=self.retain)
+        own = ResourceOptions(parent=self.parent, depends_on=[*first, *found, *also])
+        return ResourceOptions.merge(self.options, own)
 
     def add(self, chapter: str, *resources: Resource) -> None:
         """Register a chapter's resources for the chapters that come after it."""

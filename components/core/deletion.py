@@ -123,7 +123,10 @@ class Deletion(Generic[I, F]):
                 if prior is None:
                     raise
                 # the host's record is damaged, so the state's own counts
-        known = KnownState(state.declared, state.observed, prior, state.observed)
+        if change.is_untouched(prior):
+            change.forget()
+            return
+        known = KnownState(state.declared, state.observed, prior, state.observed, earlier=state.earlier)
         own = change.host
         change.host = self.chapter.host_for_restore(own, state.declared, known)
         change.put_back(known)
@@ -143,7 +146,7 @@ class Deletion(Generic[I, F]):
         if home:
             raise Failure(
                 f"{host}: belongs to the stack {home} now, so it is not undone here; "
-                f"move it there: `python -m fleet move {split(home)[0]}`"
+                f"move it there: `stockade fleet move {split(home)[0]}`"
             )
 
     def _heir(self, machine: Machine, title: str) -> tuple[str, Stored[I, F]] | None:

@@ -40,6 +40,7 @@ from components.core.ownership import (
     lost_to,
     noted,
     now,
+    read_again,
     settled,
     taken_from,
     taken_over_from,
@@ -139,6 +140,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         id_, machine = f"{inputs.host}/{title}", known_by(found.machine, host.access)
         CLAIMS.alive(owner.claim, caller().urn)
         try:
+            if inputs.existing == "asIs" and recorded is None and change.is_as_declared():
+                prior = change.adopt(owner)
+                noted(host, title, owner)
+                return CreateResult(id_, outs(inputs, prior, prior, owner.claim, machine, imported=True))
             seen = change.converge(KnownState())
             if recorded is not None:
                 change.take_over(owner)
@@ -176,8 +181,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if state.unfinished or (same and "declared" not in props):
             return ReadResult(id_, {**props, **self.noted(state.observed, seen)}, inputs_of(props))
         if same:
-            kept = outs(state.declared, state.prior, state.applied, state.claim, state.machine, imported=state.imported)
-            return ReadResult(id_, kept, state.declared.props())
+            return ReadResult(id_, stored.undrifted(state), state.declared.props())
         return ReadResult(id_, stored.drifted(state, shown, seen), shown.props())
 
     def take(self, id_: str, *, record: bool, refuse: bool) -> ReadResult:
@@ -199,9 +203,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         if inputs.existing != "takeOver":
             same_way["existing"] = inputs.existing
         if not state.unfinished and state.observed_inputs.model_copy(update=same_way) == inputs:
-            return UpdateResult(
-                outs(inputs, state.prior, state.observed, state.claim, state.machine, imported=state.imported)
-            )
+            return UpdateResult(stored.unchanged(inputs, state))
         host = connected(inputs.host, self._way_since(inputs, state))
         result = with_ledger(host, lambda found: self._update(host, inputs, state, found))
         CLAIMS.keep(caller().urn, lambda: result.outs or {})
@@ -238,14 +240,19 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         return UpdateResult(outs(inputs, prior, seen, owner.claim, machine))
 
     def _failed_update(self, error: HostError | Failure, change: Transaction[I, F], state: Stored[I, F]) -> NoReturn:
-        drifted = state.observed_inputs != state.declared
-        if not change.begun or not self.chapter.changes or drifted:  # drift still shows in the next preview
+        if not change.begun or not self.chapter.changes:
             raise error
-        known, prior = state.known, state.prior or change.prior
+        id_, known, prior = f"{change.inputs.host}/{change.title}", state.known, state.prior or change.prior
+        if state.observed_inputs != state.declared:  # it still shows in the next preview
+            assert state.observed is not None
+            again = replace(state, earlier=(*state.earlier, change.inputs))
+            raise Unfinished(str(error), id_, stored.drifted(again, state.observed_inputs, state.observed)) from error
         if known.last is not None and change.gone_back(known.last, known):
             _say_taken_back(error)
-        left = outs(change.inputs, prior, state.observed, state.claim, state.machine, unfinished=True)
-        raise Unfinished(f"{error}\n  {_LEFT}", f"{change.inputs.host}/{change.title}", left) from error
+        left = outs(
+            change.inputs, prior, state.observed, state.claim, state.machine, unfinished=True, earlier=known.possible
+        )
+        raise Unfinished(f"{error}\n  {_LEFT}", id_, left) from error
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Restore what was there before `create`, using only the state and the stack config.
@@ -254,16 +261,33 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """
         Deletion(self.chapter, self._ways, self.in_state).delete(self._stored(_props))
 
-    def left_with(self, props: Mapping[str, Any]) -> frozenset[str]:
-        """Return what else this stack has on a host and this run's program does not declare: names in its record."""
+    def left_with(self, props: Mapping[str, Any], *, anew: bool = False) -> frozenset[str]:
+        """Return what else this run may delete on a resource's machine: the names in its record that are of this stack,
+        and that the run's program does not declare. `anew`: other names of the machine may have changed the record."""
         state, own = self._stored(props), caller()
+        if CLAIMS.superseded(state.claim):
+            return frozenset()  # nothing will be done
         try:
-            owners = ledger_of(self._host_of(state)).owners
+            host = self._host_of(state)
+            found = ledger_of(host)
+            if anew and found.owners:
+                found = read_again(host)
+            names = {state.declared.host, self._access.named(found.machine.keys)}
         except (HostError, Failure):
             return frozenset()  # the operation itself will report it
-        declared = {record_name(title) for title in CLAIMS.titles(state.declared.host)}
-        ours = (name for name, one in owners.items() if (one.project, one.stack) == (own.project, own.stack))
+        declared = {record_name(title) for name in names if name for title in CLAIMS.titles(name)}
+        ours = (
+            name
+            for name, one in found.owners.items()
+            if (one.project, one.stack) == (own.project, own.stack) and not CLAIMS.urn(one.claim)
+        )
         return frozenset(ours) - declared
+
+    def machine_of(self, props: Mapping[str, Any]) -> frozenset[str]:
+        """Return the host keys of a resource's machine; of what a killed run was creating, those of all machines that
+        have or had the host's name."""
+        state = self._stored(props)
+        return frozenset(state.machine.keys) or self.former.keys_of(state.declared.host)
 
     def _look(self, state: Stored[I, F]) -> F:
         return Transaction(self.chapter, self._host_of(state), state.declared).observe()

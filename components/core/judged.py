@@ -23,7 +23,7 @@ _FOLDER = "judged"
 _LONGEST = 7 * 24 * 3600
 """Seconds after which a file left by another container is stale."""
 _MENDING = (
-    "Run `python -m local up --stack {stack}` or `pulumi up --policy-pack policies` instead (docs/policies.md says how "
+    "Run `stockade up --stack {stack}` or `pulumi up --policy-pack policies` instead (docs/policies.md says how "
     "to make it mandatory)"
 )
 

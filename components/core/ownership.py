@@ -29,6 +29,13 @@ def ledger_of(host: "Host", title: str = "the record") -> Ledger:
         return host.ledger.found
 
 
+def read_again(host: "Host") -> Ledger:
+    """Return a host's record, read again. Raises any HostError."""
+    with host.ledger.lock:
+        host.ledger.found = None
+        return ledger_of(host)
+
+
 def settled(host: "Host", title: str) -> Ledger:
     """Return a host's record for the resource `title`, after any armed change of a dead run is rolled back.
 

@@ -6,8 +6,8 @@ host shows, so that the next preview shows the difference. The declared inputs a
 are kept beside it. Once the host matches them again, the drift is gone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 from pulumi.output import Unknown
@@ -19,7 +19,7 @@ from hosts.guard.record import Machine
 
 REFERENCE = "__provider"
 OUTPUTS = frozenset(
-    {REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished", "imported"}
+    {REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished", "earlier", "imported"}
 )
 """Properties that are not inputs."""
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
@@ -33,8 +33,9 @@ class Stored(Generic[I, F]):
     `declared`: the declared inputs. `observed_inputs`: the inputs as the last refresh found them; equal to `declared`
     without drift. `applied`: the facts right after `declared` was applied. `observed`: the latest facts. `prior`: the
     facts before `create`; None if only the host knows them. `claim`: the random word by which the host identifies its
-    owner. `unfinished`: the last change failed and could not be rolled back. `imported`: nothing was applied yet, so
-    only what has changed since the import is drift.
+    owner. `unfinished`: the last change failed and could not be rolled back. `earlier`: other inputs of which parts may
+    therefore be in force, without their secrets. `imported`: nothing was applied yet, so only what has changed since
+    the import is drift.
     """
 
     declared: I
@@ -46,6 +47,7 @@ class Stored(Generic[I, F]):
     machine: Machine
     unfinished: bool
     imported: bool = False
+    earlier: tuple[I, ...] = ()
 
     @property
     def half_made(self) -> bool:
@@ -56,8 +58,10 @@ class Stored(Generic[I, F]):
     def known(self) -> KnownState[I, F]:
         """What is known before another change."""
         if self.unfinished:  # nobody knows which parts are in force
-            return KnownState(None, None, self.prior, None)
-        return KnownState(self.observed_inputs, self.observed, self.prior, self.observed)
+            return KnownState(None, None, self.prior, None, earlier=(*self.earlier, self.declared))
+        drifted = (self.declared,) if self.observed_inputs != self.declared else ()
+        earlier = (*self.earlier, *drifted)
+        return KnownState(self.observed_inputs, self.observed, self.prior, self.observed, earlier=earlier)
 
     @property
     def as_applied(self) -> KnownState[I, F]:
@@ -87,6 +91,7 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
         machine=machine_of(props),
         unfinished=bool(props.get("unfinished")),
         imported=imported,
+        earlier=tuple(chapter.inputs.model_validate(one) for one in props.get("earlier") or ()),
     )
 
 
@@ -117,6 +122,7 @@ def outs(
     *,
     unfinished: bool = False,
     imported: bool = False,
+    earlier: Sequence[I] = (),
 ) -> dict[str, Any]:
     """Return the state of a resource that is as declared. `unfinished`: only as far as is known."""
     own: dict[str, Any] = {"claim": claim, "machine": {"id": machine.id, "keys": list(machine.keys)}}
@@ -128,12 +134,34 @@ def outs(
         own["unfinished"] = True
     if imported:
         own["imported"] = True
+    if earlier:
+        own["earlier"] = _public(earlier)
     return {**inputs.props(), **own}
+
+
+def unchanged(inputs: I, stored: Stored[I, F]) -> dict[str, Any]:
+    """Return the state of a resource that is as recorded, with inputs that differ only in how the host is reached."""
+    return outs(
+        inputs,
+        stored.prior,
+        stored.observed,
+        stored.claim,
+        stored.machine,
+        imported=stored.imported,
+        earlier=stored.earlier,
+    )
+
+
+def undrifted(stored: Stored[I, F]) -> dict[str, Any]:
+    """Return the state of a resource that is as declared again."""
+    return unchanged(stored.declared, replace(stored, observed=stored.applied))
 
 
 def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:
     """Return the state of a resource that has drifted to `shown`."""
-    state = outs(shown, stored.prior, seen, stored.claim, stored.machine, imported=stored.imported)
+    state = outs(
+        shown, stored.prior, seen, stored.claim, stored.machine, imported=stored.imported, earlier=stored.earlier
+    )
     kept = {name: value for name, value in stored.declared.props().items() if name != "connection"}
     applied = stored.applied.props() if stored.applied else {}
     return {**state, "declared": _guarded(stored.declared, kept), "applied": applied}
@@ -155,6 +183,18 @@ def has_unknown(value: Any) -> bool:
 
 def _facts(chapter: Chapter[I, F], value: Any) -> F | None:
     return chapter.facts.model_validate(value) if value else None
+
+
+def _public(several: Sequence[I]) -> list[dict[str, Any]]:
+    """Return the properties of inputs without secrets and connections, each once."""
+    found: list[dict[str, Any]] = []
+    for inputs in several:
+        fields = type(inputs).model_fields
+        secret = {name for name in fields if isinstance(getattr(inputs, name), SecretStr)}
+        props = inputs.model_copy(update=dict.fromkeys({"connection", *secret})).props()
+        if props not in found:
+            found.append(props)
+    return found
 
 
 def _guarded(inputs: I, props: dict[str, Any]) -> dict[str, Any]:

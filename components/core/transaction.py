@@ -138,8 +138,9 @@ class Transaction(Generic[I, F]):
             again = Transaction(self.chapter, self.host, last, self.recorded)
             seen = again.observe()
             lost = self.chapter.irrecoverable(last, seen)
-            if self.chapter.differences(last, seen):
-                again.converge(KnownState(self.inputs, None, known.prior, None).seen(seen))
+            same = known.recorded is not None and self.chapter.same_settings(known.recorded, seen)
+            if not same or self.chapter.differences(last, seen):  # what `last` does not mention counts, too
+                again.converge(KnownState(self.inputs, None, known.prior, None, earlier=known.earlier).seen(seen))
         except (HostError, Failure):
             return False
         return not lost
@@ -168,6 +169,28 @@ class Transaction(Generic[I, F]):
                 return found
             self.inputs = found
         raise Failure(f"{self.host.name}: {self.title}: something keeps changing the host; try again")
+
+    def is_as_declared(self) -> bool:
+        """Return whether the host is as the inputs declare already: a refresh would find no drift, or an import the
+        same inputs."""
+        seen = self.observe()
+        try:
+            with self._fitting():
+                if self.chapter.in_force(self.inputs, seen):
+                    return True
+            sought = self.inputs.model_copy(update=dict(self.chapter.sought()))
+            found = Transaction(self.chapter, self.host, sought).look()
+        except Failure:
+            return False
+        return found == self.inputs
+
+    def is_untouched(self, prior: F) -> bool:
+        """Return whether nothing is to be restored: what was only recorded is still as it was."""
+        return self.inputs.existing == "asIs" and not self.chapter.keeps_records and self.observe() == prior
+
+    def forget(self) -> None:
+        """Drop the record, and change nothing else."""
+        self.host.run(forget(self.title), resource=self.title)
 
     def adopt(self, owner: Owner) -> F:
         """Record `owner`, and the present state as the prior one unless there is a record; return the prior state."""

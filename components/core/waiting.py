@@ -1,4 +1,4 @@
-"""What components depend on."""
+"""What components depend on, and the options that their children get."""
 
 from __future__ import annotations
 
@@ -27,3 +27,10 @@ def waiting(opts: ResourceOptions | None, *more: Resource) -> tuple[ResourceOpti
     free = ResourceOptions.merge(opts, None)
     free.depends_on = None
     return free, [*found, *more]
+
+
+def passed_on(opts: ResourceOptions | None) -> ResourceOptions:
+    """Return the options of a component that its children need, too: engines pass on only some, such as `protect`."""
+    if opts is None:
+        return ResourceOptions()
+    return ResourceOptions(retain_on_delete=opts.retain_on_delete, custom_timeouts=opts.custom_timeouts)

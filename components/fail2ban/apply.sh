@@ -44,6 +44,7 @@ elif iptables -n -L INPUT >/dev/null 2>&1 && ! iptables -w -n -L INPUT >/dev/nul
     more='
 action_ = %(banaction)s[name=%(__name__)s, port="%(port)s", protocol="%(protocol)s", chain="%(chain)s", lockingopt=""]'
 fi
+clear_place "$dropin"
 for file in /etc/fail2ban/*.conf /etc/fail2ban/*.local /etc/fail2ban/*.d/*.conf /etc/fail2ban/*.d/*.local; do
     readable "$file" # fail2ban would block on it forever
 done

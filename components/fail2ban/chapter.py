@@ -20,7 +20,18 @@ from components.fail2ban.jails import (
     seconds,
     with_value,
 )
-from components.fail2ban.settings import DROP_IN, HEAD, KEPT, UNIT, Fail2BanFacts, Fail2BanInputs, JailFacts
+from components.fail2ban.settings import (
+    DROP_IN,
+    HEAD,
+    KEPT,
+    LOOPBACK,
+    NUMBERS,
+    UNIT,
+    Fail2BanFacts,
+    Fail2BanInputs,
+    JailFacts,
+)
+from components.failure import Failure
 from hosts.scripts import script
 from hosts.shell import Answer, Script
 from hosts.system.files import FILE_EXITS, file_state
@@ -39,8 +50,7 @@ EXITS = {
     OVERRULED: "another fail2ban file is read later and overrides this; nothing was changed. Remove there",
 }
 
-_NUMBERS = ("maxretry", "findtime", "bantime")
-_RELOADED = frozenset({*_NUMBERS, "ignoreip"})
+_RELOADED = frozenset({*NUMBERS, "ignoreip"})
 """Values that a reload changes in a running jail. Any other requires restarting the jail."""
 
 
@@ -65,7 +75,7 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
         part = answer.sections
         unit = service_states(part["unit"])[UNIT]
         answers = [json.loads(line) for line in part["jails"].splitlines()]
-        each = len(_NUMBERS) + 2
+        each = len(NUMBERS) + 2
         jails: dict[str, JailFacts] = {}
         unenforced = []
         jumps = set(part["jumps"].splitlines())
@@ -74,7 +84,7 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
             if len(of_jail) < each or None in of_jail:
                 continue
             *numbers, ignored, status = of_jail
-            values = dict(zip(_NUMBERS, map(str, numbers), strict=True))
+            values = dict(zip(NUMBERS, map(str, numbers), strict=True))
             jails[name] = JailFacts(**values, ignoreip=tuple(ignored))
             banned = _banned(status)
             tools = {"ip6tables" if ":" in address else "iptables" for address in banned}
@@ -139,17 +149,37 @@ class Fail2BanChapter(Chapter[Fail2BanInputs, Fail2BanFacts]):
         """Our file if there is one; otherwise the running jails with the values in force."""
         if seen.enabled == "absent":
             return None
-        if seen.active != "active" or seen.enabled != "enabled":
+        if (seen.active == "active") != (seen.enabled == "enabled"):
+            raise Failure(
+                f"{inputs.host}: fail2ban: cannot be imported: its service is {seen.active} now, and {seen.enabled} at "
+                "boot: neither on nor off"
+            )
+        if seen.active != "active":
             return inputs.model_copy(update={"enabled": False, "config": seen.declared})
         running = "".join(f"[{name}]\nenabled = true\n" for name in _running(answer))
         config = seen.declared or inputs.config or running
         if seen.declared or config != inputs.config:
             return inputs.model_copy(update={"config": config})
         for name, jail in seen.jails.items():
-            for key in _NUMBERS:
+            for key in NUMBERS:
                 config = with_value(config, name, key, getattr(jail, key))
             config = with_value(config, name, "ignoreip", " ".join(jail.ignoreip))
         return inputs.model_copy(update={"config": config})
+
+    def in_force(self, inputs: Fail2BanInputs, seen: Fail2BanFacts) -> bool:
+        """Whether the running jails are as declared, whichever file says so."""
+        if seen.dropin.exists or not inputs.enabled:
+            return super().in_force(inputs, seen)
+        if (seen.active, seen.enabled) != ("active", "enabled") or seen.unenforced:
+            return False
+        for name, jail in inputs.jails.items():
+            facts = seen.jails.get(name)
+            ignored = jail.value("ignoreip").replace(KEPT.format(jail=name), "").split()
+            if facts is None or not {*ignored} - {*LOOPBACK} <= {*facts.ignoreip}:
+                return False
+            if any(seconds(jail.value(key)) != seconds(getattr(facts, key)) for key in NUMBERS if jail.value(key)):
+                return False
+        return True
 
     def already_configured(self, inputs: Fail2BanInputs, seen: Fail2BanFacts) -> str:
         there = [*seen.local, *([DROP_IN] if seen.dropin.exists else [])]
@@ -194,7 +224,7 @@ def _differences(inputs: Fail2BanInputs, seen: Fail2BanFacts) -> list[str]:
         if facts is None:
             out.append(f"jail {name} does not run")
             continue
-        for key in _NUMBERS:
+        for key in NUMBERS:
             actual: str = getattr(facts, key)
             if jail.value(key) and seconds(jail.value(key)) != seconds(actual):
                 out.append(f"jail {name} has {key} = {actual}, not {jail.value(key)}")
@@ -216,7 +246,7 @@ def _in_force(inputs: Fail2BanInputs, seen: Fail2BanFacts, recorded: Fail2BanFac
         if facts is None:
             text = with_value(text, name, "enabled", "false")
             continue
-        for key in _NUMBERS:
+        for key in NUMBERS:
             actual: str = getattr(facts, key)
             if jail.value(key) and seconds(jail.value(key)) != seconds(actual):
                 text = with_value(text, name, key, actual)

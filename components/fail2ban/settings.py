@@ -35,6 +35,8 @@ KEPT = "%(stockade_kept_{jail})s"
 """What the host itself never bans in a jail, according to files other than ours."""
 
 LOOPBACK = ("127.0.0.1/8", "::1")
+NUMBERS = ("maxretry", "findtime", "bantime")
+"""Limits of a jail that the running server reports."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 
@@ -128,6 +130,25 @@ class Fail2BanSettings(Settings):
                 raise ValueError(f"jails: {name!r} is not a valid jail name: use letters, digits and _ . -")
         return self
 
+    @classmethod
+    def of(cls, inputs: "Fail2BanInputs") -> Self:
+        """Return the settings that declare jails as an import finds them. Raises ValueError if none do."""
+        if not inputs.enabled:
+            return cls(enabled=False)
+        first = inputs.jails.get("sshd", next(iter(inputs.jails.values()), Jail()))
+        common: dict[str, Any] = {key: _typed(key, first.value(key)) for key in NUMBERS if first.value(key)}
+        ignored = [one for one in first.value("ignoreip").split() if one not in LOOPBACK]
+        jails: dict[str, Any] = {} if "sshd" in inputs.jails else {"sshd": {"enabled": False}}
+        for name, jail in inputs.jails.items():
+            own: dict[str, Any] = {
+                key: _typed(key, jail.value(key)) for key in NUMBERS if jail.value(key) != first.value(key)
+            }
+            if jail.value("ignoreip") != first.value("ignoreip"):
+                own["options"] = {"ignoreip": jail.value("ignoreip") or " ".join(LOOPBACK)}
+            if own or name != "sshd":
+                jails[name] = own
+        return cls.model_validate({**common, "ignoreip": ignored, "ignoreOperator": False, "jails": jails})
+
     def text(self) -> str:
         """Return the jails in the format of jail.conf(5); nothing in it affects other jails of the host."""
         jails = {"sshd": JailSettings.model_validate({}), **self.jails}
@@ -155,6 +176,14 @@ class Fail2BanSettings(Settings):
             **jail.options,
         }
         return [f"[{name}]", *(f"{key} = {value}" for key, value in values.items() if value is not None)]
+
+
+def _typed(key: str, value: str) -> str | int:
+    """Return a limit as people write it: the server reports times in seconds."""
+    if key == "maxretry" or not value.isdecimal():
+        return int(value) if value.isdecimal() else value
+    number, units = int(value), (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60))
+    return next((f"{number // size}{unit}" for unit, size in units if number and number % size == 0), f"{number}s")
 
 
 class Fail2BanInputs(ChapterInputs):

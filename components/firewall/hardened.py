@@ -29,7 +29,7 @@ def declare(host: Composition, settings: FirewallSettings) -> None:
         opts=opts,
     )
     host.enforced["firewall"] = firewall.enforced
-    if not settings.uses_ipv6:
+    if not host.as_is and not settings.uses_ipv6:
         AddressPreference(host.name, host.props({}), opts)
     host.add("firewall", firewall)
 

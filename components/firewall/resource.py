@@ -1,11 +1,12 @@
 """`Firewall`: the rulesets of one host for IPv4 and IPv6, always both."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
-from components.core.waiting import Before, waiting
+from components.core.chapter import Existing
+from components.core.waiting import Before, passed_on, waiting
 from components.firewall.kept.resource import KeptFirewall
 from components.firewall.ruleset.resource import Ruleset
 from components.firewall.settings import FirewallSettings
@@ -26,7 +27,7 @@ class Firewall(ComponentResource):
         existing: `adopt` the existing rules (delete restores them), or `fail` if there are any.
         packages: a `Packages` resource that already includes the settings' `packages`.
         ssh_ports: more ports on which sshd will listen, besides that of the settings.
-        opts: resource options; `retain_on_delete` is passed on to the children.
+        opts: resource options; `retain_on_delete` and `custom_timeouts` are passed on to the children.
 
     With `keep` it has one child, `NAME`, a `KeptFirewall`.
 
@@ -44,7 +45,7 @@ class Firewall(ComponentResource):
         settings: FirewallSettings | None = None,
         *,
         connection: Input[Mapping[str, Any]] | None = None,
-        existing: Literal["adopt", "fail", "takeOver"] = "adopt",
+        existing: Existing = "adopt",
         packages: Packages | None = None,
         ssh_ports: Sequence[int] = (),
         opts: ResourceOptions | None = None,
@@ -52,13 +53,13 @@ class Firewall(ComponentResource):
         opts, before = waiting(opts)
         super().__init__("stockade:index:Firewall", name, {}, opts)
         settings = settings or FirewallSettings()
-        retain = opts.retain_on_delete if opts else None
+        own = passed_on(opts)
         common: dict[str, Any] = {"host": host, "connection": connection}
         if settings.keep:
-            self._keep(name, {**common, "program": settings.keep}, [*before, *([packages] if packages else [])], retain)
+            self._keep(name, {**common, "program": settings.keep}, [*before, *([packages] if packages else [])], own)
             return
         if packages is None:
-            child = ResourceOptions(parent=self, depends_on=before, retain_on_delete=retain)
+            child = ResourceOptions.merge(own, ResourceOptions(parent=self, depends_on=before))
             packages = Packages(f"{name}-packages", {**common, "present": settings.packages}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
@@ -77,7 +78,7 @@ class Firewall(ComponentResource):
             # most of them manage both families: stopped by the first ruleset, started again after the last is gone
             after = settings.take_over or not all(one.family for one in sets)
             order = [*before, packages, *(rulesets.values() if after else ())]
-            child = ResourceOptions(parent=self, depends_on=order, retain_on_delete=retain)
+            child = ResourceOptions.merge(own, ResourceOptions(parent=self, depends_on=order))
             rulesets[family] = Ruleset(f"{name}-{family}", props, child)
         self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules
         boot = "loaded at boot" if settings.persistent else "not loaded at boot"
@@ -86,8 +87,8 @@ class Firewall(ComponentResource):
         )
         self.register_outputs({"enforced": self.enforced})
 
-    def _keep(self, name: str, props: dict[str, Any], after: Before, retain: bool | None) -> None:
-        child = ResourceOptions(parent=self, depends_on=after, retain_on_delete=retain)
+    def _keep(self, name: str, props: dict[str, Any], after: Before, own: ResourceOptions) -> None:
+        child = ResourceOptions.merge(own, ResourceOptions(parent=self, depends_on=after))
         kept = KeptFirewall(name, props, child)
         self.ipv4 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv4", "")))
         self.ipv6 = kept.observed.apply(lambda seen: str((seen or {}).get("ipv6", "")))

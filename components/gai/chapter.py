@@ -42,7 +42,10 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
 
     def restore(self, inputs: PreferenceInputs, known: Seen) -> Script:
         now, prior = known.before or PreferenceFacts(), known.prior or known.before or PreferenceFacts()
-        if now.text not in (with_ipv4_first(prior.text), prior.text):  # others changed more than we did
+        if not now.file.other and now.text not in (
+            with_ipv4_first(prior.text),
+            prior.text,
+        ):  # others changed more than we did
             return _written(now, now.text if prefers_ipv4(prior.text) else without_ipv4_first(now.text))
         values = {"path": FILE, **_expected(now), **prior.file.unpacked().values("prior")}
         return Script("put gai.conf back", script("components/gai/restore.sh"), values, exits=FILE_EXITS)
@@ -64,6 +67,6 @@ def _expected(seen: PreferenceFacts) -> dict[str, str]:
 
 def _written(now: PreferenceFacts, text: str) -> Script:
     file = now.file
-    mode, owner, group = (file.mode, file.owner, file.group) if file.exists else ("644", "root", "root")
+    mode, owner, group = (file.mode, file.owner, file.group) if file.mode else ("644", "root", "root")
     values = {"path": FILE, "mode": mode, "owner": owner, "group": group, "content": text, **_expected(now)}
     return Script("edit gai.conf", script("components/gai/edit.sh"), values, exits=FILE_EXITS)

@@ -8,6 +8,6 @@ stop_if_stale() {
     if [ -n "$expected_mode" ]; then
         [ "$(cat "$path" 2>/dev/null && echo .)" = "$(printf '%b' "$expected_content" && echo .)" ] || exit 75
     else
-        [ ! -e "$path" ] || exit 75
+        [ ! -f "$path" ] || [ -L "$path" ] || exit 75
     fi
 }

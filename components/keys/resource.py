@@ -49,9 +49,12 @@ class KeyPairProvider(ResourceProvider):
         return CheckResult({**model.props(), **given}, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare the inputs one by one. Another path, type or size means another key."""
+        """Compare the inputs one by one. Another path, type or size means another key; a type that the key has anyway
+        changes nothing."""
         olds, news = _given(_olds), _given(_news)
         changed = {name for name in set(olds) | set(news) if olds.get(name) != news.get(name)}
+        if news.get("type") in (None, _type_of(_olds)):
+            changed -= {"type"}
         return DiffResult(changes=bool(changed), replaces=sorted(changed & {"path", "type", "bits"}))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -126,6 +129,12 @@ class KeyPair(Served, provider=KeyPairProvider):
 
 
 _OUTPUTS = frozenset({"publicKey", "fingerprint", "made", "__provider"})
+
+
+def _type_of(state: Mapping[str, Any]) -> str:
+    """Return the type of a state's key; "" if the state has none."""
+    kind = str(state.get("publicKey") or "").partition(" ")[0].removeprefix("ssh-")
+    return kind if kind in ("rsa", "ed25519") else ""
 
 
 def _given(props: Mapping[str, Any]) -> dict[str, Any]:

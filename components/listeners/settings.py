@@ -1,7 +1,7 @@
 """Which listeners a host is expected to have: settings, inputs and facts. Pure."""
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -43,6 +43,11 @@ class ListenerSettings(Settings):
     @classmethod
     def _shapes(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         return checked(entries)
+
+    @classmethod
+    def of(cls, inputs: "ListenerInputs") -> Self:
+        """Return the settings that declare these inputs."""
+        return cls(expected=tuple(sorted({*inputs.expected} - {*EXPECTED})), loopback=inputs.loopback)
 
     def props(self, *more: str) -> dict[str, Any]:
         """The properties of a `Listeners` resource. `more`: what other chapters expect."""

@@ -17,6 +17,9 @@ class PackageSettings(Settings):
     absent: tuple[str, ...] = Field(
         (), description="Packages to remove, with their configuration; delete restores both."
     )
+    without: tuple[str, ...] = Field(
+        (), description="Packages that chapters need, but that are not installed: the host does without them."
+    )
 
 
 def packages_needed(settings: PackageSettings) -> Needs:

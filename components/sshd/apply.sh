@@ -8,6 +8,11 @@
 # takes: give_back
 
 swap() { # FILE: replaced by the staged one, or removed
+    case $1 in "$dropin" | "$aside")
+        ! _irregular "$1" || printf '%s\n' "$1" >>"$stage/changed"
+        clear_place "$1"
+        ;;
+    esac
     if [ -f "$stage/new$1" ]; then
         if cmp -s "$stage/new$1" "$1"; then return 0; fi
     elif [ ! -e "$1" ]; then
@@ -26,9 +31,12 @@ swap() { # FILE: replaced by the staged one, or removed
         case $1 in */"$socket_dropin") rmdir "${1%/*}" 2>/dev/null || : ;; esac
     fi
 }
-put() { # FROM TO: all or nothing, with the existing owner and mode
+put() { # FROM TO: all or nothing, with the existing owner and mode if it is another's
     rm -f "$2.stockade"
-    if [ -f "$2" ]; then cp -p "$2" "$2.stockade"; else : >"$2.stockade"; fi &&
+    case $2 in
+        "$dropin" | "$aside") : >"$2.stockade" ;;
+        *) if [ -f "$2" ]; then cp -p "$2" "$2.stockade"; else : >"$2.stockade"; fi ;;
+    esac &&
         cat "$1" >"$2.stockade" && { sync "$2.stockade" 2>/dev/null || :; } && mv -f "$2.stockade" "$2" || return 1
     case $2 in */"$socket_dropin") chmod 644 "$2" ;; esac
     if command -v restorecon >/dev/null; then restorecon "$2" || :; fi

@@ -11,7 +11,7 @@
 # Exits: 69 semanage is missing, 73 a file in our place belongs to somebody else.
 #
 # uses: hosts/system/files.sh components/sshd/daemon.sh components/sshd/reload.sh
-# takes: head match ports silence
+# takes: head match ports silence first
 
 labels= unlabelled= labelled=
 new=$stage/new$main
@@ -33,8 +33,8 @@ stage_files() {
     rm -rf "$stage"
     mkdir -m 700 "$stage"
     trap 'rm -rf "$stage"' EXIT
-    for file in "$dropin" "$aside"; do
-        [ ! -f "$file" ] || grep -q '^# Written by Stockade' "$file" || fail 73 "$file is not Stockade's; it is left alone"
+    for file in "$dropin" "$aside"; do # after the first time, they are ours whatever is in them
+        [ -z "$first" ] || [ ! -f "$file" ] || grep -q '^# Written by Stockade' "$file" || fail 73 "$file is not Stockade's; it is left alone"
     done
     labelled=$(cat "$dropin" "$aside" "$main" 2>/dev/null | sed -n 's/^# SELinux ports labelled: //p')
     reached "$main" 4 | awk '!seen[$0]++' | grep -vxF -e "$dropin" -e "$aside" >"$stage/files"

@@ -62,7 +62,8 @@ class SshdChapter(Chapter[SshdInputs, SshdFacts]):
         )
 
     def apply(self, inputs: SshdInputs, known: Seen) -> Script:
-        return Script("change the settings", script("components/sshd/apply.sh"), _values(inputs))
+        values = {**_values(inputs), "first": "yes" if known.prior is None else ""}
+        return Script("change the settings", script("components/sshd/apply.sh"), values)
 
     def restore(self, inputs: SshdInputs, known: Seen) -> Script:
         values = {**_values(inputs), "silence": "", "ports": "", "give_back": "yes"}
@@ -172,4 +173,5 @@ def _values(inputs: SshdInputs) -> dict[str, str]:
         "ports": " ".join(map(str, effective.ports(text))),
         "admin": inputs.admin,
         "give_back": "",
+        "first": "",
     }

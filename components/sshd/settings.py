@@ -14,6 +14,8 @@ from hosts.guard.guarded import LIMIT
 ROOT = "permitrootlogin"
 PASSWORDS = "passwordauthentication"
 KEYBOARD = "kbdinteractiveauthentication"
+_OWN = {ROOT: "permitRootLogin", PASSWORDS: "passwordAuthentication"}
+"""Keywords that have a setting of their own."""
 
 
 class SshdSettings(Settings):
@@ -57,6 +59,31 @@ class SshdSettings(Settings):
             own["KbdInteractiveAuthentication"] = False
         return effective.from_settings({**own, **self.settings})
 
+    @classmethod
+    def of(cls, inputs: "SshdInputs") -> Self:
+        """Return the settings that declare these inputs. Raises ValueError if none do."""
+        lines: dict[str, list[str]] = {}
+        spelled: dict[str, str] = {}
+        for line in effective.parse(inputs.settings):
+            subsystem = line.key.startswith("subsystem ")
+            keyword = spelled.setdefault(
+                line.key, f"{line.keyword} {line.value.split()[0]}" if subsystem else line.keyword
+            )
+            lines.setdefault(keyword, []).append(line.value.partition(" ")[2] if subsystem else line.value)
+        own = {name: lines.pop(spelled[key])[0] for key, name in _OWN.items() if key in spelled}
+        if own.keys() != set(_OWN.values()):
+            raise ValueError("PermitRootLogin and PasswordAuthentication are not both known")
+        if own["passwordAuthentication"] == "no" and lines.get(spelled.get(KEYBOARD, "")) == ["no"]:
+            del lines[spelled[KEYBOARD]]
+        settings = {
+            keyword: _typed(given[0]) if len(given) == 1 else tuple(int(v) if v.isdecimal() else v for v in given)
+            for keyword, given in lines.items()
+        }
+        if own["permitRootLogin"] == "without-password":  # as sshd prints it
+            own["permitRootLogin"] = "prohibit-password"
+        passwords = {"yes": True, "no": False}[own["passwordAuthentication"]]
+        return cls.model_validate({**own, "passwordAuthentication": passwords, "settings": settings})
+
     @property
     def ports(self) -> tuple[int, ...]:
         """The declared ports, sorted; empty if none are declared."""
@@ -71,6 +98,13 @@ class SshdSettings(Settings):
         """Return the inputs of `Sshd` except `connection`. `admin`: the login name that must be able to log in."""
         own = {"host": host, "settings": self.text(), "confirmWithin": self.confirm_within}
         return {**own, "admin": admin} if admin else own
+
+
+def _typed(value: str) -> str | bool | int:
+    """Return a value as people write it in YAML."""
+    if value in ("yes", "no"):
+        return value == "yes"
+    return int(value) if value.isdecimal() and str(int(value)) == value else value
 
 
 class SshdInputs(ChapterInputs):

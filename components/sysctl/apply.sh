@@ -11,6 +11,7 @@ if [ -n "$later" ]; then
     printf '%s\n' "$later" >&2
     exit 66
 fi
+clear_place "$dropin"
 all=$(targets)
 gone= # in our file, but no longer declared
 if grep -qsF "${head%%"$newline"*}" "$dropin"; then

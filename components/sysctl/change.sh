@@ -11,7 +11,7 @@
 
 changes=
 present=
-known=$newline$was$newline$(sed -n 's/^# before: \([^ ]*\) = /\1 /p' "$dropin" 2>/dev/null || :)$newline
+known=$newline$was$newline$([ ! -f "$dropin" ] || sed -n 's/^# before: \([^ ]*\) = /\1 /p' "$dropin" 2>/dev/null || :)$newline
 
 known_before() {
     value_in "$known" "$1"

@@ -1,9 +1,10 @@
 # Restores the prior settings. A setting that is no longer as declared was changed by somebody else: it stays, and is
 # reported. restored.sh restores our file.
 #
-# uses: components/sysctl/kernel.sh components/sysctl/change.sh
+# uses: components/sysctl/kernel.sh components/sysctl/change.sh hosts/system/files.sh
 # takes: dropin prior_mode prior_content
 
+clear_place "$dropin"
 left=
 content=
 all=$(targets)

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.config.inventory import Problems, Settings
 from components.core.chapter import ChapterInputs, Model
-from components.sysctl.names import lines_of, path_of, settings_in, value_of
+from components.sysctl.names import lines_of, name_of, path_of, settings_in, value_of
 from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
 
@@ -68,6 +68,17 @@ class SysctlSettings(Settings):
             if other != name:
                 raise Problems({f"values.{name}": f"it is the same setting as {other}"})
         return self
+
+    @classmethod
+    def of(cls, inputs: "SysctlInputs") -> Self:
+        """Return the settings that declare these inputs."""
+        default, there = settings_in(cls().text()), inputs.wanted
+        values: dict[str, int | str | None] = {
+            name_of(path): int(value) if value.isdecimal() else value
+            for path, value in there.items()
+            if default.get(path) != value
+        }
+        return cls(values=values | {name_of(path): None for path in default if path not in there})
 
     def text(self) -> str:
         """Return the lines, in canonical form."""

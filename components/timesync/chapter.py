@@ -35,8 +35,8 @@ class TimeSyncChapter(Chapter[TimeSyncInputs, TimeSyncFacts]):
         return Script("enable the time daemon", script("components/timesync/apply.sh"), _unit(inputs))
 
     def restore(self, inputs: TimeSyncInputs, known: KnownState[TimeSyncInputs, TimeSyncFacts]) -> Script:
-        prior = known.prior or TimeSyncFacts(enabled="absent", active="inactive", may_set_clock=False)
-        values = {**_unit(inputs), "enabled": prior.enabled, "active": prior.active}
+        enabled, active = (known.prior.enabled, known.prior.active) if known.prior else ("absent", "inactive")
+        values = {**_unit(inputs), "enabled": enabled, "active": active}
         return Script("restore the time daemon", script("components/timesync/restore.sh"), values)
 
     def differences(self, inputs: TimeSyncInputs, seen: TimeSyncFacts) -> str:

@@ -1,6 +1,6 @@
 """Which daemon sets a host's clock: settings, inputs and facts. Pure."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -26,6 +26,11 @@ class TimeSyncSettings(Settings):
     """Settings under `stockade:timeSync`."""
 
     daemon: Choice = Field("keep", description="The NTP daemon; `keep` leaves whatever is installed.")
+
+    @classmethod
+    def of(cls, inputs: "TimeSyncInputs") -> Self:
+        """Return the settings that declare these inputs."""
+        return cls(daemon=inputs.daemon)
 
     def packages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The packages present and absent."""

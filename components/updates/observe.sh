@@ -8,7 +8,7 @@ section updater echo "$updater $distro"
 section timers svc_state $timers
 begin config
 case $updater in
-    unattended-upgrades) apt-config dump ;;
+    unattended-upgrades) apt-config dump 2>/dev/null || : ;; # nothing if a file is invalid
     *) [ ! -f "$dropin" ] || cat "$dropin" ;;
 esac
 end

@@ -47,9 +47,13 @@ overruled() {
     set -- /etc/apt/apt.conf.d/*
     [ ! -f /etc/apt/apt.conf ] || set -- "$@" /etc/apt/apt.conf
     dump >"$trial/ours"
-    [ -n "$(dump "$@" | _otherwise)" ] || return 1
+    [ -n "$(dump "$@" 2>/dev/null | _otherwise)" ] || return 1
     for _each in "$@"; do
-        _keys=$(dump "$_each" | _otherwise)
+        dump "$_each" >"$trial/theirs" 2>&1 || {
+            echo "$_each: apt cannot read it" >&2
+            continue
+        }
+        _keys=$(_otherwise <"$trial/theirs")
         [ -z "$_keys" ] || echo "$_each:$_keys" >&2
     done
 }

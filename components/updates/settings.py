@@ -1,7 +1,7 @@
 """Automatic updates: settings, the inputs and files derived from them, and the facts about a host. Pure."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -72,6 +72,19 @@ class UpdateSettings(Settings):
         None, description="Address for mail about updates. Default: as configured on the host."
     )
     mail_report: Report = Field("on-change", description="When to send mail.")
+
+    @classmethod
+    def of(cls, inputs: "UpdateInputs") -> Self:
+        """Return the settings that declare these inputs. Raises ValueError if none do."""
+        if not inputs.enabled:
+            return cls(enabled=False)
+        if "all" in inputs.origins:
+            raise ValueError("it installs all updates, not only those of named sources: no setting says that")
+        if not inputs.origins:
+            raise ValueError("it is on, but has no source to update from")
+        if (inputs.reboot_time or "").startswith("+"):
+            raise ValueError(f"it reboots {inputs.reboot_time} minutes after an update: no setting says that")
+        return cls.model_validate({name: getattr(inputs, name) for name in cls.model_fields})
 
     def props(self) -> dict[str, Any]:
         """Return the inputs of `AutomaticUpdates` for these settings."""

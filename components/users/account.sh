@@ -3,6 +3,7 @@
 # field N         its Nth field in passwd(5); nothing if there is no account
 # nth N LINE      the Nth field of a line
 # shadow          three lines: the kind of password, the ageing fields, what has expired
+# groups_of       the names of its groups; the number of one that does not exist
 # is_local        whether it is in /etc/passwd, not only in a directory service
 #
 # takes: name
@@ -22,4 +23,5 @@ nth() {
     while [ "$_n" -gt 1 ]; do _left=${_left#*:} _n=$((_n - 1)); done
     printf '%s\n' "${_left%%:*}"
 }
+groups_of() { id -Gn "$name" 2>/dev/null || :; }
 is_local() { account=$name awk -F: '$1 == ENVIRON["account"] { found = 1 } END { exit !found }' /etc/passwd; }

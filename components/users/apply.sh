@@ -65,7 +65,7 @@ if [ ! -d "$home" ]; then
         as_user mkdir -m 700 "$home" || refuse 85 "$home"
     fi
 fi
-member=" $(id -Gn "$name") "
+member=" $(groups_of) "
 for group in $groups; do
     case $member in *" $group "*) ;; *) usermod -aG "$group" "$name" ;; esac
 done
@@ -94,7 +94,8 @@ shadow | { # an expired password or account blocks logins by key too
 }
 if [ -n "$dropin_content" ]; then
     write_file "$dropin" 440 root root "$dropin_content"
-elif [ -f "$dropin" ]; then
+else
+    clear_place "$dropin"
     rm -f "$dropin"
 fi
 if [ -n "$keys_managed" ]; then (

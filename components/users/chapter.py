@@ -8,6 +8,7 @@ Source: the guide, "Add a Limited User Account" and "Create an Authentication Ke
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -26,6 +27,7 @@ from components.users.settings import (
     ends_logins,
     keys_in_force,
     mode_of,
+    refusal,
 )
 from hosts.errors import HostError, LoginRefused
 from hosts.guard.guarded import Guard
@@ -90,21 +92,21 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         before, prior, last = known.before, known.prior or UserFacts(), known.last
         if before is None:
             return Script("read the account first", f"exit {STALE}")
-        if _keys_managed(inputs, last) and before.keys_trouble:
+        if _keys_managed(inputs, known) and before.keys_trouble:
             if known.reobserved:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {trouble(inputs, before)}")
             return Script("read the keys", f"exit {STALE}")
         content = before.keys.unpacked().content
+        homeless = _homeless(inputs, before) and not _homeless(inputs, prior)
         last_password = last.password if last else None
         change = {
             "adopted": _flag(prior.exists),
-            "shell": inputs.shell or (prior.shell if (last and last.shell) or _lost(inputs, prior, before) else ""),
+            "shell": inputs.shell or (prior.shell if _ever(known, "shell") or _lost(inputs, prior, before) else ""),
             "shell_lost": _flag(_lost(inputs, prior, before) and not prior.exists),
-            "want_home": inputs.home or (prior.home if last and last.home else ""),
-            "leaves_home": _flag(
-                bool(last and _keys_managed(last, None)) and prior.exists and before.home == prior.home
-            ),
-            **_keys_back(last or inputs, prior, before, reobserved=known.reobserved),
+            "want_home": inputs.home or (prior.home if _ever(known, "home") or homeless else ""),
+            "home_lost": _flag(homeless and not prior.exists),
+            "leaves_home": _flag(_keys_ever(known) and prior.exists and before.home == prior.home),
+            **_keys_back(last or inputs, prior, before, known),
             "groups": " ".join(_groups(inputs, before)),
             "groups_out": " ".join(_groups_out(inputs, known)),
             "password_form": "-e" if inputs.hashed else "",
@@ -113,7 +115,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "sudo_wanted": inputs.sudo,
             "sudo_trial": script("components/users/sudo/trial.sh"),
             "first": _flag(last is None),
-            "keys_managed": _flag(_keys_managed(inputs, last)),
+            "keys_managed": _flag(_keys_managed(inputs, known)),
             "keys_expected": content,
             "keys_content": _wanted_keys(inputs, known, content),
             "ssh_mode": inputs.ssh_mode,
@@ -125,21 +127,22 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
 
     def restore(self, inputs: UserInputs, known: Seen) -> Script:
         prior, now = known.prior or UserFacts(), known.before or UserFacts()
+        known = replace(known, earlier=(*known.earlier, inputs))
         gave_password = inputs.password is not None or prior.password != "set"  # noqa: S105  # a kind, not a password
         change = {
             "adopted": _flag(prior.exists),
             "remove_home": _flag(inputs.remove_home),
             "group_gid": prior.group_gid,
-            "shell_back": prior.shell if inputs.shell or _lost(inputs, prior, now) else now.shell,
-            "home_back": prior.home if inputs.home else now.home,
+            "shell_back": prior.shell if _ever(known, "shell") or _lost(inputs, prior, now) else now.shell,
+            "home_back": prior.home if _ever(known, "home") or _homeless(inputs, now) else now.home,
             "home_made": _flag(not prior.home_state),
             "home_mode": mode_of(prior.home_state) if _writable(prior.home_state) else "",
-            "groups": " ".join(sorted(set(_removed_groups(inputs, prior)))),
-            "groups_out": " ".join(sorted(set(_groups(inputs, now)) - set(prior.groups))),
+            "groups": " ".join(sorted({name for one in known.possible for name in _removed_groups(one, prior)})),
+            "groups_out": " ".join(sorted(_groups_ever(known, now) - set(prior.groups))),
             "shadow_back": _flag(gave_password or bool(prior.expired)),
-            "keys_managed": _flag(_keys_managed(inputs, inputs)),
+            "keys_managed": _flag(_keys_ever(known)),
             "keys_expected": now.keys.unpacked().content,
-            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, reobserved=known.reobserved),
+            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, known),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         body = script("components/users/restore.sh")
@@ -153,6 +156,8 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         return Guard(save, back, "", _names(inputs), inputs.confirm_within)
 
     def stages(self, host: "Host", inputs: UserInputs, known: Seen) -> tuple[UserInputs, ...]:
+        if inputs.existing == "asIs" and known.last is None and (why := refusal(inputs)[1]):
+            raise Failure(f"{host.name}: user {inputs.name}: the account is not as declared, and {why}")
         guard(host, inputs, known)
         return (inputs,)
 
@@ -185,6 +190,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "enabled": not (
                 seen.expired
                 or _locked(inputs, seen)
+                or _homeless(inputs, seen)
                 or _writable(seen.home_state)
                 or (inputs.shell is None and ends_logins(seen.shell))
             ),
@@ -197,7 +203,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             changes["shell"] = seen.shell
         if inputs.home is not None:
             changes["home"] = seen.home
-        if _keys_managed(inputs, None):
+        if _manages_keys(inputs):
             changes["keys"] = keys_in_force(inputs, seen)
             changes["ssh_mode"] = mode_of(seen.ssh) if seen.ssh[:1].isdigit() else inputs.ssh_mode
             changes["keys_mode"] = seen.keys.mode.zfill(3) if seen.keys.exists else inputs.keys_mode
@@ -234,6 +240,11 @@ def _groups(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*inputs.groups, *own)))
 
 
+def _groups_ever(known: Seen, seen: UserFacts) -> set[str]:
+    """Return the groups that Stockade may have added."""
+    return {group for one in known.possible for group in _groups(one, seen)}
+
+
 def _removed_groups(inputs: UserInputs, prior: UserFacts) -> tuple[str, ...]:
     """Return the group that a user without sudo must leave, if it was in it."""
     return (prior.sudo_group,) if inputs.sudo == "none" and prior.sudo_group in prior.groups else ()
@@ -242,28 +253,45 @@ def _removed_groups(inputs: UserInputs, prior: UserFacts) -> tuple[str, ...]:
 def _groups_out(inputs: UserInputs, known: Seen) -> tuple[str, ...]:
     """Return the groups to leave: those that we added and that are no longer declared."""
     before, prior = known.before or UserFacts(), known.prior or UserFacts()
-    last = set(_groups(known.last, before)) if known.last else set()
-    out = last - set(_groups(inputs, before)) - set(prior.groups)
+    out = _groups_ever(known, before) - set(_groups(inputs, before)) - set(prior.groups)
     if inputs.sudo == "none" and before.sudo_group:
         out.add(before.sudo_group)
     return tuple(sorted(out))
 
 
-def _keys_managed(inputs: UserInputs, last: UserInputs | None) -> bool:
-    return bool(inputs.keys or inputs.exclusive_keys or (last and last.keys))
+def _ever(known: Seen, name: str) -> bool:
+    """Return whether any inputs that may be in force set this."""
+    return any(getattr(one, name) for one in known.possible)
+
+
+def _manages_keys(inputs: UserInputs) -> bool:
+    return bool(inputs.keys or inputs.exclusive_keys)
+
+
+def _keys_ever(known: Seen) -> bool:
+    return any(_manages_keys(one) for one in known.possible)
+
+
+def _keys_managed(inputs: UserInputs, known: Seen) -> bool:
+    return _manages_keys(inputs) or _ever(known, "keys")
+
+
+def _own_keys(known: Seen) -> set[str]:
+    """Return the keys, by content, that Stockade may have added."""
+    return set(found("\n".join(key for one in known.possible for key in one.keys)))
 
 
 def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
     if inputs.exclusive_keys:
         return only(inputs.parsed_keys)
-    gone = set(found("\n".join(known.last.keys))) - {key.blob for key in inputs.parsed_keys} if known.last else set()
+    gone = _own_keys(known) - {key.blob for key in inputs.parsed_keys}
     prior = known.prior.keys.unpacked().content if known.prior else ""
     return merge(content, inputs.parsed_keys, sorted(gone), prior)
 
 
-def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, reobserved: bool) -> dict[str, str]:
+def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, known: Seen) -> dict[str, str]:
     """Return the values for `give_back_keys`."""
-    content = _given_back_keys(inputs, prior, now)
+    content = _given_back_keys(inputs, prior, now, known)
     return {
         "prior_keys_content": content,
         "prior_keys_remove": _flag(not content and not prior.keys.exists),
@@ -271,21 +299,26 @@ def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, *, reobserv
         "prior_keys_group": prior.keys.group,
         "prior_ssh_mode": mode_of(prior.ssh) if prior.ssh[:1].isdigit() else "",
         "keys_left": trouble(inputs, now) if now.keys_trouble else "",
-        "keys_reobserved": _flag(reobserved),
+        "keys_reobserved": _flag(known.reobserved),
     }
 
 
-def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts) -> str:
+def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts, known: Seen) -> str:
     """Return the prior file, plus what its owner added meanwhile."""
     before, current = prior.keys.unpacked().content, now.keys.unpacked().content
     if inputs.exclusive_keys or current == merge(before, inputs.parsed_keys):
         return before
-    return merge(current, (), [key.blob for key in inputs.parsed_keys], before)
+    return merge(current, (), sorted({key.blob for key in inputs.parsed_keys} | _own_keys(known)), before)
 
 
 def _lost(inputs: UserInputs, prior: UserFacts, seen: UserFacts) -> bool:
     """Return whether somebody gave the account a shell that ends every login, although its prior shell did not."""
     return inputs.shell is None and seen.exists and ends_logins(seen.shell) and not ends_logins(prior.shell)
+
+
+def _homeless(inputs: UserInputs, seen: UserFacts) -> bool:
+    """Return whether the account's home is not a path, although none is declared."""
+    return inputs.home is None and seen.exists and not seen.home.startswith("/")
 
 
 def _locked(inputs: UserInputs, seen: UserFacts) -> bool:

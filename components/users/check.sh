@@ -6,7 +6,8 @@
 # attribute, 88 a system account, 90 not in /etc/passwd, 92 a program is missing, 93 no such shell, 94 no such group, 95
 # visudo refuses the rule.
 # uses: hosts/system/files.sh hosts/system/only_roots.sh components/users/account.sh components/users/keys/keys.sh
-# takes: name dropin dropin_content first groups keys_content keys_expected keys_managed shell shell_lost want_home
+# takes: name dropin dropin_content first groups home_lost keys_content keys_expected keys_managed shell shell_lost
+# takes: want_home
 
 limit() { # NAME, in login.defs(5): sets _limit
     _limit=$(key=$1 awk '$1 == ENVIRON["key"] { last = $2 } END { print last }' /etc/login.defs 2>/dev/null) || :
@@ -29,6 +30,10 @@ check_account() { # checks that it belongs to a person and is local
     [ -z "$(field 1)" ] || is_local || exit 90
     if [ -n "$shell_lost" ]; then
         if [ -x /bin/bash ]; then shell=/bin/bash; else shell=/bin/sh; fi
+    fi
+    if [ -n "$home_lost" ]; then
+        base=$(useradd -D | sed -n 's/^HOME=//p')
+        want_home=${want_home:-${base:-/home}/$name}
     fi
     if [ -n "$(field 1)" ]; then
         limit UID_MIN
@@ -67,7 +72,7 @@ check_drop_in() {
 check_attributes() { # useradd reports it as a lock of /etc/passwd held by somebody else
     set --
     [ -n "$(field 1)" ] || set -- /etc /etc/passwd /etc/shadow /etc/group /etc/gshadow
-    if [ -n "$dropin_content" ] && [ "$(cat "$dropin" 2>/dev/null && echo .)" != "$dropin_content." ]; then
+    if [ -n "$dropin_content" ] && [ "$([ -f "$dropin" ] && cat "$dropin" && echo .)" != "$dropin_content." ]; then
         set -- "$@" "${dropin%/*}" "$dropin"
     elif [ -z "$dropin_content" ] && [ -f "$dropin" ]; then
         set -- "$@" "${dropin%/*}" "$dropin"

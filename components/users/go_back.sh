@@ -18,7 +18,7 @@ EOF
     rm -f "$edit"
 }
 groups_back() {
-    now=" $(id -Gn "$name") " then=" $(cat "$guard/groups") "
+    now=" $(groups_of) " then=" $(cat "$guard/groups") "
     for group in $then; do
         case $now in *" $group "*) ;; *) usermod -aG "$group" "$name" ;; esac
     done

@@ -7,9 +7,9 @@ from components.users.resource import LimitedUser
 from components.users.settings import PACKAGES, UserSettings
 
 
-def needs(_settings: tuple[UserSettings, ...]) -> Needs:
-    """Return the packages needed: sudo."""
-    return Needs(tuple(PACKAGES))
+def needs(settings: tuple[UserSettings, ...]) -> Needs:
+    """Return the packages needed: sudo, if a user has it."""
+    return Needs(tuple(PACKAGES) if any(user.sudo != "none" for user in settings) else ())
 
 
 def declare(host: Composition, settings: tuple[UserSettings, ...]) -> None:

@@ -19,7 +19,7 @@ done
 end
 show_file dropin "$dropin"
 if [ -n "$account" ]; then
-    section groups id -Gn "$name"
+    section groups groups_of
     section shadow shadow
     section sudo sudo -n -l -U "$name" || :
     home=$(nth 6 "$account") uid=$(nth 3 "$account") gid=$(nth 4 "$account")

@@ -1,7 +1,6 @@
 """What a change of an account must not remove from the run that makes it: the login's account, key and sudo right."""
 
 import base64
-from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from components.core.chapter import KnownState
@@ -9,15 +8,10 @@ from components.failure import Failure
 from components.keys.authorized_keys import AuthorizedKey, found, parse_key
 from components.users.settings import UserFacts, UserInputs
 from hosts.errors import LoginRefused
-from hosts.guard.record import read_ledger
 
 if TYPE_CHECKING:
     from hosts.host import Host
     from hosts.ssh.connection import Connection
-
-
-PATIENCE = 20.0
-"""Seconds that the deletion of a user waits for that of sshd's settings on the same machine."""
 
 
 def guard(host: "Host", inputs: UserInputs, known: KnownState[UserInputs, UserFacts]) -> None:
@@ -50,7 +44,7 @@ def loses(key: AuthorizedKey, inputs: UserInputs, known: KnownState[UserInputs, 
     """Return whether a key that may be in authorized_keys now would be removed."""
     if key.blob in {declared.blob for declared in inputs.parsed_keys}:
         return False
-    last = found("\n".join(known.last.keys)) if known.last else {}
+    last = found("\n".join(key for one in known.possible for key in one.keys))
     prior = found(known.prior.keys.unpacked().content) if known.prior else {}
     return inputs.exclusive_keys or (key.blob in last and key.blob not in prior)
 
@@ -99,7 +93,6 @@ def by_another_login(host: "Host", name: str, *, adopted: bool) -> "Host":
     other = outside(host, name, adopted=adopted)
     if other is host:
         return host
-    _await_sshd(host, name)
     try:
         other.connect()
     except LoginRefused as error:
@@ -108,16 +101,6 @@ def by_another_login(host: "Host", name: str, *, adopted: bool) -> "Host":
             f"another login only, and the host refuses it ({error.message}).\n  {_let_in(host)}"
         ) from error
     return other
-
-
-def _await_sshd(host: "Host", name: str) -> None:
-    """Wait while sshd's settings, which may refuse every other login, are still to be undone: after killed runs that
-    renamed hosts, the engine does not know in which order."""
-    found, end = host.ledger.found, monotonic() + PATIENCE
-    while found is not None and found.owner("sshd") is not None and monotonic() < end:
-        found = read_ledger(host, f"user {name}")
-        if found.owner("sshd") is not None:
-            sleep(1)
 
 
 def _let_in(host: "Host") -> str:

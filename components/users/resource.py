@@ -37,8 +37,8 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
             return result
         given = {key: value for key, value in result.inputs.items() if key not in ("connection", "__provider")}
         name, why = refusal(UserInputs.model_validate(given))
-        if name in ("keys", "sudo") and _same_ways_in(_olds, given):
-            return result
+        if name in ("keys", "sudo") and (_same_ways_in(_olds, given) or given.get("existing") == "asIs"):
+            return result  # if the host has no such account, `create` refuses it
         return CheckResult(result.inputs, [CheckFailure(name, why)]) if name else result
 
 

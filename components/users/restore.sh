@@ -7,8 +7,18 @@
 # takes: name adopted dropin group_gid groups groups_out home_back home_made home_mode keys_managed remove_home
 # takes: shadow_back shell_back
 
+is_its_own() { # whether its number is that of no other account, and not a system account's
+    uid=$uid name=$name awk -F: '$3 == ENVIRON["uid"] && $1 != ENVIRON["name"] { found = 1 } END { exit found }' \
+        /etc/passwd && [ "$uid" -ge 1000 ]
+}
 delete_account() {
     uid=$(field 3)
+    is_its_own || {
+        say_left "somebody gave $name the number $uid, another account's: its processes and its home stay"
+        restore_file prior_dropin "$dropin"
+        userdel -f "$name" >&2 || [ -z "$(field 1)" ]
+        return 0
+    }
     [ "${SUDO_USER:-$(id -un)}" != "$name" ] || exit 98
     restore_file prior_dropin "$dropin"
     chage -E 0 "$name" # nobody can log in again meanwhile
@@ -36,7 +46,7 @@ give_back_account() {
         if getent group "$group" >/dev/null; then usermod -aG "$group" "$name"; fi
     done
     for group in $groups_out; do
-        if id -Gn "$name" | grep -qw -- "$group"; then gpasswd -d "$name" "$group" >/dev/null; fi
+        if groups_of | grep -qw -- "$group"; then gpasswd -d "$name" "$group" >/dev/null; fi
     done
     if [ -n "$shadow_back" ] && [ -f "$kept" ]; then
         set_hash "$(cut -d: -f2 "$kept")"

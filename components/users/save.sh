@@ -9,7 +9,7 @@ getent group "$name" >"$guard/group" || :
 if [ -n "$(field 1)" ]; then
     getent passwd "$name" >"$guard/passwd"
     getent shadow "$name" >"$guard/shadow"
-    id -Gn "$name" >"$guard/groups"
+    groups_of >"$guard/groups"
     home=$(field 6)
     uid=$(field 3) gid=$(field 4)
     if [ -d "$home" ]; then

@@ -1,7 +1,7 @@
 """The declared users and the facts about a host: the data of `components/users/chapter.py`, no I/O."""
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -297,6 +297,14 @@ class UserSettings(Settings):
         if problems:
             raise Problems(problems)
         return files
+
+    @classmethod
+    def of(cls, inputs: "UserInputs") -> Self:
+        """Return the settings that declare these inputs. Raises ValueError if none do."""
+        if inputs.sudo == "other":
+            raise ValueError("its sudo rights are neither all nor none: no setting says that")
+        named = {"name": inputs.name, "sudo": inputs.sudo, "keys": inputs.keys, "groups": inputs.groups}
+        return cls.model_validate({name: value for name, value in named.items() if value})
 
     def props(self, more_keys: tuple[Any, ...] = ()) -> dict[str, Any]:
         """Return the properties of `LimitedUser` except `host` and `connection`.

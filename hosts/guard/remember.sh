@@ -11,7 +11,7 @@ record=/var/lib/stockade/prior/$record_name
 if [ ! -s "$record" ]; then # an empty record is the result of a power failure
     place /var/lib/stockade/prior "$record.new"
     ( # it may exit
-        NONCE=$record_mark
+        NONCE=$record_mark recording=yes
         printf '%s\n' "$NONCE"
         eval "$record_observe"
     ) >"$record.new"

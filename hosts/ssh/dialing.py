@@ -257,6 +257,8 @@ def _meaning(
 def _cause(connection: Connection, error: OSError | asyncssh.Error) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {connection.per_dial_timeout:.0f} s"
+    if isinstance(error, socket.gaierror):  # its numbers are not those of strerror(3)
+        return f"the host name cannot be resolved now: {error.strerror}"
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else str(error)
     return str(error) or type(error).__name__

@@ -12,6 +12,7 @@
 # takes: name uid gid patience
 
 as_user() {
+    [ "$uid" != 0 ] || return 126 # somebody gave the account root's number
     set -- env -i "PATH=$PATH" LC_ALL=C "$@"
     _all=$(id -G "$name")
     if command -v setpriv >/dev/null; then

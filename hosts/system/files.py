@@ -1,9 +1,12 @@
 """Files on a host: the functions of `hosts/system/files.sh`, and the parser of their output.
 
-A symbolic link, directory or device in place of a file is never followed or replaced: the script exits with 73 and
-names it. A file is only written if something differs. It is written next to its target, synced, given its owner and
-mode, then renamed over the target, so a reader sees all of it or none. If the disk is full, the script exits with 74
-and nothing changes.
+A symbolic link, directory or device in place of a file is never followed or read. It cannot be recorded as a prior
+state: the script exits with 73 and names it. If somebody puts one there later, that is drift: it is replaced, unless it
+is a directory with something in it.
+
+A file is only written if something differs. It is written next to its target, synced, given its owner and mode, then
+renamed over the target, so a reader sees all of it or none. If the disk is full, the script exits with 74 and nothing
+changes.
 
 All of these run as root. So PATH must be in a directory that only root can write to, and must come from a chapter's
 code, never from what was found on a host. Files in a home belong to the user (`hosts/system/as_user.py`). If anything
@@ -51,7 +54,7 @@ _PACKED = "base64:"
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it was found.
+    """A file as it was found. Something else in its place is a file without mode and content.
 
     `path`: for messages only; the chapter determines which file is written. `exists`: whether the file exists.
     `content`: the file's text. `mode`: the file's mode in octal. `owner`, `group`: names, or numbers if there is no
@@ -64,6 +67,11 @@ class FileState:
     mode: str = ""
     owner: str = ""
     group: str = ""
+
+    @property
+    def other(self) -> bool:
+        """Whether something else is in the file's place."""
+        return self.exists and not self.mode
 
     def values(self, name: str) -> dict[str, str]:
         """The values for a script that calls `restore_file NAME PATH`."""
@@ -90,6 +98,8 @@ def file_state(sections: Mapping[str, str], name: str) -> FileState:
     facts, _, path = sections[f"{name}.meta"].rstrip("\n").partition("\n")
     if facts == "absent":
         return FileState(path, False)
+    if facts == "other":
+        return FileState(path, True)
     _, mode, owner, group, uid, gid = facts.split(" ")
     return FileState(
         path,

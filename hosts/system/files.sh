@@ -1,8 +1,10 @@
 # Files on a host (hosts/system/files.py): shown, written, restored, limited in size.
 #
-# show_file NAME PATH [LIMIT]                   sections NAME.meta and NAME.content
+# show_file NAME PATH [LIMIT]                   sections NAME.meta and NAME.content; of a link, a directory or a device
+#                                               only that it is one, and with `recording` set it exits
 # write_file PATH MODE OWNER GROUP CONTENT      sets written=yes or no
 # restore_file NAME PATH                        with the values of `FileState.values(NAME)`
+# clear_place PATH                              removes what is there instead of a regular file, but no directory's content
 # small PATH...                                 exits if one is larger than a config file may be
 # readable PATH                                 exits if it is a pipe or device
 # fits LIMIT WHAT TEXT                          exits if a program's output TEXT is larger
@@ -10,11 +12,14 @@
 #
 # Exits: 68 too large, 73 not a regular file, 74 not written.
 
-_ordinary() {
-    if [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; then
-        printf '%s is not a regular file; it is left as it is\n' "$1" >&2
-        exit 73
-    fi
+_irregular() { [ -L "$1" ] || { [ -e "$1" ] && [ ! -f "$1" ]; }; } # PATH: whether something else is there than a regular file
+_left_alone() {                                                    # PATH
+    printf '%s is not a regular file; it is left as it is\n' "$1" >&2
+    exit 73
+}
+clear_place() {
+    _irregular "$1" || return 0
+    if [ ! -L "$1" ] && [ -d "$1" ]; then rmdir "$1" 2>/dev/null || _left_alone "$1"; else rm -f "$1" || _unwritten "$1"; fi
 }
 _large() { # PATH SIZE LIMIT
     printf '%s has %s bytes; at most %s are read\n' "$1" "$2" "$3" >&2
@@ -53,7 +58,11 @@ fixed() {
     return "$_fixed"
 }
 show_file() {
-    _ordinary "$2"
+    if _irregular "$2"; then
+        [ -z "${recording-}" ] || _left_alone "$2"
+        section "$1.meta" printf 'other\n%s\n' "$2"
+        return 0
+    fi
     _about='0 absent'
     [ ! -f "$2" ] || _about=$(stat -c '%s file %a %U %G %u %g' "$2")
     [ "${_about%% *}" -le "${3:-1048576}" ] || _large "$2" "${_about%% *}" "${3:-1048576}"
@@ -69,7 +78,7 @@ _unwritten() { # PATH: the programs' output may not say why
     exit 74
 }
 _put() { # PATH MODE OWNER GROUP FORMAT CONTENT
-    _ordinary "$1"
+    clear_place "$1"
     written=no
     # shellcheck disable=SC2059 # FORMAT comes from the code
     if [ -f "$1" ] && [ "$(stat -c '%a %U %G' "$1")" = "${2#0} $3 $4" ] &&
@@ -93,8 +102,9 @@ write_file() { _put "$1" "$2" "$3" "$4" '%s' "$5"; }
 restore_file() {
     eval "set -- \"\$2\" \"\$$1_mode\" \"\$$1_owner\" \"\$$1_group\" \"\$$1_content\""
     if [ -z "$2" ]; then
-        _ordinary "$1"
         written=no
+        ! _irregular "$1" || written=yes
+        clear_place "$1"
         if [ -f "$1" ]; then
             rm -f "$1" || _unwritten "$1"
             written=yes

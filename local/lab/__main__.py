@@ -1,21 +1,24 @@
-"""python -m local.lab"""
+"""stockade lab"""
 
 import sys
+from collections.abc import Sequence
 
 from local.lab.errors import LabError
 from local.lab.machine import check_machine
 
 
-def _main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
     if not sys.platform.startswith("linux"):  # the rest cannot be imported on other systems
         try:
             check_machine()
         except LabError as err:
             sys.stderr.write(f"lab: {err}\n")
         return 2
-    from local.lab.cli import main
+    from local.lab.cli import main as run
 
-    return main()
+    return run(arguments)
 
 
-sys.exit(_main())
+if __name__ == "__main__":
+    sys.exit(main())

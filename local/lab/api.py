@@ -141,7 +141,7 @@ class LabHost:
         """
         reply = self._order(Order.STATUS)
         if not reply.init_pid:
-            raise LabError(f"{self.name} is {reply.state}: start it with python -m local.lab up {self.name}")
+            raise LabError(f"{self.name} is {reply.state}: start it with stockade lab up {self.name}")
         inside = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
         enter = ["nsenter", "-t", str(reply.init_pid), "-m", "-u", "-i", "-n", "-p", "-C"]
         return [*enter, *_CLEAN_ENV, *inside]
@@ -208,7 +208,7 @@ class LabHost:
     def _order(self, order: Order) -> Reply:
         reply = send(self._places.host_run(self.name), order)
         if reply == CRASHED and order is not Order.STATUS:
-            raise LabError(f"{self.name} has crashed: start it with python -m local.lab up {self.name}")
+            raise LabError(f"{self.name} has crashed: start it with stockade lab up {self.name}")
         return reply
 
 
@@ -243,7 +243,7 @@ class Lab:
         """
         record = read_record(self.places.host_run(name))
         if record is None or record.checkout != str(self.places.checkout):
-            raise LabError(f"there is no lab host {name}: start it with python -m local.lab up {name}")
+            raise LabError(f"there is no lab host {name}: start it with stockade lab up {name}")
         return LabHost(self.places, record)
 
     def hosts(self) -> list[LabHost]:
@@ -260,7 +260,7 @@ class Lab:
             LabError: no host is up, or the program failed (`check`) or took longer than `limit` seconds.
         """
         if not network.network_is_up():
-            raise LabError("there is no outside while no host is up: start one with python -m local.lab up")
+            raise LabError("there is no outside while no host is up: start one with stockade lab up")
         return run(["ip", "netns", "exec", network.OUTSIDE, *argv], stdin=input, check=check, limit=limit)
 
     def down(self, names: Sequence[str] | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: python -m local.lab COMMAND. A failure is one sentence and exit status 2."""
+"""The command line: stockade lab COMMAND. A failure is one sentence and exit status 2."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ DESCRIPTION = "Disposable real hosts on this machine: systemd, sshd, netfilter a
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     command: Callable[[Lab, argparse.Namespace], int] = options.command
     try:
         check_machine()
@@ -32,13 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"lab: {err}\n")
         return CANNOT
     except KeyboardInterrupt:
-        sys.stderr.write("lab: interrupted; python -m local.lab down clears up\n")
+        sys.stderr.write("lab: interrupted; stockade lab down clears up\n")
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.lab", description=DESCRIPTION)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The parser for all options."""
+    top = argparse.ArgumentParser(prog="stockade lab", description=DESCRIPTION)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, function: Callable[[Lab, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("names", nargs="+", metavar="NAME")
     for name, function, text in (("cut", _cut, "pull a host's network cable"), ("mend", _mend, "put it back")):
         add(name, function, text).add_argument("host", metavar="HOST")
-    return parser
+    return top
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
@@ -98,14 +99,14 @@ def _status(lab: Lab, options: argparse.Namespace) -> int:
     elif statuses:
         _print_table(statuses)
     else:
-        sys.stdout.write("no hosts; start one with: python -m local.lab up\n")
+        sys.stdout.write("no hosts; start one with: stockade lab up\n")
     return 0
 
 
 def _exec(lab: Lab, options: argparse.Namespace) -> int:
     words = _command_words(options)
     if not words:
-        raise LabError(f"exec needs a command: python -m local.lab exec {options.host} iptables-save")
+        raise LabError(f"exec needs a command: stockade lab exec {options.host} iptables-save")
     argv = lab.host(options.host).enter_argv(words)
     sys.stdout.flush()
     os.execvp(argv[0], argv)  # noqa: S606 - keeps our stdin, stdout and exit status

@@ -132,7 +132,7 @@ def pick_index(name: str, taken: Collection[int], last: int | None = None) -> in
     for index in OTHER_NAMES:
         if index not in taken:
             return index
-    raise LabError(f"no address is left for {name}: take hosts down first (python -m local.lab down NAME)")
+    raise LabError(f"no address is left for {name}: take hosts down first (stockade lab down NAME)")
 
 
 @contextmanager

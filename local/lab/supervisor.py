@@ -242,7 +242,7 @@ class Supervisor:
 
     def _signal_init(self, number: int) -> None:
         if self._process is None:
-            raise LabError(f"{self._record.name} is off: start it with python -m local.lab up {self._record.name}")
+            raise LabError(f"{self._record.name} is off: start it with stockade lab up {self._record.name}")
         if self._init_pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._init_pid, number)

@@ -33,7 +33,7 @@ def _check(analysis: Analysis, settings: PolicySettings) -> Iterable[str]:
         )
     rest = max(0, len(dead) - _SHOWN) + max(0, len(redundant) - _SHOWN)
     if rest:
-        yield f"{rest} more rules do nothing; `python -m policies.explain` lists them all."
+        yield f"{rest} more rules do nothing; `stockade explain` lists them all."
 
 
 def _rule(analysis: Analysis, placed: Placed) -> str:

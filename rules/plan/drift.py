@@ -35,14 +35,14 @@ def watched_lines(saved: str, chains: Iterable[str]) -> str:
 
 def _watched(saved: str, wanted: frozenset[str]) -> Iterator[str]:
     table = ""
-    for line in saved_texts(saved):
+    for line in saved.split("\n"):  # awk knows nothing of a newline in a comment
+        words = [*line.split(), "", ""]
         if line.startswith("*"):
             table = line[1:]
         elif line.startswith(":"):
-            name, policy = line.split()[:2]
-            if f"{table}/{name[1:]}" in wanted:
-                yield f"{table} {name} {policy}"
-        elif line.startswith("-A ") and f"{table}/{line.split()[1]}" in wanted:
+            if f"{table}/{words[0][1:]}" in wanted:
+                yield f"{table} {words[0]} {words[1]}"
+        elif line.startswith("-A ") and f"{table}/{words[1]}" in wanted:
             yield f"{table} {line}"
 
 

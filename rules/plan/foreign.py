@@ -139,6 +139,16 @@ def strip_foreign(
     return Ruleset(current.family, tuple(ownership.own(table) for table in current.tables))
 
 
+def with_filled_chains(declared: Ruleset, recorded: Ruleset) -> Ruleset:
+    """Return `declared` with the user chains of `recorded` that have rules: they were declared when it was recorded."""
+    for table in recorded.tables:
+        for chain in table.chains:
+            if chain.rules and chain.name in table.user_chains and declared.chain(table.name, chain.name) is None:
+                home = declared.table(table.name) or Table(table.name)
+                declared = declared.with_table(home.with_chain(Chain(chain.name)))
+    return declared
+
+
 def spellings(declared: Ruleset, printed: Ruleset) -> dict[str, str]:
     """Maps kernel lines to declared lines, where the kernel spells a rule differently.
 

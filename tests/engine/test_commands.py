@@ -38,7 +38,7 @@ config:
 
 @pytest.fixture(params=ENGINES)
 def run(request: pytest.FixtureRequest, sample: Sample) -> Run:
-    """`python -m local` with each engine: exit status and output."""
+    """`stockade` with each engine: exit status and output."""
 
     def run(*words: str, stdin: str = "") -> tuple[int, str]:
         done = subprocess.run(
@@ -188,8 +188,40 @@ def test_refresh_first(sample: Sample, run: Run) -> None:
     assert json.loads(file.read_text())["text"] == "a"
 
 
+def _stockade(sample: Sample, engine: str, *words: str) -> tuple[int, Any]:
+    """Run `stockade`, which prints JSON: its exit status, and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *words, "--json", "--stack", STACK, "--cwd", str(sample.folder)],
+        cwd=ROOT, env={**sample.environment, "STOCKADE_ENGINE": engine}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=TIME_LIMIT, check=False,
+    )  # fmt: skip
+    assert "Engine: " in done.stderr, "what the engine prints"
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_came_of_it_as_json(sample: Sample, engine: str) -> None:
+    sample.spec({"one": {"props": {"text": "a"}}, "bad": {"props": {"fail": "create"}}})
+    config = (sample.folder / f"Pulumi.{STACK}.yaml").read_text()
+    status, shown = _stockade(sample, engine, "preview", "--expect-no-changes")
+    assert (status, shown["failed"], shown["stacks"][0]["changes"]) == (7, False, {"create": 3}), shown
+    assert (sample.folder / f"Pulumi.{STACK}.yaml").read_text() == config
+    status, done = _stockade(sample, engine, "up", "--yes")
+    assert (status, done["failed"], [one["resource"] for one in done["stacks"][0]["failures"]]) == (1, True, ["bad"]), (
+        done
+    )
+
+    sample.spec({"one": {"props": {"text": "a"}}})
+    assert _stockade(sample, engine, "up", "--yes")[0] == 0
+    (sample.world / "one-0.json").write_text(json.dumps({"text": "b"}))
+    status, drifted = _stockade(sample, engine, "drift")
+    assert (status, drifted["failed"], drifted["stacks"][0]["changes"]) == (7, False, {"update": 1}), drifted
+    assert json.loads((sample.world / "one-0.json").read_text()) == {"text": "b"}, "nothing is changed"
+
+
 def test_what_is_not_there_is_said(sample: Sample, run: Run, tmp_path: Path) -> None:
     sample.state_file.unlink()
+    assert run("drift")[0] == 6
     assert run("config", "get", "greeting")[0] == 6
     assert run("destroy", "--yes")[0] == 6
     assert run("up")[0] == 2  # there is nobody to ask

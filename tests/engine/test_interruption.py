@@ -19,6 +19,13 @@ def _wait_for_start(sample: Sample) -> None:
         time.sleep(0.02)
 
 
+def _wait_for_line(process: subprocess.Popen[str], word: str) -> None:
+    line = ""
+    while process.stdout and word not in line:
+        line = process.stdout.readline()
+        assert line, f"it ended without {word!r}"
+
+
 def _wait_for_end_of_children(sample: Sample) -> None:
     """Program and provider run in the project's folder, and exit without their engine."""
 
@@ -34,6 +41,16 @@ def _wait_for_end_of_children(sample: Sample) -> None:
         time.sleep(0.02)
 
 
+def _up_and_killed(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
+    """Start an `up`, and kill it once its slow operation has begun."""
+    process = sample.start("up", "--yes")
+    running.append(process)
+    _wait_for_start(sample)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=TIME_LIMIT)
+    _wait_for_end_of_children(sample)
+
+
 def test_interrupt_finishes_what_is_in_flight(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
     sample.spec({"slow": {"props": {"slow": "create"}}, "next": {"options": {"depends_on": ["slow"]}}})
     process = sample.start("up", "--yes")
@@ -45,10 +62,7 @@ def test_interrupt_finishes_what_is_in_flight(sample: Sample, running: list[subp
     assert f"(pid {process.pid})" in shown
 
     process.send_signal(signal.SIGINT)
-    line = ""
-    while process.stdout and "cancelled" not in line:
-        line = process.stdout.readline()
-        assert line, "the interrupt was not noticed"
+    _wait_for_line(process, "cancelled")
     (sample.world / "go").touch()
     process.communicate(timeout=TIME_LIMIT)
     assert process.returncode not in (0, None)
@@ -62,12 +76,7 @@ def test_interrupt_finishes_what_is_in_flight(sample: Sample, running: list[subp
 
 def test_killed_run_is_told_of_and_continued(sample: Sample, running: list[subprocess.Popen[str]]) -> None:
     sample.spec({"quick": {}, "slow": {"props": {"slow": "create"}, "options": {"depends_on": ["quick"]}}})
-    process = sample.start("up", "--yes")
-    running.append(process)
-    _wait_for_start(sample)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=TIME_LIMIT)
-    _wait_for_end_of_children(sample)
+    _up_and_killed(sample, running)
     pending = sample.deployment()["pending_operations"]
     assert [(item["type"], item["resource"]["urn"].rsplit("::", 1)[1]) for item in pending] == [("creating", "slow")]
     assert "quick" in sample.resources()
@@ -87,10 +96,7 @@ def test_the_second_interrupt_ends_it_at_once(sample: Sample, running: list[subp
     running.append(process)
     _wait_for_start(sample)
     process.send_signal(signal.SIGINT)
-    line = ""
-    while process.stdout and "cancelled" not in line:
-        line = process.stdout.readline()
-        assert line, "the interrupt was not noticed"
+    _wait_for_line(process, "cancelled")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIME_LIMIT)  # nothing lets the operation end
     assert process.returncode == 130
@@ -104,10 +110,7 @@ def test_a_program_that_does_not_end_is_ended(sample: Sample, running: list[subp
     sample.spec({"one": {}}, sleep=TIME_LIMIT)
     process = sample.start("up", "--yes")
     running.append(process)
-    line = ""
-    while process.stdout and "sleeping" not in line:
-        line = process.stdout.readline()
-        assert line, "the program did not run"
+    _wait_for_line(process, "sleeping")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIME_LIMIT / 2)
     assert process.returncode == 1
@@ -120,12 +123,7 @@ def test_what_a_killed_run_was_updating_is_looked_at_though_the_config_was_put_b
     sample.spec({"one": {"props": {"text": "old"}}})
     sample.engine("up", "--yes")
     sample.spec({"one": {"props": {"text": "new", "slow": "update"}}})
-    process = sample.start("up", "--yes")
-    running.append(process)
-    _wait_for_start(sample)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=TIME_LIMIT)
-    _wait_for_end_of_children(sample)
+    _up_and_killed(sample, running)
     there = sample.world / "one-0.json"
     there.write_text('{"text": "new"}')
     (sample.world / "go").touch()
@@ -144,12 +142,7 @@ def test_what_a_killed_run_was_making_is_undone_where_it_is_no_longer_declared(
 ) -> None:
     """The resource may exist although it is in no state. A refresh in between neither reports nor forgets it."""
     sample.spec({"quick": {}, "slow": {"props": {"slow": "create"}, "options": {"depends_on": ["quick"]}}})
-    process = sample.start("up", "--yes")
-    running.append(process)
-    _wait_for_start(sample)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=TIME_LIMIT)
-    _wait_for_end_of_children(sample)
+    _up_and_killed(sample, running)
     (sample.world / "go").touch()
     sample.log()
     sample.spec({"quick": {}})
@@ -166,12 +159,7 @@ def test_what_a_killed_run_was_making_can_be_removed_from_the_state(
 ) -> None:
     """Where it was being made is gone for good, so that it can never be undone."""
     sample.spec({"group": {"type": "group"}, "slow": {"props": {"slow": "create"}, "options": {"parent": "group"}}})
-    process = sample.start("up", "--yes")
-    running.append(process)
-    _wait_for_start(sample)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=TIME_LIMIT)
-    _wait_for_end_of_children(sample)
+    _up_and_killed(sample, running)
     (sample.world / "go").touch()
     sample.log()
     (pending,) = sample.deployment()["pending_operations"]

@@ -41,11 +41,11 @@ def test_from_nothing_to_nothing(fleet: Fleet) -> None:
 
     (fleet.world / "b-0.json").write_text('{"text": "by hand"}')
     drifted = fleet.run("drift", "--diff")
-    assert drifted.status == 1, drifted
+    assert drifted.status == 7, drifted
     assert "2 stacks: 2 done; 1 to update; " in drifted.out
     assert "by hand" in drifted.out
     assert "Item to update: b\n" in drifted.out
-    assert "restore what is declared: `python -m fleet up production --refresh --yes`" in drifted.out
+    assert "restore what is declared: `stockade fleet up production --refresh --yes`" in drifted.out
 
     assert fleet.run("up", "--only", "1").status == 0
     assert "by hand" in (fleet.world / "b-0.json").read_text()

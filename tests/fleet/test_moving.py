@@ -54,7 +54,7 @@ def test_nobody_is_left_behind_when_shards_become_fewer(fleet: Fleet) -> None:
         "production has 1 shard, and nothing manages the hosts that are still in the state of another stack:\n"
         "  production-02: web2\n"
         "  production-02: web3, which no list names any more: the next `up` undoes what was done there\n"
-        "Move them to their shards, which touches no host: `python -m fleet move production --yes`\n"
+        "Move them to their shards, which touches no host: `stockade fleet move production --yes`\n"
     )
     assert left.err == f"error: {told}"
     assert not (fleet.world / "log").exists()

@@ -10,6 +10,7 @@ import pytest
 
 from local.lab.api import Lab, LabHost
 from local.lab.errors import NotToBeHad
+from tests.lab.shells import SHELL
 from tests.lab.stack import Stack
 
 
@@ -67,11 +68,17 @@ def up_if_to_be_had(lab: Lab, name: str, variant: str) -> LabHost | None:
 
 
 @pytest.fixture
-def new_stack(tmp_path: Path) -> Callable[..., Stack]:
+def shell() -> str:
+    """The shell of the test's stacks; `both_shells` overrides it."""
+    return SHELL
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path, shell: str) -> Callable[..., Stack]:
     """Create a stack that hardens these hosts: `new_stack(host, firewall={...})`; `program` replaces the program."""
 
     def make(*hosts: LabHost, program: str | None = None, **settings: Any) -> Stack:
-        stack = Stack(tmp_path / "project", program=program)
+        stack = Stack(tmp_path / "project", program=program, shell=shell)
         entries = {host.name: entry(host) for host in hosts}
         stack.configure(hosts=entries, **settings)
         return stack

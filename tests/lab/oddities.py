@@ -32,6 +32,7 @@ chage -E 1970-01-02 guest
 iptables -N 'odd{chain'
 iptables -A 'odd{chain' -m u32 --u32 '6&0xFF=1' -j RETURN
 iptables -I INPUT -m string --algo bm --hex-string '|de ad|' -m comment --comment 'o\d "d' -j 'odd{chain'
+iptables -I INPUT -p tcp --dport 5 -m comment --comment "$(printf 'a\n:b - [0:0] "')" -j ACCEPT
 iptables -t raw -A PREROUTING -p 139 -j NOTRACK
 """,
     "ipv6": "ip6tables -I INPUT -m statistic --mode nth --every 3 --packet 1 -m limit --limit 7/day -j ACCEPT",
@@ -48,3 +49,26 @@ exit 1
 """,
 }
 """Scripts for a lab host, by the resource that shows the drift, as named by `tests.lab.stacks.test_drift.drifted`."""
+
+IN_PLACE = {
+    "Sshd": r"""
+printf '# \377 by hand\nMaxAuthTries 9\n' >/etc/ssh/sshd_config.d/00-stockade.conf
+chmod 666 /etc/ssh/sshd_config.d/00-stockade.conf
+systemctl reload ssh
+""",
+    "Fail2Ban": r"""
+ln -sf /dev/null /etc/fail2ban/jail.d/zz-stockade.local
+fail2ban-client set sshd maxretry 99
+""",
+    "guest": r"""
+ln -sf /etc/shadow /etc/sudoers.d/zz-stockade-guest
+sed -i '/^guest:/d' /etc/group /etc/gshadow
+""",
+    "ipv4": "rm -f /etc/iptables/rules.v4; mkdir /etc/iptables/rules.v4",
+    "ipv6": "ln -sf /etc /etc/iptables/rules.v6",
+    "AutomaticUpdates": r"""
+printf 'APT::Periodic {' >/etc/apt/apt.conf.d/99stockade-updates
+""",
+    "Sysctl": "rm -f /etc/sysctl.d/zz-stockade.conf; mkfifo /etc/sysctl.d/zz-stockade.conf",
+}
+"""The same, of what may be in the place of Stockade's own files."""

@@ -43,10 +43,18 @@ class Packaged:
         """The folder of the program."""
         return self.folder / "program"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the CLI."""
+        backend = self.backend or self.folder / "state"
+        own = {"PULUMI_BACKEND_URL": f"file://{backend}", "PULUMI_HOME": str(self.folder / "home")}
+        return {**os.environ, **own, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1"}
+
     def declare(self, resources: Mapping[str, Any], **more: Any) -> None:
         """Write the program."""
         packages = {"stockade": "../stockade/plugin"}
-        project = {"name": self.name, "runtime": "yaml", "packages": packages, **more, "resources": dict(resources)}
+        own = json.loads(json.dumps(resources))  # a YAML program has no aliases
+        project = {"name": self.name, "runtime": "yaml", "packages": packages, **more, "resources": own}
         (self.program / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
 
     def configure(self, **settings: Any) -> None:
@@ -57,12 +65,10 @@ class Packaged:
 
     def pulumi(self, *words: str, status: int = 0) -> str:
         """Run the CLI; it must end with this status."""
-        backend = self.backend or self.folder / "state"
-        own = {"PULUMI_BACKEND_URL": f"file://{backend}", "PULUMI_HOME": str(self.folder / "home")}
         done = subprocess.run(
             ["pulumi", "--non-interactive", *words],
             cwd=self.program,
-            env={**os.environ, **own, "PULUMI_CONFIG_PASSPHRASE": "test", "NO_COLOR": "1"},
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from typing import IO, Any
 import yaml
 
 from local.engine.state.secrets import Crypter
+from tests.lab.shells import REPOSITORY, SHELL, in_shell, is_managed, with_plugin
 
-REPOSITORY = Path(__file__).parents[2]
 SHARED = ("components", "hosts", "rules", "provider", "local", "fleet", "__main__.py", "Pulumi.yaml", ".venv")
 LIMIT = 300
 """Seconds for one command."""
@@ -54,6 +55,13 @@ class Running:
         self.log.seek(0)
         return status, self.log.read().decode()
 
+    def awaits(self, text: str, limit: float = 60) -> None:
+        """Wait until its output contains this."""
+        end = time.monotonic() + limit
+        while text not in Path(self.log.name).read_text():
+            assert time.monotonic() < end, f"it never said {text!r}"
+            time.sleep(0.05)
+
     def kill(self) -> None:
         """SIGKILL it and everything that it started, as the out-of-memory killer or a closed laptop may do."""
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -72,15 +80,20 @@ class Stack:
     environment: dict[str, str] = field(default_factory=dict)
     program: str | None = None
     """The program's text, if it is not the repository's own."""
+    shell: str = SHELL
+    """Which resources the program declares (shells.py)."""
 
     def __post_init__(self) -> None:
         (self.folder / "stacks").mkdir(parents=True)
         (self.folder / ".state").mkdir()
         for entry in SHARED:
             (self.folder / entry).symlink_to(REPOSITORY / entry)
-        if self.program is not None:
+        if self.shell == "packaged":
+            with_plugin(self.folder, REPOSITORY / ".venv")
+        text = in_shell(self.shell, self.program)
+        if text is not None:
             (self.folder / "__main__.py").unlink()
-            (self.folder / "__main__.py").write_text(self.program)
+            (self.folder / "__main__.py").write_text(text)
 
     def configure(self, **settings: Any) -> None:
         """Write the stack config: `hosts`, `defaults`, `firewall`."""
@@ -105,7 +118,7 @@ class Stack:
 
     def run(self, *args: str, check: bool = True) -> Result:
         """Run one engine command on this stack; with `check`, it must succeed."""
-        result = self.ended(self._argv(*args))
+        result = self.ended(self.argv(*args))
         if check:
             assert result.status == 0, result.output
         return result
@@ -142,7 +155,7 @@ class Stack:
         done = subprocess.run(
             argv,
             cwd=self.folder,
-            env=self._environment(),
+            env=self.full_environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -157,9 +170,9 @@ class Stack:
         """Start a command; it is killed at the end of the block if it still runs."""
         with (self.folder / "output.log").open("w+b") as log:
             process = subprocess.Popen(
-                self._argv(command, "--yes", *args),
+                self.argv(command, "--yes", *args),
                 cwd=self.folder,
-                env=self._environment(),
+                env=self.full_environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -171,10 +184,13 @@ class Stack:
                 if process.poll() is None:
                     run.kill()
 
-    def _argv(self, command: str, *args: str) -> list[str]:
+    def argv(self, command: str, *args: str) -> list[str]:
+        """Return the command line of an engine command."""
         return [sys.executable, "-m", "local", command, "--stack", self.name, *args]
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def full_environment(self) -> dict[str, str]:
+        """The environment of its commands."""
         return {**os.environ, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "NO_COLOR": "1", **self.environment}
 
     def fleet(self, command: str, *args: str) -> Result:
@@ -207,6 +223,10 @@ class Stack:
         deployment = json.loads(exported[exported.index("{") :])["deployment"]
         resources: list[dict[str, Any]] = deployment.get("resources") or []
         return resources
+
+    def managed(self) -> list[dict[str, Any]]:
+        """Return those of our resources in the state that a provider manages, of either shell."""
+        return [item for item in self.state() if is_managed(item)]
 
 
 def _tree(pid: int) -> list[int]:

@@ -45,7 +45,7 @@ def ssh(name: str, command: str) -> str:
 
 
 def cli(*words: str, check: bool = True, text: str = "") -> subprocess.CompletedProcess[str]:
-    """python -m local.lab"""
+    """stockade lab"""
     argv = [sys.executable, "-m", "local.lab", *words]
     return subprocess.run(argv, cwd=CHECKOUT, input=text, capture_output=True, text=True, check=check, timeout=120)
 
@@ -115,7 +115,7 @@ def test_a_host_that_was_shut_down_starts_again_with_its_disk(host: LabHost) -> 
     host.exec("touch /root/kept")
     host.exec(["systemctl", "poweroff"], check=False)
     wait_until_off(host)
-    with pytest.raises(LabError, match=f"{host.name} is off: start it with python -m local.lab up {host.name}"):
+    with pytest.raises(LabError, match=f"{host.name} is off: start it with stockade lab up {host.name}"):
         host.exec("true")
     (again,) = Lab().up([host.name])
     assert again.exec("ls /root").stdout == "kept\n"

@@ -38,6 +38,8 @@ BUDGET = 25.0
 """Seconds of tests for one mutant."""
 LIMIT, SLOWER = 30.0, 8
 """When a test counts as never ending: after so many seconds, and so many times as long as it took before."""
+FEW = 40
+"""So many tests are tried first: most mutants are killed by them, and to collect all takes seconds."""
 NAMED = "named"
 """The room of those that some test must notice, all of them."""
 EQUIVALENT = Path(__file__).with_name("equivalent.yaml")
@@ -49,8 +51,11 @@ class Place:
 
     process: subprocess.Popen[str]
 
-    def failing(self, mutant: Mutant | None, limits: Mapping[str, float], number: int = 0) -> tuple[str, bool]:
-        """Return the first test that fails with a mutant, or without one, and whether it did not end in time."""
+    def failing(
+        self, mutant: Mutant | None, limits: Mapping[str, float], number: int = 0
+    ) -> tuple[str, bool, Sequence[str]]:
+        """Return the first test that fails with a mutant, or without one, whether it did not end in time, and the tests
+        that passed before."""
         file, text = (mutant.file, mutant.after) if mutant else ("", None)
         # no two mutants of a file have the same time, which tells stale bytecode
         order = {"file": file, "text": text, "time": 2_000_000_000 + number, "limits": limits}
@@ -59,7 +64,7 @@ class Place:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         found = json.loads(self.process.stdout.readline())
-        return str(found["by"]), bool(found["timed"])
+        return str(found["by"]), bool(found["timed"]), found["passed"]
 
 
 @dataclass
@@ -83,17 +88,24 @@ class Trials:
         self.number += 1
         number = self.number
         try:
-            while tests := [test for test in tests if self.sound.get(test, True)]:
-                test, timed = place.failing(mutant, self._limits(tests), number)
-                if test in ("", BROKEN):
-                    return test, timed
-                # alone, it must fail with the mutant and pass without, or it depends on the tests before it
-                if place.failing(mutant, self._limits([test]), number)[0] and self._is_sound(place, test, anew=timed):
-                    return test, timed
-                tests.remove(test)
+            for some in (tests[:FEW], tests[FEW:]):
+                killer, timed = self._killer(place, mutant, number, some)
+                if killer:
+                    return killer, timed
             return "", False
         finally:
             self.places.put(place)
+
+    def _killer(self, place: Place, mutant: Mutant, number: int, tests: list[str]) -> tuple[str, bool]:
+        while tests := [test for test in tests if self.sound.get(test, True)]:
+            test, timed, passed = place.failing(mutant, self._limits(tests), number)
+            if test in ("", BROKEN):
+                return test, timed
+            # alone, it must fail with the mutant and pass without, or it depends on the tests before it
+            if place.failing(mutant, self._limits([test]), number)[0] and self._is_sound(place, test, anew=timed):
+                return test, timed
+            tests = [one for one in tests if one not in (test, *passed)]
+        return "", False
 
     def _limits(self, tests: Sequence[str]) -> Mapping[str, float]:
         return {test: LIMIT + SLOWER * self.seen.seconds[test] for test in tests}

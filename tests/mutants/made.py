@@ -1,7 +1,8 @@
 """The mutants of a file: copies with one changed line.
 
 In Python a reversed comparison, a negated condition, a removed call, another number or key, nothing returned; in sh a
-negated condition, a removed command, another status.
+negated condition, a removed command, another status. What changes no answer is left alone: how much a cache keeps, and
+whether `zip` checks lengths.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Mutant:
     after: str
     scope: str = MODULE
     """The function of the line, as `__qualname__` has it."""
+    tests: tuple[str, ...] = ()
+    """Tests to try first, by their beginning."""
 
     def __str__(self) -> str:
         before, after = self.before.splitlines(), self.after.splitlines()
@@ -44,13 +47,17 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 
+_NO_ANSWER = ("maxsize", "strict")
+
+
 def in_python(file: str, text: str) -> Iterator[Mutant]:
     """Yield the mutants of a Python file."""
     tree = ast.parse(text)
     lines = text.split("\n")
-    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    without = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     keys = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
     keys |= {id(node.slice) for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+    without |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in _NO_ANSWER}
     scopes = _scopes(tree)
 
     def changed(node: ast.expr | ast.stmt, new: str) -> Mutant:
@@ -70,7 +77,7 @@ def in_python(file: str, text: str) -> Iterator[Mutant]:
             yield changed(node, "pass")
         elif isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
             yield changed(node.value, "None")
-        elif isinstance(node, ast.Constant) and id(node) not in documents:
+        elif isinstance(node, ast.Constant) and id(node) not in without:
             if isinstance(node.value, bool):
                 yield changed(node, str(not node.value))
             elif isinstance(node.value, int):

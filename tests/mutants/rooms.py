@@ -21,7 +21,7 @@ def named() -> list[Mutant]:
         place = text.index(entry["was"])
         place += len(entry["was"]) - len(entry["was"].lstrip())
         after = text.replace(entry["was"], entry["is"])
-        found.append(Mutant(file, text, after, scope_at(file, text, place)))
+        found.append(Mutant(file, text, after, scope_at(file, text, place), tuple(entry.get("tests", ()))))
     return found
 
 
@@ -53,6 +53,8 @@ class Room:
 
 _CHAPTERS = ("users", "sshd", "firewall", "fail2ban", "packages")
 _OTHERS = tuple(f"components/{name}/" for name in _CHAPTERS)
+_AS_ROOT = tuple(f"local/lab/{name}" for name in ("api", "cgroup", "disk", "network", "supervisor", "images/build"))
+"""What makes and removes hosts, as root on this machine: a mutant of it may do so to anything. tests/lab tries it."""
 
 
 def _both(name: str, place: str, *without: str) -> dict[str, Room]:
@@ -70,10 +72,25 @@ ROOMS = {
     "plugin": Room(("plugin",), without=("plugin/venv/",), tests=("tests/plugin/",)),
     "policies": Room(("policies",), tests=("tests/policies/",)),
     "engine": Room(("local/engine",), tests=("tests/engine/",)),
-    "lab": Room(("local/lab",)),
+    "lab": Room(("local/lab",), without=_AS_ROOT),
     "fleet": Room(("fleet",), tests=("tests/fleet/",)),
 }
+GENERATED = (
+    "tests/unit/components/config/test_config.py::test_the_schema_for_editors_is_that_of_the_models",
+    "tests/unit/components/config/test_shards.py::test_the_schema_of_inventories_is_that_of_the_models",
+    "tests/unit/plugin/test_schema.py::test_the_schema_in_the_repository_is_that_of_the_code",
+    "tests/unit/test_docs.py::TestDocument::test_tables_are_those_of_the_code",
+    "tests/unit/test_contract.py",
+)
+"""Tests of what is generated from the models, or recorded of them: they notice another default or limit."""
+WHOLE = {("rules/language/", "rules/options/", "rules/values/"): "tests/unit/rules/language/test_recorded.py"}
+"""Tests of a whole room at once, however long they take: all that iptables was asked once, with its answers."""
 FAST = ("tests/unit", "tests/policies", "tests/ssh", "tests/plugin")
+
+
+def whole(mutant: Mutant) -> tuple[str, ...]:
+    """Return the files of tests that try all of a mutant's room at once."""
+    return tuple(file for places, file in WHOLE.items() if mutant.file.startswith(places))
 
 
 def tests_of(mutant: Mutant) -> tuple[str, ...]:

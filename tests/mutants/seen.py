@@ -14,10 +14,12 @@ from pathlib import Path
 
 from tests.mutants.made import MODULE, Mutant
 from tests.mutants.recorder import FOLDER, FOLDERS
-from tests.mutants.rooms import REPOSITORY
+from tests.mutants.rooms import GENERATED, REPOSITORY, whole
 
 COLLECTING = 0.005
 """Seconds to collect a test."""
+QUICK = 1.0
+"""Seconds of a quick test."""
 KEPT = REPOSITORY / ".mutants" / "seen.json"
 
 
@@ -68,7 +70,13 @@ class Seen:
         ranked.append({test for file in beside for test in self.files[file].tests})
         ranked.append({test for test in self.seconds if test.startswith(tuple(folders))})
         ranked.append({test for test in self.seconds if self._near(test, mutant.file)})  # what records itself nowhere
-        chosen: dict[str, None] = {}
+        if folders:  # a program that a module's tests share records itself for the first of them alone
+            beginnings = tuple(folders)
+            ranked.insert(0, {one for one, took in self.seconds.items() if one.startswith(beginnings) and took < QUICK})
+        if mutant.file.endswith(".py") and mutant.scope == MODULE:
+            ranked.insert(0, {test for test in self.seconds if test.startswith(GENERATED)})
+        first = (*whole(mutant), *mutant.tests)
+        chosen = dict.fromkeys(test for test in self.seconds if first and test.startswith(first))
         for tests in ranked:
             near = {test for test in tests if self._near(test, mutant.file)}
             for test in (*self._spread(near), *self._spread(tests - near)):

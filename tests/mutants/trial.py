@@ -1,7 +1,7 @@
 """A process that tries mutants in its copy of the checkout: `python -m tests.mutants.trial` there.
 
-It reads JSON objects, `{"file", "text", "time", "limits"}`, and answers `{"by": TEST, "timed": BOOL}`, with "" for a
-survivor. Each trial is a fork of this process, in which pytest and the big libraries are already loaded.
+It reads JSON objects, `{"file", "text", "time", "limits"}`, and answers `{"by": TEST, "timed": BOOL, "passed": TESTS}`,
+with "" for a survivor. Each trial is a fork of this process, in which pytest and the big libraries are already loaded.
 """
 
 import json
@@ -56,8 +56,9 @@ def run(tests: Iterable[str], writing: int) -> str:
     return chosen.failed or (BROKEN if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else "")
 
 
-def in_a_fork(limits: dict[str, float]) -> tuple[str, bool]:
-    """Run tests, each for so many seconds at most. Return the first that fails, and whether it did not end."""
+def in_a_fork(limits: dict[str, float]) -> tuple[str, bool, list[str]]:
+    """Run tests, each for so many seconds at most. Return the first that fails, whether it did not end, and the tests
+    that passed before it."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -74,6 +75,7 @@ def in_a_fork(limits: dict[str, float]) -> tuple[str, bool]:
         os._exit(0)
     os.close(writing)
     told, test, result, timed = b"", "", "", False
+    started: list[str] = []
     while not result:
         if not select.select([reading], [], [], limits.get(test, COLLECTING))[0]:
             result, timed = f"={test or BROKEN}", True
@@ -82,6 +84,7 @@ def in_a_fork(limits: dict[str, float]) -> tuple[str, bool]:
             *lines, told = told.split(b"\n")
             for line in lines:
                 test = line.decode()
+                started.append(test)
             result = test if test.startswith("=") else ""
         else:  # it was ended
             result = f"={test or BROKEN}"
@@ -89,10 +92,10 @@ def in_a_fork(limits: dict[str, float]) -> tuple[str, bool]:
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return result[1:], timed
+    return result[1:], timed, [test for test in started if test not in (result, result[1:])]
 
 
-def answer(order: dict[str, Any]) -> tuple[str, bool]:
+def answer(order: dict[str, Any]) -> tuple[str, bool, list[str]]:
     """Try one mutant; without a text, the code as it is."""
     file, text = order["file"], order["text"]
     if text is None:
@@ -119,8 +122,8 @@ def main() -> None:
         with suppress(ImportError):
             import_module(name)
     for line in sys.stdin:
-        by, timed = answer(json.loads(line))
-        print(json.dumps({"by": by, "timed": timed}), flush=True)
+        by, timed, passed = answer(json.loads(line))
+        print(json.dumps({"by": by, "timed": timed, "passed": passed}), flush=True)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ def open_(value: Any) -> Any:
 class Engine:
     """An engine's side of the protocol, for one provider."""
 
-    def __init__(self, stub: Any) -> None:
-        self.stub = stub
+    def __init__(self, stub: Any, port: int) -> None:
+        self.stub, self.port = stub, port
         self.empty = empty_pb2.Empty()
 
     def configure(self, **inputs: Any) -> tuple[dict[str, Any], Any]:
@@ -110,7 +110,7 @@ def served(folder: Path, plugin: Path = REPOSITORY / "plugin") -> Iterator[Engin
         port = process.stdout.readline().strip()
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             try:
-                yield Engine(provider_pb2_grpc.ResourceProviderStub(channel))
+                yield Engine(provider_pb2_grpc.ResourceProviderStub(channel), int(port))
             finally:
                 process.terminate()
                 assert process.wait(30) == 0

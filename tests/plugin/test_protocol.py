@@ -1,6 +1,9 @@
 """The plugin's answers that need no host: schema, config, checks, differences, previews, secrets."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ import grpc
 import pytest
 from pulumi.runtime import proto
 
-from .served import UNKNOWN, Engine, open_, plain, secret, served, struct
+from .served import SIGNATURE, UNKNOWN, Engine, open_, plain, secret, served, struct
 
 LOGIN = {"host": "192.0.2.1", "user": "root", "password": "hunter2"}
 WAY = {"bootstrap": LOGIN}
@@ -26,6 +29,24 @@ def test_it_says_what_there_is(engine: Engine) -> None:
     schema = engine.schema()
     assert schema == json.loads((Path(__file__).parents[2] / "plugin" / "schema.json").read_text())
     assert engine.stub.GetPluginInfo(engine.empty).version == schema["version"]
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the kernel does not tell whose socket it is")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("method", ["GetSchema", "Configure", "Construct", "Create", "Cancel"])
+def test_it_answers_no_other_user_of_the_machine(engine: Engine, method: str) -> None:
+    call = f"""
+import os, grpc
+grpc.insecure_channel("127.0.0.1:1")  # loads what another user may not read
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+call = grpc.insecure_channel("127.0.0.1:{engine.port}").unary_unary("/pulumirpc.ResourceProvider/{method}")
+try:
+    print("answered", call(b"", timeout=60))
+except grpc.RpcError as error:
+    print(error.code().name)
+"""
+    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "PERMISSION_DENIED\n", done.stderr
 
 
 def test_it_takes_secrets_and_gives_values_in_previews(engine: Engine) -> None:
@@ -65,6 +86,55 @@ def test_inputs_are_normalised_with_secrets_where_they_were(engine: Engine) -> N
     assert inputs["connection"]["bootstrap"] == {**LOGIN, "password": secret("hunter2")}
     assert inputs["sudo"] == "password"
     assert inputs["enabled"] is True
+
+
+WORDS = ("hunter2", "hunter3", "hunter4", "correct horse", "left over")
+
+
+def _in_clear(value: Any) -> list[str]:
+    """Return the words of `WORDS` outside of secrets."""
+    if isinstance(value, dict):
+        return [] if value.get(SIGNATURE) else [word for one in value.values() for word in _in_clear(one)]
+    if isinstance(value, list):
+        return [word for one in value for word in _in_clear(one)]
+    return [word for word in WORDS if word in str(value)]
+
+
+@pytest.mark.parametrize("as_secret", [lambda value: value, secret], ids=["unmarked", "marked"])
+def test_secrets_are_wrapped_at_every_depth(engine: Engine, as_secret: Any) -> None:
+    jump = {"host": "192.0.2.9", "user": "jump", "password": as_secret("hunter2")}
+    further = {**LOGIN, "password": [as_secret("hunter3"), as_secret("hunter4")], "proxy": {**jump, "proxy": jump}}
+    way = {"admin": {**further, "sudoPassword": as_secret("left over")}, "bootstrap": secret(further)}
+    urn = engine.urn("LimitedUser", "deploy")
+    news = {"host": "web1", "name": "deploy", "password": as_secret("correct horse"), "connection": way}
+    inputs, failures = engine.check(urn, news)
+    assert failures == []
+    assert open_(inputs)["connection"]["admin"]["proxy"]["proxy"]["password"] == "hunter2"
+    assert open_(inputs)["connection"]["admin"]["password"] == ["hunter3", "hunter4"]
+    _, foreseen = engine.create(urn, inputs, preview=True)
+    state = {**inputs, "observed": {}}
+    changed, _ = engine.check(urn, {**news, "password": as_secret("correct horses")}, inputs)
+    updated = engine.update(urn, "web1/user deploy", state, changed, preview=True)
+    for found in (inputs, foreseen, changed, updated):
+        assert _in_clear(found) == []
+        assert open_(found)["connection"] == open_(way)
+
+
+def test_two_providers_reach_their_own_hosts(tmp_path: Path) -> None:
+    """As two explicit providers of one program do: each is a process of its own."""
+    found = []
+    for address in ("192.0.2.1", "192.0.2.2"):
+        with served(tmp_path) as own:
+            login = {"user": "root", "password": "hunter2"}
+            inputs, _ = own.configure(hosts=json.dumps({address: {"address": address, "bootstrap": login}}))
+            urn = own.urn("Sysctl", "kernel")
+            with pytest.raises(grpc.RpcError) as failed:
+                own.read(urn, "web9/sysctl", {}, {})
+            assert "hunter2" not in failed.value.details()
+            found.append((inputs["lineage"], failed.value.details()))
+    assert "(there: 192.0.2.1)" in found[0][1]
+    assert "(there: 192.0.2.2)" in found[1][1]
+    assert found[0][0] != found[1][0]
 
 
 def test_a_password_that_nobody_marked_is_a_secret_all_the_same(engine: Engine) -> None:

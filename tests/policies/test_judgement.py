@@ -253,6 +253,26 @@ def test_an_environment_that_wants_less_icmpv6(pack: Pack) -> None:
     assert only(pack.analyze(ruleset(quiet, "ipv6")), "icmpv6-accepted") == []
 
 
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, *range(128, 137), 141, 142, 143, 148, 149, 151, 152, 153])
+def test_what_ipv6_itself_needs_is_always_allowed(pack: Pack, kind: int) -> None:
+    pack.configure({})
+    opened = with_first(V6, f"-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j ACCEPT")
+    assert not [
+        one for one in only(pack.analyze(ruleset(opened, "ipv6")), "exposure-allowed") if "icmpv6" in one.message
+    ]
+
+
+def test_three_of_those_who_reach_everything_are_named(pack: Pack) -> None:
+    pack.configure({})
+    nets = [f"{number}.0.0.0/8" for number in (11, 13, 15, 17, 19)]
+    opened = V4
+    for net in reversed(nets):
+        opened = with_first(opened, f"-A INPUT -s {net} -j ACCEPT")
+    (told,) = only(pack.analyze(ruleset(opened)), "default-deny-ipv4")
+    named = ", ".join(f"everything from {net}" for net in nets[:3])
+    assert told.message.startswith(f"web1: INPUT is not default-deny for IPv4: {named} can be reached. ")
+
+
 def test_a_blocked_source_is_no_lost_reply(pack: Pack) -> None:
     blocked = with_first(V4, "-A INPUT -s 192.0.2.0/24 -j DROP")
     assert only(pack.analyze(ruleset(blocked)), "replies-accepted", "no-dead-rules") == []

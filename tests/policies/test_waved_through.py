@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from components.keys.authorized_keys import parse_key
+
 from .analyzer import Declared, Pack, only
 from .cases import ED25519, resource
 
@@ -54,6 +56,22 @@ def test_exemptions_of_everybody(pack: Pack, ignored: str, told: bool) -> None:
     pack.configure({})
     assert violated(pack, "ban-exemptions-narrow", jail(f"[sshd]\nenabled = true\nignoreip = {ignored}\n")) is told
     assert violated(pack, "ban-exemptions-narrow", jail(f"[a]\nenabled = true\n[b]\nignoreip: {ignored}\n")) is told
+
+
+@pytest.mark.parametrize(
+    ("ignored", "said"),
+    [
+        ("0.0.0.0/0", "everybody on IPv4"),
+        ("0.0.0.0/1 128.0.0.0/1", "everybody on IPv4"),
+        ("::/0", "everybody on IPv6"),
+        ("198.48.0.0/12", f"{2**20} IPv4 addresses, of which 65536 may be,"),
+        ("2001:db8::/31", f"{2**97} IPv6 addresses, of which {2**96} may be,"),
+    ],
+)
+def test_how_many_are_exempted_is_said(pack: Pack, ignored: str, said: str) -> None:
+    pack.configure({})
+    told = only(pack.analyze(jail(f"[sshd]\nignoreip = {ignored}\n")), "ban-exemptions-narrow")
+    assert any(f"jail sshd exempts {said} from bans ({ignored})." in one.message for one in told)
 
 
 def test_a_command_that_exempts(pack: Pack) -> None:
@@ -186,6 +204,8 @@ def test_keys_that_make_keys(pack: Pack, options: str) -> None:
     assert violated(pack, "no-authority-keys", user(keys=[hidden]))
     pack.configure({"no-authority-keys": {"authorities": ["SHA256:unlike"]}})
     assert violated(pack, "no-authority-keys", user(keys=[f"{options} {ED25519}"]))
+    pack.configure({"no-authority-keys": {"authorities": [parse_key(ED25519).fingerprint]}})
+    assert not violated(pack, "no-authority-keys", user(keys=[f"{options} {ED25519}"]))
 
 
 @pytest.mark.parametrize("line", ['PermitRootLogin "yes"', "permitrootlogin = yes", "PERMITROOTLOGIN Yes"])

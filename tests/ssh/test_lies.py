@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,8 @@ from hosts.shell import replay
 from hosts.ssh.guesses import Guesses
 from hosts.text.masking import printable
 from provider.server import Server as Provider
+from provider.server import answering
+from provider.structs import struct_of
 from tests.ssh.conftest import private, public
 from tests.ssh.ghost import LIES, Ghost, Lie, section
 from tests.ssh.server import Behaviour, Server, serving
@@ -41,11 +44,13 @@ ROUNDS = int(os.environ.get("STOCKADE_LIES", "2"))
 SECONDS = 40
 """Maximum CPU time of one operation, which may have to parse a megabyte of anything."""
 LONGEST = 10_000
+TIMEOUTS = count(30, 0.001)
+"""The pool has a connection for each, so that no run finds what another one knows of its host."""
 CLAIM = "c" * 32
 SUDO = "TOPSECRET-SUDO"
-MOST = {"users": [{"name": "deploy"}], "sshd": {}, "fail2ban": {}, "updates": {}, "listeners": {}}
+MOST = {"users": [{"name": "deploy"}], "sshd": {}, "fail2ban": {}, "updates": {}, "listeners": {}, "sysctl": {}}
 PROGRAMS: tuple[dict[str, Any], ...] = (
-    {**MOST, "firewall": {}, "timeSync": {"daemon": "chrony"}},
+    {**MOST, "firewall": {}, "timeSync": {"daemon": "chrony"}, "upgrade": {"trigger": "1"}},
     {"firewall": {"ipv6Mode": "reject"}},
     {"firewall": {"keep": "ufw"}},
 )
@@ -89,6 +94,19 @@ class Context:
         pass
 
 
+class Importing(Provider):
+    """The provider, which can also be asked to import, as the package's can."""
+
+    @answering
+    def Import(self, request: Any) -> Any:
+        """Make a state of what the host has."""
+        provider: Any = self._provider(request, request.inputs)
+        connection = rpc.deserialize_properties(request.inputs)["connection"]
+        provider.host_to_import = lambda name: provider._ways.host(name, connection)
+        result = provider.take(request.id, record=True, refuse=False)
+        return proto.ReadResponse(id=result.id, properties=struct_of(result.outs or {}))
+
+
 @dataclass
 class Resource:
     """A resource of the stack, as the engine sees it."""
@@ -103,8 +121,7 @@ class Resource:
         """The same in another run, with its own connection and no memory."""
         CLAIMS.__init__()  # type: ignore[misc]
         connection_pool()._guesses = Guesses()
-        way = self.inputs["connection"]
-        inputs = {**self.inputs, "connection": {**way, "connectTimeout": way["connectTimeout"] + 0.001}}
+        inputs = {**self.inputs, "connection": {**self.inputs["connection"], "connectTimeout": next(TIMEOUTS)}}
         return replace(self, inputs=inputs)
 
     def at(self, state: dict[str, Any]) -> dict[str, Any]:
@@ -115,23 +132,26 @@ class Resource:
         """Call the provider; raises `Refused` if it aborts the call."""
         urn = f"urn:pulumi:test::shop::{self.kind}::web1"
         structs = {name: _struct(value) if isinstance(value, dict) else value for name, value in what.items()}
-        request = getattr(proto, f"{verb}Request")(urn=urn, **structs)
+        request = getattr(proto, "ReadRequest" if verb == "Import" else f"{verb}Request")(urn=urn, **structs)
         return getattr(self.provider, verb)(request, Context())
+
+    @property
+    def model(self) -> Any:
+        """The inputs, parsed."""
+        return self.chapter.inputs.model_validate(stored.inputs_of(self.inputs))
 
     def state(self) -> dict[str, Any]:
         """The state right after it was created on the host as it is."""
         facts = self.facts()
-        model = self.chapter.inputs.model_validate(stored.inputs_of(self.inputs))
-        outs = stored.outs(model, facts, facts, CLAIM, Machine())
+        outs = stored.outs(self.model, facts, facts, CLAIM, Machine())
         return {**outs, stored.REFERENCE: self.inputs[stored.REFERENCE], "connection": self.inputs["connection"]}
 
     def facts(self) -> Any:
         """The true facts of the host."""
-        model = self.chapter.inputs.model_validate(stored.inputs_of(self.inputs))
-        look = self.chapter.observe(model)
+        look = self.chapter.observe(self.model)
         mark = "f" * 32
         stream = self.ghost.look(look).replace(b"@nonce@", mark.encode())
-        return self.chapter.parse(model, replay(mark, stream + f"\n{mark} Z\n".encode()))
+        return self.chapter.parse(self.model, replay(mark, stream + f"\n{mark} Z\n".encode()))
 
 
 def _struct(props: dict[str, Any]) -> Struct:
@@ -169,7 +189,7 @@ def resource(request: pytest.FixtureRequest, ghostly: Server) -> Resource:
         "sudoPassword": SUDO,
     }
     props = {**RESOURCES[request.param], "connection": {"admin": login, "connectTimeout": 30}}
-    provider = Provider()
+    provider = Importing()
     chapter = provider._provider(  # the one that the resource refers to
         SimpleNamespace(urn="urn:pulumi:test::shop::x::y"), _struct(props)
     ).chapter  # type: ignore[attr-defined]
@@ -211,17 +231,22 @@ def one_round(resource: Resource, before: dict[str, Any], lie: Lie) -> Resource:
     tried(run, "Delete", id="web1", properties=run.at(before))
     run = run.new_run()
     read = tried(run, "Read", id="web1", properties=run.at(before), inputs=run.inputs)
+    run = run.new_run()
+    imported = tried(run, "Import", id=f"web1/{run.chapter.title(run.model)}", inputs=run.inputs)
     ghost.lie = None
-    if read is None or not read.id:
-        return run
-    run, found = run.new_run(), rpc.deserialize_properties(read.properties)
-    tried(run, "Diff", id="web1", olds=run.at(found), news=run.inputs)
-    tried(run, "Update", id="web1", olds=run.at(found), news=run.inputs)
-    run = run.new_run()
-    tried(run, "Delete", id="web1", properties=run.at(found))
-    run = run.new_run()
-    again = run.call("Read", id="web1", properties=run.at(found), inputs=run.inputs)
-    assert _inputs(again) == _inputs(run.call("Read", id="web1", properties=run.at(before), inputs=run.inputs))
+    for answer in (imported, read):
+        if answer is None or not answer.id:
+            continue
+        run, found = run.new_run(), rpc.deserialize_properties(answer.properties)
+        found |= {stored.REFERENCE: run.inputs[stored.REFERENCE]}
+        tried(run, "Diff", id="web1", olds=run.at(found), news=run.inputs)
+        tried(run, "Update", id="web1", olds=run.at(found), news=run.inputs)
+        run = run.new_run()
+        tried(run, "Delete", id="web1", properties=run.at(found))
+        run = run.new_run()
+        again = run.call("Read", id="web1", properties=run.at(found), inputs=run.inputs)
+        if answer is read:
+            assert _inputs(again) == _inputs(run.call("Read", id="web1", properties=run.at(before), inputs=run.inputs))
     return run
 
 

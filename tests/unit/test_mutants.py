@@ -38,6 +38,11 @@ def test_a_python_file_has_mutants_of_every_kind() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["@lru_cache(maxsize=64)\ndef f(): ...\n", "a = zip(b, c, strict=True)\n"])
+def test_what_changes_no_answer_is_no_mutant(text: str) -> None:
+    assert [*in_python("f.py", text)] == []
+
+
 def test_a_script_has_mutants_of_every_kind() -> None:
     found = {line.strip() for mutant in in_sh("f.sh", SH) for line in _changed(SH, mutant.after)}
     negated = {'if ! [ "$1" = a ]; then', 'if [ "$1" != a ]; then'}

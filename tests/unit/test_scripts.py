@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from components.core.chapter import KnownState
 from hosts.scripts import parts, script, source, takes, top_of, uses
+from hosts.ssh.connection import HostAccess
+from tests.mutants.recorder import SH_FILE
+from tests.unit.test_recorded import chapters
 
 REPOSITORY = Path(__file__).parents[2]
-ROOMS = ("hosts", "components", "provider", "fleet")
+ROOMS = ("hosts", "components", "provider", "fleet", "cli")
 SCRIPTS = sorted(str(file.relative_to(REPOSITORY)) for room in ROOMS for file in (REPOSITORY / room).rglob("*.sh"))
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
-GIVEN = {"PATH", "LC_ALL", "NONCE", "PPID", "HOME", "IFS", "OPTARG", "OPTIND", "SUDO_USER"}
-"""Variables that every script has (hosts/shell.py), or that its shell or sudo sets."""
+GIVEN = {"PATH", "LC_ALL", "NONCE", "PPID", "HOME", "IFS", "OPTARG", "OPTIND", "SUDO_USER", "recording", SH_FILE}
+"""Variables that every script has (hosts/shell.py), or that its shell, sudo, remember.sh or `make mutants` sets."""
 
 _OWN = re.compile(r"\$\{?#?([A-Za-z_]\w*)")
 _SET = re.compile(
@@ -139,3 +143,59 @@ def _long_sh(file: Path) -> Iterator[int]:
 def test_no_sh_of_more_than_five_lines_is_in_a_python_string() -> None:
     files = [file for room in ROOMS for file in (REPOSITORY / room).rglob("*.py")]
     assert {str(file.relative_to(REPOSITORY)) for file in files if any(_long_sh(file))} == set()
+
+
+_DECLARED: dict[str, dict[str, str]] = {
+    "fail2ban": {"config": ""},
+    "kept": {"program": "ufw"},
+    "ruleset": {"family": "ipv4", "rules": "*filter\nCOMMIT\n"},
+    "sshd": {"settings": "", "admin": ""},
+    "sysctl": {"settings": ""},
+    "timesync": {"daemon": "chrony"},
+    "upgrade": {"trigger": "1"},
+    "user": {"name": "bob"},
+}
+"""The inputs that a chapter must have."""
+_STATUS = re.compile(r"(?:\b(?:exit|return|refuse) |\brefused=)([6-9]\d)\b")
+_SHARED = {65, 68, 69, 71, 72, 73, 74, 75, 77, 92}
+"""Statuses that are planned again (75), or that hosts/shell.py or the chapter's own code puts in words."""
+
+
+@pytest.mark.parametrize("name", sorted(chapters()))
+def test_each_status_of_a_script_has_its_words_and_all_words_are_of_a_status(name: str) -> None:
+    chapter = chapters()[name]
+    inputs = chapter.inputs.model_validate({"host": "web1", **_DECLARED.get(name, {})})
+    seen = None if name == "timesync" else chapter.facts()
+    known = KnownState(before=seen, prior=seen)
+    done = [chapter.observe(inputs), chapter.apply(inputs, known), chapter.restore(inputs, known)]
+    statuses = {int(status) for one in done for status in _STATUS.findall("\n".join((one.body, *one.values.values())))}
+    worded = {status for one in done for status in one.exits}
+    assert statuses - worded <= _SHARED
+    assert worded <= statuses
+
+
+_OF_THE_GUARD = {"guard", "occasion"}
+"""Variables that the guard sets around a script (hosts/guard)."""
+_BY_NAME = re.compile(r"(prior|expected|prior_dropin)_(content|mode|owner|group)")
+"""Values of a file's state, which files.sh reads by the name of the file."""
+_ACCESS = HostAccess.model_validate({"name": "web1", "bootstrap": {"host": "192.0.2.1", "user": "bob"}})
+
+
+@pytest.mark.parametrize("name", sorted(chapters()))
+def test_scripts_are_given_what_they_take_and_nothing_else(name: str) -> None:
+    chapter = chapters()[name]
+    inputs = chapter.inputs.model_validate({"host": "web1", **_DECLARED.get(name, {})})
+    seen = None if name == "timesync" else chapter.facts()
+    known = KnownState(last=inputs, recorded=seen, prior=seen, before=seen)
+    given, used = set[str](), set[str]()
+    for one in (chapter.observe(inputs), chapter.apply(inputs, known), chapter.restore(inputs, known)):
+        values = {*one.values, *one.secrets}
+        assert used_in(one.body) - set_in(one.body) - GIVEN - _OF_THE_GUARD - {"pkg_gone"} <= values
+        given |= values
+        used |= used_in(one.body)
+    for restoring in (False, True):
+        guard = chapter.guard(inputs, known, _ACCESS, restoring=restoring)
+        if guard:
+            given |= {*guard.values}
+            used |= used_in(guard.save + guard.back + guard.commit)
+    assert {value for value in given - used if not _BY_NAME.fullmatch(value)} == set()

@@ -53,7 +53,7 @@ from rules.language.sets import not_there, printed
 from rules.model import Ruleset as Rules
 from rules.model import Table
 from rules.plan.drift import as_shown, visible, watched, watched_lines
-from rules.plan.foreign import own_rules, spellings
+from rules.plan.foreign import own_rules, spellings, with_filled_chains
 from rules.plan.ownership import plan
 from rules.values.family import Family
 
@@ -66,6 +66,7 @@ ABSENT = 69
 REFUSED = 70
 NO_LOADER = 71
 UNSTARTED = 72
+UNREADABLE = 85
 
 EXITS = {
     **SET_EXITS,
@@ -78,6 +79,8 @@ EXITS = {
     "resource on which the rules depend. Or declare `persistent: false`",
     UNSTARTED: "a service that stopped along with another firewall does not start again",
     REFUSED: "the host refused a rule; nothing was loaded",
+    UNREADABLE: "iptables cannot print its own rules: another program, such as nft, has written something to its "
+    "tables that it has no words for. `nft -a list ruleset` shows it; remove it there",
 }
 """Exit statuses that the scripts in this directory reserve."""
 
@@ -173,7 +176,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def restore(self, inputs: RulesetInputs, known: Seen) -> Script:
         prior, now = known.prior or RulesetFacts(), known.before or RulesetFacts()
         saved = parse_saved(prior.saved, inputs.family)
-        declared = inputs.declared
+        declared = with_filled_chains(inputs.declared, saved)  # some may not be declared any more
         back = own_rules(saved, declared, inputs.preserved)
         if still_there(prior.controller, now.controller):  # it had not been taken over then
             back = own_rules(parse_saved(now.saved, inputs.family), declared, inputs.preserved)
@@ -199,7 +202,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             "boot_back": "yes" if known.last and known.last.persistent and not inputs.persistent else "",
             "persistent": "yes" if inputs.persistent else "",
             **closing(addressed(inputs, now), inputs.preserved, {*inputs.ssh_ports, *ways, now.port}),
-            **sets_values(inputs.sets, known.last.sets if known.last else ""),
+            **sets_values(inputs.sets, [one.sets for one in known.possible]),
             **prior.boot.unpacked().values("prior"),
         }
         takes = inputs.take_over and bool(obstacles_of(inputs, known.before or RulesetFacts()))
@@ -272,7 +275,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         chains = watched(wanted, last)
         return {
             **_tools(inputs.family),
-            **sets_values(inputs.sets, known.last.sets if known.last else ""),
+            **sets_values(inputs.sets, [one.sets for one in known.possible]),
             "lock_wait": LOCK_WAIT,
             "watched": " ".join(chains),
             "expected": watched_lines(before.saved, chains),

@@ -12,6 +12,7 @@ if [ -n "$persistent" ]; then
     if [ -f "$boot.next" ]; then
         svc_on "$boot_unit"
         keep_boot "$boot.next"
+        clear_place "$boot"
         mv -f "$boot.next" "$boot"
     fi
     kept_boot || :

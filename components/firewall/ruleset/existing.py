@@ -4,7 +4,7 @@ import re
 
 from components.failure import Failure
 from components.firewall.controllers.others import in_words
-from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs, obstacles_of, own_part
+from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs, obstacles_of, own_part, with_exposure
 from rules.errors import RuleSyntaxError
 from rules.language.parse import parse, parse_saved
 from rules.language.render import render
@@ -19,6 +19,23 @@ _OF_PROGRAMS = re.compile(
 """Chains that other programs fill, or that close a host at boot. Any other chain is taken for the administrator's."""
 
 
+class Managed(Failure):
+    """Another program manages the rules. `why`: how that is known."""
+
+    def __init__(self, where: str, host: str, why: str) -> None:
+        """Say what to do about it in an import."""
+        self.why = why
+        super().__init__(
+            f"{where}: cannot be imported: {why}; import `{host}/firewall kept` instead to leave it in charge, or "
+            "declare the rules with `takeOver: true`"
+        )
+
+
+def of_a_program(chain: str) -> bool:
+    """Return whether a chain, by its name, is filled by another program."""
+    return _OF_PROGRAMS.fullmatch(chain) is not None
+
+
 def existing(inputs: RulesetInputs, seen: RulesetFacts, saved: str) -> RulesetInputs:
     """Return the inputs that describe the rules in force. `saved`: what iptables-save printed.
 
@@ -30,13 +47,10 @@ def existing(inputs: RulesetInputs, seen: RulesetFacts, saved: str) -> RulesetIn
     found = inputs.model_copy(update={"beside": tuple(sorted({*inputs.beside, *beside}))})
     managers = obstacles_of(found, seen)
     if managers:
-        raise Failure(
-            f"{where}: cannot be imported: {in_words(managers[0])}; import `{inputs.host}/firewall kept` instead to "
-            "leave it in charge, or declare the rules with `takeOver: true`"
-        )
+        raise Managed(where, inputs.host, in_words(managers[0]))
     try:
         rules = render(_own(parse_saved(saved, inputs.family), inputs))
-        found = found.model_copy(update={"rules": render(parse(rules, inputs.family))})
+        found = found.model_copy(update=with_exposure(parse(rules, inputs.family), found.beside))
     except RuleSyntaxError as error:
         raise Failure(f"{where}: cannot be imported: a rule cannot be declared: {error}") from None
     return found.model_copy(update={"persistent": _loaded_at_boot(found, seen)})
@@ -50,7 +64,7 @@ def _own(current: Ruleset, inputs: RulesetInputs) -> Ruleset:
     """Return the rules without those of other programs, and without tables in which nothing is left."""
     tables = []
     for table in current.tables or (Table("filter"),):
-        chains = (Chain(name) for name in table.user_chains if not _OF_PROGRAMS.fullmatch(name))
+        chains = (Chain(name) for name in table.user_chains if not of_a_program(name))
         built_in = (Chain(name, "ACCEPT") for name in BUILTIN_CHAINS.get(table.name, ()))
         frame = Ruleset(inputs.family, (Table(table.name, (*built_in, *chains)),))
         own = own_rules(current, frame, inputs.preserved).tables[0]

@@ -1,6 +1,6 @@
 # Facts about the rules of one address family (RulesetFacts).
 #
-# names: the names in the rules that stand for addresses. Exits: 69 (ABSENT). 16777216 is Limit.RULES.
+# names: the names in the rules that stand for addresses. Exits: 69 (ABSENT), 85 (UNREADABLE). 16777216 is Limit.RULES.
 # uses: components/firewall/boot/boot_file.sh hosts/system/services.sh hosts/system/files.sh hosts/system/origin.sh
 # uses: components/firewall/controllers/find.sh components/firewall/controllers/cause.sh
 # uses: hosts/system/network.sh components/firewall/boot/places.sh components/firewall/sets/show.sh
@@ -8,7 +8,7 @@
 
 find_boot_file
 command -v "$tool-save" >/dev/null || exit 69
-saved=$("$tool-save")
+saved=$("$tool-save") || exit 85
 fits 16777216 "what $tool-save prints" "$saved"
 section saved printf '%s\n' "$saved"
 section entry entry

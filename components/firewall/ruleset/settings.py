@@ -11,6 +11,7 @@ from components.firewall.controllers.others import checked, exposure_notes, in_t
 from hosts.guard.guarded import LIMIT
 from hosts.system.files import FileState
 from rules.analysis.reachability import TooIntricateError, exposure
+from rules.errors import RuleSyntaxError
 from rules.language.naming import resolve
 from rules.language.parse import parse, parse_saved
 from rules.language.render import render
@@ -73,8 +74,11 @@ class RulesetInputs(ChapterInputs):
 
     @property
     def declared(self) -> Rules:
-        """The rules as data."""
-        return parse(self.rules, self.family)
+        """The rules as data. What a host showed is not held to the form in which people declare them."""
+        try:
+            return parse(self.rules, self.family)
+        except RuleSyntaxError:
+            return parse_saved(self.rules, self.family)
 
     @property
     def preserved(self) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ _stop_left() { # some packages leave running what they started
     while read -r _unit; do
         _state=$(systemctl show -p LoadState -p ActiveState "$_unit" </dev/null)
         [ "$(echo $_state)" = 'LoadState=not-found ActiveState=active' ] || continue
-        timeout 30 systemctl stop "$_unit" </dev/null
+        timeout 30 systemctl stop "$_unit" </dev/null || {
+            systemctl kill -s KILL "$_unit" </dev/null || :
+            timeout 30 systemctl stop "$_unit" </dev/null || ! systemctl -q is-active "$_unit" </dev/null
+        }
     done <"$folder/aliases"
 }

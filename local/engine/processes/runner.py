@@ -44,6 +44,7 @@ def main() -> int:
             root_directory=settings["root"],
         )
     )
+    pulumi.log.debug = lambda *_args, **_options: None  # the SDK's own, several calls a resource, which nobody sees
     program = settings["program"]
     sys.argv = [program]
     loop = asyncio.new_event_loop()

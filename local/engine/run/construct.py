@@ -59,6 +59,8 @@ class Constructor:
         )
         for name, found in request.propertyDependencies.items():
             asked.inputDependencies[name].urns.extend(found.urns)
+        if request.HasField("customTimeouts"):
+            asked.customTimeouts.MergeFromString(request.customTimeouts.SerializeToString())
         for option in ("protect", "retainOnDelete"):
             if request.HasField(option):
                 setattr(asked, option, getattr(request, option))

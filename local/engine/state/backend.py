@@ -10,7 +10,7 @@ import platform
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,15 +105,20 @@ class Backend:
             if holder.get("hostname") == platform.node() and not _alive(holder.get("pid")):
                 file.unlink(missing_ok=True)
 
+    def holders(self) -> list[str]:
+        """Who holds the stack's lock, without those that have died on this machine."""
+        found = [_holder(file) for file in self._locks.glob("*.json")]
+        return [_who(one) for one in found if one.get("hostname") != platform.node() or _alive(one.get("pid"))]
+
     def _held(self) -> str:
         lines = [f"the stack is currently locked by another update; wait for it to end, or remove {self._locks}/*.json"]
-        for file in self._locks.glob("*.json"):
-            who = _holder(file)
-            lines.append(
-                f"  {file}: created by {who.get('username')}@{who.get('hostname')} "
-                f"(pid {who.get('pid')}) at {who.get('timestamp')}"
-            )
+        lines += (f"  {file}: created by {_who(_holder(file))}" for file in self._locks.glob("*.json"))
         return "\n".join(lines)
+
+
+def _who(holder: Mapping[str, Any]) -> str:
+    user, place = holder.get("username"), holder.get("hostname")
+    return f"{user}@{place} (pid {holder.get('pid')}) at {holder.get('timestamp')}"
 
 
 def _holder(file: Path) -> dict[str, Any]:

@@ -100,7 +100,12 @@ def load_project(start: Path) -> Project:
 def _plugins(data: Mapping[str, Any], root: Path) -> dict[str, Path]:
     section = _mapping(data.get("plugins"), "plugins")
     _known(section, {"providers"}, "Pulumi.yaml `plugins`")
-    return {str(entry["name"]): root / str(entry["path"]) for entry in section.get("providers") or []}
+    try:
+        return {str(entry["name"]): root / str(entry["path"]) for entry in section.get("providers") or []}
+    except (TypeError, KeyError):
+        raise EngineError(
+            "Pulumi.yaml: `plugins.providers` must be a list of mappings with `name` and `path`"
+        ) from None
 
 
 def _packages(data: Mapping[str, Any], root: Path) -> dict[str, Path]:

@@ -211,7 +211,7 @@ def _find(resources: Iterable[Resource], urn: str) -> Resource:
             if valid
             else (f"{json.dumps(urn)} is not a valid resource URN")
         )
-        raise EngineError(f"{what}\nTo list the resource URNs in the stack, run `python -m local export`.")
+        raise EngineError(f"{what}\nTo list the resource URNs in the stack, run `stockade export`.")
     if len(found) > 1:
         ids = "".join(f"\n  {item.id}" for item in found)
         raise EngineError(f"Resource URN ambiguously referred to multiple resources. Did you mean:{ids}")

@@ -103,35 +103,29 @@ DEBIAN = Variant(
 
 DEBIAN_13 = replace(DEBIAN, name="debian-13", title="Debian 13 (trixie)", suite="trixie")
 
+_LAYER = replace(DEBIAN, include=(), repository=(), base=DEBIAN)
+"""What a recipe adds to Debian 12."""
+
 FRESH = replace(
-    DEBIAN,
+    _LAYER,
     name="fresh",
     title="Debian 12 with mail, RPC and NTP listening",
-    include=(),
-    repository=(),
     customise=FRESH_CUSTOMISE,
-    base=DEBIAN,
 )
 
 UBUNTU = replace(
-    DEBIAN,
+    _LAYER,
     name="ubuntu",
     title="what bites on Ubuntu 24.04, on a Debian root",
-    include=(),
-    repository=(),
     customise=UBUNTU_CUSTOMISE,
-    base=DEBIAN,
 )
 
 FEDORA = replace(
-    DEBIAN,
+    _LAYER,
     name="fedora",
     title="what Fedora and RHEL have instead, on a Debian root",
-    include=(),
-    repository=(),
     tools=("dnf", "rpm", "createrepo-c"),
     customise=recipe_of("tools", "common", "rpm", "fedora40", "fedora"),
-    base=DEBIAN,
 )
 
 FEDORA_41 = replace(

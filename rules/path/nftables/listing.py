@@ -146,6 +146,10 @@ class _Table:
                 choices = reader.choices(kind, value)
             except (Unreadable, LookupError, TypeError, ValueError):  # or of another form than known
                 choices = [(self._unknown(chain, number),)]
+                if kind == "vmap":  # it may drop, accept or pass on
+                    either = [Target("DROP"), Target("ACCEPT")]
+                    made += [Rule(chain, (*way, *choices[0]), target) for way in ways for target in either]
+                    continue
             ways = [(*way, *choice) for way in ways for choice in choices]
         yield from made
 

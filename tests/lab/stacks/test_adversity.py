@@ -42,8 +42,8 @@ def stack(new_stack: Callable[..., Stack], host: LabHost) -> Stack:
 
 
 def types(stack: Stack) -> list[str]:
-    """The names of the dynamic resources in the state."""
-    return sorted(item["urn"].rpartition("::")[2] for item in stack.state() if "dynamic" in item["type"])
+    """The names of the managed resources in the state."""
+    return sorted(item["urn"].rpartition("::")[2] for item in stack.managed())
 
 
 def traceback_free(output: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
-from tests.lab.oddities import ODD
+from tests.lab.oddities import IN_PLACE, ODD
 from tests.lab.stack import Stack
 
 NAME = "drift1"
@@ -82,6 +82,7 @@ def stack(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Stack:
         ],
         sshd={"settings": {"MaxAuthTries": 5, "AllowUsers": ["deploy", "guest"]}},
         firewall={"preset": "ssh"},
+        sysctl={},
         fail2ban={},
         updates={},
         listeners={},
@@ -135,6 +136,29 @@ def test_drift_is_taken_back_by_up_and_told_no_longer(stack: Stack, host: LabHos
     assert "nologin" not in host.exec("getent passwd guest").stdout
 
 
+OUR_FILES = (
+    *(SSHD, "/etc/fail2ban/jail.d/zz-stockade.local", "/etc/apt/apt.conf.d/99stockade-updates"),
+    *("/etc/iptables/rules.v4", "/etc/iptables/rules.v6", "/etc/sysctl.d/zz-stockade.conf"),
+)
+
+
+# before sshd has a file of somebody else in front, which our settings step aside for
+def test_whatever_is_in_the_place_of_our_files_is_drift_like_any_other(stack: Stack, host: LabHost) -> None:
+    untouched = "stat -c '%a %U %G' /etc/shadow; find /etc -maxdepth 1 -name '*stockade*' -o -name '*rules*'"
+    before = host.exec(untouched).stdout
+    for change in IN_PLACE.values():
+        host.exec(change)
+    stack.refresh()
+    assert drifted(stack) >= {*IN_PLACE}
+    stack.up()
+    stack.refresh()
+    stack.unchanged()
+    told = host.exec(["stat", "-c", "%F %A %U", *OUR_FILES]).stdout.splitlines()
+    assert all(line.startswith("regular file -rw") and line.endswith(" root") for line in told), told
+    assert not any(line[21] == "w" for line in told), "others may write to it"
+    assert host.exec(untouched).stdout == before
+
+
 def test_what_no_config_could_declare_is_drift_like_any_other(stack: Stack, host: LabHost) -> None:
     for change in ODD.values():
         host.exec(change)
@@ -158,7 +182,10 @@ def test_drift_of_every_kind_is_undone_by_destroy(stack: Stack, host: LabHost, t
     del tmp_path
     for change in (*(change for change, _ in ROUNDS[1].values()), *(ODD[name] for name in ("Sshd", "ipv6", "guest"))):
         host.exec(change)
+    for name in ("Sshd", "Fail2Ban", "ipv4", "AutomaticUpdates", "Sysctl"):
+        host.exec(IN_PLACE[name])
     stack.refresh()
     stack.destroy()
+    assert host.exec(["ls", *OUR_FILES], check=False).stdout == ""
     assert host.exec("ls /var/lib/stockade", check=False).stdout == ""
     assert host.exec("id guest", check=False).returncode != 0

@@ -39,13 +39,13 @@ def test_two_hosts_in_two_shards(hosts: dict[str, LabHost], tmp_path: Path) -> N
 
     hosts["fleet2"].exec("iptables -I INPUT -p tcp --dport 8080 -j ACCEPT")
     drift = stack.fleet("drift", "--diff")
-    assert drift.status == 1, drift.output
+    assert drift.status == 7, drift.output
     assert "+ -A INPUT -p tcp -m tcp --dport 8080 -j ACCEPT" in drift
     lines = {line.partition(" ")[0]: line for line in drift.output.splitlines() if " s  " in line}
     assert ("no changes" in lines["test-01"], "1 to update" in lines["test-02"]) == (True, True), drift.output
     named = stack.fleet("drift")
-    assert (named.status, "Ruleset to update: fleet2\n" in named) == (1, True), named.output
-    assert "`python -m fleet up test --refresh --yes`" in named
+    assert (named.status, "Ruleset to update: fleet2\n" in named) == (7, True), named.output
+    assert "`stockade fleet up test --refresh --yes`" in named
     assert stack.fleet("up").status == 0
     assert "8080" in hosts["fleet2"].iptables_save(), "an `up` alone looks at no host"
     back = stack.fleet("up", "--refresh", "--host", "fleet2")
@@ -56,7 +56,7 @@ def test_two_hosts_in_two_shards(hosts: dict[str, LabHost], tmp_path: Path) -> N
     refused = stack.fleet("up", "--only", "2")
     assert refused.status == 1, refused.output
     assert "fleet2: belongs to the stack test-01 now, so it is not undone here" in refused
-    assert "move it there: `python -m fleet move test`" in refused
+    assert "move it there: `stockade fleet move test`" in refused
     assert _shut(hosts["fleet2"])
     moved = stack.fleet("move")
     assert (moved.status, "test-02 -> test-01: fleet2" in moved) == (0, True), moved.output

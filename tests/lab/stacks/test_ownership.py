@@ -124,9 +124,9 @@ def installed_anew(machine: LabHost) -> None:
 
 
 def cli(stack: Stack, *args: str) -> str:
-    """Run a command of the CLI that `python -m local` does not have."""
+    """Run a command of the CLI that `stockade` does not have."""
     argv = ["pulumi", *args, "--non-interactive"]
-    environment = stack._environment()
+    environment = stack.full_environment
     done = subprocess.run(argv, cwd=stack.folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -244,7 +244,7 @@ def test_replaced_tainted_and_renamed_by_the_cli_it_stays_hardened(
     fleet = Fleet("pulumi", key, new_stack, lab)
     stack = fleet.stack(alpha=fleet.entry(host))
     stack.up()
-    urns = [item["urn"] for item in stack.state() if "dynamic" in item["type"]]
+    urns = [item["urn"] for item in stack.managed()]
     replaced = stack.run("up", "--yes", "--skip-preview", "--replace=**")  # the provider, too: one more process
     assert "replaced" in replaced
     assert fleet.hardened(host)

@@ -17,6 +17,7 @@ import pytest
 from local.lab.api import Lab, LabHost
 from tests.lab.conftest import entry
 from tests.lab.outside import listen, probe_ports
+from tests.lab.shells import only_dynamic
 from tests.lab.stack import Stack
 
 needs_cli = pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH")
@@ -159,7 +160,7 @@ def test_what_is_replaced_by_name_is_in_force(lab: Lab, hosts: list[LabHost], st
 
 @pytest.mark.parametrize("kind", ["LimitedUser", ""])
 def test_what_is_tainted_is_in_force(lab: Lab, hosts: list[LabHost], stack: Stack, kind: str) -> None:
-    urns = [item["urn"] for item in stack.state() if item["type"].startswith("pulumi-python:") and kind in item["type"]]
+    urns = [item["urn"] for item in stack.managed() if kind in item["type"]]
     for urn in urns:
         stack.verb("state", "taint", urn, "--yes")
     stack.run("up", "--yes", "--skip-preview")
@@ -202,6 +203,7 @@ def test_a_host_moves_to_another_stack_and_back(lab: Lab, hosts: list[LabHost], 
 
 
 @needs_cli
+@only_dynamic
 def test_an_import_is_refused_in_one_sentence(stack: Stack) -> None:
     kind = "pulumi-python:dynamic/stockade:Listeners"
     told = stack.pulumi("import", "--yes", "--skip-preview", kind, "new", "verb1/listeners", check=False)

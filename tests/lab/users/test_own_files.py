@@ -148,3 +148,37 @@ def test_homes_are_made_and_removed_where_only_root_or_the_user_can_interfere(
     stack.destroy()
     assert host.exec("ls /root/outside; ls /srv/deep/er; rm -r /root/outside /srv/deep").stdout == "file\n"
     assert host.exec(LOOK).stdout == before
+
+
+@pytest.mark.parametrize("drifted", [False, True])
+def test_what_a_change_that_failed_gave_is_taken_away_once_it_is_no_longer_declared(
+    host: LabHost, keys: Callable[[str], Path], configured: Callable[..., Stack], drifted: bool
+) -> None:
+    """The change can neither be finished nor rolled back. Neither what it had added nor what was declared before may be
+    forgotten over that: keys and groups are rights."""
+    host.exec("useradd -m ann; groupadd team; install -d -m 700 -o ann ~ann/.ssh")
+    host.exec("runuser -u ann -- sh -c 'umask 077; echo \"# mine\" >~/.ssh/authorized_keys'")
+    before = host.exec(LOOK).stdout
+    ann = {"name": "ann", "keys": [public(keys("one"))], "groups": ["adm"], "sudo": "none"}
+    stack = configured(ann)
+    stack.up()
+    if drifted:
+        host.exec("usermod -s /bin/false ann")
+        stack.refresh()
+        host.exec("usermod -s /bin/bash ann")
+    host.exec("mount --bind ~ann/.ssh ~ann/.ssh; mount -o remount,ro,bind ~ann/.ssh")
+    two = {**ann, "keys": [public(keys("two"))]}
+    for groups in (["adm", "team"], ["adm", "games"]):
+        failed = configured({**two, "groups": groups}).up(check=False)
+        assert failed.status != 0
+        assert "user ann: set up the account: a file could not be written" in failed, failed.output
+    assert (
+        bool({"team", "games"} & set(host.exec("id -Gn ann").stdout.split())) == drifted
+    )  # drift is not applied again
+    host.exec("umount ~ann/.ssh")
+    configured({**two, "groups": []}).up()
+    assert host.exec("id -Gn ann").stdout == "ann\n"
+    assert host.exec("cat ~ann/.ssh/authorized_keys").stdout == f"# mine\n{public(keys('two'))}\n"
+    assert "earlier" not in json.dumps(stack.state())
+    stack.destroy()
+    assert host.exec(LOOK).stdout == before

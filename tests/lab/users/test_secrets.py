@@ -13,6 +13,7 @@ import pytest
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.stack import Secret, Stack
+from tests.lab.traced import SSHD, SYSTEMD, trace, traced
 
 # With quotes and blanks, so that a value quoted for sh or JSON differs; the search is for the plain part.
 PLAIN = {"password": "Correct7731Horse", "new password": "Battery8842Staple", "passphrase": "Orchid9953Lantern"}
@@ -35,15 +36,6 @@ def hook(event, args):
 
 note(f"process {{sys.orig_argv!r}}")
 sys.addaudithook(hook)
-"""
-
-TRACE = """
-systemd-run -q --unit=tracer strace -f -qq -e trace=execve -s 65536 -o /run/execs -p 1 -p "$(cat /run/sshd.pid)"
-for i in $(seq 100); do
-    if grep -q '^TracerPid:[^0-9]*[1-9]' /proc/1/status "/proc/$(cat /run/sshd.pid)/status"; then exit 0; fi
-    sleep 0.1
-done
-exit 1
 """
 
 # Prints all its arguments and input, and fails: such output of a program on the host must not be shown.
@@ -97,7 +89,7 @@ def test_secrets_are_nowhere_to_be_read(host: LabHost, tmp_path: Path) -> None:
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(AUDIT.format(log=str(log)))
     stack = Stack(tmp_path / "project", environment={"PYTHONPATH": str(hook)})
-    host.exec(TRACE)
+    trace(host, SYSTEMD, SSHD)
     told = {}
     configure(stack, host, key, "")
     told["preview"] = stack.preview().output
@@ -116,8 +108,7 @@ def test_secrets_are_nowhere_to_be_read(host: LabHost, tmp_path: Path) -> None:
     told["export"] = stack.run("export").output
     told["state"] = "\n".join(path.read_text() for path in (stack.folder / ".state").rglob("*") if path.is_file())
     told["destroy"] = stack.destroy().output
-    host.exec("systemctl stop tracer")
-    told["host's processes"] = host.exec("cat /run/execs").stdout
+    told["host's processes"] = traced(host)
     told["host's logs"] = host.exec("journalctl -q --no-pager; cat /var/log/*.log 2>/dev/null || :").stdout
     told["operator's processes"] = log.read_text()
 

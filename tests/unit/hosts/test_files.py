@@ -5,6 +5,7 @@ import os
 import pwd
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,26 +66,56 @@ def test_writing_the_same_again_leaves_the_file_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "folder"])
-@pytest.mark.parametrize("action", ["write", "show", "restore", "remove"])
-def test_what_is_not_an_ordinary_file_is_left_alone(tmp_path: Path, kind: str, action: str) -> None:
-    target, path = tmp_path / "target", tmp_path / "file"
-    target.write_text("theirs")
-    if kind == "folder":
+OTHERS = ("link", "dangling", "to a folder", "folder", "full", "fifo")
+"""What may be in a file's place."""
+CHANGES: dict[str, Callable[[Path], Answer]] = {
+    "write": lambda path: write(path, "ours"),
+    "restore": lambda path: restore(FileState(str(path), True, "ours", "600", USER, GROUP)),
+    "remove": lambda path: restore(FileState(str(path), False)),
+}
+
+
+def in_its_place(tmp_path: Path, kind: str) -> Path:
+    path = tmp_path / "file"
+    (tmp_path / "target").write_text("theirs")
+    (tmp_path / "folder").mkdir()
+    if kind in ("folder", "full"):
         path.mkdir()
+        if kind == "full":
+            (path / "theirs").touch()
+    elif kind == "fifo":
+        os.mkfifo(path)
     else:
-        path.symlink_to(target if kind == "link" else tmp_path / "nowhere")
-    answer = {
-        "write": lambda: write(path, "ours"),
-        "show": lambda: one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)})),
-        "restore": lambda: restore(FileState(str(path), True, "ours", "600", USER, GROUP)),
-        "remove": lambda: restore(FileState(str(path), False)),
-    }[action]()
-    assert answer.status == NOT_A_FILE
-    assert f"{path} is not a regular file" in answer.stderr
-    assert target.read_text() == "theirs"
+        path.symlink_to(tmp_path / {"link": "target", "dangling": "nowhere", "to a folder": "folder"}[kind])
+    return path
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_is_not_a_regular_file_is_seen_and_not_read(tmp_path: Path, kind: str) -> None:
+    path = in_its_place(tmp_path, kind)
+    answer = one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)}))
+    assert answer.status == 0
+    state = file_state(answer.sections, "it")
+    assert (state.other, state.exists, state.content) == (True, True, "")
+    answer = one(Script("show", FILES + 'recording=yes; show_file it "$path"', {"path": str(path)}))
+    assert (answer.status, answer.stderr) == (NOT_A_FILE, f"{path} is not a regular file; it is left as it is\n")
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("action", CHANGES)
+def test_what_is_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path, kind: str, action: str) -> None:
+    path = in_its_place(tmp_path, kind)
+    answer = CHANGES[action](path)
+    assert (tmp_path / "target").read_text() == "theirs"
     assert not (tmp_path / "nowhere").exists()
-    assert path.is_symlink() or path.is_dir()
+    assert not list((tmp_path / "folder").iterdir())
+    if kind == "full":
+        assert (answer.status, answer.stderr) == (NOT_A_FILE, f"{path} is not a regular file; it is left as it is\n")
+        assert (path / "theirs").exists()
+        return
+    assert answer.status == 0
+    assert not path.is_symlink()
+    assert not path.exists() if action == "remove" else path.read_text() == "ours"
 
 
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
@@ -161,7 +192,7 @@ def test_what_no_file_of_its_kind_is_ends_in_one_sentence(tmp_path: Path, kind: 
             server.bind(str(path))
     else:
         path = Path("/dev/zero")
-    answer = one(Script("show", FILES + 'show_file it "$path"', {"path": str(path)}))
+    answer = one(Script("show", FILES + 'recording=yes; show_file it "$path"', {"path": str(path)}))
     assert answer.status == (TOO_LARGE if kind == "sparse" else NOT_A_FILE)
     told = f"{path} has 314572800 bytes; at most 1048576 are read"
     assert answer.stderr == (told if kind == "sparse" else f"{path} is not a regular file; it is left as it is") + "\n"

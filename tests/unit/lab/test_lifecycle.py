@@ -214,7 +214,7 @@ def test_an_unknown_variant_lists_those_there_are() -> None:
     ],
 )
 def test_a_command_for_a_host_keeps_its_own_options(argv: list[str], words: list[str]) -> None:
-    assert cli._command_words(cli._parser().parse_args(argv)) == words
+    assert cli._command_words(cli.parser().parse_args(argv)) == words
 
 
 def test_a_step_says_what_and_how_long_or_that_it_failed(tmp_path: Path) -> None:

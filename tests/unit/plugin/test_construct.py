@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from pulumi import Output, RunError
 from pulumi.runtime import proto
@@ -117,3 +118,11 @@ def test_inputs_may_come_from_other_resources() -> None:
         answer = threads.submit(construct.construct, request, None, "127.0.0.1:1", {})
         with pytest.raises(RunError, match=r"firewall\.sshPort"):
             answer.result()
+
+
+def test_the_engine_is_not_asked_to_take_the_sdks_debug_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several for each resource, each in a call of its own."""
+    asked = list[str]()
+    monkeypatch.setattr("pulumi.log.get_engine", lambda: asked.append("engine"))
+    pulumi.log.debug("registering resource: ...")
+    assert asked == []

@@ -1,10 +1,11 @@
-"""`python -m policies.explain`: its output for saved rulesets, in each form."""
+"""`stockade explain`: its output for saved rulesets, in each form."""
 
 from __future__ import annotations
 
 import io
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -104,6 +105,38 @@ def test_the_picture_shows_each_service_and_source(tmp_path: Path, monkeypatch: 
     cells = [element.get("class") for element in drawn.iter("{http://www.w3.org/2000/svg}rect")]
     assert cells.count("sure") == 1
     assert "doubt" in cells
+
+
+def test_shapes_do_not_overlap_and_are_where_they_belong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell is below its service and right of its source, and all are within the picture."""
+    sources = "".join(f"-A INPUT -s 192.0.2.{n} -p tcp --dport {n} -j ACCEPT\n" for n in (1, 2, 3))
+    _stdin(monkeypatch, f"*filter\n:INPUT DROP\n:FORWARD DROP\n{sources}COMMIT\n")
+    assert explain.main(["--svg", str(tmp_path / "a.svg")]) == 0
+    drawn = ElementTree.parse(tmp_path / "a.svg").getroot()
+    svg = "{http://www.w3.org/2000/svg}"
+
+    def number(element: Any, name: str) -> int:
+        return int(element.get(name))
+
+    rows = {text.text: number(text, "y") for text in drawn.iter(f"{svg}text") if text.get("text-anchor")}
+    columns = {text.text: number(text, "x") for text in drawn.iter(f"{svg}text") if text.get("transform")}
+    cells = [rect for rect in drawn.iter(f"{svg}rect") if rect.get("rx")]
+    assert (len(rows), len(columns), len(cells)) == (3, 3, 9)
+    for rect in cells:
+        left, top, width, height = (number(rect, name) for name in ("x", "y", "width", "height"))
+        title = rect.findtext(f"{svg}title") or ""
+        (row,) = (y for y in rows.values() if top < y < top + height)
+        (column,) = (x for x in columns.values() if left < x < left + width)
+        source = next(name for name, y in rows.items() if y == row)
+        service = next(name for name, x in columns.items() if x == column)
+        assert title.startswith(f"{service} from {source}")
+        assert rect.get("class") == ("sure" if service.endswith(f"/{source[-1]}") else "none")
+        assert left + width < number(drawn, "width")
+        assert top + height < number(drawn, "height")
+    corners = [(number(rect, "x"), number(rect, "y")) for rect in cells]
+    size = number(cells[0], "width"), number(cells[0], "height")
+    for x, y in corners:
+        assert not [1 for a, b in corners if (a, b) != (x, y) and abs(a - x) < size[0] and abs(b - y) < size[1]]
 
 
 def test_all_tables_tell_what_is_denied(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,6 +112,19 @@ def test_a_value_is_replaced_in_its_jail_alone(key: str, value: str) -> None:
     assert after["web"].without([key]) == before["web"].without([key])
 
 
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("port = 1\n[web]\nport = 2\n", "port = 1\n[web]\nport = 9\n"),
+        ("port = 1\n[web]\nfilter = a\n", "port = 1\n[web]\nport = 9\nfilter = a\n"),
+        ("[web]\n[sshd]\nport = 1\n", "[web]\nport = 9\n[sshd]\nport = 1\n"),
+        ("[web]\nport : 2\nports = 3\n", "[web]\nport = 9\nports = 3\n"),
+    ],
+)
+def test_a_line_of_another_section_or_of_none_is_left_alone(text: str, after: str) -> None:
+    assert with_value(text, "web", "port", "9") == after
+
+
 def test_addresses_are_compared_by_what_they_mean() -> None:
     assert same_addresses(["127.0.0.1/8", "::1", "Host.example"], ["::1", "127.0.0.0/8", "host.example"])
     assert not same_addresses(["::1"], ["::1", "192.0.2.1"])

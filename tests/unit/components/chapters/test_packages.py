@@ -1,14 +1,20 @@
 """Packages: what may be declared, and the facts of a host."""
 
+from typing import Any
+
 import pytest
+from pulumi.dynamic import UpdateResult
+from pulumi.output import Unknown
 from pydantic import ValidationError
 
 from components.core.chapter import KnownState
+from components.core.dynamic import HostProvider
 from components.packages.chapter import PackageChapter
 from components.packages.resource import PackagesProvider
-from components.packages.settings import MAIL, UNNECESSARY, PackageFacts, PackageInputs
+from components.packages.settings import MAIL, TIMEOUT, UNNECESSARY, PackageFacts, PackageInputs
 from components.timesync.chapter import TimeSyncChapter
 from components.timesync.settings import NTP, TimeSyncFacts, TimeSyncInputs, packages_for
+from hosts.packages.manager import LOCKED
 from hosts.shell import Answer
 
 CHAPTER = PackageChapter()
@@ -68,6 +74,48 @@ def test_what_is_not_declared_any_more_is_counted_for_those_who_configured_it() 
     assert again["dropped"] == {"fail2ban": 1}
     assert provider.check(again, {"host": "h", "present": []}).inputs["dropped"] == {"fail2ban": 2, "iptables": 1}
     assert not provider.diff("", {**again, "dropped": {"*": 1, **again["dropped"]}}, again).changes
+
+
+@pytest.mark.parametrize(
+    ("state", "counted"),
+    [
+        ({}, {"vim": 1}),
+        ({"unfinished": "install"}, {"*": 1, "vim": 1}),
+        ({"unfinished": "install", "dropped": {"*": 2, "mc": 1}}, {"*": 3, "vim": 1}),
+        ({"dropped": {"*": 2}}, {"*": 2, "vim": 1}),
+    ],
+)
+def test_a_failed_change_counts_for_all_packages(
+    monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], counted: dict[str, int]
+) -> None:
+    outs = {"present": [], "dropped": {"vim": 1}}
+    monkeypatch.setattr(HostProvider, "update", lambda *_: UpdateResult(outs))
+    assert PackagesProvider().update("", state, {}).outs == {"present": [], "dropped": counted}
+
+
+def test_what_a_preview_does_not_know_is_not_counted() -> None:
+    news = {"host": "h", "present": ["sudo", Unknown()]}
+    assert not PackagesProvider().check({"present": ["vim"]}, news).inputs.get("dropped")
+
+
+def test_what_the_scripts_are_given() -> None:
+    inputs = PackageInputs(
+        host="h", present=("sudo", "vim"), absent=("nis",), unstarted=("fail2ban",), take_over=True, lock_timeout=7
+    )
+    wanted = {"present": "sudo vim", "absent": "nis", "unstarted": "fail2ban", "take_over": "yes", "lock_wait": "7"}
+    for script in (CHAPTER.observe(inputs), CHAPTER.apply(inputs, KnownState()), CHAPTER.restore(inputs, KnownState())):
+        assert {name: script.values[name] for name in wanted} == wanted
+        assert {"openssh-server", "sudo", "dpkg"} <= set(script.values["protected"].split())
+        assert script.values["folder"].endswith("/host")
+    assert CHAPTER.apply(PackageInputs(host="h"), KnownState()).values["take_over"] == "no"
+
+
+def test_another_package_manager_is_waited_for_and_its_time_is_added() -> None:
+    for limit in (7, 700):
+        inputs = PackageInputs(host="h", lock_timeout=limit)
+        for script in (CHAPTER.apply(inputs, KnownState()), CHAPTER.restore(inputs, KnownState())):
+            assert script.timeout == TIMEOUT + limit
+            assert f"more than {limit} seconds (lockTimeout)" in script.exits[LOCKED]
 
 
 def test_what_a_failed_change_took_away_was_not_taken_back_with_the_package() -> None:

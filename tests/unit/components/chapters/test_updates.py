@@ -198,3 +198,82 @@ def test_gai_conf_either_way(lines: list[str]) -> None:
     assert prefers_ipv4(with_ipv4_first(text))
     assert with_ipv4_first(with_ipv4_first(text)) == with_ipv4_first(text)
     assert not prefers_ipv4(without_ipv4_first(text))
+
+
+def _values(text: str) -> dict[str, str]:
+    lines = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def test_all_that_the_files_of_red_hat_say() -> None:
+    wanted = DnfAutomatic(apply=True, security=True, reboot="shutdown -r 04:00", mail="ops@example.com")
+    mail = {"emit_via": "stdio,email", "email_from": "root", "email_to": wanted.mail, "email_host": "localhost"}
+    both = {"download_updates": "yes", "apply_updates": "yes", **mail}
+    reboot = {"reboot": "when-needed", "reboot_command": "shutdown -r 04:00"}
+    assert _values(dnf_text(wanted)) == {**both, **reboot, "upgrade_type": "security"}
+    of_yum = {"update_messages": "yes", "random_sleep": "360", "debuglevel": "-2", "mdpolicy": "group:main"}
+    assert _values(yum_text(wanted)) == {**both, **of_yum, "update_cmd": "security"}
+    assert _values(sysconfig_text(wanted)) == {
+        **{"YUM_PARAMETER": "--security", "CHECK_ONLY": "no", "DOWNLOAD_ONLY": "no", "MAILTO": wanted.mail},
+        **{"ERROR_LEVEL": "0", "DEBUG_LEVEL": "0", "RANDOMWAIT": "60", "DAYS_OF_WEEK": "0123456", "CLEANDAY": "0"},
+    }
+    off = {"download_updates": "no", "apply_updates": "no", "emit_via": "stdio"}
+    assert _values(dnf_text(DnfAutomatic())) == {**off, "upgrade_type": "default"}
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ("[commands]\napply_updates = True\n", DnfAutomatic(apply=True, mail="root")),
+        ("[commands]\napply_updates = 1\nupgrade_type = security\n", DnfAutomatic(True, True, mail="root")),
+        ("[commands]\nupdate_cmd = security\n", DnfAutomatic(security=True, mail="root")),
+        ("[commands]\nreboot = when-needed\n", DnfAutomatic(reboot="shutdown -r +5", mail="root")),
+        ("[emitters]\nemit_via = motd, email\n[email]\nemail_to = a@b\n", DnfAutomatic(mail="a@b")),
+        ("[emitters]\nemit_via = motd\n[email]\nemail_to = a@b\n", DnfAutomatic()),
+        ("no section", DnfAutomatic()),
+        ("CHECK_ONLY=no\n", DnfAutomatic(apply=True)),
+        ("CHECK_ONLY=yes\nMAILTO=root\n", DnfAutomatic(mail="root")),
+        ("CHECK_ONLY=no\nDOWNLOAD_ONLY=yes\n", DnfAutomatic()),
+        ("YUM_PARAMETER='-q --security'\n", DnfAutomatic(apply=True, security=True)),
+    ],
+)
+def test_what_red_hats_files_mean(config: str, found: DnfAutomatic) -> None:
+    assert parse(config) == found
+
+
+def test_all_that_apt_is_configured_to_do() -> None:
+    config = {
+        "APT::Periodic::Enable": "1",
+        "APT::Periodic::Update-Package-Lists": "2",
+        "APT::Periodic::Unattended-Upgrade": "3",
+        "Unattended-Upgrade::Origins-Pattern::": "origin=X",
+        "Unattended-Upgrade::Automatic-Reboot": "true",
+        "Unattended-Upgrade::Automatic-Reboot-Time": "04:00",
+        "Unattended-Upgrade::Mail": "root",
+        "Unattended-Upgrade::MailReport": "always",
+    }
+    parts = {
+        "dropin.meta": "absent\n/x\n",
+        "updater": "unattended-upgrades debian\n",
+        "config": "".join(f'{name} "{value}";\n' for name, value in config.items()),
+        "timers": "apt-daily.timer enabled active\n",
+        "program": "/usr/bin/unattended-upgrade\n",
+        "masked": "apt-daily.service\n",
+        "seldom": "apt-daily.timer: OnCalendar=monthly\n",
+    }
+    seen = UpdateChapter().parse(inputs(), Answer("", "", 0, parts))
+    assert seen.model_dump(exclude={"dropin"}) == {
+        "periodic": ("1", "2", "3"),
+        "origins": ("origin=X",),
+        "reboot": True,
+        "reboot_time": "04:00",
+        "mail": "root",
+        "mail_report": "always",
+        "timers": ("enabled active",),
+        "names": ("apt-daily.timer",),
+        "masked": ("apt-daily.service",),
+        "seldom": ("apt-daily.timer",),
+        "installed": True,
+    }
+    assert not seen.on
+    assert UpdateChapter().parse(inputs(), Answer("", "", 0, {**parts, "masked": "", "seldom": ""})).on

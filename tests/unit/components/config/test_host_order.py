@@ -195,7 +195,7 @@ def test_a_composition_gives_what_all_resources_have() -> None:
         keys=(),
         existing="fail",
         before=[key],
-        retain=True,
+        options=ResourceOptions(retain_on_delete=True),
     )
     assert host.props({"word": "x"}) == {
         "host": "web1",

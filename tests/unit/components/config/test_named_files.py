@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from components.config.named_files import REVIEW
 from components.config.remarks import bad_files
 from components.config.shards import InventoryError, read_inventory
+from components.firewall.settings import _unquoted
 from components.keys.public import NoPublicKey, public_keys
 from components.stack_config import ConfigError, parse
 
@@ -122,12 +123,22 @@ def test_rules_and_inventories_are_files_of_the_project(
 
 
 @pytest.mark.parametrize(
-    "text", [f"TOKEN={SECRET}\n", f"-A INPUT -j {SECRET}\n", f"*filter\n{SECRET}\nCOMMIT\n", "\0", "x\n"]
+    ("text", "told"),
+    [
+        (f"TOKEN={SECRET}\n", "rules.v4:1:1: not a rule that can be loaded; expected "),
+        (f"-A INPUT -j {SECRET}\n", "rules.v4:1:13: not a rule that can be loaded; expected "),
+        (f"*filter\n{SECRET}\nCOMMIT\n", "rules.v4:2:1: not a rule that can be loaded; expected "),
+        ("\0", "/rules.v4 is not a text file"),
+        ("x\n", "rules.v4:1:1: not a rule that can be loaded; expected "),
+    ],
 )
-def test_what_is_in_a_file_that_is_no_ruleset_is_not_told(project: Path, text: str) -> None:
+def test_what_is_in_a_file_that_is_no_ruleset_is_not_told(project: Path, text: str, told: str) -> None:
     (project / "rules.v4").write_text(text)
-    told = _refused({"firewall": {"ipv4": {"file": "rules.v4"}}})
-    assert "rules.v4" in told
+    assert told in _refused({"firewall": {"ipv4": {"file": "rules.v4"}}})
+
+
+def test_what_cannot_be_read_for_another_reason_is_not_told_either() -> None:
+    assert _unquoted("rules.v4", ValueError(SECRET)) == "'rules.v4' is not a ruleset that can be loaded"
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "-A INPUT -s ", "a: ", "[", "- ", "{", '"', "ssh-rsa "]))

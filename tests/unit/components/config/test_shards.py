@@ -9,7 +9,6 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.runtime import Settings, configure
 
-from components.config.__main__ import INVENTORY_SCHEMA
 from components.config.inventory import Inventory
 from components.config.shards import shard_of, split, stack_of
 from components.failure import Failure
@@ -167,7 +166,7 @@ def test_a_host_that_went_to_another_shard_is_not_undone(inventory: Path) -> Non
     old = stack_of("production", shard_of(moving, 20))
     assert _undone(moving, old, shards=21) == (
         f"{moving}: belongs to the stack production-21 now, so it is not undone here; "
-        "move it there: `python -m fleet move production`"
+        "move it there: `stockade fleet move production`"
     )
     inventory.write_text(
         f"{moving}: {{address: 203.0.113.1, bootstrap: {{privateKeyFile: none}}}}"
@@ -193,4 +192,6 @@ def test_names() -> None:
 
 
 def test_the_schema_of_inventories_is_that_of_the_models() -> None:
-    assert json.loads((REPOSITORY / INVENTORY_SCHEMA).read_text()) == inventory_schema(), "run `make schema`"
+    assert json.loads((REPOSITORY / "stacks/inventory.schema.json").read_text()) == inventory_schema(), (
+        "run `make schema`"
+    )

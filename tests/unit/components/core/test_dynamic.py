@@ -277,10 +277,14 @@ def test_what_drifted_is_not_put_back_after_a_failure(run: Run) -> None:
     run.stage.write(WORD, "by hand")
     drifted = run.read(state).outs
     run.host.after = cut("write the word")
-    with pytest.raises(HostError) as told:
+    with pytest.raises(Unfinished) as told:
         run.update(drifted, "next")
-    assert NOTHING_LEFT not in told.value.hint
+    assert NOTHING_LEFT not in str(told.value)
     assert run.word == "next"
+    assert {**told.value.outs, "earlier": None} == {**drifted, "earlier": None}
+    assert [one["word"] for one in told.value.outs["earlier"]] == ["next"]
+    done = run.update(told.value.outs, "last")
+    assert (run.word, "earlier" in done) == ("last", False)
 
 
 def test_a_reinstalled_host_has_lost_it_and_gets_it_again(run: Run) -> None:

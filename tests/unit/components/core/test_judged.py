@@ -108,6 +108,6 @@ def test_a_run_without_one_is_warned_about_or_refused(monkeypatch: pytest.Monkey
             judged.demand("production")
             judged.demand("production")
     assert [line.partition(":")[0] for line in told] == ["no policy pack checks this run"]
-    assert "python -m local up --stack production" in told[0]
+    assert "stockade up --stack production" in told[0]
     monkeypatch.setenv(judged.OFF, "off")
     judged.demand("production")

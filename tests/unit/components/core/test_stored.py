@@ -59,7 +59,25 @@ def test_a_state_is_read_as_it_was_written() -> None:
     assert "observed" not in half
     read = stored.read(WordChapter(), half)
     assert read.unfinished
-    assert read.known == KnownState(None, None, None, None)
+    assert read.known == KnownState(None, None, None, None, earlier=(inputs,))
+
+
+def test_what_may_be_in_force_beside_what_is_known_is_kept_without_its_secrets() -> None:
+    one, two = (
+        SecretInputs.model_validate({"host": "web1", "word": word, "phrase": "p", "connection": {"admin": {}}})
+        for word in ("one", "two")
+    )
+    chapter = WordChapter()
+    state = stored.outs(two, None, None, "c", Machine(), unfinished=True, earlier=(one, one))
+    (kept,) = state["earlier"]
+    assert (kept["word"], "phrase" in kept, "connection" in kept) == ("one", False, False)
+    state.pop("phrase")
+    assert [known.word for known in stored.read(chapter, state).known.possible] == ["one", "two"]
+    facts = {"observed": {"word": "by hand"}, "applied": {"word": "two"}, "declared": {"host": "web1", "word": "two"}}
+    drifted = stored.read(chapter, {**state, "unfinished": None, **facts})
+    assert [known.word for known in drifted.known.possible] == ["one", "two", "by hand"]
+    assert stored.undrifted(drifted)["earlier"] == [kept]
+    assert stored.drifted(drifted, drifted.observed_inputs, WordFacts())["earlier"] == [kept]
 
 
 def test_drift_is_read_from_the_facts_and_not_from_the_inputs() -> None:

@@ -73,6 +73,24 @@ class TestDifferences:
 
 
 class TestDrift:
+    @pytest.mark.parametrize(
+        "rule", ['-A INPUT -m comment --comment "a\n:b - [0:0] \\"" -j ACCEPT', "-A INPUT -m new --it x"]
+    )
+    def test_what_nobody_could_declare_is_taken_back(self, rule: str) -> None:
+        declared, seen = inputs(), shown(saved=SAVED.replace("COMMIT", f"{rule}\nCOMMIT"))
+        found = CHAPTER.as_observed(declared, known(recorded=shown()), seen)
+        assert rule in found.rules
+        state = known(last=found, recorded=seen, prior=shown(saved=BARE), before=seen, earlier=(declared,))
+        assert "-D INPUT 3" in CHAPTER.apply(declared, state).values["transaction"]
+        assert CHAPTER.restore(declared, state).values["transaction"]
+        assert CHAPTER.guard(declared, state, ACCESS)
+
+    def test_sets_that_nobody_could_declare_are_passed_over(self) -> None:
+        odd = inputs().model_copy(update={"sets": "create odd list:set size 8\nrename x\n"})
+        declared = inputs(sets="create a hash:ip family inet\n")
+        state = known(last=odd, recorded=shown(), before=shown(), earlier=(declared,))
+        assert CHAPTER.apply(inputs(), state).values["sets_gone"] == "a"
+
     def test_none(self) -> None:
         assert drift(shown()) == {}
 
@@ -104,6 +122,14 @@ class TestDrift:
         found = drift(shown(saved=BARE, cause="emptied\n1 nftables.service 2026-05-04T03:02:01Z"))
         assert "our rules were flushed: by nftables.service (2026-05-04T03:02:01Z)" in found["exposure"]
         assert "emptied" not in drift(shown(cause="emptied")).get("exposure", "")
+
+    def test_what_others_let_in_beyond_what_is_declared_is_told_if_it_is_new(self) -> None:
+        recorded = shown(published=["tcp/80 by DOCKER"])
+        found = drift(shown(published=["tcp/80 by DOCKER", "tcp/81 by DOCKER"]), recorded)
+        assert set(found) == {"exposure"}
+        assert found["exposure"].splitlines()[-1] == "beyond what is declared: tcp/81 by DOCKER"
+        assert "tcp/80 by DOCKER" not in found["exposure"]
+        assert drift(recorded, recorded) == {}
 
     def test_a_host_that_closed_itself(self) -> None:
         found = drift(shown(saved=BARE, closed="no boot file", cause="emptied", controller="ufw"))

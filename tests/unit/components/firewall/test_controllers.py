@@ -2,7 +2,17 @@
 
 import pytest
 
-from components.firewall.controllers.others import brings_rules, emptied, in_the_way, obstacle, plan_take_over
+from components.firewall.controllers.others import (
+    brings_rules,
+    emptied,
+    exposure_drift,
+    exposure_notes,
+    in_the_way,
+    in_words,
+    obstacle,
+    plan_take_over,
+    still_there,
+)
 from components.stack_config import ConfigError, parse
 from rules.values.family import Family
 
@@ -77,3 +87,46 @@ def test_beside_names_tables() -> None:
     values = {"hosts": {"web1": {"address": "192.0.2.1"}}, "firewall": {"beside": ["blocklist"]}}
     with pytest.raises(ConfigError, match=r"stockade:firewall\.beside: 'blocklist' is neither a table of nftables"):
         parse(values, "lab")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("table inet company", "the nftables table inet company drops packets, too"),
+        ("beside inet f2b-table", "the nftables table inet f2b-table drops packets, too"),
+        ("other legacy 1-2", "there are rules of iptables-legacy, too (`iptables-legacy-save` shows them)"),
+        ("ufw-left", "ufw is gone, and its rules are still in force"),
+        ("ufw", "ufw is active"),
+        ("firewalld enabled active", "firewalld is active"),
+        ("firewalld disabled activating", "firewalld is active"),
+        ("firewalld enabled inactive", "firewalld starts at the next boot"),
+        ("nftables enabled active flush", "nftables.service is active, and starts with `flush ruleset`"),
+        (
+            "nftables enabled inactive flush",
+            "nftables.service starts at the next boot, and starts with `flush ruleset`",
+        ),
+    ],
+)
+def test_what_another_firewall_does_is_said(line: str, words: str) -> None:
+    assert in_words(line) == words
+    assert [*exposure_drift((line,), "")] == [f"not as declared: {words}"]
+
+
+def test_what_is_declared_to_filter_beside_is_in_the_exposure() -> None:
+    assert exposure_notes(("inet company", "iptables-legacy")) == (
+        "possibly less than that: the nftables table inet company may deny more",
+        "possibly less than that: the rules of iptables-legacy may deny more",
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "there"),
+    [
+        ("ufw\n", "ufw\n", True),
+        ("ufw\n", "", False),
+        ("ufw\n", "firewalld enabled active\n", False),
+        ("table inet a\n", "table inet a\n", False),  # brings no rules of iptables
+    ],
+)
+def test_a_program_with_rules_of_its_own_is_still_there(then: str, now: str, there: bool) -> None:
+    assert still_there(then, now) is there

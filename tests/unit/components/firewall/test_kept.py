@@ -86,3 +86,11 @@ def test_the_zones_of_firewalld_with_all_that_their_services_include(stage: Stag
     asked = [call.arguments[0] for call in stage.calls("firewall-cmd")]
     assert asked.count("--info-service=http") == 1  # once, however often it is named
     assert "--info-service=deep" in asked
+
+
+def test_a_program_that_is_not_active_keeps_nothing_and_that_is_said() -> None:
+    declared = KeptInputs(host="web1", program="ufw")
+    assert CHAPTER.differences(declared, KeptFacts(active=True)) == ""
+    told = CHAPTER.differences(declared, KeptFacts(active=False))
+    assert told.startswith("ufw is not active, so there is nothing to keep.")
+    assert "`firewall: false`" in told

@@ -41,3 +41,4 @@ def test_what_others_only_deny_publishes_nothing() -> None:
 
 def test_what_cannot_be_read_publishes_nothing() -> None:
     assert published({"saved": "*filter\n-A INPUT -j\nCOMMIT\n"}, _inputs()) == ()
+    assert published({"saved": "*filter\n-A INPUT -p what ever -j ACCEPT\nCOMMIT\n"}, _inputs()) == ()

@@ -64,3 +64,16 @@ def test_an_empty_file_is_no_file_that_was_not_there(stage: Stage) -> None:
     stage.write(FILE)
     assert stage.one(CHAPTER.apply(WANTED, known)).status == STALE
     assert stage.read(FILE) == ""
+
+
+def test_what_is_not_to_be_preferred_is_as_it_was(stage: Stage) -> None:
+    stage.write(FILE, COMMENTED)
+    prior = facts(stage)
+    assert stage.one(CHAPTER.apply(WANTED, KnownState(before=prior))).status == 0
+    without = PreferenceInputs(host="web1", ipv4_first=False)
+    assert stage.one(CHAPTER.apply(without, KnownState(before=facts(stage), prior=prior))).status == 0
+    assert facts(stage) == prior
+    assert CHAPTER.differences(without, prior) == ""
+    assert CHAPTER.differences(WANTED, prior) == f"{FILE} does not prefer IPv4"
+    assert CHAPTER.as_observed(without, KnownState(), facts(stage)) == without
+    assert CHAPTER.as_observed(WANTED, KnownState(), facts(stage)) == without

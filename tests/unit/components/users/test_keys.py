@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from pulumi.output import Unknown
+from pulumi.runtime import set_mocks
+from pulumi.runtime import test as ended
+from pulumi.runtime.mocks import MockResourceArgs, Mocks
+from pulumi.runtime.rpc import is_rpc_secret
 
 from components.failure import Failure
 from components.keys.public import public_keys
-from components.keys.resource import KeyPairProvider
+from components.keys.resource import KeyPair, KeyPairProvider
 from components.keys.settings import KeySettings
 
 PASSPHRASE = "correct horse, 'battery'"
@@ -139,6 +143,19 @@ def test_another_type_is_another_key() -> None:
     assert (diff.changes, diff.replaces) == (True, ["path"])
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "replaces"),
+    [("rsa", None, None), (None, "rsa", None), ("rsa", "ed25519", ["type"]), (None, "ed25519", ["type"])],
+)
+def test_a_type_that_the_key_has_anyway_changes_nothing(
+    before: str | None, now: str | None, replaces: list[str] | None
+) -> None:
+    """As when a program over the package declares the key pair of a stack config, whose type has a default."""
+    state = {"path": "a", "type": before, "publicKey": "ssh-rsa AAAA stockade"}
+    diff = KeyPairProvider().diff("", state, {"path": "a", "type": now})
+    assert (diff.changes, diff.replaces) == (replaces is not None, replaces or [])
+
+
 def test_public_keys_from_text_and_files(tmp_path: Path) -> None:
     keygen("-q", "-t", "ed25519", "-N", "", "-C", "a b", "-f", tmp_path / "a")
     keygen("-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "b")
@@ -155,3 +172,56 @@ def test_public_keys_from_text_and_files(tmp_path: Path) -> None:
 def test_settings_use_the_guides_name_and_whatever_key_is_there() -> None:
     assert KeySettings().props() == {"path": "~/.ssh/id_rsa", "bits": 4096, "comment": "stockade"}
     assert KeySettings.model_validate({"path": "keys/x", "type": "ed25519"}).props()["type"] == "ed25519"
+
+
+@pytest.mark.parametrize(
+    ("words", "inputs"),
+    [
+        (("-t", "ed25519"), {"type": "ed25519"}),
+        (("-t", "rsa", "-b", "2048"), {"type": "rsa", "bits": 2048}),
+        (("-t", "rsa", "-b", "3072"), {"type": "rsa", "bits": 3072}),
+    ],
+)
+def test_a_key_that_is_imported_is_declared_as_what_it_is(tmp_path: Path, words: Any, inputs: dict[str, Any]) -> None:
+    path = tmp_path / "id"
+    keygen("-q", *words, "-N", "", "-C", "me@here", "-f", path)
+    taken = KeyPairProvider().take(str(path), record=True, refuse=True)
+    assert taken.id == str(path)
+    assert {name: taken.inputs[name] for name in inputs} == inputs
+    assert taken.inputs["path"] == str(path)
+    assert taken.outs["made"] is False  # its passphrase and comment are its owner's
+    assert taken.outs["publicKey"] == path.with_name("id.pub").read_text().strip()
+    assert taken.outs["fingerprint"] == keygen("-lf", path).split()[1]
+    checked = KeyPairProvider().check(taken.inputs, taken.inputs)
+    assert not checked.failures
+    assert not KeyPairProvider().diff("", taken.outs, checked.inputs).changes
+
+
+def test_what_is_not_there_or_of_another_kind_is_not_imported(tmp_path: Path) -> None:
+    gone = KeyPairProvider().take(str(tmp_path / "none"), record=True, refuse=True)
+    assert (gone.id, gone.outs) == ("", {})
+    keygen("-q", "-t", "ecdsa", "-N", "", "-f", tmp_path / "id")
+    with pytest.raises(Failure, match=r"id: cannot be imported: it is neither ed25519 nor RSA of at least 2048 bits"):
+        KeyPairProvider().take(str(tmp_path / "id"), record=True, refuse=True)
+
+
+def test_the_passphrase_is_a_secret_of_the_resource_and_its_line_an_output() -> None:
+    found: dict[str, Any] = {}
+
+    class Made(Mocks):
+        def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+            found.update(args.inputs)
+            return args.name, {**args.inputs, "publicKey": "ssh-ed25519 AAAA me", "made": True}
+
+        def call(self, _args: Any) -> dict[str, Any]:
+            return {}
+
+    def program() -> None:
+        pair = KeyPair("mine", {"path": "~/id", "passphrase": PASSPHRASE})
+        pair.public_key.apply(lambda line: found.update(line=line))
+
+    set_mocks(Made())
+    ended(program)()
+    assert is_rpc_secret(found["passphrase"])
+    assert found["path"] == "~/id"
+    assert found["line"] == "ssh-ed25519 AAAA me"

@@ -331,3 +331,59 @@ def test_keys_that_cannot_be_removed_are_told_when_an_account_is_given_back(one_
     one_host.stage.path("/usr/local/bin/rm").unlink()
     one_host.restored(declared)
     assert not one_host.stage.path("/home/ann/.ssh").exists()
+
+
+@pytest.mark.parametrize("number", ["0", "1001"])
+def test_an_account_with_the_number_of_another_is_deleted_without_the_others_processes_and_home(
+    one_host: Host, number: str
+) -> None:
+    """Somebody may give it another account's number, root's too, and another home."""
+    declared = inputs(remove_home=True)
+    one_host.applied(declared)
+    accounts = one_host.stage.read("/etc/passwd")
+    changed = re.sub("^deploy:x:[0-9]+:(.*):/home/deploy:", rf"deploy:x:{number}:\1:/home/ann:", accounts, flags=re.M)
+    assert changed != accounts
+    one_host.stage.write("/etc/passwd", changed)
+    one_host.stage.execute("chown", number, "/home/ann")
+    start = f"setpriv --reuid {number} --regid 1001 --clear-groups sleep 600 >/dev/null 2>&1 &"
+    one_host.stage.one(Script("start", start))
+    answer = one_host.restore(declared)
+    assert answer.status == 0
+    assert f"deploy the number {number}, another account's" in answer.sections["left.1"]
+    assert one_host.account("deploy") == ""
+    assert one_host.stage.path("/home/ann").is_dir()
+    assert one_host.stage.processes() == {"sleep 600"}
+    assert not one_host.stage.path("/etc/sudoers.d/zz-stockade-deploy").exists()
+
+
+def test_a_home_that_is_no_path_is_drift_and_comes_back(one_host: Host) -> None:
+    declared = inputs(groups=["adm"])
+    one_host.applied(declared)
+    accounts = one_host.stage.read("/etc/passwd")
+    for home in ("", "relative/x"):
+        one_host.stage.write("/etc/passwd", accounts.replace(":/home/deploy:", f":{home}:"))
+        assert not CHAPTER.as_observed(declared, one_host.known, one_host.look(declared)).enabled
+        assert one_host.apply(declared).status == STALE  # the keys are looked at again where they are now
+        one_host.applied(declared)
+        assert one_host.account("deploy").split(":")[5] == "/home/deploy"
+    one_host.restored(declared)
+    assert one_host.account("deploy") == ""
+
+
+def test_an_account_whose_group_is_gone_is_read_and_changed(one_host: Host) -> None:
+    one_host.applied(inputs())
+    for file in ("/etc/group", "/etc/gshadow"):
+        one_host.stage.write(file, re.sub("^deploy:.*\n", "", one_host.stage.read(file), flags=re.M))
+    answer = one_host.stage.one(CHAPTER.observe(inputs()))
+    assert (answer.status, "sudo" in answer.sections["groups"].split()) == (0, True)
+    known = replace(one_host.known, before=CHAPTER.parse(inputs(), answer))
+    answer = one_host.stage.one(unguarded(CHAPTER.apply(inputs(groups=["adm"]), known)))
+    assert answer.status == 0
+    assert re.search("^adm:.*:deploy$", one_host.stage.read("/etc/group"), re.M)
+
+
+def test_nothing_is_done_as_a_user_whose_number_is_roots(one_host: Host) -> None:
+    text = script("hosts/system/as_user.sh") + "as_user touch /done || echo $?"
+    answer = one_host.stage.one(Script("try", text, {"name": "ann", "uid": "0", "gid": "0"}))
+    assert answer.stdout == "126\n"
+    assert not one_host.stage.path("/done").exists()

@@ -172,6 +172,26 @@ def test_a_limit_does_not_decide() -> None:
     assert _packet() in refusing.accepted().lower
 
 
+@pytest.mark.parametrize("jump", ["-j", "-g"])
+@pytest.mark.parametrize(
+    ("inner", "decided", "place"),
+    [
+        ("-A a -p udp -j ACCEPT", None, ""),  # nothing within decides: it is as if nobody had jumped
+        ("-A a -p tcp -j ACCEPT", None, "INPUT 1"),
+        ("-A a -p tcp -j RETURN", None, ""),
+    ],
+)
+def test_a_jump_that_may_be_taken_does_not_decide(jump: str, inner: str, decided: None, place: str) -> None:
+    limited = _analysis("-N a", inner, f"-A INPUT -p tcp -m limit --limit 5/min {jump} a", "-A INPUT -j ACCEPT")
+    outcome = limited.verdict(_packet())
+    if jump == "-g" or place:  # the rest of INPUT is skipped if it is taken, and not if it is not
+        assert (outcome.verdict, str(outcome.decided_by and outcome.decided_by.place)) == (decided, "INPUT 1")
+    else:
+        assert outcome.verdict == "ACCEPT"
+    certain = _analysis("-N a", inner, f"-A INPUT -p tcp {jump} a", "-A INPUT -j ACCEPT")
+    assert certain.verdict(_packet()).verdict == ("DROP" if jump == "-g" and not place else "ACCEPT")
+
+
 # -- unsupported matches
 
 

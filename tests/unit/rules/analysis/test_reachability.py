@@ -254,3 +254,17 @@ def test_diagrams_and_the_walk_rule_by_rule_agree(seed: int, size: int, family: 
         if verdict is not None:
             assert outcome.cases == frozenset([int(Verdict[verdict])])
         assert certain or verdict is None
+
+
+REQUESTED = {Family.IPV4: ("icmp", {8, 13, 15, 17}), Family.IPV6: ("ipv6-icmp", {128, 139})}
+"""What opens a connection to conntrack; any other type is part of one, or invalid."""
+
+
+@pytest.mark.parametrize("family", REQUESTED)
+def test_requests_of_icmp_alone_are_new(family: Family) -> None:
+    protocol, requested = REQUESTED[family]
+    option = "icmp-type" if family is Family.IPV4 else "icmpv6-type"
+    for kind in (0, *range(8, 19), *range(127, 132), 138, 139, 140):
+        rule = f"-A INPUT -p {protocol} --{option} {kind} -m conntrack --ctstate NEW -j ACCEPT"
+        let_in = exposure(parse(f"*filter\n:INPUT DROP\n:FORWARD DROP\n{rule}\nCOMMIT\n", family))
+        assert bool(let_in) is (kind in requested), (kind, let_in)

@@ -130,3 +130,28 @@ def test_one_rule_is_wanted(text: str) -> None:
 def test_saved_text_must_at_least_be_rules(text: str) -> None:
     with pytest.raises(RuleSyntaxError):
         parse_saved(text, V4)
+
+
+@pytest.mark.parametrize(
+    ("family", "to", "ports"),
+    [
+        (Family.IPV4, "192.0.2.1", False),
+        (Family.IPV4, "192.0.2.1:80", True),
+        (Family.IPV4, ":80", True),
+        (Family.IPV6, "2001:db8::1", False),
+        (Family.IPV6, "::1", False),
+        (Family.IPV6, "[2001:db8::1]:80", True),
+        (Family.IPV6, ":80", True),
+    ],
+)
+def test_a_translation_to_a_port_needs_a_protocol_that_has_ports(family: Family, to: str, ports: bool) -> None:
+    def text(protocol: str) -> str:
+        return f"*nat\n-A PREROUTING {protocol} -j DNAT --to-destination {to}\nCOMMIT\n"
+
+    parse(text("-p tcp"), family)
+    if not ports:
+        parse(text(""), family)
+        return
+    for protocol in ("", "-p gre"):
+        with pytest.raises(RuleSyntaxError, match="DNAT to a port needs a protocol with ports"):
+            parse(text(protocol), family)

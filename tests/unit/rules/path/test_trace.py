@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from rules.errors import ExpectedError
+from rules.language.parse import parse_saved
 from rules.packets.packet import Field
 from rules.path.described import followed, read_packet, trace_lines
-from rules.path.layers import Layer, layers
+from rules.path.layers import Layer, at, layers
 from rules.path.network import HostNetwork, OwnAddress, Route, read_network
 from rules.path.nftables.listing import read_listing
 from rules.path.sets import Members, read_sets
@@ -59,6 +60,20 @@ def test_what_docker_publishes_is_forwarded_past_input() -> None:
         ("-m mark --mark 0x2/0x2 -j DROP", "-s 198.51.100.0/24 -j MARK --or-mark 0x3", True),
         ("-m helper --helper ftp -j DROP", "", False),
         ("-m connmark ! --mark 0x0 -j DROP", "-j CONNMARK --set-mark 0x1", True),
+        ("-m ttl --ttl-eq 5 -j DROP", "-j TTL --ttl-set 6", True),  # one less, as it is forwarded
+        ("-m ttl --ttl-eq 7 -j DROP", "-j TTL --ttl-set 6", False),
+        ("-m ttl --ttl-lt 3 -j DROP", "-j TTL --ttl-dec 255", True),
+        ("-m ttl --ttl-gt 253 -j DROP", "-j TTL --ttl-inc 255", True),
+        ("-m tos --tos 0x10/0xff -j DROP", "-j TOS --set-tos 0x10", True),
+        ("-m tos --tos 0x10/0xff -j DROP", "-j TOS --set-tos 0x08", False),
+        ("-m tos --tos 0x1c/0xff -j DROP", "-j TOS --or-tos 0x1c", True),
+        ("-m tos --tos 0x00/0xff -j DROP", "-j TOS --and-tos 0x00", True),
+        ("-m dscp --dscp 0x2e -j DROP", "-j DSCP --set-dscp 0x2e", True),
+        ("-m tos --tos 0xb8/0xff -j DROP", "-j DSCP --set-dscp 0x2e", True),
+        ("-m dscp --dscp 0x2e -j DROP", "-j DSCP --set-dscp 0x2f", False),
+        ("-m mark --mark 0x5 -j DROP", "-j CONNMARK --set-mark 0x5", False),
+        ("-m mark --mark 0x0 -j DROP", "-j CONNMARK --restore-mark", True),
+        ("-m connmark --mark 0x0 -j DROP", "-j CONNMARK --save-mark", True),
     ],
 )
 def test_what_is_asked_in_filter_is_what_was_made_before(user: str, mangle: str, dropped: bool) -> None:
@@ -197,3 +212,124 @@ def test_what_the_host_sends() -> None:
 def test_what_is_no_packet_is_refused(text: str) -> None:
     with pytest.raises(ExpectedError):
         read_packet(text)
+
+
+_ASKED = """{"nftables": [{"table": {"family": "inet", "name": "t"}},
+  {"chain": {"family": "inet", "table": "t", "name": "i", "type": "filter", "hook": "input", "prio": 0,
+             "policy": "accept"}},
+  {"map": {"family": "inet", "table": "t", "name": "m", "elem": [[22, {"drop": null}], [23, {"accept": null}]]}},
+  {"set": {"family": "inet", "table": "t", "name": "s", "elem": [22, {"elem": {"val": 24}}]}},
+  {"rule": {"family": "inet", "table": "t", "chain": "i", "expr": [STATEMENTS]}}]}"""
+
+
+def _verdict(statements: str) -> str | None:
+    found = read_listing(_ASKED.replace("STATEMENTS", statements), Family.IPV4)
+    packet = "tcp 198.51.100.7:40000 > 203.0.113.5:22 in eth0"
+    return _traced(packet, more=found.layers, sets=dict(found.sets)).verdict
+
+
+SOURCE, TARGET = (f'{{"payload": {{"protocol": "ip", "field": "{field}"}}}}' for field in ("saddr", "daddr"))
+PORT, FROM = (f'{{"payload": {{"protocol": "tcp", "field": "{field}"}}}}' for field in ("dport", "sport"))
+DROP, PASS = "DROP", "ACCEPT"
+
+
+@pytest.mark.parametrize(
+    ("left", "op", "right", "verdict"),
+    [
+        (SOURCE, "==", '"198.51.100.7"', DROP),
+        (SOURCE, "!=", '"198.51.100.7"', PASS),
+        (SOURCE, "==", '{"prefix": {"addr": "198.51.100.0", "len": 24}}', DROP),
+        (SOURCE, "==", '{"prefix": {"addr": "198.51.101.0", "len": 24}}', PASS),
+        (SOURCE, "==", '{"range": ["198.51.100.1", "198.51.100.9"]}', DROP),
+        (SOURCE, "==", '{"set": ["192.0.2.1", "198.51.100.7"]}', DROP),
+        (SOURCE, "!=", '{"set": ["192.0.2.1", "198.51.100.7"]}', PASS),
+        (TARGET, "==", '"198.51.100.7"', PASS),
+        (TARGET, "==", '"203.0.113.5"', DROP),
+        ('{"payload": {"protocol": "ip6", "field": "saddr"}}', "==", '"2001:db8::1"', PASS),
+        ('{"payload": {"protocol": "ip", "field": "protocol"}}', "==", '"tcp"', DROP),
+        ('{"payload": {"protocol": "ip", "field": "protocol"}}', "!=", '"tcp"', PASS),
+        ('{"payload": {"protocol": "ip", "field": "length"}}', "==", "40", None),
+        (PORT, "==", "22", DROP),
+        (PORT, "!=", "22", PASS),
+        (PORT, "==", '{"range": [20, 23]}', DROP),
+        (PORT, "==", '"@s"', DROP),
+        (PORT, "==", '{"set": [80, {"range": [100, 200]}]}', PASS),
+        (FROM, "==", "40000", DROP),
+        (FROM, "==", "22", PASS),
+        ('{"payload": {"protocol": "th", "field": "dport"}}', "==", "22", DROP),
+        ('{"payload": {"protocol": "udp", "field": "dport"}}', "==", "22", PASS),
+        ('{"payload": {"protocol": "icmp", "field": "type"}}', "==", '"echo-request"', PASS),
+        ('{"payload": {"protocol": "icmpv6", "field": "type"}}', "==", '"echo-request"', PASS),
+        ('{"meta": {"key": "iifname"}}', "==", '"eth0"', DROP),
+        ('{"meta": {"key": "iifname"}}', "==", '"et*"', DROP),
+        ('{"meta": {"key": "iifname"}}', "!=", '{"set": ["lo", "eth0"]}', PASS),
+        ('{"meta": {"key": "iifname"}}', "==", '"lo"', PASS),
+        ('{"meta": {"key": "l4proto"}}', "==", '{"set": ["udp", "tcp"]}', DROP),
+        ('{"meta": {"key": "l4proto"}}', "!=", '"tcp"', PASS),
+        ('{"meta": {"key": "mark"}}', "==", "0", DROP),
+        ('{"meta": {"key": "mark"}}', "==", "1", PASS),
+        ('{"&": [{"meta": {"key": "mark"}}, 1]}', "==", "0", DROP),
+        ('{"&": [{"meta": {"key": "mark"}}, 1]}', "!=", "0", PASS),
+        ('{"ct": {"key": "state"}}', "in", '"new"', DROP),
+        ('{"ct": {"key": "state"}}', "in", '{"set": ["established", "related"]}', PASS),
+        ('{"ct": {"key": "state"}}', "!=", '"established"', DROP),
+        ('{"ct": {"key": "status"}}', "in", '"dnat"', PASS),
+        ('{"ct": {"key": "direction"}}', "==", '"original"', DROP),
+        ('{"ct": {"key": "direction"}}', "==", '"reply"', PASS),
+        ('{"ct": {"key": "helper"}}', "==", '"ftp"', None),
+        ('{"fib": {"result": "type", "flags": ["daddr"]}}', "==", '"local"', DROP),
+        ('{"fib": {"result": "type", "flags": ["saddr"]}}', "==", '"local"', PASS),
+        ('{"fib": {"result": "oif", "flags": ["saddr"]}}', "==", '"lo"', None),
+        ('{"unheard": {}}', "==", "1", None),
+        (PORT, "<", "80", None),
+    ],
+)
+def test_what_nft_compares(left: str, op: str, right: str, verdict: str | None) -> None:
+    compared = f'{{"match": {{"op": "{op}", "left": {left}, "right": {right}}}}}'
+    assert _verdict(f'{compared}, {{"drop": null}}') == verdict
+
+
+@pytest.mark.parametrize(
+    ("statement", "verdict"),
+    [
+        ('{"vmap": {"key": PORT, "data": {"set": [[22, {"drop": null}], [23, {"accept": null}]]}}}', DROP),
+        ('{"vmap": {"key": PORT, "data": {"set": [[23, {"drop": null}], [22, {"accept": null}]]}}}', PASS),
+        ('{"vmap": {"key": PORT, "data": {"set": [[80, {"drop": null}]]}}}', PASS),
+        ('{"vmap": {"key": PORT, "data": "@m"}}', DROP),
+        ('{"vmap": {"key": PORT, "data": {"set": [22]}}}', None),
+        ('{"vmap": {"key": {"concat": [{"meta": {"key": "l4proto"}}, PORT]}, "data": {"set": [["x", null]]}}}', None),
+        ('{"reject": null}', "REJECT"),
+        ('{"accept": null}', PASS),
+        ('{"counter": null}, {"log": null}, {"drop": null}', DROP),
+        ('{"limit": {"rate": 1, "per": "second"}}, {"drop": null}', None),
+        ('{"return": null}, {"drop": null}', PASS),
+    ],
+)
+def test_what_nft_does(statement: str, verdict: str | None) -> None:
+    assert _verdict(statement.replace("PORT", PORT)) == verdict
+
+
+ORDER = {
+    "PREROUTING": (("raw", -300), ("mangle", -150), ("nat", -100)),
+    "INPUT": (("mangle", -150), ("filter", 0), ("security", 50), ("nat", 100)),
+    "FORWARD": (("mangle", -150), ("filter", 0), ("security", 50)),
+    "OUTPUT": (("raw", -300), ("mangle", -150), ("nat", -100), ("filter", 0), ("security", 50)),
+    "POSTROUTING": (("mangle", -150), ("nat", 100)),
+}
+"""The priorities of iptables' tables at each hook (netfilter_ipv4.h)."""
+
+
+@pytest.mark.parametrize("hook", ORDER)
+def test_tables_are_traversed_in_the_order_of_their_priorities(hook: str) -> None:
+    tables = "".join(f"*{table}\nCOMMIT\n" for table in ("security", "filter", "nat", "mangle", "raw"))
+    theirs = layers(parse_saved(tables, Family.IPV4))
+    chains = [
+        f"""{{"chain": {{"family": "ip", "table": "t", "name": "{name}", "type": "filter", "hook": "{hook.lower()}",
+            "prio": {priority + more}, "policy": "accept"}}}}"""
+        for name, priority in ORDER[hook]
+        for name, more in ((f"before_{name}", -1), (f"after_{name}", 1))
+    ]
+    listing = f'{{"nftables": [{{"table": {{"family": "ip", "name": "t"}}}}, {", ".join(chains)}]}}'
+    found = read_listing(listing, Family.IPV4).layers
+    order = [one.chain if layer not in theirs else layer.name for layer, one in at(hook, (*theirs, *found))]
+    assert order == [word for name, _ in ORDER[hook] for word in (f"before_{name}", name, f"after_{name}")]

@@ -48,6 +48,12 @@ def test_the_watched_lines_are_those_of_the_named_chains() -> None:
     assert watched(declared) == ("filter/INPUT", "filter/FORWARD", "filter/OUTPUT", "filter/ours")
 
 
+def test_a_newline_in_a_comment_is_one_to_awk_too() -> None:
+    saved = '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment "a\n-A INPUT b\n:INPUT\n:x" -j DROP\nCOMMIT\n'
+    rows = ("filter :INPUT ACCEPT", 'filter -A INPUT -m comment --comment "a', "filter -A INPUT b", "filter :INPUT ")
+    assert watched_lines(saved, ["filter/INPUT"]) == "\n".join(rows)
+
+
 def shown(declared: str, then: str, now: str, addresses: dict[str, tuple[str, ...]] | None = None) -> str:
     """The rules shown as in force, one per line."""
     rules = [parse(declared, Family.IPV4), *(parse_saved(text, Family.IPV4) for text in (then, now))]

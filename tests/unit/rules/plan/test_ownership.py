@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rules.language.parse import parse, parse_rule, parse_saved
 from rules.language.render import render, render_rule
 from rules.model import Ruleset
+from rules.plan.foreign import with_filled_chains
 from rules.plan.ownership import UNMOVED, Plan, is_foreign, own_rules, plan, spellings, strip_foreign
 from rules.presets import guide as presets
 from rules.values.family import Family
@@ -231,3 +232,15 @@ def test_names_must_be_resolved_and_families_agree() -> None:
         plan(presets.web(V4), desired)
     with pytest.raises(ValueError, match="IPv6"):
         plan(presets.web(Family.IPV6), presets.web(V4))
+
+
+def test_chains_that_were_ours_when_recorded_are_ours_when_put_back() -> None:
+    recorded = parse_saved(
+        "*filter\n:INPUT ACCEPT\n:MINE -\n:f2b-sshd -\n"
+        "-A INPUT -j f2b-sshd\n-A INPUT -j MINE\n-A MINE -j DROP\nCOMMIT\n",
+        Family.IPV4,
+    )
+    declared = parse("-A INPUT -j ACCEPT", Family.IPV4)
+    back = own_rules(recorded, with_filled_chains(declared, recorded))
+    assert [rule.target.name for _, rule in back.rules() if rule.target] == ["MINE", "DROP"]
+    assert "MINE" not in render(own_rules(recorded, declared))

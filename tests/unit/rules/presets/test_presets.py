@@ -107,6 +107,14 @@ def test_a_service_in_full() -> None:
 
 def test_sources_of_the_other_family_give_no_rule() -> None:
     assert _service(Service("db", (5432,), sources=("2001:db8::/32",))) == []
+    assert _service(Service("db", (5432,), sources=("192.0.2.0/24",)), V6) == []
+
+
+def test_a_source_that_is_no_network_is_refused_in_its_own_family() -> None:
+    for source, family in (("2001:db8::/129", V6), ("192.0.2.0/33", V4), ("192.0.2.0/33", V6)):
+        with pytest.raises(ValueError, match=source):
+            _service(Service("db", (5432,), sources=(source,)), family)
+    assert _service(Service("db", (5432,), sources=("2001:db8::/129",)), V4) == []
 
 
 def test_more_ports_than_multiport_takes_are_more_rules() -> None:

@@ -32,7 +32,7 @@ class Importing:
         with self._lock:
             if urn not in self._urns:
                 try:
-                    deployment = json.loads(exported.exported(stack_of(urn)))["deployment"]
+                    deployment = json.loads(exported.exported(stack_of(urn)))["deployment"] or {}
                 except (exported.UnreadableError, ValueError, KeyError, TypeError):
                     return False
                 _note_claims(deployment, urn)

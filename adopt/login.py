@@ -1,0 +1,86 @@
+"""Logs in to a host that no config knows yet: its host key is shown and pinned, and a way to become root is found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adopt.target import Target
+from components.failure import Failure
+from hosts.errors import HostKeyUnknown, SudoPasswordRefused, SudoRefused
+from hosts.host import Host
+from hosts.pool import connection_pool
+from hosts.ssh.connection import Connection, HostAccess
+from hosts.ssh.hostkeys import trust_of
+
+_NOWHERE = "/dev/null"
+_PATIENCE = 10.0
+"""Seconds to wait for a host that does not answer: it exists already, so it is not booting."""
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """The key that a host presented. `known`: the file that lists it; "" if none does."""
+
+    line: str
+    fingerprint: str
+    known: str = ""
+
+
+Confirm = Callable[[Target, HostKey], bool]
+"""Asks whether a key that no file lists is the host's."""
+AskPassword = Callable[[Target], str]
+"""Asks for the sudo password of a login; "" gives up."""
+
+
+def shown_key(target: Target) -> HostKey:
+    """Return the key of a host, without logging in. Raises any HostError."""
+    login = target.login
+    blind = login.model_copy(update={"host_key": None, "known_hosts_file": _NOWHERE})
+    try:
+        _host(target.words, blind).connect()
+    except HostKeyUnknown as error:
+        if not error.key_line:
+            raise
+        known = trust_of(login)
+        lists = any(
+            " ".join(key.export_public_key("openssh").decode().split()[:2]) == error.key_line for key in known.keys
+        )
+        return HostKey(error.key_line, error.fingerprint, known.source if lists else "")
+    raise Failure(f"{login.address}: its host key could not be read")
+
+
+def entered(target: Target, confirm: Confirm, ask_password: AskPassword) -> tuple[Host, HostKey]:
+    """Return a host that was logged in to, as root or by sudo, and its key, which it is pinned to.
+
+    Raises Failure if the key is not confirmed, and any HostError.
+    """
+    key = shown_key(target)
+    known = trust_of(target.login)
+    if not key.known and known.keys and not known.borrowed:  # a known host with another key: report it as ssh does
+        _host(target.words, target.login).connect()
+    if not key.known and not confirm(target, key):
+        raise Failure(f"{target.words}: its host key was not confirmed: {key.fingerprint}")
+    login = target.login.model_copy(update={"host_key": key.line})
+    host = _host(target.words, login)
+    host.connect()
+    if login.user != "root":
+        host = _with_sudo(target, host, login, ask_password)
+    return host, key
+
+
+def _with_sudo(target: Target, host: Host, login: Connection, ask_password: AskPassword) -> Host:
+    try:
+        host.entered()
+    except SudoPasswordRefused:
+        raise
+    except SudoRefused:
+        password = ask_password(target)
+        if not password:
+            raise
+        host = _host(target.words, Connection.model_validate({**login.model_dump(), "sudo_password": password}))
+        host.entered()
+    return host
+
+
+def _host(name: str, login: Connection) -> Host:
+    role = "bootstrap" if login.user == "root" else "admin"
+    return connection_pool().host(HostAccess.model_validate({"name": name, role: login, "connect_timeout": _PATIENCE}))

@@ -1,0 +1,43 @@
+# What a host has before anybody declares anything: its name, who may log in or use sudo, and what its sshd was shipped
+# with.
+#
+# uses: components/sshd/daemon.sh hosts/system/distro.sh
+
+section name uname -n
+section distro printf '%s\n' "$distro" "$distro_version" "$family"
+begin accounts # NAME:UID:SHELL
+{
+    getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 { print $1 ":" $3 ":" $7 }'
+    # system accounts that somebody logs in with
+    getent passwd | awk -F: '$3 > 0 && $3 < 1000' | while IFS=: read -r user _ uid _ _ home shell; do
+        [ ! -e "$home/.ssh/authorized_keys" ] || echo "$user:$uid:$shell"
+    done
+    for group in $admin_groups sudo wheel; do
+        getent group "$group" | cut -d : -f 4 | tr , '\n'
+    done | sort -u | while IFS= read -r member; do
+        [ -z "$member" ] || getent passwd "$member" | awk -F: '{ print $1 ":" $3 ":" $7 }'
+    done
+} | sort -u | head -n 200
+end
+begin chains
+{
+    iptables-save || :
+    ip6tables-save || :
+} 2>/dev/null | sed -n 's/^:\([^ ]*\) - .*/\1/p' | sort -u | head -n 500
+end
+if (find_sshd) >/dev/null 2>&1; then
+    find_sshd
+    shipped=/usr/share/openssh/sshd_config
+    [ -f "$shipped" ] || shipped=/dev/null
+    begin shipped
+    # without the drop-ins of this host
+    grep -vi '^[[:space:]]*include' "$shipped" | sshd -T -f /dev/stdin -C "user=root,$spec" 2>/dev/null || :
+    end
+    begin effective
+    # shellcheck disable=SC2086 # options
+    sshd -T $opts -f "$main" -C "user=root,$spec" 2>/dev/null || :
+    end
+    begin matches
+    grep -hiE '^[[:space:]]*match[[:space:]]' "$main" /etc/ssh/sshd_config.d/*.conf 2>/dev/null | head -n 50 || :
+    end
+fi

@@ -1,0 +1,1 @@
+"""`stockade doctor`: is everything there that a run needs, and if not, what to do."""

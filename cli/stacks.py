@@ -1,0 +1,236 @@
+"""The commands that an engine runs on one stack. Options that are not listed go to the engine as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import (
+    STACKS,
+    Cwd,
+    Diff,
+    EventLog,
+    ExpectNoChanges,
+    Json,
+    Parallel,
+    PolicyConfig,
+    PolicyPack,
+    PreviewOnly,
+    Refresh,
+    Replace,
+    SkipPreview,
+    Stack,
+    Yes,
+    one_of,
+    pass_on,
+    passed_on,
+)
+
+app = typer.Typer()
+
+
+@passed_on(app, panel=STACKS)
+def preview(
+    ctx: typer.Context,
+    stack: Stack = "",
+    cwd: Cwd = "",
+    diff: Diff = False,
+    refresh: Refresh = False,
+    expect_no_changes: ExpectNoChanges = False,
+    json: Json = False,
+    parallel: Parallel = "",
+    replace: Replace = [],
+    policy_pack: PolicyPack = [],
+    policy_pack_config: PolicyConfig = [],
+    event_log: EventLog = "",
+) -> None:
+    """Show what `up` would change. Connects to no host, changes nothing.
+
+    \b
+    Example:  stockade preview --stack mine --diff
+
+    The policies are checked, too. Other options go to the engine as they are
+    (`pulumi preview --help`).
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def up(
+    ctx: typer.Context,
+    stack: Stack = "",
+    cwd: Cwd = "",
+    yes: Yes = False,
+    diff: Diff = False,
+    refresh: Refresh = False,
+    skip_preview: SkipPreview = False,
+    expect_no_changes: ExpectNoChanges = False,
+    json: Json = False,
+    parallel: Parallel = "",
+    replace: Replace = [],
+    policy_pack: PolicyPack = [],
+    policy_pack_config: PolicyConfig = [],
+    event_log: EventLog = "",
+) -> None:
+    """Put into force what the stack's config declares.
+
+    \b
+    Example:  stockade up --stack mine
+
+    Shows a preview and asks, unless `--yes` is given. `--refresh` reads the
+    hosts first, and reverts what somebody changed by hand.
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def refresh(
+    ctx: typer.Context,
+    stack: Stack = "",
+    cwd: Cwd = "",
+    yes: Yes = False,
+    diff: Diff = False,
+    preview_only: PreviewOnly = False,
+    skip_preview: SkipPreview = False,
+    expect_no_changes: ExpectNoChanges = False,
+    json: Json = False,
+    parallel: Parallel = "",
+    event_log: EventLog = "",
+) -> None:
+    """Read the hosts, and take what changed there into the state. Changes no host.
+
+    \b
+    Example:  stockade refresh --stack mine --preview-only --diff
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def drift(ctx: typer.Context, stack: Stack = "", cwd: Cwd = "", json: Json = False, parallel: Parallel = "") -> None:
+    """Fail if a host is not as the stack's config says. Changes no host.
+
+    \b
+    Example:  stockade drift --stack mine
+
+    This is `refresh`, then `preview --diff --expect-no-changes`. Exit status:
+    0 if everything is as declared, 7 if something differs (`up` restores it),
+    1 if a host could not be read.
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def destroy(
+    ctx: typer.Context,
+    stack: Stack = "",
+    cwd: Cwd = "",
+    yes: Yes = False,
+    diff: Diff = False,
+    refresh: Refresh = False,
+    preview_only: PreviewOnly = False,
+    skip_preview: SkipPreview = False,
+    expect_no_changes: ExpectNoChanges = False,
+    json: Json = False,
+    parallel: Parallel = "",
+    event_log: EventLog = "",
+) -> None:
+    """Restore on every host what was there before Stockade.
+
+    \b
+    Example:  stockade destroy --stack mine
+    """
+    pass_on(ctx)
+
+
+_Secrets = Annotated[bool, typer.Option("--show-secrets", help="In plain text.")]
+_File = Annotated[str, typer.Option("--file", metavar="FILE", help="A file, instead of stdin or stdout.")]
+
+
+@passed_on(app, panel=STACKS)
+def output(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="One output only, such as a host's name.")] = "",
+    stack: Stack = "",
+    cwd: Cwd = "",
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    show_secrets: _Secrets = False,
+) -> None:
+    """Print what is in force, as the last `up` saw it.
+
+    \b
+    Example:  stockade output --stack mine --json
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def export(
+    ctx: typer.Context, stack: Stack = "", cwd: Cwd = "", file: _File = "", show_secrets: _Secrets = False
+) -> None:
+    """Print the stack's state, for a backup or another engine.
+
+    \b
+    Example:  stockade export --stack mine --file mine.json
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, "import", panel=STACKS)
+def import_(ctx: typer.Context, stack: Stack = "", cwd: Cwd = "", file: _File = "") -> None:
+    """Replace the stack's state by one that `export` printed.
+
+    \b
+    Example:  stockade import --stack mine --file mine.json
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def config(
+    ctx: typer.Context,
+    what: Annotated[
+        list[str], typer.Argument(metavar="set|get|rm KEY [VALUE]", autocompletion=one_of("set", "get", "rm"))
+    ] = [],
+    stack: Stack = "",
+    cwd: Cwd = "",
+    secret: Annotated[bool, typer.Option("--secret", help="Encrypt the value.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="KEY is a path into a map or list.")] = False,
+    plaintext: Annotated[bool, typer.Option("--plaintext", help="Do not encrypt what looks like a secret.")] = False,
+) -> None:
+    """Change the stack's config from the command line: how secrets get into it. Comments in the file stay.
+
+    \b
+    Example:  stockade config set --stack mine --secret --path 'stockade:hosts.web1.sudoPassword'
+
+    Without VALUE, it is read from stdin.
+    """
+    pass_on(ctx)
+
+
+@passed_on(app, panel=STACKS)
+def state(
+    ctx: typer.Context,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="delete|taint|untaint|protect|unprotect URN…",
+            autocompletion=one_of("delete", "taint", "untaint", "protect", "unprotect"),
+        ),
+    ] = [],
+    stack: Stack = "",
+    cwd: Cwd = "",
+    target_dependents: Annotated[
+        bool, typer.Option("--target-dependents", help="delete: also what depends on them.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="delete: also protected ones.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Change single resources in the state. No host is touched.
+
+    \b
+    Example:  stockade state taint --stack mine 'urn:pulumi:mine::stockade::pulumi-python:dynamic/stockade:Sshd::web1'
+
+    `stockade export` lists the URNs.
+    """
+    pass_on(ctx)

@@ -1,0 +1,96 @@
+"""What hardening changes in the settings of a host, and what it says about it."""
+
+from typing import Any
+
+import pytest
+
+from adopt.harden import Operator, hardened
+from adopt.reading import Reading
+from adopt.survey import Survey
+from adopt.written import Adopted
+from components.firewall.settings import FirewallSettings
+from components.registry import Hardening
+from hosts.ssh.connection import Connection
+from rules.analysis.reachability import analyse
+from rules.language.parse import parse
+from rules.values.family import Family
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvwe4CBNlMXK806cWCxEH5i6FRD1JkOUss4Lg+MrnAF me"
+OPEN = {"permitRootLogin": "yes", "passwordAuthentication": True, "settings": {"KbdInteractiveAuthentication": False}}
+LISTENING = (
+    "tcp 0.0.0.0:22 sshd (package openssh-server)",
+    "tcp *:443 nginx (package nginx)",
+    "udp 0.0.0.0:68 dhclient (package isc-dhcp-client)",
+    "udp [::]:53 named (package bind9)",
+)
+
+
+def harden(login: str = "root", operator: Operator | None = None, **settings: Any) -> Adopted:
+    survey = Survey("web1", "debian 12", "debian", (), "", ())
+    reading = Reading(survey, settings, listening=LISTENING, unwanted=("rpcbind", "postfix"))
+    one = Adopted("web1", Connection(host="203.0.113.7", user=login), "ssh-ed25519 AAAA", reading)
+    found = hardened(one, operator or Operator((KEY,), "~/.ssh/id"))
+    Hardening.model_validate(found.reading.settings)
+    assert reading.settings == settings, "what was read stays as it is"
+    return found
+
+
+def test_what_listens_stays_reachable_and_nothing_else() -> None:
+    settings = harden(sshd=OPEN).reading.settings["firewall"]
+    assert settings["preset"] == "ssh"
+    assert settings["services"] == [
+        {"name": "nginx", "ports": [443]},
+        {"name": "named", "ports": [53], "protocol": "udp"},
+    ]
+    made = FirewallSettings.model_validate(settings)
+    assert all(analyse(parse(made.ruleset(family), family)).default_deny() for family in Family)
+
+
+def test_rules_that_deny_already_stay_and_open_ports_without_a_listener_are_named() -> None:
+    there = {"preset": "ssh", "services": [{"ports": [8080]}, {"ports": [443]}]}
+    reading = harden(firewall=there).reading
+    assert reading.settings["firewall"] == there
+    assert reading.remarks["firewall"] == ["tcp 8080 is open, and nobody listens there: remove it if it is not needed"]
+
+
+def test_a_firewall_of_another_program_stays() -> None:
+    assert harden(firewall={"keep": "ufw"}).reading.settings["firewall"] == {"keep": "ufw"}
+
+
+def test_root_logs_in_no_more_once_another_user_can() -> None:
+    found = harden(sshd=OPEN)
+    assert found.admin is not None
+    assert found.admin.user == "deploy"
+    assert found.reading.settings["users"] == [{"name": "deploy", "sudo": "nopasswd", "keys": [KEY]}]
+    assert found.reading.settings["sshd"] == {}
+
+
+def test_an_admin_who_is_there_already_is_used() -> None:
+    users = [{"name": "alice", "sudo": "nopasswd", "keys": [KEY]}]
+    found = harden(users=users, sshd=OPEN)
+    assert found.admin is not None
+    assert found.admin.user == "alice"
+    assert found.reading.settings["users"] == users
+
+
+@pytest.mark.parametrize("users", [[], [{"name": "deploy", "sudo": "none", "keys": [KEY]}]])
+def test_without_an_admin_root_keeps_its_key(users: list[dict[str, Any]]) -> None:
+    found = harden(operator=Operator((KEY,) if users else ()), users=users, sshd={**OPEN})
+    assert found.admin is None
+    assert any("TODO" in line for line in found.reading.remarks["users"])
+    assert any("TODO" in line for line in found.reading.remarks["sshd"])
+
+
+def test_passwords_stay_for_a_user_without_a_key() -> None:
+    found = harden(users=[{"name": "carol", "sudo": "none"}], sshd=OPEN)
+    assert found.reading.settings["sshd"]["passwordAuthentication"] is True
+    assert any("carol has no key" in line for line in found.reading.remarks["sshd"])
+
+
+def test_what_is_missing_is_added_and_what_is_unwanted_goes() -> None:
+    settings = harden(packages={"without": ["fail2ban"]}, updates={"enabled": False}, fail2ban={"maxretry": 9})
+    found = settings.reading.settings
+    assert found["updates"] == {}
+    assert found["fail2ban"] == {"maxretry": 9}
+    assert found["packages"] == {"absent": ["exim4-daemon-light", "postfix", "rpcbind"]}
+    assert found["sysctl"] == {}
