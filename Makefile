@@ -10,7 +10,7 @@ PACKAGED := tests/lab
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools shells test-packaged help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-adopt test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
+.PHONY: kernel-tools shells test-packaged help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-adopt test-debian test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -150,6 +150,11 @@ test-all-or-nothing: .venv/ready kernel-tools  ## a fault at any step of a first
 ADOPT := all
 test-adopt: .venv/ready kernel-tools  ## hosts of every variant, set up in ways of their own, are adopted: nothing changes on them; minutes; ADOPT=ufw,arch
 	STOCKADE_ADOPT=$(ADOPT) .venv/bin/pytest -q tests/lab/adopt/test_variants.py
+
+DEBIAN := debian-11
+ROOM := tests/lab
+test-debian: .venv/ready kernel-tools  ## the tests on lab hosts, on another release of Debian: make test-debian DEBIAN=debian-sid ROOM=tests/lab/sshd; half an hour
+	STOCKADE_DEBIAN=$(DEBIAN) .venv/bin/pytest -q -n 2 --dist loadfile $(ROOM) --ignore-glob='*/test_lockout*'
 
 NEIGHBOUR_ROUNDS := 20
 test-neighbours: .venv/ready kernel-tools  ## hostile users on the host, through up, updates, going back and destroy (docs/security.md); half an hour

@@ -57,6 +57,8 @@ _DEBIAN_8 = replace(
 
 VARIANTS = (
     _DEBIAN,
+    replace(_DEBIAN, name="debian-11", title="Debian 11"),
+    replace(_DEBIAN, name="debian-sid", title="Debian unstable"),
     Variant(
         name="fedora",
         title="Fedora, RHEL and its like",

@@ -101,7 +101,9 @@ DEBIAN = Variant(
     customise=DEBIAN_CUSTOMISE,
 )
 
+DEBIAN_11 = replace(DEBIAN, name="debian-11", title="Debian 11 (bullseye)", suite="bullseye")
 DEBIAN_13 = replace(DEBIAN, name="debian-13", title="Debian 13 (trixie)", suite="trixie")
+DEBIAN_SID = replace(DEBIAN, name="debian-sid", title="Debian unstable (sid)", suite="sid")
 
 _LAYER = replace(DEBIAN, include=(), repository=(), base=DEBIAN)
 """What a recipe adds to Debian 12."""
@@ -178,7 +180,21 @@ DEBIAN_8 = replace(
     customise=recipe_of("old", "debian-then", "debian8"),
 )
 
-_ALL = (DEBIAN, DEBIAN_13, FRESH, UBUNTU, FEDORA, FEDORA_41, ARCH, CENTOS_7, CENTOS_6, DEBIAN_7, DEBIAN_8)
+_ALL = (
+    DEBIAN,
+    DEBIAN_11,
+    DEBIAN_13,
+    DEBIAN_SID,
+    FRESH,
+    UBUNTU,
+    FEDORA,
+    FEDORA_41,
+    ARCH,
+    CENTOS_7,
+    CENTOS_6,
+    DEBIAN_7,
+    DEBIAN_8,
+)
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
 
 

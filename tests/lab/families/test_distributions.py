@@ -139,14 +139,17 @@ def test_destroy_gives_each_its_prior_state_back(hosts: Hosts, stack: Stack, bef
     assert after == before
 
 
-REFUSED = {
-    "debian": ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server"),
+_DEBIAN = ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server")
+REFUSED: dict[str, tuple[dict[str, list[str]], str]] = {
+    "debian": _DEBIAN,
+    "debian-11": _DEBIAN,
+    "debian-sid": _DEBIAN,
     "fedora": ({"absent": ["python3"]}, "because these would be removed, too: dnf"),
     "fedora41": ({"absent": ["librepo"]}, "because these would be removed, too: dnf5"),
     "centos7": ({"absent": ["python"]}, "because these would be removed, too: yum"),
     "centos6": ({"absent": ["python"]}, "because these would be removed, too: yum"),
-    "debian8": ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server"),
-    "debian7": ({"absent": ["ucf"]}, "because these would be removed, too: openssh-server"),
+    "debian8": _DEBIAN,
+    "debian7": _DEBIAN,
     "arch": ({"present": ["unattended-upgrades"]}, "Arch supports no unattended updates"),
 }
 
