@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 from typer.core import TyperCommand
@@ -28,9 +29,26 @@ class PassedOn(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-def passed_on(app: typer.Typer, name: str | None = None, *, panel: str | None = None) -> Callable[[Command], Command]:
-    """Declare a command of which the words are passed on."""
-    return app.command(name, cls=PassedOn, context_settings=PASSED_ON, rich_help_panel=panel)
+def passed_on(
+    app: typer.Typer, name: str | None = None, *, panel: str | None = None, options: Mapping[str, Any] | None = None
+) -> Callable[[Command], Command]:
+    """Declare a command of which the words are passed on, with `options` after its own parameters."""
+    register = app.command(name, cls=PassedOn, context_settings=PASSED_ON, rich_help_panel=panel)
+
+    def declare(command: Command) -> Command:
+        if options is not None:
+            own = inspect.signature(command, eval_str=True)
+            kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+            command.__signature__ = own.replace(parameters=[*kept, *_parameters(options)])  # type: ignore[attr-defined]
+        return register(command)
+
+    return declare
+
+
+def _parameters(options: Mapping[str, Any]) -> Iterator[inspect.Parameter]:
+    for name, annotation in options.items():
+        unset = get_args(annotation)[0]()
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=unset, annotation=annotation)
 
 
 def pass_on(ctx: typer.Context) -> None:
@@ -96,3 +114,25 @@ PolicyPack = Annotated[
 PolicyConfig = Annotated[list[str], typer.Option("--policy-pack-config", metavar="FILE", help="Their configuration.")]
 EventLog = Annotated[str, typer.Option("--event-log", metavar="FILE", help="Write what the run does, as events.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; the engine's output goes to stderr.")]
+
+_RUN = {
+    "stack": Stack,
+    "cwd": Cwd,
+    "yes": Yes,
+    "diff": Diff,
+    "refresh": Refresh,
+    "preview_only": PreviewOnly,
+    "skip_preview": SkipPreview,
+    "expect_no_changes": ExpectNoChanges,
+    "json": Json,
+    "parallel": Parallel,
+    "replace": Replace,
+    "policy_pack": PolicyPack,
+    "policy_pack_config": PolicyConfig,
+    "event_log": EventLog,
+}
+
+
+def run_options(*, without: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options of a run of the engine, in the order of its help."""
+    return {name: option for name, option in _RUN.items() if name not in without}

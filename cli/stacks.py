@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cli.options import (
-    STACKS,
-    Cwd,
-    Diff,
-    EventLog,
-    ExpectNoChanges,
-    Json,
-    Parallel,
-    PolicyConfig,
-    PolicyPack,
-    PreviewOnly,
-    Refresh,
-    Replace,
-    SkipPreview,
-    Stack,
-    Yes,
-    one_of,
-    pass_on,
-    passed_on,
-)
+from cli.options import STACKS, Cwd, Json, Parallel, Stack, Yes, one_of, pass_on, passed_on, run_options
 
 app = typer.Typer()
+_ABOUT_CHANGES = ("replace", "policy_pack", "policy_pack_config")
+"""Options of previews and updates only."""
 
 
-@passed_on(app, panel=STACKS)
-def preview(
-    ctx: typer.Context,
-    stack: Stack = "",
-    cwd: Cwd = "",
-    diff: Diff = False,
-    refresh: Refresh = False,
-    expect_no_changes: ExpectNoChanges = False,
-    json: Json = False,
-    parallel: Parallel = "",
-    replace: Replace = [],
-    policy_pack: PolicyPack = [],
-    policy_pack_config: PolicyConfig = [],
-    event_log: EventLog = "",
-) -> None:
+@passed_on(app, panel=STACKS, options=run_options(without=("yes", "preview_only", "skip_preview")))
+def preview(ctx: typer.Context, **_: Any) -> None:
     """Show what `up` would change. Connects to no host, changes nothing.
 
     \b
@@ -56,23 +26,8 @@ def preview(
     pass_on(ctx)
 
 
-@passed_on(app, panel=STACKS)
-def up(
-    ctx: typer.Context,
-    stack: Stack = "",
-    cwd: Cwd = "",
-    yes: Yes = False,
-    diff: Diff = False,
-    refresh: Refresh = False,
-    skip_preview: SkipPreview = False,
-    expect_no_changes: ExpectNoChanges = False,
-    json: Json = False,
-    parallel: Parallel = "",
-    replace: Replace = [],
-    policy_pack: PolicyPack = [],
-    policy_pack_config: PolicyConfig = [],
-    event_log: EventLog = "",
-) -> None:
+@passed_on(app, panel=STACKS, options=run_options(without=("preview_only",)))
+def up(ctx: typer.Context, **_: Any) -> None:
     """Put into force what the stack's config declares.
 
     \b
@@ -84,20 +39,8 @@ def up(
     pass_on(ctx)
 
 
-@passed_on(app, panel=STACKS)
-def refresh(
-    ctx: typer.Context,
-    stack: Stack = "",
-    cwd: Cwd = "",
-    yes: Yes = False,
-    diff: Diff = False,
-    preview_only: PreviewOnly = False,
-    skip_preview: SkipPreview = False,
-    expect_no_changes: ExpectNoChanges = False,
-    json: Json = False,
-    parallel: Parallel = "",
-    event_log: EventLog = "",
-) -> None:
+@passed_on(app, panel=STACKS, options=run_options(without=("refresh", *_ABOUT_CHANGES)))
+def refresh(ctx: typer.Context, **_: Any) -> None:
     """Read the hosts, and take what changed there into the state. Changes no host.
 
     \b
@@ -120,21 +63,8 @@ def drift(ctx: typer.Context, stack: Stack = "", cwd: Cwd = "", json: Json = Fal
     pass_on(ctx)
 
 
-@passed_on(app, panel=STACKS)
-def destroy(
-    ctx: typer.Context,
-    stack: Stack = "",
-    cwd: Cwd = "",
-    yes: Yes = False,
-    diff: Diff = False,
-    refresh: Refresh = False,
-    preview_only: PreviewOnly = False,
-    skip_preview: SkipPreview = False,
-    expect_no_changes: ExpectNoChanges = False,
-    json: Json = False,
-    parallel: Parallel = "",
-    event_log: EventLog = "",
-) -> None:
+@passed_on(app, panel=STACKS, options=run_options(without=_ABOUT_CHANGES))
+def destroy(ctx: typer.Context, **_: Any) -> None:
     """Restore on every host what was there before Stockade.
 
     \b

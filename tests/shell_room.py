@@ -56,28 +56,12 @@ _PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexiste
 _GROUP = "root:x:0:\nnogroup:x:65534:\n"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OWN_FIRST = "PATH=/nowhere; cat </dev/null"
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 # The init process of a stage: it prints its pid and runs until its stdin ends; everything ends with it.
 _KEEPER = """\
-set -e
-mount --bind "$1" "$1" # so that scripts may mount in a namespace of their own
+mount --all --fstab "$1/stage/fstab" || exit
 cd "$1"
-[ -z "$2" ] || mount --bind "$2" usr/bin
-shift 2
-for folder; do
-    mount --rbind "/$folder" "host/$folder"
-    mount -o remount,bind,ro "host/$folder" 2>/dev/null || :
-done
-mount -t tmpfs -o mode=755 tmpfs dev # a wrong line must not replace the machine's /dev/null
-for node in null zero full random urandom tty; do
-    : >"dev/$node"
-    mount --bind "/dev/$node" "dev/$node"
-done
-ln -s /proc/self/fd dev/fd
-ln -s fd/0 dev/stdin
-ln -s fd/1 dev/stdout
-ln -s fd/2 dev/stderr
 read -r pid _ </proc/self/stat
-mount -t proc proc proc
 exec chroot . /stage/sh -c 'echo "$1"; while read -r _; do :; done' sh "$pid"
 """
 _STUB = """\
@@ -294,8 +278,9 @@ class Stage:
         return {line.strip() for line in lines if line.strip() and "/proc" not in line and not line.startswith("tr ")}
 
     def _open(self) -> None:
+        self.write("/stage/fstab", "".join(f"{line} 0 0\n" for line in self._mounts()))
         self._keeper = subprocess.Popen(
-            [*_apart(), "sh", "-c", _KEEPER, "sh", str(self.root), self._tools, *_folders()],
+            [*_apart(), "sh", "-c", _KEEPER, "sh", str(self.root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -303,6 +288,19 @@ class Stage:
         assert self._keeper.stdout
         self._pid = self._keeper.stdout.readline().strip()
         assert self._pid, "the stage did not open"
+
+    def _mounts(self) -> Iterator[str]:
+        """Yield lines of fstab(5)."""
+        root = str(self.root).replace(" ", "\\040")
+        yield f"{root} {root} none bind"  # so that scripts may mount in a namespace of their own
+        if self._tools:
+            yield f"{self._tools} {root}/usr/bin none bind"
+        for folder in _folders():
+            yield f"/{folder} {root}/host/{folder} none rbind,ro"
+        for node in _DEVICES:  # a mount: a wrong line must not replace the machine's
+            self.write(f"/dev/{node}")
+            yield f"/dev/{node} {root}/dev/{node} none bind"
+        yield f"proc {root}/proc proc defaults"
 
     def close(self) -> None:
         """End all processes."""
@@ -330,6 +328,8 @@ def staged(root: Path, shell: str) -> Stage:
     stage = Stage(root, shell, _tools(shell))
     for name, place in (("sh", shutil.which("dash") or shutil.which("sh")), ("env", shutil.which("env"))):
         (root / "stage" / name).symlink_to(f"/host{os.path.realpath(place or '')}")
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        (root / "dev" / name).symlink_to(target)
     (root / "tmp").chmod(0o1777)
     stage.write("/etc/passwd", _PASSWD)
     stage.write("/etc/group", _GROUP)
@@ -343,5 +343,15 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     if (why := missing(request.param)) is not None:
         pytest.skip(why)
     made = staged(tmp_path / "root", request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def one_stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage for dash only, for tables of cases that do not depend on the shell."""
+    if (why := missing("dash")) is not None:
+        pytest.skip(why)
+    made = staged(tmp_path / "root", "dash")
     yield made
     made.close()

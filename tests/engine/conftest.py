@@ -125,14 +125,10 @@ class Sample:
         return {item["urn"].rsplit("::", 1)[1]: item for item in found if item["type"] not in hidden}
 
 
-def make_sample(folder: Path) -> Sample:
-    """A fresh copy of the sample project, with its stack created."""
-    shutil.copytree(PROGRAMS / "items", folder)
-    (folder / "world").mkdir(exist_ok=True)
-    (folder / ".state").mkdir(exist_ok=True)
-    (folder / f"Pulumi.{STACK}.yaml").write_text(f"encryptionsalt: {SETTINGS['salt']}\n")
+def environment_in(folder: Path) -> dict[str, str]:
+    """The environment of both engines for a project, without any Pulumi settings of this machine."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
-    environment |= {
+    return environment | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PULUMI_TEST_PYTHON": sys.executable,
         "PULUMI_CONFIG_PASSPHRASE": "test",
@@ -140,7 +136,15 @@ def make_sample(folder: Path) -> Sample:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "NO_COLOR": "1",
     }
-    made = Sample(folder, environment)
+
+
+def make_sample(folder: Path) -> Sample:
+    """A fresh copy of the sample project, with its stack created."""
+    shutil.copytree(PROGRAMS / "items", folder)
+    (folder / "world").mkdir(exist_ok=True)
+    (folder / ".state").mkdir(exist_ok=True)
+    (folder / f"Pulumi.{STACK}.yaml").write_text(f"encryptionsalt: {SETTINGS['salt']}\n")
+    made = Sample(folder, environment_in(folder))
     made.state_file.parent.mkdir(parents=True)
     (made.state_file.parents[2] / "meta.yaml").write_text("version: 1\n")
     empty = {"version": 3, "checkpoint": {"stack": f"organization/items/{STACK}", "latest": None}}

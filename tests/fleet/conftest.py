@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import PROGRAMS, ROOT, SETTINGS
+from tests.engine.conftest import PROGRAMS, ROOT, SETTINGS, environment_in
 
 LIMIT = 300.0
 ENGINES = [
@@ -124,18 +123,7 @@ def make(folder: Path, engine: str) -> Fleet:
     (folder / "Pulumi.production.yaml").write_text(
         json.dumps({"encryptionsalt": SETTINGS["salt"], "config": config})  # JSON is YAML
     )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
-    environment |= {
-        "STOCKADE_ENGINE": engine,
-        "STOCKADE_POLICIES": "off",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PULUMI_TEST_PYTHON": sys.executable,
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_HOME": str(folder / ".pulumi-home"),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "NO_COLOR": "1",
-    }
-    return Fleet(folder, environment)
+    return Fleet(folder, {**environment_in(folder), "STOCKADE_ENGINE": engine, "STOCKADE_POLICIES": "off"})
 
 
 @pytest.fixture

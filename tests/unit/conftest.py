@@ -1,5 +1,5 @@
 """Fixtures of the fast tests."""
 
-from tests.shell_room import stage
+from tests.shell_room import one_stage, stage
 
-__all__ = ["stage"]
+__all__ = ["one_stage", "stage"]

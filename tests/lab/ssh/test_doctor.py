@@ -12,6 +12,7 @@ import pytest
 from local.lab.api import LabHost
 from tests.lab.conftest import entry
 from tests.lab.snapshot import snapshot
+from tests.lab.ssh.accounts import add_users
 from tests.lab.stack import REPOSITORY, Stack
 
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGv9Q3JxZbA7WQm1pYpZ0E2QpV0mJYk5vTn5bX8Fd3Rk"
@@ -29,18 +30,7 @@ class Found(NamedTuple):
 def host(bring_up: Callable[[str], LabHost]) -> LabHost:
     """A host with three users besides root: with sudo, without, and one that sudo asks for a password."""
     host = bring_up("doctor1")
-    host.exec(
-        """\
-for user in deploy clerk guest; do
-    useradd -m -s /bin/sh $user
-    mkdir -p -m 700 /home/$user/.ssh
-    cp /root/.ssh/authorized_keys /home/$user/.ssh/
-    chown -R $user: /home/$user/.ssh
-done
-echo 'deploy ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy
-echo 'clerk ALL=(ALL:ALL) ALL' >/etc/sudoers.d/clerk
-"""
-    )
+    add_users(host)
     return host
 
 

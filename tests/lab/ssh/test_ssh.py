@@ -17,6 +17,7 @@ from hosts.ssh.connection import Connection, HostAccess
 from hosts.system.files import file_state
 from hosts.system.services import ServiceState, service_states
 from local.lab.api import LabHost
+from tests.lab.ssh.accounts import add_users
 
 WHO = Script("who am I", "id -un")
 PASSWORD = "pass word's"
@@ -30,18 +31,7 @@ FILES, SERVICES = script("hosts/system/files.sh"), script("hosts/system/services
 def lab_host(bring_up: Callable[[str], LabHost]) -> LabHost:
     """A host with two users besides root: `deploy` with NOPASSWD sudo, and `clerk`, whose sudo asks."""
     host = bring_up("ssh1")
-    host.exec(
-        """\
-for user in deploy clerk stranger; do
-    useradd -m -s /bin/sh $user
-    mkdir -p -m 700 /home/$user/.ssh
-    cp /root/.ssh/authorized_keys /home/$user/.ssh/
-    chown -R $user: /home/$user/.ssh
-done
-echo 'deploy ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy
-echo 'clerk ALL=(ALL:ALL) ALL' >/etc/sudoers.d/clerk
-"""
-    )
+    add_users(host)
     host.exec(["chpasswd"], input=f"clerk:{PASSWORD}\n")
     return host
 
@@ -150,7 +140,7 @@ def test_a_wrong_sudo_password_is_one_failure_only(pool: Pool, login: Login, lab
 
 @pytest.mark.parametrize(
     ("user", "words"),
-    [("clerk", "sudo asks clerk for a password"), ("stranger", "sudo asks stranger|may not use sudo")],
+    [("clerk", "sudo asks clerk for a password"), ("guest", "sudo asks guest|may not use sudo")],
 )
 def test_sudo_refused(pool: Pool, login: Login, user: str, words: str) -> None:
     with pytest.raises(SudoRefused, match=words):

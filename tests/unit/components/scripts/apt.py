@@ -119,6 +119,44 @@ echo "$plan" | sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) stable) \(.*\)/\1 \2 \3/p' |
 done
 dies after
 """
+# One program for all packages: a process for each would take most of a test's time.
+_QUERY = r"""
+BEGIN {
+    FS = "|"
+    patterns = split(ENVIRON["patterns"], pattern, " ")
+    for (i = 1; i <= patterns; i++) {
+        gsub(/[.+]/, "[&]", pattern[i])
+        gsub(/\*/, ".*", pattern[i])
+        gsub(/\?/, ".", pattern[i])
+    }
+}
+FILENAME ~ /archive$/ { if (!($1 in depends)) { depends[$1] = $3; section[$1] = $5; provides[$1] = $6 }; next }
+FILENAME ~ /settings$/ { split($0, part, "/"); name = part[3]
+    settings[name] = settings[name] (settings[name] ? "\n" : "") " " substr($0, length("/repo/" name) + 1) " 0123abcd"
+    next
+}
+function put(name, value,    at) {
+    while (at = index(out, "${" name "}")) out = substr(out, 1, at - 1) value substr(out, at + length(name) + 3)
+}
+{
+    split($0, row, " ")
+    name = row[1]
+    wanted = !patterns
+    for (i = 1; i <= patterns; i++) if (name ~ "^" pattern[i] "$") wanted = 1
+    if (!wanted) next
+    found = 1
+    out = ENVIRON["form"]
+    gsub(/ /, ", ", depends[name])
+    put("Status", "install ok " row[4]); put("Version", row[2]); put("Conffiles", settings[name])
+    put("Package", name); put("binary:Package", name); put("source:Package", name); put("Priority", "optional")
+    put("Section", section[name]); put("Provides", provides[name]); put("Depends", depends[name])
+    put("Essential", ""); put("binary:Summary", "")
+    gsub(/\\n/, "\n", out)
+    gsub(/\\t/, "\t", out)
+    printf "%s", out
+}
+END { exit !found }
+"""
 _DPKG_QUERY = r"""
 mode=$1
 shift
@@ -126,43 +164,11 @@ case $mode in
     -W)
         form='${Package}\t${Version}\n'
         if [ "${1-}" = -f ]; then form=$2; shift 2; fi
-        found=
-        while read -r name version mark state; do
-            match=
-            [ $# -gt 0 ] || match=yes
-            for pattern; do case $name in $pattern) match=yes ;; esac; done
-            [ -n "$match" ] || continue
-            found=yes
-            IFS='|' read -r _ _ depends _ section provides <<END
-$(grep "^$name|" /repo/archive)
-END
-            settings=$(cd "/repo/$name" 2>/dev/null && find etc -type f 2>/dev/null | sort | sed 's/.*/ \/& 0123abcd/')
-            form=$form name=$name version=$version state=$state depends=$(echo $depends | sed 's/ /, /g') \
-                settings=$settings section=$section provides=$provides awk 'BEGIN {
-                out = ENVIRON["form"]
-                for (i = split("Status Package binary:Package Version Conffiles Essential Priority source:Package " \
-                    "Provides Section binary:Summary Depends", field, " "); i; i--) {
-                    value = ""
-                    if (field[i] == "Status") value = "install ok " ENVIRON["state"]
-                    if (field[i] ~ /Package$/) value = ENVIRON["name"]
-                    if (field[i] == "Version") value = ENVIRON["version"]
-                    if (field[i] == "Conffiles") value = ENVIRON["settings"]
-                    if (field[i] == "Priority") value = "optional"
-                    if (field[i] == "Section") value = ENVIRON["section"]
-                    if (field[i] == "Provides") value = ENVIRON["provides"]
-                    if (field[i] == "Depends") value = ENVIRON["depends"]
-                    at = index(out, "${" field[i] "}")
-                    while (at) {
-                        out = substr(out, 1, at - 1) value substr(out, at + length(field[i]) + 3)
-                        at = index(out, "${" field[i] "}")
-                    }
-                }
-                gsub(/\\n/, "\n", out)
-                gsub(/\\t/, "\t", out)
-                printf "%s", out
-            }'
-        done </var/lib/dpkg/there
-        [ -n "$found" ] ;;
+        case $form in
+            *Conffiles*) find /repo/*/etc -type f 2>/dev/null | sort >/repo/settings ;;
+            *) : >/repo/settings ;;
+        esac
+        form=$form patterns=$* awk -f /repo/query.awk /repo/archive /repo/settings /var/lib/dpkg/there ;;
     -L)
         first=yes
         for name; do
@@ -249,6 +255,7 @@ def debian(stage: Stage) -> Debian:
     """Make the stage a Debian 12 with a few packages that every host has."""
     stage.write("/etc/os-release", "ID=debian\nVERSION_ID=12\n")
     stage.write("/repo/solve.awk", _SOLVE)
+    stage.write("/repo/query.awk", _QUERY)
     stage.write("/var/lib/dpkg/there")
     stage.write("/var/lib/apt/lists/deb_Packages")
     stage.folder("/var/lib/dpkg/updates")

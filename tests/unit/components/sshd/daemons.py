@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from components.sshd.chapter import SshdChapter
 from components.sshd.settings import SshdFacts, SshdInputs
 from hosts.guard.guarded import RunIdentity, armed, unguarded
 from hosts.shell import Answer, Script
-from tests.shell_room import Stage, missing, staged
+from tests.shell_room import Stage
 
 CHAPTER = SshdChapter()
 KNOWN: KnownState[SshdInputs, SshdFacts] = KnownState()
@@ -116,13 +116,9 @@ def host(stage: Stage) -> Host:
 
 
 @pytest.fixture
-def one_host(tmp_path: Path) -> Iterator[Host]:
+def one_host(one_stage: Stage) -> Host:
     """A host with dash, for tables of cases that do not depend on the shell."""
-    if (why := missing("dash")) is not None:
-        pytest.skip(why)
-    made = hosted(staged(tmp_path / "root", "dash"))
-    yield made
-    made.stage.close()
+    return hosted(one_stage)
 
 
 def inputs(settings: str = SETTINGS, admin: str = "deploy") -> SshdInputs:

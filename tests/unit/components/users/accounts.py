@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from components.users.chapter import UserChapter
 from components.users.settings import UserFacts, UserInputs
 from hosts.guard.guarded import RunIdentity, armed, given_up, unguarded
 from hosts.shell import Answer
-from tests.shell_room import Stage, missing, staged
+from tests.shell_room import Stage
 from tests.unit.components.users.test_users import ONE
 
 SHADOW_TOOLS = ("chage", "chpasswd", "getent", "gpasswd", "groupadd", "useradd", "userdel", "usermod", "vipw")
@@ -143,13 +142,9 @@ def host(stage: Stage) -> Host:
 
 
 @pytest.fixture
-def one_host(tmp_path: Path) -> Iterator[Host]:
+def one_host(one_stage: Stage) -> Host:
     """A host with dash, for tables of cases that do not depend on the shell."""
-    if (why := missing("dash")) is not None:
-        pytest.skip(why)
-    made = hosted(staged(tmp_path / "root", "dash"))
-    yield made
-    made.stage.close()
+    return hosted(one_stage)
 
 
 def hosted(stage: Stage) -> Host:
