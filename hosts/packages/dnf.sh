@@ -1,7 +1,7 @@
 # The functions of hosts/packages/manager.sh for dnf 4 and 5. dnf(8), rpm(8), dnf5-changes-from-dnf4(7).
 #
 # Removing and installing are two transactions, because dnf has no command for both. Both are planned first, and new
-# packages are downloaded before anything is removed.
+# packages are downloaded before anything is removed. Exits: 72 (LOCKED).
 #
 # uses: hosts/packages/common.sh hosts/packages/rpm.sh
 # takes: pkg_manager
@@ -13,7 +13,7 @@ if [ "$pkg_manager" = dnf ]; then
     _turn() { # dnf 5.4 would wait for another one forever
         _turns=$((lock_wait / 2))
         while _locked /var/lib/dnf || _locked /usr/lib/sysimage/libdnf5; do
-            [ "$_turns" -gt 0 ] || exit 72 # LOCKED
+            [ "$_turns" -gt 0 ] || exit 72
             _turns=$((_turns - 1))
             sleep 2
         done

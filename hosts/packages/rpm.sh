@@ -1,5 +1,5 @@
 # Shared by hosts/packages/dnf.sh, hosts/packages/yum.sh and hosts/packages/zypper.sh: rpm(8) queries, parsing of plans,
-# and waiting for locks.
+# and waiting for locks. Exits: 72 (LOCKED).
 # uses: hosts/packages/common.sh
 # takes: pkg_manager
 # shellcheck disable=SC2086,SC2046 # lists of names are words
@@ -14,7 +14,7 @@ if [ -n "$_by_rpm" ]; then
             [ -z "$_said" ] || printf '%s\n' "$_said" >&2
             case $_failed:$_said in
                 0:*) return 0 ;;
-                200:* | *'rpm transaction lock'*) [ "$_tries" -gt 0 ] || exit 72 ;; # LOCKED; this is dnf 5's message
+                200:* | *'rpm transaction lock'*) [ "$_tries" -gt 0 ] || exit 72 ;; # this is dnf 5's message
                 72:*) exit 72 ;;
                 *) return 1 ;;
             esac

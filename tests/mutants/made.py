@@ -125,8 +125,8 @@ _SH_LINES = (
     (re.compile(r" = "), " != "),
     (re.compile(r" != "), " = "),
     (re.compile(r" && "), " || "),
-    (re.compile(r" \|\| :$"), ""),  # `&& :` would change nothing: set -e ignores what fails before `&&`, too
-    (re.compile(r" \|\| (?!:$)"), " && "),
+    (re.compile(r" \|\| :(?=$|;)"), ""),  # `&& :` would change nothing: set -e ignores what fails before `&&`, too
+    (re.compile(r" \|\| (?!:(?:$|;))"), " && "),
     (re.compile(r" -n "), " -z "),
     (re.compile(r" -z "), " -n "),
     (re.compile(r"\breturn 0\b"), "return 1"),

@@ -15,7 +15,7 @@ from typing import Any
 REPOSITORY = str(Path(__file__).parents[2])
 FOLDER = "STOCKADE_SEEN"
 SH_FILE = "STOCKADE_SEEN_SH"
-FOLDERS = ("components", "fleet", "hosts", "local", "plugin", "policies", "provider", "rules")
+FOLDERS = ("adopt", "cli", "components", "fleet", "hosts", "local", "plugin", "policies", "provider", "rules")
 _ROOMS = tuple(f"{REPOSITORY}/{name}/" for name in FOLDERS)
 _FUNCTION = re.compile(r"^(\w+)\(\) [{(](?!.*\$\?)(?!.*\n.*\$\?)", re.M)
 

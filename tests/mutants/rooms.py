@@ -74,6 +74,8 @@ ROOMS = {
     "engine": Room(("local/engine",), tests=("tests/engine/",)),
     "lab": Room(("local/lab",), without=_AS_ROOT),
     "fleet": Room(("fleet",), tests=("tests/fleet/",)),
+    "adopt": Room(("adopt",)),
+    "cli": Room(("cli",)),
 }
 GENERATED = (
     "tests/unit/components/config/test_config.py::test_the_schema_for_editors_is_that_of_the_models",
@@ -85,11 +87,13 @@ GENERATED = (
 """Tests of what is generated from the models, or recorded of them: they notice another default or limit."""
 WHOLE = {("rules/language/", "rules/options/", "rules/values/"): "tests/unit/rules/language/test_recorded.py"}
 """Tests of a whole room at once, however long they take: all that iptables was asked once, with its answers."""
+OF_SCRIPTS = "tests/unit/test_scripts.py"
+"""Tests of each script as text, which run none: `TEST[FILE]`."""
 FAST = ("tests/unit", "tests/policies", "tests/ssh", "tests/plugin")
 
 
 def whole(mutant: Mutant) -> tuple[str, ...]:
-    """Return the files of tests that try all of a mutant's room at once."""
+    """Return the beginnings of the tests that try all of a mutant's room at once."""
     return tuple(file for places, file in WHOLE.items() if mutant.file.startswith(places))
 
 

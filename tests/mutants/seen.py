@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.mutants.made import MODULE, Mutant
 from tests.mutants.recorder import FOLDER, FOLDERS
-from tests.mutants.rooms import GENERATED, REPOSITORY, whole
+from tests.mutants.rooms import GENERATED, OF_SCRIPTS, REPOSITORY, whole
 
 COLLECTING = 0.005
 """Seconds to collect a test."""
@@ -76,7 +76,12 @@ class Seen:
         if mutant.file.endswith(".py") and mutant.scope == MODULE:
             ranked.insert(0, {test for test in self.seconds if test.startswith(GENERATED)})
         first = (*whole(mutant), *mutant.tests)
-        chosen = dict.fromkeys(test for test in self.seconds if first and test.startswith(first))
+        of_text = f"[{mutant.file}]"
+        chosen = dict.fromkeys(
+            test
+            for test in self.seconds
+            if (first and test.startswith(first)) or (test.startswith(OF_SCRIPTS) and test.endswith(of_text))
+        )
         for tests in ranked:
             near = {test for test in tests if self._near(test, mutant.file)}
             for test in (*self._spread(near), *self._spread(tests - near)):

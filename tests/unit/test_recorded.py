@@ -8,6 +8,7 @@
 """
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -37,6 +38,7 @@ def params(kind: str) -> list[Any]:
     return [pytest.param(file, name, case, id=f"{file}: {name}") for file, name, case in cases(kind)]
 
 
+@cache
 def chapters() -> dict[str, Chapter[Any, Any]]:
     """Return every chapter by the name of its class: `sshd` for `SshdChapter`."""
     for module in pkgutil.walk_packages(components.__path__, "components."):

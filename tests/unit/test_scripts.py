@@ -4,7 +4,9 @@ import ast
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -145,7 +147,7 @@ def test_no_sh_of_more_than_five_lines_is_in_a_python_string() -> None:
     assert {str(file.relative_to(REPOSITORY)) for file in files if any(_long_sh(file))} == set()
 
 
-_DECLARED: dict[str, dict[str, str]] = {
+DECLARED: dict[str, dict[str, str]] = {
     "fail2ban": {"config": ""},
     "kept": {"program": "ufw"},
     "ruleset": {"family": "ipv4", "rules": "*filter\nCOMMIT\n"},
@@ -164,7 +166,7 @@ _SHARED = {65, 68, 69, 71, 72, 73, 74, 75, 77, 92}
 @pytest.mark.parametrize("name", sorted(chapters()))
 def test_each_status_of_a_script_has_its_words_and_all_words_are_of_a_status(name: str) -> None:
     chapter = chapters()[name]
-    inputs = chapter.inputs.model_validate({"host": "web1", **_DECLARED.get(name, {})})
+    inputs = chapter.inputs.model_validate({"host": "web1", **DECLARED.get(name, {})})
     seen = None if name == "timesync" else chapter.facts()
     known = KnownState(before=seen, prior=seen)
     done = [chapter.observe(inputs), chapter.apply(inputs, known), chapter.restore(inputs, known)]
@@ -172,6 +174,36 @@ def test_each_status_of_a_script_has_its_words_and_all_words_are_of_a_status(nam
     worded = {status for one in done for status in one.exits}
     assert statuses - worded <= _SHARED
     assert worded <= statuses
+
+
+@cache
+def _constants() -> Mapping[str, set[int]]:
+    """Return the numbers that Python has names for."""
+    found = defaultdict[str, set[int]](set)
+    for file in (file for room in ("hosts", "components") for file in (REPOSITORY / room).rglob("*.py")):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if not isinstance(node, ast.Assign) or not isinstance(target := node.targets[0], ast.Name | ast.Tuple):
+                continue
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            for name, value in zip(names, values, strict=False):
+                if isinstance(value, ast.Constant) and isinstance(value.value, int):
+                    found[ast.unparse(name)].add(value.value)
+    return found
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_each_status_is_named_at_the_top_or_on_its_line_as_in_python(path: str) -> None:
+    top, named = top_of(source(path)), set[tuple[str, int]]()
+    for line in _body(path).splitlines():
+        name = re.search(r"# ([A-Z][A-Z_]+)\b", line)
+        for status in map(int, _STATUS.findall(line)):
+            if name:
+                named.add((name[1], status))
+            else:
+                assert re.search(rf"\b{status}\b", top), f"`Exits: {status} (NAME)` at the top"
+    named |= {(name, int(status)) for status, name in re.findall(r"\b([6-9]\d) \(([A-Z_]+)\)", top)}
+    assert [(name, status) for name, status in named if status not in _constants()[name]] == []
 
 
 _OF_THE_GUARD = {"guard", "occasion"}
@@ -184,7 +216,7 @@ _ACCESS = HostAccess.model_validate({"name": "web1", "bootstrap": {"host": "192.
 @pytest.mark.parametrize("name", sorted(chapters()))
 def test_scripts_are_given_what_they_take_and_nothing_else(name: str) -> None:
     chapter = chapters()[name]
-    inputs = chapter.inputs.model_validate({"host": "web1", **_DECLARED.get(name, {})})
+    inputs = chapter.inputs.model_validate({"host": "web1", **DECLARED.get(name, {})})
     seen = None if name == "timesync" else chapter.facts()
     known = KnownState(last=inputs, recorded=seen, prior=seen, before=seen)
     given, used = set[str](), set[str]()

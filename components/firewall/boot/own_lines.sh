@@ -7,12 +7,12 @@ _own_lines() {
         BEGIN {
             preserved = ENVIRON["preserved"]
             n = split(ENVIRON["own"], w, " ")
-            for (i = 1; i <= n; i++) ours[w[i]] = 1
+            for (i = 1; i <= n; i++) ours[w[i]]
         }
         { sub(/^\[[0-9]+:[0-9]+\] */, "") }
         /^\*/ { table = substr($0, 2) }
         /^:/ {
-            if ($2 == "-") user[table "/" substr($1, 2)] = 1
+            if ($2 == "-") user[table "/" substr($1, 2)]
             if ((table "/" substr($1, 2)) in ours) print table, $1, $2
         }
         /^-/ && ((table "/" $2) in ours) {

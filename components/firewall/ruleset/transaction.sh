@@ -19,7 +19,7 @@
 
 plan_holds() {
     seen=$("$tool-save" | watched="$watched" awk '
-        BEGIN { n = split(ENVIRON["watched"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+        BEGIN { n = split(ENVIRON["watched"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] }
         /^\*/ { table = substr($0, 2) }
         /^:/ && ((table "/" substr($1, 2)) in ok) { print table, $1, $2 }
         /^-A / && ((table "/" $2) in ok) { print table, $0 }')

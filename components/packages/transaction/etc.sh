@@ -28,7 +28,7 @@ _settle() {
             else pkg_left "/$_path" "$folder/draft.tar"; fi
         done
     } >"$folder/stays.all"
-    _listed "$folder/draft.tar" | awk 'NR == FNR { known[$0] = 1; next } $0 in known' "$folder/stays.all" - \
+    _listed "$folder/draft.tar" | awk 'NR == FNR { known[$0]; next } $0 in known' "$folder/stays.all" - \
         >"$folder/stays"
     cp "$folder/draft.tar" "$folder/gone.tar"
     tar --delete --no-recursion --no-wildcards $(_verbatim) -f "$folder/gone.tar" -T "$folder/stays"

@@ -13,7 +13,7 @@ _paths_back() { # BACK: members of etc.tar that belong to those packages, or to 
         return 0
     fi
     back="$(echo $1)" awk '
-        BEGIN { n = split(ENVIRON["back"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+        BEGIN { n = split(ENVIRON["back"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] }
         { path = $0 }
         NR == FNR { sub("^[^ ]* ", "", path); if (!(path in owner) || $1 in ok) owner[path] = $1; next }
         {

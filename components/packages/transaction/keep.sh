@@ -15,7 +15,7 @@ _units_of() { # NAMES, from those in `files`: `name unit`; templates never run t
 }
 _answers_of() { # NAMES: their answers in debconf, without passwords
     names="$(echo $1)" awk '
-        BEGIN { RS = ""; FS = "\n"; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+        BEGIN { RS = ""; FS = "\n"; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] }
         {
             delete f
             for (i = 1; i <= NF; i++)
@@ -46,9 +46,9 @@ _own_etc() { # LOST: `name path` for their files in /etc; directories (with a tr
     done >"$folder/etc"
     sed -n 's|^[^ ]* \(.*\)/$|/\1|p' "$folder/etc" | sort -u | pkg_owners_of >"$folder/owners"
     names="$(echo $1)" awk '
-        BEGIN { n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) lost[w[i]] = 1 }
+        BEGIN { n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) lost[w[i]] }
         { path = $0; sub("^[^ ]* /*", "", path) }
-        FILENAME == ARGV[1] { if (!($1 in lost)) shared[path "/"] = 1; next }
+        FILENAME == ARGV[1] { if (!($1 in lost)) shared[path "/"]; next }
         !(path in shared)' "$folder/owners" "$folder/etc"
 }
 _keep() { # LOST GONE MISSING: records what is needed to restore them; `files` lists their files
@@ -78,7 +78,7 @@ _keep() { # LOST GONE MISSING: records what is needed to restore them; `files` l
         _causes "$_kept" "$2" "$3" | sed 's/^/cause /'
     } | awk '
         $1 == "version" { version[$2] = $3 }
-        $1 == "auto" { auto[$2] = 1 }
+        $1 == "auto" { auto[$2] }
         $1 == "cause" { print $2, version[$2], ($2 in auto) ? "auto" : "manual", $3 }' >>"$folder/removed"
     _draft
 }

@@ -31,7 +31,7 @@ _common() { for _word in $1; do ! _has "$_word" "$2" || printf ' %s' "$_word"; d
 _keep_lines() { # FILE NAMES, or FILE NAMES -v: only the lines of these packages, or all others
     [ -s "$folder/$1" ] && [ -n "$2${3:-}" ] || return 0
     names="$(echo $2)" but="${3:-}" awk '
-        BEGIN { but = ENVIRON["but"]; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] = 1 }
+        BEGIN { but = ENVIRON["but"]; n = split(ENVIRON["names"], w, " "); for (i = 1; i <= n; i++) ok[w[i]] }
         but ? !($1 in ok) : ($1 in ok)' "$folder/$1"
 }
 _drop_lines() {

@@ -6,7 +6,7 @@ import pytest
 
 from components.core.chapter import KnownState
 from tests.unit.test_recorded import chapters
-from tests.unit.test_scripts import _DECLARED as DECLARED
+from tests.unit.test_scripts import DECLARED
 
 CHAPTERS = sorted(chapters())
 

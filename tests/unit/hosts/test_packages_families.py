@@ -169,6 +169,21 @@ def test_pacmans_lists_are_refreshed_only_where_they_do_not_know_a_package(fake:
     assert "--noconfirm --noprogressbar -Sy" in asked(fake)
 
 
+def test_what_pacman_holds_and_would_have_to_remove_is_named(fake: Stage) -> None:
+    fake.write("/etc/pacman.conf", "[options]\nHoldPkg = pacman glibc\n")
+    removes = 'case $1 in --config) ! grep -q HoldPkg "$2" && printf "%s\\n" curl pacman ;; *) exit 1 ;; esac'
+    fake.program("pacman", removes)
+    assert run(fake, PACMAN, "_drops=curl; pkg_held").stdout.split() == ["pacman"]
+    fake.program("pacman", "exit 1")
+    assert run(fake, PACMAN, '_drops=curl; pkg_held; echo "end"').stdout.split() == ["end"]
+
+
+def test_dnf_that_cannot_say_what_nothing_needs_stops_no_run(fake: Stage) -> None:
+    fake.write("/fake/status", "1")
+    done = run(fake, DNF, 'found=$(pkg_orphans); echo "[$found]"')
+    assert done.stdout == "[]\n"
+
+
 ZYPPER_PLANS = case("packages", "zypper", "removes and installs")["prints"]
 ZYPPER_ITSELF = """\
 case "$*" in
