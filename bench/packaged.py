@@ -9,8 +9,10 @@ import json
 import shutil
 import statistics
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import yaml
 
 from bench.measure import Measured, measure
+from hosts.guard.record import fingerprint
 from local.engine.state.secrets import Crypter
 from tests.lab.packaged import Packaged
 from tests.lab.stack import PASSPHRASE, Secret, Stack
@@ -46,6 +49,8 @@ for name, props in hosts.items():
     pulumi.export(name, HardenedHost(name, props).enforced)
 """
 """As with a generated SDK."""
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Python compiles modules once, as for users."""
 Run = Callable[[], Measured]
 
 
@@ -86,8 +91,9 @@ def _programs(folder: Path, engine: str, hosts: int) -> dict[str, Run]:
         environment = {
             "STOCKADE_ENGINE": engine,
             "STOCKADE_POLICIES": "off",
-            "CI": "1",
-        }  # the logins' keys do not exist
+            "CI": "1",  # the logins' keys do not exist
+            **COMPILED,
+        }
         stack = Stack(folder / shell, name="test", shell=shell, environment=environment)
         stack.crypter = _crypter(deployment)
         config = _config(names, deployment)
@@ -124,7 +130,7 @@ def _in_yaml(folder: Path, names: list[str], deployment: dict[str, Any]) -> Run:
     stored = {"encryptionsalt": crypter.salt, "config": values}
     (packaged.program / "Pulumi.test.yaml").write_text(yaml.safe_dump(stored))
     argv = ["pulumi", "--non-interactive", *UP, "--stack", "test"]
-    return partial(measure, argv, packaged.program, packaged.environment)
+    return partial(measure, argv, packaged.program, packaged.environment | COMPILED)
 
 
 def _host(config: dict[str, Any], word: str, key: str) -> dict[str, Any]:
@@ -143,9 +149,23 @@ def _deployment(names: list[str]) -> dict[str, Any]:
     resources = found["deployment"]["resources"]
     common = [one for one in resources if "::recorded" not in one["urn"]]
     own = [one for one in resources if f"::{NAME}" in one["urn"]]
-    copies = [json.loads(json.dumps(one).replace(NAME, name)) for name in names for one in own]
+    copies = [_renamed(one, name) for name in names for one in own]
     found["deployment"]["resources"] = [*common, *copies]
     return found
+
+
+def _renamed(resource: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(resource).replace(NAME, name))
+    if "machine" in found.get("outputs", {}):
+        found["outputs"]["machine"]["keys"] = [fingerprint(_host_key(name))]
+    return found
+
+
+def _host_key(name: str) -> str:
+    """Return a host's key, which is pinned, as in docs/_index.md."""
+    kind = b"ssh-ed25519"
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, sha256(name.encode()).digest()))
+    return f"{kind.decode()} {b64encode(blob).decode()}"
 
 
 def _config(names: list[str], deployment: dict[str, Any]) -> dict[str, Any]:
@@ -153,9 +173,16 @@ def _config(names: list[str], deployment: dict[str, Any]) -> dict[str, Any]:
     resources = deployment["deployment"]["resources"]
     user = next(one["inputs"] for one in resources if one["urn"].endswith(f"::{names[0]}-deploy"))
     pair = next(one for one in resources if one["urn"].endswith("::operator"))
-    login = {"privateKeyFile": "/home/operator/keys/id"}  # nobody logs in
+    login = {
+        "privateKeyFile": "/home/operator/keys/id",
+    }  # nobody logs in
     hosts = {
-        name: {"address": f"192.0.2.{number}", "admin": {**login, "user": "deploy"}, "bootstrap": login}
+        name: {
+            "address": f"192.0.2.{number}",
+            "hostKey": _host_key(name),
+            "admin": {**login, "user": "deploy"},
+            "bootstrap": login,
+        }
         for number, name in enumerate(names, 1)
     }
     keys = [key for key in user["keys"] if key != pair["outputs"]["publicKey"]]

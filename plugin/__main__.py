@@ -11,6 +11,6 @@ if __name__ == "__main__":
 
     sys.meta_path.insert(0, LazyFinder("pulumi.automation"))
     leave_out("oqs", "liboqs")
-    from plugin.server import main
+    from plugin.front import main
 
     main()

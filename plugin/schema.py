@@ -13,11 +13,11 @@ from components.core.served import PACKAGE, RESOURCES, Served, dynamic_type_of, 
 from components.firewall.settings import FirewallSettings
 from components.keys.files import KeyPairInputs
 from components.registry import Hardening
+from plugin.front import FILE
 from plugin.kinds import ANY, Types, read_only, required
 from provider.reference import OWN
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-FILE = Path(__file__).with_name("schema.json")
 _READ_ME = "Hardens Linux servers over SSH with Pulumi. Generated from the schema of the Stockade package.\n"
 LANGUAGES: dict[str, Any] = {
     "nodejs": {"packageName": "pulumi-stockade", "respectSchemaVersion": True, "readme": _READ_ME},
@@ -50,11 +50,6 @@ def resources() -> dict[str, type[Served]]:
 def version() -> str:
     """Return the version of the package: pyproject.toml is the place where it is set."""
     return str(_project()["version"])
-
-
-def released() -> str:
-    """Return the version that plugin/schema.json has; a released plugin has no pyproject.toml."""
-    return str(json.loads(FILE.read_text("utf-8"))["version"])
 
 
 def _project() -> dict[str, Any]:

@@ -23,10 +23,10 @@ from hosts.text.masking import shortened
 from plugin.detailed import detailed
 from plugin.importing import Importing
 from plugin.kinds import read_only, secret
-from plugin.schema import FILE, KEY_PAIR_OUTPUTS, released, resources
+from plugin.schema import KEY_PAIR_OUTPUTS, resources
 from plugin.secrets import WAYS, Sealing, opened, tells_secrets
 from provider.kept import setting
-from provider.server import PROVIDER_KEY, Server, answering, run
+from provider.server import PROVIDER_KEY, Server, answering, started
 from provider.structs import properties, struct_of
 
 _SHOWN = frozenset({"observed", "declared", "applied", "earlier"})
@@ -55,12 +55,6 @@ class Plugin(Server):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._importing = Importing()
-
-    def GetSchema(self, _request: Any, _context: Any) -> Any:
-        return proto.GetSchemaResponse(schema=FILE.read_text("utf-8"))
-
-    def GetPluginInfo(self, _request: Any, _context: Any) -> Any:
-        return proto.PluginInfo(version=released())
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
         """Adapt the request for the dynamic shell, whose provider reads the stack config under the project's name."""
@@ -209,7 +203,7 @@ def _as_settings(struct: Any) -> Any:
     return out
 
 
-def main() -> None:
-    """Serve until the engine ends."""
+def plugin() -> Plugin:
+    """Return the plugin of this process."""
     packaged()
-    run(Plugin)
+    return started(Plugin)

@@ -6,6 +6,9 @@ from pathlib import Path
 _BETWEEN = "pulumi-language-"
 _PARENT, _STARTED = 1, 19
 
+EXPORT = "STOCKADE_EXPORT"
+"""The environment variable in which the embedded engine gives the command that prints a state: words, as JSON."""
+
 
 def engine_process() -> int:
     """Return its process id, as far as the system reveals it."""

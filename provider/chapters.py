@@ -19,6 +19,8 @@ CHAPTERS = tuple(
     if "(HostProvider[" in file.read_text("utf-8")
 )
 """Modules of `components` with a provider: `resource.py` of each chapter whose resources are on hosts."""
+_ON_HOSTS = frozenset({"Create", "Read", "Update", "Delete"})
+"""Operations that log in."""
 
 
 def load_chapter(name: str) -> None:
@@ -35,13 +37,13 @@ def load_client() -> None:
 class Chapters:
     """Makes operations wait until the chapters are imported: they need most of them, and compete for one CPU.
 
-    The SSH client is imported after the chapters, unless a host will be read. Then the login runs during the import,
-    because the host uses its own CPUs.
+    The SSH client is imported only in a run that does something on a host. If one will be read, the client comes before
+    the chapters: the login runs during their import, because the host uses its own CPUs.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._reading = threading.Event()
+        self._client_wanted = threading.Event()
         self._client = threading.Event()
         self._all = threading.Event()
         self._all.set()
@@ -55,12 +57,17 @@ class Chapters:
     def _load(self) -> None:
         try:
             for chapter in CHAPTERS:
-                if self._reading.is_set():
+                if self._client_wanted.is_set():
                     self._load_client()
                 load_chapter(chapter)
         finally:  # if an import fails, each operation reports it
             self._all.set()
+            self._client_wanted.wait()
             self._load_client()
+
+    def expect_login(self) -> None:
+        """Import the SSH client as well: an operation will soon need it."""
+        self._client_wanted.set()
 
     def _load_client(self) -> None:
         if self._client.is_set():
@@ -72,8 +79,9 @@ class Chapters:
 
     def wait(self, operation: str, request: Any, config: Mapping[str, Any]) -> None:
         """Wait until an operation can start. `config`: the stack's, as sent by the engine."""
+        if operation in _ON_HOSTS:
+            self.expect_login()
         if operation == "Read" and not self._all.is_set():
-            self._reading.set()
             self._client.wait()
             self._connect_early(request, config)
         self._all.wait()

@@ -11,10 +11,8 @@ from pathlib import Path
 
 from components.core.claims import InState, in_state
 from components.failure import Failure
-from provider.ancestors import engine_process
+from provider.ancestors import EXPORT, engine_process
 
-EXPORT = "STOCKADE_EXPORT"
-"""The environment variable in which the embedded engine gives the command that prints a state: words, as JSON."""
 LIMIT = 60
 """Seconds that the engine may take to print the state."""
 

@@ -6,7 +6,6 @@ their providers by name (reference.py), and unpickles nothing.
 """
 
 import contextlib
-import importlib
 import os
 import sys
 import threading
@@ -17,7 +16,7 @@ from functools import partial
 from hashlib import sha256
 from secrets import token_hex
 from socket import gethostname
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
@@ -43,14 +42,12 @@ from provider.chapters import Chapters
 from provider.exported import WholeState
 from provider.kept import Kept, stack_of
 from provider.reference import load
-from provider.serving import serve
+from provider.serving import end, serve
 from provider.slowest import Slowest
 from provider.structs import plain, properties, same, same_but, struct_of
 from provider.turns import Turns
 
 PROVIDER_KEY = "__provider"
-THREADS = 256
-"""Operations served in parallel: the limit should be the engine's `--parallel`, not this process."""
 
 
 def answering(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,6 +158,8 @@ class Server(ResourceProviderServicer):
     def Check(self, request: Any) -> Any:
         news = plain(request.news)
         given = rpc.deserialize_properties(request.news, True) if news is None else news
+        if not request.olds.fields:  # it will be created
+            self.chapters.expect_login()
         result = self._provider(request, request.news, request.olds).check(properties(request.olds), given)
         if result.failures:
             _note_failed(request)
@@ -185,6 +184,8 @@ class Server(ResourceProviderServicer):
             return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
         result = provider.diff(request.id, {**properties(request.olds), **unfinished}, properties(request.news))
         some = proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE
+        if result.changes:
+            self.chapters.expect_login()
         return proto.DiffResponse(
             changes=proto.DiffResponse.DIFF_UNKNOWN if result.changes is None else some,
             replaces=result.replaces or [],
@@ -308,20 +309,23 @@ def run_of(address: str) -> str:
     return sha256(f"{gethostname()} {address} {engine} {started}".encode()).hexdigest()[:16]
 
 
-def run(server: Callable[[Chapters], Server]) -> None:
-    """Serve until the engine ends; its address is in the arguments, as in the plugin protocol."""
+S = TypeVar("S", bound=Server)
+
+
+def started(server: Callable[[Chapters], S]) -> S:
+    """Return what serves the engine whose address is in the arguments, as in the plugin protocol.
+
+    Its chapters are still being imported.
+    """
     if len(sys.argv) > 1:
         console.use(EngineConsole(sys.argv[-1]))
         os.environ.setdefault(RUN, run_of(sys.argv[-1]))
     chapters = Chapters()
     chapters.load()
-    serve(server(chapters), THREADS)
-    importlib.import_module("hosts.pool").connection_pool().close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # nothing is left to do, and the interpreter's shutdown took a third of a second
+    return server(chapters)
 
 
 def main() -> None:
-    """Serve dynamic resources."""
-    run(Server)
+    """Serve dynamic resources until the engine ends."""
+    serve(started(Server))
+    end()

@@ -6,6 +6,7 @@ import stat
 import sys
 import threading
 from concurrent import futures
+from typing import NoReturn
 
 import grpc
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
@@ -13,11 +14,13 @@ from pulumi.runtime.proto import ResourceProviderServicer, provider_pb2_grpc
 
 from provider.peers import OnlyOurs
 
+THREADS = 256
+"""Operations served in parallel: the limit should be the engine's `--parallel`, not this process."""
 GRACE = 900.0
 """Seconds that operations in flight may take after the engine has asked us to end."""
 
 
-def serve(servicer: ResourceProviderServicer, threads: int) -> None:
+def serve(servicer: ResourceProviderServicer, threads: int = THREADS) -> None:
     """Serve this user on a free loopback port until ended; print the port on stdout, as in the plugin protocol.
 
     `threads`: operations served in parallel.
@@ -36,6 +39,16 @@ def serve(servicer: ResourceProviderServicer, threads: int) -> None:
     threading.Thread(target=_wait_for_engine, args=(ended,), daemon=True).start()
     ended.wait()
     server.stop(grace=GRACE).wait()  # a change in flight is completed: half a change helps nobody
+
+
+def end() -> NoReturn:
+    """End this process, after its connections."""
+    connections = getattr(sys.modules.get("hosts.pool"), "connection_pool", None)
+    if connections is not None:  # the module is loaded, and not only being loaded
+        connections().close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to do, and the interpreter's shutdown took a third of a second
 
 
 def _wait_for_engine(ended: threading.Event) -> None:

@@ -161,9 +161,14 @@ def _report(
     """The report of one run. Its processes are started before the rest of the engine is loaded."""
     launcher = Launcher(session.project)
     runs_program = command in ("preview", "up")
+    project = session.project
     dynamic = session.backend.mentions(f":providers:{DYNAMIC}::") or (
-        runs_program and DYNAMIC in session.project.plugins
+        runs_program and DYNAMIC in project.plugins and not project.packages
     )
+    if not dynamic:
+        for package in project.packages:
+            if runs_program or session.backend.mentions(f":providers:{package}::"):
+                launcher.prestart(package)
     program = None
     try:
         if runs_program:

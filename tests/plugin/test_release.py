@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from plugin import release, schema
+from plugin.front import released
 from tests.lab.examples import needs
 
 from .served import REPOSITORY, UNKNOWN, served
@@ -76,7 +77,7 @@ def test_checksums_are_those_of_the_files(made: Path) -> None:
 def test_the_version_is_in_one_place() -> None:
     """Files in which others want a version have that of pyproject.toml."""
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
-    assert schema.version() == schema.released() == version
+    assert schema.version() == released() == version
     assert yaml.safe_load((REPOSITORY / "policies" / "PulumiPolicy.yaml").read_text())["version"] == version
     documents = [*(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "README.md"]
     told = {found for file in documents for found in re.findall(r"\bstockade v(\d+\.\d+\.\d+)", file.read_text())}

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
-from pulumi.runtime import rpc
+from pulumi.runtime import proto, rpc
 
-from provider.chapters import CHAPTERS
+import provider.chapters
+from provider.chapters import CHAPTERS, Chapters
 from provider.structs import struct_of
 
 REPOSITORY = Path(__file__).parents[3]
@@ -75,3 +77,27 @@ def test_the_process_finds_its_modules_and_the_programs_from_any_project(
         f"{REPOSITORY}:{program.resolve()}",
         "-P -u -m provider 127.0.0.1:1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("operations", "loaded"), [(["Check", "Diff"], False), (["Diff", "Update"], True), (["Create"], True)]
+)
+def test_the_ssh_client_is_loaded_only_where_something_is_done(
+    operations: list[str], loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = threading.Event()
+    monkeypatch.setattr(provider.chapters, "load_client", client.set)
+    chapters = Chapters()
+    chapters.load()
+    for operation in operations:
+        chapters.wait(operation, proto.UpdateRequest(), {})
+    assert client.wait(10 if loaded else 0.2) is loaded
+
+
+def test_the_ssh_client_is_loaded_ahead_of_what_will_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = threading.Event()
+    monkeypatch.setattr(provider.chapters, "load_client", client.set)
+    chapters = Chapters()
+    chapters.load()
+    chapters.expect_login()
+    assert client.wait(10)
