@@ -17,7 +17,16 @@ from hosts.errors import HostError
 _CHAPTERS: Mapping[str, tuple[str, object]] = {
     "firewall": ("SSH, and web if the preset is `web`, can be reached; everything else is denied, over IPv6, too.", {}),
     "sysctl": ("Redirects, source routes and forged sources are refused.", {}),
-    "sshd": ("Keys only, and no login as root.", {}),
+    "sshd": (
+        "Keys only, no login as root, and strong algorithms: clients need OpenSSH 6.7 (2014) or later.",
+        {
+            "algorithms": "modern",
+            "maxAuthTries": 3,
+            "loginGraceTime": 60,
+            "x11Forwarding": False,
+            "agentForwarding": False,
+        },
+    ),
     "fail2ban": ("Five wrong passwords: banned for ten minutes.", {}),
     "updates": ("Security updates are installed every day.", {}),
     "listeners": ("A warning about anything else that listens.", {}),

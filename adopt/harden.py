@@ -9,6 +9,7 @@ from adopt.reading import Reading
 from adopt.written import Adopted
 from components.firewall.settings import FirewallSettings
 from components.registry import Hardening
+from components.sshd import algorithms
 from hosts.ssh.connection import Connection
 from rules.analysis.reachability import TooIntricateError, analyse
 from rules.language.parse import parse
@@ -20,6 +21,13 @@ _OWN_ADDRESS = frozenset({68, 546})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,40}")
 _GUIDES = ("exim4-daemon-light", "rpcbind")
 """The packages that the guide removes."""
+_LIMITS: tuple[tuple[str, str, Any, str], ...] = (
+    ("maxAuthTries", "MaxAuthTries", 3, "three guesses a connection"),
+    ("loginGraceTime", "LoginGraceTime", 60, "a login that is not complete after a minute is ended"),
+    ("x11Forwarding", "X11Forwarding", False, "no X11 forwarding: it lets a host read the client's screen"),
+    ("agentForwarding", "AllowAgentForwarding", False, "no agent forwarding: it lets a host use the client's keys"),
+)
+"""What the guide's spirit adds to sshd: setting, keyword, value, reason."""
 ADMIN = "deploy"
 
 
@@ -175,7 +183,27 @@ def _close_sshd(one: Adopted) -> None:
         }
     if not sshd.get("settings"):
         sshd.pop("settings", None)
+    _strengthen(one, sshd)
     reading.settings["sshd"] = sshd
+
+
+def _strengthen(one: Adopted, sshd: dict[str, Any]) -> None:
+    """Add strong algorithms and limits, where the host has declared nothing of the kind itself."""
+    own = {name.lower() for name in sshd.get("settings", {})}
+    if not own & {keyword.lower() for keyword in algorithms.KEYWORDS}:
+        if not algorithms.has_modern(one.reading.openssh):
+            one.reading.remark(
+                "sshd", f"algorithms: modern needs OpenSSH {algorithms.OLDEST}: algorithms stay as they are"
+            )
+        elif not one.host_key.startswith(("ssh-ed25519 ", "ssh-rsa ")):
+            one.reading.remark("sshd", "TODO: algorithms: modern, as soon as hostKey pins the ed25519 key of this host")
+        else:
+            sshd["algorithms"] = algorithms.MODERN
+            one.reading.remark("sshd", "algorithms that ssh-audit calls insecure are refused; clients need OpenSSH 6.7")
+    for name, keyword, value, reason in _LIMITS:
+        if name not in sshd and keyword.lower() not in own:
+            sshd[name] = value
+            one.reading.remark("sshd", reason)
 
 
 def _remove_packages(reading: Reading) -> None:

@@ -48,6 +48,7 @@ class Reading:
     `settings`: chapters by their names in a stack config. `remarks`: what is said about a chapter, line by line.
     `left_out`: what could not be taken over, with the reason. `listening`: what can be reached over the network, as
     `tcp 0.0.0.0:22 sshd (package openssh-server)`. `unwanted`: installed packages of the kind that the guide removes.
+    `openssh`: the version of its sshd, as `OpenSSH_9.2p1`; empty if unknown.
     """
 
     survey: Survey
@@ -56,6 +57,7 @@ class Reading:
     left_out: list[str] = field(default_factory=list)
     listening: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
+    openssh: str = ""
 
     def remark(self, chapter: str, *lines: str) -> None:
         """Say something about a chapter."""
@@ -178,6 +180,7 @@ def _sshd(host: Host, found: Reading) -> None:
     if inputs is None:
         return
     seen = _observe(chapter, host, inputs)
+    found.openssh = seen.version
     if not chapter.in_force(inputs, seen):
         found.leave_out("sshd", f"not the same for every login: {chapter.differences(inputs, seen)}")
         return

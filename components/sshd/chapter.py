@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from components.core.change import Change
 from components.core.chapter import Chapter, KnownState
 from components.failure import Failure
-from components.sshd import effective
+from components.sshd import algorithms, effective
 from components.sshd.login import entrance, sole_login
 from components.sshd.settings import KEYBOARD, PASSWORDS, SshdFacts, SshdInputs
 from hosts.errors import Unreachable
@@ -167,6 +167,8 @@ def _values(inputs: SshdInputs) -> dict[str, str]:
     text = inputs.settings
     return {
         "head": HEADER + effective.written(text),
+        "modern": algorithms.table() if algorithms.MODERN in text else "",
+        "oldest": algorithms.OLDEST,
         "match": effective.match_all(text),
         "keys": effective.pattern(text),
         "silence": effective.silenced(text),

@@ -1,7 +1,7 @@
 # sshd on this host: where its configuration is, how it is started, and its settings for a login.
 #
 # find_sshd               sets opts, spec (the connection for `sshd -T -C`), version, admin, and listener: the socket
-#                         unit, if one listens for sshd
+#                         unit, if one listens for sshd; in head, replaces the word `modern` by what this version has
 # ask CONFIG USER         sets answer: the output of `sshd -T` for a login; cached for repeated questions and for users
 #                         without settings of their own
 # wanted                  sets answer: its output for the declared lines only
@@ -10,10 +10,12 @@
 #                         tested
 # fail STATUS MESSAGE
 #
+# `modern`: rows `keyword since name`, best first (components/sshd/algorithms.py).
+#
 # Exits: 65 sshd refuses the configuration, 69 no OpenSSH server, or one that reads another file.
 #
 # uses: hosts/system/origin.sh
-# takes: admin head
+# takes: admin head modern oldest
 
 main=/etc/ssh/sshd_config
 dropin=/etc/ssh/sshd_config.d/00-stockade.conf
@@ -48,6 +50,7 @@ find_sshd() {
         *OpenSSH_[1-5].* | *OpenSSH_6.0*) ;; # accepts no further criteria
         *) spec="$spec,laddr=${3%%%*},lport=$4" ;;
     esac
+    choose_algorithms
     admin=${admin:-${SUDO_USER:-$(id -un)}}
     listener=
     [ -d /run/systemd/system ] || return 0
@@ -57,6 +60,28 @@ find_sshd() {
         'active '*) listener=ssh.socket ;;
         *' active') listener=sshd.socket ;;
     esac
+}
+choose_algorithms() {
+    case $head in *" modern
+"*) ;; *) return 0 ;; esac
+    number=${version#OpenSSH_}
+    head=$(printf '%s' "$head" | rows=$modern oldest=$oldest has=${number%%[!0-9.]*} awk '
+        function least(since, parts) {
+            split(since, parts, ".")
+            return has[1] + 0 > parts[1] + 0 || has[1] + 0 == parts[1] + 0 && has[2] + 0 >= parts[2] + 0
+        }
+        BEGIN {
+            split(ENVIRON["has"], has, ".")
+            n = split(ENVIRON["rows"], rows, "\n")
+            for (i = 1; i <= n && least(ENVIRON["oldest"]); i++) {
+                split(rows[i], row, " ")
+                if (row[1] != "" && least(row[2])) list[row[1]] = list[row[1]] "," row[3]
+            }
+        }
+        NF == 2 && $2 == "modern" && $1 in list { $2 = substr(list[$1], 2) }
+        { print }')
+    head="$head
+"
 }
 read_by_daemon() { # ends if sshd is started with another file: whatever is written to this one would have no effect
     started=
@@ -76,6 +101,8 @@ answer_of() {
 }
 wanted() {
     asked=
+    case $head in *" modern
+"*) fail 65 "algorithms: modern needs OpenSSH $oldest or later, and this is ${version:-older}: leave it out for this host, or upgrade the host" ;; esac
     answer_of sshd -T -f /dev/stdin -C "user=$admin,$spec" <<DECLARED
 $head
 DECLARED

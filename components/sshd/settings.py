@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from components.config.inventory import Settings
 from components.config.names import shown
 from components.core.chapter import ChapterInputs, Model
-from components.sshd import effective
+from components.sshd import algorithms, effective
 from hosts.guard.guarded import LIMIT
 
 ROOT = "permitrootlogin"
@@ -18,6 +18,16 @@ _OWN = {ROOT: "permitRootLogin", PASSWORDS: "passwordAuthentication"}
 """Keywords that have a setting of their own."""
 
 
+_TYPED = {
+    "MaxAuthTries": "max_auth_tries",
+    "LoginGraceTime": "login_grace_time",
+    "X11Forwarding": "x11_forwarding",
+    "AllowAgentForwarding": "agent_forwarding",
+    "AllowUsers": "allow_users",
+}
+"""Keywords that can be declared by a typed setting, or among `settings`."""
+
+
 class SshdSettings(Settings):
     """Settings under `stockade:sshd`."""
 
@@ -25,8 +35,32 @@ class SshdSettings(Settings):
         "no", description="Whether root may log in."
     )
     password_authentication: bool = Field(False, description="Allow logins with a password.")
+    algorithms: Literal["distribution", "modern"] = Field(
+        "distribution",
+        description="`modern`: key exchange, ciphers, MACs and host keys that ssh-audit does not call insecure, for "
+        "clients from OpenSSH 6.7 on; needs OpenSSH 7.2 on the host. `distribution`: what is set on the host.",
+    )
+    max_auth_tries: int | None = Field(
+        None, ge=1, description="Failed attempts to log in after which a connection ends: fewer guesses."
+    )
+    login_grace_time: int | None = Field(
+        None,
+        ge=1,
+        description="Seconds in which a login must succeed: connections left open use up sshd's `MaxStartups`.",
+    )
+    x11_forwarding: bool | None = Field(
+        None, description="Allow X11 forwarding, by which root of the host can read the client's keyboard and screen."
+    )
+    agent_forwarding: bool | None = Field(
+        None, description="Allow agent forwarding, by which root of the host can use the client's keys."
+    )
+    allow_users: tuple[str, ...] = Field(
+        (),
+        description="Login names that may log in, as in `AllowUsers`; nobody else can. The admin must be one of them.",
+    )
     settings: dict[str, str | bool | int | tuple[str | int, ...] | None] = Field(
-        {}, description="Any other keyword of sshd_config(5), such as `MaxAuthTries: 3` or `AllowUsers: [deploy]`."
+        {},
+        description="Any other keyword of sshd_config(5), such as `ClientAliveInterval: 300` or `AllowGroups: [ssh]`.",
     )
     confirm_within: int = Field(
         LIMIT, ge=5, le=600, description="Seconds after which the host reverts a change that no new login confirmed."
@@ -47,7 +81,7 @@ class SshdSettings(Settings):
 
     def text(self) -> str:
         """Return the lines, in canonical form. Raises ValueError for contradictory settings."""
-        own = {
+        own: dict[str, Any] = {
             "PermitRootLogin": self.permit_root_login,
             "PasswordAuthentication": self.password_authentication,
         }
@@ -57,6 +91,12 @@ class SshdSettings(Settings):
                 raise ValueError(f"{keyword} has its own setting: {field}")
         if not self.password_authentication and not given & {KEYBOARD, "challengeresponseauthentication"}:
             own["KbdInteractiveAuthentication"] = False
+        typed = {keyword: getattr(self, field) for keyword, field in _TYPED.items()}
+        own |= {keyword: value for keyword, value in typed.items() if value not in (None, ())}
+        if self.algorithms == algorithms.MODERN:
+            own |= dict.fromkeys(algorithms.KEYWORDS, algorithms.MODERN)
+        if twice := given & {keyword.lower() for keyword in own} - {KEYBOARD}:
+            raise ValueError(f"{', '.join(sorted(twice))} is declared twice: in `settings` and by a setting of its own")
         return effective.from_settings({**own, **self.settings})
 
     @classmethod
@@ -82,7 +122,8 @@ class SshdSettings(Settings):
         if own["permitRootLogin"] == "without-password":  # as sshd prints it
             own["permitRootLogin"] = "prohibit-password"
         passwords = {"yes": True, "no": False}[own["passwordAuthentication"]]
-        return cls.model_validate({**own, "passwordAuthentication": passwords, "settings": settings})
+        typed = _taken(settings)
+        return cls.model_validate({**own, **typed, "passwordAuthentication": passwords, "settings": settings})
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -98,6 +139,27 @@ class SshdSettings(Settings):
         """Return the inputs of `Sshd` except `connection`. `admin`: the login name that must be able to log in."""
         own = {"host": host, "settings": self.text(), "confirmWithin": self.confirm_within}
         return {**own, "admin": admin} if admin else own
+
+
+def _taken(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take those out of `settings` that have a typed setting, as far as its type can express the value."""
+    taken: dict[str, Any] = {}
+    for keyword, field in _TYPED.items():
+        value = settings.get(keyword)
+        if field == "allow_users":
+            fits = keyword in settings
+        elif field in ("x11_forwarding", "agent_forwarding"):
+            fits = isinstance(value, bool)
+        else:
+            fits = isinstance(value, int) and value > 0
+        if fits:
+            taken[field] = (value,) if isinstance(value, str) and field == "allow_users" else value
+            del settings[keyword]
+    if all(settings.get(keyword) == algorithms.MODERN for keyword in algorithms.KEYWORDS):
+        taken["algorithms"] = algorithms.MODERN
+        for keyword in algorithms.KEYWORDS:
+            del settings[keyword]
+    return taken
 
 
 def _typed(value: str) -> str | bool | int:

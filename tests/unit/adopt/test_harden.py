@@ -17,6 +17,7 @@ from rules.values.family import Family
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvwe4CBNlMXK806cWCxEH5i6FRD1JkOUss4Lg+MrnAF me"
 OPEN = {"permitRootLogin": "yes", "passwordAuthentication": True, "settings": {"KbdInteractiveAuthentication": False}}
+LIMITS = {"maxAuthTries": 3, "loginGraceTime": 60, "x11Forwarding": False, "agentForwarding": False}
 LISTENING = (
     "tcp 0.0.0.0:22 sshd (package openssh-server)",
     "tcp *:443 nginx (package nginx)",
@@ -25,10 +26,16 @@ LISTENING = (
 )
 
 
-def harden(login: str = "root", operator: Operator | None = None, **settings: Any) -> Adopted:
+def harden(
+    login: str = "root",
+    operator: Operator | None = None,
+    openssh: str = "",
+    host_key: str = "ssh-ed25519 AAAA",
+    **settings: Any,
+) -> Adopted:
     survey = Survey("web1", "debian 12", "debian", (), "", ())
-    reading = Reading(survey, settings, listening=LISTENING, unwanted=("rpcbind", "postfix"))
-    one = Adopted("web1", Connection(host="203.0.113.7", user=login), "ssh-ed25519 AAAA", reading)
+    reading = Reading(survey, settings, listening=LISTENING, unwanted=("rpcbind", "postfix"), openssh=openssh)
+    one = Adopted("web1", Connection(host="203.0.113.7", user=login), host_key, reading)
     found = hardened(one, operator or Operator((KEY,), "~/.ssh/id"))
     Hardening.model_validate(found.reading.settings)
     assert reading.settings == settings, "what was read stays as it is"
@@ -62,7 +69,7 @@ def test_root_logs_in_no_more_once_another_user_can() -> None:
     assert found.admin is not None
     assert found.admin.user == "deploy"
     assert found.reading.settings["users"] == [{"name": "deploy", "sudo": "nopasswd", "keys": [KEY]}]
-    assert found.reading.settings["sshd"] == {}
+    assert found.reading.settings["sshd"] == LIMITS
 
 
 def test_an_admin_who_is_there_already_is_used() -> None:
@@ -79,6 +86,27 @@ def test_without_an_admin_root_keeps_its_key(users: list[dict[str, Any]]) -> Non
     assert found.admin is None
     assert any("TODO" in line for line in found.reading.remarks["users"])
     assert any("TODO" in line for line in found.reading.remarks["sshd"])
+
+
+@pytest.mark.parametrize(
+    ("openssh", "host_key", "words"),
+    [
+        ("OpenSSH_6.7p1 Debian-5", "ssh-ed25519 AAAA", "needs OpenSSH 7.2"),
+        ("", "ssh-ed25519 AAAA", "needs OpenSSH 7.2"),
+        ("OpenSSH_9.2p1 Debian-2", "ecdsa-sha2-nistp256 AAAA", "as soon as hostKey pins the ed25519 key"),
+    ],
+)
+def test_algorithms_stay_where_modern_ones_would_not_do(openssh: str, host_key: str, words: str) -> None:
+    reading = harden(openssh=openssh, host_key=host_key).reading
+    assert "algorithms" not in reading.settings["sshd"]
+    assert any(words in line for line in reading.remarks["sshd"])
+
+
+def test_algorithms_are_modern_unless_the_host_has_chosen_its_own() -> None:
+    assert harden(openssh="OpenSSH_9.2p1 Debian-2").reading.settings["sshd"] == {"algorithms": "modern", **LIMITS}
+    own = {"maxAuthTries": 6, "settings": {"Ciphers": "aes256-ctr", "X11Forwarding": True}}
+    there = harden(openssh="OpenSSH_9.2p1 Debian-2", sshd=own).reading.settings["sshd"]
+    assert there == {**own, "loginGraceTime": 60, "agentForwarding": False}
 
 
 def test_passwords_stay_for_a_user_without_a_key() -> None:

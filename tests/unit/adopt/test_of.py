@@ -27,7 +27,10 @@ _WORDS = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
         {},
         optional={
             "KbdInteractiveAuthentication": st.booleans(),
-            "MaxAuthTries": st.integers(1, 9),
+            "MaxAuthTries": st.integers(0, 9),
+            "LoginGraceTime": st.sampled_from([0, 30, "2m"]),
+            "X11Forwarding": st.booleans(),
+            "Ciphers": st.sampled_from(["modern", "aes256-ctr"]),
             "AllowUsers": st.lists(_WORDS, min_size=1, max_size=3, unique=True),
             "Port": st.lists(st.integers(1, 65535), min_size=1, max_size=3, unique=True),
             "Banner": st.just("/etc/issue.net"),

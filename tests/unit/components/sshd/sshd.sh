@@ -56,7 +56,8 @@ cat "$file" >/tmp/sshd.$$ # stdin can only be read once
         exit 255
     }
     BEGIN {
-        split("permitrootlogin passwordauthentication kbdinteractiveauthentication maxauthtries loglevel", names)
+        split("permitrootlogin passwordauthentication kbdinteractiveauthentication maxauthtries loglevel " \
+            "kexalgorithms ciphers macs hostkeyalgorithms", names)
         for (i in names) known[names[i]]
         split("port listenaddress allowusers", names)
         for (i in names) cumulative[names[i]]
