@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperCommand
@@ -17,7 +17,6 @@ STACKS, HOSTS, OTHER = "Stacks", "Hosts and rules", "This machine"
 PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["-h", "--help"]}
 """The settings of a command that has its own parser, or that of the Pulumi CLI."""
 _WORDS = "words"
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class PassedOn(TyperCommand):
@@ -30,24 +29,27 @@ class PassedOn(TyperCommand):
 
 
 def passed_on(
-    app: typer.Typer, name: str | None = None, *, panel: str | None = None, options: Mapping[str, Any] | None = None
-) -> Callable[[Command], Command]:
-    """Declare a command of which the words are passed on, with `options` after its own parameters."""
+    app: typer.Typer, options: Mapping[str, Any], name: str | None = None, *, panel: str | None = None
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Declare a command of which the words are passed on: `options` and the docstring are its help."""
     register = app.command(name, cls=PassedOn, context_settings=PASSED_ON, rich_help_panel=panel)
 
-    def declare(command: Command) -> Command:
-        if options is not None:
-            own = inspect.signature(command, eval_str=True)
-            kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-            command.__signature__ = own.replace(parameters=[*kept, *_parameters(options)])  # type: ignore[attr-defined]
-        return register(command)
+    def declare(command: Callable[[], None]) -> Callable[[], None]:
+        def run(ctx: typer.Context, **_: Any) -> None:
+            pass_on(ctx)
+
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        run.__signature__ = inspect.Signature([first, *_parameters(options)])  # type: ignore[attr-defined]
+        register(run)
+        return command
 
     return declare
 
 
 def _parameters(options: Mapping[str, Any]) -> Iterator[inspect.Parameter]:
     for name, annotation in options.items():
-        unset = get_args(annotation)[0]()
+        unset = get_args(annotation)[0]()  # nobody reads the values
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=unset, annotation=annotation)
 
 

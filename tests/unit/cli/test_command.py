@@ -17,6 +17,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+import adopt.begin
+import adopt.command
 import fleet.__main__
 import fleet.look
 import policies.explain
@@ -214,6 +216,37 @@ def test_completion_knows_commands_options_stacks_and_hosts(run: Run, tmp_path: 
     assert _completed(run, "stockade look --stack nowhere --host ") == []
     assert _completed(run, "stockade fleet dr") == ["drift"]
     assert _completed(run, "stockade state ta") == ["taint"]
+
+
+def test_words_that_reach_the_help_go_on_as_they_were_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[Sequence[str]] = []
+    monkeypatch.setitem(PASSED, "preview", lambda words: passed.append(words) or 7)  # type: ignore[func-returns-value]
+    words = ["preview", "--no-such", "x", "--stack", "mine", "-p", "3"]
+    assert CliRunner().invoke(app, words).exit_code == 7
+    assert passed == [words]
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [COMMAND, "schema"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["adopt", "init"])
+def test_adopt_and_init_show_the_preview_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    given: list[dict[str, Any]] = []
+    for module in (adopt.begin, adopt.command):
+        monkeypatch.setattr(module, "main", lambda *_words, **settings: given.append(settings) or 3)  # type: ignore[func-returns-value]
+    for words, shown in (([], True), (["--no-preview"], False)):
+        done = CliRunner().invoke(app, [command, "--stack", "mine", "root@203.0.113.7", *words])
+        assert (done.exit_code, given.pop()["shows_preview"]) == (3, shown)
+    if command == "adopt":
+        assert CliRunner().invoke(app, ["adopt", "--stack", "mine"]).exit_code == 2
 
 
 def test_a_command_that_is_run_loads_no_typer() -> None:

@@ -118,6 +118,22 @@ def test_any_project_is_at_most_an_error(project: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kept", "said", "remedy"),
+    [
+        ("virtualenv: .stockade/.venv", "has no bin/python", "make .venv/ready"),
+        ("path: .stockade/provider", "there is no provider in", "Correct its `path`."),
+    ],
+)
+def test_a_part_of_stockade_that_is_missing(project: Path, kept: str, said: str, remedy: str) -> None:
+    text = (project / "Pulumi.yaml").read_text()
+    assert kept in text
+    (project / "Pulumi.yaml").write_text(text.replace(kept, f"{kept.partition(':')[0]}: nowhere"))
+    (error,) = _of(_doctor()[1], "error")
+    assert said in error
+    assert error.endswith(f" -> {remedy}")
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [(["--stack", "mine"], "there is no"), (["--stack", "../mine"], "is no name"), (["--cwd", "/"], "no Pulumi.yaml")],
 )
