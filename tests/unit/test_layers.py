@@ -97,8 +97,9 @@ ROOMS = {
 @cache
 def _imported(file: Path) -> tuple[str, ...]:
     """Return the imports of a file, except those for the type checker alone."""
-    tree = ast.parse(file.read_text("utf-8"))
-    typing = {
+    text = file.read_text("utf-8")
+    tree = ast.parse(text)
+    typing = "TYPE_CHECKING" in text and {
         id(below)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -106,7 +107,7 @@ def _imported(file: Path) -> tuple[str, ...]:
     }
     found: list[str] = []
     for node in ast.walk(tree):
-        if id(node) in typing:
+        if typing and id(node) in typing:
             continue
         if isinstance(node, ast.Import):
             found += (alias.name for alias in node.names)
