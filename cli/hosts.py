@@ -84,9 +84,12 @@ def explain() -> None:
         "only": Annotated[str, typer.Option("--only", metavar="3,7", help="Only these shards.")],
         "host": Annotated[str, typer.Option("--host", metavar="web7,db1", help="Only the shards of these hosts.")],
         "failed": Annotated[
-            str, typer.Option("--failed", metavar="FILE.json", help="Only the shards that failed according to this report.")
+            str,
+            typer.Option("--failed", metavar="FILE.json", help="Only the shards that failed according to this report."),
         ],
-        "share": Annotated[str, typer.Option("--share", metavar="2/4", help="The second of four shares, one for each machine.")],
+        "share": Annotated[
+            str, typer.Option("--share", metavar="2/4", help="The second of four shares, one for each machine.")
+        ],
         "report": Annotated[
             list[str], typer.Option("--report", metavar="FILE", help="Write the result: .md, .json or .xml (JUnit).")
         ],

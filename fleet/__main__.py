@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--share", type=_share, default=(1, 1), metavar="2/4",
                      help="the second of four machines: every fourth shard, from the second on")  # fmt: skip
     top.add_argument("--diff", action="store_true", help="show what changes, line by line, where anything does")
-    top.add_argument("--refresh", action="store_true", help="up: look at the hosts first, and take back what drifted")
+    top.add_argument("--refresh", action="store_true", help="up: read the hosts first, and revert drift")
     top.add_argument("--report", type=_report, action="append", default=[], metavar="FILE",
                      help="write what came of it: .md, .json or .xml (JUnit); may be given again")  # fmt: skip
     top.add_argument("--connect-timeout", type=_count, metavar="S",

@@ -39,7 +39,7 @@ class Checkup:
     """What to look at, and how long to wait for it.
 
     `owner`: the project and the stack that run here; records of others are reported. `unknown_secrets`: the config's
-    secrets could not be decrypted, so logins that need one are not tried.
+    secrets could not be decrypted, so hosts whose login needs one are not checked.
     """
 
     access: Sequence[HostAccess]
@@ -64,7 +64,7 @@ def hosts(checkup: Checkup) -> Iterator[Finding]:
 def _safely(pool: Pool, checkup: Checkup, access: HostAccess) -> list[Finding]:
     subject, found = Subject(About.HOST, access.name), list[Finding]()
     if checkup.unknown_secrets and access.secrets():
-        return [subject.warning("not tried: its login needs a secret that cannot be decrypted here")]
+        return [subject.warning("not checked: its login needs a secret that cannot be decrypted here")]
     try:
         for finding in _host(pool.host(_hurried(access, checkup.patience)), subject, checkup.owner):
             found.append(finding)

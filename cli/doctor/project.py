@@ -90,7 +90,7 @@ def names(found: Project, stack: str | None) -> tuple[list[str], list[Finding]]:
         return [stack], []
     there = f"There are {', '.join(known)}." if known else "Write it: README.md has an example."
     subject = Subject(About.STACK, stack)
-    return [], [subject.error(f"there is no {found.stack_dir / f'Pulumi.{stack}.yaml'}", there)]
+    return [], [subject.error(f"{found.stack_dir / f'Pulumi.{stack}.yaml'} does not exist", there)]
 
 
 def stack(found: Project, name: str) -> tuple[Stack, list[Finding]]:
@@ -245,7 +245,7 @@ def _policies(subject: Subject, found: Project, name: str) -> Iterator[Finding]:
 
 def _wrong_policies(config: Any) -> Iterator[str]:
     if not isinstance(config, dict):
-        yield "must be a mapping by policy"
+        yield "must be a mapping of policies"
         return
     from policies.names import misspelled
     from policies.pack import POLICIES
@@ -267,7 +267,7 @@ def _state(subject: Subject, found: Project, name: str) -> Iterator[Finding]:
     try:
         backend = Backend(backend_folder(found, found.root), found.name, name)
     except EngineError:
-        yield subject.ok("its state is not in files, and not looked at")
+        yield subject.ok("its state is not in files, so it was not checked")
         return
     try:
         data = backend.read()
@@ -282,7 +282,7 @@ def _state(subject: Subject, found: Project, name: str) -> Iterator[Finding]:
     resources, pending = data.get("resources") or [], data.get("pending_operations") or []
     if pending:
         yield subject.warning(
-            f"a run was killed, or is in progress: {len(pending)} operations are not finished",
+            f"a run was killed, or is in progress: {len(pending)} operations are unfinished",
             "The next `up` or `destroy` continues.",
         )
     if holders := backend.holders():

@@ -1,4 +1,4 @@
-// Harden a server that is there already.
+// Harden a server that already exists.
 package main
 
 import (

@@ -107,7 +107,7 @@ class Pack:
             raise EngineError(f"the policy configuration {file}: levels and settings by policy are expected")
         for name, value in data.items():
             if not isinstance(value, str | dict):
-                raise EngineError(f"the policy configuration {file}: {name}: a level or an object is expected")
+                raise EngineError(f"the policy configuration {file}: {name}: expected a level or an object")
             properties = {} if isinstance(value, str) else dict(value)
             level = value if isinstance(value, str) else properties.pop("enforcementLevel", None)
             if level is not None and (not isinstance(level, str) or level not in _LEVELS):

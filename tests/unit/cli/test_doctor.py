@@ -135,7 +135,7 @@ def test_a_part_of_stockade_that_is_missing(project: Path, kept: str, said: str,
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--stack", "mine"], "there is no"), (["--stack", "../mine"], "is no name"), (["--cwd", "/"], "no Pulumi.yaml")],
+    [(["--stack", "mine"], "does not exist"), (["--stack", "../mine"], "is no name"), (["--cwd", "/"], "no Pulumi.yaml")],
 )
 def test_what_is_not_there(project: Path, words: list[str], said: str) -> None:
     _configure(project, "other", hosts={"web1": HOST})
@@ -157,7 +157,7 @@ def test_secrets_without_their_passphrase(project: Path, monkeypatch: pytest.Mon
     assert "PULUMI_CONFIG_PASSPHRASE" in errors[0]
     assert "firewal: no setting has this name" in errors[1], "the rest is checked all the same"
     assert [one["message"] for one in found if one["about"] == "hosts"] == [
-        "not tried: its login needs a secret that cannot be decrypted here"
+        "not checked: its login needs a secret that cannot be decrypted here"
     ]
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "wrong")
     assert "incorrect passphrase" in _of(_doctor()[1], "error")[0]
