@@ -7,12 +7,13 @@
 #     table FAMILY NAME (an nftables table that drops or rejects something)
 #     beside FAMILY NAME (such a table that is left in place)
 #     other VARIANT CHECKSUM (rules of iptables-legacy beside iptables-nft, or vice versa)
+#     native FAMILY TABLE rule|chain CHAIN TEXT (what iptables cannot print: natives.sh)
 #
 # show_other      prints the rules of the other iptables
 # find_variant    sets other_tool, the other of the two iptables variants; empty if there is only one
 #
 # programs: services that load rules of their own. kept_tables: patterns of nftables tables, one per line.
-# uses: hosts/system/services.sh
+# uses: hosts/system/services.sh components/firewall/controllers/natives.sh
 # takes: tool nft_family programs kept_tables
 
 unset other_tool
@@ -27,7 +28,13 @@ $1" in *"
 :ufw6-before-input "*) echo ufw-left ;; esac
     fi
     _programs
-    _tables "$1"
+    _whole=$(_tables "$1")
+    [ -z "$_whole" ] || printf '%s\n' "$_whole"
+    native_lines "$1" | family="$nft_family" whole="$_whole" awk '
+        BEGIN { FS = "\t"; family = ENVIRON["family"]; whole = ENVIRON["whole"] "\n" }
+        index(whole, "table " family " " $1 "\n") { next } # nft has all of it
+        NF == 1 { print "native", family, $1 }
+        NF > 1 && NR <= 100 { print "native", family, $1, $2, $3, substr($6, 1, 300) }'
     _other
 }
 _programs() {
@@ -59,7 +66,7 @@ _programs() {
 }
 _tables() { # SAVED
     command -v nft >/dev/null || return 0
-    case $1 in *"is incompatible, use 'nft' tool"*) _clash=yes ;; *) _clash= ;; esac
+    case $1 in *"use 'nft' tool"*) _clash=yes ;; *) _clash= ;; esac
     nft list tables 2>/dev/null | while read -r _word _family _table; do
         case $_family in inet | netdev | "$nft_family") ;; *) continue ;; esac
         case $_clash:$_family:$_table in

@@ -72,7 +72,17 @@ def _beside(line: str, other: str, family: Family, beside: Sequence[str]) -> boo
         return any(fnmatchcase(rest, pattern) for pattern in beside)
     if kind == "other":
         return f"iptables-{rest.split()[0]}" in beside or not _filters(parse_saved(other, family))
-    return kind == "beside"
+    return kind in ("beside", "native")
+
+
+def natives(lines: str) -> tuple[str, ...]:
+    """Return those about what nft has written into iptables' tables and iptables cannot print."""
+    return tuple(line for line in lines.splitlines() if line.startswith("native "))
+
+
+def hidden_tables(lines: str) -> frozenset[str]:
+    """Return the tables of iptables whose rules iptables cannot print because of that, or prints in part."""
+    return frozenset(line.split()[2] for line in natives(lines))
 
 
 def plan_take_over(lines: tuple[str, ...], other: str, family: Family) -> TakeOver:
@@ -120,7 +130,7 @@ def brings_rules(lines: str, saved: str) -> bool:
         kind = line.split()[0]
         if kind == "firewalld" and "INPUT_direct" not in saved:
             continue  # its rules are in an nftables table
-        if kind not in {*_NFTABLES, "table", "beside", "other"}:
+        if kind not in {*_NFTABLES, "table", "beside", "other", "native"}:
             return True
     return False
 
@@ -146,6 +156,10 @@ def in_words(line: str) -> str:
         return f"the nftables table {' '.join(rest)} drops packets, too"
     if kind == "other":
         return f"there are rules of iptables-{rest[0]}, too (`iptables-{rest[0]}-save` shows them)"
+    if kind == "native":
+        family, table, *about = rest
+        what = {"rule": "the rule", "chain": "the base chain"}.get(about[0], "") if about else "something"
+        return f"nft has written {' '.join((what, *about[1:]))} into iptables' table {family} {table}"
     if kind == "ufw-left":
         return "ufw is gone, and its rules are still in force"
     active = len(rest) < 2 or rest[1] in {"active", "activating", "reloading"}
@@ -158,6 +172,14 @@ def exposure_notes(beside: Sequence[str]) -> tuple[str, ...]:
     """Notes in the exposure about what is declared to filter beside our rules."""
     tables = (f"the nftables table {one}" if " " in one else f"the rules of {one}" for one in beside)
     return tuple(f"possibly less than that: {one} may deny more" for one in tables)
+
+
+def native_refusal(lines: Sequence[str]) -> str:
+    """Return why rules cannot be taken over in which nft has a part, and what to do."""
+    return (
+        f"{', and '.join(map(in_words, lines[:3]))}, which iptables cannot print and so nobody could restore later. "
+        "Declare it as a rule of iptables' if it is needed, and remove it: `nft -a list ruleset` shows it"
+    )
 
 
 def exposure_drift(lines: Sequence[str], cause: str) -> Iterator[str]:

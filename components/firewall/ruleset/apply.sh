@@ -3,6 +3,7 @@
 # others_expected: what `others` printed when the plan was made. Exits: 71 (NO_LOADER), 72 (UNSTARTED), 75 (STALE).
 # uses: components/firewall/boot/boot_file.sh hosts/system/files.sh components/firewall/ruleset/lock.sh
 # uses: components/firewall/controllers/find.sh components/firewall/controllers/take_over.sh
+# uses: components/firewall/controllers/drop_natives.sh
 # uses: components/firewall/sets/make.sh components/firewall/ruleset/transaction.sh hosts/system/services.sh
 # takes: tool others_expected boot_content
 
@@ -10,7 +11,13 @@ find_boot_file
 [ -z "$boot_content" ] || [ -n "$(svc_enabled "$boot_unit")" ] || exit 71
 shorten_wait
 # other firewalls must be known and dealt with when the plan is made
-[ "$(others "$("$tool-save")")" = "$others_expected" ] || exit 75
+[ "$(others "$("$tool-save" 2>/dev/null)")" = "$others_expected" ] || exit 75
+natives=$(printf '%s\n' "$others_expected" | grep '^native ') || :
+if [ -n "$natives" ]; then
+    arm
+    drop_natives
+    exit 75
+fi
 if [ -n "$(first_taken)" ]; then
     arm
     record_taken

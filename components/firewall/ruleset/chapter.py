@@ -20,6 +20,10 @@ from components.firewall.controllers.others import (
     PROGRAMS,
     brings_rules,
     exposure_drift,
+    hidden_tables,
+    in_words,
+    native_refusal,
+    natives,
     obstacle,
     plan_take_over,
     still_there,
@@ -80,7 +84,8 @@ EXITS = {
     UNSTARTED: "a service that stopped along with another firewall does not start again",
     REFUSED: "the host refused a rule; nothing was loaded",
     UNREADABLE: "iptables cannot print its own rules: another program, such as nft, has written something to its "
-    "tables that it has no words for. `nft -a list ruleset` shows it; remove it there",
+    "tables that it has no words for, and that cannot be removed from here. `nft -a list ruleset` shows it, with the "
+    "package nftables; remove it there",
 }
 """Exit statuses that the scripts in this directory reserve."""
 
@@ -139,6 +144,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         with understanding(host.name, self.title(inputs), look.step):
             seen = self.parse(inputs, answer)
         refused = self._refused(inputs, seen)
+        if not refused and known.last is None and known.prior is None and (found := natives(seen.controller)):
+            refused = native_refusal(found)
         if seen.client and not refused and not inputs.accept_lockout:
             locked = refusal_of(inputs.declared, Origin(seen.client, seen.port))
             refused = LOCKOUT.format(locked) if locked else ""
@@ -214,6 +221,8 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         return Guard(save, script(*back), commit, values, inputs.confirm_within)
 
     def differences(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
+        if found := natives(seen.controller):
+            return in_words(found[0])
         wanted, own = render(resolved(inputs, seen)), render(own_part(inputs, seen))
         if wanted != own:
             changes = unified_diff(wanted.splitlines(), own.splitlines(), "declared", "on the host", lineterm="", n=0)
@@ -227,6 +236,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def as_observed(self, inputs: RulesetInputs, known: Seen, seen: RulesetFacts) -> RulesetInputs:
         before = known.recorded or RulesetFacts()
         then, now = own_part(inputs, before), own_part(inputs, seen)
+        hidden = hidden_tables(seen.controller)  # nobody knows what else changed there
+        tables = zip(then.tables, now.tables, strict=True)
+        now = Rules(inputs.family, tuple(old if old.name in hidden else new for old, new in tables))
         moved = moved_names(before.addresses, seen.addresses)
         changes: dict[str, Any] = {}
         if moved or render(then) != render(now):
@@ -245,6 +257,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
         else:
             notes = [*exposure_drift(obstacles, seen.cause if "rules" in changes else "")]
         notes += [f"beyond what is declared: {line}" for line in seen.published if line not in before.published]
+        notes += [f"not as declared: {in_words(line)}" for line in natives(seen.controller)]
         described = "\n".join((changes.get("exposure", inputs.exposure), *notes))
         if described != inputs.exposure:
             changes["exposure"] = described
@@ -277,6 +290,7 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
             **_tools(inputs.family),
             **sets_values(inputs.sets, [one.sets for one in known.possible]),
             "lock_wait": LOCK_WAIT,
+            "tables": " ".join(table.name for table in inputs.declared.tables),
             "watched": " ".join(chains),
             "expected": watched_lines(before.saved, chains),
             "transaction": plan(

@@ -3,7 +3,7 @@
 import re
 
 from components.failure import Failure
-from components.firewall.controllers.others import in_words
+from components.firewall.controllers.others import in_words, native_refusal, natives
 from components.firewall.ruleset.settings import RulesetFacts, RulesetInputs, obstacles_of, own_part, with_exposure
 from rules.errors import RuleSyntaxError
 from rules.language.parse import parse, parse_saved
@@ -45,6 +45,8 @@ def existing(inputs: RulesetInputs, seen: RulesetFacts, saved: str) -> RulesetIn
     beside = tuple(f"{line.split()[1]} {' '.join(line.split()[2:])}" for line in _lines(seen, inputs, "table "))
     beside += tuple(f"iptables-{line.split()[1]}" for line in _lines(seen, inputs, "other "))
     found = inputs.model_copy(update={"beside": tuple(sorted({*inputs.beside, *beside}))})
+    if written := natives(seen.controller):
+        raise Failure(f"{where}: cannot be imported: {native_refusal(written)}")
     managers = obstacles_of(found, seen)
     if managers:
         raise Managed(where, inputs.host, in_words(managers[0]))

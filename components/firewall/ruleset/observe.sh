@@ -8,12 +8,17 @@
 
 find_boot_file
 command -v "$tool-save" >/dev/null || exit 69
-saved=$("$tool-save") || exit 85
+whole=yes
+saved=$("$tool-save") || whole=
+controllers=$(others "$saved")
+case $whole:"
+$controllers" in :*"
+native "*) ;; :*) exit 85 ;; esac
 fits 16777216 "what $tool-save prints" "$saved"
 section saved printf '%s\n' "$saved"
 section entry entry
 show_network "$ip_family"
-section controller others "$saved"
+section controller printf '%s\n' "$controllers"
 section other show_other
 section cause cause "$saved"
 section boot_unit svc_enabled "$boot_unit"

@@ -31,6 +31,10 @@ def shown(**facts: Any) -> RulesetFacts:
     )
 
 
+HIDDEN = shown(saved="# Table `filter' is incompatible, use 'nft' tool.", controller="native ip filter rule INPUT ct x")
+"""What nft has written into our table hides all of it."""
+
+
 def known(**states: Any) -> KnownState[RulesetInputs, RulesetFacts]:
     return KnownState(**states)
 
@@ -41,6 +45,26 @@ def drift(seen: RulesetFacts, recorded: RulesetFacts | None = None, **given: Any
     found = CHAPTER.as_observed(declared, known(recorded=recorded or shown()), seen)
     before, after = declared.model_dump(), found.model_dump()
     return {name: value for name, value in after.items() if value != before[name]}
+
+
+class TestWrittenByNft:
+    NOTE = "nft has written the rule INPUT ct x into iptables' table ip filter"
+
+    def test_it_is_drift_and_what_it_hides_is_not(self) -> None:
+        found = drift(HIDDEN)
+        assert list(found) == ["exposure"]
+        assert found["exposure"].endswith(f"\nnot as declared: {self.NOTE}")
+        assert CHAPTER.differences(inputs(), HIDDEN) == self.NOTE
+
+    def test_other_tables_are_compared_as_ever(self) -> None:
+        with_raw = f"{RULES}*raw\n-A PREROUTING -i lo -j ACCEPT\nCOMMIT\n"
+        raw = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -i lo -j ACCEPT\nCOMMIT\n"
+        recorded = shown(saved=SAVED + raw)
+        assert "rules" not in drift(shown(saved=raw, controller=HIDDEN.controller), recorded, rules=with_raw)
+        changed = shown(saved=raw.replace("-i lo", "-i eth0"), controller=HIDDEN.controller)
+        found = drift(changed, recorded, rules=with_raw)["rules"]
+        assert "-A PREROUTING -i eth0 -j ACCEPT" in found
+        assert "--dport 22" in found
 
 
 class TestDifferences:

@@ -7,8 +7,11 @@ from components.firewall.controllers.others import (
     emptied,
     exposure_drift,
     exposure_notes,
+    hidden_tables,
     in_the_way,
     in_words,
+    native_refusal,
+    natives,
     obstacle,
     plan_take_over,
     still_there,
@@ -41,6 +44,7 @@ DOCKERS = LEGACY.replace("INPUT DROP", "INPUT ACCEPT").replace("-A INPUT -p tcp 
         ("other legacy 1-2", LEGACY, (), ("other legacy 1-2",)),
         ("other legacy 1-2", LEGACY, ("iptables-legacy",), ()),
         ("other legacy 1-2", DOCKERS, (), ()),
+        ("native ip filter rule INPUT ct x", "", (), ()),
     ],
 )
 def test_what_is_in_the_way(lines: str, other: str, beside: tuple[str, ...], left: tuple[str, ...]) -> None:
@@ -52,6 +56,19 @@ def test_the_other_iptables_loses_its_own_rules_alone_and_gets_them_back() -> No
     assert take.other.splitlines()[-3:] == ["-D INPUT 2", "-P INPUT ACCEPT", "COMMIT"]
     again = ["-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "-P INPUT DROP", "COMMIT"]
     assert take.other_back.splitlines()[-3:] == again
+
+
+def test_what_nft_has_written_into_our_tables_is_named() -> None:
+    lines = "ufw\nnative ip filter rule INPUT ct x\nnative ip raw chain early type filter\nnative ip nat"
+    assert natives(lines) == tuple(lines.splitlines()[1:])
+    assert hidden_tables(lines) == {"filter", "raw", "nat"}
+    assert [in_words(line) for line in natives(lines)] == [
+        "nft has written the rule INPUT ct x into iptables' table ip filter",
+        "nft has written the base chain early type filter into iptables' table ip raw",
+        "nft has written something into iptables' table ip nat",
+    ]
+    assert native_refusal(natives(lines)).count("nft has written") == 3
+    assert not brings_rules(lines.partition("\n")[2], "")
 
 
 def test_what_is_said_names_the_way_on() -> None:

@@ -138,7 +138,7 @@ class TestFound:
         nft(stage, ip_mine=COMPANY, ip6_mine=COMPANY, ip6_filter=COMPANY, ip6_raw=COMPANY)
         assert found(stage, tool="ip6tables") == ["table ip6 mine"]
 
-    @pytest.mark.parametrize(("chain", "lines"), [("in", ["table ip filter"]), ("INPUT", [])])
+    @pytest.mark.parametrize(("chain", "lines"), [("in", ["table ip filter"]), ("INPUT", ["native ip filter"])])
     def test_a_table_in_the_place_of_ours_that_iptables_cannot_read(
         self, stage: Stage, chain: str, lines: list[str]
     ) -> None:
