@@ -148,8 +148,8 @@ test-all-or-nothing: .venv/ready kernel-tools  ## a fault at any step of a first
 	STOCKADE_FAULT_ROUNDS=$(FAULT_ROUNDS) .venv/bin/pytest -q tests/lab/stacks/test_all_or_nothing.py
 
 ADOPT := all
-test-adopt: .venv/ready kernel-tools  ## hosts of every variant, set up in ways of their own, are adopted: nothing changes on them; minutes; ADOPT=ufw,arch
-	STOCKADE_ADOPT=$(ADOPT) .venv/bin/pytest -q tests/lab/adopt/test_variants.py
+test-adopt: .venv/ready kernel-tools  ## hosts of every variant, set up in ways of their own, are adopted: nothing changes on them, then hardened and given back; half an hour; ADOPT=ufw,arch
+	STOCKADE_ADOPT=$(ADOPT) .venv/bin/pytest -q tests/lab/adopt/test_variants.py tests/lab/adopt/test_harden.py
 
 DEBIAN := debian-11
 ROOM := tests/lab

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adopt.command import Answers, operator_of, preview, say, valid_stack, write
+from adopt.command import Answers, operator_of, valid_stack
 from adopt.harden import ADMIN
 from adopt.login import shown_key
+from adopt.output import preview, say, write
 from adopt.target import Target, read_target, with_login
 from adopt.written import entry_lines, host_entry, setting
 from components.failure import Failure

@@ -1,22 +1,22 @@
 """`stockade adopt`: reads hosts, writes a stack config and shows its preview. Changes nothing on a host."""
 
 import datetime
-import difflib
 import getpass
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TextIO
 
 from adopt.harden import Operator, hardened
-from adopt.inventory import read_inventory
-from adopt.login import HostKey, entered
+from adopt.inventory import Listed, read_inventory
+from adopt.login import SUDO_PASSWORD, HostKey, entered
+from adopt.output import Done, patch, policies, preview, say, write
 from adopt.reading import Reading, read
 from adopt.target import Target, in_any_folder, read_target, with_login
 from adopt.written import Adopted, files
@@ -26,16 +26,16 @@ from components.keys.public import public_keys
 from hosts.errors import HostError
 from hosts.pool import connection_pool
 from hosts.text.masking import printable
+from hosts.waiting import at_most
 from local.engine.state.backend import write_atomically
 
 _STACK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _FEW = 4
 """Up to this many hosts, each step of reading is said."""
+LONGEST = 300.0
+"""Seconds for reading one host."""
 AT_ONCE = 16
 """The most hosts that are read in parallel."""
-SUDO_PASSWORD = "STOCKADE_SUDO_PASSWORD"  # noqa: S105
-"""The environment variable with the sudo password of the logins, where nobody can be asked."""
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 @dataclass
@@ -69,24 +69,20 @@ class Answers:
             return getpass.getpass(f"{target.words}: password for sudo: ")
 
 
-def say(text: str) -> None:
-    """Print a line for people; standard output is kept for programs."""
-    print(printable(text), file=sys.stderr, flush=True)
-
-
-def adopt(targets: Sequence[Target], answers: Answers) -> tuple[list[Adopted], list[str]]:
+def adopt(targets: Sequence[Target], answers: Answers, stack: str = "") -> tuple[list[Adopted], list[str]]:
     """Read all hosts; those that could not be read are returned as sentences."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(lambda target: _one(target, answers, few=len(targets) <= _FEW), targets))
+        results = list(pool.map(lambda target: _one(target, answers, stack, few=len(targets) <= _FEW), targets))
     found = [one for one in results if isinstance(one, Adopted)]
     results += _twice(found)
     return _named(found), [one for one in results if isinstance(one, str)]
 
 
-def _one(target: Target, answers: Answers, *, few: bool) -> Adopted | str:
+def _one(target: Target, answers: Answers, stack: str, *, few: bool) -> Adopted | str:
     try:
         host, key = entered(target, answers.confirm, answers.sudo_password)
-        reading = read(host, lambda step: say(f"{target.words}: reads {step}") if few else None)
+        with at_most(LONGEST):
+            reading = read(host, lambda step: say(f"{target.words}: reads {step}") if few else None, stack)
         login = target.login
         used = host.access.logins()[0][1]
         needs_password = used.sudo_password is not None
@@ -137,46 +133,6 @@ def _own_name(one: Adopted) -> str:
         return "host-" + "".join(char if char.isalnum() else "-" for char in one.login.host).strip("-")
 
 
-def write(stack: str, texts: Mapping[str, str], folder: Path) -> None:
-    """Write new files. Raises Failure, with the differences, if one exists with another content."""
-    changed = {
-        name: text for name, text in texts.items() if (folder / name).exists() and (folder / name).read_text() != text
-    }
-    if changed:
-        diffs = "\n".join(_differences(name, (folder / name).read_text(), text) for name, text in changed.items())
-        raise Failure(
-            f"{', '.join(changed)} exists and differs; nothing is written. "
-            f"Choose another --stack, or take over by hand:\n{diffs}"
-        )
-    for name, text in texts.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / name, text)
-
-
-def _differences(name: str, there: str, text: str) -> str:
-    lines = difflib.unified_diff(
-        there.splitlines(), text.splitlines(), name, "read from the hosts now", lineterm="", n=1
-    )
-    return "\n".join(lines)
-
-
-def policies(stack: str) -> tuple[str, str]:
-    """Return the policy config of a stack that is not hardened yet: policies report and stop nothing."""
-    return f"stacks/policy.{stack}.json", json.dumps({"all": "advisory"}, indent=2) + "\n"
-
-
-def preview(stack: str, folder: Path) -> int:
-    """Show what `up` would do, by the engine that is there."""
-    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(os.environ):
-        say(
-            "no preview: PULUMI_CONFIG_PASSPHRASE, which encrypts the stack's secrets, is not set. Set it; then: "
-            f"stockade preview --stack {stack}"
-        )
-        return 0
-    command = [sys.executable, "-m", "local", "preview", "--stack", stack, "--cwd", str(folder)]
-    return subprocess.call(command, cwd=CHECKOUT)
-
-
 def main(
     hosts: Sequence[str],
     stack: str,
@@ -187,20 +143,38 @@ def main(
     shows_preview: bool = True,
     hardens: bool = False,
     inventory: Path | None = None,
+    as_json: bool = False,
 ) -> int:
     """Run the command; the exit status is 1 if a host could not be read, or nothing could be written.
 
     `project`: returns the folder of the project, which it makes if there is none; called once a host was read.
+    `as_json`: print the result on standard output, for programs.
     """
     try:
         valid_stack(stack)
-        named = [read_target(words) for words in hosts] + (read_inventory(inventory) if inventory else [])
+        listed = read_inventory(inventory) if inventory else Listed()
+        named = [*map(read_target, hosts), *listed.targets]
         targets = [with_login(one, private_key_file=[*identities]) for one in named]
-    except Failure as error:
+    except (Failure, ValueError) as error:
         say(f"error: {error}")
         return 2
+    for fault in listed.faults:
+        say(fault)
     answers, operator = Answers(frozenset(host_keys)), operator_of(identities) if hardens else None
-    return run(targets, answers, stack, project, shows_preview=shows_preview, operator=operator)
+    shown = sys.stderr if as_json else None
+    done = run(
+        targets,
+        answers,
+        stack,
+        project,
+        shows_preview=shows_preview,
+        operator=operator,
+        unread=listed.faults,
+        shown=shown,
+    )
+    if as_json:
+        print(json.dumps(done.as_json(), indent=2), flush=True)
+    return done.status
 
 
 def run(
@@ -211,54 +185,53 @@ def run(
     *,
     shows_preview: bool = True,
     operator: Operator | None = None,
-) -> int:
-    """Read hosts, write the stack's files, and show the preview; with `operator`, also what hardening would change."""
-    found, failed = adopt(targets, answers)
+    unread: Sequence[str] = (),
+    shown: TextIO | None = None,
+) -> Done:
+    """Read hosts, write the stack's files, and show the preview; with `operator`, also what hardening would change.
+
+    `unread`: what is known already not to be readable. `shown`: where preview and patch are shown, instead of on
+    standard output.
+    """
+    found, failed = adopt(targets, answers, stack)
+    done = Done(stack=stack, hosts=found, unread=[*unread, *failed])
     connection_pool().close()
     if not found:
-        say("error: no host could be read, so nothing is written")
-        return 1
+        return _failed(done, "no host could be read, so nothing is written")
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     folder, (name, text) = project(), policies(stack)
     try:
-        texts = files(stack, found, today, failed)
+        texts = files(stack, found, today, done.unread)
         write(stack, {**texts, **({} if (folder / name).exists() else {name: text})}, folder)
     except (Failure, OSError) as error:
-        say(f"error: {error}")
-        return 1
+        return _failed(done, str(error))
+    done.written = [*texts]
     say(f"written: {', '.join(texts)}")
-    status = preview(stack, folder) if shows_preview else 0
+    status = preview(stack, folder, shown) if shows_preview else 0
     if operator is not None:
-        patch = _patch(stack, texts, [hardened(one, operator) for one in found], today, folder)
-        say(f"written: {patch}: what the guide would change, with reasons. First `stockade up --stack {stack}`, then:")
-        say(f"  git apply {patch} && stockade preview --stack {stack} --diff")
-    return status or (1 if failed else 0)
+        after = files(stack, [hardened(one, operator) for one in found], today, done.unread)
+        path, text = f"stacks/harden.{stack}.patch", patch(texts, after)
+        write_atomically(folder / path, text)
+        print(printable(text), end="", file=shown, flush=True)
+        done.written = [*texts, path]
+        say(f"written: {path}: what the guide would change, with reasons. First `stockade up --stack {stack}`, then:")
+        say(f"  git apply {path} && stockade preview --stack {stack} --diff")
+    if done.unread:
+        say(f"{len(done.unread)} of {len(targets) + len(unread)} hosts could not be read; the file says why")
+    done.status = status or (1 if done.unread else 0)
+    return done
+
+
+def _failed(done: Done, error: str) -> Done:
+    say(f"error: {error}")
+    done.error = error
+    return done
 
 
 def valid_stack(stack: str) -> None:
     """Raise Failure if a stack cannot have this name."""
     if not _STACK.fullmatch(stack):
         raise Failure(f"--stack {shown(stack)}: a name of letters, digits and _ . - is needed")
-
-
-def _patch(stack: str, before: Mapping[str, str], hosts: Sequence[Adopted], today: str, folder: Path) -> str:
-    """Write and print what hardening would change in the files, as a patch."""
-    after = files(stack, hosts, today)
-    parts = []
-    for name in sorted({*before, *after}):
-        there, then = before.get(name), after.get(name)
-        lines = difflib.unified_diff(
-            (there or "").splitlines(keepends=True),
-            (then or "").splitlines(keepends=True),
-            f"a/{name}" if there is not None else "/dev/null",
-            f"b/{name}" if then is not None else "/dev/null",
-        )
-        parts.append("".join(lines))
-    text = "".join(parts)
-    path = f"stacks/harden.{stack}.patch"
-    write_atomically(folder / path, text)
-    print(printable(text), end="", flush=True)
-    return path
 
 
 def operator_of(identities: Sequence[str]) -> Operator:

@@ -10,10 +10,16 @@ from hosts.host import Host
 from hosts.pool import connection_pool
 from hosts.ssh.connection import Connection, HostAccess
 from hosts.ssh.hostkeys import trust_of
+from hosts.waiting import at_most
 
+SUDO_PASSWORD = "STOCKADE_SUDO_PASSWORD"  # noqa: S105
+"""The environment variable with the sudo password of the logins, where nobody can be asked."""
 _NOWHERE = "/dev/null"
 _PATIENCE = 10.0
 """Seconds to wait for a host that does not answer: it exists already, so it is not booting."""
+
+_ROOTED = 40.0
+"""Seconds for becoming root: sudo may ask a directory service first."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ def shown_key(target: Target) -> HostKey:
     login = target.login
     blind = login.model_copy(update={"host_key": None, "known_hosts_file": _NOWHERE})
     try:
-        _host(target.words, blind).connect()
+        with at_most(2 * _PATIENCE):
+            _host(target.words, blind).connect()
     except HostKeyUnknown as error:
         if not error.key_line:
             raise
@@ -56,12 +63,14 @@ def entered(target: Target, confirm: Confirm, ask_password: AskPassword) -> tupl
     key = shown_key(target)
     known = trust_of(target.login)
     if not key.known and known.keys and not known.borrowed:  # a known host with another key: report it as ssh does
-        _host(target.words, target.login).connect()
+        with at_most(2 * _PATIENCE):
+            _host(target.words, target.login).connect()
     if not key.known and not confirm(target, key):
         raise Failure(f"{target.words}: its host key was not confirmed: {key.fingerprint}")
     login = target.login.model_copy(update={"host_key": key.line})
     host = _host(target.words, login)
-    host.connect()
+    with at_most(2 * _PATIENCE):
+        host.connect()
     if login.user != "root":
         host = _with_sudo(target, host, login, ask_password)
     return host, key
@@ -69,15 +78,18 @@ def entered(target: Target, confirm: Confirm, ask_password: AskPassword) -> tupl
 
 def _with_sudo(target: Target, host: Host, login: Connection, ask_password: AskPassword) -> Host:
     try:
-        host.entered()
+        with at_most(_ROOTED):
+            host.entered()
     except SudoPasswordRefused:
         raise
-    except SudoRefused:
+    except SudoRefused as error:
         password = ask_password(target)
         if not password:
+            error.hint = f"{error.hint} For `adopt`: in the variable {SUDO_PASSWORD}, or typed in a terminal.".strip()
             raise
         host = _host(target.words, Connection.model_validate({**login.model_dump(), "sudo_password": password}))
-        host.entered()
+        with at_most(_ROOTED):
+            host.entered()
     return host
 
 

@@ -1,6 +1,6 @@
 """Reads one host: everything that a chapter can declare, as settings of a stack config. Changes nothing on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,8 +34,10 @@ from components.updates.chapter import UpdateChapter
 from components.updates.settings import UpdateSettings
 from components.users.chapter import UserChapter
 from components.users.settings import SYSTEM_NAMES, UserSettings, ends_logins
-from hosts.errors import HostError
+from hosts.errors import HostError, understanding
+from hosts.guard.record import LEDGER, ledger, record_name
 from hosts.host import Host
+from hosts.text.masking import one_line
 from rules.values.family import Family
 
 Progress = Callable[[str], None]
@@ -49,6 +51,8 @@ class Reading:
     `left_out`: what could not be taken over, with the reason. `listening`: what can be reached over the network, as
     `tcp 0.0.0.0:22 sshd (package openssh-server)`. `unwanted`: installed packages of the kind that the guide removes.
     `openssh`: the version of its sshd, as `OpenSSH_9.2p1`; empty if unknown.
+    `lacking`: chapters that the host does without, among those that were left out. `others`: which other stack manages
+    what, by the names of its records.
     """
 
     survey: Survey
@@ -58,6 +62,8 @@ class Reading:
     listening: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
     openssh: str = ""
+    lacking: set[str] = field(default_factory=set)
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def remark(self, chapter: str, *lines: str) -> None:
         """Say something about a chapter."""
@@ -68,17 +74,34 @@ class Reading:
         reason = " ".join(str(why).split())
         self.left_out.append(f"{what}: {reason}")
 
+    def managed(self, *titles: str) -> str:
+        """Return which other stack manages one of these; "" if none does."""
+        return next((why for title in titles if (why := self.others.get(record_name(title)))), "")
 
-def read(host: Host, progress: Progress = lambda _step: None) -> Reading:
-    """Read everything. A chapter that cannot be read is left out. Raises HostError if the host cannot be looked at."""
+    def do_without(self, chapter: str, why: str) -> None:
+        """Say that the host does without a chapter."""
+        self.lacking.add(chapter)
+        self.leave_out(chapter, why)
+
+
+def read(host: Host, progress: Progress = lambda _step: None, stack: str = "") -> Reading:
+    """Read everything. A chapter that cannot be read is left out, and so is one that a stack besides `stack` manages.
+
+    Raises HostError if the host cannot be looked at, or is no longer there.
+    """
     progress("accounts")
-    found = Reading(survey(host))
+    found = Reading(survey(host), others=_others(host, stack))
     for step, look in _STEPS.items():
         progress(step)
         try:
-            look(host, found)
+            if why := found.managed(*_TITLES.get(step, ())):
+                found.leave_out(step, why)
+            else:
+                look(host, found)
         except (HostError, Failure) as error:
-            found.leave_out(step, _without_place(error, host))
+            if isinstance(error, HostError) and error.not_reached:
+                raise
+            found.leave_out(step, _without_place(error, host, *_TITLES.get(step, ())))
         except ValidationError as error:
             faults: list[Any] = error.errors(include_input=False, include_url=False)
             found.leave_out(step, "; ".join(str(fault["msg"]).removeprefix("Value error, ") for fault in faults))
@@ -87,10 +110,24 @@ def read(host: Host, progress: Progress = lambda _step: None) -> Reading:
     return found
 
 
-def _without_place(error: Exception, host: Host, title: str = "") -> str:
-    """Return an error without what the reader knows already: which host, and that nothing was to be imported."""
-    text = str(error).removeprefix(f"{host.name}: ").removeprefix(f"{title}: ")
-    return text.removeprefix("cannot be imported: ")
+def _others(host: Host, stack: str) -> dict[str, str]:
+    """Return which other stack manages what, by the names of its records."""
+    answer = host.read(LEDGER)
+    with understanding(host.name, "", LEDGER.step):
+        owners = ledger(answer).owners
+    return {
+        name: f"the stack {one_line(owner.stack)[:60]} of the project {one_line(owner.project)[:60]} manages it"
+        for name, owner in owners.items()
+        if owner.stack != stack
+    }
+
+
+def _without_place(error: Exception, host: Host, *titles: str) -> str:
+    """Return an error without what the reader knows already: which host, what was read, what it was to be."""
+    text = f"{error.message} {error.hint}".strip() if isinstance(error, HostError) else str(error)
+    for prefix in (host.name, *titles, "cannot be imported"):
+        text = text.removeprefix(f"{prefix}: ")
+    return text
 
 
 def _look(chapter: Chapter[I, F], host: Host, **named: Any) -> I | None:
@@ -116,6 +153,9 @@ def _users(host: Host, found: Reading) -> None:
     for account in found.survey.accounts:
         if account.name == "root" or account.name in SYSTEM_NAMES:
             continue
+        if why := found.managed(f"user {account.name}"):
+            found.leave_out(f"user {account.name}", why)
+            continue
         try:
             inputs = _look(UserChapter(), host, name=account.name)
             if inputs is None:
@@ -123,7 +163,11 @@ def _users(host: Host, found: Reading) -> None:
             if inputs.sudo == "none" and (ends_logins(account.shell) or not inputs.keys):
                 continue  # nobody logs in with it
             users.append(_set(UserSettings.of(inputs)))
+            if inputs.sudo == "none" and (allowed := found.survey.sudo.get(account.name)):
+                found.remark("users", f"{account.name}: sudo for some commands stays as it is: {'; '.join(allowed)}")
         except (Failure, HostError, ValueError) as error:
+            if isinstance(error, HostError) and error.not_reached:
+                raise
             found.leave_out(f"user {account.name}", _without_place(error, host, f"user {account.name}"))
     if users:
         found.settings["users"] = users
@@ -142,7 +186,7 @@ def _firewall(host: Host, found: Reading) -> None:
         return
     known = {family: inputs for family, inputs in rulesets.items() if inputs is not None}
     if not any(_filters(inputs) for inputs in known.values()):
-        found.leave_out("firewall", "no rule filters anything: every listener can be reached")
+        found.do_without("firewall", "no rule filters anything: every listener can be reached")
         return
     _declare(found, "firewall", firewall_settings(known))
     others = [chain for chain in found.survey.chains if of_a_program(chain)]
@@ -201,7 +245,7 @@ def _whole(
     def look(host: Host, found: Reading) -> None:
         inputs = _look(chapter, host)
         if inputs is None:
-            found.leave_out(name, missing)
+            found.do_without(name, missing)
         else:
             _declare(found, name, settings(inputs))
 
@@ -228,7 +272,16 @@ def _packages(host: Host, found: Reading) -> None:
     """Say which packages the chapters would install, as the last step: `up` must not install them."""
     needs = Hardening.model_validate(found.settings).needs()
     inputs = PackageInputs(host=host.name, present=needs.present, absent=(*needs.absent, *UNNECESSARY))
-    seen: PackageFacts = _observe(PackageChapter(), host, inputs)
+    try:
+        if why := found.managed("packages"):
+            raise Failure(why)
+        seen: PackageFacts = _observe(PackageChapter(), host, inputs)
+    except (HostError, Failure):
+        found.settings["packages"] = {"without": sorted({*needs.present})}  # then `up` asks for none
+        if needs.absent:
+            found.settings.pop("timeSync")
+            found.leave_out("timeSync", "its packages are not known")
+        raise
     missing = sorted({*needs.present} - {*seen.installed})
     if missing:
         found.settings["packages"] = {"without": missing}
@@ -252,3 +305,13 @@ _STEPS: Mapping[str, Callable[[Host, Reading], None]] = {
     "listeners": _listeners,
     "packages": _packages,
 }
+_TITLES: Mapping[str, Sequence[str]] = {
+    "firewall": ("firewall ipv4", "firewall ipv6", "firewall kept"),
+    "sysctl": ("sysctl",),
+    "sshd": ("sshd",),
+    "fail2ban": ("fail2ban",),
+    "updates": ("automatic updates",),
+    "timeSync": ("time sync",),
+    "listeners": ("listeners",),
+}
+"""The titles of the resources of a step, by which a host's record names what a stack manages there."""

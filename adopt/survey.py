@@ -1,9 +1,10 @@
 """What a host has before anybody declares anything: accounts, and sshd's settings that are not the distribution's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.sshd import effective
+from hosts.errors import understanding
 from hosts.host import Host
 from hosts.scripts import script
 from hosts.shell import Script
@@ -49,7 +50,8 @@ class Survey:
     """What was found; texts of `sshd -T` are empty without an OpenSSH server.
 
     `matches`: Match lines of sshd's configuration, which stay as they are. `chains`: those of iptables that are not
-    built in.
+    built in. `forwards`: the families (`ipv4`, `ipv6`) in which the host forwards packets. `useless_keys`: users, and
+    the types of their keys that sshd no longer accepts. `sudo`: what sudo allows each user, as `sudo -l` prints it.
     """
 
     name: str
@@ -59,13 +61,25 @@ class Survey:
     sshd_settings: str
     matches: tuple[str, ...]
     chains: tuple[str, ...] = ()
+    forwards: tuple[str, ...] = ()
+    useless_keys: tuple[tuple[str, str], ...] = ()
+    sudo: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def survey(host: Host) -> Survey:
     """Look at a host. Raises any HostError."""
-    part = host.read(_SURVEY).sections
+    answer = host.read(_SURVEY)
+    with understanding(host.name, "", _SURVEY.step):
+        return _surveyed(answer.sections)
+
+
+def _surveyed(part: Mapping[str, str]) -> Survey:
     distribution, version, family = [*part["distro"].splitlines(), "", "", ""][:3]
-    accounts = (line.split(":", 2) for line in part["accounts"].splitlines() if line.count(":") >= 2)
+    accounts = (line.split(":")[:3] for line in part["accounts"].splitlines() if line.count(":") >= 2)
+    notes = [line.split(" ", 2) for line in part.get("notes", "").splitlines() if " " in line]
+    sudo: dict[str, tuple[str, ...]] = {}
+    for user, _, rule in (note for note in notes if note[1:2] == ["sudo"] and len(note) == 3):
+        sudo[user] = (*sudo.get(user, ()), rule)
     return Survey(
         name=part["name"].strip(),
         distribution=f"{distribution} {version}".strip(),
@@ -74,6 +88,13 @@ def survey(host: Host) -> Survey:
         sshd_settings=changed_settings(part, family),
         matches=tuple(line.strip() for line in part.get("matches", "").splitlines()),
         chains=tuple(part.get("chains", "").splitlines()),
+        forwards=tuple(
+            name
+            for name, value in zip(("ipv4", "ipv6"), part.get("forwards", "").split(), strict=False)
+            if value != "0"
+        ),
+        useless_keys=tuple((note[0], note[1]) for note in notes if note[1] == "ssh-dss"),
+        sudo=sudo,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
+from adopt.ansible import jump_of_command
 from components.config.names import host_name
 from components.failure import Failure
 from hosts.ssh.connection import Connection
@@ -57,6 +58,12 @@ def with_login(target: Target, *, private_key_file: str | Sequence[str] | None) 
     return replace(target, login=Connection.model_validate(values))
 
 
+def with_jump(target: Target, jump: str) -> Target:
+    """Return the target behind a jump host, `[USER@]HOST[:PORT]`; of several, the last. Raises ValueError."""
+    proxy = _jump(jump.rpartition(",")[2], None, _JUMPS)
+    return replace(target, login=target.login.model_copy(update={"proxy": proxy}))
+
+
 def in_any_folder(file: str) -> str:
     """Return a path that means the same in any folder; below ~ if it is there, as people share it."""
     path = Path(file).expanduser().absolute()
@@ -84,8 +91,10 @@ def _login(host: str, user: str | None, port: int | None, config: Path | None, j
     if jump != "none":
         before = jump.rpartition(",")[2]
         values["proxy"] = _jump(before, config, jumps - 1).model_dump(exclude_defaults=True, by_alias=True)
-    if options.get("proxycommand", ["none"])[0] != "none":
-        raise ValueError("its ssh_config has a ProxyCommand; use ProxyJump, or write its entry by hand")
+    command = options.get("proxycommand", ["none"])[0]
+    if command != "none":
+        jump = jump_of_command(command)
+        values["proxy"] = _jump(jump, config, jumps - 1).model_dump(exclude_defaults=True, by_alias=True)
     return Connection.model_validate(values)
 
 

@@ -13,6 +13,8 @@ from hosts.ssh.connection import Connection
 from hosts.text.masking import one_line, shortened
 
 _WIDTH = 116
+_NAMED = 6
+"""The most hosts that a remark names."""
 _TITLES = {
     "users": "Who can log in or use sudo, with keys. Passwords stay what they are.",
     "firewall": "What can be reached.",
@@ -106,19 +108,24 @@ def _body(stack: str, hosts: Sequence[Adopted], split: Factored) -> Iterator[str
         yield from entry_lines(one.name, host_entry(one.login, one.host_key, one.admin))
         own = split.own.get(one.name, {})
         for chapter, settings in own.items():
-            yield from _remarks(one, chapter, "      ", title=False)
+            yield from _remarks([one], chapter, "      ")
             yield from _indented({chapter: settings}, 6)
-        for line in one.reading.left_out:
-            yield from _comment(f"Not taken over: {line}", "      ")
+        for reason, what in _by_reason(one.reading.left_out).items():
+            yield from _comment(f"Not taken over: {', '.join(what)}: {reason}", "      ")
+        for chapter in one.reading.remarks.keys() - one.reading.settings.keys():
+            yield from _remarks([one], chapter, "      ")
     for chapter, settings in split.common.items():
         yield from _comment(_TITLES.get(chapter, ""), "  ")
-        for one in hosts:
-            if chapter not in split.own.get(one.name, {}):
-                yield from _remarks(one, chapter, "  ", title=len(hosts) > 1)
+        yield from _remarks([one for one in hosts if chapter not in split.own.get(one.name, {})], chapter, "  ")
         yield from setting(f"stockade:{chapter}", settings)
-    for one in hosts:
-        for chapter in one.reading.remarks.keys() - one.reading.settings.keys():
-            yield from _remarks(one, chapter, "  ", title=True)
+
+
+def _by_reason(left_out: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in left_out:
+        what, _, reason = line.partition(": ")
+        found.setdefault(reason, []).append(what)
+    return found
 
 
 def host_entry(login: Connection, host_key: str, admin: Connection | None = None) -> dict[str, Any]:
@@ -145,9 +152,15 @@ def _login(login: Connection) -> dict[str, Any]:
     return own
 
 
-def _remarks(one: Adopted, chapter: str, indent: str, *, title: bool) -> Iterator[str]:
-    for line in one.reading.remarks.get(chapter, ()):
-        yield from _comment(f"{one.name}: {line}" if title else line, indent)
+def _remarks(hosts: Sequence[Adopted], chapter: str, indent: str) -> Iterator[str]:
+    """Return each remark once, with the hosts that it is about unless there is one."""
+    about: dict[str, list[str]] = {}
+    for one in hosts:
+        for line in one.reading.remarks.get(chapter, ()):
+            about.setdefault(line, []).append(one.name)
+    for line, names in about.items():
+        few = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        yield from _comment(line if len(names) == len(hosts) else f"{few}: {line}", indent)
 
 
 def _comment(text: str, indent: str = "") -> Iterator[str]:

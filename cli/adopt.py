@@ -45,6 +45,9 @@ def adopt(
         typer.Option("--harden", help="Also write and show what the guide would change, with reasons, as a patch."),
     ] = False,
     preview: Annotated[bool, typer.Option(help="End with the preview of what was written.")] = True,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what was read and written as JSON; the rest goes to stderr.")
+    ] = False,
 ) -> None:
     """Read live servers and write the stack config that leaves them as they are. Changes nothing on a host.
 
@@ -71,6 +74,7 @@ def adopt(
         shows_preview=preview,
         hardens=harden,
         inventory=inventory,
+        as_json=json,
     )
     raise typer.Exit(status)
 

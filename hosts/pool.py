@@ -8,9 +8,11 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Coroutine
 from typing import TypeVar
 
+from hosts.errors import TimedOut
 from hosts.guard.guarded import RunIdentity
 from hosts.guard.record import RUN
 from hosts.host import Host
@@ -18,6 +20,7 @@ from hosts.ssh.connection import Connection, HostAccess
 from hosts.ssh.guesses import Guesses
 from hosts.ssh.login import LoginSequence
 from hosts.ssh.session import HostSession
+from hosts.waiting import limit
 
 T = TypeVar("T")
 
@@ -64,14 +67,25 @@ class Pool:
             asyncio.run_coroutine_threadsafe(host.expect(), loop)
 
     def call(self, work: Coroutine[object, object, T]) -> T:
-        """Run a coroutine in the pool's loop and wait for its result in this thread."""
+        """Run a coroutine in the pool's loop and wait for its result in this thread, for no longer than `at_most` says.
+
+        Raises TimedOut, and what the coroutine raises.
+        """
         loop = self._loop
         if loop is None or threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("the pool is closed" if loop is None else "called from the pool's own thread")
         future = asyncio.run_coroutine_threadsafe(work, loop)
+        seconds, end = limit() or (0.0, None)
         try:
-            return future.result()
+            return future.result(None if end is None else max(end - time.monotonic(), 0))
+        except TimeoutError:
+            if future.done():  # its own
+                raise
+            future.cancel()
+            error = TimedOut(f"the host has not answered everything within {seconds:.0f} s")
+            error.not_reached = True
+            raise error from None
         except BaseException:
             future.cancel()
             raise

@@ -83,3 +83,21 @@ def waiting(what: str) -> Iterator[None]:
         yield
     finally:
         clock.spans.append((what, begin, time.monotonic()))
+
+
+_limit: ContextVar[tuple[float, float] | None] = ContextVar("limit", default=None)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Limit everything together that this thread asks of hosts inside the block: the pool ends it with TimedOut."""
+    token = _limit.set((seconds, time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def limit() -> tuple[float, float] | None:
+    """Return the limit of this thread, in seconds, and when it ends (of a monotonic clock); None if there is none."""
+    return _limit.get()

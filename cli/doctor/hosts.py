@@ -23,11 +23,14 @@ from hosts.ssh.connection import Connection, HostAccess
 from hosts.ssh.hostkeys import key_line, trust_of
 from hosts.system.distro import SUPPORTED
 from hosts.text.masking import one_line, shortened
+from hosts.waiting import at_most
 
 AT_ONCE = 16
 """The most hosts to look at in parallel."""
 PATIENCE = 10.0
 """Seconds to wait for a host: a run waits longer, because a host may be booting."""
+_ASKED = 2
+"""How many times that one host may take with everything: it is connected to, and asked."""
 _SKEW = 60
 _LEAST_SPACE = 50_000
 _LONGEST = 600
@@ -66,8 +69,9 @@ def _safely(pool: Pool, checkup: Checkup, access: HostAccess) -> list[Finding]:
     if checkup.unknown_secrets and access.secrets():
         return [subject.warning("not checked: its login needs a secret that cannot be decrypted here")]
     try:
-        for finding in _host(pool.host(_hurried(access, checkup.patience)), subject, checkup.owner):
-            found.append(finding)
+        with at_most(_ASKED * checkup.patience):
+            for finding in _host(pool.host(_hurried(access, checkup.patience)), subject, checkup.owner):
+                found.append(finding)
     except HostError as error:
         message = shortened(error.message, _LONGEST)
         step = f"{error.step}: " if error.step else ""

@@ -205,6 +205,11 @@ class Chapter(ABC, Generic[I, F]):
         del inputs, seen
         return ""
 
+    def is_bare(self, inputs: I, seen: F) -> bool:
+        """Return whether nobody has configured any of this on the host yet."""
+        del inputs, seen
+        return False
+
     def irrecoverable(self, inputs: I, seen: F) -> bool:
         """Return whether a failed change destroyed something that applying `inputs` again does not restore."""
         del inputs, seen

@@ -85,9 +85,13 @@ class Composition:
         return self.existing == "asIs"
 
     @property
-    def packages(self) -> Packages:
-        """The host's package transaction, which comes first."""
-        return cast("Packages", self.made["packages"][0])
+    def packages(self) -> Packages | None:
+        """The host's package transaction, which comes first; None if it needs no package."""
+        return cast("Packages | None", next(iter(self.made.get("packages", ())), None))
+
+    def configures(self, *packages: str) -> Output[list[str] | None] | None:
+        """Return the `triggers` of a resource that configures these packages."""
+        return self.packages.triggers_for(*packages) if self.packages else None
 
     def props(self, chapter: Mapping[str, Any], *, existing: bool = True) -> dict[str, Any]:
         """Return a chapter's inputs together with those common to all resources of the host.

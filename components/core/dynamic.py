@@ -52,6 +52,7 @@ from components.core.ways import Ways, connected, say_outdated
 from components.failure import Failure
 from hosts.errors import HostError
 from hosts.guard.record import Ledger, record_name
+from hosts.text.masking import shortened
 
 if TYPE_CHECKING:
     from hosts.host import Host
@@ -140,10 +141,13 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         id_, machine = f"{inputs.host}/{title}", known_by(found.machine, host.access)
         CLAIMS.alive(owner.claim, caller().urn)
         try:
-            if inputs.existing == "asIs" and recorded is None and change.is_as_declared():
-                prior = change.adopt(owner)
-                noted(host, title, owner)
-                return CreateResult(id_, outs(inputs, prior, prior, owner.claim, machine, imported=True))
+            if inputs.existing == "asIs" and recorded is None:
+                if change.is_as_declared():
+                    prior = change.adopt(owner)
+                    noted(host, title, owner)
+                    return CreateResult(id_, outs(inputs, prior, prior, owner.claim, machine, imported=True))
+                if there := change.unlike():
+                    console.warn(f"{inputs.host}: {title}: {_UNLIKE}: {shortened(there, 2000)}")
             seen = change.converge(KnownState())
             if recorded is not None:
                 change.take_over(owner)
@@ -348,6 +352,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
 
 
 _LEFT = "Its changes could not be rolled back: run `up` to finish them, or `destroy` to undo them."
+_UNLIKE = (
+    "what is there is not as declared, so it is changed, not only recorded. Unless you have changed the config since "
+    "the host was read, somebody has changed the host"
+)
 _WRITTEN_BACK = (
     "Stockade's record on the host (/var/lib/stockade) was removed: its owner and the prior state are written there "
     "again, from the state"

@@ -184,6 +184,16 @@ class Transaction(Generic[I, F]):
             return False
         return found == self.inputs
 
+    def unlike(self) -> str:
+        """Return what there is that is not as declared; "" if there is nothing of the kind yet."""
+        with suppress(Failure):
+            sought = self.inputs.model_copy(update=dict(self.chapter.sought()))
+            if Transaction(self.chapter, self.host, sought).look() is None:
+                return ""
+        seen = self.observe()
+        with self._fitting():
+            return "" if self.chapter.is_bare(self.inputs, seen) else self.chapter.differences(self.inputs, seen)
+
     def is_untouched(self, prior: F) -> bool:
         """Return whether nothing is to be restored: what was only recorded is still as it was."""
         return self.inputs.existing == "asIs" and not self.chapter.keeps_records and self.observe() == prior

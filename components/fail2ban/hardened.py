@@ -13,7 +13,7 @@ def needs(_settings: Fail2BanSettings) -> Needs:
 
 def declare(host: Composition, settings: Fail2BanSettings) -> None:
     """Declare the jails. They take as long as firewall and sshd together, and share only the xtables lock with them."""
-    props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(*PACKAGES)}
+    props = host.props(settings.props()) | {"triggers": host.configures(*PACKAGES)}
     # the unit is PartOf=firewalld.service: stopping that stops it too
     stopping = ("firewall", "sshd") if host.wanted.firewall and host.wanted.firewall.take_over else ()
     jails = Fail2Ban(host.name, props, host.after("packages", "users", *stopping))

@@ -24,6 +24,7 @@ def declare(host: Composition, settings: FirewallSettings) -> None:
         settings,
         connection=host.given,
         packages=host.packages,
+        installs=False,
         ssh_ports=host.wanted.sshd.ports if host.wanted.sshd else (),
         existing=existing,
         opts=opts,

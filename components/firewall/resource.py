@@ -26,6 +26,7 @@ class Firewall(ComponentResource):
         connection: how to reach the host, if the stack config does not list it (values may be Outputs).
         existing: `adopt` the existing rules (delete restores them), or `fail` if there are any.
         packages: a `Packages` resource that already includes the settings' `packages`.
+        installs: whether these packages are installed, if `packages` is not given.
         ssh_ports: more ports on which sshd will listen, besides that of the settings.
         opts: resource options; `retain_on_delete` and `custom_timeouts` are passed on to the children.
 
@@ -47,6 +48,7 @@ class Firewall(ComponentResource):
         connection: Input[Mapping[str, Any]] | None = None,
         existing: Existing = "adopt",
         packages: Packages | None = None,
+        installs: bool = True,
         ssh_ports: Sequence[int] = (),
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -58,13 +60,15 @@ class Firewall(ComponentResource):
         if settings.keep:
             self._keep(name, {**common, "program": settings.keep}, [*before, *([packages] if packages else [])], own)
             return
-        if packages is None:
+        if packages is None and installs:
             child = ResourceOptions.merge(own, ResourceOptions(parent=self, depends_on=before))
             packages = Packages(f"{name}-packages", {**common, "present": settings.packages}, child)
         common |= {"existing": existing, "persistent": settings.persistent, "takeOver": settings.take_over}
         common |= {"confirmWithin": settings.confirm_within, "acceptLockout": settings.accept_lockout}
         common["sshPorts"] = sorted({settings.ssh_port, *ssh_ports})
-        common["triggers"] = packages.triggers_for(*settings.packages)
+        if packages is not None:
+            before = [*before, packages]
+            common["triggers"] = packages.triggers_for(*settings.packages)
         if settings.preserve is not None:
             common["preserve"] = settings.preserve
         if settings.beside:
@@ -77,7 +81,7 @@ class Firewall(ComponentResource):
                 props["sets"] = write(sets)
             # most of them manage both families: stopped by the first ruleset, started again after the last is gone
             after = settings.take_over or not all(one.family for one in sets)
-            order = [*before, packages, *(rulesets.values() if after else ())]
+            order = [*before, *(rulesets.values() if after else ())]
             child = ResourceOptions.merge(own, ResourceOptions(parent=self, depends_on=order))
             rulesets[family] = Ruleset(f"{name}-{family}", props, child)
         self.ipv4, self.ipv6 = rulesets[Family.IPV4].rules, rulesets[Family.IPV6].rules

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi import Input
+
 from components.core.composition import Composition, RegisteredChapter
 from components.listeners.resource import Listeners
 from components.listeners.settings import ListenerSettings
@@ -11,7 +13,7 @@ from components.packages.hardened import packages_now
 
 def declare(host: Composition, settings: ListenerSettings) -> None:
     """Declare the check, after everything else is in force."""
-    changed = host.packages.observed.apply(packages_now)
+    changed: Input[list[str]] = host.packages.observed.apply(packages_now) if host.packages else []
     props = host.props({**settings.props(), "triggers": changed}, existing=False)
     opts = host.after("packages", "users", "firewall", "sshd", "time_sync")
     looked = Listeners(host.name, props, opts)

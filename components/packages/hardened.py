@@ -28,7 +28,12 @@ def packages_needed(settings: PackageSettings) -> Needs:
 
 
 def declare_packages(host: Composition, needs: Needs) -> None:
-    """Declare the transaction, which comes before everything else."""
+    """Declare the transaction, which comes before everything else.
+
+    A host that is adopted as it is and needs none does without: its packages may be another stack's.
+    """
+    if host.as_is and not (needs.present or needs.absent):
+        return
     packages = Packages(host.name, host.props(needs.props(), existing=False), host.after())
     host.enforced["packages"] = packages.observed.apply(_installed_and_removed)
     host.add("packages", packages)

@@ -15,7 +15,7 @@ def declare(host: Composition, settings: TimeSyncSettings) -> None:
     """Declare the daemon, unless the existing one is kept."""
     if settings.daemon == "keep":
         return
-    props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(settings.daemon)}
+    props = host.props(settings.props()) | {"triggers": host.configures(settings.daemon)}
     host.add("time_sync", TimeSync(host.name, props, host.after("packages", "users")))
 
 

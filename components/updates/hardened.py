@@ -14,7 +14,7 @@ def needs(_settings: UpdateSettings) -> Needs:
 
 def declare(host: Composition, settings: UpdateSettings) -> None:
     """Declare automatic updates."""
-    props = host.props(settings.props()) | {"triggers": host.packages.triggers_for(*PACKAGES)}
+    props = host.props(settings.props()) | {"triggers": host.configures(*PACKAGES)}
     updates = AutomaticUpdates(host.name, props, host.after("packages", "users"))
     sources = "security sources" if settings.origins == SECURITY else f"{len(settings.origins)} sources"
     reboot = f"reboot at {settings.reboot_time} where needed" if settings.reboot_time else "no reboot"

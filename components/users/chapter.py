@@ -254,7 +254,7 @@ def _groups_out(inputs: UserInputs, known: Seen) -> tuple[str, ...]:
     """Return the groups to leave: those that we added and that are no longer declared."""
     before, prior = known.before or UserFacts(), known.prior or UserFacts()
     out = _groups_ever(known, before) - set(_groups(inputs, before)) - set(prior.groups)
-    if inputs.sudo == "none" and before.sudo_group:
+    if inputs.sudo == "none" and before.sudo_group and before.sudo != "none":  # a group may allow a few commands alone
         out.add(before.sudo_group)
     return tuple(sorted(out))
 

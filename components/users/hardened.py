@@ -16,7 +16,7 @@ def declare(host: Composition, settings: tuple[UserSettings, ...]) -> None:
     """Declare the admin's own account first. It is deleted last, because the others are managed through it."""
     users: list[LimitedUser] = []
     declared = sorted(settings, key=lambda user: user.name != host.admin)
-    configured = host.packages.triggers_for(*PACKAGES)
+    configured = host.configures(*PACKAGES)
     for user in declared:
         props = host.props({**user.props(host.keys), "triggers": configured})
         users.append(LimitedUser(f"{host.name}-{user.name}", props, host.after("packages", also=users[:1])))

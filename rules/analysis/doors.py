@@ -90,12 +90,12 @@ def _doors(analysis: Analysis, port: int, named: list[str]) -> Iterator[Door]:
     others = analysis.sources(TCP, port, rest)
     for name, sources in unlike:
         if sources != others:
-            yield from (Door(name, port, text) for text in _networks(sources, analysis.family))
+            yield from (Door(name, port, text) for text in networks(sources, analysis.family))
             yield Door(name, port, "-", open=False)
-    yield from (Door("-", port, text) for text in _networks(others, analysis.family))
+    yield from (Door("-", port, text) for text in networks(others, analysis.family))
 
 
-def _networks(sources: Intervals, family: Family) -> list[str]:
+def networks(sources: Intervals, family: Family) -> list[str]:
     """Sources in CIDR notation; ``-`` for all possible ones."""
     somebody = complement(impossible(family), addresses(family)[0][1])
     known = common(sources, somebody)

@@ -77,6 +77,7 @@ ROOMS = {
         "app",
     ),
     "adopt": (
+        "ansible",
         "target",
         "inventory",
         "firewall",
@@ -85,7 +86,9 @@ ROOMS = {
         "reading",
         "factored",
         "written",
+        "closing",
         "harden",
+        "output",
         "command",
         "begin",
     ),

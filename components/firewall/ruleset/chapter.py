@@ -273,6 +273,9 @@ class RulesetChapter(Chapter[RulesetInputs, RulesetFacts]):
     def existing(self, inputs: RulesetInputs, seen: RulesetFacts, answer: Answer) -> RulesetInputs:
         return existing(inputs, seen, answer.sections["saved"])
 
+    def is_bare(self, inputs: RulesetInputs, seen: RulesetFacts) -> bool:
+        return not self.already_configured(inputs, seen)
+
     def already_configured(self, inputs: RulesetInputs, seen: RulesetFacts) -> str:
         own = own_part(inputs, seen)
         count = sum(len(chain.rules) for table in own.tables for chain in table.chains)

@@ -13,7 +13,8 @@ class Prepared:
     """A host, and what its adoption must show.
 
     `user`, `port`: how it is adopted. `said`: texts in the stack config, or in the files of rules that it names.
-    `left_out`: what cannot be taken over, as the file and the screen say.
+    `left_out`: what cannot be taken over, as the file and the screen say. `admin`: who logs in once it is hardened.
+    `ssh`, `served`: the families in which sshd, and a port that listened before, can then be reached.
     """
 
     name: str
@@ -22,6 +23,13 @@ class Prepared:
     port: int = 22
     said: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    admin: str = "deploy"
+    ssh: tuple[str, ...] = ("ipv4", "ipv6")
+    served: tuple[str, ...] = ()
+
+    def reachable(self, family: str) -> set[int]:
+        """The ports that answer once it is hardened, among those that are probed."""
+        return ({self.port} if family in self.ssh else set()) | ({8444} if family in self.served else set())
 
     @property
     def script(self) -> str:
@@ -41,6 +49,7 @@ PREPARED = (
     Prepared(
         "ufw",
         "debian",
+        admin="bob",
         said=(
             "keep: ufw",
             "- name: deploy",
@@ -60,6 +69,7 @@ PREPARED = (
     Prepared(
         "docker",
         "debian",
+        admin="ops",
         user="ops",
         said=(
             "# Left to the programs that fill them: DOCKER, DOCKER-ISOLATION-STAGE-1,",
@@ -73,6 +83,7 @@ PREPARED = (
     Prepared(
         "persistent",
         "debian",
+        admin="ops",
         user="ops",
         said=(
             "stockade:hosts.persistent.admin.sudoPassword",
@@ -82,19 +93,23 @@ PREPARED = (
         ),
         left_out=(_NO_JAILS,),
     ),
-    Prepared("nftables", "debian", left_out=("firewall: nftables.service is active", _NO_JAILS, _NO_UPDATES)),
+    Prepared(
+        "nftables", "debian", ssh=("ipv4",), left_out=("firewall: nftables.service is active", _NO_JAILS, _NO_UPDATES)
+    ),
     Prepared("firewalld", "debian", said=("keep: firewalld",), left_out=(_NO_JAILS,)),
     Prepared(
         "ubuntu",
         "ubuntu",
+        admin="ubuntu",
         user="ubuntu",
         port=2202,
         said=("keep: ufw", "- name: ubuntu", "Port: 2202", "port: 2202"),
     ),
-    Prepared("fedora", "fedora", said=("maxretry: 7", "findtime: 20m", "tcp/9090 from anywhere")),
+    Prepared("fedora", "fedora", admin="wheelie", said=("maxretry: 7", "findtime: 20m", "tcp/9090 from anywhere")),
     Prepared(
         "fedora41",
         "fedora41",
+        served=("ipv4", "ipv6"),
         said=("AuthenticationMethods: publickey", "permitRootLogin: prohibit-password"),
         left_out=("firewall: no rule filters anything", "updates: it installs all updates"),
     ),
@@ -109,9 +124,16 @@ PREPARED = (
         left_out=(_NO_JAILS, "updates: "),
     ),
     Prepared("centos7", "centos7", said=("--limit 30/min", "LogLevel: VERBOSE", "bantime: 2h")),
-    Prepared("centos6", "centos6", said=("tcp/111 from 192.0.2.0/24", "maxretry: 4")),
+    Prepared("centos6", "centos6", admin="wheelie", said=("tcp/111 from 192.0.2.0/24", "maxretry: 4")),
     Prepared("debian7", "debian7", said=("ClientAliveInterval: 120", "ssh: {}", "bantime: 20m")),
-    Prepared("debian8", "debian8", said=("# Match Group sftponly", "ssh: {}", "findtime: 5m"), left_out=(_NO_UPDATES,)),
+    Prepared(
+        "debian8",
+        "debian8",
+        admin="admin",
+        said=("# Match Group sftponly", "ssh: {}", "findtime: 5m"),
+        left_out=(_NO_UPDATES,),
+    ),
 )
 SHORT = ("docker", "persistent", "centos6")
-"""Those of `make test`; the others: `make test-adopt`."""
+HARDENED = ("persistent", "fedora41", "debian7")
+"""Those of `make test`, only adopted and also hardened; the others: `make test-adopt`."""

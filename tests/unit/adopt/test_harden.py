@@ -34,7 +34,10 @@ def harden(
     **settings: Any,
 ) -> Adopted:
     survey = Survey("web1", "debian 12", "debian", (), "", ())
-    reading = Reading(survey, settings, listening=LISTENING, unwanted=("rpcbind", "postfix"), openssh=openssh)
+    lacking = {"firewall", "fail2ban", "updates"} - settings.keys()
+    settings = {"sysctl": {}, "sshd": {}, **settings}
+    seen: dict[str, Any] = {"listening": LISTENING, "unwanted": ("rpcbind", "postfix"), "openssh": openssh}
+    reading = Reading(survey, settings, lacking=lacking, **seen)
     one = Adopted("web1", Connection(host="203.0.113.7", user=login), host_key, reading)
     found = hardened(one, operator or Operator((KEY,), "~/.ssh/id"))
     Hardening.model_validate(found.reading.settings)
@@ -57,7 +60,10 @@ def test_rules_that_deny_already_stay_and_open_ports_without_a_listener_are_name
     there = {"preset": "ssh", "services": [{"ports": [8080]}, {"ports": [443]}]}
     reading = harden(firewall=there).reading
     assert reading.settings["firewall"] == there
-    assert reading.remarks["firewall"] == ["tcp 8080 is open, and nobody listens there: remove it if it is not needed"]
+    assert reading.remarks["firewall"] == [
+        "tcp 8080 is open, and nobody listens there: remove it if it is not needed",
+        "udp 53 (named) listens, and nobody can reach it: end it, or let it listen on the loopback alone",
+    ]
 
 
 def test_a_firewall_of_another_program_stays() -> None:
@@ -68,7 +74,8 @@ def test_root_logs_in_no_more_once_another_user_can() -> None:
     found = harden(sshd=OPEN)
     assert found.admin is not None
     assert found.admin.user == "deploy"
-    assert found.reading.settings["users"] == [{"name": "deploy", "sudo": "nopasswd", "keys": [KEY]}]
+    new = {"name": "deploy", "sudo": "nopasswd", "keys": [KEY], "removeHome": True}
+    assert found.reading.settings["users"] == [new]
     assert found.reading.settings["sshd"] == LIMITS
 
 

@@ -21,6 +21,8 @@ Host bastion
     HostName 198.51.100.1
 Host commanded
     ProxyCommand nc %h %p
+Host through
+    ProxyCommand /usr/bin/ssh -q -W %h:%p jump@bastion
 Host round
     ProxyJump round
 """
@@ -89,6 +91,13 @@ def test_ssh_config_says_how(ssh: Path) -> None:
     assert str(said["private_key_file"]) == str(ssh)
     assert (said["proxy"]["user"], said["proxy"]["host"], said["proxy"]["port"]) == ("jump", "198.51.100.1", 2022)
     assert read_target("root@db:22").login.port == 22
+
+
+@pytest.mark.usefixtures("ssh")
+def test_a_proxy_command_that_is_ssh_is_a_jump_host() -> None:
+    proxy = read_target("through").login.proxy
+    assert proxy is not None
+    assert proxy.address == "jump@198.51.100.1"
 
 
 @pytest.mark.usefixtures("ssh")

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adopt.command import write
+from adopt.output import write
 from adopt.reading import Reading
 from adopt.survey import Survey, changed_settings
 from adopt.written import Adopted, files

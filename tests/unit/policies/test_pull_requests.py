@@ -89,8 +89,8 @@ def test_the_shares_of_a_fleet_are_all_of_it_and_its_commands_are_ones_that_ther
     }
     scripts = {"github": [step.get("run", "") for step in job["steps"]], "gitlab": gitlab["script"]}
     for where, texts in scripts.items():
-        (line,) = (line for text in texts for line in text.splitlines() if "-m fleet" in line)
-        words = shlex.split(line.partition("|")[0].partition("-m fleet")[2])
+        (line,) = (line for text in texts for line in text.splitlines() if "stockade fleet" in line)
+        words = shlex.split(line.partition("|")[0].partition("stockade fleet")[2])
         taken: list[int] = []
         for share in shares[where]:
             options = parser().parse_args(["drift" if "COMMAND" in word else _share(word, share) for word in words])

@@ -16,6 +16,7 @@ service iptables restart
 chkconfig yum-cron on
 service yum-cron start
 printf '[ssh-iptables]\nenabled = true\nmaxretry = 4\n[sshd]\nenabled = true\nmaxretry = 4\n' >/etc/fail2ban/jail.local
+printf '[Init]\nlockingopt =\n' >/etc/fail2ban/action.d/iptables.local # iptables 1.4.7 has no -w
 chkconfig fail2ban on
 service fail2ban start
 person wheelie wheel

@@ -3,11 +3,6 @@ install sudo ipset fail2ban python3-systemd
 person ops sudo
 echo '%sudo ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops
 chmod 440 /etc/sudoers.d/ops
-ipset create friends hash:net family inet
-ipset add friends 192.0.2.0/24
-ipset add friends 198.51.100.0/24
-ipset create noisy hash:ip timeout 3600
-ipset add noisy 203.0.113.9
 ip link add docker0 type bridge
 ip address add 172.17.0.1/16 dev docker0
 ip link set docker0 up
@@ -15,6 +10,11 @@ mkdir -p /usr/local/sbin
 cat >/usr/local/sbin/firewall <<'END'
 #!/bin/sh
 set -e
+ipset create friends hash:net family inet
+ipset add friends 192.0.2.0/24
+ipset add friends 198.51.100.0/24
+ipset create noisy hash:ip timeout 3600
+ipset add noisy 203.0.113.9
 iptables -P INPUT DROP
 iptables -A INPUT -i lo -j ACCEPT
 iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT

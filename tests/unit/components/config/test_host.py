@@ -172,3 +172,17 @@ def test_a_way_that_is_wrong_is_told_at_once_and_without_its_secrets() -> None:
         assert place in str(told.value)
     assert "TOPSECRET" not in str(told.value)
     assert "7731" not in str(told.value)
+
+
+def test_a_host_whose_packages_are_not_known_is_adopted_without_them() -> None:
+    chapters = {"users": [{"name": "alice", "sudo": "nopasswd"}], "firewall": {}, "sshd": {}}
+    chapters |= {"fail2ban": {}, "updates": {}, "listeners": {}, "sysctl": {}}
+    needs = Hardening.model_validate(chapters).needs()
+    wanted = Hardening.model_validate({**chapters, "packages": {"without": needs.present}})
+
+    def made(existing: Any) -> set[str]:
+        hosts = {"web1": {"address": "::1"}}
+        return {*declared(lambda: HardenedHost("web1", wanted=wanted, existing=existing), hosts=hosts)}
+
+    assert made("adopt") - made("asIs") == {"Packages web1", "AddressPreference web1"} & made("adopt")
+    assert "Ruleset web1-ipv4" in made("asIs")

@@ -479,3 +479,12 @@ def sudo_told(listing: str) -> str:
 @pytest.mark.parametrize(("rules", "right"), LISTINGS)
 def test_the_host_reads_the_listing_as_we_do(rules: str, right: str) -> None:
     assert sudo_told(rules) == right
+
+
+@pytest.mark.parametrize(("right", "left"), [("password", "sudo"), ("nopasswd", "sudo"), ("none", "")])
+def test_a_group_that_allows_some_commands_is_not_left(right: str, left: str) -> None:
+    """`%sudo ALL = /usr/bin/apt` gives no right to everything: another setting of the user must not end it."""
+    before = UserFacts(exists=True, sudo_group="sudo", groups=("sudo",), sudo=right)
+    declared = inputs(name="erin", sudo="none")
+    script = CHAPTER.apply(declared, KnownState(None, None, before, before).seen(before))
+    assert script.values["groups_out"] == left
