@@ -7,8 +7,6 @@ from rules.packets.packet import Field
 from rules.path.carried import Carried
 from rules.values.typed import MarkChange
 
-_FULL = 0xFFFFFFFF
-
 
 def changed(packet: Carried, target: Target) -> tuple[Carried, str]:
     """The packet after a rule with such a target, and what was done, in words; empty if nothing was."""
@@ -46,7 +44,7 @@ def _set_mark(target: Target) -> MarkChange | None:
 
 
 def _applied(mark: int, change: MarkChange) -> int:
-    return (mark & ~change.mask & _FULL) ^ change.value
+    return (mark & ~change.mask) ^ change.value
 
 
 def _connmark(packet: Carried, target: Target) -> tuple[Carried, str]:
@@ -56,8 +54,8 @@ def _connmark(packet: Carried, target: Target) -> tuple[Carried, str]:
     if change is not None:
         kept = _applied(packet.kept, change)
         return _marked(packet, kept=kept), f"connection marked {kept:#x}"
-    masks = [target.option(name) for name in ("nfmask", "ctmask")]
-    nfmask, ctmask = (int(str(one.value), 16) if one is not None else _FULL for one in masks)
+    masks = (target.option(name) for name in ("nfmask", "ctmask"))  # in canonical form, there are always both
+    nfmask, ctmask = (int(str(one.value), 16) for one in masks if one is not None)
     if target.option("save-mark") is not None:
         kept = _applied(packet.kept, MarkChange(packet.mark & nfmask, ctmask))
         return _marked(packet, kept=kept), f"connection marked {kept:#x}"

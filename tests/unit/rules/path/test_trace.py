@@ -188,6 +188,33 @@ def test_addresses_and_routes_are_read_as_text_and_as_json() -> None:
     assert read_network(Family.IPV6, ADDRESSES) == HostNetwork(Family.IPV6)
 
 
+@pytest.mark.parametrize(
+    ("asked", "verdicts"),
+    [
+        ("--dst-type LOCAL", {"DROP"}),
+        ("! --dst-type LOCAL", {"ACCEPT"}),
+        ("--src-type LOCAL", {"ACCEPT"}),
+        ("--dst-type ANYCAST", {"DROP", "ACCEPT"}),
+        ("--dst-type LOCAL,ANYCAST", {"DROP", "ACCEPT"}),
+        ("--dst-type LOCAL --limit-iface-in", {"DROP", "ACCEPT"}),
+    ],
+)
+def test_an_address_of_ipv6_may_have_several_types_of_which_only_local_is_known(asked: str, verdicts: set[str]) -> None:
+    rules = parse_saved(f"*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m addrtype {asked} -j DROP\nCOMMIT\n", Family.IPV6)
+    known = read_network(
+        Family.IPV6, "2: eth0    inet6 2001:db8::5/64 scope global\n", "default via fe80::1 dev eth0\n"
+    )
+    trace = followed(
+        Tracer(Family.IPV6, layers(rules), known, {}), read_packet("tcp 2001:db8:1::7:4 > [2001:db8::5]:22 in eth0")
+    )
+    assert {end.verdict for end in trace.ends} == verdicts
+
+
+def test_an_icmp_packet_of_any_type_has_the_first_one() -> None:
+    assert read_packet("icmp 198.51.100.7 > 203.0.113.5 type any").packet.icmp == (0, 0)
+    assert read_packet("icmp 198.51.100.7 > 203.0.113.5").packet.icmp == (8, 0)
+
+
 def test_what_the_host_sends() -> None:
     trace = _traced("tcp 203.0.113.5:40000 > 198.51.100.7:80")
     assert _end(trace)[:2] == ("ACCEPT", "sent")
