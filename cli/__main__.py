@@ -35,13 +35,12 @@ def main() -> NoReturn:
                 sys.exit(PASSED[words[0]](words))
         from cli.app import app
 
-        app(prog_name="stockade")
+        sys.exit(app(prog_name="stockade"))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `stockade look | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(0)
 
 
 if __name__ == "__main__":

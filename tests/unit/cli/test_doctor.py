@@ -76,6 +76,7 @@ def test_a_valid_project(project: Path) -> None:
     _configure(project, hosts={"web1": HOST}, sysctl={})
     status, found = _doctor()
     assert (status, _of(found, "error"), _of(found, "warning")) == (0, [], [])
+    assert {one["remedy"] for one in found} == {None}
     said = {one["subject"]: one["message"] for one in found}
     assert {"stockade", "python", "dependencies", "engine", "ssh agent", "Pulumi.yaml", "mine"} == {*said}
     assert "embedded" in said["engine"]
@@ -133,9 +134,35 @@ def test_a_part_of_stockade_that_is_missing(project: Path, kept: str, said: str,
     assert error.endswith(f" -> {remedy}")
 
 
+def test_a_link_that_cannot_be_set(project: Path) -> None:
+    _configure(project, hosts={"web1": HOST})
+    (project / ".stockade").unlink(missing_ok=True)
+    (project / ".stockade").mkdir()
+    assert any(".stockade" in error for error in _of(_doctor()[1], "error"))
+
+
+def test_secrets_of_another_provider_are_asked_of_the_cli(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = {"secure": _crypter().encrypt("hunter2")}
+    _configure(project, hosts={"web1": {**HOST, "password": secret}})
+    hosts = json.dumps({"web1": {**HOST, "password": "hunter2"}})
+    monkeypatch.setattr("cli.doctor.project.config_of", lambda *_: {"hosts": hosts})
+    assert any("cannot be decrypted" in error for error in _of(_doctor()[1], "error"))
+    (project / "bin").mkdir()
+    (project / "bin/pulumi").write_text("#!/bin/sh\nexit 1\n")
+    (project / "bin/pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{project}/bin:/usr/bin:/bin")
+    found = _doctor()[1]
+    assert not any("cannot be decrypted" in error for error in _of(found, "error"))
+    assert "the config is valid: 1 host" in [one["message"] for one in found]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--stack", "mine"], "does not exist"), (["--stack", "../mine"], "is no name"), (["--cwd", "/"], "no Pulumi.yaml")],
+    [
+        (["--stack", "mine"], "does not exist"),
+        (["--stack", "../mine"], "is no name"),
+        (["--cwd", "/"], "no Pulumi.yaml"),
+    ],
 )
 def test_what_is_not_there(project: Path, words: list[str], said: str) -> None:
     _configure(project, "other", hosts={"web1": HOST})

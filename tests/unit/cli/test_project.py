@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
+from cli.passed import PASSED
 from cli.project import FILES, HERE, ProjectError, begin, link, prepare, write
 from local.engine.state.project import load_project
 
@@ -51,6 +52,16 @@ def test_every_run_sets_the_link(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ".stockade is in the way: `stockade` makes a link of this name" in capsys.readouterr().err
     with pytest.raises(ProjectError):
         link(tmp_path)
+
+
+@pytest.mark.parametrize("words", [["up", "--stack", "s"], ["fleet", "up", "s"], ["config", "get", "x"]])
+def test_engines_and_fleets_begin_with_the_project(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("cli.project.prepare", lambda _words: done.append("prepared"))
+    for name in ("local.commands.main", "fleet.__main__.main", "cli.reported.reported"):
+        monkeypatch.setattr(name, lambda _words: done.append("ran") or 3)  # type: ignore[func-returns-value]
+    assert PASSED[words[0]](words) == 3
+    assert done[:2] == ["prepared", "ran"]
 
 
 def test_a_folder_that_is_no_project_becomes_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
