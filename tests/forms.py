@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-FOLDERS = ("hosts", "components", "cli")
+FOLDERS = ("hosts", "components", "provider", "fleet", "adopt", "cli")
 
 ALLOWED = {
     ("program text", "components/sshd/daemon.sh", "s,$stage/check,,g"): "a path of the code",
