@@ -106,7 +106,7 @@ class _Components(Provider):
             whole_user = path[0] == "users" and len(path) < 3  # a user's password makes the whole user secret
             if path[0] in given and path[-1] not in SECRET_FIELDS and not whole_user:
                 place = ".".join(path)
-                raise RunError(f"{owner}: {place} is a secret, and would be none in what follows from it")
+                raise RunError(f"{owner}: {place} must not be a secret: what is made from it would be in plain text")
         late = sorted(name for name, value in given.items() if has_unknown(value))
         return {name: _whole(value) for name, value in given.items() if name not in late}, late
 

@@ -41,7 +41,7 @@ class ReleaseError(Exception):
 def ready(tag: str, version: str, changelog: str) -> None:
     """Raise `ReleaseError` unless the tag is that of the version, and the changelog has it."""
     if tag != f"v{version}":
-        raise ReleaseError(f"the tag is {tag}, but pyproject.toml says {version}: it is the place of the version")
+        raise ReleaseError(f"the tag is {tag}, but the version in pyproject.toml is {version}: they must be the same")
     if not re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.M):
         raise ReleaseError(f"CHANGELOG.md has no section '## [{version}] - YYYY-MM-DD'")
 

@@ -71,8 +71,8 @@ class WholeState:
                     self._found = in_state(json.loads(text)["deployment"]) if text else None
                 except (UnreadableError, ValueError, LookupError, TypeError, AttributeError) as error:
                     raise Failure(
-                        "a killed run may have left something on this host, and which resource of the state it "
-                        f"belongs to is not known, since the state cannot be read ({error}). Run it again"
+                        "a killed run may have left something on this host, but the state, which says to which "
+                        f"resource that belongs, cannot be read ({error}). Run it again"
                     ) from error
             return self._found
 

@@ -85,7 +85,9 @@ def test_the_version_is_in_one_place() -> None:
 
 
 def test_a_tag_is_refused_unless_the_version_and_the_changelog_have_it() -> None:
-    with pytest.raises(release.ReleaseError, match=r"the tag is v1\.2\.4, but pyproject.toml says 1\.2\.3"):
+    with pytest.raises(
+        release.ReleaseError, match=r"the tag is v1\.2\.4, but the version in pyproject.toml is 1\.2\.3"
+    ):
         release.ready("v1.2.4", "1.2.3", "## [1.2.3] - 2026-01-02")
     with pytest.raises(release.ReleaseError, match=r"CHANGELOG\.md has no section"):
         release.ready("v1.2.3", "1.2.3", "## [Unreleased]\n## [1.2.31] - 2026-01-02")

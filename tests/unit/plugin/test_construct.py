@@ -63,7 +63,7 @@ def test_a_users_password_may_be_a_secret(users: Any) -> None:
     ],
 )
 def test_another_secret_in_a_chapter_is_refused(inputs: dict[str, Any], place: str) -> None:
-    with pytest.raises(RunError, match=f"{place} is a secret"):
+    with pytest.raises(RunError, match=f"{place} must not be a secret"):
         _wanted(**inputs)
 
 

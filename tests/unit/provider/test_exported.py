@@ -23,7 +23,7 @@ def test_the_state_is_asked_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     program = "import sys; from pathlib import Path; print((Path(sys.argv[1]) / sys.argv[-1]).read_text())"
     monkeypatch.setenv(EXPORT, json.dumps([sys.executable, "-c", program, str(tmp_path)]))
     whole = WholeState()
-    with pytest.raises(Failure, match="the state cannot be read"):
+    with pytest.raises(Failure, match="resource that belongs, cannot be read"):
         whole.read("missing")
     known = whole.read("state")
     assert known is not None
