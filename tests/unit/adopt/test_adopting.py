@@ -12,7 +12,7 @@ import yaml
 
 from adopt import begin, command
 from adopt.command import Answers, main, operator_of
-from adopt.login import HostKey
+from adopt.login import SUDO_PASSWORD, HostKey
 from adopt.reading import Reading
 from adopt.survey import Survey
 from adopt.target import Target
@@ -170,11 +170,11 @@ def test_an_unknown_host_key_is_accepted_only_by_a_person(
 
 def test_a_sudo_password_is_given_or_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     target: Any = SimpleNamespace(words="deploy@203.0.113.7")
-    monkeypatch.setattr(command.getpass, "getpass", lambda question: f"answer to {question}")
-    monkeypatch.delenv(command.SUDO_PASSWORD, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda question: f"answer to {question}")
+    monkeypatch.delenv(SUDO_PASSWORD, raising=False)
     assert Answers(interactive=False).sudo_password(target) == ""
     assert Answers(interactive=True).sudo_password(target) == "answer to deploy@203.0.113.7: password for sudo: "
-    monkeypatch.setenv(command.SUDO_PASSWORD, "sesame")
+    monkeypatch.setenv(SUDO_PASSWORD, "sesame")
     assert Answers(interactive=True).sudo_password(target) == "sesame"
 
 

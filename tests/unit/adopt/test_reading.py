@@ -17,6 +17,7 @@ from components.firewall.ruleset.existing import Managed
 from components.firewall.ruleset.settings import RulesetInputs
 from components.listeners.settings import ListenerFacts, ListenerInputs
 from components.packages.settings import PackageFacts
+from components.sshd.chapter import SshdChapter
 from components.sshd.settings import SshdFacts, SshdInputs
 from components.sysctl.settings import SysctlInputs
 from components.timesync.settings import TimeSyncInputs
@@ -165,8 +166,8 @@ def test_sshd_is_declared_only_if_it_is_the_same_for_every_login(host: Hosted, m
     host.survey = Survey("web1", "debian 12", "debian", (), "PermitRootLogin yes\n", ("Match User bob",))
     host.found["SshdChapter"] = SshdInputs(host=HOST, settings="PermitRootLogin yes\nPasswordAuthentication no\n")
     for same in (True, False):
-        monkeypatch.setattr(reading.SshdChapter, "in_force", lambda _self, _inputs, _seen, same=same: same)
-        monkeypatch.setattr(reading.SshdChapter, "differences", lambda *_: "differs for bob")
+        monkeypatch.setattr(SshdChapter, "in_force", lambda _self, _inputs, _seen, same=same: same)
+        monkeypatch.setattr(SshdChapter, "differences", lambda *_: "differs for bob")
         found = host.read()
         assert ("sshd" in found.settings) is same
         assert ("sshd: not the same for every login: differs for bob" in found.left_out) is not same
@@ -178,7 +179,7 @@ def test_sshd_is_declared_only_if_it_is_the_same_for_every_login(host: Hosted, m
 def test_match_blocks_are_named(host: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
     host.survey = Survey("web1", "debian 12", "debian", (), "", ("Match User bob",))
     host.found["SshdChapter"] = SshdInputs(host=HOST, settings="PermitRootLogin yes\nPasswordAuthentication no\n")
-    monkeypatch.setattr(reading.SshdChapter, "in_force", lambda *_: True)
+    monkeypatch.setattr(SshdChapter, "in_force", lambda *_: True)
     found = host.read()
     assert found.settings["sshd"] == {"permitRootLogin": "yes"}
     assert found.remarks["sshd"] == ["Match blocks stay as they are:", "Match User bob"]
