@@ -1,10 +1,13 @@
 """Finds the engine's process: our parent process, or the one above a language-specific plugin launcher."""
 
 import os
+import re
 from pathlib import Path
 
 _BETWEEN = "pulumi-language-"
 _PARENT, _STARTED = 1, 19
+_SOME = re.compile(r"(--target|--exclude|--target-dependents|--exclude-dependents|-t)(=|$)")
+_PARALLEL = re.compile(r" (?:--parallel|-p)[ =]?(\d+)(?= |$)")
 
 EXPORT = "STOCKADE_EXPORT"
 """The environment variable in which the embedded engine gives the command that prints a state: words, as JSON."""
@@ -16,6 +19,23 @@ def engine_process() -> int:
     while (parent := _parent_of(pid)) and _program(pid).startswith(_BETWEEN):
         pid = parent
     return pid
+
+
+def at_once() -> int:
+    """Return how many operations the engine runs at once; 0 if that is not known.
+
+    It is not known of a run on some of the resources: then those that are waited for may not be part of it.
+    """
+    try:
+        words = Path(f"/proc/{engine_process()}/cmdline").read_text("utf-8", "replace").split("\0")
+    except OSError:
+        words = []
+    if any(_SOME.match(word) for word in words):
+        return 0
+    line = " ".join(words)
+    given = _PARALLEL.search(line)
+    text = given[1] if given else os.environ.get("PULUMI_PARALLEL", "")
+    return int(text) if text.isdecimal() else 4 * (os.cpu_count() or 0)  # the engines' default
 
 
 def start_of(pid: int) -> str:

@@ -37,7 +37,7 @@ from hosts.guard.record import RUN
 from hosts.once import ReportedOnce
 from hosts.text.masking import shortened
 from hosts.waiting import timed
-from provider.ancestors import engine_process, start_of
+from provider.ancestors import at_once, engine_process, start_of
 from provider.chapters import Chapters
 from provider.exported import WholeState
 from provider.kept import Kept, stack_of
@@ -125,7 +125,7 @@ class Server(ResourceProviderServicer):
         self._providers: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
-        self._turns = Turns()
+        self._turns = Turns(at_once)
         self.chapters = chapters or Chapters()
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:

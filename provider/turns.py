@@ -15,7 +15,10 @@ from time import monotonic
 from components.failure import Failure
 
 PATIENCE = 3.0
-"""Seconds without any other request after which nothing else is expected to be deleted by this run."""
+"""Seconds without any other request after which nothing else is expected to be deleted by this run.
+
+Unless everything that the engine runs at once is waiting: then it cannot send any other request.
+"""
 _LAST = {"packages": 0, "user": 1}
 """By the first word of a resource's title."""
 _FIRST = 2
@@ -39,7 +42,11 @@ class _Place:
 class Turns:
     """What this process is deleting, what failed, and what waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: Callable[[], int] = lambda: 0) -> None:
+        """`at_once`: returns how many operations the engine runs at once; 0 if that is not known."""
+        self._at_once = at_once
+        self._waiting = 0
+        self._full = False
         self._changed = threading.Condition()
         self._places: dict[str, _Place] = {}
         self._running = 0
@@ -54,7 +61,8 @@ class Turns:
 
         `left`: returns the titles that this run may still delete there; its argument is whether something was deleted
         since it was last asked. They are waited for as long as this run does anything. `machine`: host keys.
-        Raises `Failure` if one of a higher rank failed, or the run was cancelled.
+        Raises `Failure` if one of a higher rank failed, the run was cancelled, or the engine waits for this one before
+        it asks for those of a higher rank.
         """
         with self._changed:
             places = [self._places.setdefault(place, _Place()) for place in (host, *machine)]
@@ -90,12 +98,15 @@ class Turns:
             with self._changed:
                 seen = ended
                 self._running -= 1
+                self._waiting += 1
                 try:
                     if not self._await_news(title, places, seen):
                         self._refuse(host, title, places)
+                        self._refuse_too_early(host, title)
                         return
                 finally:
                     self._running += 1
+                    self._waiting -= 1
 
     def _await_news(self, title: str, places: Collection[_Place], seen: int) -> bool:
         """Wait until a deletion on the machine ends; return False if nothing else is happening in this run."""
@@ -115,6 +126,18 @@ class Turns:
             raise Failure(
                 f"{host}: {title}: not undone, because undoing {failed} failed. Run `destroy` again once that works"
             )
+
+    def _refuse_too_early(self, host: str, title: str) -> None:
+        """Raise `Failure` if what waits fills the engine. After the first, an engine may ask for nothing else."""
+        limit = self._at_once()
+        with self._changed:
+            self._full = self._full or 0 < limit <= self._waiting
+            if not self._full:
+                return
+        raise Failure(
+            f"{host}: {title}: not undone yet: what needs it comes first, and the engine, which does {limit} things at "
+            "once, asked for nothing else. Run `destroy` again, with a larger `--parallel`"
+        )
 
     def _enter(self, places: Collection[_Place], title: str) -> None:
         for place in places:

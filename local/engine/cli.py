@@ -159,7 +159,7 @@ def _report(
     log: EventLog | None = None,
 ) -> Any:
     """The report of one run. Its processes are started before the rest of the engine is loaded."""
-    launcher = Launcher(session.project)
+    launcher = Launcher(session.project, options.parallel)
     runs_program = command in ("preview", "up")
     project = session.project
     dynamic = session.backend.mentions(f":providers:{DYNAMIC}::") or (

@@ -32,10 +32,14 @@ _EXPORT = (
 
 
 class Launcher:
-    """Starts the processes of one run. `stop` ends those that nobody took."""
+    """Starts the processes of one run. `stop` ends those that nobody took.
 
-    def __init__(self, project: Project) -> None:
+    `parallel`: the operations that the engine runs at once.
+    """
+
+    def __init__(self, project: Project, parallel: int = 0) -> None:
         self.project = project
+        self._parallel = parallel
         self.environment = program_environment(project)
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -60,6 +64,7 @@ class Launcher:
     def _start_plugin(self, package: str) -> Process:
         options = {f"PULUMI_RUNTIME_{key.upper()}": value for key, value in self.project.runtime_options.items()}
         environment = self.environment | options | {"PULUMI_PROJECT": self.project.name, "PULUMI_CONFIG": "{}"}
+        environment["PULUMI_PARALLEL"] = str(self._parallel)  # where the CLI reads it, too
         environment[EXPORT] = json.dumps([sys.executable, "-c", _EXPORT, str(_REPOSITORY), str(self.project.root)])
         command = plugin_command(self.project, package)
         words = _python_words(self.project, command)

@@ -69,7 +69,9 @@ def test_a_create_that_fails_leaves_nothing_behind(host: LabHost, stack: Stack, 
 
 def test_the_first_run_hardens_and_the_second_asks_no_host(host: LabHost, stack: Stack) -> None:
     declare(stack, host)
-    assert f"-A INPUT {PORT} 443" in stack.preview()
+    shown = stack.preview()
+    assert "Ruleset: (create)" in shown
+    assert host.iptables_save() == ""
     stack.up()
     assert f"-A INPUT {PORT} 443" in host.iptables_save()
     assert "passwordauthentication no" in host.exec("sshd -T").stdout

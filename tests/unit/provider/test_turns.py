@@ -65,6 +65,20 @@ def test_what_nobody_deletes_is_waited_for_only_as_long_as_requests_arrive(monke
         pass
 
 
+def test_what_fills_the_engine_is_refused_rather_than_done_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    own = Turns(lambda: 2)
+
+    def delete(host: str) -> None:
+        with own.turn(host, "packages", lambda _: {"sshd"}):
+            pass
+
+    with ThreadPoolExecutor(2) as pool:
+        for deleted in [pool.submit(delete, host) for host in ("web1", "web2")]:
+            with pytest.raises(Failure, match=r"web\d: packages: not undone yet: .* 2 things at once.*--parallel"):
+                deleted.result(30)
+
+
 def nothing(anew: bool) -> frozenset[str]:
     del anew
     return frozenset()
