@@ -4,6 +4,7 @@ A resource is identified by its type. Secrets stay marked, previews get values, 
 Everything else is as in the dynamic shell.
 """
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from pulumi import RunError
 from pulumi.dynamic import ResourceProvider
 from pulumi.runtime import proto, rpc
+from pydantic import ValidationError
 
 from components.config.inventory import ENTRIES
 from components.core.dynamic import HostProvider
@@ -31,6 +33,7 @@ from provider.structs import properties, struct_of
 
 _SHOWN = frozenset({"observed", "declared", "applied", "earlier"})
 """Outputs that reveal inputs."""
+NO_SUCH_HOST = "neither the provider's `hosts` (`stockade:hosts` of the config) has it, nor is there a `connection`"
 _STRUCTS = ("olds", "news", "properties", "inputs", "old_inputs")
 
 
@@ -55,6 +58,7 @@ class Plugin(Server):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._importing = Importing()
+        self._hosts_known = False
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
         """Adapt the request for the dynamic shell, whose provider reads the stack config under the project's name."""
@@ -82,17 +86,21 @@ class Plugin(Server):
 
     def Configure(self, request: Any, context: Any) -> Any:
         args, _ = opened(request.args)
+        self._hosts_known = True
         for name in ENTRIES:  # in a preview, unknown values are left out
             if name in args.fields and has_unknown(properties(Struct(fields={name: args.fields[name]}))):
                 del args.fields[name]
+                self._hosts_known = False
         super().Configure(proto.ConfigureRequest(args=_as_settings(args)), context)
         return proto.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
 
     def Check(self, request: Any, context: Any) -> Any:
-        response = super().Check(self._taken(request, "news"), context)
-        return proto.CheckResponse(inputs=self._kept(response.inputs), failures=response.failures)
+        taken = self._taken(request, "news")
+        response = super().Check(taken, context)
+        failures = [*response.failures, *self._unreachable(taken)]
+        return proto.CheckResponse(inputs=self._kept(response.inputs), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
         taken = self._taken(request, "news")
@@ -166,6 +174,17 @@ class Plugin(Server):
         if reference not in resources():
             raise Failure(f"{reference}: the package has no such resource, and a component has nothing to import")
         return resources()[reference].served_by()
+
+    def _unreachable(self, request: Any) -> list[Any]:
+        """Return what is wrong with the host of a resource that would be created: nothing says how to reach it."""
+        old, new = request.olds.fields["host"].string_value, request.news.fields["host"].string_value
+        provider = self._provider(request, request.news)
+        if new in {old, rpc.UNKNOWN} or not self._hosts_known or not isinstance(provider, HostProvider):
+            return []
+        with suppress(Failure, ValidationError):  # the operation itself will report it
+            if "connection" not in request.news.fields and not provider.knows(new):
+                return [proto.CheckFailure(property="host", reason=NO_SUCH_HOST)]
+        return []
 
     def _taken(self, request: Any, *answered: str) -> Any:
         """Convert a request to the dynamic shell's form; secrets in the properties `answered` stay marked."""

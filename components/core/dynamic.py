@@ -79,6 +79,10 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """Read the hosts of the stack config: current credentials take precedence over those in the state."""
         self._access = Inventory.of(req.config.get)
 
+    def knows(self, host: str) -> bool:
+        """Return whether the stack config says how to reach a host."""
+        return host in self._access
+
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise the inputs. Values unknown in a preview are skipped."""
         given = inputs_of(news)

@@ -16,12 +16,13 @@ from .served import SIGNATURE, UNKNOWN, Engine, open_, plain, secret, served, st
 
 LOGIN = {"host": "192.0.2.1", "user": "root", "password": "hunter2"}
 WAY = {"bootstrap": LOGIN}
+HOSTS = {"web1": {"address": "198.51.100.11"}}
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with served(tmp_path_factory.mktemp("program")) as found:
-        found.configure()
+        found.configure(hosts=HOSTS)
         yield found
 
 
@@ -50,7 +51,7 @@ except grpc.RpcError as error:
 
 
 def test_it_takes_secrets_and_gives_values_in_previews(engine: Engine) -> None:
-    _, can = engine.configure()
+    _, can = engine.configure(hosts=HOSTS)
     assert can.acceptSecrets
     assert can.supportsPreview
 
@@ -152,6 +153,27 @@ def test_what_follows_from_secret_rules_is_secret_too(engine: Engine) -> None:
     assert "198.51.100.7" not in shown
     open_inputs, _ = engine.check(engine.urn("Ruleset", "r"), {**news, "rules": rules})
     assert isinstance(open_inputs["exposure"], str)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "more", "told"),
+    [
+        (HOSTS, {}, False),
+        ({"web2": {"address": "198.51.100.12"}}, {}, True),
+        (None, {}, True),
+        (None, {"connection": {"admin": {"host": UNKNOWN, "user": "deploy"}}}, False),
+        (UNKNOWN, {}, False),
+    ],
+)
+def test_a_host_that_nothing_says_how_to_reach_is_told_before_the_run(
+    hosts: Any, more: dict[str, Any], told: bool, tmp_path: Path
+) -> None:
+    with served(tmp_path) as engine:
+        engine.configure(**({} if hosts is None else {"hosts": hosts}))
+        urn, news = engine.urn("Sysctl", "web1"), {"host": "web1", "settings": "net.ipv4.tcp_syncookies = 1", **more}
+        inputs, failures = engine.check(urn, news)
+        assert [name for name, _ in failures] == (["host"] if told else [])
+        assert engine.check(urn, news, olds=inputs)[1] == []  # nothing is created
 
 
 def test_what_is_wrong_is_told_with_its_place(engine: Engine) -> None:

@@ -40,7 +40,7 @@ def _archive(made: Path) -> Path:
 
 def test_the_plugin_runs_from_its_archive(unpacked: Path, tmp_path: Path) -> None:
     with served(tmp_path, unpacked) as engine:
-        engine.configure()
+        engine.configure(hosts={"web1": {"address": "198.51.100.11"}})
         assert engine.stub.GetPluginInfo(engine.empty).version == schema.version()
         assert engine.schema()["pluginDownloadURL"] == "github://api.github.com/example/stockade"
         urn = engine.urn("Sysctl", "web1")
