@@ -74,8 +74,8 @@ if [ "$pkg_manager" = apt ]; then
         _simulated install --auto-remove $pkg_request >"$_into/plan" 2>/dev/null || : >"$_into/plan"
         _single $2 || for _each in $2; do _goes "$_each-" "$_each"; done >"$_into/because" 2>/dev/null
         wait $!
-        _alone=$(cat "$_into/alone" 2>/dev/null) || :
-        _plan=$(cat "$_into/plan") _idle=$(cat "$_into/idle") _because=$(cat "$_into/because" 2>/dev/null) || :
+        _alone=$(cat "$_into/alone" 2>/dev/null)
+        _plan=$(cat "$_into/plan") _idle=$(cat "$_into/idle") _because=$(cat "$_into/because" 2>/dev/null)
         [ ! -e "$_into/unknown" ] || _alone=unknown
         rm -rf "$_into"
         [ "$_alone" != unknown ]

@@ -124,6 +124,7 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
     answer = write(path, "new", group="no-such-group")
     assert answer.status == NOT_WRITTEN
     assert "no-such-group" in answer.stderr
+    assert "No space" not in answer.stderr
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["file"]
 

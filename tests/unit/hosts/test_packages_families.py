@@ -184,6 +184,31 @@ def test_dnf_that_cannot_say_what_nothing_needs_stops_no_run(fake: Stage) -> Non
     assert done.stdout == "[]\n"
 
 
+def test_a_replaced_package_goes_unless_it_is_its_successors_older_version(fake: Stage) -> None:
+    table = (
+        "Installing:\n new-tools  noarch  2-1  lab  10 k\n     replacing  old-tools.noarch 1-1\n"
+        "     replacing  new-tools.noarch 1-1\n\nTransaction Summary\n"
+    )
+    done = (
+        fake.one(Script("ask", script("hosts/packages/rpm.sh") + "_table </fake/table", {"pkg_manager": "dnf"}))
+        if fake.write("/fake/table", table)
+        else None
+    )
+    assert done is not None
+    assert done.stdout.splitlines() == ["Inst new-tools", "Remv old-tools"]
+
+
+@pytest.mark.parametrize("manager", ["dnf", "zypper"])
+def test_the_first_that_is_installed_is_taken_and_else_the_first_that_exists(fake: Stage, manager: str) -> None:
+    fake.program("rpm", '[ "$2" = b ]')
+    fake.program("dnf", "echo c")
+    fake.program("zypper", "echo '<solvable name=\"c\"/>'")
+    assert run(fake, manager, "pkg_first a b c").stdout == "b\n"
+    fake.program("rpm", "exit 1")
+    assert run(fake, manager, "pkg_first a c").stdout == "c\n"
+    assert run(fake, manager, "pkg_first a d").stdout == "a\n"
+
+
 ZYPPER_PLANS = case("packages", "zypper", "removes and installs")["prints"]
 ZYPPER_ITSELF = """\
 case "$*" in

@@ -64,6 +64,19 @@ def test_another_yum_at_work_ends_it_with_a_status_of_its_own(stage: Stage) -> N
     assert shell(stage, "pkg_remove x", "Another app is currently holding the yum lock\n", 200).status == 72
 
 
+def test_what_the_lists_lack_is_installed_with_fresh_ones(stage: Stage) -> None:
+    shell(stage, "pkg_install x || :", "No package x available.\n", 1)
+    told = [" ".join(word for word in call.arguments if not word.startswith("-")) for call in stage.calls("yum")]
+    assert told == ["install x", "clean expire-cache"]
+    stage.forget_calls()
+    stage.program("yum", "case $* in *clean*) : >/fake/fresh ;; *) [ -e /fake/fresh ] ;; esac")
+    values = {"pkg_manager": "yum", "lock_wait": "0"}
+    done = stage.one(Script("ask", script("hosts/packages/yum.sh") + "pkg_install x", values))
+    assert done.status == 0
+    told = [" ".join(word for word in call.arguments if not word.startswith("-")) for call in stage.calls("yum")]
+    assert told == ["install x", "clean expire-cache", "install x"]
+
+
 def test_a_plan_takes_along_what_only_the_removed_needed_but_for_what_is_kept(stage: Stage) -> None:
     done = shell(stage, 'pkg_plan "" rpcbind a-package-with-quite-a-long-name; echo $_drops', REMOVES)
     assert done.stdout.split() == ["rpcbind"]
