@@ -95,13 +95,17 @@ def _one(target: Target, answers: Answers, stack: str, *, few: bool) -> Adopted 
 
 
 def _twice(found: list[Adopted]) -> list[str]:
-    """Take out machines that were read before, by another address; return them as sentences."""
+    """Take out machines that were read before, by another address or as a copy; return them as sentences."""
     first: dict[str, Adopted] = {}
+    said = []
     for one in found:
-        first.setdefault(one.host_key, one)
-    again = [one for one in found if first[one.host_key] is not one]
+        other = first.setdefault(one.host_key, one)
+        if other is not one and other.reading.survey.boot == one.reading.survey.boot:
+            said.append(f"{one.login.address}: the same machine as {other.login.address}")
+        elif other is not one:
+            why = "it is a copy of it; give it keys of its own (rm /etc/ssh/ssh_host_*; ssh-keygen -A)"
+            said.append(f"{one.login.address}: it has the host key of {other.login.address}: {why}")
     found[:] = first.values()
-    said = [f"{one.login.address}: the same machine as {first[one.host_key].login.address}" for one in again]
     for line in said:
         say(line)
     return said

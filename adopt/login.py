@@ -9,7 +9,7 @@ from hosts.errors import HostKeyUnknown, SudoPasswordRefused, SudoRefused
 from hosts.host import Host
 from hosts.pool import connection_pool
 from hosts.ssh.connection import Connection, HostAccess
-from hosts.ssh.hostkeys import trust_of
+from hosts.ssh.hostkeys import Trust, trust_of
 from hosts.waiting import at_most
 
 SUDO_PASSWORD = "STOCKADE_SUDO_PASSWORD"  # noqa: S105
@@ -55,16 +55,25 @@ def shown_key(target: Target) -> HostKey:
     raise Failure(f"{login.address}: its host key could not be read")
 
 
+def _only(known: Trust) -> HostKey | None:
+    """Return the key of a host that has just proved to have it; None if it may have another one of those listed."""
+    if known.borrowed or len(known.keys) != 1:
+        return None
+    [key] = known.keys
+    line = " ".join(key.export_public_key("openssh").decode().split()[:2])
+    return HostKey(line, key.get_fingerprint(), known.source)
+
+
 def entered(target: Target, confirm: Confirm, ask_password: AskPassword) -> tuple[Host, HostKey]:
     """Return a host that was logged in to, as root or by sudo, and its key, which it is pinned to.
 
     Raises Failure if the key is not confirmed, and any HostError.
     """
-    key = shown_key(target)
     known = trust_of(target.login)
-    if not key.known and known.keys and not known.borrowed:  # a known host with another key: report it as ssh does
+    if known.keys and not known.borrowed:  # a connection without a login may count as a failure for fail2ban
         with at_most(2 * _PATIENCE):
             _host(target.words, target.login).connect()
+    key = _only(known) or shown_key(target)
     if not key.known and not confirm(target, key):
         raise Failure(f"{target.words}: its host key was not confirmed: {key.fingerprint}")
     login = target.login.model_copy(update={"host_key": key.line})

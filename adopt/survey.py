@@ -52,6 +52,7 @@ class Survey:
     `matches`: Match lines of sshd's configuration, which stay as they are. `chains`: those of iptables that are not
     built in. `forwards`: the families (`ipv4`, `ipv6`) in which the host forwards packets. `useless_keys`: users, and
     the types of their keys that sshd no longer accepts. `sudo`: what sudo allows each user, as `sudo -l` prints it.
+    `boot`: the kernel's identifier of this boot, which even copies of a machine do not share.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Survey:
     forwards: tuple[str, ...] = ()
     useless_keys: tuple[tuple[str, str], ...] = ()
     sudo: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    boot: str = ""
 
 
 def survey(host: Host) -> Survey:
@@ -95,6 +97,7 @@ def _surveyed(part: Mapping[str, str]) -> Survey:
         ),
         useless_keys=tuple((note[0], note[1]) for note in notes if note[1] == "ssh-dss"),
         sudo=sudo,
+        boot=part.get("boot", "").strip(),
     )
 
 

@@ -4,6 +4,7 @@
 # uses: components/sshd/daemon.sh hosts/system/distro.sh
 
 section name uname -n
+section boot cat /proc/sys/kernel/random/boot_id
 section distro printf '%s\n' "$distro" "$distro_version" "$family"
 accounts() { # lines of NAME:UID:SHELL:HOME
     getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 { print $1 ":" $3 ":" $7 ":" $6 }'

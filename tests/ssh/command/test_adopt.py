@@ -8,6 +8,7 @@ from random import Random
 
 import asyncssh
 import pytest
+import yaml
 
 import adopt.login
 from adopt.command import main
@@ -67,13 +68,14 @@ def command(tmp_path: Path, user_key: asyncssh.SSHKey, monkeypatch: pytest.Monke
     key = tmp_path / "id"
     key.write_text(private(user_key))
     key.chmod(0o600)
-    monkeypatch.setattr(adopt.login, "_PATIENCE", 1.0)
-    monkeypatch.setattr(adopt.login, "_ROOTED", 3.0)
+    monkeypatch.setattr(adopt.login, "_PATIENCE", 4.0)
+    monkeypatch.setattr(adopt.login, "_ROOTED", 12.0)
     return Command(tmp_path / "project", key)
 
 
-def honest(user_key: asyncssh.SSHKey, user: str = "root") -> Behaviour:
-    return Behaviour(keys={user: public(user_key)}, ghost=Ghost([_SURVEY], {_SURVEY.body: TRUE}))
+def honest(user_key: asyncssh.SSHKey, user: str = "root", boot: bytes = b"1") -> Behaviour:
+    true = TRUE + section("boot", boot)
+    return Behaviour(keys={user: public(user_key)}, ghost=Ghost([_SURVEY], {_SURVEY.body: true}))
 
 
 @contextmanager
@@ -97,6 +99,24 @@ def test_a_host_that_is_down_or_silent_keeps_no_other_from_being_written(
     assert "Connection refused" in said
     assert "not answered" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("boots", "why"), [((b"1", b"1"), "the same machine as"), ((b"1", b"2"), "it is a copy of it")]
+)
+def test_a_machine_with_two_addresses_and_a_copy_of_a_machine_are_left_out(
+    command: Command,
+    host_key: asyncssh.SSHKey,
+    user_key: asyncssh.SSHKey,
+    boots: tuple[bytes, bytes],
+    why: str,
+) -> None:
+    one, other = (honest(user_key, boot=boot) for boot in boots)
+    with serving(one, [host_key]) as first, serving(other, [host_key]) as second:
+        command(first, second)
+    config = yaml.safe_load(command.written)["config"]
+    assert [*config["stockade:hosts"]] == ["a"]
+    assert why in command.written
 
 
 @pytest.mark.parametrize("forced", ["sleep 100", "echo nonsense", "exit 3"])
@@ -124,6 +144,18 @@ def test_refused_logins_and_changed_keys_are_reasons(
     assert "login refused" in said
     assert "has changed" in said
     assert command.written == ""
+
+
+def test_a_key_that_known_hosts_lists_needs_no_connection_without_a_login(
+    command: Command, host_key: asyncssh.SSHKey, user_key: asyncssh.SSHKey
+) -> None:
+    """Fail2ban counts each such connection as a failure in its mode `aggressive`."""
+    with serving(honest(user_key), [host_key]) as server:
+        Path("~/.ssh/known_hosts").expanduser().write_text(f"[127.0.0.1]:{server.port} {public(host_key)}\n")
+        assert command(server) == 0
+        assert {*server.logins} == {"root"}
+        assert len(server.logins) == len(server.connections)
+    assert f"hostKey: {public(host_key)}" in command.written
 
 
 @pytest.mark.parametrize(
