@@ -10,7 +10,7 @@ PACKAGED := tests/lab
 # Compiled Python is kept apart from the sources, tests compiled by pytest too: starting takes seconds less.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
-.PHONY: kernel-tools shells test-packaged help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-adopt test-debian test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
+.PHONY: auditors kernel-tools shells test-packaged help up up-all test-distributions check look preview refresh destroy drift fleet show lab clean test lint format types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout test-kernel test-language test-faults test-adopt test-debian test-all-or-nothing test-neighbours test-life test-lies mutants scores lock record-state schema docs bench bench-short thousand thousand-short
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -172,8 +172,13 @@ LIES := 50
 test-lies: .venv/ready  ## a host that lies, in every part of every answer (docs/security.md); half an hour
 	STOCKADE_LIES=$(LIES) .venv/bin/pytest -q -n auto tests/ssh/test_lies.py
 
-scores: .venv/ready  ## what lynis and ssh-audit say of a host before and after (docs/hardening-scores.md); minutes
-	$(RUN) -m bench.scores --write
+auditors:
+	@command -v oscap >/dev/null && command -v nmap >/dev/null && [ -d /usr/share/xml/scap/ssg ] || { \
+	    echo "installing openscap-scanner, ssg-debian and nmap on this machine"; apt-get update -q >/dev/null; \
+	    apt-get install -y -q --no-install-recommends openscap-scanner ssg-debian nmap </dev/null >/dev/null; }
+
+scores: .venv/ready auditors  ## what four auditors say of a host before and after (docs/hardening-scores.md); minutes
+	$(RUN) -m bench.audit.scores --write
 
 lock: .venv/ready  ## pin the dependencies of pyproject.toml anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --extra command --generate-hashes \

@@ -1,11 +1,13 @@
 """Prints the samples as tables and publishes them: in docs/performance.md between markers, with a chart beside it."""
 
 import platform
+import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from bench import history
 from bench.chart import chart
 from bench.series import Sample
 from bench.tools.base import Phase
@@ -76,13 +78,17 @@ def machine() -> str:
 def markdown(samples: Sequence[Sample], versions: Mapping[str, str], commands: Sequence[str]) -> str:
     """Everything between the markers."""
     counts = sorted({sample.hosts for sample in samples})
-    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    day = _today()
     run = ", ".join(f"`{command}`" for command in commands)
     parts = [f"Measured on {day} by {run}: {machine()}, Debian 12 hosts on the same machine."]
     parts.append("; ".join(f"{tool}: {version}" for tool, version in versions.items()) + ".")
     for hosts in counts:
         parts += [f"#### {hosts} host{'s' if hosts > 1 else ''}", table(samples, hosts)]
     parts.append("![seconds by tool](performance.svg)")
+    parts.append(
+        "Stockade's times by those of the raw script, from each run that was published (`bench/history.jsonl`):"
+    )
+    parts.append("![ratios over time](history.svg)")
     return "\n\n".join(parts)
 
 
@@ -104,7 +110,7 @@ def draw(samples: Sequence[Sample]) -> str:
 
 
 def publish(samples: Sequence[Sample], versions: Mapping[str, str], commands: Sequence[str], page: Path = PAGE) -> None:
-    """Write the tables between the markers of the page, and the chart beside it.
+    """Write the tables between the markers of the page, the charts beside it, and a line of the history.
 
     Raises ValueError if there are no markers.
     """
@@ -116,3 +122,14 @@ def publish(samples: Sequence[Sample], versions: Mapping[str, str], commands: Se
     body = markdown(samples, versions, commands)
     page.write_text(f"{head}{BEGIN}\n{body}\n{END}{tail}", encoding="utf-8")
     page.with_suffix(".svg").write_text(draw(samples), encoding="utf-8")
+    entry = history.Entry(_today(), _commit(), machine(), history.ratios(samples))
+    page.with_name("history.svg").write_text(history.draw(history.add(entry)), encoding="utf-8")
+
+
+def _today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
