@@ -53,6 +53,10 @@ class StackConfig(Hardening):
         return Hardening(**{name: getattr(self, name) for name in CHAPTERS})
 
 
+MOST = 100
+"""Errors of a stack config that are listed."""
+
+
 class ConfigError(pulumi.RunError):
     """The stack config is invalid. Pulumi shows the message without a traceback."""
 
@@ -117,7 +121,11 @@ def parse(values: Mapping[str, Any], stack: str, prefix: str = "stockade:") -> S
 
 
 def _error(stack: str, problems: Iterable[str]) -> ConfigError:
-    return ConfigError(printable("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *problems))))
+    """Return the error that lists problems. A proposal may have any number of them, of any length."""
+    shown = [shortened(problem, 2000) for problem in problems]
+    if len(shown) > MOST:
+        shown[MOST:] = [f"  and {len(shown) - MOST} more"]
+    return ConfigError("\n".join((f"stacks/Pulumi.{stack}.yaml is not valid:", *shown)))
 
 
 def _listed(config: StackConfig, prefix: str, problems: list[str]) -> dict[str, HostSettings]:

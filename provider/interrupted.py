@@ -6,27 +6,33 @@ state names as pending is treated as unfinished, until the state shows a later c
 
 With the first write of the next run, the CLI drops pending updates and deletions from the state, whether or not that
 run gets to them. It keeps pending creations even once they are complete. So the findings are kept among the provider's
-own inputs. The embedded engine reads such resources itself (local/engine/cli.py).
+own inputs. The embedded engine reads such resources itself (local/engine/cli.py), and what was to be applied to them
+becomes part of the state.
 """
 
 import json
+import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from components.core.claims import keys_in
+from components.core.stored import REFERENCE, SIGNATURE
 from hosts.text.private import private_folder
 from provider.ancestors import engine_process, start_of
 from provider.exported import UnreadableError, engine, exported
 
-Marks = Mapping[str, tuple[str, str]]
-"""By URN, a digest of the pending operations, and when the state says it was last changed; "" if it is missing."""
+Marks = Mapping[str, tuple[str, ...]]
+"""By URN, a digest of the pending operations, and when the state says it was last changed; "" if it is missing. A third
+text, if there is one, are the inputs that the operations were to apply, as JSON."""
 
 PENDING = "pending_operations"
+HALTED = "STOCKADE_HALTED"
+"""The environment variable with which the embedded engine says that the state names some."""
 BEGUN = frozenset({"creating", "updating", "deleting"})
 _CIPHERTEXT = re.compile(r'"ciphertext": "[^"]*"')
 """Secrets are re-encrypted when the state is written."""
@@ -34,10 +40,15 @@ _CIPHERTEXT = re.compile(r'"ciphertext": "[^"]*"')
 
 @dataclass(frozen=True)
 class Interrupted:
-    """Interrupted operations. `urns`: those of resources that have not been changed since."""
+    """Interrupted operations.
+
+    `urns`: those of resources that have not been changed since. `meant`: the inputs that they were to apply, without
+    secrets, also of those that were to be created.
+    """
 
     marks: Marks
     urns: frozenset[str] = frozenset()
+    meant: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def found_in(
@@ -54,17 +65,36 @@ def found_in(
         if not item.get("delete")
     }
     begun: dict[str, list[str]] = {}
+    meant: dict[str, list[dict[str, Any]]] = {}
     for operation in deployment.get(PENDING) or ():
         if operation.get("type") in BEGUN:
             text = _CIPHERTEXT.sub("", json.dumps(operation, sort_keys=True))
             for urn in {operation["resource"]["urn"], *_on_same_machine(operation, deployment, machines)}:
                 begun.setdefault(urn, []).append(text)
+                if operation["type"] != "deleting":
+                    meant.setdefault(urn, []).append(_public(operation["resource"].get("inputs") or {}))
     digests = {urn: sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16] for urn, texts in begun.items()}
     marks = {urn: mark for urn, mark in before.items() if changed.get(urn) == mark[1] or digests.get(urn) == mark[0]}
     for urn, digest in digests.items():
         if urn not in marks or marks[urn][0] != digest:
-            marks[urn] = (digest, changed.get(urn, ""))
-    return Interrupted(marks, frozenset(urn for urn, (_, at) in marks.items() if changed.get(urn) == at))
+            earlier = [*_texts(marks.get(urn, ())), *meant.get(urn, ())]
+            marks[urn] = (digest, changed.get(urn, ""), *([json.dumps(earlier, sort_keys=True)] if earlier else ()))
+    urns = frozenset(urn for urn, mark in marks.items() if changed.get(urn) == mark[1])
+    return Interrupted(
+        marks, urns, {urn: _texts(mark) for urn, mark in marks.items() if changed.get(urn, "") == mark[1]}
+    )
+
+
+def _texts(mark: Sequence[str]) -> list[dict[str, Any]]:
+    return json.loads(mark[2]) if len(mark) > 2 else []
+
+
+def _public(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs without secrets, without how the host is reached, and without the reference to the provider."""
+    left_out = {"connection", REFERENCE}
+    return {
+        name: value for name, value in inputs.items() if name not in left_out and SIGNATURE not in json.dumps(value)
+    }
 
 
 def _on_same_machine(
@@ -88,7 +118,7 @@ def read(text: str) -> Marks:
     """Parse text from `written`; return nothing for any other text."""
     try:
         found = json.loads(text)
-        return {str(urn): (str(digest), str(at)) for urn, (digest, at) in found.items()}
+        return {str(urn): tuple(map(str, mark)) for urn, mark in found.items() if len(mark) in (2, 3)}
     except (ValueError, TypeError, AttributeError):
         return {}
 
@@ -101,7 +131,7 @@ def look(
 
     Raises UnreadableError.
     """
-    if not engine():
+    if not engine() and HALTED not in os.environ:
         return Interrupted({})
     before = {**before, **_handed_over(lineage)}
     text = exported(stack)

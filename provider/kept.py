@@ -26,11 +26,15 @@ INTERRUPTED = "interrupted"
 
 
 class Kept:
-    """What this process reads from it. `interrupted`: URNs of resources that may differ from the state."""
+    """What this process reads from it.
+
+    `interrupted`: URNs of resources that may differ from the state. `meant`: what killed runs were to apply to them.
+    """
 
     def __init__(self) -> None:
         self.former = former.Former()
         self.interrupted: frozenset[str] = frozenset()
+        self.meant: dict[str, list[dict[str, Any]]] = {}
 
     def checked(self, request: Any) -> Struct:
         """Return the inputs to keep: those of the current config, and what former ones had in addition."""
@@ -72,6 +76,7 @@ class Kept:
                 console.warn(f"{_UNREADABLE} ({error})")
             found = interrupted.Interrupted(before, frozenset(before))
         self.interrupted |= found.urns
+        self.meant |= found.meant
         return found.marks
 
 

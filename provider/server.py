@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from hashlib import sha256
@@ -175,10 +175,10 @@ class Server(ResourceProviderServicer):
         elsewhere = _elsewhere(provider, request)
         if not elsewhere:
             _note_alive(request)
-        unfinished = self._unfinished(provider, request.urn)
+        unfinished = self._unfinished(provider, request.urn, ())
         if unfinished:
             console.warn(_INTERRUPTED)
-        changed = elsewhere or unfinished or "unfinished" in request.olds.fields
+        changed = elsewhere or unfinished or {"unfinished", "earlier"} & set(request.olds.fields)
         outputs: frozenset[str] | None = getattr(provider, "outputs", None)
         if outputs is not None and same_but(request.olds, request.news, outputs) and not changed:
             return proto.DiffResponse(changes=proto.DiffResponse.DIFF_NONE)
@@ -195,14 +195,16 @@ class Server(ResourceProviderServicer):
     @answering
     def Create(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
-        result = self._provider(request, request.properties).create(props)
+        provider = self._provider(request, request.properties)
+        result = provider.create({**props, **self._earlier(provider, request.urn, ())})
         outs = {**(result.outs or {}), PROVIDER_KEY: props[PROVIDER_KEY]}
         return proto.CreateResponse(id=result.id, properties=struct_of(outs))
 
     @answering
     def Update(self, request: Any) -> Any:
         provider = self._provider(request, request.news)
-        olds = {**rpc.deserialize_properties(request.olds), **self._unfinished(provider, request.urn)}
+        olds = rpc.deserialize_properties(request.olds)
+        olds |= self._unfinished(provider, request.urn, olds.get("earlier") or ())
         news = rpc.deserialize_properties(request.news)
         result = provider.update(request.id, olds, news)
         outs = {**(result.outs or {}), PROVIDER_KEY: news[PROVIDER_KEY]}
@@ -212,7 +214,9 @@ class Server(ResourceProviderServicer):
     def Read(self, request: Any) -> Any:
         recorded = request.properties if request.properties.fields else request.inputs
         props = rpc.deserialize_properties(recorded)
-        result = self._provider(request, recorded).read(request.id, props)
+        provider = self._provider(request, recorded)
+        props |= self._earlier(provider, request.urn, props.get("earlier") or ())
+        result = provider.read(request.id, props)
         reference = {PROVIDER_KEY: props[PROVIDER_KEY]}
         inputs = None if result.inputs is None else struct_of({**result.inputs, **reference})
         return proto.ReadResponse(
@@ -223,6 +227,7 @@ class Server(ResourceProviderServicer):
     def Delete(self, request: Any) -> Any:
         props = rpc.deserialize_properties(request.properties)
         provider = self._provider(request, request.properties)
+        props |= self._earlier(provider, request.urn, props.get("earlier") or ())
         with self._turn(provider, request.id, props):
             provider.delete(request.id, props)
         return empty_pb2.Empty()
@@ -236,10 +241,18 @@ class Server(ResourceProviderServicer):
         host, _, title = id_.partition("/")
         return self._turns.turn(host, title, lambda anew: left(props, anew=anew), machine(props))
 
-    def _unfinished(self, provider: ResourceProvider, urn: str) -> dict[str, Any]:
+    def _unfinished(self, provider: ResourceProvider, urn: str, earlier: Iterable[Any]) -> dict[str, Any]:
         """Return what the state lacks about a resource whose change was interrupted when a run was killed."""
-        ours = "unfinished" in getattr(provider, "outputs", ())
-        return {"unfinished": True} if ours and urn in self._own.interrupted else {}
+        if urn not in self._own.interrupted or "unfinished" not in getattr(provider, "outputs", ()):
+            return {}
+        return {"unfinished": True, **self._earlier(provider, urn, earlier)}
+
+    def _earlier(self, provider: ResourceProvider, urn: str, earlier: Iterable[Any]) -> dict[str, Any]:
+        """Return the inputs of which parts may be in force: those in the state, and what killed runs were to apply."""
+        meant = self._own.meant.get(urn, ()) if "earlier" in getattr(provider, "outputs", ()) else ()
+        found = [*earlier]
+        found += [one for one in meant if one not in found]
+        return {"earlier": found} if meant else {}
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
         """Refuse deletions that have not begun. Other operations in flight are bounded remote runs: they are waited

@@ -111,7 +111,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         replaces = changed & self.chapter.replaced_by
         if self.elsewhere(_olds, _news):
             replaces = replaces | {"connection"}
-        changes = bool(changed or replaces or _olds.get("unfinished"))
+        changes = bool(changed or replaces or _olds.get("unfinished") or _olds.get("earlier"))
         return DiffResult(changes=changes, replaces=sorted(replaces), delete_before_replace=False)
 
     def elsewhere(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
@@ -126,11 +126,12 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         """
         inputs = self._inputs(props)
         host = self._ways.host(inputs.host, inputs.connection)
-        result = with_ledger(host, lambda found: self._create(host, inputs, found))
+        known: KnownState[I, F] = KnownState(earlier=stored.earlier_of(self.chapter, props))
+        result = with_ledger(host, lambda found: self._create(host, inputs, found, known))
         say_outdated(host)
         return result
 
-    def _create(self, host: "Host", inputs: I, found: Ledger) -> CreateResult:
+    def _create(self, host: "Host", inputs: I, found: Ledger, known: KnownState[I, F]) -> CreateResult:
         owner = replace(caller().owner(secrets.token_hex(16)), machine=found.machine.id, since=now())
         title = self.chapter.title(inputs)
         recorded = found.owner(title)
@@ -152,7 +153,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
                     return CreateResult(id_, outs(inputs, prior, prior, owner.claim, machine, imported=True))
                 if there := change.unlike():
                     console.warn(f"{inputs.host}: {title}: {_UNLIKE}: {shortened(there, 2000)}")
-            seen = change.converge(KnownState())
+            seen = change.converge(known)
             if recorded is not None:
                 change.take_over(owner)
                 if not copied(recorded, found.machine):
@@ -210,7 +211,7 @@ class HostProvider(ResourceProvider, Generic[I, F]):
         same_way: dict[str, Any] = {"connection": inputs.connection}
         if inputs.existing != "takeOver":
             same_way["existing"] = inputs.existing
-        if not state.unfinished and state.observed_inputs.model_copy(update=same_way) == inputs:
+        if not (state.unfinished or state.earlier) and state.observed_inputs.model_copy(update=same_way) == inputs:
             return UpdateResult(stored.unchanged(inputs, state))
         host = connected(inputs.host, self._way_since(inputs, state))
         result = with_ledger(host, lambda found: self._update(host, inputs, state, found))

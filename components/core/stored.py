@@ -22,7 +22,7 @@ OUTPUTS = frozenset(
     {REFERENCE, "observed", "prior", "declared", "applied", "claim", "machine", "unfinished", "earlier", "imported"}
 )
 """Properties that are not inputs."""
-_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """How Pulumi marks an object as a secret (sdk/go/common/resource/properties.go)."""
 
 
@@ -91,8 +91,13 @@ def read(chapter: Chapter[I, F], props: Mapping[str, Any]) -> Stored[I, F]:
         machine=machine_of(props),
         unfinished=bool(props.get("unfinished")),
         imported=imported,
-        earlier=tuple(chapter.inputs.model_validate(one) for one in props.get("earlier") or ()),
+        earlier=earlier_of(chapter, props),
     )
+
+
+def earlier_of(chapter: Chapter[I, F], props: Mapping[str, Any]) -> tuple[I, ...]:
+    """Return the inputs, besides those in the state, of which parts may be in force."""
+    return tuple(chapter.inputs.model_validate(one) for one in props.get("earlier") or ())
 
 
 def as_observed(chapter: Chapter[I, F], inputs: I, known: KnownState[I, F], seen: F, *, imported: bool) -> I:
@@ -200,8 +205,8 @@ def _public(several: Sequence[I]) -> list[dict[str, Any]]:
 def _guarded(inputs: I, props: dict[str, Any]) -> dict[str, Any]:
     """Return `props` as a Pulumi secret if one of the inputs is secret. The engine tracks secrecy of inputs only."""
     if any(isinstance(getattr(inputs, name), SecretStr) for name in type(inputs).model_fields):
-        return {_SIGNATURE: _SECRET, "value": props}
+        return {SIGNATURE: _SECRET, "value": props}
     return props
 
 
-assert rpc._special_sig_key == _SIGNATURE and rpc._special_secret_sig == _SECRET  # noqa: PT018
+assert rpc._special_sig_key == SIGNATURE and rpc._special_secret_sig == _SECRET  # noqa: PT018

@@ -19,6 +19,7 @@ from hosts.guard.record import record_name
 from hosts.scripts import script as script_file
 from hosts.scripts import source
 from hosts.shell import Answer, Script, assigned
+from hosts.system.files import FILE_EXITS
 
 HELD = 78
 """Exit status: another run holds the host."""
@@ -111,7 +112,8 @@ def is_armed(answer: Answer) -> bool:
 def committed(guard: Guard, title: str, run: RunIdentity) -> Script:
     """Make the change survive a reboot, and disarm. `GONE_BACK` if the host rolled back first. Safe to repeat."""
     values = {**guard.values, **_values(title, run, guard_commit=guard.commit or ":")}
-    return Script("keep the change", script_file("hosts/guard/commit.sh"), values, exits={GONE_BACK: _LATE})
+    exits = {**FILE_EXITS, GONE_BACK: _LATE}
+    return Script("keep the change", script_file("hosts/guard/commit.sh"), values, exits=exits)
 
 
 def given_up(title: str, run: RunIdentity) -> Script:

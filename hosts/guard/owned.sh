@@ -9,6 +9,7 @@
 record_claim() {
     place /var/lib/stockade/owner "$owner_file.new"
     printf '%s\n' "$owner_line" >"$owner_file.new"
+    [ ! -d "$owner_file" ] || rm -rf "$owner_file"
     mv "$owner_file.new" "$owner_file"
 }
 owner_file=/var/lib/stockade/owner/$record_name

@@ -2,13 +2,16 @@
 # records the owner of the resource.
 #
 # If the change that recorded it rolls back, its record is removed (hosts/guard/arm.sh, `fresh`), and the next create
-# starts over.
+# starts over. What is no regular file, or larger than any record, is not read: somebody damaged it.
 #
 # uses: hosts/guard/owned.sh
 # takes: record_name record_observe record_mark owner_line
 
 record=/var/lib/stockade/prior/$record_name
-if [ ! -s "$record" ]; then # an empty record is the result of a power failure
+damaged=
+if [ -e "$record" ] && { [ ! -f "$record" ] || [ "$(stat -Lc %s "$record")" -gt 50331648 ]; }; then # three Limit.RULES
+    damaged=yes
+elif [ ! -s "$record" ]; then # an empty record is the result of a power failure
     place /var/lib/stockade/prior "$record.new"
     ( # it may exit
         NONCE=$record_mark recording=yes
@@ -23,4 +26,4 @@ if [ ! -s "$record" ]; then # an empty record is the result of a power failure
     mv "$record.new" "$record"
 fi
 if [ -n "$owner_line" ]; then record_claim; fi
-section record cat "$record"
+if [ -z "$damaged" ]; then section record cat "$record"; else section record echo damaged; fi

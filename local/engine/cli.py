@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 from hosts.text.masking import printable
 from local.engine.display.eventlog import EventLog
 from local.engine.errors import CHANGES, FAILURE, CommandError, EngineError
-from local.engine.processes.launch import DYNAMIC, Launcher
+from local.engine.processes.launch import DYNAMIC, HALTED, Launcher
 from local.engine.state import configuring, state_commands
 from local.engine.state.session import Session, open_session
 from local.engine.state.state import Snapshot
@@ -160,6 +160,8 @@ def _report(
 ) -> Any:
     """The report of one run. Its processes are started before the rest of the engine is loaded."""
     launcher = Launcher(session.project, options.parallel)
+    if session.backend.mentions('"pending_operations"'):
+        launcher.environment[HALTED] = "yes"
     runs_program = command in ("preview", "up")
     project = session.project
     dynamic = session.backend.mentions(f":providers:{DYNAMIC}::") or (

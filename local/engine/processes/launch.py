@@ -24,6 +24,8 @@ DYNAMIC = "pulumi-python"
 RUNNER = Path(__file__).with_name("runner.py")
 EXPORT = "STOCKADE_EXPORT"
 """The environment variable with the command that prints a state; the stack's name is added (provider/exported.py)."""
+HALTED = "STOCKADE_HALTED"
+"""The environment variable that says that the state names operations of a killed run (provider/interrupted.py)."""
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _EXPORT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from local.engine.cli import main; "

@@ -26,6 +26,7 @@ from hosts.guard.guarded import (
 from hosts.guard.record import remember
 from hosts.scripts import source
 from hosts.shell import Answer, Script
+from hosts.system.files import FILE_EXITS, NOT_WRITTEN
 from tests.shell_room import Stage
 
 OURS = RunIdentity("0123456789abcdef", "me@here, process 1")
@@ -607,3 +608,7 @@ def test_the_name_of_a_run_is_data(host: Host) -> None:
     pid, start = host.process()
     hold_as(host, nasty, pid, start)
     assert host.run(hold(OURS)).stderr == f"{nasty.name}\n"
+
+
+def test_a_file_that_cannot_be_made_permanent_is_explained() -> None:
+    assert committed(Guard("", ""), TITLE, OURS).exits[NOT_WRITTEN] == FILE_EXITS[NOT_WRITTEN]

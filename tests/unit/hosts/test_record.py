@@ -88,6 +88,31 @@ def test_a_damaged_record_is_told(stage: Stage, damage: "object") -> None:
         replayed(kept(stage))
 
 
+@pytest.mark.parametrize("kind", ["fifo", "folder", "device", "huge"])
+def test_what_is_no_record_is_told_and_not_read(stage: Stage, kind: str) -> None:
+    stage.write("/keys", "one\n")
+    kept(stage)
+    place = stage.path(PRIOR)
+    if kind == "huge":
+        os.truncate(place, 2**26)
+    else:
+        place.unlink()
+        made = {"fifo": os.mkfifo, "folder": os.mkdir, "device": lambda path: os.symlink("/dev/zero", path)}[kind]
+        made(place)
+    found = kept(stage, claim=OURS)
+    with pytest.raises(ValueError, match="without a mark"):
+        replayed(found)
+    assert stage.one(record.forget(TITLE)).status == 0
+    assert not os.path.lexists(place)
+
+
+def test_an_owner_replaces_whatever_is_in_its_place(stage: Stage) -> None:
+    stage.write("/keys", "one\n")
+    stage.path(OWNER).mkdir(parents=True)
+    assert kept(stage, claim=OURS).status == 0
+    assert stage.path(OWNER).read_text() == f"{OURS.text()}\n"
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_what_was_recorded_just_now_is_known_to_the_change_that_comes(stage: Stage, held: bool) -> None:
     stage.write("/keys", "one\n")

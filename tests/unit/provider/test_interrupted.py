@@ -31,6 +31,20 @@ def test_what_was_begun_is_kept_until_the_state_shows_a_change(type_: str) -> No
     assert found_in(state(two="2"), dropped.marks).marks == {}
 
 
+def test_what_was_to_be_applied_is_kept_without_secrets() -> None:
+    begun = state((ONE, "updating"), (TWO, "creating"), one="1")
+    begun["pending_operations"][0]["resource"]["inputs"] |= {"groups": ["games"], "connection": {"admin": {}}}
+    first = found_in(begun, {})
+    assert first.meant == {ONE: [{"groups": ["games"]}], TWO: [{}]}
+    again = state((ONE, "updating"), one="1")
+    again["pending_operations"][0]["resource"]["inputs"] = {"groups": ["audio"]}
+    second = found_in(again, read(written(first.marks)))
+    assert second.meant[ONE] == [{"groups": ["games"]}, {"groups": ["audio"]}]
+    assert found_in(state(one="2"), second.marks).meant == {}
+    assert found_in(state((TWO, "creating"), one="1", two="2"), first.marks).meant == {ONE: first.meant[ONE]}
+    assert found_in(state((ONE, "deleting"), one="1"), {}).meant == {ONE: []}
+
+
 def test_what_was_read_alone_is_nothing() -> None:
     assert found_in(state((ONE, "reading"), one="1"), {}).marks == {}
 

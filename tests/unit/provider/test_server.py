@@ -221,8 +221,14 @@ def test_what_a_killed_run_was_changing_is_unfinished(process: Process) -> None:
     answer = process.server.Update(request, process.context)
     assert properties(answer.properties) == {"word": "ours", **REFERENCE}
     assert process.words.asked[-1][1:3] == ("1", {"word": "old", "unfinished": True, **REFERENCE})
+    process.words.outputs = frozenset({"unfinished", "earlier"})
+    process.server._own.meant = {URN: [{"word": "meant"}, {"word": "twice"}]}
+    assert process.server._unfinished(process.words, URN, [{"word": "twice"}]) == {
+        "unfinished": True,
+        "earlier": [{"word": "twice"}, {"word": "meant"}],
+    }
     process.words.outputs = frozenset()
-    assert process.server._unfinished(process.words, URN) == {}
+    assert process.server._unfinished(process.words, URN, ()) == {}
 
 
 def test_a_refresh_reads_the_state_or_what_is_imported(process: Process) -> None:

@@ -203,3 +203,10 @@ def test_a_host_that_left_the_config_is_found_by_its_key() -> None:
     found = inventory.by_key("old", [fingerprint(key)])
     assert (found.name, found.admin.user, found.admin.host) == ("old", "ops", "192.0.2.9")
     assert inventory.by_key("old", [fingerprint(other)]) is None
+
+
+def test_a_proposal_with_errors_without_end_is_told_of_some() -> None:
+    lines = errors(hosts=HOSTS, **{f"k{number}": 1 for number in range(5000)})
+    assert len(lines) == 101
+    assert lines[-1] == "  and 4900 more"
+    assert len("\n".join(errors(hosts=HOSTS, **{"k" * 100_000: 1}))) < 10_000
