@@ -67,7 +67,8 @@ class Reading:
 
     def remark(self, chapter: str, *lines: str) -> None:
         """Say something about a chapter."""
-        self.remarks.setdefault(chapter, []).extend(lines)
+        if lines:
+            self.remarks.setdefault(chapter, []).extend(lines)
 
     def leave_out(self, what: str, why: object) -> None:
         """Say that something is not taken over."""
@@ -163,14 +164,23 @@ def _users(host: Host, found: Reading) -> None:
             if inputs.sudo == "none" and (ends_logins(account.shell) or not inputs.keys):
                 continue  # nobody logs in with it
             users.append(_set(UserSettings.of(inputs)))
-            if inputs.sudo == "none" and (allowed := found.survey.sudo.get(account.name)):
-                found.remark("users", f"{account.name}: sudo for some commands stays as it is: {'; '.join(allowed)}")
+            found.remark("users", *_about_sudo(inputs.name, inputs.sudo, found.survey.sudo.get(account.name, ())))
         except (Failure, HostError, ValueError) as error:
             if isinstance(error, HostError) and error.not_reached:
                 raise
             found.leave_out(f"user {account.name}", _without_place(error, host, f"user {account.name}"))
     if users:
         found.settings["users"] = users
+
+
+def _about_sudo(name: str, sudo: str, allowed: Sequence[str]) -> list[str]:
+    """Return what no setting says about what sudo allows a user, by the lines of `sudo -l`."""
+    rules = "; ".join(allowed)
+    if sudo == "none":
+        return [f"{name}: sudo for some commands stays as it is: {rules}"] if rules else []
+    if "!" in rules:
+        return [f"TODO: {name}: sudo has exceptions, which end with any change of this user: {rules}"]
+    return []
 
 
 def _firewall(host: Host, found: Reading) -> None:
