@@ -98,8 +98,9 @@ shells: # those that run the hosts' scripts in the fast tests, beside dash and b
 types: .venv/ready
 	.venv/bin/mypy
 
+WORKERS := $(shell echo $$((($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) * 3 + 1) / 2)))# some tests wait
 unit: .venv/ready  ## tests without hosts, in seconds
-	.venv/bin/pytest -q -n auto --dist loadfile tests/unit
+	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile tests/unit
 
 ssh-tests: .venv/ready  ## connections, runs and the guard against SSH servers and shells of this machine
 	.venv/bin/pytest -q -n auto --dist loadfile tests/ssh

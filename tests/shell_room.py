@@ -226,7 +226,7 @@ class Stage:
     def run(self, *scripts: Script, stop_on_failure: bool = True) -> list[Answer | None]:
         """Run scripts as on a host: as one text on the stdin of a root shell."""
         run = compose(scripts, stop_on_failure=stop_on_failure)
-        done = self._done(self.command("/bin/sh"), run.text)
+        done = self._done(self._inside("/bin/sh"), run.text)
         return parse(run, done.stdout, done.stderr)
 
     def one(self, script: Script) -> Answer:
@@ -237,7 +237,7 @@ class Stage:
 
     def execute(self, *command: str, stdin: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a program on the stage."""
-        done = self._done(self.command(*command), stdin.encode("utf-8", "surrogateescape"))
+        done = self._done(self._inside(*command), stdin.encode("utf-8", "surrogateescape"))
         if check and done.returncode:
             raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
         output, errors = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
@@ -247,7 +247,7 @@ class Stage:
         """Run it to its end. nsenter stops when its program is stopped, and would then miss its end."""
         end = time.monotonic() + TIMEOUT
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env={"PATH": _PATH}) as process:
             given: bytes | None = stdin
             while True:
                 try:
@@ -263,11 +263,14 @@ class Stage:
 
     def command(self, *command: str) -> list[str]:
         """Return the command that runs a program on the stage from this machine."""
+        return self._inside("/stage/env", "-i", f"PATH={_PATH}", *command)
+
+    def _inside(self, *command: str) -> list[str]:
+        """The same, for a process that has the stage's environment already."""
         if self._keeper is None:
             self._open()
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        inside = ["nsenter", "--target", self._pid, *user, "--mount", "--pid", "--net", "--root", "--wd"]
-        return [*inside, "/stage/env", "-i", f"PATH={_PATH}", *command]
+        return ["nsenter", "--target", self._pid, *user, "--mount", "--pid", "--net", "--root", "--wd", *command]
 
     def processes(self) -> set[str]:
         """Return the command lines of the running processes of the stage."""
