@@ -69,7 +69,7 @@ clean: .venv/ready  ## stop the lab's hosts and forget their state
 	@$(STOCKADE) lab down
 	rm -rf .state .lab
 
-check: .venv/ready  ## lint, types and unit at once: what to run before each commit; about a minute on 2 cores
+check: .venv/ready  ## lint, types and unit at once: what to run before each commit; a little over a minute on 2 cores
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 
 PARTS := lint types unit ssh-tests policies engine fleet-tests kernel lab-tests lockout bench-short thousand-short

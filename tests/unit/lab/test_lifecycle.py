@@ -69,10 +69,15 @@ def test_the_host_of_another_checkout_is_not_taken_down(places: Places, foreign_
     assert foreign_host.is_dir()
 
 
-def test_a_crashed_host_belongs_to_nobody(places: Places, foreign_host: Path) -> None:
+def test_a_crashed_host_belongs_to_nobody(places: Places, foreign_host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (foreign_host / CONTROL_SOCKET).unlink()
+    network, cgroup = Mock(), Mock()
+    monkeypatch.setattr(lifecycle, "network", network)
+    monkeypatch.setattr(lifecycle, "cgroup", cgroup)
     assert lifecycle.take_down(places, None, QUIET) == ["web1"]
     assert not foreign_host.exists()
+    network.network_down.assert_called_once_with(places.run)
+    cgroup.sweep.assert_called_once_with("web1")
 
 
 def test_another_checkouts_host_is_none_of_ours(tmp_path: Path, places: Places) -> None:

@@ -44,6 +44,30 @@ def test_nothing_is_installed_when_all_is_there(monkeypatch: pytest.MonkeyPatch)
     machine.install_needed(Progress(quiet=True))
 
 
+@pytest.mark.parametrize(
+    ("program", "package"),
+    [
+        ("apt-ftparchive", "apt-utils"),
+        ("debootstrap", "debootstrap"),
+        ("ip", "iproute2"),
+        ("mount", "mount"),
+        ("nsenter", "util-linux"),
+        ("perl", "perl-base"),
+        ("setpriv", "util-linux"),
+        ("ssh", "openssh-client"),
+        ("ssh-keygen", "openssh-client"),
+        ("systemd-nspawn", "systemd-container"),
+        ("unshare", "util-linux"),
+    ],
+)
+def test_each_program_has_a_package(monkeypatch: pytest.MonkeyPatch, program: str, package: str) -> None:
+    ran: list[list[str]] = []
+    without(monkeypatch, program)
+    monkeypatch.setattr(machine, "run", lambda argv, **_: ran.append(argv))
+    machine.install_needed(Progress(quiet=True))
+    assert ran[-1][-1] == package
+
+
 def test_only_missing_packages_are_installed_and_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
