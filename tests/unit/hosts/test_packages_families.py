@@ -178,6 +178,21 @@ def test_what_pacman_holds_and_would_have_to_remove_is_named(fake: Stage) -> Non
     assert run(fake, PACMAN, '_drops=curl; pkg_held; echo "end"').stdout.split() == ["end"]
 
 
+def test_pacman_leaves_services_to_others_where_systemd_does_not_run(fake: Stage) -> None:
+    fake.program("systemctl")
+    listing = (
+        "echo x /usr/lib/systemd/system/ban.service; echo x /usr/lib/systemd/system/ban@.service; echo x /usr/lib/x.so"
+    )
+    body = "pkg_lost=x; pkg_request= _drops=x; pkg_files_of() { " + listing + "; }; pkg_change"
+    fake.program("pacman")
+    assert run(fake, PACMAN, body).status == 0
+    assert fake.calls("systemctl") == []
+    fake.systemd()
+    assert run(fake, PACMAN, body).status == 0
+    assert [str(call) for call in fake.calls("systemctl")] == ["systemctl -q disable --now ban.service"]
+    assert asked(fake)[-1] == "--noconfirm --noprogressbar -Rnc x"
+
+
 def test_dnf_that_cannot_say_what_nothing_needs_stops_no_run(fake: Stage) -> None:
     fake.write("/fake/status", "1")
     done = run(fake, DNF, 'found=$(pkg_orphans); echo "[$found]"')

@@ -64,6 +64,66 @@ def test_another_yum_at_work_ends_it_with_a_status_of_its_own(stage: Stage) -> N
     assert shell(stage, "pkg_remove x", "Another app is currently holding the yum lock\n", 200).status == 72
 
 
+def asked(stage: Stage, body: str) -> Answer:
+    """Run `body` after the functions, with the programs that the test has added."""
+    values = {"pkg_manager": "yum", "lock_wait": "0"}
+    return stage.one(Script("ask", script("hosts/packages/yum.sh") + body, values))
+
+
+def test_why_a_package_is_installed_is_in_yums_notes(stage: Stage) -> None:
+    stage.program("rpm", "printf '%s\\n' \"$4-1-1-noarch\" another")
+    for name, reason in (("lib", "dep"), ("app", "user")):
+        stage.write(f"/var/lib/yum/yumdb/x/0123-{name}-1-1-noarch/reason", reason)
+    before = "for name in lib app none; do ! pkg_is_auto $name || echo $name; done; "
+    assert asked(stage, before + "pkg_auto app none; pkg_is_auto app && echo now").stdout.split() == ["lib", "now"]
+    notes = stage.path("/var/lib/yum/yumdb/x/0123-app-1-1-noarch")
+    assert [(file.name, file.read_text()) for file in notes.iterdir()] == [("reason", "dep")]
+
+
+def test_a_transaction_that_was_declined_leaves_no_file(stage: Stage) -> None:
+    saved = "/tmp/yum_save_tx.2026.yumtx"
+    stage.write(saved)
+    stage.write("/tmp/other")
+    stage.program("yum", f"echo ' yum load-transaction {saved}'; echo 'Exiting on user Command'")
+    assert asked(stage, "_simulated remove x").status == 0
+    assert [file.name for file in stage.path("/tmp").glob("*") if file.is_file()] == ["other"]
+
+
+def test_versions_are_asked_by_name_by_pattern_and_by_what_is_provided(stage: Stage) -> None:
+    rpm = """\
+case "$*" in
+    '-qa '*) printf '%s\\n' 'kernel 5-1' 'kernel-tools 5-1' ;;
+    *'--whatprovides '*' iptables') printf '%s\\n' 'iptables 1.8-2' 'iptables 1.8-1' ;;
+    *' bash') echo 'bash 5-1' ;;
+    *) echo "package x is not installed"; exit 1 ;;
+esac
+"""
+    stage.program("rpm", rpm)
+    assert asked(stage, "pkg_versions 'kernel*' iptables bash none").stdout.splitlines() == [
+        "kernel 5-1",
+        "kernel-tools 5-1",
+        "iptables 1.8-2",
+        "bash 5-1",
+    ]
+    stage.forget_calls()
+    assert asked(stage, "pkg_versions").stdout == ""
+    assert stage.calls("rpm") == []
+
+
+def test_an_older_version_that_cannot_be_removed_stops_no_other(stage: Stage) -> None:
+    rpm = """\
+case "$1 $2" in
+    '-qa --qf') printf '%s\\n' app.noarch app.noarch lib.noarch lib.noarch ;;
+    '-q --last') printf '%s\\n' "$3-2 Fri" "$3-1 Thu" "$3-0 Wed" ;;
+    '-e --nodeps') exit 1 ;;
+esac
+"""
+    stage.program("rpm", rpm)
+    assert asked(stage, "pkg_mend; echo end").stdout == "end\n"
+    removed = [call.arguments[-1] for call in stage.calls("rpm") if call.arguments[0] == "-e"]
+    assert removed == ["app.noarch-1", "app.noarch-0", "lib.noarch-1", "lib.noarch-0"]
+
+
 def test_what_the_lists_lack_is_installed_with_fresh_ones(stage: Stage) -> None:
     shell(stage, "pkg_install x || :", "No package x available.\n", 1)
     told = [" ".join(word for word in call.arguments if not word.startswith("-")) for call in stage.calls("yum")]

@@ -396,6 +396,29 @@ def test_an_active_ufw_is_asked_about(stage: Stage, host: Debian) -> None:
 
 
 @ONE_SHELL
+def test_a_ufw_that_is_not_active_or_stays_is_left_as_it_is(stage: Stage, host: Debian) -> None:
+    host.has("ufw")
+    host.daemon("iptables-persistent")
+    host.install("ufw")
+    stage.program("ufw")
+    stage.write("/etc/ufw/ufw.conf", "ENABLED=yes\n")
+    assert applied(stage, inputs(present=["iptables-persistent"])).status == 0
+    assert stage.read("/etc/ufw/ufw.conf") == "ENABLED=yes\n"
+    assert not stage.path(f"{FOLDER}/ufw").exists()
+
+
+@ONE_SHELL
+def test_what_stays_in_etc_is_not_kept_as_if_it_were_gone(stage: Stage, host: Debian) -> None:
+    mail_server(host)
+    stage.write("/etc/other/file", "stays\n")
+    stage.path("/etc/other/link").symlink_to("nowhere")
+    assert applied(stage, inputs(absent=["exim4"])).status == 0
+    kept = stage.execute("tar", "-tf", f"{FOLDER}/etc.tar").stdout.splitlines()
+    assert "etc/exim4.d/exim4.conf" in kept
+    assert [name for name in kept if "other" in name or name == "etc/passwd"] == []
+
+
+@ONE_SHELL
 def test_answers_to_packages_questions_come_back_without_passwords(stage: Stage, host: Debian) -> None:
     mail_server(host)
     stage.write(
