@@ -8,6 +8,11 @@
 # takes: dropin head config enabled jails restarts
 
 command -v fail2ban-client >/dev/null || exit 69
+[ -d /etc/fail2ban ] || {
+    echo "/etc/fail2ban is missing: reinstall the package with its files (Debian: apt-get install --reinstall" \
+        "-o Dpkg::Options::=--force-confmiss fail2ban)" >&2
+    exit 70
+}
 operator=$(entry)
 operator=${operator%% *}
 include=

@@ -27,7 +27,7 @@ _arm_save() {
     rm -rf "$guard.new" "$guard.done"
     rm -f "$_guard_lock/kept.$guard_name.$run"
     for _try in 1 2 3; do ! mkdir -p "$guard.new" 2>/dev/null || break; done # another change may be ending and cleaning up
-    [ -d "$guard.new" ] || mkdir -p "$guard.new"
+    [ -d "$guard.new" ] || mkdir -p "$guard.new" || exit 81
     set +e
     (
         set -e

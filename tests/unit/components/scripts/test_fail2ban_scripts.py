@@ -1,5 +1,6 @@
 """Fail2Ban's scripts on a stage: setup, refusals, restoring; bans and foreign files are kept."""
 
+import shutil
 from typing import Any
 
 import pytest
@@ -70,6 +71,14 @@ def test_the_journal_is_read_where_there_is_one(stage: Stage, guard: Fail2ban) -
 def test_a_host_without_fail2ban_is_told_apart(stage: Stage) -> None:
     assert applied(stage, inputs()).status == ABSENT
     assert stage.one(CHAPTER.observe(inputs())).status == 0
+
+
+@ONE_SHELL
+def test_a_configuration_that_somebody_removed_is_named(stage: Stage, guard: Fail2ban) -> None:
+    shutil.rmtree(stage.path("/etc/fail2ban"))
+    answer = applied(stage, inputs())
+    assert answer.status == REFUSED
+    assert "/etc/fail2ban is missing: reinstall the package with its files" in answer.stderr
 
 
 @pytest.mark.parametrize(
