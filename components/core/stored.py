@@ -158,8 +158,10 @@ def unchanged(inputs: I, stored: Stored[I, F]) -> dict[str, Any]:
 
 
 def undrifted(stored: Stored[I, F]) -> dict[str, Any]:
-    """Return the state of a resource that is as declared again."""
-    return unchanged(stored.declared, replace(stored, observed=stored.applied))
+    """Return the state of a resource that is as declared again. A change to just that is finished then."""
+    (declared,) = _public([stored.declared])
+    left = tuple(one for one in stored.earlier if _public([one]) != [declared])
+    return unchanged(stored.declared, replace(stored, observed=stored.applied, earlier=left))
 
 
 def drifted(stored: Stored[I, F], shown: I, seen: F) -> dict[str, Any]:

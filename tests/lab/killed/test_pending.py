@@ -28,7 +28,7 @@ CHANGING: Gate = {"mv": (f"* {DROP_IN}",)}
 FIRST_OWNED: Gate = {"mv": ("* /var/lib/stockade/owner/automatic*",)}
 SECOND_OWNED: Gate = {"mv": ("* /var/lib/stockade/owner/*pref*",)}
 RESTORING: Gate = {"mv": ("* /etc/gai.conf",)}
-RESTORED: Gate = {"rm": ("-f /var/lib/stockade/prior/*",)}
+RESTORED: Gate = {"rm": ("-rf /var/lib/stockade/prior/*",)}
 FORGOTTEN: Gate = {"rmdir": ("/var/lib/stockade/prior *",)}
 """Where a run is killed: commands on the host, as sh patterns."""
 

@@ -226,6 +226,6 @@ def test_an_interrupted_run_ends_in_order_and_a_killed_one_is_finished(
     stack.up()
     assert value(host) == "2"
     stack.unchanged()
-    killed(stack, {"rm": ("-f /var/lib/stockade/prior/*",)}, host, command="destroy")
+    killed(stack, {"rm": ("-rf /var/lib/stockade/prior/*",)}, host, command="destroy")
     stack.destroy()
     assert difference(before, snapshot(host)) == {}

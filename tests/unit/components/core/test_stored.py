@@ -78,6 +78,8 @@ def test_what_may_be_in_force_beside_what_is_known_is_kept_without_its_secrets()
     assert [known.word for known in drifted.known.possible] == ["one", "two", "by hand"]
     assert stored.undrifted(drifted)["earlier"] == [kept]
     assert stored.drifted(drifted, drifted.observed_inputs, WordFacts())["earlier"] == [kept]
+    finished = stored.read(chapter, {**state, "unfinished": None, **facts, "earlier": [{**kept, "word": "two"}]})
+    assert "earlier" not in stored.undrifted(finished), "what was to be applied is in force"
 
 
 def test_drift_is_read_from_the_facts_and_not_from_the_inputs() -> None:
