@@ -55,7 +55,7 @@ PREPARED = (
             "- name: deploy",
             'no-pty,command="/bin/true" ssh-ed25519',
             "- name: dave",  # his password is locked, not his key
-            "AllowUsers: [root, alice, bob, carol, dave, erin, deploy]",
+            "allowUsers: [root, alice, bob, carol, dave, erin, deploy]",
             "Port: [22, 2222]",
             "# Match User deploy",
             "bantime: 1h",
@@ -118,7 +118,7 @@ PREPARED = (
         "arch",
         said=(
             "-A INPUT -j REJECT --reject-with icmp-proto-unreachable",
-            "# Match Group sftponly",
+            "Match Group sftponly",
             "groups: [sftponly]",
         ),
         left_out=(_NO_JAILS, "updates: "),
@@ -130,7 +130,7 @@ PREPARED = (
         "debian8",
         "debian8",
         admin="admin",
-        said=("# Match Group sftponly", "ssh: {}", "findtime: 5m"),
+        said=("Match Group sftponly", "ssh: {}", "findtime: 5m"),
         left_out=(_NO_UPDATES,),
     ),
 )
