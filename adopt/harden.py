@@ -115,12 +115,10 @@ def _with_admin(one: Adopted, operator: Operator) -> Adopted:
 
 def _let_in(reading: Reading) -> dict[str, Any]:
     """Let sshd accept the new admin, where it accepts only some; return what the account needs for that."""
-    sshd = dict(reading.settings.get("sshd", {}))
-    own = dict(sshd.get("settings", {}))
-    groups = _several(own.get("AllowGroups"))
-    if names := _several(own.get("AllowUsers")):
-        own["AllowUsers"] = [*names, ADMIN]
-        reading.settings["sshd"] = {**sshd, "settings": own}
+    sshd = reading.settings.get("sshd", {})
+    groups = _several(sshd.get("settings", {}).get("AllowGroups"))
+    if names := sshd.get("allowUsers"):
+        reading.settings["sshd"] = {**sshd, "allowUsers": [*names, ADMIN]}
         reading.remark("sshd", f"{ADMIN} is let in, too")
     return {"groups": groups[:1]} if groups and not {"sudo", "wheel"} & {*groups} else {}
 

@@ -10,6 +10,7 @@ from adopt.survey import Survey
 from adopt.written import Adopted
 from components.firewall.settings import FirewallSettings
 from components.registry import Hardening
+from components.sshd.settings import SshdInputs, SshdSettings
 from hosts.ssh.connection import Connection
 from rules.analysis.reachability import analyse
 from rules.language.parse import parse
@@ -114,6 +115,16 @@ def test_algorithms_are_modern_unless_the_host_has_chosen_its_own() -> None:
     own = {"maxAuthTries": 6, "settings": {"Ciphers": "aes256-ctr", "X11Forwarding": True}}
     there = harden(openssh="OpenSSH_9.2p1 Debian-2", sshd=own).reading.settings["sshd"]
     assert there == {**own, "loginGraceTime": 60, "agentForwarding": False}
+
+
+@pytest.mark.parametrize("allowed", ["root", ["root", "bob"]])
+def test_a_new_admin_is_let_in_where_sshd_lets_in_only_some(allowed: str | list[str]) -> None:
+    text = SshdSettings.model_validate({**OPEN, "settings": {"AllowUsers": allowed, "AllowGroups": "staff"}}).text()
+    read = SshdSettings.of(SshdInputs(host="web1", settings=text))
+    found = harden(sshd=read.model_dump(by_alias=True, mode="json", exclude_defaults=True)).reading.settings
+    names = [allowed] if isinstance(allowed, str) else allowed
+    assert sorted(found["sshd"]["allowUsers"]) == sorted([*names, "deploy"])
+    assert [user["groups"] for user in found["users"]] == [["staff"]]
 
 
 def test_passwords_stay_for_a_user_without_a_key() -> None:
