@@ -1,7 +1,7 @@
 # What a host has before anybody declares anything: its name, who may log in or use sudo, and what its sshd was shipped
 # with.
 #
-# uses: components/sshd/daemon.sh hosts/system/distro.sh
+# uses: components/sshd/daemon.sh hosts/system/distro.sh hosts/system/as_user.sh
 
 section name uname -n
 section boot cat /proc/sys/kernel/random/boot_id
@@ -21,12 +21,14 @@ accounts() { # lines of NAME:UID:SHELL:HOME
 people=$(accounts | sort -u | head -n 200)
 section accounts printf '%s\n' "$people"
 begin notes # USER WHAT: a key that sshd no longer accepts; what sudo allows
-printf '%s\n' "$people" | while IFS=: read -r user _ _ home; do
-    [ -n "$user" ] || continue
-    keys=$home/.ssh/authorized_keys
-    if [ -f "$keys" ] && grep -q 'ssh-dss AAAA' "$keys"; then echo "$user ssh-dss"; fi
-    sudo -n -l -U "$user" 2>/dev/null </dev/null | sed -n 's/^ \{1,\}(/(/p' | head -n 5 | cut -c 1-200 |
-        while IFS= read -r rule; do printf '%s sudo %s\n' "$user" "$rule"; done
+patience=5
+printf '%s\n' "$people" | while IFS=: read -r name uid _ home; do
+    [ -n "$name" ] || continue
+    gid=$(id -g "$name" 2>/dev/null) || continue
+    if [ -f "$home/.ssh/authorized_keys" ] && as_user head -c 262144 "$home/.ssh/authorized_keys" 2>/dev/null </dev/null |
+        grep -q 'ssh-dss AAAA'; then echo "$name ssh-dss"; fi
+    sudo -n -l -U "$name" 2>/dev/null </dev/null | sed -n 's/^ \{1,\}(/(/p' | head -n 5 | cut -c 1-200 |
+        while IFS= read -r rule; do printf '%s sudo %s\n' "$name" "$rule"; done
 done
 end
 section forwards cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null

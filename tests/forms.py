@@ -15,7 +15,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,8 @@ _WITH_HOMES = {
     "stat",
 }
 """Commands that may be given a home: they only look, or act as the user."""
+_IN_HOME = re.compile(r"(?:^|[\s;])(\w+)=\"?\$\{?home\b", re.M)
+"""Variables that a home, or a place in one, is assigned to."""
 _HERE = re.compile(r"^(chmod|chown|chgrp|restorecon)\b.*\s\.$")
 _APART = re.compile(r"&&|\|\||[;|{}()`]|\b(?:then|do|else|if|while|until|elif)\b|!(?=\s)")
 _OUTER = re.compile(r"&&|\|\||[;|]|\b(?:then|do|else|if|while|until|elif)\b|!(?=\s)")
@@ -101,8 +103,10 @@ def texts(file: str, source: str) -> Iterator[tuple[str, int, str]]:
                     yield name, node.lineno, "\n".join(lines[node.lineno - 1 : node.end_lineno])
 
 
-def forms(line: str, *, as_user: bool = False) -> Iterator[str]:
-    """Return the forms in one line of sh."""
+def forms(line: str, *, as_user: bool = False, homes: Collection[str] = ()) -> Iterator[str]:
+    """Return the forms in one line of sh. `homes`: variables that were set to a place in a home."""
+    if homes:
+        line = re.sub(rf"\$(?:({'|'.join(homes)})\b|{{({'|'.join(homes)})\b)", r"$home", line)
     if _OPTION.search(line):
         yield "value in -v"
     if _PROGRAM.search(line):
@@ -133,9 +137,10 @@ def found(file: str, source: str) -> set[Found]:
 def _found(file: str, source: str) -> Iterator[Found]:
     for name, start, text in texts(file, source):
         joined = text.replace("\\\\\n", "")  # continuation lines of sh
+        homes = set(_IN_HOME.findall(joined))
         for number, line in enumerate(joined.split("\n")):
             code = re.sub(r"(^|\s)#\s.*", "", line)
-            for form in dict.fromkeys(forms(code, as_user=(file, name) in AS_USER)):
+            for form in dict.fromkeys(forms(code, as_user=(file, name) in AS_USER, homes=homes)):
                 yield Found(form, file, start + number, line.strip())
 
 

@@ -49,6 +49,12 @@ def test_a_form_that_is_put_back_is_found(form: str, line: str) -> None:
     assert any(one.startswith(f"components/new.py:5: {form}: ") for one in told), told
 
 
+def test_a_place_in_a_home_is_known_by_another_name() -> None:
+    source = 'keys=$home/.ssh/authorized_keys\nif [ -f "$keys" ] && grep -q x "${keys}"; then :; fi\n'
+    assert [(one.form, one.line) for one in found("components/new.sh", source)] == [("in a home", 2)]
+    assert not found("components/new.sh", source.replace("grep", "as_user grep"))
+
+
 @pytest.mark.parametrize(
     "line",
     [
