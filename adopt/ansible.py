@@ -33,6 +33,13 @@ class Group:
     children: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
 
+    def add(self, pattern: str, own: Variables) -> None:
+        """Add the hosts of a range. Raises NoInventoryError if there are too many."""
+        for host in expanded(pattern):
+            self.hosts.setdefault(host, {}).update(own)
+            if len(self.hosts) > MOST:
+                raise NoInventoryError(f"{pattern}: more than {MOST} hosts; split it")
+
 
 Groups = dict[str, Group]
 VariablesOf = Callable[[str, str], Variables]
@@ -74,8 +81,7 @@ def _ini_line(group: Group, kind: str, line: str) -> None:
         group.children += words[:1]
     elif words:
         own = dict(word.split("=", 1) for word in words[1:] if "=" in word)
-        for host in expanded(words[0]):
-            group.hosts.setdefault(host, {}).update(own)
+        group.add(words[0], own)
 
 
 def _unquoted(value: str) -> str:
@@ -105,8 +111,7 @@ def _yaml_groups(found: Variables, groups: Groups) -> None:
         for pattern, own in parts["hosts"].items():
             if own is not None and not isinstance(own, Mapping):
                 raise NoInventoryError(f"{name}: {pattern}: expected variables")
-            for host in expanded(str(pattern)):
-                group.hosts.setdefault(host, {}).update(own or {})
+            group.add(str(pattern), own or {})
         _yaml_groups(parts["children"], groups)
 
 
@@ -119,19 +124,19 @@ def hosts(groups: Groups, further: VariablesOf = lambda _kind, _name: {}) -> dic
     names = dict.fromkeys(host for group in groups.values() for host in group.hosts)
     known = {name: {**further("group_vars", name), **group.variables} for name, group in groups.items()}
     known.setdefault("all", {**further("group_vars", "all")})
+    depths = _depths(parents)
     out: dict[str, Variables] = {}
     for host in names:
-        depths = _groups_of(host, groups, parents)
         merged: dict[str, Any] = {}
-        for name in sorted(depths, key=lambda one: (depths[one], one)):
+        for name in sorted(_groups_of(host, groups, parents), key=lambda one: (depths.get(one, 0), one)):
             merged |= known.get(name, {})
         own = {key: value for group in groups.values() for key, value in group.hosts.get(host, {}).items()}
         out[host] = {**merged, **own, **further("host_vars", host)}
     return out
 
 
-def _groups_of(host: str, groups: Groups, parents: Mapping[str, set[str]]) -> dict[str, int]:
-    """Return the groups that a host is in, each with how far below `all` it is."""
+def _groups_of(host: str, groups: Groups, parents: Mapping[str, set[str]]) -> set[str]:
+    """Return the groups that a host is in."""
     found: set[str] = {"all"}
     waiting = [name for name, group in groups.items() if host in group.hosts]
     while waiting:
@@ -139,12 +144,21 @@ def _groups_of(host: str, groups: Groups, parents: Mapping[str, set[str]]) -> di
         if name not in found:
             found.add(name)
             waiting += parents.get(name, ())
-    return {name: 0 if name == "all" else _depth(name, parents, ()) for name in found}
+    return found
 
 
-def _depth(name: str, parents: Mapping[str, set[str]], seen: tuple[str, ...]) -> int:
-    above = [one for one in parents.get(name, ()) if one not in (*seen, name)]
-    return 1 + max((_depth(one, parents, (*seen, name)) for one in above if one != "all"), default=0)
+def _depths(parents: Mapping[str, set[str]]) -> dict[str, int]:
+    """Return how far below `all` each group is, by its longest way there; in a circle of groups, that is cut."""
+    depths = {name: int(name != "all") for name in parents}
+    for _ in parents:
+        deeper = {
+            name: max((1 + depths[one] for one in above), default=depths[name]) for name, above in parents.items()
+        }
+        deeper |= {"all": 0} if "all" in parents else {}
+        if deeper == depths:
+            break
+        depths = deeper
+    return depths
 
 
 def login_of(variables: Variables) -> dict[str, Any]:
