@@ -7,7 +7,7 @@ from pathlib import Path
 _BETWEEN = "pulumi-language-"
 _PARENT, _STARTED = 1, 19
 _SOME = re.compile(r"(--target|--exclude|--target-dependents|--exclude-dependents|-t)(=|$)")
-_PARALLEL = re.compile(r" (?:--parallel|-p)[ =]?(\d+)(?= |$)")
+_PARALLEL = re.compile(r"\0(?:--parallel|-p)(?:=?(\d+)|\0(\d+))\0")
 
 EXPORT = "STOCKADE_EXPORT"
 """The environment variable in which the embedded engine gives the command that prints a state: words, as JSON."""
@@ -27,14 +27,13 @@ def at_once() -> int:
     It is not known of a run on some of the resources: then those that are waited for may not be part of it.
     """
     try:
-        words = Path(f"/proc/{engine_process()}/cmdline").read_text("utf-8", "replace").split("\0")
+        line = Path(f"/proc/{engine_process()}/cmdline").read_text("utf-8", "replace")
     except OSError:
-        words = []
-    if any(_SOME.match(word) for word in words):
+        line = ""
+    if any(_SOME.match(word) for word in line.split("\0")):
         return 0
-    line = " ".join(words)
     given = _PARALLEL.search(line)
-    text = given[1] if given else os.environ.get("PULUMI_PARALLEL", "")
+    text = given[1] or given[2] if given else os.environ.get("PULUMI_PARALLEL", "")
     return int(text) if text.isdecimal() else 4 * (os.cpu_count() or 0)  # the engines' default
 
 

@@ -22,13 +22,14 @@ DEFAULT = 4 * (os.cpu_count() or 0)
         ("pulumi destroy --exclude=urn:1", 0),
         ("pulumi up -t urn:1", 0),
         ("pulumi up --policy-pack 3", DEFAULT),
+        ("pulumi up -m use~-p~2~with~care", DEFAULT),
     ],
 )
 def test_how_much_the_engine_does_at_once(
     line: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cmdline"
-    file.write_text(line.replace(" ", "\0") + "\0")
+    file.write_text(line.replace(" ", "\0").replace("~", " ") + "\0")
     monkeypatch.delenv("PULUMI_PARALLEL", raising=False)
     monkeypatch.setattr(ancestors, "Path", lambda _name: file)
     monkeypatch.setattr(ancestors, "engine_process", lambda: 1)
