@@ -42,10 +42,8 @@ class PreferenceChapter(Chapter[PreferenceInputs, PreferenceFacts]):
 
     def restore(self, inputs: PreferenceInputs, known: Seen) -> Script:
         now, prior = known.before or PreferenceFacts(), known.prior or known.before or PreferenceFacts()
-        if not now.file.other and now.text not in (
-            with_ipv4_first(prior.text),
-            prior.text,
-        ):  # others changed more than we did
+        ours = now.file.other or now.text in (with_ipv4_first(prior.text), prior.text)
+        if not ours:  # others changed more than we did
             return _written(now, now.text if prefers_ipv4(prior.text) else without_ipv4_first(now.text))
         values = {"path": FILE, **_expected(now), **prior.file.unpacked().values("prior")}
         return Script("put gai.conf back", script("components/gai/restore.sh"), values, exits=FILE_EXITS)

@@ -16,7 +16,7 @@ KEYWORDS = ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms")
 OLDEST = "7.2"
 """The first OpenSSH that signs with an RSA host key by SHA-2; before, there is no safe list."""
 
-_NAMES = {
+NAMES = {
     "KexAlgorithms": (
         ("9.9", "mlkem768x25519-sha256"),  # the first three also withstand a quantum computer
         ("9.9", "sntrup761x25519-sha512"),
@@ -46,16 +46,12 @@ _NAMES = {
         ("7.2", "rsa-sha2-256"),
     ),
 }
+"""By keyword, the names with the version that introduced each, best first."""
 
 
 def table() -> str:
     """Return rows `keyword since name`, best first, from which the host chooses (components/sshd/daemon.sh)."""
-    return "".join(f"{keyword} {since} {name}\n" for keyword, rows in _NAMES.items() for since, name in rows)
-
-
-def names(keyword: str, version: str) -> tuple[str, ...]:
-    """Return the list of a keyword for a version such as "9.2", best first."""
-    return tuple(name for since, name in _NAMES[keyword] if _number(since) <= _number(version))
+    return "".join(f"{keyword} {since} {name}\n" for keyword, rows in NAMES.items() for since, name in rows)
 
 
 def has_modern(openssh: str) -> bool:
