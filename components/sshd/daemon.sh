@@ -62,6 +62,7 @@ find_sshd() {
     esac
 }
 choose_algorithms() {
+    unchosen=
     case $head in *" modern
 "*) ;; *) return 0 ;; esac
     number=${version#OpenSSH_}
@@ -73,13 +74,19 @@ choose_algorithms() {
         BEGIN {
             split(ENVIRON["has"], has, ".")
             n = split(ENVIRON["rows"], rows, "\n")
-            for (i = 1; i <= n && least(ENVIRON["oldest"]); i++) {
+            for (i = 1; i <= n; i++) {
                 split(rows[i], row, " ")
-                if (row[1] != "" && least(row[2])) list[row[1]] = list[row[1]] "," row[3]
+                keyword = tolower(row[1])
+                known[keyword]
+                if (row[1] != "" && least(ENVIRON["oldest"]) && least(row[2])) list[keyword] = list[keyword] "," row[3]
             }
         }
-        NF == 2 && $2 == "modern" && $1 in list { $2 = substr(list[$1], 2) }
-        { print }')
+        NF == 2 && $2 == "modern" && tolower($1) in known {
+            if (tolower($1) in list) $2 = substr(list[tolower($1)], 2)
+            else left = 1
+        }
+        { print }
+        END { exit left }') || unchosen=yes
     head="$head
 "
 }
@@ -101,8 +108,7 @@ answer_of() {
 }
 wanted() {
     asked=
-    case $head in *" modern
-"*) fail 65 "algorithms: modern needs OpenSSH $oldest or later, and this is ${version:-older}: leave it out for this host, or upgrade the host" ;; esac
+    [ -z "$unchosen" ] || fail 65 "algorithms: modern needs OpenSSH $oldest or later, and this is ${version:-older}: leave it out for this host, or upgrade the host"
     answer_of sshd -T -f /dev/stdin -C "user=$admin,$spec" <<DECLARED
 $head
 DECLARED

@@ -6,7 +6,7 @@ from components.core.chapter import KnownState
 from components.sshd import algorithms, effective
 from components.sshd.chapter import SshdChapter
 from components.sshd.settings import SshdInputs, SshdSettings
-from tests.unit.components.sshd.daemons import DROPIN, MAIN, Host, host, inputs, one_host
+from tests.unit.components.sshd.daemons import DROPIN, MAIN, SETTINGS, Host, host, inputs, one_host
 
 __all__ = ["host", "one_host"]
 
@@ -47,6 +47,12 @@ def test_each_shell_chooses_and_gives_back(host: Host) -> None:
     )
     assert host.restore(inputs(MODERN)).status == 0
     assert host.files() == host.before
+
+
+def test_a_person_of_that_name_and_small_letters_are_no_trouble(one_host: Host) -> None:
+    seen = one_host.applied(inputs(SETTINGS + "AllowUsers deploy\nAllowUsers modern\nmacs modern\n"))
+    assert "allowusers modern\n" in seen.wanted
+    assert f"macs {','.join(names('MACs', '9.2'))}\n" in seen.wanted
 
 
 def test_drift_replaces_the_word_by_what_is_there(one_host: Host) -> None:
