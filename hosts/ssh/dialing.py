@@ -25,7 +25,11 @@ _MOMENTARY = ("not allowed at this time", "maxstartups")
 
 
 class Transient(Exception):  # noqa: N818  # names a kind, as in hosts.errors
-    """The host may still be booting: worth another attempt."""
+    """The host may still be booting: worth another attempt. `refused`: it refuses connections to this port."""
+
+    def __init__(self, cause: str, *, refused: bool = False) -> None:
+        super().__init__(cause)
+        self.refused = refused
 
 
 class Refused(Exception):  # noqa: N818
@@ -251,7 +255,7 @@ def _meaning(
         )
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
         return Unreachable(tried=(connection.address,), cause=f"unknown host name: {error.strerror}")
-    return Transient(_cause(connection, error))
+    return Transient(_cause(connection, error), refused=isinstance(error, ConnectionRefusedError))
 
 
 def _cause(connection: Connection, error: OSError | asyncssh.Error) -> str:

@@ -14,6 +14,9 @@ from hosts.waiting import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 3.0
+LIMITED_AFTER, LIMITED_DELAY = 10.0, 8.0
+"""A port that refuses connections for so many seconds may be one that limits them. From then on, attempts are so many
+seconds apart: `ufw limit` refuses whoever tried six times in the last 30 seconds, and counts the refused ones, too."""
 GIVEN_UP_FOR = 30.0
 """Seconds during which a failed host's error is repeated without another attempt. After that, a single attempt checks
 whether it is back. Only once per process is the full wait for a booting host spent."""
@@ -37,6 +40,8 @@ class _Attempts:
     refused: dict[str, str]
     failures: dict[str, int] = field(default_factory=dict)
     cause: str = ""
+    turned_away: bool = False
+    """Whether the last attempt was refused a connection."""
 
 
 class LoginSequence:
@@ -173,7 +178,8 @@ class LoginSequence:
                 raise self._unreachable(seen, waited)
             with waiting(RETRY):
                 await asyncio.sleep(pause)
-            delay = min(delay * 2, LONGEST_DELAY)
+            limited = seen.turned_away and loop.time() - begun > LIMITED_AFTER
+            delay = LIMITED_DELAY if limited else min(delay * 2, LONGEST_DELAY)
 
     async def _round(self, seen: _Attempts) -> ActiveLogin | None:
         """Try each login once, except those already refused and those at an address that just did not answer."""
@@ -188,7 +194,7 @@ class LoginSequence:
             except Refused as error:
                 seen.refused[login] = str(error)
             except Transient as error:
-                seen.cause = str(error)
+                seen.cause, seen.turned_away = str(error), error.refused
                 silent.add(connection.endpoint)
                 unanswered.add(login)
             else:
