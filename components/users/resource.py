@@ -19,9 +19,9 @@ class LimitedUserProvider(HostProvider[UserInputs, UserFacts]):
 
     chapter = UserChapter()
 
-    def _way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
+    def way_since(self, inputs: UserInputs, state: Stored[UserInputs, UserFacts]) -> HostAccess | None:
         """As in every chapter, plus the password that the state has for this user, if it can be used for logging in."""
-        way, word = super()._way_since(inputs, state), state.declared.password
+        way, word = super().way_since(inputs, state), state.declared.password
         if way is None or word is None or state.declared.hashed:
             return way
         logins = {name: login for name, login in way.logins() if login.user == inputs.name}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.core.importing import _sought as sought
+from components.core.operations.importing import _sought as sought
 from components.fail2ban.chapter import Fail2BanChapter
 from components.fail2ban.settings import DROP_IN as JAILS
 from components.fail2ban.settings import Fail2BanFacts, Fail2BanInputs, JailFacts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.core.importing import told
+from components.core.operations.importing import told
 from components.failure import Failure
 from components.firewall.kept.chapter import KeptChapter, KeptFacts, KeptInputs
 from components.firewall.ruleset.existing import existing as existing_rules

@@ -7,9 +7,9 @@ import pytest
 
 from components.config.former import Former
 from components.config.inventory import Inventory
-from components.core import deletion
 from components.core.claims import Claims, called_for
-from components.core.deletion import Deletion
+from components.core.operations import deletion
+from components.core.operations.deletion import Deletion
 from components.core.stored import Stored
 from components.core.ways import Ways
 from components.failure import Failure

@@ -10,10 +10,11 @@ from pulumi.output import Unknown
 
 from components.config.identity import trusted_keys
 from components.config.inventory import Inventory
-from components.core import console, dynamic, ways
+from components.core import console, ways
 from components.core.chapter import Unfinished
 from components.core.claims import CLAIMS, called_for
 from components.core.dynamic import HostProvider
+from components.core.operations import update
 from components.failure import Failure
 from hosts.errors import ConnectionLost, HostError, Unreachable
 from hosts.ssh.connection import HostAccess
@@ -51,7 +52,7 @@ class Run:
         self.host = StagedHost(made)
         self.begin()
         monkeypatch.setattr(ways, "connected", self.connected)
-        monkeypatch.setattr(dynamic, "connected", self.connected)
+        monkeypatch.setattr(update, "connected", self.connected)
         monkeypatch.setattr(console, "_console", [self])
 
     def begin(self, token: str = "one", **hosts: Any) -> None:

@@ -359,7 +359,7 @@ def test_a_password_of_before_is_tried_for_sudo_while_it_changes() -> None:
     def tried(**before: Any) -> list[tuple[str, list[str]]]:
         declared = inputs(connection=connection, **before)
         state = stored.read(CHAPTER, {**declared.props(), "observed": facts(declared).props(), "claim": "c"})
-        way = provider._way_since(inputs(connection=connection, password="new"), state)
+        way = provider.way_since(inputs(connection=connection, password="new"), state)
         assert way is not None
         words = [(n, [login.sudo_password, *(one.sudo_password for one in login.former)]) for n, login in way.logins()]
         return [(name, [word.get_secret_value() for word in found if word]) for name, found in words]
