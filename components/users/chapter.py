@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from components.core.chapter import STALE, Chapter, KnownState
 from components.failure import Failure
-from components.keys.authorized_keys import found, merge, only
 from components.users.existing import existing
 from components.users.exits import EXITS
+from components.users.keys import plan as keys_plan
 from components.users.keys.facts import keys_program, own_folder, own_keys, own_trouble, trouble
 from components.users.own_login import by_another_login, guard
 from components.users.settings import (
@@ -29,6 +29,7 @@ from components.users.settings import (
     mode_of,
     refusal,
 )
+from components.users.sudo.groups import groups_ever, groups_of, groups_out, removed_groups
 from hosts.errors import HostError, LoginRefused
 from hosts.guard.guarded import Guard
 from hosts.scripts import script
@@ -92,7 +93,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
         before, prior, last = known.before, known.prior or UserFacts(), known.last
         if before is None:
             return Script("read the account first", f"exit {STALE}")
-        if _keys_managed(inputs, known) and before.keys_trouble:
+        if keys_plan.managed(inputs, known) and before.keys_trouble:
             if known.reobserved:
                 raise Failure(f"{inputs.host}: {self.title(inputs)}: {trouble(inputs, before)}")
             return Script("read the keys", f"exit {STALE}")
@@ -105,19 +106,19 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "shell_lost": _flag(_lost(inputs, prior, before) and not prior.exists),
             "want_home": inputs.home or (prior.home if _ever(known, "home") or homeless else ""),
             "home_lost": _flag(homeless and not prior.exists),
-            "leaves_home": _flag(_keys_ever(known) and prior.exists and before.home == prior.home),
-            **_keys_back(last or inputs, prior, before, known),
-            "groups": " ".join(_groups(inputs, before)),
-            "groups_out": " ".join(_groups_out(inputs, known)),
+            "leaves_home": _flag(keys_plan.ever_managed(known) and prior.exists and before.home == prior.home),
+            **keys_plan.given_back(last or inputs, prior, before, known),
+            "groups": " ".join(groups_of(inputs, before)),
+            "groups_out": " ".join(groups_out(inputs, known)),
             "password_form": "-e" if inputs.hashed else "",
             "password_changed": _flag(last_password != inputs.password),
             "dropin_content": inputs.drop_in,
             "sudo_wanted": inputs.sudo,
             "sudo_trial": script("components/users/sudo/trial.sh"),
             "first": _flag(last is None),
-            "keys_managed": _flag(_keys_managed(inputs, known)),
+            "keys_managed": _flag(keys_plan.managed(inputs, known)),
             "keys_expected": content,
-            "keys_content": _wanted_keys(inputs, known, content),
+            "keys_content": keys_plan.wanted(inputs, known, content),
             "ssh_mode": inputs.ssh_mode,
             "keys_mode": inputs.keys_mode,
         }
@@ -137,12 +138,12 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             "home_back": prior.home if _ever(known, "home") or _homeless(inputs, now) else now.home,
             "home_made": _flag(not prior.home_state),
             "home_mode": mode_of(prior.home_state) if _writable(prior.home_state) else "",
-            "groups": " ".join(sorted({name for one in known.possible for name in _removed_groups(one, prior)})),
-            "groups_out": " ".join(sorted(_groups_ever(known, now) - set(prior.groups))),
+            "groups": " ".join(sorted({name for one in known.possible for name in removed_groups(one, prior)})),
+            "groups_out": " ".join(sorted(groups_ever(known, now) - set(prior.groups))),
             "shadow_back": _flag(gave_password or bool(prior.expired)),
-            "keys_managed": _flag(_keys_ever(known)),
+            "keys_managed": _flag(keys_plan.ever_managed(known)),
             "keys_expected": now.keys.unpacked().content,
-            **_keys_back(inputs, prior if prior.home == now.home else UserFacts(), now, known),
+            **keys_plan.given_back(inputs, prior if prior.home == now.home else UserFacts(), now, known),
             **prior.drop_in.unpacked().values("prior_dropin"),
         }
         body = script("components/users/restore.sh")
@@ -203,7 +204,7 @@ class UserChapter(Chapter[UserInputs, UserFacts]):
             changes["shell"] = seen.shell
         if inputs.home is not None:
             changes["home"] = seen.home
-        if _manages_keys(inputs):
+        if keys_plan.manages(inputs):
             changes["keys"] = keys_in_force(inputs, seen)
             changes["ssh_mode"] = mode_of(seen.ssh) if seen.ssh[:1].isdigit() else inputs.ssh_mode
             changes["keys_mode"] = seen.keys.mode.zfill(3) if seen.keys.exists else inputs.keys_mode
@@ -234,81 +235,9 @@ def _flag(value: bool) -> str:
     return "yes" if value else ""
 
 
-def _groups(inputs: UserInputs, seen: UserFacts) -> tuple[str, ...]:
-    """Return the groups to be in."""
-    own = (seen.sudo_group,) if inputs.sudo != "none" and seen.sudo_group else ()
-    return tuple(dict.fromkeys((*inputs.groups, *own)))
-
-
-def _groups_ever(known: Seen, seen: UserFacts) -> set[str]:
-    """Return the groups that Stockade may have added."""
-    return {group for one in known.possible for group in _groups(one, seen)}
-
-
-def _removed_groups(inputs: UserInputs, prior: UserFacts) -> tuple[str, ...]:
-    """Return the group that a user without sudo must leave, if it was in it."""
-    return (prior.sudo_group,) if inputs.sudo == "none" and prior.sudo_group in prior.groups else ()
-
-
-def _groups_out(inputs: UserInputs, known: Seen) -> tuple[str, ...]:
-    """Return the groups to leave: those that we added and that are no longer declared."""
-    before, prior = known.before or UserFacts(), known.prior or UserFacts()
-    out = _groups_ever(known, before) - set(_groups(inputs, before)) - set(prior.groups)
-    if inputs.sudo == "none" and before.sudo_group and before.sudo != "none":  # a group may allow a few commands alone
-        out.add(before.sudo_group)
-    return tuple(sorted(out))
-
-
 def _ever(known: Seen, name: str) -> bool:
     """Return whether any inputs that may be in force set this."""
     return any(getattr(one, name) for one in known.possible)
-
-
-def _manages_keys(inputs: UserInputs) -> bool:
-    return bool(inputs.keys or inputs.exclusive_keys)
-
-
-def _keys_ever(known: Seen) -> bool:
-    return any(_manages_keys(one) for one in known.possible)
-
-
-def _keys_managed(inputs: UserInputs, known: Seen) -> bool:
-    return _manages_keys(inputs) or _ever(known, "keys")
-
-
-def _own_keys(known: Seen) -> set[str]:
-    """Return the keys, by content, that Stockade may have added."""
-    return set(found("\n".join(key for one in known.possible for key in one.keys)))
-
-
-def _wanted_keys(inputs: UserInputs, known: Seen, content: str) -> str:
-    if inputs.exclusive_keys:
-        return only(inputs.parsed_keys)
-    gone = _own_keys(known) - {key.blob for key in inputs.parsed_keys}
-    prior = known.prior.keys.unpacked().content if known.prior else ""
-    return merge(content, inputs.parsed_keys, sorted(gone), prior)
-
-
-def _keys_back(inputs: UserInputs, prior: UserFacts, now: UserFacts, known: Seen) -> dict[str, str]:
-    """Return the values for `give_back_keys`."""
-    content = _given_back_keys(inputs, prior, now, known)
-    return {
-        "prior_keys_content": content,
-        "prior_keys_remove": _flag(not content and not prior.keys.exists),
-        "prior_keys_mode": prior.keys.mode or inputs.keys_mode,
-        "prior_keys_group": prior.keys.group,
-        "prior_ssh_mode": mode_of(prior.ssh) if prior.ssh[:1].isdigit() else "",
-        "keys_left": trouble(inputs, now) if now.keys_trouble else "",
-        "keys_reobserved": _flag(known.reobserved),
-    }
-
-
-def _given_back_keys(inputs: UserInputs, prior: UserFacts, now: UserFacts, known: Seen) -> str:
-    """Return the prior file, plus what its owner added meanwhile."""
-    before, current = prior.keys.unpacked().content, now.keys.unpacked().content
-    if inputs.exclusive_keys or current == merge(before, inputs.parsed_keys):
-        return before
-    return merge(current, (), sorted({key.blob for key in inputs.parsed_keys} | _own_keys(known)), before)
 
 
 def _lost(inputs: UserInputs, prior: UserFacts, seen: UserFacts) -> bool:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
-from pulumi.runtime.proto.status_pb2 import Status
 
+from local.engine.processes.answers import (
+    Diff,
+    PartialFailureError,
+    ProviderError,
+    covers,
+    detailed_replaces,
+    provider_error,
+    raise_failures,
+)
 from local.engine.processes.launch import DYNAMIC
 from local.engine.processes.process import Process
 from local.engine.state.state import Resource
@@ -31,36 +37,6 @@ CHANNEL_OPTIONS = [
     ("grpc.absolute_max_metadata_size", 400 * 1024 * 1024),
 ]
 CANCEL_LIMIT = 5.0
-
-
-class ProviderError(Exception):
-    """An operation that the provider refused or failed; the text is the provider's."""
-
-
-class PartialFailureError(ProviderError):
-    """A resource that was created or changed incompletely; it goes into the state as it is."""
-
-    def __init__(self, detail: pb.ErrorResourceInitFailed) -> None:
-        super().__init__("\n".join(detail.reasons) or "resource init failed")
-        self.id: str = detail.id
-        self.outputs = from_struct(detail.properties)
-        self.inputs = from_struct(detail.inputs) if detail.HasField("inputs") else None
-        self.reasons = tuple(detail.reasons) or (str(self),)  # without a reason, the state would not show the failure
-
-    def marked(self, outputs: PropertyMap, inputs: PropertyMap) -> PartialFailureError:
-        """Mark as secret what is secret in `outputs` and `inputs`, for a provider that does not support secrets."""
-        self.outputs = mark_secrets(self.outputs, outputs)
-        self.inputs = None if self.inputs is None else mark_secrets(self.inputs, inputs)
-        return self
-
-
-@dataclass(frozen=True)
-class Diff:
-    """A provider's answer about a change."""
-
-    changed: bool
-    replace_keys: tuple[str, ...] = ()
-    delete_before_replace: bool = False
 
 
 class Provider:
@@ -88,7 +64,7 @@ class Provider:
         try:
             return getattr(self._stub.result(), method)(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _provider_error(error) from None
+            raise provider_error(error) from None
 
     def _operate(
         self, method: str, request: Any, settings: pb.ConfigureResponse, outputs: PropertyMap, inputs: PropertyMap
@@ -115,8 +91,8 @@ class Provider:
                 return news
             if error.code() == grpc.StatusCode.UNKNOWN and self.package == DYNAMIC:
                 return news
-            raise _provider_error(error) from None
-        _raise_failures(response)
+            raise provider_error(error) from None
+        raise_failures(response)
         return from_struct(response.inputs) if response.HasField("inputs") else news
 
     def configure(self, urn: str, inputs: PropertyMap, identity: str) -> None:
@@ -169,7 +145,7 @@ class Provider:
             type=_type(urn),
         )
         response = self._call("Check", request)
-        _raise_failures(response)
+        raise_failures(response)
         return self._received(response.inputs, news, settings)
 
     def _received(self, struct: Any, like: PropertyMap, settings: pb.ConfigureResponse) -> PropertyMap:
@@ -200,7 +176,7 @@ class Provider:
             if response.changes == pb.DiffResponse.DIFF_UNKNOWN
             else response.changes == pb.DiffResponse.DIFF_SOME
         )
-        replaces = [*response.replaces, *_detailed_replaces(response)]
+        replaces = [*response.replaces, *detailed_replaces(response)]
         if changed:
             touched = [*response.diffs, *response.detailedDiff]
             replaces += [key for key in touched if any(covers(path, key) for path in replace)]
@@ -329,41 +305,5 @@ def _type(urn: str) -> str:
     return urn.split("::", 3)[2].rsplit("$", 1)[-1]
 
 
-def _detailed_replaces(response: pb.DiffResponse) -> list[str]:
-    kinds = (pb.PropertyDiff.ADD_REPLACE, pb.PropertyDiff.DELETE_REPLACE, pb.PropertyDiff.UPDATE_REPLACE)
-    return [key for key, detail in response.detailedDiff.items() if detail.kind in kinds]
-
-
-def covers(pattern: str, path: str) -> bool:
-    """Whether a property path (`a.b[0]`) matches a pattern or is below it; parts of the pattern may be `*`."""
-    wanted, given = _parts(pattern), _parts(path)
-    return len(given) >= len(wanted) and all(part in ("*", other) for part, other in zip(wanted, given, strict=False))
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in re.split(r'[.\[\]"]+', path) if part]
-
-
 def _variable(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _raise_failures(response: Any) -> None:
-    if response.failures:
-        raise ProviderError(
-            "\n".join(f"{failure.property}: {failure.reason}" if failure.property else failure.reason
-                      for failure in response.failures)
-        )  # fmt: skip
-
-
-def _provider_error(error: grpc.RpcError) -> ProviderError:
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for detail in Status.FromString(value).details:
-                if detail.Is(pb.ErrorResourceInitFailed.DESCRIPTOR):
-                    failed = pb.ErrorResourceInitFailed()
-                    detail.Unpack(failed)
-                    return PartialFailureError(failed)
-    if error.code() == grpc.StatusCode.UNAVAILABLE:
-        return ProviderError("the provider process has ended or does not answer")
-    return ProviderError(str(error.details()))

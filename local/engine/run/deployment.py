@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError, UnsupportedError
-from local.engine.processes.plugins import Diff, Provider, ProviderError
+from local.engine.processes.answers import Diff, ProviderError
+from local.engine.processes.plugins import Provider
 from local.engine.run.failures import Failures
 from local.engine.run.goals import Goal, former_urns, keep_ignored, make_urn, pattern
 from local.engine.run.policies import Policies

@@ -12,7 +12,8 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 
 from local.engine.display.events import Severity, Sink
 from local.engine.errors import EngineError, UnsupportedError
-from local.engine.processes.plugins import CHANNEL_OPTIONS, ProviderError
+from local.engine.processes.answers import ProviderError
+from local.engine.processes.plugins import CHANNEL_OPTIONS
 from local.engine.run.construct import Constructor
 from local.engine.run.deployment import Deployment
 from local.engine.run.goals import Goal, read_goal

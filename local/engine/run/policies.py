@@ -18,8 +18,9 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 from local.engine.display.events import Severity, Sink, Violation
 from local.engine.display.progress import Report
 from local.engine.errors import EngineError, UnsupportedError
+from local.engine.processes.answers import ProviderError
 from local.engine.processes.launch import Launcher, python_of
-from local.engine.processes.plugins import CHANNEL_OPTIONS, ProviderError
+from local.engine.processes.plugins import CHANNEL_OPTIONS
 from local.engine.processes.process import Process
 from local.engine.run.steps import SkippedError
 from local.engine.state.project import read_yaml

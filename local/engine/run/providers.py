@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError
+from local.engine.processes.answers import ProviderError
 from local.engine.processes.launch import DYNAMIC, Launcher
-from local.engine.processes.plugins import Provider, ProviderError
+from local.engine.processes.plugins import Provider
 from local.engine.run.goals import Goal, make_urn
 from local.engine.state.ledger import StateJournal
 from local.engine.state.project import Config

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError
-from local.engine.processes.plugins import PartialFailureError, ProviderError
+from local.engine.processes.answers import PartialFailureError, ProviderError
 from local.engine.run.providers import ProviderPool
 from local.engine.run.removal import Remover
 from local.engine.state.ledger import StateJournal

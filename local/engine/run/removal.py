@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from local.engine.display.events import Op, Severity, Sink, Step
 from local.engine.errors import EngineError
-from local.engine.processes.plugins import Provider, ProviderError
+from local.engine.processes.answers import ProviderError
+from local.engine.processes.plugins import Provider
 from local.engine.run.providers import ProviderPool
 from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Resource, depth_first

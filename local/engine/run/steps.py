@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from local.engine.display.events import Op, Sink, Step
-from local.engine.processes.plugins import PartialFailureError, Provider, ProviderError
+from local.engine.processes.answers import PartialFailureError, ProviderError
+from local.engine.processes.plugins import Provider
 from local.engine.run.removal import Remover
 from local.engine.state.ledger import StateJournal
 from local.engine.state.state import Resource, now

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.engine.display.events import Op, Severity, Step, Violation
-from local.engine.processes.plugins import Diff, PartialFailureError, ProviderError, covers
+from local.engine.processes.answers import Diff, PartialFailureError, ProviderError, covers
 from local.engine.run.deployment import Deployment, Registration
 from local.engine.run.goals import Alias, Goal, make_urn
 from local.engine.run.policies import Policies
