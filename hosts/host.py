@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from hosts.errors import HostError, Useless, understanding
+from hosts.errors import HostError, Unreachable, Useless, understanding
 from hosts.guard.guarded import RunIdentity
 from hosts.guard.proofs import Proofs
 from hosts.guard.record import Ledger
@@ -28,6 +28,8 @@ begin init; cat /proc/1/comm 2>/dev/null || :; end
     timeout=30,
     as_root=False,
 )
+_PROBE = 5.0
+"""Seconds for a login to a host whose open connection works."""
 _ROOT_CHECK = Script("become root", "id -u", timeout=30)
 
 
@@ -203,6 +205,21 @@ class Host:
         with waiting(CONFIRMATION), timed(None):
             self._call(_all(*(self._confirm(way, patience) for way in ways)))
         self.first_login_proved |= login == name and port in (None, first.port)
+
+    def lets_in(self) -> bool:
+        """Return whether the host answers new connections."""
+        try:
+            self.confirm_everywhere(_PROBE, login="any")
+        except Unreachable:
+            return False
+        except HostError:
+            return True
+        return True
+
+    def quiet(self) -> None:
+        """Wait until no connection has been tried for half a minute; then a host that limits them lets us in again."""
+        with waiting(CONFIRMATION):
+            self._call(self._session.sequence.quiet())
 
     def _ways(
         self, login: str, address: str | None, port: int | None, timeout: float

@@ -29,6 +29,11 @@ BY_ITSELF = (
     "The host cannot be reached now. It rolls the change back by itself {limit} s after it was made, or at its next "
     f"boot, and logs that in {LOG}."
 )
+LIMITED = "Does something limit connections, as `ufw limit` or sshd's PerSourcePenalties do? Wait, then run this again"
+
+
+class NoLogins(Failure):  # names a kind, as in hosts.errors
+    """No new login works, although the previous settings are in force again: it was not the change."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +81,19 @@ class Change:
     def prove(self) -> None:
         """Prove over new connections that a login works while the change is armed.
 
-        Raises `Failure` if none does. By then the host is rolled back, or will roll back by itself.
+        Raises `Failure` if none does. By then the host is rolled back, or will roll back by itself. It is `NoLogins` if
+        none works without the change either.
         """
         assert self.guard is not None
         try:
             self._enter(self.guard.limit)
         except HostError as error:
-            raise Failure(
-                f"{self.host.name}: {self.title}: the change was not kept: with it in force, no new login worked. "
-                f"Tried: {error}\n{self.go_back()}"
-            ) from error
+            reverted, outcome = self._reverted()
+            what = "the change was not kept: with it in force, no new login worked"
+            if reverted and isinstance(error, Unreachable) and not self.host.lets_in():
+                what = f"nothing was changed: no new login works, with the previous settings either. {LIMITED}"
+                raise NoLogins(f"{self.host.name}: {self.title}: {what}. Tried: {error}\n{outcome}") from error
+            raise Failure(f"{self.host.name}: {self.title}: {what}. Tried: {error}\n{outcome}") from error
 
     def _enter(self, limit: int) -> None:
         if self.same:
@@ -118,15 +126,19 @@ class Change:
 
     def go_back(self) -> str:
         """Roll the host back now and return the outcome. If the host cannot be reached, it rolls back by itself."""
+        return self._reverted()[1]
+
+    def _reverted(self) -> tuple[bool, str]:
+        """Roll the host back now. Return whether it did, and the outcome in words."""
         assert self.guard is not None
         script = given_up(self.title, self.host.identity)
         try:
             [answer] = self.host.run(script, resource=self.title, timeout=self.guard.limit + BACK_TIME)
         except CommandFailed as error:
-            return str(error)
+            return False, str(error)
         except HostError:
-            return BY_ITSELF.format(limit=self.guard.limit)
-        return f"The host: {answer.stdout.strip()}." if answer.stdout.strip() else ""
+            return False, BY_ITSELF.format(limit=self.guard.limit)
+        return True, f"The host: {answer.stdout.strip()}." if answer.stdout.strip() else ""
 
 
 def _add(error: HostError, sentence: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic
 
-from components.core.change import Change
+from components.core import console
+from components.core.change import Change, NoLogins
 from components.core.chapter import STALE, Chapter, F, I, KnownState
 from components.core.stored import as_observed
 from components.failure import Failure
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 _LOOKS = 6
+_PAUSE = (
+    "no new login works, with the previous settings either: something may limit connections, as `ufw limit` does. "
+    "Trying once more after half a minute without any"
+)
 
 
 @dataclass
@@ -64,8 +69,18 @@ class Transaction(Generic[I, F]):
 
         Raises `Failure` and any `HostError`. If `begun` is true by then, the rollback may be incomplete.
         """
+        start = self.recorded, self.claim, self.prior
         with self._fitting():
-            return self._converge(known)
+            try:
+                return self._converge(known)
+            except NoLogins:
+                self._pause()
+                self.recorded, self.claim, self.prior = start  # the host has rolled back these, too
+                return self._converge(known)
+
+    def _pause(self) -> None:
+        console.warn(f"{self.inputs.host}: {self.title}: {_PAUSE}")
+        self.host.quiet()
 
     def _converge(self, known: KnownState[I, F]) -> F:
         chapter, title = self.chapter, self.title
@@ -110,7 +125,15 @@ class Transaction(Generic[I, F]):
 
     def put_back(self, known: KnownState[I, F]) -> None:
         """Restore `known.prior` and drop the record."""
-        with self._fitting(), self.host.proofs.change(self.title):
+        with self._fitting():
+            try:
+                self._put_back(known)
+            except NoLogins:
+                self._pause()
+                self._put_back(known)
+
+    def _put_back(self, known: KnownState[I, F]) -> None:
+        with self.host.proofs.change(self.title):
             change, armed = self._restore(known)
             if armed:
                 change.keep(forget(self.title))

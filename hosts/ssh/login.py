@@ -14,9 +14,9 @@ from hosts.waiting import CONNECTING, RETRY, waiting
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 3.0
-LIMITED_AFTER, LIMITED_DELAY = 10.0, 8.0
-"""A port that refuses connections for so many seconds may be one that limits them. From then on, attempts are so many
-seconds apart: `ufw limit` refuses whoever tried six times in the last 30 seconds, and counts the refused ones, too."""
+LIMITED_AFTER, QUIET = 10.0, 31.0
+"""A port that refuses connections for so many seconds may be one that limits them. A pause of so many ends that:
+`ufw limit` refuses whoever connected six times in the last 30 seconds, and counts every refused packet twice."""
 GIVEN_UP_FOR = 30.0
 """Seconds during which a failed host's error is repeated without another attempt. After that, a single attempt checks
 whether it is back. Only once per process is the full wait for a booting host spent."""
@@ -71,6 +71,8 @@ class LoginSequence:
         self._left: list[OpenConnection] = []
         self.handshakes = 0
         """Total number of connections opened."""
+        self.tried = -QUIET
+        """When the last connection was tried, by this sequence or apart from it."""
 
     @property
     def way(self) -> ActiveLogin | None:
@@ -117,6 +119,15 @@ class LoginSequence:
         except HostError as error:
             error.host = self.name
             raise
+        finally:
+            self.tried = max(self.tried, other.tried)
+
+    async def quiet(self) -> None:
+        """Wait until nobody has tried to connect for `QUIET` seconds."""
+        loop = asyncio.get_running_loop()
+        while (left := self.tried + QUIET - loop.time()) > 0:
+            with waiting(RETRY):
+                await asyncio.sleep(left)
 
     def holding(self, way: ActiveLogin) -> "LoginSequence":
         """A sequence that has this connection and opens no other."""
@@ -159,7 +170,7 @@ class LoginSequence:
 
     async def _retry(self, patience: float) -> ActiveLogin:
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun = since = loop.time()
         if not self.logins:
             raise Unreachable("the connection broke")
         useless = {login: f"{self._address(login)}: {fault.message}" for login, fault in self._useless.items()}
@@ -174,12 +185,13 @@ class LoginSequence:
                 raise LoginRefused(attempts=attempts, hint=hint or _ROTATING)
             waited = loop.time() - begun
             pause = delay * random.uniform(0.75, 1.25)  # noqa: S311  # jitter, not cryptography
+            if seen.turned_away and loop.time() - since > LIMITED_AFTER and waited + QUIET <= patience:
+                pause, since = QUIET, loop.time() + QUIET
             if waited + pause > patience or self._exhausted(seen):
                 raise self._unreachable(seen, waited)
             with waiting(RETRY):
                 await asyncio.sleep(pause)
-            limited = seen.turned_away and loop.time() - begun > LIMITED_AFTER
-            delay = LIMITED_DELAY if limited else min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, LONGEST_DELAY)
 
     async def _round(self, seen: _Attempts) -> ActiveLogin | None:
         """Try each login once, except those already refused and those at an address that just did not answer."""
@@ -190,11 +202,13 @@ class LoginSequence:
                 continue
             try:
                 tunnel = await self._tunnel(connection)
+                self.tried = asyncio.get_running_loop().time()
                 line = await dial(connection, self._handshakes_at_once, tunnel)
             except Refused as error:
                 seen.refused[login] = str(error)
             except Transient as error:
                 seen.cause, seen.turned_away = str(error), error.refused
+                self.tried = asyncio.get_running_loop().time()
                 silent.add(connection.endpoint)
                 unanswered.add(login)
             else:

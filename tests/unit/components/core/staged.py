@@ -92,7 +92,10 @@ class StagedHost:
     stage: Stage
     token: str = "one"
     locked: bool = False
-    """Whether no new login works."""
+    """Whether no new login works with the change in force."""
+    limited: int = 0
+    """How many new logins are refused, whatever is in force, before a pause."""
+    pauses: int = 0
     steps: list[str] = field(default_factory=list)
     logins: int = 0
     tried: list[str] = field(default_factory=list)
@@ -132,8 +135,21 @@ class StagedHost:
         """Prove a login."""
         self.logins += 1
         self.tried.append(login)
-        if self.locked:
+        self.limited = max(self.limited - 1, 0)
+        if (self.locked and self.stage.read(WORD) == "ours") or self.limited:
             raise Unreachable("nobody answers", host=self.name)
+
+    def lets_in(self) -> bool:
+        """As `Host.lets_in`."""
+        try:
+            self.confirm_everywhere(0, login="any")
+        except Unreachable:
+            return False
+        return True
+
+    def quiet(self) -> None:
+        """As `Host.quiet`, at once."""
+        self.pauses += 1
 
     def as_host(self) -> Host:
         """The same, typed as a `Host`."""

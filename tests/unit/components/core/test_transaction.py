@@ -123,6 +123,31 @@ def test_a_change_that_locks_everybody_out_goes_back_at_once(stage: Stage, chang
     assert not stage.path("/var/lib/stockade/prior").exists()
 
 
+def test_a_change_of_a_host_that_limits_logins_is_tried_again_after_a_pause(stage: Stage, change: Change) -> None:
+    stage.write(WORD, "theirs")
+    host, transaction = change(guarded=True)
+    host.limited = 3  # the proof, and the login that shows that it was not the change
+    assert transaction.converge(_fresh()).word == "ours"
+    assert (stage.read(WORD), transaction.prior, host.pauses) == ("ours", WordFacts(word="theirs"), 1)
+    assert "theirs" in stage.read(RECORD)
+
+    host.limited = 3
+    later = Transaction(WordChapter(), host.as_host(), transaction.inputs, recorded=OWNER)
+    later.put_back(KnownState(transaction.inputs, None, transaction.prior, WordFacts(word="ours")))
+    assert (stage.read(WORD), host.pauses) == ("theirs", 2)
+    assert not stage.path("/var/lib/stockade/prior").exists()
+
+
+def test_a_host_that_never_lets_in_again_is_said_not_to_be_changed(stage: Stage, change: Change) -> None:
+    stage.write(WORD, "theirs")
+    host, transaction = change(guarded=True)
+    host.limited = 99
+    told = failure_of(lambda: transaction.converge(_fresh()))
+    assert "nothing was changed: no new login works, with the previous settings either" in told
+    assert "limit" in told
+    assert (stage.read(WORD), host.pauses) == ("theirs", 1)
+
+
 def test_where_the_host_is_out_of_reach_the_error_says_that_it_goes_back_alone(stage: Stage, change: Change) -> None:
     host, first = change(guarded=True)
     host.locked = True

@@ -60,6 +60,10 @@ class Entered:
         if self.refuses:
             raise Unreachable("nobody answers", host=self.name)
 
+    def lets_in(self) -> bool:
+        """Whether it answers with the previous settings."""
+        return True
+
     def confirm_everywhere(self, patience: float, **how: Any) -> None:
         """Log in anew at every address."""
         self.confirm(patience=patience, **how)

@@ -43,6 +43,7 @@ def attempts(clock: Clock, monkeypatch: pytest.MonkeyPatch, before: int, *, refu
     async def dial(*_: object) -> OpenConnection:
         tried.append(clock.time())
         if sum(moment > clock.time() - 30 for moment in tried) >= 6:  # -m recent --update --seconds 30 --hitcount 6
+            tried.extend([clock.time()] * 3)  # --set and --update count, and the packet is sent twice
             raise Transient("Connection refused", refused=refused)
         return OpenConnection(CONNECTION, asyncssh.SSHClientConnection.__new__(asyncssh.SSHClientConnection))
 
