@@ -41,25 +41,18 @@ _close_filter() { # CLIENT PORT: prints for nft what lets in only this connectio
     done
     case $nft_family:$1 in ip:*.* | ip6:*:*) ;; *) return 0 ;; esac
     # drop_natives counts on one rule ahead of the others in each
-    echo "insert rule $nft_family filter INPUT $nft_family saddr $1 tcp dport $2 counter accept"
-    echo "insert rule $nft_family filter OUTPUT $nft_family daddr $1 tcp sport $2 counter accept"
+    echo "insert rule $nft_family filter INPUT $nft_family saddr $1 tcp dport $2 counter accept $NATIVE_OURS"
+    echo "insert rule $nft_family filter OUTPUT $nft_family daddr $1 tcp sport $2 counter accept $NATIVE_OURS"
 }
-_as_before_closing() { # POLICIES CLIENT PORT: filters what save_rules prints
-    policies="$1" client="$2" port="$3" awk '
+_as_before_closing() { # POLICIES: filters what save_rules prints
+    policies="$1" awk '
         BEGIN {
             n = split(ENVIRON["policies"], line, "\n")
             for (i = 1; i <= n; i++) { split(line[i], w, " "); was[":" w[1]] = w[2] }
-            host = ENVIRON["client"] (index(ENVIRON["client"], ":") ? "/128" : "/32")
-            added["-A INPUT -s " host " -p tcp -m tcp --dport " ENVIRON["port"] " -j ACCEPT"]
-            added["-A OUTPUT -d " host " -p tcp -m tcp --sport " ENVIRON["port"] " -j ACCEPT"]
         }
         /^\*/ { table = $0 }
         table == "*filter" && /^:/ && ($1 in was) { $2 = was[$1] }
-        table == "*filter" {
-            rule = $0
-            sub(/^\[[0-9:]*\] /, "", rule)
-            if (rule in added) { delete added[rule]; next }
-        }
+        table == "*filter" && / --comment "?stockade-interim"? / { next }
         { print }'
 }
 drop_natives() {
@@ -89,7 +82,7 @@ drop_natives() {
         ! grep -q '^insert rule' "$guard/natives.drop" || _ahead=1
     done
     if [ -n "$_closed" ]; then
-        save_rules | _as_before_closing "$_policies" "$_client" "$_port" >"$guard/rules.new"
+        save_rules | _as_before_closing "$_policies" >"$guard/rules.new"
     else
         save_rules >"$guard/rules.new"
     fi

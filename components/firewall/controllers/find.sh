@@ -19,6 +19,7 @@
 unset other_tool
 case $tool in iptables) _ip=ip ;; *) _ip=ip6 ;; esac
 others() { # SAVED
+    find_version
     if [ -f /etc/ufw/ufw.conf ] && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then
         echo ufw
     elif ! command -v ufw >/dev/null; then
@@ -93,7 +94,8 @@ _kept() ( # TABLE
 find_variant() {
     [ -z "${other_tool+known}" ] || return 0
     other_tool=
-    case $("$tool" -V 2>/dev/null) in
+    find_version
+    case $tool_version in
         *nf_tables*)
             # listing with iptables-legacy creates its tables; the kernel tells which exist
             if read -r _name 2>/dev/null <"/proc/net/${_ip}_tables_names"; then other_tool=$tool-legacy; fi

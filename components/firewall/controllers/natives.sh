@@ -5,11 +5,30 @@
 #                       that nothing can list, only the table
 #
 # Rules in which xtables has a part were made by iptables. Of the others, those come first that have an expression
-# iptables does not use. If there are none in a table that iptables cannot print, then those without a counter, which
-# iptables never leaves out; if there are none, all others that jump nowhere.
+# iptables does not use, or does not print. If there are none in a table that iptables cannot print, then those without a
+# counter, which iptables never leaves out; if there are none, all others that jump nowhere.
+#
+# Before 1.8.8, iptables prints `tcp dport 22 accept` as `-p tcp -j ACCEPT`, and leaves out most of what nft can match.
+#
+# find_version    sets tool_version, what TOOL -V prints
 #
 # SAVED: what TOOL-save prints, even if it failed.
 # takes: tool nft_family
+
+unset tool_version
+NATIVE_OURS='comment "stockade-interim"' # of rules that drop_natives adds
+_ODD_WORDS='[@{]| [sd]addr (!= )?[^ ]*-| (id|mtu|gateway|vtag|spi|frag-off) '
+_ODD_WORDS="$_ODD_WORDS| (length|checksum|csumcov|sequence|ackseq|window|urgptr|doff) "
+find_version() {
+    [ -n "${tool_version+known}" ] || tool_version=$("$tool" -V 2>/dev/null) || :
+}
+_forgets() { # this iptables: most of what it does not know, when it prints rules
+    case $tool_version in *' v1.8.'[0-7]' '* | *' v1.'[0-7].*) ;; *) return 1 ;; esac
+}
+_has_odd() { # TABLE: words for what iptables leaves out
+    { nft -t list table "$nft_family" "$1" 2>/dev/null || nft list table "$nft_family" "$1"; } |
+        grep -Eq "^		.*($_ODD_WORDS)"
+}
 
 _iptables_tables() { # those of iptables' names
     nft list tables "$nft_family" 2>/dev/null | awk '$3 ~ /^(filter|nat|mangle|raw|security)$/ { print $3 }'
@@ -26,9 +45,12 @@ _is_printed() { # SAVED TABLE: to its end
 _native_in() { # TABLE: prints, after how surely it is not iptables' (1 most), what native_lines does
     {
         nft -a -s --debug=netlink list table "$nft_family" "$1" || nft -a --debug=netlink list table "$nft_family" "$1"
-    } 2>/dev/null | family="$nft_family" table="$1" awk '
+    } 2>/dev/null | family="$nft_family" table="$1" forgets="$_forgets" ours="$NATIVE_OURS" awk '
         BEGIN {
             OFS = "\t"
+            forgets = ENVIRON["forgets"]
+            split(ENVIRON["family"] == "ip" ? "6 9 12 16" : "6 8 24", w, " ") # fragment, protocol, addresses
+            for (i in w) printed[w[i]]
             table = ENVIRON["table"]
             places["filter"] = "filter|0"
             places["nat"] = "dstnat|srcnat|-?100"
@@ -44,11 +66,24 @@ _native_in() { # TABLE: prints, after how surely it is not iptables' (1 most), w
             return chain ~ /^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)$/ && index(text, " hook " tolower(chain) " ") &&
                 match(text, " priority (" places[table] ");")
         }
-        $1 == ENVIRON["family"] && $2 == table && $4 ~ /^[0-9]+$/ { handle = $4; next }
+        function left_out() { # by iptables, when it prints this expression
+            if ($2 == "meta") return forgets && !($3 == "load" && $4 ~ /^([io]if(name)?|l4proto|protocol|nfproto)$/)
+            if ($2 == "payload") {
+                place = $6
+                fragment = place == "network" && $9 == 6 && ENVIRON["family"] == "ip"
+                if (place == "network") return forgets && !($9 in printed)
+                return place != "transport" || forgets || ($9 > 3 && $9 != 13) # ports, types, flags
+            }
+            if ($2 == "bitwise") fragment = 0
+            if ($2 == "cmp" && fragment) return 1
+            return place == "network" && ($2 == "range" || / cmp [gl]t/)
+        }
+        $1 == ENVIRON["family"] && $2 == table && $4 ~ /^[0-9]+$/ { handle = $4; place = ""; next }
         /^  \[ / {
             if ($2 ~ /^(match|target)$/) xt[handle]
             else if ($2 == "counter") counted[handle]
             else if ($2 == "log" ? !/ group / : $2 !~ /^(payload|meta|cmp|bitwise|immediate|range|limit)$/) odd[handle]
+            else if (left_out()) odd[handle]
             if ($2 == "immediate" && / (jump|goto) /) jumps[handle]
             next
         }
@@ -66,7 +101,7 @@ _native_in() { # TABLE: prints, after how surely it is not iptables' (1 most), w
             text = substr(held, 1, RSTART - 1)
             handle = $NF
             held = ""
-            if (surely()) print surely(), table, "rule", chain, handle, n, text
+            if (surely() && !index(text, ENVIRON["ours"])) print surely(), table, "rule", chain, handle, n, text
             n++
         }'
 }
@@ -75,19 +110,19 @@ native_lines() { # SAVED
         printf '%s\n' "$1" | sed -n "s/^# Table .\([a-z]*\). .*use 'nft' tool.*/\1/p"
         return
     fi
-    _suspects=
+    _suspects= _forgets=
+    find_version
+    case $tool_version in *nf_tables*) ;; *) return 0 ;; esac
+    ! _forgets || _forgets=yes
     for _table in $(_iptables_tables); do
         if _is_named "$1" "$_table"; then
             _suspects="$_suspects $_table:named"
         elif ! _is_printed "$1" "$_table"; then
             _suspects="$_suspects $_table:lost"
-        elif { nft -t list table "$nft_family" "$_table" 2>/dev/null || nft list table "$nft_family" "$_table"; } |
-            grep -Eq '^		.*[@{]'; then
+        elif [ -n "$_forgets" ] || _has_odd "$_table"; then
             _suspects="$_suspects $_table:maybe"
         fi
     done
-    [ -n "$_suspects" ] || return 0
-    case $("$tool" -V 2>/dev/null) in *nf_tables*) ;; *) return 0 ;; esac
     for _table in $_suspects; do
         _native_in "${_table%:*}" | kind="${_table#*:}" table="${_table%:*}" awk '
             BEGIN { FS = OFS = "\t"; kind = ENVIRON["kind"] }

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from local.lab.api import LabHost
-from tests.lab.conftest import entry
+from tests.lab.conftest import DEBIAN, entry
 from tests.lab.stack import Stack
 
-NAME = "native1"
 RULES = (
     "ct state new accept",
     "meta skuid 0 counter accept",
@@ -28,12 +27,27 @@ RULES = (
 )
 """Rules as nft writes them: those that make iptables-save leave out the table, those with which it fails, and those
 that it prints as if they matched more."""
+LEFT_OUT = ("ip saddr 203.0.113.1-203.0.113.9 accept", "udp length 9 counter accept", "ip frag-off 5 counter accept")
+"""Rules that iptables prints without a part of what they match."""
+OLD = (
+    "tcp dport 8080 accept",
+    "ip saddr 203.0.113.7 tcp dport 22 counter accept",
+    "icmp type echo-request counter accept",
+    "meta mark 5 counter accept",
+    "ip ttl 5 counter accept",
+    "ether saddr 00:11:22:33:44:55 counter accept",
+    "tcp flags syn counter accept",
+)
+"""Those that it prints without what they match before 1.8.8."""
 CLOSED = "*filter\n:INPUT DROP\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n"
 
 
-@pytest.fixture(scope="module")
-def host(bring_up: Callable[[str], LabHost]) -> LabHost:
-    return bring_up(NAME)
+OLD_IPTABLES = "debian-11"
+
+
+@pytest.fixture(scope="module", params=dict.fromkeys((DEBIAN, OLD_IPTABLES)))
+def host(bring_up: Callable[[str, str], LabHost], request: pytest.FixtureRequest) -> LabHost:
+    return bring_up(f"native{1 + (request.param == OLD_IPTABLES)}", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +59,7 @@ def stack(host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 
 def declare(stack: Stack, host: LabHost, firewall: dict[str, object]) -> None:
-    stack.configure(hosts={NAME: entry(host)}, firewall=firewall)
+    stack.configure(hosts={host.name: entry(host)}, firewall=firewall)
 
 
 def rules_of(host: LabHost) -> list[str]:
@@ -85,6 +99,17 @@ def test_rules_of_nft_in_iptables_tables_are_shown_and_taken_back(stack: Stack, 
         taken_back(stack)
         assert [line for line in rules_of(host) if "-j native" not in line] == before
     host.exec("iptables -D INPUT -j native; iptables -D FORWARD -j native; iptables -X native", check=False)
+
+
+def test_what_iptables_leaves_out_of_a_rule_is_noticed(stack: Stack, host: LabHost) -> None:
+    before = rules_of(host)
+    rules = (*LEFT_OUT, *(OLD if host.status().variant == OLD_IPTABLES else ()))
+    nft(host, *(f"add rule ip filter INPUT {rule}" for rule in rules))
+    stack.refresh()
+    assert stack.preview("--diff").output.count("nft has written the rule") == len(rules)
+    stack.up()
+    stack.unchanged()
+    assert rules_of(host) == before
 
 
 WHOLE = {
