@@ -44,11 +44,12 @@ if (find_sshd) >/dev/null 2>&1; then
     [ -f "$shipped" ] || shipped=/dev/null
     begin shipped
     # without the drop-ins of this host
-    grep -vi '^[[:space:]]*include' "$shipped" | sshd -T -f /dev/stdin -C "user=root,$spec" 2>/dev/null || :
+    grep -vi '^[[:space:]]*include' "$shipped" | sshd -T -f /dev/stdin -C "user=root,$spec" 2>/dev/null |
+        small_keywords || :
     end
     begin effective
     # shellcheck disable=SC2086 # options
-    sshd -T $opts -f "$main" -C "user=root,$spec" 2>/dev/null || :
+    sshd -T $opts -f "$main" -C "user=root,$spec" 2>/dev/null | small_keywords || :
     end
     begin matches
     grep -hiE '^[[:space:]]*match[[:space:]]' "$main" /etc/ssh/sshd_config.d/*.conf 2>/dev/null | head -n 50 || :

@@ -107,7 +107,7 @@ if [ -n "$keys_managed" ]; then (
     fi
     put_keys "$ssh_mode" "$keys_mode" "$(keys_sum "$keys_expected")" "$keys_content" ""
     sources=$(sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null |
-        sed -n 's/^authorizedkeysfile //p') || :
+        sed -n 's/^[Aa]uthorized[Kk]eys[Ff]ile //p') || :
     case " $sources " in
         "  " | *" .ssh/authorized_keys "* | *" %h/.ssh/authorized_keys "* | *" $home/.ssh/authorized_keys "*) ;;
         *) refuse 97 "$sources" ;;

@@ -3,4 +3,4 @@
 # takes: name
 
 (umask 022 && mkdir -p /run/sshd) # required by sshd -T
-sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null | grep -E '^(allow|deny)(users|groups) ' || :
+sshd -T -C "user=$name,host=localhost,addr=127.0.0.1" 2>/dev/null | grep -iE '^(allow|deny)(users|groups) ' || :

@@ -51,8 +51,10 @@ give_back_account() {
     if [ -n "$shadow_back" ] && [ -f "$kept" ]; then
         set_hash "$(cut -d: -f2 "$kept")"
         IFS=: read -r _ _ changed least longest warn grace ends _ <"$kept" || :
-        chage -d "${changed:--1}" -m "${least:--1}" -M "${longest:--1}" -W "${warn:--1}" \
-            -I "${grace:--1}" -E "${ends:--1}" "$name"
+        chage -d "${changed:--1}" -M "${longest:--1}" -W "${warn:--1}" -I "${grace:--1}" -E "${ends:--1}" "$name"
+        # no change of ours touches it, and shadow 4.19 has no such option
+        [ "$(getent shadow "$name" | cut -d: -f4)" = "$least" ] || chage -m "${least:--1}" "$name" 2>/dev/null ||
+            say_left "the password of $name keeps the minimum age that somebody gave it: chage cannot set it here"
     fi
     restore_file prior_dropin "$dropin"
 }

@@ -71,12 +71,6 @@ BREAKS = (
         "/etc/iptables/rules.v6 cannot be loaded: ",
     ),
     Break(
-        "an upgrade removes the loader",
-        "DEBIAN_FRONTEND=noninteractive apt-get remove -qy netfilter-persistent </dev/null; rm /etc/iptables/rules.v6",
-        "netfilter-persistent did not",
-        "there is no /etc/iptables/rules.v6",
-    ),
-    Break(
         "another program flushes before the network is up",
         unit(
             "DefaultDependencies=no\nAfter=netfilter-persistent.service\nBefore=network-pre.target",
@@ -100,6 +94,12 @@ BREAKS = (
         "iptables-restore is not there",
         "ip6tables-restore is not there",
         mended="mv /root/kept/xtables-nft-multi /usr/sbin/",
+    ),
+    Break(
+        "an upgrade removes the loader",
+        "DEBIAN_FRONTEND=noninteractive apt-get remove -qy netfilter-persistent </dev/null; rm /etc/iptables/rules.v6",
+        "netfilter-persistent",
+        "there is no /etc/iptables/rules.v6",
     ),
 )
 

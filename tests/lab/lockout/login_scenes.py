@@ -62,7 +62,7 @@ class SshdScene(_LoginScene):
 
     def at_boot(self) -> str:
         """Read the files."""
-        told = self.host.exec("mkdir -p /run/sshd; sshd -T | grep maxauthtries; ls /etc/ssh/sshd_config.d").stdout
+        told = self.host.exec("mkdir -p /run/sshd; sshd -T | grep -i maxauthtries; ls /etc/ssh/sshd_config.d").stdout
         named = {"maxauthtries 5": "before", "maxauthtries 4": "after"}
         return next((name for text, name in named.items() if text in told), told)
 

@@ -74,7 +74,7 @@ def test_the_first_run_hardens_and_the_second_asks_no_host(host: LabHost, stack:
     assert f"{PORT} 443" not in host.iptables_save()
     stack.up()
     assert f"-A INPUT {PORT} 443" in host.iptables_save()
-    assert "passwordauthentication no" in host.exec("sshd -T").stdout
+    assert "passwordauthentication no" in host.exec("sshd -T").stdout.lower()
     logins = host.exec(LOGINS).stdout
     assert "unchanged" in stack.up()
     stack.unchanged()

@@ -68,7 +68,7 @@ def test_a_program_makes_a_machine_and_hardens_it(host: LabHost, checkout: Check
 
     own.pulumi("up", "--yes", "--skip-preview")
     assert "deploy" in host.exec("getent group sudo").stdout
-    assert "permitrootlogin no" in host.exec("sshd -T").stdout
+    assert "permitrootlogin no" in host.exec("sshd -T").stdout.lower()
     state = own.state()
     assert "PRIVATE KEY" not in json.dumps(state)
     assert "ciphertext" in json.dumps(state["Instance:web1"]["inputs"]["metadatas"])

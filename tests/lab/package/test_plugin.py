@@ -121,7 +121,7 @@ def test_all_that_a_host_has_may_be_deleted_at_once(host: LabHost, tmp_path: Pat
             inputs, failures = engine.check(urn, {"host": host.name, **props})
             assert failures == []
             made.append((urn, *engine.create(urn, inputs)))
-        assert "permitrootlogin no" in host.exec("sshd -T").stdout
+        assert "permitrootlogin no" in host.exec("sshd -T").stdout.lower()
     with served(tmp_path) as engine:  # another run, whose program declares nothing
         engine.configure(hosts={host.name: entry(host, admin=admin)})
         with ThreadPoolExecutor(len(made)) as pool:

@@ -1,5 +1,6 @@
 """hosts/ on a real Debian: sshd, sudo, apt, systemd, reboots and unplugged cables."""
 
+import re
 import shlex
 import threading
 from collections.abc import Callable, Iterator
@@ -211,7 +212,7 @@ def test_facts_and_distribution(root: Host) -> None:
     assert "ID=debian" in facts.os_release
     which = Script("which distribution", f'{_DISTRO}known_distro; echo "$distro $distro_version|$family"')
     [answer] = root.run(which)
-    assert answer.stdout == "debian 12|debian\n"
+    assert re.fullmatch(r"debian (\d+|)\|debian\n", answer.stdout)
 
 
 def test_files_are_given_back_with_owner_and_mode(root: Host, lab_host: LabHost) -> None:

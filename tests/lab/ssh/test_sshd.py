@@ -141,7 +141,8 @@ def offered(host: LabHost, user: str, port: int = 22) -> set[str]:
 def in_force(host: LabHost, user: str = "deploy") -> dict[str, str]:
     """Read `sshd -T` for a login from outside, without our code."""
     told = host.exec(f"mkdir -p /run/sshd; sshd -T -C user={user},host=o,addr=198.51.100.2,laddr=::1,lport=22").stdout
-    return dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
+    rows = (line.split(" ", 1) for line in told.splitlines() if " " in line)
+    return {keyword.lower(): value for keyword, value in rows}
 
 
 def files(host: LabHost) -> str:
@@ -245,7 +246,7 @@ def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_tak
         "+ MaxAuthTries 3",
     ]
     stack.up()
-    told = host.exec("sshd -T -C user=deploy,host=o,addr=198.51.100.2,laddr=::1,lport=22").stdout
+    told = host.exec("sshd -T -C user=deploy,host=o,addr=198.51.100.2,laddr=::1,lport=22").stdout.lower()
     assert re.findall("allowusers (.*)", told) == ["deploy", "root"]
     assert "maxauthtries 3" in told
     assert "logingracetime 60" in told

@@ -171,7 +171,7 @@ def test_what_no_config_could_declare_is_drift_like_any_other(stack: Stack, host
     assert "This is a fault" not in shown
     host.exec("rm -f /etc/fail2ban/jail.local")
     stack.up()
-    assert "kbdinteractiveauthentication no" in host.exec("sshd -T").stdout
+    assert "kbdinteractiveauthentication no" in host.exec("sshd -T").stdout.lower()
     assert "/srv/odd home" not in host.exec("getent passwd guest").stdout
     host.exec("systemctl stop odd; apt-mark unhold fail2ban sudo")  # `destroy` refuses a held package and names it
     stack.refresh()

@@ -89,7 +89,7 @@ def test_the_example_makes_a_machine_and_hardens_it(host: LabHost, tmp_path: Pat
     assert "stockade@v" in "".join(told)
     assert "-A INPUT -p tcp -m tcp --dport 443 " in host.iptables_save()
     assert "-A INPUT -j REJECT" in host.iptables_save()
-    assert host.exec("sshd -T | grep -i ^permitrootlogin").stdout.split() == ["permitrootlogin", "no"]
+    assert host.exec("sshd -T | grep -i ^permitrootlogin").stdout.lower().split() == ["permitrootlogin", "no"]
     assert host.exec("sudo -u deploy sudo -n id -u").stdout.strip() == "0"
     told += [example.done("refresh", "--yes"), example.done("preview", "--diff", "--expect-no-changes")]
 

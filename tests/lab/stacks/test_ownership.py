@@ -93,7 +93,7 @@ class Fleet:
         """Whether a port is closed, root cannot log in, and the admin can."""
         closed = probe_ports(self.lab, machine, [CLOSED, 22])
         assert {answers[22] for answers in closed.values()} == {"open"}
-        root_out = "permitrootlogin no" in machine.exec("sshd -T").stdout
+        root_out = "permitrootlogin no" in machine.exec("sshd -T").stdout.lower()
         admin_in = self.admin_logs_in(machine)
         seen = {*(answers[CLOSED] != "open" for answers in closed.values()), root_out, admin_in}
         assert len(seen) == 1, (closed, root_out, admin_in)
@@ -178,7 +178,7 @@ def test_a_rename_that_failed_and_is_taken_back_in_the_config(fleet: Fleet, host
         assert stack.up(check=False).status != 0
         fleet.declare(stack, settings, alpha=fleet.entry(host))
         stack.up()
-        assert f"versionaddendum {settings['settings']['VersionAddendum']}\n" in host.exec("sshd -T").stdout
+        assert f"versionaddendum {settings['settings']['VersionAddendum']}\n" in host.exec("sshd -T").stdout.lower()
         assert fleet.hardened(host)
         stack.unchanged()
         stack.refresh()
@@ -224,7 +224,7 @@ def test_a_damaged_record_is_told_or_counts_as_none(fleet: Fleet, host: LabHost)
     host.exec('for file in /var/lib/stockade/owner/*; do printf \'{"claim": "ab\' >$file; done')
     fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
     stack.up()
-    assert "maxauthtries 3" in host.exec("sshd -T").stdout
+    assert "maxauthtries 3" in host.exec("sshd -T").stdout.lower()
     host.exec("for file in /var/lib/stockade/prior/*; do echo nonsense >$file; done")
     fleet.declare(stack, beta=fleet.entry(host))
     refused = stack.up(check=False)
@@ -422,7 +422,7 @@ def test_a_host_that_lost_our_record_is_changed_and_undone_all_the_same(fleet: F
     fleet.declare(stack, sshd={"settings": {"MaxAuthTries": 3}}, web=fleet.entry(host))
     stack.up()
     assert fleet.hardened(host)
-    assert "maxauthtries 3" in host.exec("sshd -T").stdout
+    assert "maxauthtries 3" in host.exec("sshd -T").stdout.lower()
     stack.unchanged()
     stack.destroy()
     assert not fleet.hardened(host)
@@ -558,7 +558,7 @@ def test_another_checkout_takes_over_aloud_and_the_first_one_changes_nothing_any
     refused = stack.up(check=False)
     assert refused.status != 0
     assert "nothing was changed: another state of this stack" in refused
-    assert "maxauthtries 3" not in host.exec("sshd -T").stdout
+    assert "maxauthtries 3" not in host.exec("sshd -T").stdout.lower()
 
     fleet.declare(stack, web=fleet.entry(host) | {"existing": "takeOver"})
     stack.up()

@@ -98,7 +98,7 @@ def test_your_own_hosts_literally(host: LabHost, tmp_path: Path, engine: str) ->
         assert "[mandatory]" not in done.output
         assert "stockade@v" in done.output, "no pack was asked"
         assert "no policy pack checks" not in done.output
-    assert host.exec("sshd -T | grep -i ^permitrootlogin").stdout.split() == ["permitrootlogin", "no"]
+    assert host.exec("sshd -T | grep -i ^permitrootlogin").stdout.lower().split() == ["permitrootlogin", "no"]
     assert f"-A INPUT -s {own[ME]}/32 -p tcp -m tcp --dport 22 " in host.iptables_save()
     with (newcomer.clone / "stacks" / "Pulumi.mine.yaml").open("a") as file:  # users append to it
         file.write("  stockade:timeSync: {}\n")

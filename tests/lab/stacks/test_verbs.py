@@ -64,7 +64,7 @@ def ports(lab: Lab, host: LabHost) -> dict[int, str]:
 
 def is_hardened(lab: Lab, host: LabHost) -> bool:
     """Whether everything that the stack declares is in force."""
-    sshd = host.exec("sshd -T").stdout.splitlines()
+    sshd = host.exec("sshd -T").stdout.lower().splitlines()
     account = host.exec("id deploy && sudo -l -U deploy", check=False).stdout
     return ports(lab, host) == OPEN and "passwordauthentication no" in sshd and "NOPASSWD: ALL" in account
 

@@ -102,7 +102,7 @@ def test_ssh_connection_is_the_users_word(host: LabHost, stack: Stack) -> None:
     assert host.exec(f"cat {DROPIN}").stdout.splitlines().count(true) == 1
     assert host.exec("grep -rn 'ignorecommand=\\|evil' /etc/fail2ban/jail.* /etc/ssh || :").stdout == ""
     assert host.exec("fail2ban-client get sshd ignorecommand").stdout.strip() == ""
-    assert host.exec("sshd -T | grep -i maxauthtries").stdout == "maxauthtries 4\n"
+    assert host.exec("sshd -T | grep -i maxauthtries").stdout.lower() == "maxauthtries 4\n"
     stack.unchanged()
 
 

@@ -86,7 +86,7 @@ class Host:
     def told(self, user: str = "root") -> Mapping[str, str]:
         """The configuration of the host for a login."""
         lines = self.stage.execute("sshd", "-T", "-C", f"user={user},host=x,addr=x").stdout.splitlines()
-        return dict(line.split(" ", 1) for line in lines)
+        return {line.split(" ", 1)[0].lower(): line.split(" ", 1)[1] for line in lines}
 
     def asked(self) -> list[str]:
         """The actions requested from systemd."""

@@ -61,6 +61,9 @@ cat "$file" >/tmp/sshd.$$ # stdin can only be read once
         for (i in names) known[names[i]]
         split("port listenaddress allowusers", names)
         for (i in names) cumulative[names[i]]
+        split("PermitRootLogin PasswordAuthentication KbdInteractiveAuthentication MaxAuthTries LogLevel " \
+            "KexAlgorithms Ciphers MACs HostKeyAlgorithms Port ListenAddress AllowUsers", names)
+        for (i in names) shown[tolower(names[i])] = names[i]
         value["permitrootlogin"] = "without-password"; value["passwordauthentication"] = "yes"
         value["kbdinteractiveauthentication"] = "yes"; value["maxauthtries"] = 6; value["loglevel"] = "INFO"
         active = 1
@@ -92,19 +95,23 @@ cat "$file" >/tmp/sshd.$$ # stdin can only be read once
     }
     !(key in known) { fail("Bad configuration option: " $1) }
     active && !(key in got) { got[key]; value[key] = key == "loglevel" ? toupper(rest) : rest }
+    function show(name, text) {
+        split(ENVIRON["version"], part, ".")
+        print (part[1] > 10 || part[1] == 10 && part[2] >= 6 ? shown[name] : name) " " text
+    }
     END {
         if (failed) exit 255
         if (ENVIRON["mode"] != "-T") exit
         if (!count["port"]) { count["port"] = 1; lines["port", 1] = 22 }
-        for (i = 1; i <= count["port"]; i++) print "port " lines["port", i]
+        for (i = 1; i <= count["port"]; i++) show("port", lines["port", i])
         if (!count["listenaddress"]) { count["listenaddress"] = 1; lines["listenaddress", 1] = "0.0.0.0" }
         for (i = 1; i <= count["listenaddress"]; i++) {
             address = lines["listenaddress", i]
-            if (address ~ /:[0-9]+$/) print "listenaddress " address
-            else for (j = 1; j <= count["port"]; j++) print "listenaddress " address ":" lines["port", j]
+            if (address ~ /:[0-9]+$/) show("listenaddress", address)
+            else for (j = 1; j <= count["port"]; j++) show("listenaddress", address ":" lines["port", j])
         }
-        for (name in value) print name " " value[name]
-        for (i = 1; i <= count["allowusers"]; i++) print "allowusers " lines["allowusers", i]
+        for (name in value) show(name, value[name])
+        for (i = 1; i <= count["allowusers"]; i++) show("allowusers", lines["allowusers", i])
     }'
 status=$?
 rm -f /tmp/sshd.$$

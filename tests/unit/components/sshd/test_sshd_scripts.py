@@ -54,6 +54,7 @@ def test_nothing_to_do_reloads_and_changes_nothing_else(host: Host) -> None:
         ("9.2", "Include sshd_config.d/*.conf\n", DROPIN),
         ("9.2", "Include /etc/ssh/sshd_config.d/[1-9]*.conf\n", ASIDE),
         ("9.2", "LogLevel INFO\n\nMatch User carl\n  PasswordAuthentication yes\n", ASIDE),
+        ("10.6", "Include /etc/ssh/sshd_config.d/*.conf\nAllowUsers deploy carl root\n", DROPIN),
         ("7.9", "LogLevel INFO\n\nMatch User deploy\n  PasswordAuthentication yes\n", MAIN),
         ("6.0", "Match User root\n  PermitRootLogin yes\n", MAIN),
         ("6.0", "LogLevel INFO\n", MAIN),
@@ -70,7 +71,9 @@ def test_where_the_first_value_is_read_is_where_the_lines_go(
     assert one_host.stage.read(MAIN).startswith("# >>> Stockade") == (place != DROPIN)
     assert one_host.told("deploy")["passwordauthentication"] == one_host.told("carl")["passwordauthentication"] == "no"
     changed = inputs(SETTINGS + "LogLevel VERBOSE\n")
-    one_host.applied(changed)
+    seen = one_host.applied(changed)
+    assert seen.ports == (22,)
+    assert "permitrootlogin no\n" in seen.root
     assert one_host.stage.read(MAIN).count(">>> Stockade") <= 2
     assert one_host.restore(changed).status == 0
     assert one_host.files() == before
