@@ -20,7 +20,7 @@ start_again() { # a reload may have ended sshd
     fi
     for unit in ${listener:-ssh.service sshd.service}; do
         systemctl cat "$unit" >/dev/null 2>&1 || continue
-        systemctl reset-failed "$unit" 2>/dev/null || :
+        systemctl reset-failed "$unit" ${listener:+"${listener%.socket}.service"} 2>/dev/null || :
         ! systemctl restart "$unit" || return 0
     done
     return 1

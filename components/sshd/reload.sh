@@ -28,8 +28,9 @@ reload_and_wait() { # PID COMMAND…: waits until sshd has reopened its sockets
 reload_sshd() {
     if [ -n "$listener" ]; then
         if [ -n "$1" ]; then
-            systemctl daemon-reload && systemctl stop "$listener" "${listener%.socket}.service" &&
-                systemctl start "$listener"
+            systemctl daemon-reload && systemctl stop "$listener" "${listener%.socket}.service" || return
+            systemctl reset-failed "$listener" "${listener%.socket}.service" 2>/dev/null || : # or several changes exceed a start limit
+            systemctl start "$listener"
         else
             systemctl try-restart "${listener%.socket}.service"
         fi

@@ -56,7 +56,7 @@ def test_bootstrap_is_used_until_the_admin_is_of_use(
     host: LabHost, new_stack: Callable[..., Stack], fault: str
 ) -> None:
     host.exec(fault)
-    files = "cat /etc/passwd /etc/shadow /etc/group; cat /etc/sudoers.d/* 2>/dev/null"
+    files = "cat /etc/passwd /etc/shadow /etc/group; cat /etc/sudoers.d/* 2>/dev/null || :"
     before = host.exec(files).stdout
     stack = new_stack(host)
     hardened(stack, host)
@@ -80,7 +80,7 @@ def test_a_command_of_the_hosts_own_is_named(host: LabHost, new_stack: Callable[
     assert "it said: backups only" in failed
     assert "ended early" not in failed
     stack.destroy()
-    assert host.exec("ls /etc/sudoers.d").stdout.split() == ["README"]
+    assert set(host.exec("ls /etc/sudoers.d").stdout.split()) <= {"README"}
 
 
 def test_a_host_that_lets_in_some_groups_alone(host: LabHost, new_stack: Callable[..., Stack]) -> None:
@@ -90,7 +90,7 @@ def test_a_host_that_lets_in_some_groups_alone(host: LabHost, new_stack: Callabl
     hardened(stack, host)
     failed = stack.up(check=False)
     assert failed.status != 0
-    assert "sshd on the host lets in only some: allowgroups sshusers. Is deploy among them?" in failed
+    assert "sshd on the host lets in only some: allowgroups sshusers. is deploy among them?" in failed.output.lower()
     assert host.exec("id deploy", check=False).returncode != 0
     hardened(stack, host, groups=["sshusers"])
     stack.up()

@@ -197,6 +197,7 @@ def test_the_socket_unit_listens_at_declared_ports(host: Host) -> None:
     assert host.asked() == [
         "systemctl daemon-reload",
         "systemctl stop ssh.socket ssh.service",
+        "systemctl reset-failed ssh.socket ssh.service",
         "systemctl start ssh.socket",
     ]
     host.stage.write("/stage/listens", "Listen=[::]:22 (Stream)\nListen=[::]:2222 (Stream)\n")
