@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from bench.costs import tables
+from bench.costs.goals import goals
 from bench.kept import Kept
 from bench.report import publish, table
 from bench.series import Sample, run
@@ -54,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     ordered = sorted(kept.samples, key=lambda sample: [tool.name for tool in TOOLS].index(sample.tool))
     for count in sorted({sample.hosts for sample in ordered}):
         print(f"\n{count} host{'s' if count > 1 else ''}, seconds\n{table(ordered, count)}")
+        print(f"\n{tables.table(ordered, count)}")
+    print(f"\n{goals(ordered)}")
     print(f"\n{time.monotonic() - begun:.0f} s in all")
     if options.publish:
         publish(ordered, kept.versions, kept.commands)

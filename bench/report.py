@@ -9,6 +9,8 @@ from statistics import median
 
 from bench import history
 from bench.chart import chart
+from bench.costs import tables
+from bench.costs.goals import goals
 from bench.series import Sample
 from bench.tools.base import Phase
 
@@ -17,13 +19,7 @@ NONE = "-"
 PAGE = Path("docs/performance.md")
 
 
-def _cpu(phase: Phase) -> Callable[[Sequence[Sample]], float]:
-    return lambda samples: median([s.cpu for s in samples if s.phase == phase.value] or [0])
-
-
 _COSTS: Mapping[str, Callable[[Sequence[Sample]], float]] = {
-    "controller's CPU seconds, first apply": _cpu(Phase.FIRST),
-    "controller's CPU seconds, drift check": _cpu(Phase.DRIFT),
     "controller's memory at the peak, MB": lambda samples: max((s.memory for s in samples), default=0) / 1e6,
 }
 
@@ -83,7 +79,8 @@ def markdown(samples: Sequence[Sample], versions: Mapping[str, str], commands: S
     parts = [f"Measured on {day} by {run}: {machine()}, Debian 12 hosts on the same machine."]
     parts.append("; ".join(f"{tool}: {version}" for tool, version in versions.items()) + ".")
     for hosts in counts:
-        parts += [f"#### {hosts} host{'s' if hosts > 1 else ''}", table(samples, hosts)]
+        parts += [f"#### {hosts} host{'s' if hosts > 1 else ''}", table(samples, hosts), tables.table(samples, hosts)]
+    parts += ["The goals, with the embedded engine:", goals(samples)]
     parts.append("![seconds by tool](performance.svg)")
     parts.append(
         "Stockade's times by those of the raw script, from each run that was published (`bench/history.jsonl`):"

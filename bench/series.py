@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from bench.costs.counters import Counters, of_host
 from bench.job import FRESH, Job
 from bench.measure import Measured, measure
 from bench.tools.base import Phase, Tool
@@ -19,7 +20,10 @@ FIRST_PORT = 8080
 
 @dataclass(frozen=True)
 class Sample:
-    """One measured command. `looked`: the number of hosts that it logged in to; None if that cannot be determined."""
+    """One measured command. `looked`: the number of hosts that it logged in to; None if that cannot be determined.
+
+    The last four are what it cost the hosts, all together (`bench/costs/counters.py`); `cpu` is the controller's.
+    """
 
     tool: str
     hosts: int
@@ -29,6 +33,10 @@ class Sample:
     memory: int
     looked: int | None
     fault: str = ""
+    host_cpu: float = 0.0
+    processes: int = 0
+    connections: int = 0
+    traffic: int = 0
 
 
 def fresh(hosts: Sequence[LabHost]) -> None:
@@ -61,7 +69,9 @@ def run(
             if argv is None:
                 continue
             before = [logins(host) for host in hosts]
+            counted = [of_host(host) for host in hosts]
             measured = measure(argv, tool.folder, tool.environment)
+            cost = sum((of_host(host) - one for host, one in zip(hosts, counted, strict=True)), Counters())
             looked = sum(logins(host) > count for host, count in zip(hosts, before, strict=True))
             sample = Sample(
                 tool=kind.name,
@@ -72,6 +82,10 @@ def run(
                 memory=measured.memory,
                 looked=None if kind.keeps_connections else looked,
                 fault=_fault(measured, hosts, job),
+                host_cpu=cost.cpu,
+                processes=cost.processes,
+                connections=cost.connections,
+                traffic=cost.traffic,
             )
             samples.append(sample)
             told(sample)

@@ -24,9 +24,13 @@ class Recorder:
     """Writes what the current test runs."""
 
     def __init__(self, folder: str) -> None:
-        self.file = os.open(f"{folder}/{os.getpid()}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.path = f"{folder}/{os.getpid()}"
+        self._open()
         self.test = ""
         self.seen: set[CodeType] = set()
+
+    def _open(self) -> None:
+        self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def start(self, test: str) -> None:
         """Record from here on for a test."""
@@ -44,7 +48,12 @@ class Recorder:
 
     def write(self, scope: str) -> None:
         """Record a scope."""
-        os.write(self.file, f"{self.test}\t{scope}\n".encode())
+        line = f"{self.test}\t{scope}\n".encode()
+        try:
+            os.write(self.file, line)
+        except OSError:  # a program that forks closes what it does not know
+            self._open()
+            os.write(self.file, line)
 
 
 def marked(name: str, text: str) -> str:

@@ -237,7 +237,8 @@ def test_every_input_can_be_updated_and_what_is_changed_by_hand_is_shown_and_tak
         "sed -i 's/^Include.*/LoginGraceTime 90\\n&/' sshd_config"
     )
     stack.refresh()
-    assert changed_lines(stack.preview(check=False).output) == [
+    shown = changed_lines(stack.preview(check=False).output)
+    assert [line for line in shown if line != "- DebianBanner yes"] == [  # newer versions print it
         "- AllowUsers mallory",
         "+ DebianBanner no",
         "- LoginGraceTime 90",

@@ -266,3 +266,27 @@ def test_a_command_of_a_lab_host_keeps_its_options(monkeypatch: pytest.MonkeyPat
     with pytest.raises(SystemExit):
         main()
     assert passed == [["lab", "exec", "web1", "iptables", "--help"]]
+
+
+def _every_option(command: Any) -> list[Any]:
+    inner = [option for each in getattr(command, "commands", {}).values() for option in _every_option(each)]
+    return [*inner, *(one for one in command.params if one.param_type_name == "option")]
+
+
+def test_each_option_is_named_as_it_is_written() -> None:
+    """Options are passed on, and read, by their names."""
+    options = _every_option(typer.main.get_command(app))
+    assert len(options) > 100
+    odd = {one.name: one.opts for one in options if f"--{str(one.name).replace('_', '-')}" not in one.opts}
+    assert odd.keys() == {"_version", "timeout"}
+
+
+def test_ctrl_c_ends_with_the_status_of_shells(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_words: Sequence[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["stockade", "up"])
+    monkeypatch.setitem(PASSED, "up", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
