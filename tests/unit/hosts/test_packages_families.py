@@ -301,3 +301,31 @@ def test_zypper_knows_what_came_as_a_dependency_by_its_list(suse: Stage) -> None
     )
     assert done.stdout.split() == ["dnf", "b", "c"], done.stderr
     assert suse.read("/var/lib/zypp/AutoInstalled") == "# generated\nbash\nnew\n"
+
+
+@pytest.mark.parametrize(
+    ("says", "refreshed"),
+    [
+        ("error: failed to commit transaction (conflicting files)\n", 0),
+        ("error: target not found: fail2ban\n", 1),
+        ("error: failed retrieving file 'x' from y : The requested URL returned error: 404\n", 1),
+    ],
+)
+def test_a_transaction_of_pacman_that_fails_is_a_failure(fake: Stage, says: str, refreshed: int) -> None:
+    fake.write("/fake/says", says)
+    done = run(fake, PACMAN, "_missing() { printf '%s ' \"$@\"; }; pkg_install fail2ban")
+    assert done.status != 0
+    assert says.strip() in done.stderr
+    assert sum(line.endswith(" -Sy") for line in asked(fake)) == refreshed
+
+
+@pytest.mark.parametrize("manager", ["apt", DNF, PACMAN])
+def test_nothing_to_install_is_done(fake: Stage, manager: str) -> None:
+    done = run(fake, manager, "_missing() { :; }; pkg_install fail2ban && echo done", apt_opts="", lock_wait="1")
+    assert done.stdout == "done\n", done.stderr
+    assert not [line for line in asked(fake) if "install" in line or "-S" in line.split()]
+
+
+def test_those_that_came_along_are_named_apart(fake: Stage) -> None:
+    body = 'pkg_is_auto() { [ "$1" != rpcbind ]; }; pkg_autos libtirpc rpcbind quota'
+    assert run(fake, "common", body).stdout == "libtirpc\nquota\n"
