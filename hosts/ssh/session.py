@@ -19,7 +19,7 @@ from hosts.waiting import CHANNEL_SLOT, waiting
 
 CHANNELS = 8
 """Concurrent runs on one connection; sshd's MaxSessions is 10 by default."""
-_REFUSALS = 4
+_REFUSALS = 12
 _KILL_TIMEOUT = 15.0
 
 
