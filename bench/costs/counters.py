@@ -1,7 +1,8 @@
-"""What a run costs on a lab host, read from outside: nothing runs there for it."""
+"""What a run costs on a lab host, read from outside, before and after it."""
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,11 +39,13 @@ class Counters:
 
 def of_host(host: LabHost) -> Counters:
     """Read them from the host's cgroup, process ids and network. They begin anew when it boots."""
-    place = Path(f"/proc/{host.status().init_pid}")
+    init = host.status().init_pid
+    place = Path(f"/proc/{init}")
+    inside = ["nsenter", f"--target={init}", "--pid", "--mount", "cat", "/proc/loadavg"]
     return Counters(
         cpu=cpu_seconds((place / "root/sys/fs/cgroup/cpu.stat").read_text()),
-        # the last process id: each new process or thread takes the next one (proc(5), loadavg)
-        processes=int((place / "root/proc/loadavg").read_text().split()[-1]),
+        # the last process id in the reader's namespace: each new process or thread takes the next one (proc(5))
+        processes=int(subprocess.run(inside, capture_output=True, text=True, check=True).stdout.split()[-1]),
         connections=_named((place / "net/snmp").read_text(), "Tcp:")["PassiveOpens"],
         traffic=_bytes((place / "net/dev").read_text()),
     )
